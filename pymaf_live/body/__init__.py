@@ -1,0 +1,25 @@
+"""The parametric body: loading, rotations, kinematics, cameras."""
+
+from pymaf_live.body.camera import (
+    crop_points_2d,
+    crop_units_from_pixels,
+    person_from_estimate,
+    pixels_from_crop_units,
+    project,
+)
+from pymaf_live.body.kinematics import PointSet, joint_transforms, pose_joints, rest_joints
+from pymaf_live.body.model import Body, load_body
+
+__all__ = [
+    "Body",
+    "PointSet",
+    "crop_points_2d",
+    "crop_units_from_pixels",
+    "joint_transforms",
+    "load_body",
+    "person_from_estimate",
+    "pixels_from_crop_units",
+    "pose_joints",
+    "project",
+    "rest_joints",
+]

@@ -1,0 +1,64 @@
+"""Conversions between the ways to write a rotation; the only place where they live.
+
+Matrices inside the program, axis-angle in files, quaternions (w, x, y, z) for filters and formats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.types import Array
+
+
+def matrix_from_axis_angle(axis_angle: Array) -> Array:
+    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3)."""
+    flat = np.asarray(axis_angle, dtype=np.float64).reshape(-1, 3)
+    if not len(flat):
+        return np.zeros((*axis_angle.shape[:-1], 3, 3))
+    return np.asarray(Rotation.from_rotvec(flat).as_matrix()).reshape(*axis_angle.shape[:-1], 3, 3)
+
+
+def axis_angle_from_matrix(matrix: Array) -> Array:
+    """Rotation matrices (..., 3, 3) to rotation vectors (..., 3), angle in 0..pi."""
+    flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
+    if not len(flat):
+        return np.zeros(matrix.shape[:-1])
+    return np.asarray(Rotation.from_matrix(flat).as_rotvec()).reshape(matrix.shape[:-1])
+
+
+def quaternion_from_matrix(matrix: Array) -> Array:
+    """Rotation matrices (..., 3, 3) to unit quaternions (..., 4), w first, w >= 0."""
+    flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
+    if not len(flat):
+        return np.zeros((*matrix.shape[:-2], 4))
+    xyzw = np.asarray(Rotation.from_matrix(flat).as_quat(canonical=True))
+    return xyzw[:, [3, 0, 1, 2]].reshape(*matrix.shape[:-2], 4)
+
+
+def matrix_from_quaternion(quaternion: Array) -> Array:
+    """Quaternions (..., 4), w first, of any length but zero, to matrices (..., 3, 3)."""
+    flat = np.asarray(quaternion, dtype=np.float64).reshape(-1, 4)
+    if not len(flat):
+        return np.zeros((*quaternion.shape[:-1], 3, 3))
+    matrices = np.asarray(Rotation.from_quat(flat[:, [1, 2, 3, 0]]).as_matrix())
+    return matrices.reshape(*quaternion.shape[:-1], 3, 3)
+
+
+def matrix_from_6d(columns: Array) -> Array:
+    """Six numbers (..., 6) to matrices (..., 3, 3) by Gram-Schmidt.
+
+    The six numbers are a (3, 2) matrix row by row, its columns the first two of the rotation, as in
+    Zhou et al., 'On the continuity of rotation representations' (CVPR 2019) and PyMAF's heads.
+    """
+    pairs = np.asarray(columns).reshape(*columns.shape[:-1], 3, 2)
+    first = pairs[..., 0] / np.linalg.norm(pairs[..., 0], axis=-1, keepdims=True)
+    second = pairs[..., 1] - (first * pairs[..., 1]).sum(-1, keepdims=True) * first
+    second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+
+def about_z(angle: float) -> Array:
+    """Rotation (3, 3) about z by an angle in radians (x towards y)."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

@@ -1,0 +1,27 @@
+"""Where the files that the program ships with are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pymaf_live.errors import ModelError
+
+
+def resource(name: str) -> Path:
+    """Path of a shipped file, in a source checkout or an installed wheel.
+
+    Parameters
+    ----------
+    name : str
+        Path inside ``resources/``, such as ``body/open_body.npz``.
+
+    Raises
+    ------
+    ModelError
+        If the installation lacks it.
+    """
+    package = Path(__file__).resolve().parent
+    for root in (package.parent / "resources", package / "resources"):
+        if (root / name).is_file():
+            return root / name
+    raise ModelError(f"the installation lacks resources/{name}; install PyMAF Live again")
