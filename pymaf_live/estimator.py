@@ -1,0 +1,227 @@
+"""One frame through finding, cropping, the network and the smoothing, in the caller's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from pymaf_live.body import Body, PointSet, person_from_estimate, project
+from pymaf_live.errors import ModelError
+from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.types import Array, Camera, Crop, Estimate, Frame, FrameResult, Image, Person
+
+if TYPE_CHECKING:
+    from pymaf_live.motion import Smoother
+    from pymaf_live.network import Session
+    from pymaf_live.people import FollowedCrop, Following
+
+CROP_RULE = "trunk-up 1.75"
+_MOST_AT_ONCE = 8
+"""Crops a network run; more people than that take several runs, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """How frames become people."""
+
+    model: str | Path = "auto"
+    """'auto', a shipped model's name such as 'lite', or a path."""
+    backend: str = "auto"
+    people: int = 1
+    """Followed at most; boxes given by hand are not limited by it."""
+    fov: float | None = None
+    """Degrees along the frame's diagonal; None: the focal length is the diagonal."""
+    smoothing: Literal["live", "off"] = "live"
+    boxes: Mapping[str, Array] | None = None
+    """(N, 4) frame pixels by picture name or frame index (as text), instead of detection."""
+    detector: Literal["auto", "mediapipe", "openvino"] = "auto"
+    threads: int = 0
+    """Of the inference back-end; 0 leaves the choice to it."""
+    cache: Path | None = None
+    """Folder for compiled models."""
+
+
+class FrameEstimator(Protocol):
+    """What the pipeline's inference thread runs: frame in, people out."""
+
+    backend: str
+    detector: str
+    model: str
+    notices: tuple[str, ...]
+
+    def estimate(self, frame: Frame) -> FrameResult:
+        """People in a frame; frames come in the order of their times."""
+
+    def close(self) -> None:
+        """Let go of models; called in the thread that ran `estimate`."""
+
+
+class Estimator:
+    """Finds, follows and estimates people, frame after frame.
+
+    Parameters
+    ----------
+    body : Body
+    session : Session
+        Closed with the estimator.
+    following : Following
+    smoother : Smoother or None
+        None leaves the measurements as they are.
+    fov : float, optional
+        Degrees; see `PipelineOptions`.
+    boxes : mapping, optional
+        See `PipelineOptions`.
+    unrelated : bool
+        Frames are separate pictures: nobody is followed from one to the next, and people are
+        numbered from 0 in each.
+
+    Raises
+    ------
+    ModelError
+        If the model was made for another body or another crop rule.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        session: Session,
+        following: Following,
+        smoother: Smoother | None,
+        *,
+        fov: float | None = None,
+        boxes: Mapping[str, Array] | None = None,
+        unrelated: bool = False,
+    ) -> None:
+        _require_match(body, session)
+        self._body = body
+        self._session = session
+        self._following = following
+        self._smoother = smoother
+        self._fov = fov
+        self._boxes = boxes
+        self._unrelated = unrelated
+        self._points = PointSet.keypoints(body, "lsp")
+        self._camera: Camera | None = None
+        self.backend = session.backend
+        self.detector = following.detector.name
+        self.model = f"{session.metadata.name} {session.metadata.version}"
+        notices = (session.notice, following.detector.notice)
+        self.notices = tuple(notice for notice in notices if notice)
+
+    def estimate(self, frame: Frame) -> FrameResult:
+        """People in a frame.
+
+        Parameters
+        ----------
+        frame : Frame
+            Later than the frame before.
+
+        Returns
+        -------
+        FrameResult
+            `milliseconds` has 'detect', 'crop', 'network', 'body' and 'smooth'.
+        """
+        spent: dict[str, float] = {}
+        camera = self._camera_for(frame)
+        with _timed(spent, "detect"):
+            followed, given = self._crops(frame)
+        measured = self._measure(frame.image, followed, camera, spent)
+        better: dict[int, FollowedCrop] = {}
+        for number, (looked, _, keypoints) in enumerate(measured):
+            second = self._following.second_look(looked, keypoints)
+            if second is not None:
+                better[number] = second
+        again = self._measure(frame.image, list(better.values()), camera, spent)
+        for number, second_measure in zip(better, again, strict=True):
+            measured[number] = second_measure
+        raw = []
+        for number, (looked, person, keypoints) in enumerate(measured):
+            # a box given by hand is the user's word that somebody is there
+            if self._following.accept(looked, keypoints, person.score) or given:
+                raw.append(replace(person, id=number) if self._unrelated else person)
+        people = tuple(raw)
+        if self._smoother is not None:
+            with _timed(spent, "smooth"):
+                people = self._smoother.update(frame.time, people, camera)
+        return FrameResult(frame, people, tuple(raw), camera, spent)
+
+    def close(self) -> None:
+        """Let go of the session and the detector."""
+        self._session.close()
+        self._following.detector.close()
+
+    def _camera_for(self, frame: Frame) -> Camera:
+        size = (frame.image.shape[1], frame.image.shape[0])
+        if self._camera is None or self._camera.size != size:
+            self._camera = Camera.for_frame(size, self._fov)
+        return self._camera
+
+    def _crops(self, frame: Frame) -> tuple[list[FollowedCrop], bool]:
+        if self._unrelated:
+            self._following.reset()
+        if self._boxes is not None:
+            boxes = self._boxes.get(frame.name) if frame.name else None
+            if boxes is None:
+                boxes = self._boxes.get(str(frame.index))
+            if boxes is not None:
+                return list(self._following.given_boxes(frame, boxes)), True
+            if self._unrelated:
+                # the boxes say where people are: a picture without one has nobody
+                return [], False
+        return list(self._following.crops(frame)), False
+
+    def _measure(
+        self,
+        image: Image,
+        followed: Sequence[FollowedCrop],
+        camera: Camera,
+        spent: dict[str, float],
+    ) -> list[tuple[FollowedCrop, Person, Array]]:
+        measured = []
+        for start in range(0, len(followed), _MOST_AT_ONCE):
+            some = followed[start : start + _MOST_AT_ONCE]
+            estimates = self._run([looked.crop for looked in some], image, spent)
+            with _timed(spent, "body"):
+                for looked, estimate in zip(some, estimates, strict=True):
+                    person = person_from_estimate(
+                        self._body, estimate, looked.crop, camera, looked.person
+                    )
+                    posed = self._points.pose(person.rotations, person.shape, person.translation)
+                    measured.append((looked, person, project(posed, camera)))
+        return measured
+
+    def _run(self, crops: Sequence[Crop], image: Image, spent: dict[str, float]) -> list[Estimate]:
+        with _timed(spent, "crop"):
+            images = network_input(np.stack([cut(image, crop) for crop in crops]))
+        with _timed(spent, "network"):
+            levels = self._session.run(images)
+        return [of_person[-1] for of_person in levels]
+
+
+def _require_match(body: Body, session: Session) -> None:
+    metadata = session.metadata
+    if metadata.body_sha256 != body.sha256:
+        raise ModelError(
+            f"the model {metadata.name} was made for another body file; "
+            "use the model and the body that belong together"
+        )
+    if metadata.crop_rule != CROP_RULE:
+        raise ModelError(
+            f"the model {metadata.name} wants crops by the rule {metadata.crop_rule!r}, "
+            f"this program makes {CROP_RULE!r}"
+        )
+
+
+@contextmanager
+def _timed(spent: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent[name] = spent.get(name, 0.0) + 1000 * (time.perf_counter() - start)

@@ -1,0 +1,481 @@
+"""Joins the rooms: the threads, the hand-overs between them, the clock and the health figures.
+
+Decoding, inference and whatever a consumer adds (`BackgroundStage`) overlap, each in a thread of
+its own. Files wait for whoever is slower; live sources keep the newest frame and count the rest.
+An error travels along the hand-overs behind the results that came before it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pymaf_live.errors import ModelError
+from pymaf_live.estimator import Estimator, FrameEstimator, PipelineOptions
+from pymaf_live.handover import HandOver
+from pymaf_live.resources import resource
+from pymaf_live.types import Frame, FrameResult, SourceFacts
+
+if TYPE_CHECKING:
+    from pymaf_live.sources import Source
+
+__all__ = [
+    "BackgroundStage",
+    "Health",
+    "Pipeline",
+    "PipelineOptions",
+    "frames_ahead",
+    "model_path",
+    "open_estimator",
+]
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_CLOSE_SECONDS = 2.0
+_FRAMES_AHEAD = 4
+"""Frames of a file that wait between two threads at most, to even out what each takes."""
+_BYTES_AHEAD = 32 << 20
+"""What those frames may take up; large pictures wait one by one."""
+_RESULTS_KEPT_LIVE = 8
+_RECENT = 60
+"""Frames that the health figures look back on."""
+_OPENED_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """Figures of a running pipeline, over its last frames."""
+
+    frames: int = 0
+    """Results so far."""
+    fps: float = 0.0
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    """Mean a frame of each stage: 'decode', 'detect', 'crop', 'network', 'body', 'smooth'."""
+    dropped: int = 0
+    """Frames of a live source that the inference had no time for."""
+    delay: float | None = None
+    """Seconds from a frame's leaving the source to its result; None before the first."""
+    backend: str = ""
+    detector: str = ""
+    model: str = ""
+    notices: tuple[str, ...] = ()
+    """What the pipeline does without, and why."""
+
+
+class Pipeline:
+    """Runs a source through the estimator in threads of its own.
+
+    Parameters
+    ----------
+    source : Source
+        Closed with the pipeline.
+    options : PipelineOptions
+    open_estimator : callable, optional
+        Makes the estimator; called in the inference thread. The real one by default.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        options: PipelineOptions | None = None,
+        *,
+        open_estimator: Callable[[SourceFacts, PipelineOptions], FrameEstimator] | None = None,
+    ) -> None:
+        self.source = source
+        self.options = options or PipelineOptions()
+        self._open_estimator = open_estimator or _default_estimator
+        self._live = source.facts.live
+        ahead = frames_ahead(source.facts)
+        self._frames: HandOver[tuple[Frame, float]] = (
+            HandOver(1, drop_oldest=True) if self._live else HandOver(ahead)
+        )
+        self._results: HandOver[FrameResult] = (
+            HandOver(_RESULTS_KEPT_LIVE, drop_oldest=True) if self._live else HandOver(ahead)
+        )
+        self._listener: Callable[[FrameResult], None] | None = None
+        self._stop = threading.Event()
+        self._closed = threading.Event()
+        self._ready = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._figures = _Figures()
+
+    def start(self) -> None:
+        """Start the threads; returns at once, before models are loaded."""
+        if self._threads or self._closed.is_set():
+            return
+        self._threads = [
+            _thread("decode", self._decode),
+            _thread("inference", self._infer),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def results(self) -> Iterator[FrameResult]:
+        """Results in order until the source ends: all of a file, those in time of a live source.
+
+        Raises
+        ------
+        PymafLiveError
+            The first cause that ended the run early, after the results that came before it.
+        """
+        return iter(self._results)
+
+    def next_result(self, timeout: float) -> FrameResult | None:
+        """The next result, or None when `timeout` seconds have passed or all is over (`ended`).
+
+        Raises
+        ------
+        PymafLiveError
+            As `results`.
+        """
+        return self._results.get(timeout)
+
+    def newest(self) -> FrameResult | None:
+        """The newest result that was not taken yet; None if there is none. Never blocks.
+
+        Older ones that wait are let go; whoever needs all of them listens (`listen`).
+
+        Raises
+        ------
+        PymafLiveError
+            The first cause that ended the run early.
+        """
+        return self._results.newest()
+
+    def listen(self, listener: Callable[[FrameResult], None] | None) -> None:
+        """Have every result handed to `listener`, in order, in the inference thread.
+
+        For recording: nothing is lost, whatever the display keeps up with. It must be quick; an
+        error in it ends the run.
+        """
+        self._listener = listener
+
+    @property
+    def ready(self) -> bool:
+        """Whether the models are loaded."""
+        return self._ready.is_set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no result will come any more."""
+        return self._results.ended
+
+    @property
+    def health(self) -> Health:
+        """Figures of the last frames; from any thread."""
+        health = self._figures.health(self._frames.dropped)
+        return replace(health, notices=(*health.notices, *self.source.notices))
+
+    def stop(self) -> None:
+        """Read no further frame; those already read go through, then `results` ends."""
+        self._stop.set()
+        self._close_source()
+
+    def close(self) -> None:
+        """End all threads within 2 s and let go of the source; from any thread, any time."""
+        self._stop.set()
+        self._closed.set()
+        limit = time.monotonic() + _CLOSE_SECONDS
+        self._frames.close()
+        self._results.close()
+        for thread in [self._close_source(), *self._threads]:
+            if thread is not threading.current_thread() and thread.ident is not None:
+                thread.join(max(0.0, limit - time.monotonic()))
+
+    def __enter__(self) -> Pipeline:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self.close()
+
+    def _close_source(self) -> threading.Thread:
+        # a source that does not come back from close() must not hold up whoever closes
+        closing = _thread("close source", self.source.close)
+        closing.start()
+        return closing
+
+    def _decode(self) -> None:
+        error: BaseException | None = None
+        try:
+            before = time.perf_counter()
+            for frame in self.source.frames():
+                milliseconds = 1000 * (time.perf_counter() - before)
+                if self._stop.is_set() or not self._frames.put((frame, milliseconds)):
+                    break
+                before = time.perf_counter()
+        except BaseException as caught:
+            error = caught
+        # what a source says when it is closed under its reader's hands is no cause of anything
+        self._frames.finish(None if self._stop.is_set() else error)
+
+    def _infer(self) -> None:
+        error: BaseException | None = None
+        estimator: FrameEstimator | None = None
+        try:
+            estimator = self._open_estimator(self.source.facts, self.options)
+            self._figures.opened(estimator)
+            self._ready.set()
+            for frame, decode in self._frames:
+                result = estimator.estimate(frame)
+                result.milliseconds["decode"] = decode
+                self._figures.add(result)
+                if self._listener is not None:
+                    self._listener(result)
+                if not self._results.put(result):
+                    break
+        except BaseException as caught:
+            error = caught
+        # wake whoever waits first: closing models may take its time
+        self._stop.set()
+        self._frames.close()
+        self._results.finish(None if self._closed.is_set() else error)
+        if estimator is not None:
+            estimator.close()
+
+
+class BackgroundStage(Generic[A, B]):
+    """A consumer's own step in a thread of its own, between two bounded hand-overs.
+
+    Parameters
+    ----------
+    name : str
+    open_work : callable
+        Called in the thread; gives the function that is applied to each item, in order. What
+        belongs to one thread (a GL context) is made here.
+    close_work : callable, optional
+        Called in the thread when all is over, also after an error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_work: Callable[[], Callable[[A], B]],
+        close_work: Callable[[], None] | None = None,
+        *,
+        ahead: int = 1,
+    ) -> None:
+        self._open_work = open_work
+        self._close_work = close_work
+        self._inputs: HandOver[A] = HandOver(ahead)
+        self._outputs: HandOver[B] = HandOver(ahead)
+        self._milliseconds = 0.0
+        self._count = 0
+        self._thread = _thread(name, self._run)
+        self._thread.start()
+
+    def put(self, item: A) -> bool:
+        """Hand an item in, waiting for room; False once the stage has ended."""
+        return self._inputs.put(item)
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """No more items; the outputs end behind the last one."""
+        self._inputs.finish(error)
+
+    def results(self) -> Iterator[B]:
+        """What the work gave, in order; raises what ended it early."""
+        return iter(self._outputs)
+
+    @property
+    def milliseconds(self) -> float:
+        """Mean time of the work an item."""
+        return self._milliseconds / max(self._count, 1)
+
+    def close(self) -> None:
+        """End within 2 s, whatever waits."""
+        self._inputs.close()
+        self._outputs.close()
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            work = self._open_work()
+            for item in self._inputs:
+                start = time.perf_counter()
+                output = work(item)
+                self._milliseconds += 1000 * (time.perf_counter() - start)
+                self._count += 1
+                if not self._outputs.put(output):
+                    break
+        except BaseException as caught:
+            error = caught
+        try:
+            if self._close_work is not None:
+                self._close_work()
+        except BaseException as caught:
+            error = error or caught
+        self._inputs.close()
+        self._outputs.finish(error)
+
+
+def frames_ahead(facts: SourceFacts) -> int:
+    """Frames of a source that may wait between two threads."""
+    if facts.size is None:
+        return 1
+    width, height = facts.size
+    return max(1, min(_FRAMES_AHEAD, _BYTES_AHEAD // max(3 * width * height, 1)))
+
+
+def model_path(model: str | Path) -> Path:
+    """File of a model: 'auto', the name of a shipped one, or a path.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    text = str(model)
+    if text == "auto":
+        return resource("models/lite.onnx")
+    path = Path(text)
+    if path.suffix or path.is_file():
+        if not path.is_file():
+            raise ModelError(f"there is no model file {path}")
+        return path
+    try:
+        return resource(f"models/{text}.onnx")
+    except ModelError as error:
+        raise ModelError(f"there is no model {text!r}: neither shipped nor a file") from error
+
+
+def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
+    """Load body, model, detector and filter, side by side, and join them.
+
+    Raises
+    ------
+    ModelError
+        If one of them cannot be used.
+    """
+    from pymaf_live.body import load_body
+
+    pictures = facts.kind == "pictures"
+    detector = _in_background("open detector", lambda: _open_detector(options))
+    smoother = (
+        _in_background("open smoother", _smoother_type)
+        if options.smoothing == "live" and not pictures
+        else None
+    )
+    opened: list[Any] = []
+    try:
+        from pymaf_live.network import open_session
+        from pymaf_live.people import Following
+
+        session = open_session(
+            model_path(options.model),
+            options.backend,
+            threads=options.threads,
+            cache=options.cache,
+        )
+        opened.append(session)
+        body = load_body()
+        finder = detector.result(_OPENED_SECONDS)
+        opened.append(finder)
+        following = Following(finder, session.metadata.input_size, options.people)
+        return Estimator(
+            body,
+            session,
+            following,
+            smoother.result(_OPENED_SECONDS)(body) if smoother is not None else None,
+            fov=options.fov,
+            boxes=options.boxes,
+            unrelated=pictures,
+        )
+    except BaseException:
+        for part in opened:
+            part.close()
+        raise
+
+
+def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEstimator:
+    return open_estimator(facts, options)
+
+
+def _open_detector(options: PipelineOptions) -> Any:
+    from pymaf_live.people import open_detector
+
+    return open_detector(options.detector)
+
+
+def _smoother_type() -> Any:
+    # filterpy loads matplotlib: a second that passes while the models load
+    from pymaf_live.motion import Smoother
+
+    return Smoother
+
+
+def _in_background(name: str, work: Callable[[], A]) -> Future[A]:
+    future: Future[A] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    _thread(name, run).start()
+    return future
+
+
+def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    # daemon: a device that hangs in its driver is left behind, not waited for
+    return threading.Thread(target=work, name=f"pymaf-live {name}", daemon=True)
+
+
+class _Figures:
+    """Collects what `Health` shows; written by the inference thread, read by any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=_RECENT + 1)
+        self._spent: deque[dict[str, float]] = deque(maxlen=_RECENT)
+        self._frames = 0
+        self._delay: float | None = None
+        self._backend = ""
+        self._detector = ""
+        self._model = ""
+        self._notices: tuple[str, ...] = ()
+
+    def opened(self, estimator: FrameEstimator) -> None:
+        with self._lock:
+            self._backend = estimator.backend
+            self._detector = estimator.detector
+            self._model = estimator.model
+            self._notices = estimator.notices
+
+    def add(self, result: FrameResult) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._frames += 1
+            self._times.append(now)
+            self._spent.append(dict(result.milliseconds))
+            if result.frame.arrived > 0:
+                self._delay = now - result.frame.arrived
+
+    def health(self, dropped: int) -> Health:
+        with self._lock:
+            span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
+            names = {name: None for spent in self._spent for name in spent}
+            return Health(
+                frames=self._frames,
+                fps=(len(self._times) - 1) / span if span > 0 else 0.0,
+                milliseconds={
+                    name: sum(spent.get(name, 0.0) for spent in self._spent) / len(self._spent)
+                    for name in names
+                },
+                dropped=dropped,
+                delay=self._delay,
+                backend=self._backend,
+                detector=self._detector,
+                model=self._model,
+                notices=self._notices,
+            )
