@@ -62,3 +62,15 @@ def about_z(angle: float) -> Array:
     """Rotation (3, 3) about z by an angle in radians (x towards y)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def about_x(angle: float) -> Array:
+    """Rotation (3, 3) about x by an angle in radians (y towards z)."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+
+
+def about_y(angle: float) -> Array:
+    """Rotation (3, 3) about y by an angle in radians (z towards x)."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

@@ -1,0 +1,1 @@
+"""Writing takes into the formats of other programs."""

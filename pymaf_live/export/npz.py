@@ -1,0 +1,16 @@
+"""The take itself as an export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pymaf_live.body import Body
+from pymaf_live.take_file import require_body, write_take
+from pymaf_live.types import Take
+
+
+def write_npz(take: Take, body: Body, path: Path, *, force: bool = False) -> list[Path]:
+    """Write the take's npz (docs/take-format.md); arguments and errors as `write_bvh`."""
+    require_body(take, body)
+    write_take(path, take, force=force)
+    return [path]

@@ -1,0 +1,41 @@
+"""A take's rows as people again, frame by frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.types import Camera, Person, Take
+
+
+def camera_of(take: Take) -> Camera:
+    """The camera that the take was seen through."""
+    return Camera(take.focal_length, np.asarray(take.principal_point), take.frame_size)
+
+
+def people_by_frame(take: Take) -> tuple[tuple[Person, ...], ...]:
+    """The people of every frame, in the order of their rows.
+
+    Returns
+    -------
+    tuple of tuples of Person
+        One tuple for each of the take's frames, empty where nobody was seen.
+    """
+    people: list[list[Person]] = [[] for _ in take.frame_time]
+    rotations = matrix_from_axis_angle(take.pose)
+    for row, frame in enumerate(take.frame):
+        people[frame].append(
+            Person(
+                id=int(take.person[row]),
+                rotations=rotations[row],
+                shape=np.asarray(take.shape[row], dtype=np.float64),
+                translation=np.asarray(take.translation[row], dtype=np.float64),
+                joints=np.asarray(take.joints[row], dtype=np.float64),
+                joints_2d=np.asarray(take.joints_2d[row], dtype=np.float64),
+                box=np.asarray(take.box[row], dtype=np.float64),
+                score=float(take.score[row]),
+                joint_score=np.asarray(take.joint_score[row], dtype=np.float64),
+                predicted=bool(take.predicted[row]),
+            )
+        )
+    return tuple(map(tuple, people))

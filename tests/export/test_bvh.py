@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import bvhio
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, load_body, pose_joints
+from pymaf_live.errors import InputError, OutputError
+from pymaf_live.export import bvh
+from pymaf_live.export.euler import continuous_zxy
+from pymaf_live.export.formats import FORMATS
+from pymaf_live.export.verify import check_bvh
+from pymaf_live.take_file import read_take
+from pymaf_live.types import Take
+from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+def seconds(count: int, rate: float = 30.0) -> np.ndarray:
+    return np.arange(count) / rate
+
+
+def one_person(body: Body, count: int = 40) -> Take:
+    times = seconds(count)
+    return make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
+
+
+def joints_in_file(path: Path, names: tuple[str, ...]) -> np.ndarray:
+    """World places (N, J, 3) by bvhio, in file units."""
+    root = bvhio.readAsHierarchy(str(path))
+    joints = {entry[0].Name: entry[0] for entry in root.layout()}
+    places = []
+    for frame in range(root.getKeyframeRange()[1] + 1):
+        root.loadPose(frame)
+        places.append([tuple(joints[name].PositionWorld) for name in names])
+    return np.array(places)
+
+
+def frame_numbers(path: Path) -> np.ndarray:
+    text = path.read_text()
+    return np.loadtxt(text.split("Frame Time:")[1].splitlines()[1:], ndmin=2)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("m", 1.0), ("cm", 100.0)])
+def test_joints_read_by_another_reader_are_the_takes_turned_and_shifted(
+    body: Body, tmp_path: Path, unit: str, scale: float
+) -> None:
+    take = one_person(body)
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit=unit)  # type: ignore[arg-type]
+    places = joints_in_file(path, body.joint_names) / scale
+    turned = take.joints * [1, -1, -1]
+    shift = (places - turned).reshape(-1, 3)
+    assert np.ptp(shift, axis=0).max() < 1e-3  # one shift for all joints and frames
+    assert np.abs(places[0, 0, [0, 2]]).max() < 1e-4  # starts at x = z = 0
+
+
+def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
+    body: Body, tmp_path: Path
+) -> None:
+    take = make_take(
+        body, seconds(5), {1: standing(body, 5)}, {1: np.tile([0.3, 0.2, 5.0], (5, 1))}
+    )
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    places = joints_in_file(path, body.joint_names)[0]
+    at = dict(zip(body.joint_names, places, strict=True))
+    height = np.ptp(body.template[:, 1])
+    assert 0 < at["left_foot"][1] < 0.1
+    assert height * 0.8 < at["head"][1] < height
+    assert at["left_foot"][2] > at["left_ankle"][2]  # toes towards the camera
+    assert at["left_wrist"][0] > at["right_wrist"][0]  # mirrored, as one who faces us
+
+
+def test_offsets_are_the_rest_pose_of_the_mean_shape(body: Body, tmp_path: Path) -> None:
+    times = seconds(10)
+    shapes = np.zeros((10, body.shape_count))
+    shapes[:, 0] = np.linspace(-1, 3, 10)
+    take = make_take(
+        body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)}, shapes={1: shapes}
+    )
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    shaped = body.template + body.shape_directions @ np.r_[1.0, np.zeros(body.shape_count - 1)]
+    rest = body.joint_regressor @ shaped
+    root = bvhio.readAsBvh(str(path)).Root
+    offsets = {entry[0].Name: np.array(tuple(entry[0].Offset)) for entry in root.layout()}
+    for joint, name in enumerate(body.joint_names):
+        parent = body.parents[joint]
+        wanted = rest[joint] - rest[parent] if parent >= 0 else np.zeros(3)
+        np.testing.assert_allclose(offsets[name], wanted, atol=2e-6)
+    # the root stays where the take has it, whatever the shape
+    moved = joints_in_file(path, body.joint_names[:1])[:, 0]
+    np.testing.assert_allclose(
+        moved - moved[0], (take.joints[:, 0] - take.joints[0, 0]) * [1, -1, -1], atol=1e-5
+    )
+
+
+def test_frame_time_is_true_to_the_rational_rate(body: Body, tmp_path: Path) -> None:
+    rate = Fraction(30000, 1001)
+    times = seconds(30, float(rate))
+    take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)}, rate=rate)
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    read = bvhio.readAsBvh(str(path))
+    assert read.FrameCount == 30
+    assert abs(read.FrameTime - 1001 / 30000) < 1e-12
+
+
+def test_stamps_rounded_to_milliseconds_are_not_resampled(body: Body, tmp_path: Path) -> None:
+    rate = Fraction(30000, 1001)
+    times = seconds(50, float(rate)).round(3)
+    turns = moving_limbs(body, times)
+    take = make_take(body, times, {1: turns}, {1: walking_past(times)}, rate=rate)
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    places = joints_in_file(path, body.joint_names)
+    own = places - places[:, :1]
+    np.testing.assert_allclose(own, (take.joints - take.joints[:, :1]) * [1, -1, -1], atol=1e-4)
+
+
+def test_a_source_of_variable_rate_is_resampled_by_its_own_times(
+    body: Body, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    times = np.cumsum(random.uniform(0.01, 0.06, 120))
+    take = make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    places = joints_in_file(path, body.joint_names)
+    grid = times[0] + np.arange(len(places)) / 30
+    assert abs(grid[-1] - times[-1]) <= 0.5 / 30 + 1e-9
+    truth = pose_joints(
+        body, moving_limbs(body, grid), np.zeros(body.shape_count), walking_past(grid)
+    ) * [1, -1, -1]
+    error = places - places[:1, :1] - (truth - truth[:1, :1])
+    inside = grid <= times[-1]
+    assert np.linalg.norm(error[inside], axis=-1).max() < 0.01  # of curvature between frames
+    assert np.diff(places[:, 0, 0])[:-1] == pytest.approx(0.5 / 30, abs=1e-4)  # a steady walk
+
+
+def test_a_spinning_person_has_channels_without_jumps(body: Body, tmp_path: Path) -> None:
+    times = seconds(90)
+    turns = standing(body, 90)
+    turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 2 * np.pi * times[:, None]).as_matrix()
+    take = make_take(body, times, {1: turns}, {1: np.tile([0, 0, 4.0], (90, 1))})
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    numbers = frame_numbers(path)
+    assert np.abs(np.diff(numbers, axis=0)).max() < 13  # 12 degrees a frame
+    assert numbers[-1, 5] == pytest.approx(360 * times[-1], abs=1e-3)
+
+
+def test_euler_angles_pass_over_the_pole_without_jump_and_stay_the_same_rotation() -> None:
+    # a somersault: x goes on through 90, 180, 270 degrees, where plain extraction flips y and z
+    wanted = np.linspace(0, 4 * np.pi, 181)
+    rotations = Rotation.from_euler("ZXY", np.column_stack([0.2 + 0 * wanted, wanted, 0 * wanted]))
+    angles = continuous_zxy(rotations.as_matrix()[:, None])[:, 0]
+    np.testing.assert_allclose(angles[:, 1], wanted, atol=1e-6)
+    again = Rotation.from_euler("ZXY", angles)
+    assert (again.inv() * rotations).magnitude().max() < 1e-6
+
+
+def test_euler_angles_of_any_rotations_are_the_same_rotations() -> None:
+    rotations = Rotation.random(500, random_state=1)
+    angles = continuous_zxy(rotations.as_matrix()[:, None])[:, 0]
+    again = Rotation.from_euler("ZXY", angles)
+    assert (again.inv() * rotations).magnitude().max() < 1e-7
+
+
+def test_several_people_get_a_file_each_and_share_time_and_place(
+    body: Body, tmp_path: Path
+) -> None:
+    times = seconds(30)
+    late = np.arange(10, 20)
+    take = make_take(
+        body,
+        times,
+        {2: standing(body, 30), 5: standing(body, 10)},
+        {2: walking_past(times), 5: walking_past(times[late], start=1.0)},
+        frames={2: np.arange(30), 5: late},
+    )
+    paths = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    assert [path.name for path in paths] == ["a.bvh", "a_person5.bvh"]
+    first, second = (joints_in_file(path, body.joint_names[:1])[:, 0] for path in paths)
+    assert len(first) == len(second) == 30
+    np.testing.assert_allclose(second[late] - first[late], np.tile([1.0, 0, 0], (10, 1)), atol=1e-4)
+    np.testing.assert_allclose(second[:10], np.tile(second[10], (10, 1)), atol=1e-6)
+    np.testing.assert_allclose(second[20:], np.tile(second[19], (10, 1)), atol=1e-6)
+
+
+def test_frames_without_the_person_are_interpolated(body: Body, tmp_path: Path) -> None:
+    times = seconds(30)
+    there = np.r_[0:10, 20:30]
+    take = make_take(
+        body, times, {1: standing(body, 20)}, {1: walking_past(times[there])}, frames={1: there}
+    )
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    x = joints_in_file(path, body.joint_names[:1])[:, 0, 0]
+    np.testing.assert_allclose(x, 0.5 * times, atol=1e-4)
+
+
+def test_nobody_gives_no_file_and_a_line(
+    body: Body, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    take = make_take(body, seconds(3), {}, {})
+    assert bvh.write_bvh(take, body, tmp_path / "a.bvh") == []
+    assert list(tmp_path.iterdir()) == []
+    assert "nobody was seen" in caplog.text
+
+
+def test_one_frame_is_enough(body: Body, tmp_path: Path) -> None:
+    take = one_person(body, 1)
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    assert len(frame_numbers(path)) == 1
+
+
+def test_an_existing_file_is_kept_unless_forced_even_the_second_person_s(
+    body: Body, tmp_path: Path
+) -> None:
+    times = seconds(4)
+    take = make_take(
+        body,
+        times,
+        {1: standing(body, 4), 2: standing(body, 4)},
+        {1: walking_past(times), 2: walking_past(times, 1.0)},
+    )
+    (tmp_path / "a_person2.bvh").write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    assert (tmp_path / "a_person2.bvh").read_text() == "mine"
+    assert not (tmp_path / "a.bvh").exists()
+    assert len(bvh.write_bvh(take, body, tmp_path / "a.bvh", force=True)) == 2
+
+
+def test_a_folder_that_cannot_be_is_an_output_error(body: Body, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        bvh.write_bvh(one_person(body, 2), body, tmp_path / "file" / "a.bvh")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder_is_an_output_error(body: Body, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError):
+        bvh.write_bvh(one_person(body, 2), body, tmp_path / "a.bvh")
+
+
+def test_a_wrong_file_is_found_and_never_gets_its_name(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = one_person(body)
+    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    assert check_bvh(path, take, 1, body, "m") < 1e-4
+    # 3 degrees more in every channel: centimetres at the wrist
+    monkeypatch.setattr(bvh, "continuous_zxy", lambda turns: continuous_zxy(turns) + 0.05)
+    with pytest.raises(OutputError, match="mm off"):
+        bvh.write_bvh(take, body, tmp_path / "b.bvh")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bvh"]
+    text = path.read_text().splitlines()
+    path.write_text("\n".join(text[:-1]))
+    with pytest.raises(OutputError, match="frames"):
+        check_bvh(path, take, 1, body, "m")
+
+
+def test_a_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
+    other = replace(one_person(body, 2), body_sha256="0" * 64)
+    with pytest.raises(InputError, match="another body"):
+        bvh.write_bvh(other, body, tmp_path / "a.bvh")
+
+
+def test_every_format_writes_what_can_be_read_again(body: Body, tmp_path: Path) -> None:
+    take = one_person(body, 3)
+    for name, export in FORMATS.items():
+        paths = export(take, body, tmp_path / f"a.{name}")
+        assert paths == [tmp_path / f"a.{name}"]
+    assert len(read_take(tmp_path / "a.npz").frame) == 3
