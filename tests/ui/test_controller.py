@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.errors import ModelError
+from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.sources import Source
+from pymaf_live.takes import read_take
+from tests.ui.doubles import opener, write_clip
+from ui.controller import Controller
+from ui.state import Phase, SourceChoice, TakePhase, WindowState
+
+
+def until(controller: Controller, met: Callable[[], bool], seconds: float = 10.0) -> None:
+    limit = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < limit, "waited in vain"
+        controller.tick()
+        time.sleep(0.005)
+
+
+def with_estimator(**kinds: float) -> Callable[[Source, PipelineOptions], Pipeline]:
+    open_estimator = opener(**kinds)  # type: ignore[arg-type]
+    return lambda source, options: Pipeline(source, options, open_estimator=open_estimator)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> SourceChoice:
+    return SourceChoice("file", str(write_clip(tmp_path / "clip.mp4")), "clip.mp4")
+
+
+@pytest.fixture
+def state() -> WindowState:
+    return WindowState()
+
+
+@pytest.fixture
+def controller(state: WindowState) -> Iterator[Controller]:
+    made = Controller(
+        state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ()
+    )
+    yield made
+    made.close()
+
+
+def test_a_file_is_played_from_its_first_frame_once_the_model_is_ready(
+    state: WindowState, controller: Controller, clip: SourceChoice
+) -> None:
+    seen: list[int] = []
+    state.result.watch(lambda result: seen.append(result.frame.index) if result else None)
+    controller.open(clip)
+    assert state.phase.value is Phase.OPENING
+    until(controller, lambda: len(seen) > 5)
+    assert state.phase.value is Phase.PLAYING
+    assert seen[0] < 5  # the model took 15 frames' time
+    assert not state.live.value
+    assert not state.mirror.value
+
+
+def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
+    state: WindowState, controller: Controller, clip: SourceChoice
+) -> None:
+    times: list[float] = []
+    state.result.watch(lambda result: times.append(result.frame.time) if result else None)
+    controller.open(clip)
+    until(controller, lambda: bool(times) and times[-1] > 1.2)
+    assert np.all(np.diff(times) > 0)
+    state.loop.set(False)
+    until(controller, lambda: state.phase.value is Phase.ENDED)
+    assert 1.9 < times[-1] < 2.0  # a clip of 30 frames at 30 a second, twice
+    assert state.result.value is not None
+    times.clear()
+    controller.go_on()
+    until(controller, lambda: state.phase.value is Phase.ENDED and bool(times))
+    assert times[0] < 0.5
+
+
+def test_a_pause_holds_the_film_and_not_only_its_picture(
+    state: WindowState, controller: Controller, clip: SourceChoice
+) -> None:
+    controller.open(clip)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    controller.pause()
+    for _ in range(20):  # what was on its way may still come
+        controller.tick()
+        time.sleep(0.01)
+    held = state.result.value
+    assert held is not None
+    for _ in range(60):
+        controller.tick()
+        time.sleep(0.01)
+    assert state.result.value is held
+    controller.go_on()
+    until(controller, lambda: state.result.value is not held)
+    after = state.result.value
+    assert after is not None
+    assert after.frame.time - held.frame.time < 0.3
+
+
+def test_what_is_recorded_can_be_exported_and_read_again(
+    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+) -> None:
+    controller.open(clip)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    controller.record()
+    until(controller, lambda: state.take.value.seconds > 0.5)
+    assert state.take.value.unsaved
+    controller.stop_recording()
+    assert state.take.value.phase is TakePhase.READY
+    controller.export(tmp_path / "my.take", ("npz", "bvh"), False)
+    assert state.take.value.phase is TakePhase.EXPORTING
+    until(controller, lambda: state.message.value is not None)
+    message = state.message.value
+    assert message is not None
+    assert message.severity == "done", message.text
+    assert not state.take.value.unsaved
+    take = read_take(tmp_path / "my.take.npz")
+    # every frame is in it, whatever the window kept up with
+    assert len(take.frame_time) >= 15
+    assert np.allclose(np.diff(take.frame_time), 1 / 30, atol=2e-3)
+    assert all(path.exists() for path in message.files)
+    assert sum(path.suffix == ".bvh" for path in message.files) == 1
+
+
+def test_an_export_over_an_existing_file_says_so_and_keeps_the_take(
+    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+) -> None:
+    there = tmp_path / "take.npz"
+    there.write_text(json.dumps("mine"))
+    controller.open(clip)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    controller.record()
+    until(controller, lambda: state.take.value.rows > 0)
+    controller.stop_recording()
+    controller.export(tmp_path / "take", ("npz",), False)
+    until(controller, lambda: state.message.value is not None)
+    assert state.message.value is not None
+    assert state.message.value.severity == "error"
+    assert there.read_text() == '"mine"'
+    assert state.take.value.unsaved
+
+
+def test_another_source_ends_the_recording_and_keeps_the_take(
+    state: WindowState, controller: Controller, clip: SourceChoice
+) -> None:
+    controller.open(clip)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    controller.record()
+    until(controller, lambda: state.take.value.rows > 0)
+    controller.open(clip)
+    assert state.take.value.phase is TakePhase.READY
+    assert state.take.value.unsaved
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("empty.mp4", b""), ("text.mp4", b"no video at all" * 99), ("missing.mp4", None)],
+)
+def test_an_unusable_file_gives_one_line_and_the_start_page(
+    state: WindowState,
+    controller: Controller,
+    tmp_path: Path,
+    name: str,
+    content: bytes | None,
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    controller.open(SourceChoice("file", str(path), name))
+    until(controller, lambda: state.message.value is not None)
+    message = state.message.value
+    assert message is not None
+    assert message.severity == "error"
+    assert name in message.text
+    assert "\n" not in message.text
+    assert state.phase.value is Phase.EMPTY
+    assert state.source.value is None
+
+
+def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) -> None:
+    def no_model(facts: object, options: object) -> object:
+        raise ModelError("the installation lacks resources/models/lite.onnx")
+
+    controller = Controller(
+        state,
+        open_pipeline=lambda source, options: Pipeline(
+            source, options, open_estimator=no_model  # type: ignore[arg-type]
+        ),
+    )
+    controller.open(clip)
+    until(controller, lambda: state.message.value is not None)
+    assert state.message.value is not None
+    assert state.message.value.text.startswith("The installation lacks")
+    assert state.phase.value is Phase.EMPTY
+    assert controller.close()
+
+
+def test_no_camera_is_an_empty_list_and_no_error(
+    state: WindowState, controller: Controller
+) -> None:
+    controller.find_cameras()
+    assert state.cameras.value is None
+    until(controller, lambda: state.cameras.value is not None)
+    assert state.cameras.value == ()
+    assert state.message.value is None
+
+
+def test_the_last_of_two_quick_choices_wins(
+    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+) -> None:
+    other = SourceChoice("file", str(write_clip(tmp_path / "b.mp4", size=(320, 240))), "b.mp4")
+    controller.open(clip)
+    controller.open(other)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    assert state.result.value is not None
+    assert state.result.value.frame.image.shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize("slow", [{"opening": 0.8}, {"each": 0.4}])
+def test_closing_ends_every_thread_within_two_seconds(
+    state: WindowState, clip: SourceChoice, slow: dict[str, float]
+) -> None:
+    before = set(threading.enumerate())
+    controller = Controller(state, open_pipeline=with_estimator(**slow))
+    controller.open(clip)
+    limit = time.monotonic() + 0.5
+    while time.monotonic() < limit:
+        controller.tick()
+        time.sleep(0.01)
+    start = time.monotonic()
+    assert controller.close()
+    assert time.monotonic() - start < 2.0
+    assert set(threading.enumerate()) <= before

@@ -1,0 +1,131 @@
+"""The window as a program: look, timer, settings, and a clean end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ui.display import screen_complaint
+
+if TYPE_CHECKING:
+    from ui.controller import Controller
+    from ui.state import SourceChoice, WindowState
+    from ui.widgets.main_window import MainWindow
+
+_TICK_MILLISECONDS = 16
+"""About 60 times a second."""
+
+
+@dataclass
+class Parts:
+    """The assembled window."""
+
+    state: WindowState
+    controller: Controller
+    window: MainWindow
+
+
+def run_window(argv: Sequence[str] = ()) -> int:
+    """Open the window and stay until it is closed.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        What followed the program's name: a source to begin with, ``--model``, ``--backend``.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 2 where there is no screen or the arguments are wrong, with one line said.
+    """
+    try:
+        chosen = _arguments().parse_args(list(argv))
+    except SystemExit as end:  # argparse has said why
+        return int(end.code or 0)
+    complaint = screen_complaint()
+    if complaint is not None:
+        print(f"pymaf-live: {complaint}", file=sys.stderr)
+        return 2
+
+    from PySide6.QtWidgets import QApplication
+
+    from pymaf_live.pipeline import PipelineOptions
+    from ui.controller import Controller
+    from ui.state import WindowState
+    from ui.theme import dress
+
+    _forget_foreign_plugins()
+    application = QApplication.instance() or QApplication(["pymaf-live"])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("PyMAF Live")
+    application.setDesktopFileName("pymaf-live")
+    dress(application)
+    state = WindowState()
+    options = PipelineOptions(model=chosen.model, backend=chosen.backend)
+    parts = assemble(state, Controller(state, options))
+    signal.signal(signal.SIGINT, lambda *_: parts.window.close())
+    parts.window.show()
+    if chosen.source:
+        parts.window.open_choice(_choice(chosen.source))
+    return application.exec()
+
+
+def assemble(state: WindowState, controller: Controller) -> Parts:
+    """Put canvas, window and timer together; nothing is shown yet.
+
+    The window closes the controller, and with it every thread.
+    """
+    from PySide6.QtCore import QTimer
+
+    from pymaf_live.body import load_body
+    from ui.canvas.binding import CanvasBinding
+    from ui.widgets.main_window import MainWindow
+
+    binding = CanvasBinding(state, load_body())
+    timer = QTimer()
+    timer.setInterval(_TICK_MILLISECONDS)
+    timer.timeout.connect(controller.tick)
+
+    def end() -> None:
+        timer.stop()
+        controller.close()
+        binding.close()
+
+    window = MainWindow(state, controller, binding.widget, on_close=end)
+    timer.setParent(window)
+    timer.start()
+    controller.find_demo()
+    controller.find_cameras()
+    return Parts(state, controller, window)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pymaf-live", description="Open the window.")
+    parser.add_argument("source", nargs="?", help="a camera's number, a file or an address")
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--backend", default="auto")
+    return parser
+
+
+def _choice(text: str) -> SourceChoice:
+    from ui.state import SourceChoice
+    from ui.widgets.main_window import file_choice
+
+    if text.isdecimal() or text.startswith("/dev/video"):
+        return SourceChoice("camera", text, f"Camera {text}")
+    if "://" in text:
+        return SourceChoice("file", text, text)
+    return file_choice(Path(text))
+
+
+def _forget_foreign_plugins() -> None:
+    """OpenCV's wheel points Qt to its own old plugins when it is imported first."""
+    path = os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", "")
+    if "cv2" in Path(path).parts:
+        del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]

@@ -1,0 +1,408 @@
+"""Does what the window asks for; the only one here that speaks to the pipeline.
+
+Knows no Qt: the window's timer calls `tick`, which takes the newest result and the outcomes of
+errands and writes them into the state. Whatever may take its time (opening cameras, files and
+models, closing them, exporting) runs as an errand in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import PymafLiveError
+from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.resources import resource
+from pymaf_live.sources import Source, open_source, paced
+from pymaf_live.takes import TakeRecorder
+from pymaf_live.types import FrameResult, SourceFacts
+from ui.errands import Errands
+from ui.playback import Playback
+from ui.recording import Recording
+from ui.state import (
+    Figures,
+    Message,
+    Phase,
+    SourceChoice,
+    TakePhase,
+    TakeStatus,
+    WindowState,
+)
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 2.0
+_FIGURES_EVERY = 0.25
+"""Seconds between two readings of the figures: faster cannot be read by a person."""
+_SPEED_OVER = 2.0
+"""Seconds that frames a second are counted over."""
+
+OpenPipeline = Callable[[Source, PipelineOptions], Pipeline]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A source and its pipeline, running."""
+
+    wish: int
+    """Number of the wish that it answers."""
+    choice: SourceChoice
+    pipeline: Pipeline
+    playback: Playback | None
+    """Of files; None for cameras and streams."""
+    facts: SourceFacts
+
+
+class Controller:
+    """Opens, plays, records and exports.
+
+    Parameters
+    ----------
+    state : WindowState
+        Written here.
+    options : PipelineOptions, optional
+        How frames become people.
+    open_pipeline : callable, optional
+        Makes the pipeline of an opened source; not started yet.
+    list_cameras : callable, optional
+        The cameras of this machine; may take a second.
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        options: PipelineOptions | None = None,
+        *,
+        open_pipeline: OpenPipeline = Pipeline,
+        list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
+    ) -> None:
+        self._state = state
+        self._options = options or PipelineOptions()
+        self._open_pipeline = open_pipeline
+        self._list_cameras = list_cameras or _cameras
+        self._errands = Errands()
+        self._closed = threading.Event()
+        self._opened: _Opened | None = None
+        self._wanted = 0
+        """Number of the last wish to open something; what an older wish brings is let go."""
+        self._recording: Recording | None = None
+        self._shown_times: deque[float] = deque()
+        self._next_figures = 0.0
+        state.loop.watch(self._on_loop_change)
+
+    # -- deeds --------------------------------------------------------------------------------
+
+    def find_cameras(self) -> None:
+        """Look for cameras; the state's list is None until they are known."""
+        self._state.cameras.set(None)
+        self._errands.run(
+            "cameras", self._list_cameras, self._state.cameras.set, self._on_no_cameras
+        )
+
+    def find_demo(self) -> None:
+        """Offer the demo if the installation has it."""
+        try:
+            path = resource("demo.mp4")
+        except PymafLiveError:
+            self._state.demo.set(None)
+        else:
+            self._state.demo.set(SourceChoice("demo", str(path), "Demo"))
+
+    def open(self, choice: SourceChoice) -> None:
+        """Open a source in place of the one that plays; a take in the making is kept."""
+        if self._closed.is_set():
+            return
+        before = self._leave()
+        wish = self._wanted
+        self._state.message.set(None)
+        self._state.source.set(choice)
+        self._state.phase.set(Phase.OPENING)
+
+        def work() -> _Opened | None:
+            if before is not None:
+                before.pipeline.close()  # a camera can be opened once only
+            return self._started(choice, wish)
+
+        self._errands.run(
+            "open", work, self._on_opened, lambda error: self._on_open_failed(error, wish)
+        )
+
+    def close_source(self) -> None:
+        """Back to the start; a take in the making is kept."""
+        before = self._leave()
+        self._state.phase.set(Phase.EMPTY)
+        self._state.source.set(None)
+        self._let_go(before)
+
+    def pause(self) -> None:
+        """Hold a file's picture."""
+        if self._opened is not None and self._opened.playback is not None:
+            self._opened.playback.hold()
+            self._state.phase.set(Phase.PAUSED)
+
+    def go_on(self) -> None:
+        """Play on after a pause, or again after the end."""
+        phase, source = self._state.phase.value, self._state.source.value
+        if phase is Phase.ENDED and source is not None:
+            self.open(source)
+        elif phase is Phase.PAUSED and self._opened is not None:
+            if self._opened.playback is not None:
+                self._opened.playback.release()
+            self._state.phase.set(Phase.PLAYING)
+
+    def record(self) -> None:
+        """Begin a new take of what plays, in place of the one that waits."""
+        opened = self._opened
+        if opened is None or not opened.pipeline.ready:
+            return
+        pictures = opened.facts.kind == "pictures"
+        recorder = TakeRecorder(
+            load_body(),
+            opened.facts,
+            model=opened.pipeline.health.model,
+            smoothing="off" if pictures else self._options.smoothing,
+        )
+        self._recording = Recording(recorder)
+        opened.pipeline.listen(self._recording.add)
+        self._state.take.set(TakeStatus(TakePhase.RECORDING))
+
+    def stop_recording(self) -> None:
+        """End the take; it waits to be exported."""
+        if self._recording is None or self._state.take.value.phase is not TakePhase.RECORDING:
+            return
+        self._recording.stop()
+        if self._opened is not None:
+            self._opened.pipeline.listen(None)
+        self._state.take.set(
+            TakeStatus(TakePhase.READY, self._recording.seconds, self._recording.rows)
+        )
+
+    def export(self, stem: Path, formats: tuple[str, ...], force: bool) -> None:
+        """Write the take as `stem` with each format's ending."""
+        recording, status = self._recording, self._state.take.value
+        if recording is None or status.phase is not TakePhase.READY:
+            return
+        self._state.take.set(replace(status, phase=TakePhase.EXPORTING))
+
+        def work() -> tuple[Path, ...]:
+            return _written(recording, stem, formats, force)
+
+        def done(files: tuple[Path, ...]) -> None:
+            self._state.take.set(replace(status, exported=True))
+            names = ", ".join(path.name for path in files)
+            self._state.message.set(Message("done", f"Wrote {names} to {stem.parent}", files))
+
+        def failed(error: Exception) -> None:
+            self._state.take.set(status)
+            self._state.message.set(Message("error", _line(error)))
+
+        self._errands.run("export", work, done, failed)
+
+    def tick(self) -> None:
+        """Bring the state up to date; called about 60 times a second, never blocks."""
+        self._errands.collect()
+        opened = self._opened
+        if opened is None:
+            return
+        phase = self._state.phase.value
+        if phase is Phase.OPENING and opened.playback is not None and opened.pipeline.ready:
+            opened.playback.release()  # not before: it would play to nobody
+        try:
+            ended = opened.pipeline.ended  # asked first: what came until then is taken below
+            result = opened.pipeline.newest()
+        except Exception as error:
+            self._on_broken(error)
+            return
+        if result is not None:
+            self._show(result)
+        elif ended:
+            self._on_end()
+        self._follow_recording()
+        self._read_figures()
+
+    def close(self) -> bool:
+        """End all threads within 2 s; whether all have ended."""
+        limit = time.monotonic() + _CLOSE_SECONDS
+        self._closed.set()
+        before = self._leave()
+        if before is not None:
+            before.pipeline.close()
+        return self._errands.wait(limit - time.monotonic())
+
+    # -- what comes back ----------------------------------------------------------------------
+
+    def _started(self, choice: SourceChoice, wish: int) -> _Opened | None:
+        """Open a source and start its pipeline; in an errand's thread."""
+        playback: Playback | None = None
+        source: Source
+        if _is_stream(choice):
+            source = open_source(choice.text)
+        else:
+            text = choice.text
+            playback = Playback(lambda: open_source(text), repeat=self._state.loop.value)
+            source = paced(playback)
+        try:
+            pipeline = self._open_pipeline(source, self._options)
+        except BaseException:
+            source.close()
+            raise
+        if self._closed.is_set() or wish != self._wanted:
+            pipeline.close()  # nobody waits for it any more
+            return None
+        pipeline.start()
+        return _Opened(wish, choice, pipeline, playback, source.facts)
+
+    def _on_opened(self, opened: _Opened | None) -> None:
+        if opened is None:
+            return
+        if opened.wish != self._wanted:
+            self._let_go(opened)
+            return
+        self._opened = opened
+        self._on_loop_change(self._state.loop.value)
+        self._state.live.set(opened.playback is None)
+        self._state.mirror.set(opened.choice.kind == "camera")
+
+    def _on_open_failed(self, error: Exception, wish: int) -> None:
+        if wish != self._wanted:
+            return
+        self._state.phase.set(Phase.EMPTY)
+        self._state.source.set(None)
+        self._state.message.set(Message("error", _line(error)))
+
+    def _on_broken(self, error: Exception) -> None:
+        """The pipeline ended with an error."""
+        shown = self._state.result.value is not None
+        before = self._leave(keep_picture=shown)
+        self._state.phase.set(Phase.ENDED if shown else Phase.EMPTY)
+        if not shown:
+            self._state.source.set(None)
+        self._state.message.set(Message("error", _line(error)))
+        self._let_go(before)
+
+    def _on_end(self) -> None:
+        before = self._leave(keep_picture=True)
+        if self._state.result.value is None:
+            self._state.phase.set(Phase.EMPTY)
+            self._state.message.set(Message("error", "There was no picture in it."))
+        else:
+            self._state.phase.set(Phase.ENDED)
+        self._let_go(before)
+
+    def _on_no_cameras(self, error: Exception) -> None:
+        self._state.cameras.set(())
+        self._state.message.set(Message("error", _line(error)))
+
+    def _on_loop_change(self, loop: bool) -> None:
+        if self._opened is not None and self._opened.playback is not None:
+            self._opened.playback.repeat = loop
+
+    def _show(self, result: FrameResult) -> None:
+        if self._state.phase.value is Phase.OPENING:
+            self._state.phase.set(Phase.PLAYING)
+        self._shown_times.append(time.monotonic())
+        self._state.result.set(result)
+
+    def _follow_recording(self) -> None:
+        recording, status = self._recording, self._state.take.value
+        if recording is None or status.phase is not TakePhase.RECORDING:
+            return
+        if recording.failure is not None:
+            failure = recording.failure
+            self.stop_recording()
+            self._state.message.set(Message("error", f"The recording was ended: {failure}"))
+        elif recording.seconds - status.seconds >= 0.1 or recording.rows and not status.rows:
+            self._state.take.set(
+                TakeStatus(TakePhase.RECORDING, recording.seconds, recording.rows)
+            )
+
+    def _read_figures(self) -> None:
+        now = time.monotonic()
+        if now < self._next_figures or self._opened is None:
+            return
+        self._next_figures = now + _FIGURES_EVERY
+        times = self._shown_times
+        while times and now - times[0] > _SPEED_OVER:
+            times.popleft()
+        span = times[-1] - times[0] if len(times) > 1 else 0.0
+        health = self._opened.pipeline.health
+        result = self._state.result.value
+        drawn = self._state.drawn.value
+        self._state.figures.set(
+            Figures(
+                frames_per_second=(len(times) - 1) / span if span > 0 else 0.0,
+                delay=drawn.delay if drawn is not None else None,
+                dropped=health.dropped,
+                backend=health.backend,
+                people=len(result.people) if result is not None else 0,
+                notices=health.notices,
+            )
+        )
+
+    def _leave(self, *, keep_picture: bool = False) -> _Opened | None:
+        """Forget the open source and give it back for closing; ends the recording."""
+        self.stop_recording()
+        self._wanted += 1
+        opened, self._opened = self._opened, None
+        self._shown_times.clear()
+        if not keep_picture:
+            self._state.result.set(None)
+            self._state.drawn.set(None)
+            self._state.figures.set(Figures())
+        return opened
+
+    def _let_go(self, opened: _Opened | None) -> None:
+        if opened is not None:
+            self._errands.run("close", opened.pipeline.close, lambda _: None, _log_failure)
+
+
+def _written(
+    recording: Recording, stem: Path, formats: tuple[str, ...], force: bool
+) -> tuple[Path, ...]:
+    formats_known = exporters()
+    take, body = recording.take(), load_body()
+    files: list[Path] = []
+    for name in formats:
+        path = stem.with_name(f"{stem.name}.{name}")
+        files += formats_known[name](take, body, path, force=force)
+    return tuple(files)
+
+
+def exporters() -> Mapping[str, Callable[..., list[Path]]]:
+    """The formats a take can be written in."""
+    # its self-check loads bvhio, which the start of the window need not wait for
+    from pymaf_live.export.formats import FORMATS
+
+    return FORMATS
+
+
+def _cameras() -> tuple[SourceChoice, ...]:
+    from pymaf_live.sources.camera import list_cameras
+
+    return tuple(
+        SourceChoice("camera", camera.address, camera.name or f"Camera {camera.address}")
+        for camera in list_cameras()
+    )
+
+
+def _is_stream(choice: SourceChoice) -> bool:
+    return choice.kind == "camera" or "://" in choice.text
+
+
+def _line(error: Exception) -> str:
+    """One line for a person; what is not meant for one goes to the log as well."""
+    if isinstance(error, PymafLiveError):
+        text = str(error)
+        return text[:1].upper() + text[1:]
+    _log_failure(error)
+    return f"Something went wrong inside PyMAF Live ({type(error).__name__}: {error})."
+
+
+def _log_failure(error: Exception) -> None:
+    _log.error("an errand failed", exc_info=error)

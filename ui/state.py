@@ -1,0 +1,142 @@
+"""What the window shows, as values to watch; knows no widgets, no vispy and no pipeline.
+
+The controller writes what happens (phase, result, figures, messages), widgets write what a person
+chooses about the view (opacity, skeleton, mirror); canvas and widgets watch both.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from pymaf_live.types import FrameResult
+from ui.observable import Observable
+
+
+class Phase(Enum):
+    """Where the playing of a source stands."""
+
+    EMPTY = "no source is open"
+    OPENING = "a source and its model are being opened"
+    PLAYING = "pictures come"
+    PAUSED = "the picture is held"
+    ENDED = "the source is through; its last picture stays"
+
+
+class TakePhase(Enum):
+    """Where the recording stands."""
+
+    NONE = "nothing is recorded"
+    RECORDING = "every result is added to the take"
+    READY = "a take waits to be exported"
+    EXPORTING = "the take is being written"
+
+
+@dataclass(frozen=True)
+class SourceChoice:
+    """What a person chose to look at."""
+
+    kind: Literal["camera", "file", "demo"]
+    text: str
+    """What `open_source` reads: a camera's number or device, a path, an address."""
+    title: str
+    """What a person reads."""
+
+
+@dataclass(frozen=True)
+class TakeStatus:
+    """The take in the making or waiting."""
+
+    phase: TakePhase = TakePhase.NONE
+    seconds: float = 0.0
+    rows: int = 0
+    """People times frames; 0 is a take of nobody."""
+    exported: bool = False
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether closing now would lose somebody's motion."""
+        busy = self.phase in (TakePhase.RECORDING, TakePhase.READY)
+        return busy and not self.exported and self.rows > 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How fast it goes."""
+
+    frames_per_second: float = 0.0
+    """Results shown a second, over the last second or two."""
+    delay: float | None = None
+    """Milliseconds from a picture's leaving the source to its being drawn; None before the first."""
+    dropped: int = 0
+    backend: str = ""
+    people: int = 0
+    notices: tuple[str, ...] = ()
+    """What the pipeline does without, and why."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The last picture that came onto the screen."""
+
+    index: int
+    """Of its frame."""
+    delay: float
+    """Milliseconds from its leaving the source."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One line for a person."""
+
+    severity: Literal["note", "done", "error"]
+    text: str
+    files: tuple[Path, ...] = ()
+    """What was written, to be shown in its folder."""
+
+
+@dataclass
+class WindowState:
+    """All that the window shows."""
+
+    phase: Observable[Phase] = field(default_factory=lambda: Observable(Phase.EMPTY))
+    source: Observable[SourceChoice | None] = field(
+        default_factory=lambda: Observable[SourceChoice | None](None)
+    )
+    live: Observable[bool] = field(default_factory=lambda: Observable(False))
+    """The open source is a camera or a stream: it cannot be paused, and it is mirrored."""
+    cameras: Observable[tuple[SourceChoice, ...] | None] = field(
+        default_factory=lambda: Observable[tuple[SourceChoice, ...] | None](None)
+    )
+    """None while they are still being looked for."""
+    demo: Observable[SourceChoice | None] = field(
+        default_factory=lambda: Observable[SourceChoice | None](None)
+    )
+    """None where the installation has no demo."""
+    result: Observable[FrameResult | None] = field(
+        default_factory=lambda: Observable[FrameResult | None](None, operator.is_)
+    )
+    """The newest; the picture on the canvas."""
+    drawn: Observable[Drawn | None] = field(
+        default_factory=lambda: Observable[Drawn | None](None)
+    )
+    """Written by the canvas; None before anything is drawn."""
+    take: Observable[TakeStatus] = field(default_factory=lambda: Observable(TakeStatus()))
+    figures: Observable[Figures] = field(default_factory=lambda: Observable(Figures()))
+    message: Observable[Message | None] = field(
+        default_factory=lambda: Observable[Message | None](None)
+    )
+    opacity: Observable[float] = field(default_factory=lambda: Observable(0.85))
+    """Of the body over the picture, 0..1."""
+    skeleton: Observable[bool] = field(default_factory=lambda: Observable(False))
+    mirror: Observable[bool] = field(default_factory=lambda: Observable(False))
+    """Of the view only: what is recorded is never mirrored."""
+    loop: Observable[bool] = field(default_factory=lambda: Observable(True))
+    """Files start again at their end."""
+    formats: Observable[tuple[str, ...]] = field(
+        default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
+    )
+    """What a take can be exported as."""

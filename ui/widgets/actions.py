@@ -1,0 +1,86 @@
+"""What can be done in the window: one action each, shared by menus, buttons and shortcuts."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+
+from ui.state import Phase, SourceChoice, TakePhase, TakeStatus, WindowState
+from ui.widgets.icons import icon
+
+
+class Actions(QObject):
+    """The actions, each enabled exactly while it can be done."""
+
+    def __init__(self, state: WindowState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self.open_file = self._action("Open file…", "open", QKeySequence.StandardKey.Open)
+        self.open_folder = self._action("Open folder of pictures…", "open", "Ctrl+Shift+O")
+        self.demo = self._action("Play the demo", "demo", "Ctrl+D")
+        self.close_source = self._action("Close source", None, "Ctrl+W")
+        self.quit = self._action("Quit", None, "Ctrl+Q")
+        # Space is no QAction shortcut: it would take the key from a focused button
+        self.pause = self._action("Pause", "pause", None, "Pause or go on (Space)")
+        self.record = self._action("Record", "record", "R")
+        self.export = self._action("Export…", "export", "Ctrl+E")
+        self.skeleton = self._action("Skeleton", None, "S", checkable=True)
+        self.mirror = self._action("Mirror", None, "M", checkable=True)
+        self.mirror.setToolTip("Mirror the view (M); what is recorded is never mirrored")
+        self.loop = self._action("Repeat files", None, "L", checkable=True)
+        for action, value in (
+            (self.skeleton, state.skeleton),
+            (self.mirror, state.mirror),
+            (self.loop, state.loop),
+        ):
+            value.watch(action.setChecked)
+            action.toggled.connect(value.set)
+        state.phase.watch(self._on_phase_change)
+        state.live.watch(lambda _: self._on_phase_change(state.phase.value))
+        state.take.watch(self._on_take_change)
+        state.demo.watch(self._on_demo_change)
+
+    def _action(
+        self,
+        text: str,
+        icon_name: str | None,
+        keys: QKeySequence.StandardKey | str | None,
+        tip: str = "",
+        *,
+        checkable: bool = False,
+    ) -> QAction:
+        action = QAction(text, self)
+        if icon_name is not None:
+            action.setIcon(icon(icon_name))
+        if keys is not None:
+            action.setShortcut(QKeySequence(keys))
+        plain = text.removesuffix("…")
+        action.setToolTip(tip or f"{plain} ({action.shortcut().toString()})")
+        action.setCheckable(checkable)
+        return action
+
+    def _on_phase_change(self, phase: Phase) -> None:
+        shown = phase in (Phase.PLAYING, Phase.PAUSED, Phase.ENDED)
+        self.close_source.setEnabled(phase is not Phase.EMPTY)
+        # a camera goes on while nobody looks: holding its picture would be a lie
+        self.pause.setEnabled(shown and (phase is Phase.ENDED or not self._state.live.value))
+        text, name = {
+            Phase.PAUSED: ("Go on", "play"),
+            Phase.ENDED: ("Play again", "replay"),
+        }.get(phase, ("Pause", "pause"))
+        self.pause.setText(text)
+        self.pause.setIcon(icon(name))
+        self.pause.setToolTip(f"{text} (Space)")
+        self._on_take_change(self._state.take.value)
+
+    def _on_take_change(self, take: TakeStatus) -> None:
+        recording = take.phase is TakePhase.RECORDING
+        playing = self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
+        self.record.setText("Stop recording" if recording else "Record")
+        self.record.setToolTip(f"{self.record.text()} (R)")
+        self.record.setIcon(icon("stop" if recording else "record"))
+        self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
+        self.export.setEnabled(take.phase is TakePhase.READY)
+
+    def _on_demo_change(self, demo: SourceChoice | None) -> None:
+        self.demo.setEnabled(demo is not None)

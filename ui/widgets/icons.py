@@ -1,0 +1,71 @@
+"""The window's own icons, drawn from short SVG paths on a grid of 24, in any colour."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from ui.theme import ACCENT, RECORD, TEXT
+
+_SHAPES = {
+    "camera": '<path d="M3 7h11a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1z'
+    'M16 10.5l6-3v9l-6-3z"/>',
+    "open": '<path d="M2 6a1 1 0 0 1 1-1h6l2 2h9a1 1 0 0 1 1 1v2H7l-3 8H3a1 1 0 0 1-1-1z'
+    'M8 11.5h15l-3 7.5H5.2z"/>',
+    "demo": '<path fill-rule="evenodd" d="M3 4h18a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1'
+    'V5a1 1 0 0 1 1-1zM10 8v8l6-4z"/>',
+    "play": '<path d="M7 4l13 8-13 8z"/>',
+    "pause": '<path d="M6 4h4v16H6zM14 4h4v16h-4z"/>',
+    "replay": '<path d="M12 5V1L6 6.5 12 12V8a5.5 5.5 0 1 1-5.5 5.5h-3A8.5 8.5 0 1 0 12 5z"/>',
+    "record": '<circle cx="12" cy="12" r="8"/>',
+    "stop": '<rect x="5" y="5" width="14" height="14" rx="2"/>',
+    "export": '<path d="M11 3h2v9l3.5-3.5L18 10l-6 6-6-6 1.5-1.5L11 12zM4 18h16v3H4z"/>',
+    "dismiss": '<path d="M6 4.6L4.6 6l6 6-6 6L6 19.4l6-6 6 6 1.4-1.4-6-6 6-6L18 4.6l-6 6z"/>',
+}
+_COLOURS = {"record": RECORD, "stop": RECORD}
+_SIZES = (16, 20, 24, 32, 48)
+
+
+@cache
+def icon(name: str, colour: str | None = None) -> QIcon:
+    """Icon by name, in the text's colour unless it has one of its own.
+
+    Needs a running application. Disabled controls show it faded.
+    """
+    made = QIcon()
+    for size in _SIZES:
+        made.addPixmap(_drawn(name, colour or _COLOURS.get(name, TEXT), size))
+        made.addPixmap(_drawn(name, "#6a717a", size), QIcon.Mode.Disabled)
+    return made
+
+
+@cache
+def window_icon() -> QIcon:
+    """The program's mark: a figure with raised arms."""
+    figure = (
+        '<circle cx="12" cy="4.2" r="2.6"/><path d="M3.6 3.2l1.7-1.1 4.2 5.6h5l4.2-5.6 1.7 1.1'
+        "-4.9 7V22h-2.4l-1-6.5h-.2l-1 6.5H8.5V10.2z\"/>"
+    )
+    made = QIcon()
+    for size in (16, 32, 64, 128):
+        made.addPixmap(_painted(figure, ACCENT, size))
+    return made
+
+
+def _drawn(name: str, colour: str, size: int) -> QPixmap:
+    return _painted(_SHAPES[name], colour, size)
+
+
+def _painted(shape: str, colour: str, size: int) -> QPixmap:
+    text = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="{colour}">{shape}</svg>'
+    )
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    QSvgRenderer(QByteArray(text.encode())).render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return pixmap

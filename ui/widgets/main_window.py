@@ -1,0 +1,299 @@
+"""The window: start page or picture, transport, status line, menus, drag and drop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.state import Message, Phase, SourceChoice, TakePhase, WindowState
+from ui.widgets.actions import Actions
+from ui.widgets.export_dialog import ExportDialog, ExportWish, default_folder
+from ui.widgets.icons import icon, window_icon
+from ui.widgets.message_bar import MessageBar
+from ui.widgets.stage import Stage
+from ui.widgets.start_page import StartPage
+from ui.widgets.status_line import StatusLine
+from ui.widgets.transport_bar import TransportBar
+
+_FILTERS = (
+    "Videos and pictures (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.mts *.wmv "
+    "*.gif *.jpg *.jpeg *.png *.bmp *.webp *.tif *.tiff);;All files (*)"
+)
+
+
+class Deeds(Protocol):
+    """What the window asks for; the controller does it."""
+
+    def open(self, choice: SourceChoice) -> None:
+        """Open a source in place of the one that plays."""
+
+    def close_source(self) -> None:
+        """Back to the start."""
+
+    def find_cameras(self) -> None:
+        """Look for cameras (again)."""
+
+    def pause(self) -> None:
+        """Hold the picture."""
+
+    def go_on(self) -> None:
+        """Play on after a pause, or again after the end."""
+
+    def record(self) -> None:
+        """Begin a new take."""
+
+    def stop_recording(self) -> None:
+        """End the take; it waits to be exported."""
+
+    def export(self, stem: Path, formats: tuple[str, ...], force: bool) -> None:
+        """Write the take."""
+
+
+class MainWindow(QMainWindow):
+    """Puts the parts together and turns what a person does into deeds.
+
+    Parameters
+    ----------
+    state : WindowState
+    deeds : Deeds
+    canvas : QWidget
+        Draws the state's result.
+    export_folder : Path, optional
+        Where the export dialog begins; the desktop's folder for videos by default.
+    on_close : callable, optional
+        Called once when the window closes, with the window already hidden.
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        deeds: Deeds,
+        canvas: QWidget,
+        export_folder: Path | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._state = state
+        self._deeds = deeds
+        self._on_close = on_close
+        self.export_folder = export_folder
+        self.setWindowTitle("PyMAF Live")
+        self.setWindowIcon(window_icon())
+        self.setAcceptDrops(True)
+        self.setMinimumSize(720, 480)
+        self.resize(1120, 760)
+
+        self.actions_ = Actions(state, self)
+        self.message_bar = MessageBar(state)
+        self.start_page = StartPage(state)
+        self.stage = Stage(state, canvas)
+        self.transport = TransportBar(state, self.actions_)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.start_page)
+        self.pages.addWidget(self.stage)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.message_bar)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.transport)
+        middle = QWidget()
+        middle.setLayout(column)
+        self.setCentralWidget(middle)
+        self.status_line = StatusLine(state)
+        self.setStatusBar(self.status_line)
+        self._camera_menu = QMenu("&Camera", self)
+        self._camera_menu.setIcon(icon("camera"))
+        self._fill_menus()
+        self._connect()
+        state.phase.watch(self._on_phase_change)
+        state.cameras.watch(self._on_cameras_change)
+        state.source.watch(self._on_source_change)
+
+    def open_file(self) -> None:
+        """Ask for a file and open it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a video or picture", "", _FILTERS)
+        if path:
+            self.open_choice(file_choice(Path(path)))
+
+    def open_folder(self) -> None:
+        """Ask for a folder of pictures and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of pictures")
+        if path:
+            self.open_choice(file_choice(Path(path)))
+
+    def open_choice(self, choice: SourceChoice) -> None:
+        """Open a source; a recording that runs is ended and kept."""
+        self._deeds.open(choice)
+
+    def export(self) -> None:
+        """Ask where the take goes, and write it there."""
+        if self._state.take.value.phase is not TakePhase.READY:
+            return
+        source = self._state.source.value
+        name = Path(source.text).stem if source and source.kind != "camera" else "take"
+        wish = self.ask_export(name or "take", self.export_folder or default_folder())
+        if wish is not None:
+            self.export_folder = wish.stem.parent
+            self._deeds.export(wish.stem, wish.formats, wish.force)
+
+    def ask_export(self, name: str, folder: Path) -> ExportWish | None:
+        """The export sheet; None if it was cancelled."""
+        dialog = ExportDialog(self._state.formats.value, name, folder, self)
+        return dialog.wish() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
+
+    def ask_discard(self, why: str) -> bool:
+        """Whether a take that nobody exported may be thrown away."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("PyMAF Live")
+        box.setText("The recorded take has not been exported.")
+        box.setInformativeText(why)
+        discard = box.addButton("Discard the take", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.exec()
+        return box.clickedButton() is discard
+
+    # -- what a person does -------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Space pauses unless a focused control wanted it; Esc dismisses or stops recording."""
+        key = event.key()
+        if key == Qt.Key.Key_Space and self.actions_.pause.isEnabled():
+            self.actions_.pause.trigger()
+        elif key == Qt.Key.Key_Escape and self._state.message.value is not None:
+            self._state.message.set(None)
+        elif key == Qt.Key.Key_Escape and self._state.take.value.phase is TakePhase.RECORDING:
+            self._deeds.stop_recording()
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Accept files from this machine."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Open the first of the dropped files."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if not paths:
+            return
+        event.acceptProposedAction()
+        self.open_choice(file_choice(Path(paths[0])))
+        if len(paths) > 1:
+            self._state.message.set(
+                Message("note", "Several files were dropped; the first of them is played.")
+            )
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Put the keyboard where a person begins."""
+        super().showEvent(event)
+        self._on_phase_change(self._state.phase.value)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Close unless that would lose a take somebody wants to keep."""
+        if self._state.take.value.unsaved and not self.ask_discard(
+            "Closing the window now loses it. Keep it to export it first (Ctrl+E)."
+        ):
+            event.ignore()
+            return
+        self.hide()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+        super().closeEvent(event)
+
+    # -- what happens -------------------------------------------------------------------------
+
+    def _on_phase_change(self, phase: Phase) -> None:
+        empty = phase is Phase.EMPTY
+        changed = self.pages.currentIndex() != (0 if empty else 1)
+        self.pages.setCurrentIndex(0 if empty else 1)
+        self.transport.setVisible(not empty)
+        if not empty and changed:
+            self.stage.setFocus()
+
+    def _on_source_change(self, source: SourceChoice | None) -> None:
+        self.setWindowTitle("PyMAF Live" if source is None else f"{source.title} – PyMAF Live")
+
+    def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
+        self._camera_menu.clear()
+        for camera in cameras or ():
+            entry = self._camera_menu.addAction(camera.title)
+            entry.triggered.connect(lambda _=False, camera=camera: self.open_choice(camera))
+        if not cameras:
+            text = "Looking for cameras…" if cameras is None else "No camera found"
+            self._camera_menu.addAction(text).setEnabled(False)
+        self._camera_menu.addSeparator()
+        self._camera_menu.addAction("Look again").triggered.connect(self._deeds.find_cameras)
+
+    def _fill_menus(self) -> None:
+        actions = self.actions_
+        source = self.menuBar().addMenu("&Source")
+        source.addMenu(self._camera_menu)
+        source.addActions([actions.open_file, actions.open_folder, actions.demo])
+        source.addSeparator()
+        source.addActions([actions.close_source, actions.quit])
+        take = self.menuBar().addMenu("&Take")
+        take.addActions([actions.record, actions.export])
+        view = self.menuBar().addMenu("&View")
+        view.addActions([actions.pause, actions.loop])
+        view.addSeparator()
+        view.addActions([actions.skeleton, actions.mirror])
+
+    def _connect(self) -> None:
+        actions = self.actions_
+        actions.open_file.triggered.connect(self.open_file)
+        actions.open_folder.triggered.connect(self.open_folder)
+        actions.demo.triggered.connect(self._play_demo)
+        actions.close_source.triggered.connect(self._deeds.close_source)
+        actions.quit.triggered.connect(self.close)
+        actions.pause.triggered.connect(self._pause_or_go_on)
+        actions.record.triggered.connect(self._record_or_stop)
+        actions.export.triggered.connect(self.export)
+        self.start_page.chosen.connect(self.open_choice)
+        self.start_page.file_wanted.connect(self.open_file)
+        self.start_page.cameras_wanted.connect(self._deeds.find_cameras)
+
+    def _play_demo(self) -> None:
+        if self._state.demo.value is not None:
+            self.open_choice(self._state.demo.value)
+
+    def _pause_or_go_on(self) -> None:
+        if self._state.phase.value is Phase.PLAYING:
+            self._deeds.pause()
+        else:
+            self._deeds.go_on()
+
+    def _record_or_stop(self) -> None:
+        take = self._state.take.value
+        if take.phase is TakePhase.RECORDING:
+            self._deeds.stop_recording()
+        elif not take.unsaved or self.ask_discard("A new recording takes its place."):
+            self._deeds.record()
+
+
+def file_choice(path: Path) -> SourceChoice:
+    """A file or folder as a source."""
+    return SourceChoice("file", str(path), path.name or str(path))

@@ -1,0 +1,62 @@
+"""One line over the window's content: what went wrong, what was done, and what can be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from ui.state import Message, WindowState
+from ui.widgets.icons import icon
+
+
+class MessageBar(QFrame):
+    """Shows the state's message until it is dismissed or another takes its place."""
+
+    def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("message")
+        self._state = state
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)  # file names are not markup
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.show_folder = QPushButton("Show in folder")
+        self.show_folder.setAccessibleName("Show the written files in their folder")
+        self.show_folder.clicked.connect(self._open_folder)
+        self.dismiss = QToolButton()
+        self.dismiss.setIcon(icon("dismiss"))
+        self.dismiss.setProperty("role", "quiet")
+        self.dismiss.setAccessibleName("Dismiss the message")
+        self.dismiss.setToolTip("Dismiss (Esc)")
+        self.dismiss.clicked.connect(lambda: self._state.message.set(None))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 10, 10, 10)
+        row.setSpacing(12)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.show_folder)
+        row.addWidget(self.dismiss)
+        state.message.watch(self._on_message_change)
+
+    def _on_message_change(self, message: Message | None) -> None:
+        self.setVisible(message is not None)
+        if message is None:
+            return
+        self.text.setText(message.text)
+        self.setAccessibleName(message.text)
+        self.show_folder.setVisible(bool(message.files))
+        self.setProperty("severity", message.severity)
+        self.style().unpolish(self)  # a changed property does not restyle by itself
+        self.style().polish(self)
+
+    def _open_folder(self) -> None:
+        message = self._state.message.value
+        if message is not None and message.files:
+            open_folder(message.files[0].parent)
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the desktop's own file browser."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

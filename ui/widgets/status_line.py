@@ -1,0 +1,55 @@
+"""At the window's foot: the source, frames a second, delay, back-end, people, dropped frames."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from ui.state import Figures, Phase, SourceChoice, WindowState
+
+
+class StatusLine(QStatusBar):
+    """Figures of the running source; empty while nothing runs."""
+
+    def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._state = state
+        self.source = QLabel()
+        self.source.setAccessibleName("Source")
+        self.addWidget(self.source, 1)
+        self.people = self._figure("People", "People in the picture")
+        self.speed = self._figure("Frames a second", "Results shown a second")
+        self.delay = self._figure(
+            "Delay", "From a picture's leaving the source to its being drawn with its body"
+        )
+        self.dropped = self._figure(
+            "Dropped frames", "Pictures left out so that the view keeps up with the source"
+        )
+        self.backend = self._figure("Back-end", "What runs the network")
+        state.source.watch(self._on_source_change)
+        state.phase.watch(lambda _: self._on_source_change(state.source.value))
+        state.figures.watch(self._on_figures_change)
+
+    def _figure(self, name: str, tip: str) -> QLabel:
+        label = QLabel()
+        label.setAccessibleName(name)
+        label.setToolTip(tip)
+        self.addPermanentWidget(label)
+        return label
+
+    def _on_source_change(self, source: SourceChoice | None) -> None:
+        phase = self._state.phase.value
+        self.source.setText("Ready" if source is None or phase is Phase.EMPTY else source.title)
+        self._on_figures_change(self._state.figures.value)
+
+    def _on_figures_change(self, figures: Figures) -> None:
+        phase = self._state.phase.value
+        running = phase not in (Phase.EMPTY, Phase.OPENING) and figures.delay is not None
+        for label in (self.people, self.speed, self.delay, self.dropped, self.backend):
+            label.setVisible(running)
+        self.people.setText("1 person" if figures.people == 1 else f"{figures.people} people")
+        self.speed.setText(f"{figures.frames_per_second:.0f} frames/s")
+        self.delay.setText(f"{figures.delay or 0.0:.0f} ms delay")
+        self.dropped.setText(f"{figures.dropped} dropped")
+        self.backend.setText(figures.backend + (" *" if figures.notices else ""))
+        self.backend.setToolTip("\n".join(("What runs the network", *figures.notices)))

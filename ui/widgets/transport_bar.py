@@ -1,0 +1,95 @@
+"""Under the picture: pause, record, export, and how the body is drawn."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+
+from ui.observable import Observable
+from ui.state import TakePhase, TakeStatus, WindowState
+from ui.widgets.actions import Actions
+
+
+class TransportBar(QWidget):
+    """Buttons of the shared actions on the left, the view on the right."""
+
+    def __init__(
+        self, state: WindowState, actions: Actions, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("transport")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.pause = _button(actions.pause, "Pause or go on")
+        self.record = _button(actions.record, "Record or stop recording")
+        self.export = _button(actions.export, "Export the recorded take")
+        self.take_note = QLabel()
+        self.take_note.setProperty("role", "quiet")
+        self.take_note.setAccessibleName("Recording")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setFixedWidth(120)
+        self.opacity.setAccessibleName("Opacity of the body")
+        self.opacity.setToolTip("Opacity of the body over the picture")
+        label = QLabel("&Body")
+        label.setBuddy(self.opacity)
+        self.skeleton = _box("Skeleton", actions.skeleton, state.skeleton)
+        self.mirror = _box("Mirror", actions.mirror, state.mirror)
+
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 10, 14, 10)
+        row.setSpacing(8)
+        for widget in (self.pause, self.record, self.export):
+            row.addWidget(widget)
+        row.addSpacing(6)
+        row.addWidget(self.take_note)
+        row.addStretch(1)
+        row.addWidget(label)
+        row.addWidget(self.opacity)
+        row.addSpacing(10)
+        row.addWidget(self.skeleton)
+        row.addWidget(self.mirror)
+
+        state.take.watch(self._on_take_change)
+        state.opacity.watch(lambda value: self.opacity.setValue(round(100 * value)))
+        self.opacity.valueChanged.connect(lambda percent: state.opacity.set(percent / 100))
+
+    def _on_take_change(self, take: TakeStatus) -> None:
+        if take.phase is TakePhase.NONE:
+            text = ""
+        elif take.phase is TakePhase.RECORDING:
+            text = f"Recording  {clock(take.seconds)}"
+        elif take.phase is TakePhase.EXPORTING:
+            text = "Exporting…"
+        else:
+            text = f"Take of {clock(take.seconds)}"
+            if take.rows == 0:
+                text += ", nobody in it"
+            elif not take.exported:
+                text += ", not exported yet"
+        self.take_note.setText(text)
+
+
+def clock(seconds: float) -> str:
+    """Minutes, seconds and tenths: 65.25 is 1:05.2."""
+    tenths = int(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _button(action: QAction, name: str) -> QToolButton:
+    button = QToolButton()
+    button.setDefaultAction(action)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setIconSize(QSize(18, 18))
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setAccessibleName(name)
+    return button
+
+
+def _box(text: str, action: QAction, value: Observable[bool]) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setAccessibleName(text)
+    box.setToolTip(action.toolTip())
+    box.toggled.connect(value.set)
+    value.watch(box.setChecked)
+    return box
