@@ -1,8 +1,8 @@
 """A take's motion as files want it: y up, on a uniform grid of time, one skeleton a person.
 
 The world of the exports is the camera's frame turned by 180 degrees about x (x right, y up, z
-towards the camera: who faces the camera faces +z), then shifted, by one shift for the whole take, so
-that the ground is at y = 0 and the first person starts at x = z = 0. docs/bvh.md says it to users.
+towards the camera: who faces the camera faces +z), then shifted, by one shift for the whole take,
+so that the ground is at y = 0 and the first person starts at x = z = 0 (docs/bvh.md).
 """
 
 from __future__ import annotations

@@ -1,0 +1,115 @@
+"""What a user may set, kept between runs as TOML in the system's folder for settings."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pymaf_live.atomic import make_folder, written_whole
+from pymaf_live.errors import OutputError
+
+_MOST_BYTES = 1 << 20
+
+
+class Settings(BaseModel):
+    """The user's settings; every value is checked, unknown keys of newer versions are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    source: str = "0"
+    """Camera number, file, folder or address, as `open_source` takes it."""
+    model: str = "auto"
+    """'auto', a model's name or a path."""
+    backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
+    smoothing: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Strength; 0 is off."""
+    people: Annotated[int, Field(ge=1, le=16)] = 1
+    """Followed at most."""
+    fov: Annotated[float, Field(gt=1, lt=179)] | None = None
+    """Of the camera along the diagonal, degrees; None: focal length = diagonal."""
+    mirror: bool = False
+    """Show the picture as a mirror does."""
+    opacity: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Of the body over the picture."""
+    export_format: Literal["bvh", "npz"] = "bvh"
+    export_unit: Literal["m", "cm"] = "cm"
+    out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")
+
+
+def settings_path() -> Path:
+    """Where the settings are kept."""
+    return platformdirs.user_config_path("pymaf-live", appauthor=False) / "settings.toml"
+
+
+def load_settings(path: Path | None = None) -> tuple[Settings, str]:
+    """Read the settings; a bad file never stops the program.
+
+    Parameters
+    ----------
+    path : Path, optional
+        `settings_path()` by default.
+
+    Returns
+    -------
+    settings : Settings
+        The defaults where there is no file or no good one.
+    notice : str
+        What was wrong and where the bad file was put; empty when all is well.
+    """
+    path = path or settings_path()
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        return Settings(), ""
+    except OSError as error:
+        return Settings(), f"cannot read the settings {path}: {error.strerror}; using the defaults"
+    try:
+        if len(content) > _MOST_BYTES:
+            raise ValueError("it is too large")
+        return Settings.model_validate(tomllib.loads(content.decode())), ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, RecursionError) as error:  # TOML and UTF-8 errors are ValueErrors
+        why = str(error).splitlines()[0] if str(error) else "it is nested too deep"
+    return Settings(), _set_aside(path, why)
+
+
+def save_settings(settings: Settings, path: Path | None = None) -> None:
+    """Write the settings.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    path = path or settings_path()
+    make_folder(path.parent)
+    with written_whole(path) as temporary:
+        # TOML has no null: what is None is left out and read as the default
+        temporary.write_text(
+            tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
+        )
+        if _read_strictly(temporary) != settings:
+            raise OutputError(f"cannot write {path}: the settings came back different")
+
+
+def _read_strictly(path: Path) -> Settings:
+    """Read settings that must be good; raises what pydantic and tomllib raise."""
+    return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _set_aside(path: Path, why: str) -> str:
+    aside = path.with_name(path.name + ".broken")
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        return f"the settings {path} are broken ({why}) and stay there ({error.strerror})"
+    return f"the settings were broken ({why}) and are now {aside}; using the defaults"

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import time as clock
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.errors import InputError, UsageError
+from pymaf_live.motion import Smoother, smooth_offline
+from pymaf_live.takes import camera_of, people_by_frame
+from pymaf_live.types import Person, Take
+from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+
+RATE = 30.0
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+def seconds(count: int) -> np.ndarray:
+    return np.arange(count) / RATE
+
+
+def noisy(body: Body, take: Take, seed: int = 0) -> Take:
+    """Jitter as a network has it: 0.02 rad a joint and axis, 8 mm across, 60 mm in depth."""
+    random = np.random.default_rng(seed)
+    count = len(take.frame)
+    turns = Rotation.from_rotvec(take.pose.reshape(-1, 3))
+    turns *= Rotation.from_rotvec(random.normal(0, 0.02, (count * body.joint_count, 3)))
+    matrices = turns.as_matrix().reshape(count, body.joint_count, 3, 3)
+    ray = take.joints[:, 0] / np.linalg.norm(take.joints[:, :1], axis=-1)
+    places = take.translation + random.normal(0, 0.008, (count, 3))
+    places = places + random.normal(0, 0.06, (count, 1)) * ray
+    of = {int(person): take.person == person for person in np.unique(take.person)}
+    return make_take(
+        body,
+        take.frame_time,
+        {person: matrices[rows] for person, rows in of.items()},
+        {person: places[rows] for person, rows in of.items()},
+        frames={person: take.frame[rows] for person, rows in of.items()},
+    )
+
+
+def walker(body: Body, times: np.ndarray) -> Take:
+    return make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
+
+
+def live(body: Body, take: Take, strength: float = 0.5) -> list[tuple[Person, ...]]:
+    smoother, camera = Smoother(body, strength), camera_of(take)
+    return [
+        smoother.update(float(time), people, camera)
+        for time, people in zip(take.frame_time, people_by_frame(take), strict=True)
+    ]
+
+
+def joints_of(results: list[tuple[Person, ...]]) -> np.ndarray:
+    return np.array([people[0].joints for people in results])
+
+
+def pose_error(joints: np.ndarray, truth: np.ndarray) -> float:
+    own, true = joints - joints[:, :1], truth - truth[:, :1]
+    return float(np.linalg.norm(own - true, axis=-1).mean())
+
+
+def jitter(joints: np.ndarray, truth: np.ndarray) -> float:
+    """Mean acceleration error a frame^2, as it is given in papers."""
+    return float(np.linalg.norm(np.diff(joints - truth, 2, axis=0), axis=-1).mean())
+
+
+def test_live_smoothing_lessens_error_and_jitter(body: Body) -> None:
+    truth = walker(body, seconds(240))
+    rough = noisy(body, truth)
+    smooth = joints_of(live(body, rough))
+    own = slice(20, None)
+    root = (slice(20, None), slice(0, 1))
+    assert pose_error(smooth[own], truth.joints[own]) < 0.85 * pose_error(
+        rough.joints, truth.joints
+    )
+    assert jitter(smooth[own], truth.joints[own]) < jitter(rough.joints, truth.joints) / 3
+    assert (
+        jitter(smooth[root], truth.joints[root])
+        < jitter(rough.joints[root], truth.joints[root]) / 5
+    )
+    place = np.linalg.norm(smooth[root] - truth.joints[root], axis=-1).mean()
+    assert place < 0.6 * np.linalg.norm(rough.joints[root] - truth.joints[root], axis=-1).mean()
+
+
+def test_offline_smoothing_halves_the_error_and_takes_a_tenth_of_the_jitter(body: Body) -> None:
+    truth = walker(body, seconds(240))
+    rough = noisy(body, truth)
+    smooth = smooth_offline(rough, body)
+    assert smooth.smoothing == "offline"
+    assert pose_error(smooth.joints, truth.joints) < 0.55 * pose_error(rough.joints, truth.joints)
+    assert jitter(smooth.joints, truth.joints) < jitter(rough.joints, truth.joints) / 10
+    place = np.linalg.norm(smooth.joints[:, 0] - truth.joints[:, 0], axis=-1).mean()
+    assert place < 0.35 * np.linalg.norm(rough.joints[:, 0] - truth.joints[:, 0], axis=-1).mean()
+
+
+def swinging_arm(body: Body, times: np.ndarray, hertz: float) -> Take:
+    turns = standing(body, len(times))
+    angles = 0.8 * np.sin(2 * np.pi * hertz * times)
+    shoulder = body.joint_names.index("left_shoulder")
+    turns[:, shoulder] = Rotation.from_rotvec(np.outer(angles, [0, 0, 1])).as_matrix()
+    return make_take(body, times, {1: turns}, {1: walking_past(times)})
+
+
+def lag(angles: np.ndarray, times: np.ndarray, hertz: float) -> float:
+    """Seconds by which a swing of sin(2 pi hertz t) comes late."""
+    turning = np.exp(-2j * np.pi * hertz * times)
+    wanted = np.sin(2 * np.pi * hertz * times)
+    late = np.angle((angles * turning).sum() / (wanted * turning).sum())
+    return float(-late / (2 * np.pi * hertz))
+
+
+def test_offline_has_no_lag_and_live_less_than_half_a_frame(body: Body) -> None:
+    times, hertz = seconds(300), 1.5
+    take = swinging_arm(body, times, hertz)
+    shoulder = body.joint_names.index("left_shoulder")
+    middle = slice(60, 240)  # nine whole swings
+    offline = smooth_offline(take, body).pose[middle, shoulder, 2]
+    assert abs(lag(offline, times[middle], hertz)) < 5e-4
+    turns = np.array([people[0].rotations[shoulder] for people in live(body, take)])
+    angles = Rotation.from_matrix(turns).as_rotvec()[middle, 2]
+    assert abs(lag(angles, times[middle], hertz)) < 0.5 / RATE
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_turning_through_180_degrees_has_no_glitch(body: Body, offline: bool) -> None:
+    times = seconds(150)
+    turns = standing(body, 150)
+    # spins of the root pass 180 degrees every second; noise flips the sign of the axis there
+    turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 2 * np.pi * times[:, None]).as_matrix()
+    truth = make_take(body, times, {1: turns}, {1: np.tile([0, 0, 4.0], (150, 1))})
+    rough = noisy(body, truth)
+    if offline:
+        smooth = Rotation.from_rotvec(smooth_offline(rough, body).pose[:, 0])
+    else:
+        smooth = Rotation.from_matrix([p[0].rotations[0] for p in live(body, rough)])
+    error = (smooth.inv() * Rotation.from_matrix(turns[:, 0])).magnitude()
+    assert error[20:].max() < 0.1
+
+
+def test_uneven_frame_times_do_as_well_as_even_ones(body: Body) -> None:
+    random = np.random.default_rng(1)
+    times = np.cumsum(random.uniform(0.005, 0.062, 240))
+    truth = walker(body, times)
+    rough = noisy(body, truth)
+    smooth = smooth_offline(rough, body)
+    assert pose_error(smooth.joints, truth.joints) < 0.6 * pose_error(rough.joints, truth.joints)
+    now = joints_of(live(body, rough))
+    assert pose_error(now[20:], truth.joints[20:]) < 0.9 * pose_error(rough.joints, truth.joints)
+
+
+def test_joints_picture_and_box_follow_from_the_smoothed_parameters(body: Body) -> None:
+    rough = noisy(body, walker(body, seconds(30)))
+    camera = camera_of(rough)
+    for (person,) in live(body, rough):
+        joints = pose_joints(body, person.rotations, person.shape, person.translation)
+        np.testing.assert_allclose(person.joints, joints, atol=1e-9)
+        np.testing.assert_allclose(person.joints_2d, project(joints, camera), atol=1e-6)
+        np.testing.assert_allclose(person.box[:2], person.joints_2d.min(axis=0))
+        turned = person.rotations @ np.swapaxes(person.rotations, -1, -2)
+        np.testing.assert_allclose(turned, np.broadcast_to(np.eye(3), turned.shape), atol=1e-9)
+    smooth = smooth_offline(rough, body)
+    turns = Rotation.from_rotvec(smooth.pose.reshape(-1, 3)).as_matrix()
+    joints = pose_joints(
+        body, turns.reshape(*smooth.pose.shape, 3), smooth.shape, smooth.translation
+    )
+    np.testing.assert_allclose(smooth.joints, joints, atol=1e-6)
+    assert np.ptp(smooth.shape, axis=0).max() == 0  # one shape a person
+
+
+def with_gap(body: Body, first: int, after: int, count: int = 90) -> Take:
+    times = seconds(count)
+    there = np.r_[0:first, after:count]
+    return make_take(
+        body,
+        times,
+        {1: moving_limbs(body, times)[there]},
+        {1: walking_past(times)[there]},
+        frames={1: there},
+    )
+
+
+def test_a_person_not_seen_is_carried_on_for_a_quarter_second_then_left_out(body: Body) -> None:
+    take = with_gap(body, 40, 90)
+    results = live(body, take)
+    predicted = [index for index, people in enumerate(results) if people and people[0].predicted]
+    assert predicted == [40, 41, 42, 43, 44, 45, 46]  # up to 7/30 s after frame 39
+    truth = walker(body, seconds(90))
+    # walking on, not standing still: nearer to the truth than the last frame seen
+    error = np.linalg.norm(results[43][0].joints[0] - truth.joints[43, 0])
+    assert error < 0.5 * np.linalg.norm(truth.joints[39, 0] - truth.joints[43, 0])
+    assert results[46][0].score < results[40][0].score < results[39][0].score
+    assert not any(results[47:])
+
+
+def test_offline_fills_a_short_gap_and_leaves_a_long_one(body: Body) -> None:
+    truth = walker(body, seconds(90))
+    short = smooth_offline(with_gap(body, 40, 46), body)
+    assert short.frame.tolist() == list(range(90))
+    assert np.flatnonzero(short.predicted).tolist() == list(range(40, 46))
+    error = np.linalg.norm(short.joints[40:46] - truth.joints[40:46], axis=-1)
+    assert error.max() < 0.06
+    for after in (52, 75):
+        long = smooth_offline(with_gap(body, 40, after), body)
+        assert long.frame.tolist() == [*range(40), *range(after, 90)]
+        assert not long.predicted.any()
+
+
+def test_a_person_who_returns_after_long_starts_anew(body: Body) -> None:
+    times = seconds(90)
+    there = np.r_[0:30, 60:90]
+    places = walking_past(times)
+    places[60:] += [0.0, 0.0, 3.0]
+    take = make_take(body, times, {1: standing(body, 60)}, {1: places[there]}, frames={1: there})
+    results = live(body, take)
+    np.testing.assert_allclose(results[60][0].translation, places[60], atol=1e-9)
+    smooth = smooth_offline(take, body)
+    np.testing.assert_allclose(smooth.translation, places[there], atol=0.01)  # no drag over the gap
+
+
+def test_reset_and_time_that_goes_back_start_anew(body: Body) -> None:
+    times = seconds(30)
+    take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)})
+    people, camera = people_by_frame(take), camera_of(take)
+    for again in ("reset", "loop"):
+        smoother = Smoother(body)
+        for time, seen in zip(times, people, strict=True):
+            smoother.update(float(time), seen, camera)
+        if again == "reset":
+            smoother.reset()
+        at = 1.1 if again == "reset" else 0.0
+        (person,) = smoother.update(at, people[0], camera)
+        np.testing.assert_allclose(person.translation, people[0][0].translation, atol=1e-9)
+        assert smoother.update(at + 1 / RATE, (), camera)[0].predicted
+
+
+def test_two_people_do_not_touch_each_other(body: Body) -> None:
+    times = seconds(60)
+    both = make_take(
+        body,
+        times,
+        {1: moving_limbs(body, times), 2: standing(body, 60)},
+        {1: walking_past(times), 2: walking_past(times, 1.5)},
+    )
+    alone = replace(both, **{
+        name: getattr(both, name)[both.person == 2]
+        for name in ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d",
+                     "box", "score", "joint_score", "predicted")
+    })  # fmt: skip
+    together = live(body, noisy(body, both))
+    assert all([person.id for person in people] == [1, 2] for people in together)
+    second = [people[1].joints for people in live(body, both)]
+    np.testing.assert_array_equal(second, joints_of(live(body, alone)))
+    rows = smooth_offline(both, body)
+    np.testing.assert_array_equal(rows.joints[rows.person == 2], smooth_offline(alone, body).joints)
+
+
+def test_one_bad_frame_hardly_shows(body: Body) -> None:
+    times = seconds(60)
+    turns = standing(body, 60)
+    elbow = body.joint_names.index("left_elbow")
+    turns[30, elbow] = Rotation.from_euler("y", 2.5).as_matrix()
+    take = make_take(body, times, {1: turns}, {1: walking_past(times)})
+    pose = np.linalg.norm(smooth_offline(take, body).pose[:, elbow], axis=-1)
+    assert pose.max() < 0.6
+
+
+def test_the_body_s_changing_size_does_not_move_it_in_the_picture(body: Body) -> None:
+    # the network takes a tall person far away now and then for a small one nearby
+    times = seconds(60)
+    shapes = np.zeros((60, body.shape_count))
+    shapes[::2, 0] = 2.0
+    size = np.linalg.norm(
+        pose_joints(body, standing(body, 60), shapes)[:, 0]
+        - pose_joints(body, standing(body, 60), shapes)[:, body.joint_names.index("left_ankle")],
+        axis=-1,
+    )
+    places = np.tile([0.0, 0.3, 4.0], (60, 1)) * (size / size[1])[:, None]
+    take = make_take(body, times, {1: standing(body, 60)}, {1: places}, shapes={1: shapes})
+    smooth = smooth_offline(take, body)
+    height = lambda t: np.ptp(t.joints_2d[..., 1], axis=1)  # noqa: E731
+    assert np.ptp(height(smooth)) < 0.01 * height(smooth).mean()
+    assert abs(height(smooth).mean() / height(take).mean() - 1) < 0.02
+
+
+def test_off_is_off_and_a_wrong_strength_is_told(body: Body) -> None:
+    take = noisy(body, walker(body, seconds(5)))
+    people = people_by_frame(take)
+    smoother = Smoother(body, 0.0)
+    assert smoother.update(0.0, people[0], camera_of(take)) == people[0]
+    assert smooth_offline(take, body, 0.0) is take
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UsageError):
+            Smoother(body, wrong)
+        with pytest.raises(UsageError):
+            smooth_offline(take, body, wrong)
+
+
+def test_an_empty_take_stays_empty_and_another_body_s_is_refused(body: Body) -> None:
+    empty = make_take(body, seconds(3), {}, {})
+    assert len(smooth_offline(empty, body).frame) == 0
+    with pytest.raises(InputError):
+        smooth_offline(replace(empty, body_sha256="0" * 64), body)
+
+
+def test_a_frame_costs_little(body: Body) -> None:
+    take = noisy(body, walker(body, seconds(60)))
+    smoother, camera, people = Smoother(body), camera_of(take), people_by_frame(take)
+    taken = []
+    for time, seen in zip(take.frame_time, people, strict=True):
+        start = clock.perf_counter()
+        smoother.update(float(time), seen, camera)
+        taken.append(clock.perf_counter() - start)
+    assert np.median(taken) < 0.01

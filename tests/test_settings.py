@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pymaf_live.errors import OutputError
+from pymaf_live.settings import Settings, load_settings, save_settings
+
+
+def test_settings_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "settings.toml"
+    settings = Settings(source="é “clip”.mp4", fov=70.5, people=3, out_folder=tmp_path / "out")
+    save_settings(settings, path)
+    assert load_settings(path) == (settings, "")
+    save_settings(Settings(fov=None), path)  # replaces, and None comes back as None
+    assert load_settings(path)[0].fov is None
+    assert [p.name for p in path.parent.iterdir()] == ["settings.toml"]
+
+
+def test_without_a_file_there_are_defaults_and_no_notice(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / "none.toml") == (Settings(), "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"people = 'many'",
+        b"people = 0",
+        b"opacity = nan",
+        b"fov = inf",
+        b"backend = 'abacus'",
+        b"[[[",
+        b"\xff\xfe\x00",
+        b"a = " + b"[" * 100_000,
+        b"#" * (1 << 21),
+    ],
+)
+def test_a_broken_file_is_set_aside_with_a_notice(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(content)
+    settings, notice = load_settings(path)
+    assert settings == Settings()
+    assert "broken" in notice
+    assert "\n" not in notice
+    assert not path.exists()
+    assert (tmp_path / "settings.toml.broken").read_bytes() == content
+    assert load_settings(path)[1] == ""  # told once
+
+
+def test_a_key_of_a_newer_version_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("people = 2\nhologram = true\n")
+    assert load_settings(path) == (Settings(people=2), "")
+
+
+def test_a_folder_in_the_file_s_place_is_no_end(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").mkdir()
+    settings, notice = load_settings(tmp_path / "settings.toml")
+    assert settings == Settings()
+    assert "cannot read" in notice
+    with pytest.raises(OutputError):
+        save_settings(settings, tmp_path / "settings.toml")
