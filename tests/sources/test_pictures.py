@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pymaf_live.errors import InputError
+from pymaf_live.sources import expand, open_source
+from pymaf_live.sources.picture_headers import picture_size
+
+
+def scene(width: int = 40, height: int = 24) -> np.ndarray:
+    """RGB: red, its upper left quarter green, its last row blue."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:] = (200, 20, 30)
+    image[: height // 2, : width // 2] = (10, 180, 40)
+    image[-1] = (0, 0, 250)
+    return image
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    if image.ndim == 3 and image.shape[2] == 3:
+        image = image[:, :, ::-1]
+    elif image.ndim == 3 and image.shape[2] == 4:
+        image = image[:, :, [2, 1, 0, 3]]
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    (frame,) = open_source(str(path)).frames()
+    assert frame.image.dtype == np.uint8
+    assert frame.image.ndim == 3
+    assert frame.image.shape[2] == 3
+    assert not frame.image.flags.writeable
+    return frame.image
+
+
+def exif(orientation: int) -> bytes:
+    tag = struct.pack(">HHIHH", 274, 3, 1, orientation, 0)
+    return b"MM\0*" + struct.pack(">IH", 8, 1) + tag + struct.pack(">I", 0)
+
+
+# what EXIF 2.3 says of where row 0 and column 0 of the stored picture lie
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_jpeg_is_turned_by_its_exif_tag(tmp_path: Path, orientation: int) -> None:
+    data = cv2.imencode(".jpg", scene()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    block = b"Exif\0\0" + exif(orientation)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:])
+    plain = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    assert (read(path) == UPRIGHT[orientation](plain)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_transparent_png_is_turned_and_laid_on_white(tmp_path: Path, orientation: int) -> None:
+    image = np.dstack([scene(), np.full((24, 40), 255, np.uint8)])
+    image[:, 30:, 3] = 0
+    image[:, 20:30, 3] = 51  # a fifth
+    path = save(tmp_path / "a.png", image)
+    data = path.read_bytes()
+    body = b"eXIf" + exif(orientation)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(data[:33] + chunk + data[33:])  # after IHDR
+    wanted = scene().astype(float)
+    wanted[:, 30:] = 255
+    wanted[:, 20:30] = wanted[:, 20:30] * 0.2 + 255 * 0.8
+    assert np.abs(read(path) - UPRIGHT[orientation](wanted)).max() <= 0.5
+
+
+def test_grey_is_spread_over_three_channels(tmp_path: Path) -> None:
+    grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    for name in ("a.png", "a.bmp", "a.pgm", "a.tif"):
+        assert (read(save(tmp_path / name, grey)) == grey[:, :, None]).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits_are_scaled_to_8(tmp_path: Path, suffix: str) -> None:
+    deep = np.zeros((4, 6, 3), np.uint16)
+    deep[..., 0] = 65535
+    deep[..., 1] = 257 * 100
+    deep[:, 3:, 2] = 257 * 3
+    image = read(save(tmp_path / f"a{suffix}", deep))
+    assert image[0, 0].tolist() == [255, 100, 0]
+    assert image[0, 5].tolist() == [255, 100, 3]
+    grey = read(save(tmp_path / f"g{suffix}", deep[..., 1]))
+    assert (grey == 100).all()
+
+
+def test_16_bits_with_alpha(tmp_path: Path) -> None:
+    deep = np.full((3, 3, 4), 65535, np.uint16)
+    deep[..., :2] = 0
+    deep[0, :, 3] = 0
+    image = read(save(tmp_path / "a.png", deep))
+    assert image[2, 2].tolist() == [0, 0, 255]
+    assert image[0, 0].tolist() == [255, 255, 255]
+
+
+def test_float_tiff(tmp_path: Path) -> None:
+    image = np.zeros((3, 4, 3), np.float32)
+    image[..., 0], image[..., 1] = 1.0, 7.0
+    image[0, 0, 2] = np.nan
+    assert (read(save(tmp_path / "a.tif", image)) == [255, 255, 0]).all()
+
+
+def test_smallest_and_8k(tmp_path: Path) -> None:
+    assert read(save(tmp_path / "a.png", scene(1, 1))).shape == (1, 1, 3)
+    assert read(save(tmp_path / "b.jpg", scene(7680, 4320))).shape == (4320, 7680, 3)
+
+
+def bomb(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100)))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+def test_picture_that_claims_gigapixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(bomb(30_000, 30_000))
+    with pytest.raises(InputError, match="30000x30000"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif"])
+def test_sizes_are_known_from_the_header(suffix: str) -> None:
+    data = cv2.imencode(suffix, scene(300, 70))[1].tobytes()
+    assert picture_size(data) == (300, 70)
+    for cut in range(0, 60, 3):
+        assert picture_size(data[:cut]) in (None, (300, 70))  # never an exception
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "head"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_damaged_picture_alone_ends_in_one_line(tmp_path: Path, suffix: str, damage: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (100, 100, 3), dtype=np.uint8)
+    data = save(tmp_path / f"a{suffix}", noise).read_bytes()
+    bad = tmp_path / f"bad{suffix}"
+    bad.write_bytes(
+        {"cut": data[: len(data) // 2], "text": b"no picture", "empty": b"", "head": data[:20]}[
+            damage
+        ]
+    )
+    with pytest.raises(InputError, match=f"bad{suffix}") as caught:
+        list(open_source(str(bad)).frames())
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_picture_among_good_ones_is_noted(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        save(tmp_path / f"shot{number}.png", scene(20 + number, 20))
+    (tmp_path / "shot3.png").write_bytes(b"no picture")
+    (tmp_path / "shot4.JPG").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("not looked at")
+    (tmp_path / "._shot1.png").write_bytes(b"left by another system")
+    source = open_source(str(tmp_path))
+    assert source.facts.kind == "pictures"
+    assert source.facts.frame_count == 5
+    assert source.facts.frame_rate is None
+    frames = list(source.frames())
+    assert [frame.name for frame in frames] == ["shot1.png", "shot2.png", "shot10.png"]
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert [frame.time for frame in frames] == [0.0, 1.0, 2.0]
+    assert [frame.image.shape[1] for frame in frames] == [21, 22, 30]
+    assert [name for name, _ in source.failures] == ["shot3.png", "shot4.JPG"]
+    assert all("\n" not in why for _, why in source.failures)
+
+
+def test_folder_of_nothing_but_damage_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    source = open_source(str(tmp_path))
+    with pytest.raises(InputError, match="none of the pictures"):
+        list(source.frames())
+    assert len(source.failures) == 1
+
+
+def test_folder_and_pattern_without_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures in the folder"):
+        open_source(str(tmp_path))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match="no pictures in the folder"):
+        open_source(str(tmp_path))
+    with pytest.raises(InputError, match="no file matches"):
+        open_source(str(tmp_path / "*.jpg"))
+
+
+def test_pattern_and_names_with_brackets(tmp_path: Path) -> None:
+    for name in ("a1.png", "a2.png", "b.png", "c[1].png"):
+        save(tmp_path / name, scene())
+    names = [frame.name for frame in open_source(str(tmp_path / "a*.png")).frames()]
+    assert names == ["a1.png", "a2.png"]
+    assert len(list(open_source(str(tmp_path / "c[1].png")).frames())) == 1
+
+
+def test_picture_without_a_suffix_is_known_by_its_content(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", scene()).rename(tmp_path / "picture")
+    assert (read(path) == scene()).all()
+
+
+def test_pattern_of_films_becomes_one_text_each(tmp_path: Path) -> None:
+    for name in ("a10.mp4", "a9.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    save(tmp_path / "p.png", scene())
+    assert expand(str(tmp_path / "*.mp4")) == [str(tmp_path / n) for n in ("a9.mp4", "a10.mp4")]
+    for same in (str(tmp_path / "*.png"), str(tmp_path), "0", "rtsp://host/*"):
+        assert expand(same) == [same]
