@@ -1,0 +1,79 @@
+"""How a drawn body looks: colours and light, for the graphics card and for NumPy alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.types import Array
+
+# soft, clearly different from each other and from skin, grass and asphalt; sRGB 0..1
+PALETTE: npt.NDArray[np.float32] = np.array(
+    [
+        [0.53, 0.72, 0.93],  # sky
+        [0.97, 0.62, 0.49],  # coral
+        [0.60, 0.84, 0.66],  # mint
+        [0.95, 0.80, 0.47],  # honey
+        [0.77, 0.66, 0.93],  # lilac
+        [0.47, 0.81, 0.83],  # lagoon
+        [0.94, 0.65, 0.80],  # rose
+        [0.76, 0.80, 0.50],  # olive
+    ],
+    dtype=np.float32,
+)
+
+# Light in the camera frame (x right, y down, z forward): a key from the upper left behind the
+# camera, a head light, a sky above. The sum stays near 1.1 so that colours keep
+# their hue.
+KEY_DIRECTION = np.array([-0.48, -0.66, -0.58]) / np.linalg.norm([-0.48, -0.66, -0.58])
+AMBIENT, SKY, KEY, HEAD = 0.38, 0.10, 0.42, 0.28
+# a darker rim sets limbs off from the trunk and the body from the picture
+RIM, GLOSS = 0.34, 0.16
+# powers of two by squaring: a software renderer takes long over pow()
+RIM_SQUARINGS, GLOSS_SQUARINGS = 2, 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an overlay shows."""
+
+    opacity: float = 0.85
+    """0..1 of the body over the picture."""
+    body: bool = True
+    skeleton: bool = False
+
+
+def person_colour(person: int) -> npt.NDArray[np.float32]:
+    """(3,) sRGB 0..1; the same for a person in every frame."""
+    return np.asarray(PALETTE[person % len(PALETTE)])
+
+
+def shade(points: Array, normals: Array, colour: Array) -> npt.NDArray[np.float32]:
+    """Colours of surface points, by the same formula as the shader.
+
+    Parameters
+    ----------
+    points : (N, 3) array
+        Metres, camera frame.
+    normals : (N, 3) array
+        Outward, unit length, camera frame.
+    colour : (3,) array
+        sRGB 0..1.
+
+    Returns
+    -------
+    (N, 3) float32 array
+        0..1.
+    """
+    to_eye = -points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6)
+    facing = np.maximum(np.einsum("na,na->n", normals, to_eye), 0.0)
+    key = np.maximum(normals @ KEY_DIRECTION, 0.0)
+    half = to_eye + KEY_DIRECTION
+    half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
+    gloss = np.maximum(np.einsum("na,na->n", normals, half), 0.0) ** 2**GLOSS_SQUARINGS
+    light = AMBIENT - SKY * normals[:, 1] + KEY * key + HEAD * facing
+    light = light * (1 - RIM * (1 - facing) ** 2**RIM_SQUARINGS)
+    lit = np.clip(colour * light[:, None] + GLOSS * gloss[:, None], 0.0, 1.0)
+    return np.asarray(lit, dtype=np.float32)
