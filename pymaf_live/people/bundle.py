@@ -1,0 +1,72 @@
+"""The shipped finder's bundle: a stored zip of BlazePose's detector and its lite landmarker."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pymaf_live.errors import ModelError
+from pymaf_live.resources import resource
+
+DETECTOR = "pose_detector.tflite"
+LANDMARKS = "pose_landmarks_detector.tflite"
+
+# far above any BlazePose file, far below what would fill memory
+_MOST_BYTES = 64 * 2**20
+
+
+def bundle_path() -> Path:
+    """The bundle that trainer/bundle_detector.py makes."""
+    return resource("detector/person.task")
+
+
+def bundled_model(entry: str, bundle: Path | None = None) -> bytes:
+    """The bytes of one model of the bundle.
+
+    Raises
+    ------
+    ModelError
+        If the bundle is missing or unsound.
+    """
+    path = bundle or bundle_path()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(entry).file_size > _MOST_BYTES:
+                raise ModelError(f"the finder {path} is not sound: {entry} is too large")
+            return archive.read(entry)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"the finder {path} is not sound: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
+
+
+def compiled(entry: str, bundle: Path | None = None, threads: int = 0) -> Any:
+    """A model of the bundle compiled by OpenVINO for one picture at a time.
+
+    Raises
+    ------
+    ModelError
+        If OpenVINO cannot be loaded or refuses the model.
+    """
+    content = bundled_model(entry, bundle)
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    try:
+        core = _core()
+        # OpenVINO reads TensorFlow Lite from a file with the right suffix only, not from bytes
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / entry
+            file.write_bytes(content)
+            return core.compile_model(core.read_model(file), "CPU", options)
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelError(f"OpenVINO cannot run the finder {entry}: {reason}") from error

@@ -1,0 +1,74 @@
+"""Shot cuts: frames that do not continue the one before."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pymaf_live.types import Array, Image
+
+_THUMBNAIL = (32, 18)
+_BINS = 16
+
+_LEAST_HISTOGRAM_CHANGE = 0.25
+_MOST_LIKENESS = 0.5
+"""Both must be passed: a fast pan keeps the histogram, a flash keeps the picture's layout."""
+
+_LEAST_CONTRAST = 2.0
+"""Grey levels; below, a thumbnail is flat and likeness means nothing."""
+
+
+class CutFinder:
+    """Tells shot cuts from luminance thumbnails of successive frames."""
+
+    def __init__(self) -> None:
+        self._last: Array | None = None
+
+    def reset(self) -> None:
+        """Forget the last frame."""
+        self._last = None
+
+    def is_cut(self, image: Image) -> bool:
+        """Whether this frame starts a new shot; the very first frame does not."""
+        now, last = thumbnail(image), self._last
+        self._last = now
+        if last is None:
+            return False
+        return histogram_change(last, now) > _LEAST_HISTOGRAM_CHANGE and (
+            likeness(last, now) < _MOST_LIKENESS
+        )
+
+
+def thumbnail(image: Image) -> Array:
+    """Small luminance picture, 0..255."""
+    # thin the rows and columns out first: area means over a whole 4K frame cost milliseconds
+    step = max(1, min(image.shape[0] // 144, image.shape[1] // 256))
+    small = cv2.resize(
+        np.ascontiguousarray(image[::step, ::step]), _THUMBNAIL, interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(small.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
+
+
+def histogram_change(one: Array, other: Array) -> float:
+    """Share of the pixels that must move to another (blurred) grey level, 0..1."""
+
+    def blurred(picture: Array) -> Array:
+        # each pixel is shared between two bins, so that a small change of light moves little
+        place = np.clip(picture.ravel() / 256 * _BINS, 0, _BINS - 1 - 1e-9)
+        low = place.astype(np.int64)
+        part = place - low
+        counts = np.bincount(low, 1 - part, _BINS) + np.bincount(low + 1, part, _BINS)
+        return np.asarray(counts / counts.sum())
+
+    return float(np.abs(blurred(one) - blurred(other)).sum() / 2)
+
+
+def likeness(one: Array, other: Array) -> float:
+    """Correlation of two thumbnails, -1..1; 1 where both are flat."""
+    a, b = one - one.mean(), other - other.mean()
+    spread = float(a.std()), float(b.std())
+    if max(spread) < _LEAST_CONTRAST:
+        return 1.0
+    if min(spread) < _LEAST_CONTRAST:
+        return 0.0
+    return float((a * b).mean()) / (spread[0] * spread[1])
