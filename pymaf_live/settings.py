@@ -33,10 +33,16 @@ class Settings(BaseModel):
     """Followed at most."""
     fov: Annotated[float, Field(gt=1, lt=179)] | None = None
     """Of the camera along the diagonal, degrees; None: focal length = diagonal."""
-    mirror: bool = False
-    """Show the picture as a mirror does."""
+    mirror: bool = True
+    """Show cameras as a mirror does; files never start mirrored, and nothing is recorded so."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Of the body over the picture."""
+    skeleton: bool = False
+    """Draw the skeleton."""
+    repeat: bool = True
+    """In the window, files start again at their end."""
+    window: tuple[int, int, int, int] | None = None
+    """Left, top, width, height of the window in the desktop's own pixels; None: the system's."""
     export_format: Literal["bvh", "npz"] = "bvh"
     export_unit: Literal["m", "cm"] = "cm"
     out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")

@@ -6,16 +6,20 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from ui.display import screen_complaint
 
 if TYPE_CHECKING:
+    from pymaf_live.pipeline import PipelineOptions
+    from pymaf_live.settings import Settings
     from ui.controller import Controller
-    from ui.state import SourceChoice, WindowState
+    from ui.state import WindowState
     from ui.widgets.main_window import MainWindow
 
 _TICK_MILLISECONDS = 16
@@ -55,10 +59,11 @@ def run_window(argv: Sequence[str] = ()) -> int:
 
     from PySide6.QtWidgets import QApplication
 
-    from pymaf_live.pipeline import PipelineOptions
     from ui.controller import Controller
+    from ui.memory import Memory
     from ui.state import WindowState
     from ui.theme import dress
+    from ui.widgets.main_window import choice_of
 
     _forget_foreign_plugins()
     application = QApplication.instance() or QApplication(["pymaf-live"])
@@ -66,20 +71,42 @@ def run_window(argv: Sequence[str] = ()) -> int:
     application.setApplicationName("PyMAF Live")
     application.setDesktopFileName("pymaf-live")
     dress(application)
-    state = WindowState()
-    options = PipelineOptions(model=chosen.model, backend=chosen.backend)
-    parts = assemble(state, Controller(state, options))
+    state, memory = WindowState(), Memory()
+    memory.recall(state)
+    options = options_from(memory.settings, chosen.model, chosen.backend)
+    parts = assemble(state, Controller(state, options), on_close=memory.keep)
+    memory.place(parts.window)
     signal.signal(signal.SIGINT, lambda *_: parts.window.close())
     parts.window.show()
     if chosen.source:
-        parts.window.open_choice(_choice(chosen.source))
+        parts.window.open_choice(choice_of(chosen.source))
     return application.exec()
 
 
-def assemble(state: WindowState, controller: Controller) -> Parts:
+def options_from(
+    settings: Settings, model: str | None = None, backend: str | None = None
+) -> PipelineOptions:
+    """How frames become people: the settings, and what was asked for this time."""
+    from pymaf_live.pipeline import PipelineOptions
+
+    return PipelineOptions(
+        model=model or settings.model,
+        backend=backend or settings.backend,
+        people=settings.people,
+        fov=settings.fov,
+        smoothing="live" if settings.smoothing > 0 else "off",
+        cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
+    )
+
+
+def assemble(
+    state: WindowState,
+    controller: Controller,
+    on_close: Callable[[WindowState, MainWindow], None] | None = None,
+) -> Parts:
     """Put canvas, window and timer together; nothing is shown yet.
 
-    The window closes the controller, and with it every thread.
+    The window closes the controller, and with it every thread. `on_close` comes before that.
     """
     from PySide6.QtCore import QTimer
 
@@ -94,6 +121,8 @@ def assemble(state: WindowState, controller: Controller) -> Parts:
 
     def end() -> None:
         timer.stop()
+        if on_close is not None:
+            on_close(state, window)
         controller.close()
         binding.close()
 
@@ -108,20 +137,9 @@ def assemble(state: WindowState, controller: Controller) -> Parts:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pymaf-live", description="Open the window.")
     parser.add_argument("source", nargs="?", help="a camera's number, a file or an address")
-    parser.add_argument("--model", default="auto")
-    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--model")
+    parser.add_argument("--backend")
     return parser
-
-
-def _choice(text: str) -> SourceChoice:
-    from ui.state import SourceChoice
-    from ui.widgets.main_window import file_choice
-
-    if text.isdecimal() or text.startswith("/dev/video"):
-        return SourceChoice("camera", text, f"Camera {text}")
-    if "://" in text:
-        return SourceChoice("file", text, text)
-    return file_choice(Path(text))
 
 
 def _forget_foreign_plugins() -> None:

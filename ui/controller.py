@@ -18,13 +18,13 @@ from pathlib import Path
 from pymaf_live.body import load_body
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.recording import Recording
 from pymaf_live.resources import resource
 from pymaf_live.sources import Source, open_source, paced
-from pymaf_live.takes import TakeRecorder
 from pymaf_live.types import FrameResult, SourceFacts
 from ui.errands import Errands
 from ui.playback import Playback
-from ui.recording import Recording
+from ui.recording import LiveRecording
 from ui.state import (
     Figures,
     Message,
@@ -91,10 +91,11 @@ class Controller:
         self._opened: _Opened | None = None
         self._wanted = 0
         """Number of the last wish to open something; what an older wish brings is let go."""
-        self._recording: Recording | None = None
+        self._recording: LiveRecording | None = None
         self._shown_times: deque[float] = deque()
         self._next_figures = 0.0
         state.loop.watch(self._on_loop_change)
+        state.mirror.watch(self._on_mirror_change)
 
     # -- deeds --------------------------------------------------------------------------------
 
@@ -161,14 +162,10 @@ class Controller:
         opened = self._opened
         if opened is None or not opened.pipeline.ready:
             return
-        pictures = opened.facts.kind == "pictures"
-        recorder = TakeRecorder(
-            load_body(),
-            opened.facts,
-            model=opened.pipeline.health.model,
-            smoothing="off" if pictures else self._options.smoothing,
+        self._recording = LiveRecording(
+            Recording(load_body(), opened.facts, self._options.smoothing),
+            opened.pipeline.health.model,
         )
-        self._recording = Recording(recorder)
         opened.pipeline.listen(self._recording.add)
         self._state.take.set(TakeStatus(TakePhase.RECORDING))
 
@@ -267,7 +264,8 @@ class Controller:
         self._opened = opened
         self._on_loop_change(self._state.loop.value)
         self._state.live.set(opened.playback is None)
-        self._state.mirror.set(opened.choice.kind == "camera")
+        is_camera = opened.choice.kind == "camera"
+        self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
 
     def _on_open_failed(self, error: Exception, wish: int) -> None:
         if wish != self._wanted:
@@ -303,6 +301,10 @@ class Controller:
         if self._opened is not None and self._opened.playback is not None:
             self._opened.playback.repeat = loop
 
+    def _on_mirror_change(self, mirror: bool) -> None:
+        if self._opened is not None and self._opened.choice.kind == "camera":
+            self._state.mirror_cameras.set(mirror)
+
     def _show(self, result: FrameResult) -> None:
         if self._state.phase.value is Phase.OPENING:
             self._state.phase.set(Phase.PLAYING)
@@ -317,10 +319,8 @@ class Controller:
             failure = recording.failure
             self.stop_recording()
             self._state.message.set(Message("error", f"The recording was ended: {failure}"))
-        elif recording.seconds - status.seconds >= 0.1 or recording.rows and not status.rows:
-            self._state.take.set(
-                TakeStatus(TakePhase.RECORDING, recording.seconds, recording.rows)
-            )
+        elif recording.seconds - status.seconds >= 0.1 or (recording.rows and not status.rows):
+            self._state.take.set(TakeStatus(TakePhase.RECORDING, recording.seconds, recording.rows))
 
     def _read_figures(self) -> None:
         now = time.monotonic()
@@ -363,7 +363,7 @@ class Controller:
 
 
 def _written(
-    recording: Recording, stem: Path, formats: tuple[str, ...], force: bool
+    recording: LiveRecording, stem: Path, formats: tuple[str, ...], force: bool
 ) -> tuple[Path, ...]:
     formats_known = exporters()
     take, body = recording.take(), load_body()
@@ -392,7 +392,7 @@ def _cameras() -> tuple[SourceChoice, ...]:
 
 
 def _is_stream(choice: SourceChoice) -> bool:
-    return choice.kind == "camera" or "://" in choice.text
+    return choice.kind in ("camera", "stream")
 
 
 def _line(error: Exception) -> str:

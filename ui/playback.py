@@ -1,4 +1,4 @@
-"""A file as the window plays it: held until the model is ready and while paused, repeated or not."""
+"""A file as the window plays it: held till the model is ready and while paused, and repeated."""
 
 from __future__ import annotations
 

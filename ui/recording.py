@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import threading
 
-from pymaf_live.errors import PymafLiveError
-from pymaf_live.takes import TakeRecorder
+from pymaf_live.errors import InputError, PymafLiveError
+from pymaf_live.recording import Recording
 from pymaf_live.types import FrameResult, Take
 
 
-class Recording:
-    """Adds results to a recorder until it is stopped.
+class LiveRecording:
+    """Adds results to a recording until it is stopped.
 
     Parameters
     ----------
-    recorder : TakeRecorder
+    recording : Recording
+    model : str
+        Name of the network's model, for the record.
     """
 
-    def __init__(self, recorder: TakeRecorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recording: Recording, model: str) -> None:
+        self._recording = recording
+        self._model = model
         self._lock = threading.Lock()
         self._stopped = False
-        self._first: float | None = None
-        self._last = 0.0
         self.rows = 0
+        """People times frames."""
         self.failure: PymafLiveError | None = None
         """Why it stopped by itself, such as a picture of another size."""
 
     @property
     def seconds(self) -> float:
         """Between the first and the last recorded frame, by the source's own stamps."""
-        return 0.0 if self._first is None else self._last - self._first
+        return self._recording.seconds
 
     def add(self, result: FrameResult) -> None:
         """Record a result; called in the inference thread, so errors are kept, not raised."""
         with self._lock:
             if self._stopped:
                 return
+            before = self._recording.frames
             try:
-                if not self._recorder.add(result):
-                    return
+                self._recording.add(result, self._model)
             except PymafLiveError as error:
                 self.failure = error
                 self._stopped = True
                 return
-            if self._first is None:
-                self._first = result.frame.time
-            self._last = result.frame.time
-            self.rows += len(result.people)
+            if self._recording.frames > before:
+                self.rows += len(result.people)
 
     def stop(self) -> None:
         """Add nothing more."""
@@ -55,6 +55,15 @@ class Recording:
             self._stopped = True
 
     def take(self) -> Take:
-        """What was recorded."""
+        """What was recorded.
+
+        Raises
+        ------
+        InputError
+            If no frame came.
+        """
         with self._lock:
-            return self._recorder.take()
+            take = self._recording.take()
+        if take is None:
+            raise InputError("nothing was recorded: no frame came")
+        return take

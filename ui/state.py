@@ -39,7 +39,7 @@ class TakePhase(Enum):
 class SourceChoice:
     """What a person chose to look at."""
 
-    kind: Literal["camera", "file", "demo"]
+    kind: Literal["camera", "stream", "file", "demo"]
     text: str
     """What `open_source` reads: a camera's number or device, a path, an address."""
     title: str
@@ -70,7 +70,7 @@ class Figures:
     frames_per_second: float = 0.0
     """Results shown a second, over the last second or two."""
     delay: float | None = None
-    """Milliseconds from a picture's leaving the source to its being drawn; None before the first."""
+    """Milliseconds from a picture's leaving the source to its being drawn; None before that."""
     dropped: int = 0
     backend: str = ""
     people: int = 0
@@ -120,9 +120,7 @@ class WindowState:
         default_factory=lambda: Observable[FrameResult | None](None, operator.is_)
     )
     """The newest; the picture on the canvas."""
-    drawn: Observable[Drawn | None] = field(
-        default_factory=lambda: Observable[Drawn | None](None)
-    )
+    drawn: Observable[Drawn | None] = field(default_factory=lambda: Observable[Drawn | None](None))
     """Written by the canvas; None before anything is drawn."""
     take: Observable[TakeStatus] = field(default_factory=lambda: Observable(TakeStatus()))
     figures: Observable[Figures] = field(default_factory=lambda: Observable(Figures()))
@@ -134,6 +132,8 @@ class WindowState:
     skeleton: Observable[bool] = field(default_factory=lambda: Observable(False))
     mirror: Observable[bool] = field(default_factory=lambda: Observable(False))
     """Of the view only: what is recorded is never mirrored."""
+    mirror_cameras: Observable[bool] = field(default_factory=lambda: Observable(True))
+    """How cameras are shown at first; what a person last chose for one."""
     loop: Observable[bool] = field(default_factory=lambda: Observable(True))
     """Files start again at their end."""
     formats: Observable[tuple[str, ...]] = field(

@@ -45,6 +45,7 @@ QPushButton[role="main"] {{ background: {ACCENT}; border-color: {ACCENT}; color:
 QPushButton[role="main"]:hover {{ background: #6bb0f2; }}
 QPushButton[role="main"]:focus {{ border: 2px solid {TEXT}; padding: 6px 13px; }}
 QPushButton[role="main"]:disabled {{ background: #2b4a66; color: {QUIET}; }}
+QToolButton:checked {{ background: #22384d; border-color: {ACCENT}; }}
 QToolButton[role="quiet"] {{ background: transparent; border-color: transparent; padding: 4px; }}
 QToolButton[role="quiet"]:focus {{ border-color: {ACCENT}; }}
 
@@ -69,9 +70,7 @@ QSlider::handle:horizontal {{
 QSlider::handle:horizontal:focus {{ background: {ACCENT}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {EDGE}; }}
 QSlider::handle:horizontal:disabled {{ background: {QUIET}; }}
-QCheckBox {{ spacing: 7px; padding: 3px; border: 1px solid transparent; border-radius: 4px; }}
-QCheckBox:focus {{ border-color: {ACCENT}; }}
-QCheckBox:disabled {{ color: #6a717a; }}
+QCheckBox {{ spacing: 8px; padding: 3px; }}
 """
 
 

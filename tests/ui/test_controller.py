@@ -43,9 +43,7 @@ def state() -> WindowState:
 
 @pytest.fixture
 def controller(state: WindowState) -> Iterator[Controller]:
-    made = Controller(
-        state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ()
-    )
+    made = Controller(state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ())
     yield made
     made.close()
 
@@ -192,7 +190,9 @@ def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) 
     controller = Controller(
         state,
         open_pipeline=lambda source, options: Pipeline(
-            source, options, open_estimator=no_model  # type: ignore[arg-type]
+            source,
+            options,
+            open_estimator=no_model,  # type: ignore[arg-type]
         ),
     )
     controller.open(clip)

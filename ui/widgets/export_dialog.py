@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -58,6 +60,7 @@ class ExportDialog(QDialog):
         self.note.setProperty("role", "quiet")
         self.note.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.export = QPushButton("Export")
         self.export.setProperty("role", "main")
         self.export.setDefault(True)
@@ -120,10 +123,14 @@ class ExportDialog(QDialog):
 
 
 def existing(wish: ExportWish) -> list[Path]:
-    """Files that the export would replace, as far as their names are known beforehand."""
+    """Files that the export may replace: its own names and those of further people."""
     folder, name = wish.stem.parent, wish.stem.name
-    known = [folder / f"{name}.{each}" for each in wish.formats]
-    return [path for path in known if path.exists()]
+    found = []
+    for each in wish.formats:
+        plain = folder / f"{name}.{each}"
+        found += [plain] if plain.exists() else []
+        found += sorted(folder.glob(f"{glob.escape(name)}_person*.{each}"))
+    return found
 
 
 def default_folder() -> Path:

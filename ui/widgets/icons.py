@@ -47,7 +47,7 @@ def window_icon() -> QIcon:
     """The program's mark: a figure with raised arms."""
     figure = (
         '<circle cx="12" cy="4.2" r="2.6"/><path d="M3.6 3.2l1.7-1.1 4.2 5.6h5l4.2-5.6 1.7 1.1'
-        "-4.9 7V22h-2.4l-1-6.5h-.2l-1 6.5H8.5V10.2z\"/>"
+        '-4.9 7V22h-2.4l-1-6.5h-.2l-1 6.5H8.5V10.2z"/>'
     )
     made = QIcon()
     for size in (16, 32, 64, 128):

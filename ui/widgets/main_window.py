@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         self._deeds = deeds
         self._on_close = on_close
         self.export_folder = export_folder
+        self.last_choice: SourceChoice | None = None
         self.setWindowTitle("PyMAF Live")
         self.setWindowIcon(window_icon())
         self.setAcceptDrops(True)
@@ -131,18 +132,23 @@ class MainWindow(QMainWindow):
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open a video or picture", "", _FILTERS)
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a video or picture", self._last_folder(), _FILTERS
+        )
         if path:
             self.open_choice(file_choice(Path(path)))
 
     def open_folder(self) -> None:
         """Ask for a folder of pictures and open it."""
-        path = QFileDialog.getExistingDirectory(self, "Open a folder of pictures")
+        path = QFileDialog.getExistingDirectory(
+            self, "Open a folder of pictures", self._last_folder()
+        )
         if path:
             self.open_choice(file_choice(Path(path)))
 
     def open_choice(self, choice: SourceChoice) -> None:
         """Open a source; a recording that runs is ended and kept."""
+        self.last_choice = choice
         self._deeds.open(choice)
 
     def export(self) -> None:
@@ -276,6 +282,10 @@ class MainWindow(QMainWindow):
         self.start_page.file_wanted.connect(self.open_file)
         self.start_page.cameras_wanted.connect(self._deeds.find_cameras)
 
+    def _last_folder(self) -> str:
+        last = self.last_choice
+        return str(Path(last.text).parent) if last is not None and last.kind == "file" else ""
+
     def _play_demo(self) -> None:
         if self._state.demo.value is not None:
             self.open_choice(self._state.demo.value)
@@ -297,3 +307,12 @@ class MainWindow(QMainWindow):
 def file_choice(path: Path) -> SourceChoice:
     """A file or folder as a source."""
     return SourceChoice("file", str(path), path.name or str(path))
+
+
+def choice_of(text: str) -> SourceChoice:
+    """A source by what `open_source` reads: a camera's number, an address, a path."""
+    if text.isdecimal() or text.startswith("/dev/video"):
+        return SourceChoice("camera", text, f"Camera {text}")
+    if "://" in text:
+        return SourceChoice("stream", text, text)
+    return file_choice(Path(text))

@@ -35,6 +35,7 @@ class StartPage(QWidget):
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
+        self._preferred = ""
         title = QLabel("PyMAF Live")
         title.setObjectName("title")
         subtitle = QLabel("A 3D body that follows a person, and motion that you can keep.")
@@ -86,11 +87,22 @@ class StartPage(QWidget):
         state.cameras.watch(self._on_cameras_change)
         state.demo.watch(self._on_demo_change)
 
+    def prefer_camera(self, text: str) -> None:
+        """Choose this camera beforehand whenever it is there."""
+        self._preferred = text
+        self._choose_preferred()
+
+    def _choose_preferred(self) -> None:
+        for row, camera in enumerate(self._state.cameras.value or ()):
+            if camera.text == self._preferred:
+                self.camera_list.setCurrentIndex(row)
+
     def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
         self.camera.setEnabled(bool(cameras))
         self.camera_list.clear()
         for camera in cameras or ():
             self.camera_list.addItem(camera.title, camera)
+        self._choose_preferred()
         self.camera_list.setVisible(len(cameras or ()) > 1)
         self.look_again.setVisible(cameras is not None)
         if cameras is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
-from ui.observable import Observable
 from ui.state import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
 
@@ -14,9 +13,7 @@ from ui.widgets.actions import Actions
 class TransportBar(QWidget):
     """Buttons of the shared actions on the left, the view on the right."""
 
-    def __init__(
-        self, state: WindowState, actions: Actions, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, state: WindowState, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("transport")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -33,8 +30,8 @@ class TransportBar(QWidget):
         self.opacity.setToolTip("Opacity of the body over the picture")
         label = QLabel("&Body")
         label.setBuddy(self.opacity)
-        self.skeleton = _box("Skeleton", actions.skeleton, state.skeleton)
-        self.mirror = _box("Mirror", actions.mirror, state.mirror)
+        self.skeleton = _button(actions.skeleton, "Draw the skeleton")
+        self.mirror = _button(actions.mirror, "Mirror the view")
 
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 10, 14, 10)
@@ -84,12 +81,3 @@ def _button(action: QAction, name: str) -> QToolButton:
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     button.setAccessibleName(name)
     return button
-
-
-def _box(text: str, action: QAction, value: Observable[bool]) -> QCheckBox:
-    box = QCheckBox(text)
-    box.setAccessibleName(text)
-    box.setToolTip(action.toolTip())
-    box.toggled.connect(value.set)
-    value.watch(box.setChecked)
-    return box

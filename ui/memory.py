@@ -1,0 +1,65 @@
+"""What the window remembers from one run to the next."""
+
+from __future__ import annotations
+
+import logging
+
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QGuiApplication
+
+from pymaf_live.errors import OutputError
+from pymaf_live.settings import Settings, load_settings, save_settings
+from ui.state import Message, WindowState
+from ui.widgets.main_window import MainWindow, choice_of
+
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """Puts the settings into a new window, and what a person changed back into the settings."""
+
+    def __init__(self) -> None:
+        self.settings, self._notice = load_settings()
+
+    def recall(self, state: WindowState) -> None:
+        """Set the state as it was left."""
+        state.opacity.set(self.settings.opacity)
+        state.skeleton.set(self.settings.skeleton)
+        state.loop.set(self.settings.repeat)
+        state.mirror_cameras.set(self.settings.mirror)
+        if self._notice:
+            state.message.set(Message("note", self._notice))
+
+    def place(self, window: MainWindow) -> None:
+        """Put the window where it was, if that is still on a screen."""
+        if self.settings.window is not None:
+            place = QRect(*self.settings.window)
+            screens = QGuiApplication.screens()
+            if any(screen.availableGeometry().contains(place.center()) for screen in screens):
+                window.setGeometry(place)
+        window.last_choice = choice_of(self.settings.source)
+        window.start_page.prefer_camera(self.settings.source)
+        if self.settings.out_folder.is_dir():
+            window.export_folder = self.settings.out_folder
+
+    def keep(self, state: WindowState, window: MainWindow) -> None:
+        """Write the settings; that they cannot be written is no reason not to close."""
+        place = window.normalGeometry()
+        changes = {
+            "opacity": state.opacity.value,
+            "skeleton": state.skeleton.value,
+            "repeat": state.loop.value,
+            "mirror": state.mirror_cameras.value,
+            "window": (place.x(), place.y(), place.width(), place.height()),
+        }
+        if window.last_choice is not None and window.last_choice.kind != "demo":
+            changes["source"] = window.last_choice.text
+        if window.export_folder is not None:
+            changes["out_folder"] = window.export_folder
+        settings = Settings.model_validate({**self.settings.model_dump(), **changes})
+        if settings == self.settings:
+            return
+        try:
+            save_settings(settings)
+        except OutputError as error:
+            _log.warning("%s", error)
