@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import zlib
@@ -16,6 +17,10 @@ import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Frame, Image, SourceFacts
+
+# what goes wrong is told by one line of ours, not by many of OpenCV's and its FFmpeg's
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 FALLBACK_RATE = Fraction(30)
 SAMPLING = 4
@@ -215,7 +220,7 @@ class _Reader:
         self.newest: _Taken | None = None
         self.abandoned = False
         self.ended = False
-        self.reason = "cannot be opened; is it there, and used by no other program?"
+        self.reason = "cannot be opened; is it there, and not in use elsewhere?"
         self.rate = 0.0
         self.last_sign = time.monotonic()
         self.changed = self.last_sign

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import av
@@ -59,8 +58,6 @@ def _is_finite(address: str) -> bool:
 
 
 def _open(address: str) -> Capture:
-    # what goes wrong is told by one line of ours; FFmpeg's own would be many
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     return cv2.VideoCapture(
         address,
         cv2.CAP_FFMPEG,

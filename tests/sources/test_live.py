@@ -25,8 +25,6 @@ QUICK = Patience(first_frame=1.0, greatest_age=0.3, give_up=1.5, between_tries=0
 class Double:
     """A capture in place of OpenCV's: 50 pictures a second of noise, with faults on demand."""
 
-    made: list[Double]
-
     def __init__(
         self,
         number: int,
@@ -46,7 +44,6 @@ class Double:
         )
         self.always, self.opens, self.size = always, opens, size
         self.unplugged = threading.Event()
-        self.released_by: threading.Thread | None = None
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         return self.opens
@@ -283,9 +280,7 @@ def test_network_camera_through_the_real_capture(server: str) -> None:
 def test_network_camera_that_fails_is_opened_again(server: str, way: str, says: str) -> None:
     patience = Patience(first_frame=8.0, greatest_age=0.5, give_up=20.0, between_tries=0.05)
     source = open_stream(f"{server}/{way}", patience=patience)
-    count = 0
-    for _ in source.frames():
-        count += 1
+    for count, _ in enumerate(source.frames()):
         if source.notices and count > 15:
             break
     source.close()
