@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -19,7 +19,7 @@ from pymaf_live.types import Array, Camera, Crop, Estimate, Frame, FrameResult, 
 if TYPE_CHECKING:
     from pymaf_live.motion import Smoother
     from pymaf_live.network import Session
-    from pymaf_live.people import FollowedCrop, Following
+    from pymaf_live.people import Detector, FollowedCrop, Following
 
 CROP_RULE = "trunk-up 1.75"
 _MOST_AT_ONCE = 8
@@ -39,7 +39,8 @@ class PipelineOptions:
     """Degrees along the frame's diagonal; None: the focal length is the diagonal."""
     smoothing: Literal["live", "off"] = "live"
     boxes: Mapping[str, Array] | None = None
-    """(N, 4) frame pixels by picture name or frame index (as text), instead of detection."""
+    """(N, 4) frame pixels by picture name or frame index (as text): where people are, instead of
+    looking for them. A frame without boxes has nobody."""
     detector: Literal["auto", "mediapipe", "openvino"] = "auto"
     threads: int = 0
     """Of the inference back-end; 0 leaves the choice to it."""
@@ -70,6 +71,8 @@ class Estimator:
     body : Body
     session : Session
         Closed with the estimator.
+    detector : Detector or None
+        That of `following`; closed with the estimator. None where boxes are given.
     following : Following
     smoother : Smoother or None
         None leaves the measurements as they are.
@@ -78,8 +81,7 @@ class Estimator:
     boxes : mapping, optional
         See `PipelineOptions`.
     unrelated : bool
-        Frames are separate pictures: nobody is followed from one to the next, and people are
-        numbered from 0 in each.
+        Frames are separate pictures: nobody is followed from one to the next.
 
     Raises
     ------
@@ -91,6 +93,7 @@ class Estimator:
         self,
         body: Body,
         session: Session,
+        detector: Detector | None,
         following: Following,
         smoother: Smoother | None,
         *,
@@ -101,6 +104,7 @@ class Estimator:
         _require_match(body, session)
         self._body = body
         self._session = session
+        self._detector = detector
         self._following = following
         self._smoother = smoother
         self._fov = fov
@@ -109,9 +113,9 @@ class Estimator:
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
         self.backend = session.backend
-        self.detector = following.detector.name
+        self.detector = detector.name if detector is not None else ""
         self.model = f"{session.metadata.name} {session.metadata.version}"
-        notices = (session.notice, following.detector.notice)
+        notices = (session.notice, detector.notice if detector is not None else "")
         self.notices = tuple(notice for notice in notices if notice)
 
     def estimate(self, frame: Frame) -> FrameResult:
@@ -130,7 +134,7 @@ class Estimator:
         spent: dict[str, float] = {}
         camera = self._camera_for(frame)
         with _timed(spent, "detect"):
-            followed, given = self._crops(frame)
+            followed = self._crops(frame)
         measured = self._measure(frame.image, followed, camera, spent)
         better: dict[int, FollowedCrop] = {}
         for number, (looked, _, keypoints) in enumerate(measured):
@@ -140,21 +144,22 @@ class Estimator:
         again = self._measure(frame.image, list(better.values()), camera, spent)
         for number, second_measure in zip(better, again, strict=True):
             measured[number] = second_measure
-        raw = []
-        for number, (looked, person, keypoints) in enumerate(measured):
-            # a box given by hand is the user's word that somebody is there
-            if self._following.accept(looked, keypoints, person.score) or given:
-                raw.append(replace(person, id=number) if self._unrelated else person)
-        people = tuple(raw)
+        raw = tuple(
+            person
+            for looked, person, keypoints in measured
+            if self._following.accept(looked, keypoints, person.score)
+        )
+        people = raw
         if self._smoother is not None:
             with _timed(spent, "smooth"):
                 people = self._smoother.update(frame.time, people, camera)
-        return FrameResult(frame, people, tuple(raw), camera, spent)
+        return FrameResult(frame, people, raw, camera, spent)
 
     def close(self) -> None:
         """Let go of the session and the detector."""
         self._session.close()
-        self._following.detector.close()
+        if self._detector is not None:
+            self._detector.close()
 
     def _camera_for(self, frame: Frame) -> Camera:
         size = (frame.image.shape[1], frame.image.shape[0])
@@ -162,19 +167,16 @@ class Estimator:
             self._camera = Camera.for_frame(size, self._fov)
         return self._camera
 
-    def _crops(self, frame: Frame) -> tuple[list[FollowedCrop], bool]:
+    def _crops(self, frame: Frame) -> list[FollowedCrop]:
         if self._unrelated:
             self._following.reset()
-        if self._boxes is not None:
-            boxes = self._boxes.get(frame.name) if frame.name else None
-            if boxes is None:
-                boxes = self._boxes.get(str(frame.index))
-            if boxes is not None:
-                return list(self._following.given_boxes(frame, boxes)), True
-            if self._unrelated:
-                # the boxes say where people are: a picture without one has nobody
-                return [], False
-        return list(self._following.crops(frame)), False
+        if self._boxes is None:
+            return self._following.crops(frame)
+        boxes = self._boxes.get(frame.name) if frame.name else None
+        if boxes is None:
+            boxes = self._boxes.get(str(frame.index))
+        # the boxes say where people are: a frame without one has nobody
+        return [] if boxes is None else self._following.given_boxes(frame, boxes)
 
     def _measure(
         self,

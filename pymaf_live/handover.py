@@ -41,6 +41,11 @@ class HandOver(Generic[T]):
         return self._dropped
 
     @property
+    def closed(self) -> bool:
+        """Whether it was closed: what had waited is lost."""
+        return self._closed
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will come out."""
         with self._changed:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -23,6 +24,8 @@ from pymaf_live.resources import resource
 from pymaf_live.types import Frame, FrameResult, SourceFacts
 
 if TYPE_CHECKING:
+    from pymaf_live.motion import Smoother
+    from pymaf_live.people import Detector
     from pymaf_live.sources import Source
 
 __all__ = [
@@ -30,13 +33,13 @@ __all__ = [
     "Health",
     "Pipeline",
     "PipelineOptions",
+    "StageClosedError",
     "frames_ahead",
     "model_path",
     "open_estimator",
 ]
 
 A = TypeVar("A")
-B = TypeVar("B")
 
 _CLOSE_SECONDS = 2.0
 _FRAMES_AHEAD = 4
@@ -47,6 +50,10 @@ _RESULTS_KEPT_LIVE = 8
 _RECENT = 60
 """Frames that the health figures look back on."""
 _OPENED_SECONDS = 60.0
+
+
+class StageClosedError(Exception):
+    """The stage was closed before all items were through."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,11 @@ class Pipeline:
         return self._results.ended
 
     @property
+    def model(self) -> str:
+        """Name and version of the network; empty until `ready`."""
+        return self._figures.model
+
+    @property
     def health(self) -> Health:
         """Figures of the last frames; from any thread."""
         health = self._figures.health(self._frames.dropped)
@@ -243,47 +255,62 @@ class Pipeline:
             estimator.close()
 
 
-class BackgroundStage(Generic[A, B]):
-    """A consumer's own step in a thread of its own, between two bounded hand-overs.
+class BackgroundStage(Generic[A]):
+    """A consumer's own step, such as drawing or writing, in a thread of its own.
 
     Parameters
     ----------
     name : str
     open_work : callable
-        Called in the thread; gives the function that is applied to each item, in order. What
-        belongs to one thread (a GL context) is made here.
-    close_work : callable, optional
-        Called in the thread when all is over, also after an error.
+        Called in the thread; gives a context whose value is applied to each item, in order. What
+        belongs to one thread (a GL context) is made and let go there. After `finish` the context
+        ends well, after `close` by an error, so that a half file goes away.
+    ahead : int
+        Items that may wait.
     """
 
     def __init__(
         self,
         name: str,
-        open_work: Callable[[], Callable[[A], B]],
-        close_work: Callable[[], None] | None = None,
+        open_work: Callable[[], AbstractContextManager[Callable[[A], object]]],
         *,
         ahead: int = 1,
     ) -> None:
         self._open_work = open_work
-        self._close_work = close_work
         self._inputs: HandOver[A] = HandOver(ahead)
-        self._outputs: HandOver[B] = HandOver(ahead)
+        self._error: BaseException | None = None
         self._milliseconds = 0.0
         self._count = 0
         self._thread = _thread(name, self._run)
         self._thread.start()
 
-    def put(self, item: A) -> bool:
-        """Hand an item in, waiting for room; False once the stage has ended."""
-        return self._inputs.put(item)
+    def put(self, item: A) -> None:
+        """Hand an item in, waiting for room.
 
-    def finish(self, error: BaseException | None = None) -> None:
-        """No more items; the outputs end behind the last one."""
-        self._inputs.finish(error)
+        Raises
+        ------
+        BaseException
+            What ended the stage early.
+        """
+        if not self._inputs.put(item):
+            if self._error is not None:
+                raise self._error
+            raise StageClosedError
 
-    def results(self) -> Iterator[B]:
-        """What the work gave, in order; raises what ended it early."""
-        return iter(self._outputs)
+    def finish(self) -> None:
+        """Wait until every item is through and the context has ended.
+
+        Raises
+        ------
+        BaseException
+            What ended the stage early.
+        """
+        self._inputs.finish()
+        while self._thread.is_alive():
+            # in pieces, so that Ctrl-C is heard
+            self._thread.join(0.2)
+        if self._error is not None:
+            raise self._error
 
     @property
     def milliseconds(self) -> float:
@@ -291,31 +318,34 @@ class BackgroundStage(Generic[A, B]):
         return self._milliseconds / max(self._count, 1)
 
     def close(self) -> None:
-        """End within 2 s, whatever waits."""
+        """End within 2 s, whatever waits; does nothing after `finish`."""
         self._inputs.close()
-        self._outputs.close()
-        self._thread.join(_CLOSE_SECONDS)
+        if self._thread is not threading.current_thread():
+            self._thread.join(_CLOSE_SECONDS)
+
+    def __enter__(self) -> BackgroundStage[A]:
+        """Itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self.close()
 
     def _run(self) -> None:
-        error: BaseException | None = None
         try:
-            work = self._open_work()
-            for item in self._inputs:
-                start = time.perf_counter()
-                output = work(item)
-                self._milliseconds += 1000 * (time.perf_counter() - start)
-                self._count += 1
-                if not self._outputs.put(output):
-                    break
-        except BaseException as caught:
-            error = caught
-        try:
-            if self._close_work is not None:
-                self._close_work()
-        except BaseException as caught:
-            error = error or caught
+            with self._open_work() as work:
+                for item in self._inputs:
+                    start = time.perf_counter()
+                    work(item)
+                    self._milliseconds += 1000 * (time.perf_counter() - start)
+                    self._count += 1
+                if self._inputs.closed:
+                    raise StageClosedError
+        except StageClosedError as error:
+            self._error = error if not self._inputs.closed else None
+        except BaseException as error:
+            self._error = error
         self._inputs.close()
-        self._outputs.finish(error)
 
 
 def frames_ahead(facts: SourceFacts) -> int:
@@ -359,9 +389,13 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     from pymaf_live.body import load_body
 
     pictures = facts.kind == "pictures"
-    detector = _in_background("open detector", lambda: _open_detector(options))
+    detector = (
+        _in_background("open detector", lambda: _open_detector(options))
+        if options.boxes is None
+        else None
+    )
     smoother = (
-        _in_background("open smoother", _smoother_type)
+        _in_background("open smoother", _open_smoother)
         if options.smoothing == "live" and not pictures
         else None
     )
@@ -378,14 +412,16 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         )
         opened.append(session)
         body = load_body()
-        finder = detector.result(_OPENED_SECONDS)
-        opened.append(finder)
-        following = Following(finder, session.metadata.input_size, options.people)
+        finder = None
+        if detector is not None:
+            finder = detector.result(_OPENED_SECONDS)
+            opened.append(finder)
         return Estimator(
             body,
             session,
-            following,
-            smoother.result(_OPENED_SECONDS)(body) if smoother is not None else None,
+            finder,
+            Following(finder, session.metadata.input_size, options.people),
+            smoother.result(_OPENED_SECONDS) if smoother is not None else None,
             fov=options.fov,
             boxes=options.boxes,
             unrelated=pictures,
@@ -400,17 +436,18 @@ def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEst
     return open_estimator(facts, options)
 
 
-def _open_detector(options: PipelineOptions) -> Any:
+def _open_detector(options: PipelineOptions) -> Detector:
     from pymaf_live.people import open_detector
 
-    return open_detector(options.detector)
+    return open_detector(options.detector, people=options.people)
 
 
-def _smoother_type() -> Any:
+def _open_smoother() -> Smoother:
     # filterpy loads matplotlib: a second that passes while the models load
+    from pymaf_live.body import load_body
     from pymaf_live.motion import Smoother
 
-    return Smoother
+    return Smoother(load_body())
 
 
 def _in_background(name: str, work: Callable[[], A]) -> Future[A]:
@@ -442,14 +479,14 @@ class _Figures:
         self._delay: float | None = None
         self._backend = ""
         self._detector = ""
-        self._model = ""
+        self.model = ""
         self._notices: tuple[str, ...] = ()
 
     def opened(self, estimator: FrameEstimator) -> None:
         with self._lock:
             self._backend = estimator.backend
             self._detector = estimator.detector
-            self._model = estimator.model
+            self.model = estimator.model
             self._notices = estimator.notices
 
     def add(self, result: FrameResult) -> None:
@@ -476,6 +513,6 @@ class _Figures:
                 delay=self._delay,
                 backend=self._backend,
                 detector=self._detector,
-                model=self._model,
+                model=self.model,
                 notices=self._notices,
             )

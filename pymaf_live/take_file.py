@@ -61,7 +61,11 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "body_sha256": ("U", ()),
     "model": ("U", ()),
     "smoothing": ("U", ()),
+    "picture_name": ("U", ("F",)),
+    "picture_camera": ("f8", ("F", 5)),
 }
+_OF_PICTURES = ("picture_name", "picture_camera")
+"""Both or neither."""
 _KINDS = {"U": "U", "i8": "iu", "f8": "f", "f4": "f", "?": "b"}
 
 
@@ -148,8 +152,11 @@ def _arrays_from_take(take: Take) -> dict[str, _AnyArray]:
     values["format"], values["version"] = FORMAT, VERSION
     values["frame_rate"] = take.frame_rate.as_integer_ratio()
     values["joint_names"] = list(take.joint_names)
+    values["picture_name"] = list(take.picture_name)
     arrays = {}
     for name, (kind, _) in _SCHEMA.items():
+        if name in _OF_PICTURES and not take.picture_name:
+            continue
         value = str(values[name])[:_MOST_TEXT] if _is_text(name) else values[name]
         try:
             with np.errstate(over="ignore"):  # what does not fit becomes inf and is refused
@@ -176,7 +183,8 @@ def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
     values["frame_rate"] = Fraction(numerator, denominator)
     values["frame_size"] = (width, height)
     values["focal_length"] = float(arrays["focal_length"])
-    values["joint_names"] = tuple(str(name) for name in arrays["joint_names"])
+    for name in ("joint_names", "picture_name"):
+        values[name] = tuple(str(text) for text in arrays.get(name, ()))
     return Take(**values)
 
 
@@ -200,13 +208,17 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
                             f"PyMAF Live; this one reads version {VERSION}"
                         )
                     refuse(f"its {name} is not {wanted}")
-            for name in _SCHEMA:
+            pictures = any(name in entries for name in _OF_PICTURES)
+            wanted_names = [name for name in _SCHEMA if pictures or name not in _OF_PICTURES]
+            for name in wanted_names:
                 if name not in entries:
                     refuse(f"it lacks {name}")
             for name in entries:
                 if name not in _SCHEMA:
                     refuse(f"it has {name[:40]!r}, which is not part of the format")
-            return {name: _read_array(archive, entries[name], name, refuse) for name in _SCHEMA}
+            return {
+                name: _read_array(archive, entries[name], name, refuse) for name in wanted_names
+            }
     except FileNotFoundError as error:
         raise InputError(f"there is no take {path}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
@@ -263,6 +275,8 @@ def _complaint(arrays: dict[str, _AnyArray]) -> str:
     """What is wrong with a take's arrays, or nothing."""
     sizes: dict[str | int, int] = {}
     for name, (_, dimensions) in _SCHEMA.items():
+        if name not in arrays:
+            continue
         shape = arrays[name].shape
         if len(shape) != len(dimensions):
             return f"{name} has {len(shape)} dimensions, not {len(dimensions)}"
@@ -284,6 +298,9 @@ def _complaint_of_camera(arrays: dict[str, _AnyArray]) -> str:
         return "frame_rate is not positive"
     if not arrays["focal_length"] > 0:
         return "focal_length is not positive"
+    pictures = arrays.get("picture_camera")
+    if pictures is not None and not (pictures[:, :3] > 0).all():
+        return "picture_camera has sizes or focal lengths that are not positive"
     if not re.fullmatch(r"[0-9a-f]{64}", str(arrays["body_sha256"][()])):
         return "body_sha256 is no SHA-256"
     return ""

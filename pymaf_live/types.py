@@ -228,3 +228,8 @@ class Take:
     body_sha256: str
     model: str
     smoothing: str
+    picture_name: tuple[str, ...] = ()
+    """(F,) file names of separate pictures; empty for anything that moves."""
+    picture_camera: Array | None = None
+    """(F, 5) of separate pictures, whose sizes differ: width, height, focal length, principal point
+    x, y; the take's own camera is then the first picture's."""

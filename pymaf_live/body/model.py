@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,7 @@ _MOST_VERTICES = 200_000
 _MOST_JOINTS = 256
 _MOST_SHAPES = 400
 _SUM_TOLERANCE = 1e-4
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def load_body(path: Path | None = None) -> Body:
     ModelError
         If the file is missing, is no npz, needs pickle, or is not a sound body.
     """
-    return _load_body(path or resource("body/open_body.npz"))
+    # several threads ask for it while a run starts; the second waits instead of loading it again
+    with _LOADING:
+        return _load_body(path or resource("body/open_body.npz"))
 
 
 @lru_cache(maxsize=4)

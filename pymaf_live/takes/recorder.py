@@ -71,6 +71,9 @@ class TakeRecorder:
         self._raw = raw
         self._camera: Camera | None = None
         joints = body.joint_count
+        self._pictures = facts.kind == "pictures"
+        self._picture_names: list[str] = []
+        self._picture_cameras = _Column((5,), np.float64)
         self._times = _Column((), np.float64)
         self._last_time = -np.inf
         self._frame_count = 0
@@ -104,7 +107,8 @@ class TakeRecorder:
         Raises
         ------
         InputError
-            If the frame's size differs from the first one's: a take has one camera.
+            If the frame's size differs from the first one's: but for separate pictures, a take
+            has one camera.
         """
         if not result.frame.time > self._last_time:
             return False
@@ -112,7 +116,7 @@ class TakeRecorder:
         camera = result.camera or Camera.for_frame((width, height))
         if self._camera is None:
             self._camera = camera
-        elif camera.size != self._camera.size:
+        elif camera.size != self._camera.size and not self._pictures:
             raise InputError(
                 f"{self._facts.name} changes its size from {self._camera.size[0]}x"
                 f"{self._camera.size[1]} to {camera.size[0]}x{camera.size[1]}; "
@@ -120,6 +124,11 @@ class TakeRecorder:
             )
         self._last_time = result.frame.time
         self._times.append(result.frame.time)
+        if self._pictures:
+            self._picture_names.append(result.frame.name)
+            self._picture_cameras.append(
+                [*camera.size, camera.focal_length, *camera.principal_point]
+            )
         for person in result.raw if self._raw else result.people:
             self._add_person(person)
         self._frame_count += 1
@@ -168,6 +177,8 @@ class TakeRecorder:
             body_sha256=self._body.sha256,
             model=self._model,
             smoothing=self._smoothing,
+            picture_name=tuple(self._picture_names),
+            picture_camera=self._picture_cameras.array() if self._picture_names else None,
             **{name: column.array() for name, column in self._columns.items()},
         )
 

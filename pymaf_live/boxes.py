@@ -1,0 +1,113 @@
+"""People's boxes given by hand: a JSON file, checked before any work is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.types import Array
+
+_MOST_BYTES = 64 << 20
+_MOST_BOXES = 64
+"""In one frame."""
+_MOST_PIXELS = 1_000_000.0
+"""From the picture's corner; far beyond any picture that can be read."""
+
+
+def read_boxes(path: Path) -> dict[str, Array]:
+    """Read a boxes file: ``{picture name or frame index: [[x0, y0, x1, y1], ...]}``.
+
+    Parameters
+    ----------
+    path : Path
+        JSON; pixels of the upright picture, one box a person.
+
+    Returns
+    -------
+    dict
+        (N, 4) float64 by picture name or frame index as text.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not of this form, or holds numbers that are no boxes.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"the boxes file {path} is too large")
+        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise InputError(f"cannot read the boxes file {path}: {error.strerror or error}") from error
+    except _NotFiniteError as error:
+        raise InputError(f"the boxes file {path} has {error}, which is no coordinate") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the boxes file {path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f'the boxes file {path} must be an object such as {{"a.jpg": [[x0, y0, x1, y1]]}}'
+        )
+    return {key: _boxes_of(value, f"{path}: {key!r}") for key, value in content.items()}
+
+
+def require_known_names(
+    boxes: Mapping[str, Array], path: Path, names: Collection[str], frames: int | None
+) -> None:
+    """Refuse boxes for pictures that are not among the inputs.
+
+    Parameters
+    ----------
+    boxes : mapping
+        From `read_boxes`.
+    path : Path
+        The boxes file, to be named.
+    names : collection of str
+        Of the pictures of all inputs.
+    frames : int or None
+        Frames of the longest input; None where that is not known.
+
+    Raises
+    ------
+    InputError
+        Naming the first one.
+    """
+    for key in boxes:
+        if key in names:
+            continue
+        index = int(key) if key.isdecimal() and key.isascii() and len(key) < 12 else None
+        if index is None:
+            raise InputError(f"the boxes file {path} names {key!r}, which is not among the inputs")
+        if frames is not None and index >= frames:
+            raise InputError(
+                f"the boxes file {path} has boxes for frame {index}; the input has {frames} frames"
+            )
+
+
+class _NotFiniteError(ValueError):
+    pass
+
+
+def _refuse_constant(text: str) -> float:
+    raise _NotFiniteError(text)
+
+
+def _boxes_of(value: Any, where: str) -> Array:
+    if not isinstance(value, list) or len(value) > _MOST_BOXES:
+        raise InputError(f"{where} must be a list of at most {_MOST_BOXES} boxes")
+    for box in value:
+        if (
+            not isinstance(box, list)
+            or len(box) != 4
+            or not all(isinstance(number, (int, float)) for number in box)
+            or any(isinstance(number, bool) for number in box)
+        ):
+            raise InputError(f"{where} must be a list of boxes of four numbers: x0, y0, x1, y1")
+        if not all(abs(number) <= _MOST_PIXELS for number in box):
+            raise InputError(f"{where} has a box with coordinates out of range")
+        if not (box[2] > box[0] and box[3] > box[1]):
+            raise InputError(f"{where} has a box without extent: x1 > x0 and y1 > y0 are needed")
+    return np.asarray(value, dtype=np.float64).reshape(-1, 4)

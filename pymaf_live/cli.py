@@ -1,0 +1,501 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pymaf_live import __version__
+from pymaf_live.console import ProgressDisplay, StopRequest, tell
+from pymaf_live.errors import InputError, Interrupted, OutputError, PymafLiveError, UsageError
+
+if TYPE_CHECKING:
+    from pymaf_live.processing import ProcessOptions, Summary
+    from pymaf_live.sources import Source
+    from pymaf_live.types import FrameResult, Take
+
+PROGRAM = "pymaf-live"
+COMMANDS = ("process", "export", "live", "bench", "doctor")
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A 3D body that follows a person in a video, and motion for other programs. "
+    "Without a command the window opens.",
+)
+
+Model = Annotated[
+    str, typer.Option(help="auto, the name of a shipped model (lite), or an ONNX file.")
+]
+Backend = Annotated[
+    Literal["auto", "openvino", "onnxruntime"], typer.Option(help="What runs the network.")
+]
+People = Annotated[int, typer.Option(min=1, max=32, help="How many people to follow at most.")]
+FieldOfView = Annotated[
+    float | None,
+    typer.Option(
+        min=1, max=179, help="Field of view along the frame's diagonal, degrees; 53 if not given."
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace results that exist already.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Options before a command; `main` has read --debug already, wherever it stood."""
+
+
+@app.command()
+def process(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Videos, pictures, folders, patterns.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; it is made.")],
+    export: Annotated[str, typer.Option(help="Formats, by comma: bvh, npz.")] = "bvh,npz",
+    overlay: Annotated[bool, typer.Option(help="Draw the body over the pictures.")] = True,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where people are, instead of looking for them. JSON: "
+            '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
+        ),
+    ] = None,
+    people: People = 1,
+    fov: FieldOfView = None,
+    smooth: Annotated[
+        Literal["offline", "live", "off"],
+        typer.Option(help="offline smooths the finished take, with all of it in sight."),
+    ] = "live",
+    model: Model = "auto",
+    backend: Backend = "auto",
+    force: Force = False,
+    as_json: Json = False,
+) -> int:
+    """Turn videos, pictures and folders into overlays, takes (npz) and BVH files."""
+    from pymaf_live.boxes import read_boxes
+    from pymaf_live.pipeline import PipelineOptions, model_path
+    from pymaf_live.processing import ProcessOptions, require_free, result_names
+    from pymaf_live.sources import expand
+
+    texts = [text for given in inputs for text in expand(given)]
+    names = result_names(texts)
+    options = ProcessOptions(
+        out=out,
+        pipeline=PipelineOptions(
+            model=model_path(model),
+            backend=backend,
+            people=people,
+            fov=fov,
+            boxes=None if boxes is None else read_boxes(boxes),
+            cache=_cache_folder(),
+        ),
+        overlay=overlay,
+        exports=_formats(export),
+        smoothing=smooth,
+        force=force,
+    )
+    if boxes is not None:
+        _require_boxes_of_inputs(options, boxes, texts)
+    require_free(names, options)
+    done, errors, interrupted = _process_all(list(zip(texts, names, strict=True)), options)
+    failures = [failure for summary in done for failure in summary.failures]
+    code = 0
+    if interrupted:
+        code = Interrupted.exit_code
+    elif errors and not done:
+        code = InputError.exit_code
+    elif errors or failures:
+        code = 1
+    if as_json:
+        print(json.dumps(_report(code, done, errors), indent=2))
+    else:
+        for summary in done:
+            _print_summary(summary)
+        for name, why in failures:
+            tell(f"{PROGRAM}: left out {name}: {why}")
+    left = len(texts) - len(done) - len(errors)
+    if interrupted and left:
+        tell(f"{PROGRAM}: stopped; {left} input(s) not begun")
+    elif errors and len(texts) > 1:
+        tell(f"{PROGRAM}: {len(errors)} of {len(texts)} inputs failed: {', '.join(errors)}")
+    return code
+
+
+@app.command()
+def export(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="TAKE.npz", help="A take that was recorded before.")
+    ],
+    to: Annotated[
+        list[Path], typer.Option(metavar="FILE...", help="Files to write; the suffix says what.")
+    ],
+    unit: Annotated[Literal["cm", "m"], typer.Option(help="Of lengths in BVH.")] = "cm",
+    force: Force = False,
+) -> int:
+    """Write a take in other formats."""
+    from pymaf_live.body import load_body
+    from pymaf_live.takes import read_take
+
+    # `--to a.bvh b.npz` reads as one option and one argument more
+    take_path, targets = paths[0], [*to, *paths[1:]]
+    for target in targets:
+        _format_of(target)
+        if target.resolve() == take_path.resolve():
+            raise UsageError(f"{target} is the take itself")
+    existing = [target for target in targets if target.exists()]
+    if existing and not force:
+        raise OutputError(f"{existing[0]} exists already; add --force to replace it")
+    take = read_take(take_path)
+    body = load_body()
+    for target in targets:
+        for file in _write(take, body, target, unit=unit, force=force):
+            print(file)
+    return 0
+
+
+@app.command()
+def live(
+    record: Annotated[
+        Path, typer.Option(metavar="FILE", help="What to record into: take.npz or motion.bvh.")
+    ],
+    source: Annotated[
+        str, typer.Option(help="A camera's number or device, an address, or a file played live.")
+    ] = "0",
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="How long; without it until Ctrl-C.")
+    ] = None,
+    people: People = 1,
+    fov: FieldOfView = None,
+    smooth: Annotated[Literal["live", "off"], typer.Option(help="Filter the motion.")] = "live",
+    model: Model = "auto",
+    backend: Backend = "auto",
+    force: Force = False,
+) -> int:
+    """Record a camera without a window; Ctrl-C stops and saves."""
+    from pymaf_live.body import load_body
+    from pymaf_live.pipeline import Pipeline, PipelineOptions, model_path
+    from pymaf_live.recording import Recording
+    from pymaf_live.sources import open_source, paced
+
+    _format_of(record)
+    if record.exists() and not force:
+        raise OutputError(f"{record} exists already; add --force to replace it")
+    if not record.parent.is_dir():
+        raise OutputError(f"there is no folder {record.parent} to record into")
+    options = PipelineOptions(
+        model=model_path(model),
+        backend=backend,
+        people=people,
+        fov=fov,
+        smoothing=smooth,
+        cache=_cache_folder(),
+    )
+    with StopRequest() as stop, ExitStack() as stack:
+        opened = paced(open_source(source))
+        stack.callback(opened.close)
+        body = load_body()
+        recording = Recording(body, opened.facts, smooth)
+        pipeline = Pipeline(opened, options)
+        pipeline.listen(lambda result: recording.add(result, pipeline.model))
+        stack.callback(pipeline.close)
+        pipeline.start()
+        cause: PymafLiveError | None = None
+        try:
+            with ProgressDisplay(source, stop) as display:
+                _until(pipeline, recording, display, seconds)
+        except PymafLiveError as error:
+            # what was recorded before the camera went is worth as much as before
+            cause = error
+        pipeline.close()
+        health = pipeline.health
+    take = recording.take()
+    if take is not None:
+        for file in _write(take, body, record, force=force):
+            print(file)
+        print(
+            f"{len(take.frame_time)} frames, {len(set(take.person.tolist()))} people, "
+            f"{health.fps:.1f} frames/s, {health.dropped} dropped"
+        )
+    for notice in health.notices:
+        tell(f"note: {notice}")
+    if cause is not None:
+        raise cause
+    if take is None:
+        raise InputError(f"nothing came from {source}; nothing was recorded")
+    return 0
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Say what works on this machine, and how to mend what does not."""
+    from pymaf_live.doctor import examine, exit_code
+
+    checks = examine()
+    code = exit_code(checks)
+    if as_json:
+        print(
+            json.dumps({"exit_code": code, "checks": [asdict(check) for check in checks]}, indent=2)
+        )
+        return code
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        print(f"{check.state:<7} {check.name:<{width}}  {check.detail}")
+        if check.mend:
+            print(f"{'':<7} {'':<{width}}  -> {check.mend}")
+    return code
+
+
+@app.command()
+def bench(
+    clip: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A video; the demo if not given.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Run MediaPipe's pose landmarker on it as well.")
+    ] = False,
+    mediapipe_task: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its bundle (.task), for --compare.")
+    ] = None,
+    model: Model = "auto",
+    backend: Backend = "auto",
+    as_json: Json = False,
+) -> int:
+    """Measure this machine: time of each stage, frames a second, first result, memory."""
+    from pymaf_live.bench import measure, print_figures
+    from pymaf_live.pipeline import model_path
+    from pymaf_live.resources import resource
+
+    if compare and mediapipe_task is None:
+        raise UsageError("--compare needs --mediapipe-task FILE, a pose landmarker's bundle")
+    for path in (clip, mediapipe_task):
+        if path is not None and not path.is_file():
+            raise InputError(f"there is no file {path}")
+    figures = measure(
+        clip or resource("demo.mp4"),
+        model_path(model),
+        backend,
+        mediapipe_task if compare else None,
+        _cache_folder(),
+    )
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print_figures(figures)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and tell what went wrong in one line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; the process's own by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 some inputs failed, 2 wrong usage, 3 input unusable, 4 output
+        unusable, 5 model or back-end unusable, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [text for text in given if text != "--debug"]
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read the output went away; nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        tell(f"{PROGRAM}: interrupted; files that were not complete are not there")
+        return Interrupted.exit_code
+    except PymafLiveError as error:
+        if debug:
+            raise
+        tell(f"{PROGRAM}: {error}")
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        return _tell_unforeseen(error)
+    return code if isinstance(code, int) else 0
+
+
+def _tell_unforeseen(error: Exception) -> int:
+    if isinstance(error, (typer.Exit, typer.Abort)):
+        return int(getattr(error, "exit_code", 1))
+    # wrong usage, in typer's own words
+    told = getattr(error, "format_message", None)
+    if callable(told):
+        tell(f"{PROGRAM}: {str(told()).rstrip(chr(46))}; see {PROGRAM} --help")
+        return UsageError.exit_code
+    if isinstance(error, MemoryError):
+        tell(f"{PROGRAM}: out of memory; try smaller pictures or fewer people")
+        return 1
+    tell(f"{PROGRAM}: unforeseen: {type(error).__name__}: {error}; --debug shows where")
+    return 1
+
+
+def _process_all(
+    work: Sequence[tuple[str, str]], options: ProcessOptions
+) -> tuple[list[Summary], dict[str, str], bool]:
+    from pymaf_live.processing import process_input
+    from pymaf_live.sources import open_source
+
+    done: list[Summary] = []
+    errors: dict[str, str] = {}
+    with StopRequest() as stop:
+        for text, name in work:
+            try:
+                source = open_source(text)
+                with ProgressDisplay(name, stop) as display:
+                    summary = process_input(source, text, name, options, display)
+            except InputError as error:
+                errors[text] = str(error)
+                tell(f"{PROGRAM}: {error}")
+                continue
+            done.append(summary)
+            if stop.asked_to_stop():
+                break
+    return done, errors, stop.asked_to_stop()
+
+
+def _require_boxes_of_inputs(options: ProcessOptions, path: Path, texts: Sequence[str]) -> None:
+    from pymaf_live.boxes import require_known_names
+    from pymaf_live.sources import open_source
+
+    names: set[str] = set()
+    counts: list[int | None] = []
+    for text in texts:
+        try:
+            source = open_source(text)
+        except InputError:
+            # told when its turn comes
+            continue
+        names.update(_picture_names(source))
+        counts.append(source.facts.frame_count)
+        source.close()
+    longest = None if None in counts else max((c for c in counts if c is not None), default=0)
+    if counts:
+        require_known_names(options.pipeline.boxes or {}, path, names, longest)
+
+
+def _picture_names(source: Source) -> list[str]:
+    from pymaf_live.sources.pictures import PicturesSource
+
+    return source.names if isinstance(source, PicturesSource) else []
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    from pymaf_live.export.formats import FORMATS
+
+    kinds = tuple(dict.fromkeys(kind.strip().lower() for kind in text.split(",") if kind.strip()))
+    for kind in kinds:
+        if kind not in FORMATS:
+            raise UsageError(f"--export knows {', '.join(FORMATS)}, not {kind!r}")
+    return kinds
+
+
+def _format_of(target: Path) -> str:
+    from pymaf_live.export.formats import FORMATS
+
+    kind = target.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise UsageError(f"{target}: the suffix must be one of {known}")
+    return kind
+
+
+def _write(
+    take: Take, body: Any, target: Path, *, unit: Literal["cm", "m"] = "cm", force: bool
+) -> list[Path]:
+    from pymaf_live.export.bvh import write_bvh
+    from pymaf_live.export.formats import FORMATS
+
+    kind = _format_of(target)
+    if kind != "npz" and not len(take.frame):
+        tell(f"note: nobody was seen in {take.source}; {target} was not written")
+        return []
+    if kind == "bvh":
+        return write_bvh(take, body, target, unit=unit, force=force)
+    return FORMATS[kind](take, body, target, force=force)
+
+
+def _until(pipeline: Any, recording: Any, display: ProgressDisplay, seconds: float | None) -> None:
+    while not display.asked_to_stop():
+        result: FrameResult | None = pipeline.next_result(0.1)
+        if result is None and pipeline.ended:
+            return
+        if seconds is not None and recording.seconds >= seconds:
+            return
+        fraction = None if seconds is None else min(1.0, recording.seconds / seconds)
+        display.advance(recording.frames, fraction)
+
+
+def _cache_folder() -> Path | None:
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("pymaf-live", appauthor=False)) / "models"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _report(code: int, done: Sequence[Summary], errors: dict[str, str]) -> dict[str, Any]:
+    def of(summary: Summary) -> dict[str, Any]:
+        report = asdict(replace(summary, failures=[]))
+        report["files"] = [str(file) for file in summary.files]
+        report["failures"] = dict(summary.failures)
+        return report
+
+    return {
+        "exit_code": code,
+        "inputs": [of(summary) for summary in done],
+        "errors": errors,
+    }
+
+
+def _print_summary(summary: Summary) -> None:
+    if summary.frames:
+        rate = summary.frames / summary.seconds if summary.seconds else 0.0
+        who = f"{summary.people} people" if summary.people != 1 else "1 person"
+        seen = (
+            f"{who} in {summary.frames_with_people} of {summary.frames} frames"
+            if summary.rows
+            else f"nobody in {summary.frames} frames"
+        )
+        print(f"{summary.name}: {seen}, {summary.seconds:.1f} s ({rate:.1f} frames/s)")
+    elif summary.interrupted:
+        print(f"{summary.name}: stopped before the first frame; nothing written")
+    for file in summary.files:
+        print(f"  {file}")
+    for notice in summary.notices:
+        tell(f"note: {notice}")

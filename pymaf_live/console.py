@@ -1,0 +1,141 @@
+"""What the command line shows while it works: progress, lines, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_LINE_SECONDS = 10.0
+"""Between two progress lines where there is no terminal."""
+_STOPPING = b"\nstopping: finishing the files (Ctrl-C again gives up)\n"
+
+
+def tell(line: str) -> None:
+    """One line to stderr, whatever is in `line`."""
+    sys.stderr.write(one_line(line) + "\n")
+    sys.stderr.flush()
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters, which file names may hold."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in words)
+
+
+class StopRequest:
+    """Ctrl-C and SIGTERM as a request to finish; the second one interrupts at once.
+
+    As a context manager it stands in for the signals' usual handlers; outside the main thread it
+    does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._previous: dict[int, Any] = {}
+
+    def asked_to_stop(self) -> bool:
+        """Whether the user asked."""
+        return self._requested
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            raise KeyboardInterrupt
+        self._requested = True
+        # print() is not safe in a handler: it may interrupt itself
+        os.write(2, _STOPPING)
+
+
+class ProgressDisplay:
+    """How far an input is: a bar with the time left on a terminal, else a line now and then.
+
+    Parameters
+    ----------
+    name : str
+        Of the input.
+    stop : StopRequest
+    """
+
+    def __init__(self, name: str, stop: StopRequest) -> None:
+        self._name = one_line(name)
+        self._stop = stop
+        self._start = time.monotonic()
+        self._told = self._start
+        self._first: tuple[float, int] | None = None
+        self._bar: Progress | None = None
+
+    def asked_to_stop(self) -> bool:
+        """Whether the user asked."""
+        return self._stop.asked_to_stop()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=None, rate="")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, frames: int, fraction: float | None) -> None:
+        """`frames` are done; `fraction` of the input, where its length is known."""
+        now = time.monotonic()
+        if self._first is None:
+            # the models' loading would make the first estimates of the time left absurd
+            self._first = (now, frames)
+        since, before = self._first
+        rate = (frames - before) / (now - since) if now > since else 0.0
+        if self._bar is not None:
+            self._bar.update(
+                self._task,
+                completed=frames if fraction is None else fraction,
+                total=None if fraction is None else 1.0,
+                rate=f"{rate:.1f} frames/s" if rate else "",
+            )
+        elif now - self._told > _LINE_SECONDS:
+            self._told = now
+            part = "" if fraction is None else f"{100 * fraction:.0f} %, "
+            left = ""
+            if fraction:
+                left = f", about {(now - self._start) * (1 - fraction) / fraction:.0f} s left"
+            tell(f"{self._name}: {part}{frames} frames, {rate:.1f} frames/s{left}")
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeLeft(),
+        console=Console(stderr=True),
+        transient=True,
+    )

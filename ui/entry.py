@@ -1,0 +1,48 @@
+"""The one entry: no arguments open the window, commands go to the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pymaf_live import cli
+from pymaf_live.console import tell
+from pymaf_live.errors import PymafLiveError
+
+_WINDOW_OPTIONS = ("--model", "--backend")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open the window, or run a command; give the exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; the process's own by default.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return _open_window(given) if _is_for_window(given) else cli.main(given)
+
+
+def _is_for_window(given: Sequence[str]) -> bool:
+    if not given or given[0].startswith(_WINDOW_OPTIONS):
+        return True
+    first = given[0]
+    if first.startswith("-") or first in cli.COMMANDS:
+        return False
+    # something to look at; a mistyped command is none
+    return first.isdecimal() or "://" in first or Path(first).is_file()
+
+
+def _open_window(given: Sequence[str]) -> int:
+    from ui.application import run_window
+
+    debug = "--debug" in given
+    try:
+        return run_window([text for text in given if text != "--debug"])
+    except PymafLiveError as error:
+        if debug:
+            raise
+        tell(f"{cli.PROGRAM}: {error}")
+        return error.exit_code
