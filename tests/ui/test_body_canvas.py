@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMainWindow
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.drawing import Look, open_overlay
+from pymaf_live.types import Camera, Frame, FrameResult, Person
+from tests.drawing.posed import person
+from ui.canvas.body_canvas import BodyCanvas
+
+pytestmark = pytest.mark.window
+SIZE = (320, 240)
+CAMERA = Camera.for_frame(SIZE)
+Shown = npt.NDArray[np.int64]
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+def result(*people: Person, index: int = 0) -> FrameResult:
+    # left half blue, right half green, so that a mirror shows
+    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    image[:, : SIZE[0] // 2, 2] = 120
+    image[:, SIZE[0] // 2 :, 1] = 120
+    return FrameResult(Frame(index, index / 30, image), people, camera=CAMERA)
+
+
+@pytest.fixture
+def canvas(qtbot: QtBot, body: Body) -> Iterator[BodyCanvas]:
+    window = QMainWindow()
+    made = BodyCanvas(body)
+    window.setCentralWidget(made.native)
+    window.resize(640, 480)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def look_at(qtbot: QtBot, canvas: BodyCanvas) -> Callable[[], Shown]:
+    """Grabs what is on the screen, (h, w, 3)."""
+
+    def grab() -> Shown:
+        qtbot.wait(30)
+        picture = canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+        rows = np.frombuffer(picture.constBits(), np.uint8)
+        rows = rows.reshape(picture.height(), picture.bytesPerLine())
+        assert not canvas.failure
+        return rows[:, : picture.width() * 3].reshape(picture.height(), -1, 3).astype(np.int64)
+
+    return grab
+
+
+def test_the_body_is_where_the_overlay_has_it(
+    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+) -> None:
+    someone = person(body, 1)
+    canvas.show_result(result())
+    empty = look_at()
+    canvas.show_result(result(someone))
+    full = look_at()
+    height, width = full.shape[:2]
+    assert (width, height) == (640, 480)
+    seen = np.abs(full - empty).max(axis=2) > 8
+
+    camera = Camera(CAMERA.focal_length * 2, CAMERA.principal_point * 2 + 0.5, (640, 480))
+    overlay = open_overlay(body, (640, 480), "cpu", Look(opacity=1.0))
+    expected = overlay.draw(np.zeros((480, 640, 3), np.uint8), [someone], camera).any(axis=2)
+    assert (seen & expected).sum() / (seen | expected).sum() > 0.96
+
+
+def test_the_picture_is_letterboxed_and_mirrored(
+    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body, qtbot: QtBot
+) -> None:
+    someone = person(body, 1, at=(-0.5, 0.2, 4.0))
+    canvas.native.window().resize(900, 480)
+    canvas.show_result(result(someone))
+    plain = look_at()
+    height, width = plain.shape[:2]
+    edge = (width - height * 4 // 3) // 2
+    assert edge > 50
+    bars = np.concatenate([plain[:, : edge - 2], plain[:, -edge + 2 :]], axis=1)
+    assert (bars == bars[0, 0]).all()
+    assert plain[5, edge + 5, 2] > 100
+    assert plain[5, -edge - 6, 1] > 100
+    canvas.mirrored = True
+    mirrored = look_at()
+    off = np.abs(mirrored[:, ::-1] - plain).max(axis=2) > 40
+    assert off.mean() < 0.003
+    assert mirrored[5, edge + 5, 1] > 100
+
+
+def test_opacity_and_skeleton_can_be_set(
+    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+) -> None:
+    someone = person(body, 1, at=(-0.5, 0.2, 4.0))
+    column, row = (someone.joints_2d[0] * 2 + 0.5).astype(int)
+    shown = result(someone)
+    background = shown.frame.image[row // 2, column // 2].astype(int)
+    canvas.opacity = 1.0
+    canvas.show_result(shown)
+    opaque = look_at()[row, column]
+    canvas.opacity = 0.5
+    half = look_at()[row, column]
+    assert np.abs(half - (opaque + background) / 2).max() <= 2
+    canvas.skeleton = True
+    assert look_at()[row, column].min() > 180
+
+
+def test_it_can_be_emptied_and_tells_what_is_drawn(
+    qtbot: QtBot, canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+) -> None:
+    drawn: list[int] = []
+    canvas._on_drawn = lambda shown: drawn.append(shown.frame.index)
+    for index in range(3):
+        canvas.show_result(result(person(body, 1), index=index))
+        qtbot.waitUntil(lambda index=index: index in drawn, timeout=5000)
+    canvas.show_result(None)
+    empty = look_at()
+    assert (empty == empty[0, 0]).all()
+
+
+def test_pictures_larger_than_the_screen_are_shown(
+    canvas: BodyCanvas, look_at: Callable[[], Shown]
+) -> None:
+    image = np.zeros((4320, 7680, 3), np.uint8)
+    image[:, :3840, 0] = 200
+    canvas.show_result(FrameResult(Frame(0, 0.0, image), (), camera=None))
+    shown = look_at()
+    assert shown[240, 160, 0] > 195
+    assert shown[240, 480, 0] < 5
