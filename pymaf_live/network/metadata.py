@@ -1,0 +1,163 @@
+"""What a model file says of itself, and the contract that it must keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pymaf_live.errors import ModelError
+
+Shape = tuple[int | None, ...]
+"""Of a tensor; None where a dimension is dynamic."""
+
+OUTPUTS = ("rotations", "shape", "camera", "score", "joint_score")
+"""Of a level, in the order in which `Estimate` is made of them."""
+
+_KEYS = (
+    "name",
+    "version",
+    "input_size",
+    "crop_rule",
+    "joint_names",
+    "body_sha256",
+    "config_sha256",
+    "licence",
+    "levels",
+)
+
+# what a file may ask for at most
+_SIZES = range(32, 1025)
+_LEVELS = range(1, 17)
+_MOST_JOINTS = 256
+_MOST_SHAPES = 400
+_MOST_TEXT = 10_000
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """The metadata of a model file."""
+
+    name: str
+    version: str
+    input_size: int
+    """Side of the crop in pixels."""
+    crop_rule: str
+    """Such as 'trunk-up 1.75'."""
+    joint_names: tuple[str, ...]
+    body_sha256: str
+    """Of the body file that the model was trained with, 64 hexadecimal digits."""
+    config_sha256: str
+    """Of the training's configuration."""
+    licence: str
+    levels: int
+    """How many levels' outputs the file has; 1 unless exported with ``--levels all``."""
+
+
+def output_names(levels: int) -> list[tuple[str, ...]]:
+    """Names of the outputs by level, coarsest first; the finest level's carry no number."""
+    return [
+        tuple(name if level == levels else f"{name}_{level}" for name in OUTPUTS)
+        for level in range(1, levels + 1)
+    ]
+
+
+def check_contract(
+    path: object,
+    entries: Mapping[str, str],
+    inputs: Mapping[str, Shape],
+    outputs: Mapping[str, Shape],
+) -> ModelMetadata:
+    """Read a model's metadata and check that its inputs and outputs are as agreed.
+
+    Parameters
+    ----------
+    path : path or str
+        For the message.
+    entries : mapping
+        The metadata in the file.
+    inputs, outputs : mapping
+        Shape by name.
+
+    Raises
+    ------
+    ModelError
+        With one line that says what differs.
+    """
+
+    def refuse(what: str) -> ModelError:
+        return ModelError(f"the model {path} does not fit this program: {what}")
+
+    missing = [key for key in _KEYS if key not in entries]
+    if missing:
+        raise refuse(f"its metadata lacks {', '.join(missing)}")
+    for key in _KEYS:
+        text = entries[key]
+        if not text.strip() or len(text) > _MOST_TEXT or not text.isprintable():
+            raise refuse(f"its metadata {key} is empty or not plain text")
+    for key in ("body_sha256", "config_sha256"):
+        if not re.fullmatch("[0-9a-f]{64}", entries[key]):
+            raise refuse(f"its metadata {key} is not a SHA-256 in hexadecimal digits")
+
+    def number(key: str, allowed: range) -> int:
+        text = entries[key]
+        if not re.fullmatch("[0-9]{1,6}", text) or int(text) not in allowed:
+            raise refuse(f"its metadata {key} is {text!r}, not {allowed[0]}..{allowed[-1]}")
+        return int(text)
+
+    size, levels = number("input_size", _SIZES), number("levels", _LEVELS)
+    joint_names = tuple(entries["joint_names"].split(","))
+    joints = len(joint_names)
+    if joints > _MOST_JOINTS or len(set(joint_names)) != joints or not all(joint_names):
+        raise refuse("its metadata joint_names is not a list of distinct names")
+
+    if list(inputs) != ["image"]:
+        raise refuse(f"its inputs are {_listed(inputs)} instead of image")
+    _require_shape("image", inputs["image"], (3, size, size), refuse)
+    wanted = [name for level in output_names(levels) for name in level]
+    if set(outputs) != set(wanted):
+        raise refuse(f"its outputs are {_listed(outputs)} instead of {', '.join(wanted)}")
+    shapes = _last(outputs["shape"])
+    if shapes is None or not 0 < shapes <= _MOST_SHAPES:
+        raise refuse("its output shape has no fixed number of coefficients")
+    rest = {
+        "rotations": (joints, 3, 3),
+        "shape": (shapes,),
+        "camera": (3,),
+        "score": (1,),
+        "joint_score": (joints,),
+    }
+    for level in output_names(levels):
+        for name, plain in zip(level, OUTPUTS, strict=True):
+            _require_shape(name, outputs[name], rest[plain], refuse)
+    return ModelMetadata(
+        name=entries["name"],
+        version=entries["version"],
+        input_size=size,
+        crop_rule=entries["crop_rule"],
+        joint_names=joint_names,
+        body_sha256=entries["body_sha256"],
+        config_sha256=entries["config_sha256"],
+        licence=entries["licence"],
+        levels=levels,
+    )
+
+
+def _require_shape(
+    name: str, shape: Shape, rest: Shape, refuse: Callable[[str], ModelError]
+) -> None:
+    # the batch must be dynamic: people in a frame go through together
+    if shape != (None, *rest):
+        raise refuse(f"{name} is {_written(shape)} instead of {_written((None, *rest))}")
+
+
+def _last(shape: Shape) -> int | None:
+    return shape[-1] if shape else None
+
+
+def _listed(names: Mapping[str, Shape]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _written(shape: Shape) -> str:
+    return "(" + ", ".join("B" if n is None else str(n) for n in shape) + ")"

@@ -1,0 +1,175 @@
+"""Running a model: crops in, estimates out, by OpenVINO or ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.errors import ModelError
+from pymaf_live.network.metadata import ModelMetadata, output_names
+from pymaf_live.types import Estimate
+
+Images = npt.NDArray[np.float32]
+
+BACKENDS = ("openvino", "onnxruntime")
+"""In the order in which 'auto' tries them: OpenVINO is faster on processors."""
+
+
+class Session(Protocol):
+    """A model ready to run."""
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model says of itself."""
+
+    @property
+    def backend(self) -> str:
+        """What runs it, with its version."""
+
+    @property
+    def notice(self) -> str:
+        """What it does without, and why; empty when all is well."""
+
+    def run(self, images: Images) -> list[list[Estimate]]:
+        """Estimate the people in crops.
+
+        Parameters
+        ----------
+        images : (B, 3, S, S) float32 array
+            0..1 RGB, from `preprocess.network_input`; B may be 0.
+
+        Returns
+        -------
+        list of list of Estimate
+            A person's levels, finest last; one level unless the model has more.
+
+        Raises
+        ------
+        ModelError
+            If the images do not fit, the back-end fails, or a value is not finite.
+        """
+
+    def close(self) -> None:
+        """Give back what the session holds; `run` may not be called again."""
+
+
+class Engine(Protocol):
+    """A back-end with a model loaded."""
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """From the model, checked."""
+
+    @property
+    def name(self) -> str:
+        """Back-end and version."""
+
+    def infer(self, images: Images) -> dict[str, npt.NDArray[np.float32]]:
+        """Outputs by name; the arrays may be overwritten by the next call."""
+
+
+def open_session(
+    model: Path, backend: str = "auto", *, threads: int = 0, cache: Path | None = None
+) -> Session:
+    """Open a model.
+
+    Parameters
+    ----------
+    model : Path
+        An ``.onnx`` file that keeps the contract (docs/rooms.md).
+    backend : str
+        'auto' or one of `BACKENDS`.
+    threads : int
+        Of the back-end; 0 leaves the choice to it.
+    cache : Path, optional
+        Folder for compiled models, so that the next start is faster; nothing is kept by default.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, no model or breaks the contract, or no back-end can run it.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        raise ModelError(
+            f"there is no back-end {backend!r} here; choose auto, {' or '.join(BACKENDS)}"
+        )
+    model = Path(model)
+    if not model.is_file():
+        raise ModelError(f"there is no model file {model}")
+    failures: list[str] = []
+    for name in BACKENDS if backend == "auto" else (backend,):
+        opener = _engine(name)
+        try:
+            engine = opener(model, threads, cache)
+        except ImportError as error:
+            failures.append(f"{name} cannot be loaded ({_first_line(error)})")
+            continue
+        notice = f"{'; '.join(failures)}: {name} is used" if failures else ""
+        return EngineSession(engine, notice)
+    raise ModelError(f"no back-end can run the model: {'; '.join(failures)}")
+
+
+def _engine(name: str) -> Callable[[Path, int, Path | None], Engine]:
+    if name == "openvino":
+        from pymaf_live.network.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine
+    from pymaf_live.network.onnxruntime_engine import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class EngineSession:
+    """A session over any back-end: checks what goes in and what comes out."""
+
+    def __init__(self, engine: Engine, notice: str = "") -> None:
+        self._engine: Engine | None = engine
+        self.metadata = engine.metadata
+        self.backend = engine.name
+        self.notice = notice
+        self._levels = output_names(self.metadata.levels)
+
+    def run(self, images: Images) -> list[list[Estimate]]:
+        """See `Session.run`."""
+        if self._engine is None:
+            raise ModelError("the session is closed")
+        size = self.metadata.input_size
+        if images.ndim != 4 or images.shape[1:] != (3, size, size) or images.dtype != np.float32:
+            raise ModelError(
+                f"the model {self.metadata.name} takes (B, 3, {size}, {size}) float32, "
+                f"not {images.shape} {images.dtype}"
+            )
+        if len(images) == 0:
+            return []
+        outputs = self._engine.infer(np.ascontiguousarray(images))
+        copies = {}
+        for name, values in outputs.items():
+            if not np.isfinite(values).all():
+                raise ModelError(
+                    f"the model {self.metadata.name} gave a {name} that is not finite; "
+                    "the file is damaged or does not run on this back-end"
+                )
+            copies[name] = np.array(values, dtype=np.float64)
+        return [
+            [_estimate(copies, level, person) for level in self._levels]
+            for person in range(len(images))
+        ]
+
+    def close(self) -> None:
+        """See `Session.close`."""
+        self._engine = None
+
+
+def _estimate(
+    outputs: dict[str, npt.NDArray[np.float64]], level: Sequence[str], person: int
+) -> Estimate:
+    rotations, shape, camera, score, joint_score = (outputs[name][person] for name in level)
+    return Estimate(rotations, shape, camera, float(score[0]), joint_score)
