@@ -9,16 +9,17 @@ import numpy.typing as npt
 
 from pymaf_live.types import Array
 
-# soft, clearly different from each other and from skin, grass and asphalt; sRGB 0..1
+# soft, clearly different from each other, and the first of them rare in rooms, streets and gardens;
+# sRGB 0..1
 PALETTE: npt.NDArray[np.float32] = np.array(
     [
-        [0.53, 0.72, 0.93],  # sky
+        [0.67, 0.69, 0.97],  # periwinkle
         [0.97, 0.62, 0.49],  # coral
         [0.60, 0.84, 0.66],  # mint
         [0.95, 0.80, 0.47],  # honey
-        [0.77, 0.66, 0.93],  # lilac
-        [0.47, 0.81, 0.83],  # lagoon
         [0.94, 0.65, 0.80],  # rose
+        [0.47, 0.81, 0.83],  # lagoon
+        [0.52, 0.71, 0.92],  # sky
         [0.76, 0.80, 0.50],  # olive
     ],
     dtype=np.float32,

@@ -116,9 +116,9 @@ void main() {
     vec2 along = v_ends.zw - v_ends.xy;
     vec2 from_start = v_place - v_ends.xy;
     float part = clamp(dot(from_start, along) / max(dot(along, along), 0.0001), 0.0, 1.0);
-    float distance = length(from_start - part * along);
-    float cover = clamp((v_paint.w - distance) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
-    float inner = clamp((0.62 * v_paint.w - distance) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
+    float away = length(from_start - part * along);
+    float cover = clamp((v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
+    float inner = clamp((0.62 * v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
     vec3 paint = mix(vec3(0.10, 0.12, 0.16), v_paint.xyz, inner);
     gl_FragColor = vec4(paint * cover, cover);
 }
