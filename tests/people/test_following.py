@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from pymaf_live.people import FollowedCrop, Following
+from pymaf_live.people.crop import crop_from_points
+from pymaf_live.people.following import GIVEN_BOX_SIDE, KEPT_SCORE, NEW_SCORE
+from pymaf_live.people.same import same_person
+from pymaf_live.people.trunk import TrunkGuess
+from pymaf_live.types import Array, Detection, Frame, Image
+
+# LSP's 14 of a person of height 1 who stands, feet at the origin
+STANDING = np.array(
+    [
+        [-0.08, -0.03], [-0.08, -0.27], [-0.08, -0.5], [0.08, -0.5], [0.08, -0.27], [0.08, -0.03],
+        [-0.2, -0.45], [-0.17, -0.62], [-0.11, -0.8], [0.11, -0.8], [0.17, -0.62], [0.2, -0.45],
+        [0, -0.83], [0, -1.0],
+    ]
+)  # fmt: skip
+
+
+def person_at(x: float, y: float = 400.0, height: float = 300.0, turn: float = 0.0) -> Array:
+    c, s = np.cos(turn), np.sin(turn)
+    return STANDING @ np.array([[c, s], [-s, c]]) * height + (x, y)
+
+
+def detection(points: Array, score: float = 0.9, *, trunk: bool = True) -> Detection:
+    box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    line = np.stack([points[[2, 3]].mean(axis=0), points[[8, 9]].mean(axis=0)])
+    return Detection(box, score, line if trunk else None)
+
+
+class SeenPeople:
+    """A stand-in for a detector: says what the test says, and counts."""
+
+    name, notice = "stand-in", ""
+
+    def __init__(self, *people: Array) -> None:
+        self.people = list(people)
+        self.asked = 0
+
+    def detect(self, image: Image) -> list[Detection]:
+        self.asked += 1
+        return [detection(points) for points in self.people]
+
+    def close(self) -> None: ...
+
+
+class KnownTrunk:
+    def __init__(self, turn: float | None) -> None:
+        self.turn = turn
+
+    def find(self, image: Image, box: Array) -> TrunkGuess | None:
+        return None if self.turn is None else TrunkGuess(self.turn, 0.9)
+
+
+def frame(index: int, rate: float = 30.0, image: Image | None = None) -> Frame:
+    picture = np.full((480, 640, 3), 90, np.uint8) if image is None else image
+    return Frame(index, index / rate, picture)
+
+
+def follow(
+    following: Following, index: int, people: list[Array], score: float = 0.9
+) -> dict[int, bool]:
+    """One frame whose crops each show the person nearest to the crop's middle."""
+    answers = {}
+    for followed in following.crops(frame(index)):
+        nearest = min(
+            people, key=lambda p: np.hypot(*(p.mean(axis=0) - followed.crop.centre)), default=None
+        )
+        shown = nearest if nearest is not None else person_at(*followed.crop.centre)
+        answers[followed.person] = following.accept(
+            followed, shown, score if nearest is not None else 0.0
+        )
+    return answers
+
+
+def test_the_next_crop_is_the_crop_rules_about_the_last_result() -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    first = following.crops(frame(0))[0]
+    assert first.new
+    assert first.turned
+    leaning = person_at(230, turn=0.6)
+    assert following.accept(first, leaning, 0.9)
+    second = following.crops(frame(1))[0]
+    assert not second.new
+    assert second.person == first.person
+    expected = crop_from_points(leaning, 0.6, 256)
+    assert_allclose(second.crop.frame_from_crop, expected.frame_from_crop, atol=1e-9)
+    trunk = second.crop.to_crop(np.stack([leaning[[2, 3]].mean(0), leaning[[8, 9]].mean(0)]))
+    assert trunk[0, 0] == pytest.approx(trunk[1, 0])
+    assert trunk[1, 1] < trunk[0, 1]
+
+
+def test_who_is_followed_is_detected_once_a_second() -> None:
+    detector = SeenPeople(person_at(200))
+    following = Following(detector, 256, detect_every=1.0)
+    for index in range(91):
+        assert follow(following, index, [person_at(200 + index)]) == {0: True}
+        detector.people = [person_at(200 + index)]
+    assert detector.asked == 4
+
+
+def test_nobody_is_looked_for_ten_times_a_second_and_found_when_they_come() -> None:
+    detector = SeenPeople()
+    following = Following(detector, 256)
+    for index in range(30):
+        assert following.crops(frame(index)) == []
+    assert detector.asked <= 11
+    detector.people = [person_at(300)]
+    found = [index for index in range(30, 40) if following.crops(frame(index))]
+    assert found[0] <= 33
+
+
+def test_a_new_person_whom_the_network_does_not_confirm_is_dropped_at_once() -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    followed = following.crops(frame(0))[0]
+    assert not following.accept(followed, person_at(200), NEW_SCORE - 0.01)
+    assert following.crops(frame(1)) == []
+
+
+def test_a_followed_person_may_be_missing_for_a_moment_then_is_lost_and_found_again() -> None:
+    detector = SeenPeople(person_at(200))
+    following = Following(detector, 256)
+    assert follow(following, 0, [person_at(200)]) == {0: True}
+    assert follow(following, 1, [person_at(200)], KEPT_SCORE + 0.01) == {0: True}
+    assert follow(following, 2, []) == {0: False}
+    assert follow(following, 3, [person_at(205)]) == {0: True}
+    for index in (4, 5, 6):
+        assert follow(following, index, []) == {0: False}
+    detector.people = []
+    assert follow(following, 7, []) == {}
+    detector.people = [person_at(230)]
+    back = [index for index in range(8, 20) if follow(following, index, [person_at(230)])]
+    assert back
+    assert following.crops(frame(20))[0].person == 0
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.full((14, 2), np.nan), person_at(5000), person_at(200, height=2.0), person_at(200) * 40],
+    ids=["not finite", "outside", "tiny", "huge"],
+)
+def test_key_points_that_cannot_be_a_person_do_not_move_the_crop(points: Array) -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    follow(following, 0, [person_at(200)])
+    before = following.crops(frame(1))[0]
+    assert not following.accept(before, points, 0.99)
+    after = following.crops(frame(2))[0]
+    assert_allclose(after.crop.frame_from_crop, before.crop.frame_from_crop)
+
+
+def test_a_trunk_seen_end_on_keeps_the_last_turn() -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    first = following.crops(frame(0))[0]
+    assert following.accept(first, person_at(200, turn=0.5), 0.9)
+    folded = person_at(200, turn=0.5)
+    folded[[8, 9]] = folded[[2, 3]] + (3, 2)
+    second = following.crops(frame(1))[0]
+    assert following.accept(second, folded, 0.9)
+    assert following.crops(frame(2))[0].crop.turn == pytest.approx(0.5)
+
+
+def test_a_shot_cut_starts_afresh() -> None:
+    rng = np.random.default_rng(4)
+    shots = [
+        np.repeat(np.repeat(rng.integers(low, low + 110, (8, 12, 3)), 60, 0), 54, 1)
+        for low in (0, 140)
+    ]
+    detector = SeenPeople(person_at(150))
+    following = Following(detector, 256)
+    for index in range(3):
+        followed = following.crops(frame(index, image=shots[0].astype(np.uint8)))[0]
+        assert followed.new == (index == 0)
+        assert following.accept(followed, person_at(150), 0.9)
+    detector.people = [person_at(480)]
+    followed = following.crops(frame(3, image=shots[1].astype(np.uint8)))[0]
+    assert followed.new
+    assert followed.crop.centre[0] == pytest.approx(480, abs=5)
+    assert detector.asked == 2
+
+
+def test_two_tracks_are_never_on_one_person() -> None:
+    detector = SeenPeople(person_at(150), person_at(450))
+    following = Following(detector, 256, people=2)
+    assert follow(following, 0, [person_at(150), person_at(450)]) == {0: True, 1: True}
+    # the second walks behind the first; the network sees only the first in both crops
+    for index in range(1, 40):
+        hidden = 450 - 10 * index
+        people = [person_at(150)] if hidden < 260 else [person_at(150), person_at(hidden)]
+        detector.people = people
+        shown: list[Array] = []
+        for followed in following.crops(frame(index)):
+            near = min(people, key=lambda p: abs(p.mean(axis=0)[0] - followed.crop.centre[0]))
+            if following.accept(followed, near, 0.9):
+                assert not any(same_person(near, other) for other in shown)
+                shown.append(near)
+        assert len(shown) == len(people)
+    # and when she comes out on the other side within two seconds... she has a number again
+    detector.people = [person_at(150), person_at(380)]
+    numbers = set()
+    for index in range(40, 80):
+        numbers |= set(follow(following, index, detector.people))
+    assert numbers == {0, 1}
+
+
+def test_newcomers_are_taken_up_to_the_number_wanted() -> None:
+    detector = SeenPeople(person_at(100))
+    following = Following(detector, 256, people=2)
+    everybody = [person_at(100), person_at(320), person_at(540)]
+    assert follow(following, 0, everybody) == {0: True}
+    detector.people = everybody
+    for index in range(1, 35):
+        answers = follow(following, index, everybody)
+    assert answers == {0: True, 1: True}
+    assert [f.person for f in following.crops(frame(35))] == [0, 1]
+
+
+def test_one_wanted_stays_with_the_one_followed_though_others_come() -> None:
+    detector = SeenPeople(person_at(450, height=200))
+    following = Following(detector, 256, people=1)
+    both = [person_at(150, height=380), person_at(450, height=200)]
+    for index in range(200):
+        assert follow(following, index, [both[1]]) == {0: True}
+        detector.people = both
+    assert following.crops(frame(200))[0].crop.centre[0] == pytest.approx(450, abs=5)
+
+
+def test_a_track_that_left_its_person_gives_way_to_one_the_detector_sees() -> None:
+    detector = SeenPeople(person_at(150))
+    following = Following(detector, 256, people=1)
+    wall = person_at(150)
+    for index in range(150):
+        # the network goes on being sure of the wall where she was; the detector sees her elsewhere
+        follow(following, index, [wall, person_at(450)])
+        detector.people = [person_at(450)]
+    assert following.crops(frame(150))[0].crop.centre[0] == pytest.approx(450, abs=5)
+
+
+def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
+    following = Following(None, 256, trunk_finder=KnownTrunk(2.5))  # type: ignore[arg-type]
+    boxes = np.array([[100.0, 50, 200, 350], [300, 60, 500, 160]])
+    followed = following.given_boxes(frame(0), boxes)
+    assert [f.person for f in followed] == [0, 1]
+    for one, box in zip(followed, boxes, strict=True):
+        assert one.turned
+        assert one.new
+        assert one.crop.turn == pytest.approx(2.5)
+        assert_allclose(one.crop.centre, box.reshape(2, 2).mean(axis=0))
+        assert one.crop.side == pytest.approx(GIVEN_BOX_SIDE * (box[2:] - box[:2]).max())
+        assert following.second_look(one, person_at(150)) is None
+    # the box says that somebody is there, whatever the network thinks
+    assert following.accept(followed[1], person_at(400), 0.01)
+    assert not following.accept(followed[0], np.full((14, 2), np.nan), 0.9)
+
+
+def test_where_no_trunk_is_found_the_first_pass_turns_the_second() -> None:
+    following = Following(None, 256, trunk_finder=KnownTrunk(None))  # type: ignore[arg-type]
+    first = following.given_boxes(frame(0), np.array([[100.0, 50, 200, 350]]))[0]
+    assert not first.turned
+    assert first.crop.turn == 0
+    lying = person_at(60, 200, turn=np.pi / 2)
+    second = following.second_look(first, lying)
+    assert second is not None
+    assert second.turned
+    assert second.crop.turn == pytest.approx(np.pi / 2)
+    assert following.accept(second, lying, 0.2)
+
+
+def test_a_badly_placed_first_crop_is_looked_at_again_and_a_good_one_is_not() -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    first: FollowedCrop = following.crops(frame(0))[0]
+    assert following.second_look(first, person_at(205, turn=0.2)) is None
+    better = following.second_look(first, person_at(330))
+    assert better is not None
+    assert better.crop.centre[0] == pytest.approx(330, abs=1)
+    assert following.second_look(first, np.full((14, 2), np.inf)) is None
+    assert following.accept(better, person_at(330), 0.9)
+    later = following.crops(frame(1))[0]
+    assert following.second_look(later, person_at(100)) is None
+
+
+def test_same_person_tells_people_side_by_side_apart() -> None:
+    assert same_person(person_at(200), person_at(210, 405))
+    assert not same_person(person_at(200), person_at(290))
+    assert not same_person(person_at(200), person_at(200, height=120))
