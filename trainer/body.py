@@ -1,0 +1,180 @@
+"""The parametric body in torch: the same kinematics as `pymaf_live.body`, differentiable.
+
+Written for small batches on a CPU and for lean ONNX graphs: the tree is walked by depth, not by
+joint, and 3x3 products are broadcast multiplications, since thousands of tiny matrix products are
+slow in torch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from pymaf_live.body import Body, PointSet
+from pymaf_live.types import Array
+
+
+def product(first: Tensor, second: Tensor) -> Tensor:
+    """Matrix product of small matrices (..., a, b) and (..., b, c), by broadcasting."""
+    return (first.unsqueeze(-1) * second.unsqueeze(-3)).sum(-2)
+
+
+def applied(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Matrix (..., a, b) times vector (..., b), by broadcasting."""
+    return (matrix * vector.unsqueeze(-2)).sum(-1)
+
+
+def matrix_from_6d(columns: Tensor) -> Tensor:
+    """Six numbers (..., 6), a (3, 2) matrix row by row, to rotations (..., 3, 3) by Gram-Schmidt."""
+    # strided slices instead of a reshape: no shape arithmetic in the exported graph
+    first, second = columns[..., 0::2], columns[..., 1::2]
+    first = nn.functional.normalize(first, dim=-1, eps=1e-6)
+    second = second - (first * second).sum(-1, keepdim=True) * first
+    second = nn.functional.normalize(second, dim=-1, eps=1e-6)
+    # written out: torch.linalg.cross becomes a dozen ONNX nodes of shape arithmetic
+    a, b = first, second
+    third = torch.stack(
+        [
+            a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
+            a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2],
+            a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0],
+        ],
+        dim=-1,
+    )
+    return torch.stack([first, second, third], dim=-1)
+
+
+def six_from_matrix(matrix: Tensor) -> Tensor:
+    """Rotations (..., 3, 3) to their first two columns, row by row, (..., 6)."""
+    return matrix[..., :2].reshape(*matrix.shape[:-2], 6)
+
+
+def matrix_from_axis_angle(vector: Tensor) -> Tensor:
+    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3), smooth at zero."""
+    square = (vector * vector).sum(-1, keepdim=True)
+    angle = torch.sqrt(square + 1e-12)
+    sine, cosine = torch.sin(angle) / angle, (1 - torch.cos(angle)) / (square + 1e-12)
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
+    cross = cross.reshape(*vector.shape, 3)
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    return eye + sine.unsqueeze(-1) * cross + cosine.unsqueeze(-1) * product(cross, cross)
+
+
+class Skeleton(nn.Module):
+    """Joints of shaped bodies and their motion; J joints, S shape coefficients."""
+
+    mean: Tensor
+    directions: Tensor
+    order: Tensor
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        mean, directions = _regressed(body, body.joint_regressor)
+        self.register_buffer("mean", _tensor(mean), persistent=False)
+        self.register_buffer("directions", _tensor(directions), persistent=False)
+        self.parents = [int(parent) for parent in body.parents]
+        self.depths = _joints_by_depth(self.parents)
+        walked = [joint for joints in self.depths for joint in joints]
+        self.register_buffer("order", torch.tensor(np.argsort(walked)), persistent=False)
+
+    def rest(self, shape: Tensor) -> Tensor:
+        """(B, S) to joints at rest (B, J, 3)."""
+        moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
+        return self.mean + moved.reshape(-1, *self.mean.shape)
+
+    def forward(self, rotations: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+        """World rotations (B, J, 3, 3) and places (B, J, 3) from relative ones."""
+        worlds, places = [rotations[:, :1]], [rest[:, :1]]
+        above = self.depths[0]
+        for joints in self.depths[1:]:
+            parents = [self.parents[joint] for joint in joints]
+            rows = [above.index(parent) for parent in parents]
+            world, place = worlds[-1][:, rows], places[-1][:, rows]
+            bone = rest[:, joints] - rest[:, parents]
+            worlds.append(product(world, rotations[:, joints]))
+            places.append(place + applied(world, bone))
+            above = joints
+        return torch.cat(worlds, 1)[:, self.order], torch.cat(places, 1)[:, self.order]
+
+
+class PosedPoints(nn.Module):
+    """Any fixed set of points posed through their point-joint pairs; N points, M pairs."""
+
+    joint: Tensor
+    weight: Tensor
+    mean: Tensor
+    directions: Tensor
+    gather: Tensor
+
+    def __init__(self, body: Body, rows: csr_matrix) -> None:
+        super().__init__()
+        points = PointSet.from_rows(body, rows)
+        gather = np.zeros((points.count, len(points.point)))
+        gather[points.point, np.arange(len(points.point))] = 1
+        self.register_buffer("joint", torch.tensor(points.joint), persistent=False)
+        self.register_buffer("weight", _tensor(points.weight), persistent=False)
+        self.register_buffer("mean", _tensor(points.mean), persistent=False)
+        self.register_buffer("directions", _tensor(points.directions), persistent=False)
+        self.register_buffer("gather", _tensor(gather), persistent=False)
+
+    def forward(self, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor) -> Tensor:
+        """Points (B, N, 3) in metres from a `Skeleton`'s world rotations, places and rest joints."""
+        shift = places - applied(world, rest)
+        moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
+        resting = self.mean + moved.reshape(-1, *self.mean.shape)
+        pairs = applied(world[:, self.joint], resting)
+        pairs = pairs + self.weight[:, None] * shift[:, self.joint]
+        return torch.matmul(self.gather, pairs)
+
+
+class SkinnedVertices(nn.Module):
+    """A subset of P vertices, skinned plainly: one dense product of weights and transforms."""
+
+    mean: Tensor
+    directions: Tensor
+    weights: Tensor
+
+    def __init__(self, body: Body, vertices: Array) -> None:
+        super().__init__()
+        self.register_buffer("mean", _tensor(body.template[vertices]), persistent=False)
+        self.register_buffer(
+            "directions", _tensor(body.shape_directions[vertices]), persistent=False
+        )
+        self.register_buffer("weights", _tensor(body.skin_weights[vertices]), persistent=False)
+
+    def forward(self, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor) -> Tensor:
+        """Vertices (B, P, 3) in metres."""
+        shift = places - applied(world, rest)
+        flat = world.reshape(-1, world.shape[1], 9)
+        transform = torch.cat([flat, shift], dim=-1)
+        blended = torch.matmul(self.weights, transform)
+        moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
+        resting = self.mean + moved.reshape(-1, *self.mean.shape)
+        matrix = blended[..., :9].reshape(-1, self.mean.shape[0], 3, 3)
+        return applied(matrix, resting) + blended[..., 9:]
+
+
+def projected(points: Tensor, camera: Tensor) -> Tensor:
+    """Weak perspective: points (B, N, 3) m and cameras (B, 3) s, tx, ty to crop units (B, N, 2)."""
+    return camera[:, None, :1] * (points[..., :2] + camera[:, None, 1:])
+
+
+def _regressed(body: Body, rows: csr_matrix) -> tuple[Array, Array]:
+    flat = body.shape_directions.reshape(len(body.template), -1)
+    mean = rows @ body.template
+    return mean, (rows @ flat).reshape(*mean.shape, -1)
+
+
+def _joints_by_depth(parents: list[int]) -> list[list[int]]:
+    depth = [0] * len(parents)
+    for joint, parent in enumerate(parents):
+        depth[joint] = depth[parent] + 1 if parent >= 0 else 0
+    return [[j for j, d in enumerate(depth) if d == k] for k in range(max(depth) + 1)]
+
+
+def _tensor(values: Array) -> Tensor:
+    return torch.tensor(np.asarray(values), dtype=torch.float32)

@@ -1,0 +1,104 @@
+"""Checkpoints: safetensors with the run's configuration in the header, written whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pymaf_live.atomic import written_whole
+from pymaf_live.errors import InputError
+from trainer.optimiser import RelativeAdam
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come."""
+
+    step: int
+    config: str
+    """The run's configuration file, as text."""
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, progress: Progress
+) -> None:
+    """Write model, its average and the optimiser's state; the old file stays until the new stands."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser.{name}.{key}"] = value
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    header = {"progress": json.dumps({"step": progress.step, "config": progress.config})}
+    with written_whole(path) as temporary:
+        save_file(whole, temporary, metadata=header)
+
+
+def load_checkpoint(
+    path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, config: str
+) -> int:
+    """Read a checkpoint of the same configuration; returns the step to go on from.
+
+    Raises
+    ------
+    InputError
+        If the file is broken or of another configuration.
+    """
+    tensors, progress = _read(path)
+    if progress.config != config:
+        raise InputError(f"{path} is of another configuration; choose another --out folder")
+    _fill(path, model, tensors, "model.")
+    _fill(path, average, tensors, "average.")
+    for name, parameter in model.named_parameters():
+        prefix = f"optimiser.{name}."
+        state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        if state:
+            # the moments take the parameter's own memory layout
+            optimiser.state[parameter] = {
+                key: value.clone() if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
+                for key, value in state.items()
+            }
+    return progress.step
+
+
+def load_average(path: Path, model: nn.Module) -> Progress:
+    """Fill a model with a checkpoint's averaged weights.
+
+    Raises
+    ------
+    InputError
+        If the file is broken or of another network.
+    """
+    tensors, progress = _read(path)
+    _fill(path, model, tensors, "average.")
+    return progress
+
+
+def read_progress(path: Path) -> Progress:
+    """How far a checkpoint's run has come, and its configuration."""
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], Progress]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = json.loads((file.metadata() or {})["progress"])
+            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+            return found, Progress(int(progress["step"]), str(progress["config"]))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is not a whole checkpoint: {error}") from error
+
+
+def _fill(path: Path, module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    values = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    try:
+        module.load_state_dict(values)
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path} is of another network: {first}") from error

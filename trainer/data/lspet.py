@@ -1,0 +1,139 @@
+"""Leeds Sports Pose Extended in the packed layout: one `labels.npz` and zips of JPEGs.
+
+Johnson and Everingham, 'Learning effective human pose estimation from inaccurate annotation'
+(CVPR 2011). One annotated person a picture, 14 joints, flag 1 = annotated, 0 = not.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.errors import InputError
+from pymaf_live.people.crop import crop_from_points, trunk_turn
+from pymaf_live.types import Array, Crop, Image
+
+VALIDATION = 500
+"""The last rows are never trained on."""
+
+RIGHT_HIP, LEFT_HIP, RIGHT_SHOULDER, LEFT_SHOULDER = 2, 3, 8, 9
+LIMBS = tuple(range(12))
+"""Rows of the 12 limb joints; neck and head top are left out of PCK."""
+
+MIRROR = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
+
+
+@dataclass(frozen=True)
+class JointSet:
+    """Pictures with annotated joints; N persons, K joints."""
+
+    names: tuple[str, ...]
+    joints: Array
+    """(N, K, 3): x, y in picture pixels, flag."""
+    joint_names: tuple[str, ...]
+    folder: Path
+    shards: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.names)
+
+
+def read_joint_set(folder: Path) -> JointSet:
+    """Read the labels of a packed joint set.
+
+    Raises
+    ------
+    InputError
+        If the labels are missing or not of the layout.
+    """
+    path = folder / "labels.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names, shards = file["name"], file["shard"].astype(np.int64)
+            joints, joint_names = file["joints"].astype(np.float64), file["joint_names"]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path}") from error
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a packed joint set: {error}") from error
+    if not len(names):
+        raise InputError(f"{path} has no pictures")
+    if joints.shape != (len(names), len(joint_names), 3) or shards.shape != (len(names),):
+        raise InputError(f"{path}: joints {joints.shape} do not fit {len(names)} names")
+    if not np.isfinite(joints).all():
+        raise InputError(f"{path} has joints that are not finite")
+    return JointSet(
+        tuple(map(str, names)), joints, tuple(map(str, joint_names)), folder, shards
+    )
+
+
+class Pictures:
+    """The JPEG bytes of a joint set, decoded when asked for; safe to fork or use from one thread."""
+
+    def __init__(self, joint_set: JointSet) -> None:
+        self._set = joint_set
+        self._bytes: dict[int, bytes] = {}
+        self._zips: dict[int, zipfile.ZipFile] = {}
+
+    def __getitem__(self, row: int) -> Image:
+        """(H, W, 3) uint8 RGB of a row.
+
+        Raises
+        ------
+        InputError
+            If the picture is missing or does not decode; the message names it.
+        """
+        encoded = self._bytes.get(row)
+        if encoded is None:
+            encoded = self._bytes[row] = self._read(row)
+        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise InputError(f"the picture {self._set.names[row]} does not decode")
+        return np.asarray(decoded[..., ::-1], dtype=np.uint8)
+
+    def _read(self, row: int) -> bytes:
+        shard, name = int(self._set.shards[row]), self._set.names[row]
+        path = self._set.folder / f"images_{shard:02d}.zip"
+        try:
+            if shard not in self._zips:
+                self._zips[shard] = zipfile.ZipFile(path)
+            return self._zips[shard].read(name)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"the picture {name} is missing from {path}: {error}") from error
+
+
+def annotated_turn(joints: Array) -> float:
+    """In-plane turn of an annotated person (14, 3), radians; 0 where the trunk is not annotated.
+
+    Where a hip or shoulder is missing its twin stands in, and the neck for both shoulders.
+    """
+    hip = _mean_of_known(joints[[RIGHT_HIP, LEFT_HIP]])
+    shoulder = _mean_of_known(joints[[RIGHT_SHOULDER, LEFT_SHOULDER]])
+    if shoulder is None:
+        shoulder = _mean_of_known(joints[[12, 13]])
+    if hip is None or shoulder is None:
+        return 0.0
+    return trunk_turn(hip, shoulder)
+
+
+def annotated_crop(joints: Array, size: int) -> Crop:
+    """The crop rule on annotated joints (14, 3) in picture pixels."""
+    known = joints[joints[:, 2] > 0, :2]
+    return crop_from_points(known, annotated_turn(joints), size)
+
+
+def torso_length(joints: Array) -> Array:
+    """|right hip - left shoulder| (N,) in pixels; NaN where either is not annotated."""
+    length = np.linalg.norm(joints[:, RIGHT_HIP, :2] - joints[:, LEFT_SHOULDER, :2], axis=-1)
+    known = (joints[:, RIGHT_HIP, 2] > 0) & (joints[:, LEFT_SHOULDER, 2] > 0)
+    return np.where(known, length, np.nan)
+
+
+def _mean_of_known(points: Array) -> Array | None:
+    known = points[points[:, 2] > 0, :2]
+    return known.mean(axis=0) if len(known) else None

@@ -1,0 +1,31 @@
+"""What a network is made of, as data: read from a run's configuration, stored beside its weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class NetworkConfig(BaseModel):
+    """The choices that make up a network; the defaults are the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: Literal["resnet50", "blazepose_lite", "blazepose_full"] = "resnet50"
+    levels: int = 3
+    grid: int = 21
+    """Points a side of the grid read at level 0."""
+    point_widths: tuple[int, ...] = (128, 64)
+    """Hidden widths of the point features' MLP."""
+    point_channels: int = 5
+    """Numbers that are left of each point."""
+    feature_width: int | None = None
+    """Width to which a level's point features are brought before the regressor; None = not at all."""
+    hidden: int = 1024
+    dropout: float = 0.5
+    activation: bool = False
+    """Whether the regressor's two layers are followed by a ReLU (the paper's are not)."""
+    landmarks: bool = False
+    """Whether the encoder's own landmarks, and how the projected body misses them, are fed to every
+    level beside the point features (BlazePose encoders only)."""

@@ -1,0 +1,155 @@
+"""Encoders: from a crop to a pyramid of maps, coarse to fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from trainer.landmarker import LANDMARKS
+from trainer.network.blazepose import LAYOUTS, SIZE, landmark_module
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder says of B crops."""
+
+    maps: list[Tensor]
+    """(B, C, H, W) a level, coarse to fine."""
+    summary: Tensor
+    """(B, G) a global feature."""
+    points: Tensor | None = None
+    """(B, 33, 2) landmarks in crop units, where the encoder has them."""
+    world: Tensor | None = None
+    """(B, 33, 3) landmarks in metres from the hips' middle, crop frame."""
+    visibility: Tensor | None = None
+    """(B, 33) logits."""
+
+
+class ResNet50(nn.Module):
+    """ResNet-50 and three transposed convolutions: 256 channels at 14x14, 28x28 and 56x56.
+
+    He et al. (CVPR 2016), the stride of a bottleneck at its 3x3 convolution; the deconvolutions of
+    Xiao et al., 'Simple baselines' (ECCV 2018). Parameter names are the usual ones, so that
+    published weights can be mapped.
+    """
+
+    size = 224
+    channels = 256
+    summary_width = 2048
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1))
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = _residual_layer(64, 64, 3, 1)
+        self.layer2 = _residual_layer(256, 128, 4, 2)
+        self.layer3 = _residual_layer(512, 256, 6, 2)
+        self.layer4 = _residual_layer(1024, 512, 3, 2)
+        widths = (2048, 256, 256)
+        self.deconv_layers = nn.Sequential(
+            *(
+                layer
+                for width in widths
+                for layer in (
+                    nn.ConvTranspose2d(width, 256, 4, 2, 1, bias=False),
+                    nn.BatchNorm2d(256),
+                    nn.ReLU(inplace=True),
+                )
+            )
+        )
+
+    def freeze_stem(self) -> None:
+        """Leave the first convolution and layer as they are."""
+        for part in (self.conv1, self.bn1, self.layer1):
+            part.requires_grad_(requires_grad=False)
+
+    def forward(self, image: Tensor) -> Encoded:
+        """(B, 3, 224, 224) RGB in 0..1."""
+        x = (image - self.mean) / self.std
+        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        summary = x.mean((2, 3))
+        maps = []
+        for block in range(0, len(self.deconv_layers), 3):
+            x = self.deconv_layers[block : block + 3](x)
+            maps.append(x)
+        return Encoded(maps, summary)
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample: nn.Module | None = None
+        if stride > 1 or inputs != 4 * width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.bn1(self.conv1(x)))
+        y = torch.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+def _residual_layer(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    rest = [_Bottleneck(4 * width, width, 1) for _ in range(blocks - 1)]
+    return nn.Sequential(_Bottleneck(inputs, width, stride), *rest)
+
+
+class BlazePose(nn.Module):
+    """BlazePose's encoder, top-down pyramid and landmark outputs, weights from its .tflite file."""
+
+    size = SIZE
+
+    def __init__(self, kind: str, landmark_file: Path) -> None:
+        super().__init__()
+        layout = LAYOUTS[kind]
+        self.channels = layout.channels
+        self.summary_width = layout.trunk_channels * 4
+        self.graph = landmark_module(landmark_file, kind)
+        self._stem = layout.stem
+
+    def freeze_stem(self) -> None:
+        """Leave the high-resolution stages as they are: learning them costs half of a step."""
+        for number, operator in self.graph.operators.items():
+            if int(number) <= self._stem:
+                operator.requires_grad_(requires_grad=False)
+
+    def forward(self, image: Tensor) -> Encoded:
+        """(B, 3, 256, 256) RGB in 0..1."""
+        out = self.graph(image.contiguous(memory_format=torch.channels_last))
+        landmarks = _rows(out["landmarks"], 5)[:, :LANDMARKS]
+        # the file's landmarks are in units of pixel edges, so edges of the crop are 0 and SIZE
+        points = landmarks[..., :2] * (2 / SIZE) - 1
+        return Encoded(
+            maps=[out[f"map{i}"] for i in range(3)],
+            summary=out["trunk"].flatten(1),
+            points=points,
+            world=_rows(out["world"], 3)[:, :LANDMARKS],
+            visibility=landmarks[..., 3],
+        )
+
+
+
+
+def _rows(flat: Tensor, width: int) -> Tensor:
+    """(B, N * width) to (B, N, width), with sizes that are constants in an exported graph."""
+    return flat.reshape(-1, int(flat.shape[1]) // width, width)

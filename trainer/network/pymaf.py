@@ -1,0 +1,242 @@
+"""The whole network: Zhang et al., 'PyMAF: 3D human pose and shape regression with pyramidal
+mesh alignment feedback loop' (ICCV 2021).
+
+An encoder gives a pyramid of maps. Level 0 reads the coarsest on a grid; every further level reads
+the next finer map at the projected vertices of the level before, so that the estimate is corrected
+by how the body lies on the picture. What is handed on is detached: each level learns to correct,
+none to please the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pymaf_live.body import Body
+from trainer.body import (
+    PosedPoints,
+    Skeleton,
+    SkinnedVertices,
+    matrix_from_6d,
+    projected,
+    six_from_matrix,
+)
+from trainer.landmarker import LANDMARKS
+from trainer.network.config import NetworkConfig
+from trainer.network.encoder import BlazePose, Encoded, ResNet50
+from trainer.network.points import PointFeatures, grid_points, sampled
+from trainer.network.regressor import Regressor
+
+_SCORE_WIDTH = 64
+_JOINT_SCORE_WIDTH = 128
+
+
+@dataclass(frozen=True)
+class Start:
+    """The mean parameters that every estimate starts from."""
+
+    rotations: Tensor
+    """(J, 3, 3), the root's turning the body upright in the crop (y down)."""
+    shape: Tensor
+    """(S,)"""
+    camera: Tensor
+    """(3,)"""
+
+    @classmethod
+    def upright(cls, body: Body) -> Start:
+        """A body at rest, facing the camera, as large as the crop rule makes an upright person."""
+        rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
+        rotations[0] = np.diag([1.0, -1.0, -1.0])
+        # the rule's side is 1.75 x the extent: 1.7 m of body on 2 / 1.75 crop units
+        camera = [2 / 1.75 / 1.7, 0.0, -0.3]
+        return cls(
+            torch.tensor(rotations, dtype=torch.float32),
+            torch.zeros(body.shape_count),
+            torch.tensor(camera),
+        )
+
+
+@dataclass(frozen=True)
+class Level:
+    """An estimate after a level, for B crops."""
+
+    rotations: Tensor
+    """(B, J, 3, 3)"""
+    shape: Tensor
+    """(B, S)"""
+    camera: Tensor
+    """(B, 3)"""
+
+
+@dataclass(frozen=True)
+class Output:
+    """All that the network says of B crops."""
+
+    levels: list[Level]
+    """Coarsest first."""
+    score: Tensor
+    """(B, 1) logit."""
+    joint_score: Tensor
+    """(B, J) logits."""
+    encoded: Encoded
+
+
+class PyMAF(nn.Module):
+    """The network.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    body : Body
+    start : Start
+    landmark_file : Path, optional
+        BlazePose's .tflite file, for its encoders.
+    """
+
+    start_pose: Tensor
+    start_shape: Tensor
+    start_camera: Tensor
+    grid: Tensor
+
+    def __init__(
+        self, config: NetworkConfig, body: Body, start: Start, landmark_file: Path | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = _make_encoder(config, landmark_file)
+        self.skeleton = Skeleton(body)
+        self.sample = SkinnedVertices(body, body.sample_vertices)
+        self.landmark_points = PosedPoints(body, body.keypoint_rows("blazepose"))
+        hips = [body.keypoint_sets["blazepose"].tolist().index(k) for k in _hips(body)]
+        self.hips = hips
+        joints, shape = body.joint_count, body.shape_count
+        self.joints = joints
+        self.register_buffer("start_pose", six_from_matrix(start.rotations).reshape(1, -1))
+        self.register_buffer("start_shape", start.shape.reshape(1, -1))
+        self.register_buffer("start_camera", start.camera.reshape(1, -1))
+        self.register_buffer("grid", grid_points(config.grid)[None], persistent=False)
+
+        samples = [config.grid**2, *[len(body.sample_vertices)] * (config.levels - 1)]
+        self.points = nn.ModuleList(
+            PointFeatures(self.encoder.channels, config.point_widths, config.point_channels)
+            for _ in range(config.levels)
+        )
+        widths = [count * config.point_channels for count in samples]
+        self.narrow = nn.ModuleList(
+            nn.Identity()
+            if config.feature_width is None
+            else nn.Sequential(nn.Linear(width, config.feature_width), nn.ReLU())
+            for width in widths
+        )
+        # landmarks: x, y in the crop, x, y, z in metres and visibility; the misses x, y and x, y, z
+        extra = LANDMARKS * (6 + 5) if config.landmarks else 0
+        read = [width if config.feature_width is None else config.feature_width for width in widths]
+        self.regressors = nn.ModuleList(
+            Regressor(
+                width + extra, 6 * joints, shape, config.hidden, config.dropout, config.activation
+            )
+            for width in read
+        )
+        self.score = nn.Sequential(
+            nn.Linear(self.encoder.summary_width, _SCORE_WIDTH), nn.ReLU(),
+            nn.Linear(_SCORE_WIDTH, 1),
+        )  # fmt: skip
+        self.joint_score = nn.Sequential(
+            nn.Linear(config.hidden + extra + _SCORE_WIDTH, _JOINT_SCORE_WIDTH), nn.ReLU(),
+            nn.Linear(_JOINT_SCORE_WIDTH, joints),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Output:
+        """(B, 3, S, S) RGB in 0..1."""
+        return self.estimate(self.encoder(image))
+
+    def estimate(self, encoded: Encoded) -> Output:
+        """Run the feedback loop on what the encoder gave."""
+        batch = encoded.summary.shape[0]
+        pose = self.start_pose.expand(batch, -1)
+        shape = self.start_shape.expand(batch, -1)
+        camera = self.start_camera.expand(batch, -1)
+        levels: list[Level] = []
+        for index, feature_map in enumerate(encoded.maps[: self.config.levels]):
+            world, places, rest = self._moved(pose, shape)
+            if index == 0:
+                where = self.grid.expand(batch, -1, -1)
+            else:
+                where = projected(self.sample(world, places, rest, shape), camera)
+            features = self.narrow[index](self.points[index](sampled(feature_map, where)))
+            extra = self._landmarks(encoded, world, places, rest, shape, camera)
+            if extra is not None:
+                features = torch.cat([features, extra], dim=-1)
+            pose, shape, camera, hidden = self.regressors[index](features, pose, shape, camera)
+            rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
+            levels.append(Level(rotations, shape, camera))
+            pose = rotations[..., :2].flatten(1).detach()
+            shape, camera = shape.detach(), camera.detach()
+        return self._scored(encoded, levels, hidden, pose, shape, camera)
+
+    def _moved(self, pose: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
+        rest = self.skeleton.rest(shape)
+        world, places = self.skeleton(rotations, rest)
+        return world, places, rest
+
+    def _landmarks(
+        self,
+        encoded: Encoded,
+        world: Tensor,
+        places: Tensor,
+        rest: Tensor,
+        shape: Tensor,
+        camera: Tensor,
+    ) -> Tensor | None:
+        """The encoder's landmarks, and how the present body misses them, flat (B, 33 * 11)."""
+        if not self.config.landmarks:
+            return None
+        assert encoded.points is not None
+        assert encoded.world is not None
+        assert encoded.visibility is not None
+        body = self.landmark_points(world, places, rest, shape)
+        missed_2d = encoded.points - projected(body, camera)
+        middle = body[:, self.hips].mean(1, keepdim=True)
+        missed_3d = encoded.world - (body - middle)
+        parts = [encoded.points, encoded.world, missed_2d, missed_3d]
+        seen = torch.sigmoid(encoded.visibility)
+        return torch.cat([*(part.flatten(1) for part in parts), seen], dim=-1)
+
+    def _scored(
+        self,
+        encoded: Encoded,
+        levels: list[Level],
+        hidden: Tensor,
+        pose: Tensor,
+        shape: Tensor,
+        camera: Tensor,
+    ) -> Output:
+        # the two heads look on and do not pull at what they judge
+        person = self.score[1](self.score[0](encoded.summary.detach()))
+        judged = [hidden.detach(), person.detach()]
+        world, places, rest = self._moved(pose, shape)
+        extra = self._landmarks(encoded, world, places, rest, shape, camera)
+        if extra is not None:
+            judged.append(extra.detach())
+        joint_score = self.joint_score(torch.cat(judged, dim=-1))
+        return Output(levels, self.score[2](person), joint_score, encoded)
+
+
+def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> ResNet50 | BlazePose:
+    if config.encoder == "resnet50":
+        if config.landmarks:
+            raise ValueError("resnet50 has no landmarks to feed")
+        return ResNet50()
+    if landmark_file is None:
+        raise ValueError(f"{config.encoder} needs BlazePose's landmark file")
+    return BlazePose(config.encoder.removeprefix("blazepose_"), landmark_file)
+
+
+def _hips(body: Body) -> list[int]:
+    names = list(body.keypoint_names)
+    return [names.index("left_hip"), names.index("right_hip")]
