@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from ui.display import screen_complaint
 
 if TYPE_CHECKING:
-    from pymaf_live.pipeline import PipelineOptions
-    from pymaf_live.settings import Settings
     from ui.controller import Controller
     from ui.state import WindowState
     from ui.widgets.main_window import MainWindow
@@ -59,7 +55,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
 
     from PySide6.QtWidgets import QApplication
 
-    from ui.controller import Controller
+    from ui.controller import Controller, options_from
     from ui.memory import Memory
     from ui.state import WindowState
     from ui.theme import dress
@@ -81,22 +77,6 @@ def run_window(argv: Sequence[str] = ()) -> int:
     if chosen.source:
         parts.window.open_choice(choice_of(chosen.source))
     return application.exec()
-
-
-def options_from(
-    settings: Settings, model: str | None = None, backend: str | None = None
-) -> PipelineOptions:
-    """How frames become people: the settings, and what was asked for this time."""
-    from pymaf_live.pipeline import PipelineOptions
-
-    return PipelineOptions(
-        model=model or settings.model,
-        backend=backend or settings.backend,
-        people=settings.people,
-        fov=settings.fov,
-        smoothing="live" if settings.smoothing > 0 else "off",
-        cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
-    )
 
 
 def assemble(

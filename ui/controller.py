@@ -15,11 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import platformdirs
+
 from pymaf_live.body import load_body
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.pipeline import Pipeline, PipelineOptions
 from pymaf_live.recording import Recording
 from pymaf_live.resources import resource
+from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.types import FrameResult, SourceFacts
 from ui.errands import Errands
@@ -93,6 +96,7 @@ class Controller:
         """Number of the last wish to open something; what an older wish brings is let go."""
         self._recording: LiveRecording | None = None
         self._shown_times: deque[float] = deque()
+        self._shown_count = 0
         self._next_figures = 0.0
         state.loop.watch(self._on_loop_change)
         state.mirror.watch(self._on_mirror_change)
@@ -309,6 +313,7 @@ class Controller:
         if self._state.phase.value is Phase.OPENING:
             self._state.phase.set(Phase.PLAYING)
         self._shown_times.append(time.monotonic())
+        self._shown_count += 1
         self._state.result.set(result)
 
     def _follow_recording(self) -> None:
@@ -339,6 +344,7 @@ class Controller:
                 frames_per_second=(len(times) - 1) / span if span > 0 else 0.0,
                 delay=drawn.delay if drawn is not None else None,
                 dropped=health.dropped,
+                unshown=max(0, health.frames - self._shown_count),
                 backend=health.backend,
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
@@ -351,6 +357,7 @@ class Controller:
         self._wanted += 1
         opened, self._opened = self._opened, None
         self._shown_times.clear()
+        self._shown_count = 0
         if not keep_picture:
             self._state.result.set(None)
             self._state.drawn.set(None)
@@ -360,6 +367,20 @@ class Controller:
     def _let_go(self, opened: _Opened | None) -> None:
         if opened is not None:
             self._errands.run("close", opened.pipeline.close, lambda _: None, _log_failure)
+
+
+def options_from(
+    settings: Settings, model: str | None = None, backend: str | None = None
+) -> PipelineOptions:
+    """How frames become people: the settings, and what was asked for this time."""
+    return PipelineOptions(
+        model=model or settings.model,
+        backend=backend or settings.backend,
+        people=settings.people,
+        fov=settings.fov,
+        smoothing="live" if settings.smoothing > 0 else "off",
+        cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
+    )
 
 
 def _written(

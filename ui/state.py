@@ -72,6 +72,9 @@ class Figures:
     delay: float | None = None
     """Milliseconds from a picture's leaving the source to its being drawn; None before that."""
     dropped: int = 0
+    """Pictures that the network had no time for."""
+    unshown: int = 0
+    """Results that the screen had no time for; recorded all the same."""
     backend: str = ""
     people: int = 0
     notices: tuple[str, ...] = ()

@@ -108,7 +108,7 @@ class StartPage(QWidget):
         if cameras is None:
             note = "Looking for cameras…"
         elif not cameras:
-            note = "No camera was found. Plug one in and look again, or play the demo."
+            note = "No camera was found. Plug one in and look again, or begin below."
         else:
             note = cameras[0].title if len(cameras) == 1 else ""
         self.camera_note.setText(note)

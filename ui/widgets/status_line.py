@@ -22,9 +22,7 @@ class StatusLine(QStatusBar):
         self.delay = self._figure(
             "Delay", "From a picture's leaving the source to its being drawn with its body"
         )
-        self.dropped = self._figure(
-            "Dropped frames", "Pictures left out so that the view keeps up with the source"
-        )
+        self.dropped = self._figure("Dropped frames", "")
         self.backend = self._figure("Back-end", "What runs the network")
         state.source.watch(self._on_source_change)
         state.phase.watch(lambda _: self._on_source_change(state.source.value))
@@ -51,5 +49,9 @@ class StatusLine(QStatusBar):
         self.speed.setText(f"{figures.frames_per_second:.0f} frames/s")
         self.delay.setText(f"{figures.delay or 0.0:.0f} ms delay")
         self.dropped.setText(f"{figures.dropped} dropped")
+        self.dropped.setToolTip(
+            f"{figures.dropped} pictures came too fast for the network and were left out;\n"
+            f"{figures.unshown} more came too fast for the screen (recordings have them)"
+        )
         self.backend.setText(figures.backend + (" *" if figures.notices else ""))
         self.backend.setToolTip("\n".join(("What runs the network", *figures.notices)))

@@ -1,0 +1,46 @@
+"""Makes docs/window.png: the window playing the demo.
+
+Needs a screen, for example ``xvfb-run -a -s "-screen 0 1400x900x24" python docs/make_window_picture.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from ui.application import assemble
+from ui.controller import Controller
+from ui.state import WindowState
+from ui.theme import dress
+from ui.widgets.main_window import choice_of
+
+SECONDS_IN = 4.0
+
+
+def main() -> None:
+    """Play the demo (or the file given) for some seconds and keep what the screen shows."""
+    application = QApplication(["pymaf-live"])
+    dress(application)
+    state = WindowState()
+    parts = assemble(state, Controller(state))
+    parts.window.show()
+    given = choice_of(sys.argv[1]) if len(sys.argv) > 1 else state.demo.value
+    if given is None:
+        raise SystemExit("there is no demo to be shown")
+    parts.window.open_choice(given)
+    limit = time.monotonic() + 60
+    while state.result.value is None or state.result.value.frame.time < SECONDS_IN:
+        application.processEvents()
+        time.sleep(0.002)
+        if state.message.value is not None or time.monotonic() > limit:
+            raise SystemExit((state.message.value and state.message.value.text) or "nothing came")
+    picture = application.primaryScreen().grabWindow(parts.window.winId())
+    picture.save(str(Path(__file__).with_name("window.png")))
+    parts.window.close()
+
+
+if __name__ == "__main__":
+    main()
