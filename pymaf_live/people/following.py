@@ -30,6 +30,9 @@ _MOST_DOUBTS = 3
 _SEARCH_EVERY = 0.1
 """Seconds between detections while nobody is followed."""
 
+_SEARCH_ON = 0.25
+"""Seconds between detections while others are followed and somebody was lost lately."""
+
 _REMEMBERED = 2.0
 """Seconds for which a lost person's place is kept, so that who returns there keeps the number."""
 
@@ -38,6 +41,11 @@ GIVEN_BOX_SIDE = 1.45
 and 1.75 / 1.2 puts the joints at the crop rule's size (the plateau is broad)."""
 
 _DETECTED_BOX_SIDE = 1.75
+
+_MOST_SPEED = 3.0
+_MOST_JUMP = 0.12
+"""How far a trunk may move between results, in extents of its person: at most 3 a second (about
+5 m/s) and a little for noise. A neighbour stands farther off: the network has changed person."""
 
 # LSP's order, in which the projected key points come
 _HIPS, _SHOULDERS = (2, 3), (8, 9)
@@ -77,6 +85,7 @@ class _Track:
     given: bool = False
     keypoints: Array | None = None
     seen_in: int = -1
+    seen_at: float = 0.0
     missing: int = 0
     doubts: int = 0
 
@@ -93,6 +102,7 @@ class _Roll:
 
     tracks: dict[int, _Track] = field(default_factory=dict)
     lost: dict[int, _Lost] = field(default_factory=dict)
+    ended_at: float = -np.inf
 
 
 class Following:
@@ -216,7 +226,7 @@ class Following:
             # whoever gave the box says that somebody is there
             return bool(np.isfinite(keypoints).all())
         wanted = NEW_SCORE if track.new else KEPT_SCORE
-        if not (score >= wanted and self._sensible(keypoints)):
+        if not (score >= wanted and self._sensible(keypoints) and self._goes_on(track, keypoints)):
             track.missing += 1
             if track.new or track.missing >= _MOST_MISSING:
                 self._end(track)
@@ -233,7 +243,7 @@ class Following:
                 return False
         track.crop = self._crop_about(keypoints, followed.crop)
         track.keypoints = np.array(keypoints, dtype=np.float64)
-        track.seen_in = self._frame.index
+        track.seen_in, track.seen_at = self._frame.index, self._frame.time
         track.turned, track.new, track.missing = True, False, 0
         return True
 
@@ -245,7 +255,11 @@ class Following:
             return False
         if self._detected_at is None or time < self._detected_at:
             return True
-        wait = self._detect_every if self._roll.tracks else min(_SEARCH_EVERY, self._detect_every)
+        wait = self._detect_every
+        if not self._roll.tracks:
+            wait = min(wait, _SEARCH_EVERY)
+        elif len(self._roll.tracks) < self._people and time - self._roll.ended_at < _REMEMBERED:
+            wait = min(wait, _SEARCH_ON)
         return time - self._detected_at >= wait
 
     def _detect(self, frame: Frame) -> None:
@@ -311,6 +325,7 @@ class Following:
             # never was a person: the detector erred and would err again at once
             return
         self._detected_at = None
+        self._roll.ended_at = self._frame.time
         if remember:
             self._roll.lost[track.person] = _Lost(track.keypoints, self._frame.time)
 
@@ -332,6 +347,15 @@ class Following:
         long_enough = np.hypot(*(shoulder - hip)) >= _LEAST_TRUNK * joints_extent(points)
         turn = trunk_turn(hip, shoulder) if long_enough else before.turn
         return crop_from_points(points, turn, self._size)
+
+    def _goes_on(self, track: _Track, keypoints: Array) -> bool:
+        """Whether key points can be where the track's person has got to since."""
+        if track.keypoints is None or self._frame is None:
+            return True
+        trunk = [*_HIPS, *_SHOULDERS]
+        moved = keypoints[trunk].mean(axis=0) - track.keypoints[trunk].mean(axis=0)
+        allowed = _MOST_JUMP + _MOST_SPEED * (self._frame.time - track.seen_at)
+        return float(np.hypot(*moved)) <= allowed * joints_extent(track.keypoints)
 
     def _sensible(self, keypoints: Array) -> bool:
         """Whether key points could be a person in the frame at all."""

@@ -189,7 +189,7 @@ def test_two_tracks_are_never_on_one_person() -> None:
     # the second walks behind the first; the network sees only the first in both crops
     for index in range(1, 40):
         hidden = 450 - 10 * index
-        people = [person_at(150)] if hidden < 260 else [person_at(150), person_at(hidden)]
+        people = [person_at(150)] if hidden < 210 else [person_at(150), person_at(hidden)]
         detector.people = people
         shown: list[Array] = []
         for followed in following.crops(frame(index)):
@@ -204,6 +204,14 @@ def test_two_tracks_are_never_on_one_person() -> None:
     for index in range(40, 80):
         numbers |= set(follow(following, index, detector.people))
     assert numbers == {0, 1}
+
+
+def test_a_jump_onto_a_neighbour_is_not_taken_for_the_person() -> None:
+    following = Following(SeenPeople(person_at(200)), 256)
+    assert follow(following, 0, [person_at(200)]) == {0: True}
+    assert follow(following, 1, [person_at(220)]) == {0: True}
+    assert follow(following, 2, [person_at(330)]) == {0: False}
+    assert follow(following, 3, [person_at(240)]) == {0: True}
 
 
 def test_newcomers_are_taken_up_to_the_number_wanted() -> None:
