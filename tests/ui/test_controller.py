@@ -11,7 +11,7 @@ import pytest
 
 from pymaf_live.errors import ModelError
 from pymaf_live.pipeline import Pipeline, PipelineOptions
-from pymaf_live.sources import Source
+from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.takes import read_take
 from tests.ui.doubles import opener, write_clip
 from ui.controller import Controller
@@ -211,6 +211,34 @@ def test_no_camera_is_an_empty_list_and_no_error(
     until(controller, lambda: state.cameras.value is not None)
     assert state.cameras.value == ()
     assert state.message.value is None
+
+
+def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
+    state: WindowState,
+    controller: Controller,
+    clip: SourceChoice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # the film at its own rate stands for the camera
+    monkeypatch.setattr(
+        "ui.controller.open_source",
+        lambda text: paced(open_source(clip.text if text == "0" else text, loop=True)),
+    )
+    camera = SourceChoice("camera", "0", "Camera 0")
+    controller.open(camera)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    assert state.live.value
+    assert state.mirror.value
+    controller.open(clip)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    assert not state.mirror.value
+    controller.open(camera)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    assert state.mirror.value
+    state.mirror.set(False)
+    controller.open(camera)
+    until(controller, lambda: state.phase.value is Phase.PLAYING)
+    assert not state.mirror.value
 
 
 def test_the_last_of_two_quick_choices_wins(

@@ -24,7 +24,8 @@ from tests.made_up_model import write_made_up_model
 from tests.ui.conftest import OpenWindow
 from ui.application import Parts, run_window
 from ui.display import screen_complaint
-from ui.state import Phase, SourceChoice, TakePhase
+from ui.memory import Memory
+from ui.state import Phase, SourceChoice, TakePhase, WindowState
 from ui.widgets.export_dialog import ExportDialog, ExportWish
 from ui.widgets.main_window import file_choice
 
@@ -347,6 +348,32 @@ def test_the_export_sheet_says_what_it_would_replace(qtbot: QtBot, tmp_path: Pat
     dialog.name.setText("fresh")
     dialog.folder.setText(str(tmp_path / "missing"))
     assert not dialog.export.isEnabled()
+
+
+def test_the_view_and_the_place_are_remembered(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
+    parts = open_window()
+    parts.state.opacity.set(0.35)
+    parts.state.skeleton.set(True)
+    parts.window.setGeometry(60, 40, 900, 600)
+    parts.window.last_choice = file_choice(tmp_path / "walk.mp4")
+    qtbot.wait(100)
+    Memory().keep(parts.state, parts.window)
+    again, memory = WindowState(), Memory()
+    memory.recall(again)
+    assert again.opacity.value == 0.35
+    assert again.skeleton.value
+    other = open_window()
+    memory.place(other.window)
+    assert other.window.geometry().size().toTuple() == (900, 600)
+    assert other.window.last_choice == file_choice(tmp_path / "walk.mp4")
+    file.write_text("window = 'everywhere'")
+    broken = WindowState()
+    Memory().recall(broken)
+    assert broken.message.value is not None
 
 
 def test_every_control_has_a_name_to_be_read_aloud(open_window: OpenWindow) -> None:
