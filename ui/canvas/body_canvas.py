@@ -175,7 +175,10 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
                 return
         self._uploaded = (image, shrink)
         if shrink < 1:
+            # averaging all of an 8K picture would hold up the window for a quarter of a second
+            step = max(1, int(0.5 / shrink))
             rows, columns = image.shape[:2]
+            image = image[::step, ::step]
             size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         picture.set_image(image)
