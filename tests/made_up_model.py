@@ -73,6 +73,7 @@ def write_made_up_model(
     metadata: Mapping[str, str | None] | None = None,
     without: Sequence[str] = (),
     fill: float | None = None,
+    say_sizes: bool = True,
 ) -> Path:
     """Write the model.
 
@@ -90,6 +91,8 @@ def write_made_up_model(
         Outputs to leave out, for a model that breaks the contract.
     fill : float, optional
         Value put into the camera output instead (not a number, say).
+    say_sizes : bool
+        Whether the file states its outputs' sizes; exporters leave some open.
     """
     joints, shapes = body.joint_count, body.shape_count
     rotations = np.tile(np.eye(3), (joints, 1, 1))
@@ -163,19 +166,20 @@ def write_made_up_model(
             node("Concat", [f"s{end}", f"tx{end}", f"ty{end}"], [f"camera{end}"], axis=1),
         ]
         if end:
-            nodes += [
-                node("Identity", [name], [f"{name}{end}"])
-                for name in ("rotations", "shape", "score", "joint_score")
-            ]
+            nodes += [node("Identity", [name], [f"{name}{end}"]) for name in ("rotations", "shape")]
         sizes |= {
             f"rotations{end}": [joints, 3, 3],
             f"shape{end}": [shapes],
             f"camera{end}": [3],
-            f"score{end}": [1],
-            f"joint_score{end}": [joints],
         }
+    # the scores are of the finest level alone
+    sizes |= {"score": [1], "joint_score": [joints]}
     outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", *rest])
+        helper.make_tensor_value_info(
+            name,
+            TensorProto.FLOAT,
+            ["B", *rest] if say_sizes else ["B", *(f"{name}_{k}" for k in range(len(rest)))],
+        )
         for name, rest in sizes.items()
         if name not in without
     ]

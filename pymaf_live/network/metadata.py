@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pymaf_live.errors import ModelError
 
 Shape = tuple[int | None, ...]
-"""Of a tensor; None where a dimension is dynamic."""
+"""Of a tensor; None where a dimension is dynamic or the file does not say."""
 
 OUTPUTS = ("rotations", "shape", "camera", "score", "joint_score")
-"""Of a level, in the order in which `Estimate` is made of them."""
+"""Of the finest level, in the order in which `Estimate` is made of them."""
+
+_EARLIER_OUTPUTS = ("rotations", "shape", "camera")
+"""Of an earlier level; the scores are of the finest alone."""
 
 _KEYS = (
     "name",
@@ -54,12 +57,32 @@ class ModelMetadata:
     """How many levels' outputs the file has; 1 unless exported with ``--levels all``."""
 
 
-def output_names(levels: int) -> list[tuple[str, ...]]:
-    """Names of the outputs by level, coarsest first; the finest level's carry no number."""
-    return [
-        tuple(name if level == levels else f"{name}_{level}" for name in OUTPUTS)
-        for level in range(1, levels + 1)
+def level_outputs(levels: int) -> list[tuple[str, ...]]:
+    """Names of the outputs that an `Estimate` of each level is made of, coarsest first.
+
+    The finest level's carry no number.
+    """
+    earlier = [
+        (*(f"{name}_{level}" for name in _EARLIER_OUTPUTS), *OUTPUTS[len(_EARLIER_OUTPUTS) :])
+        for level in range(1, levels)
     ]
+    return [*earlier, OUTPUTS]
+
+
+def output_shapes(metadata: ModelMetadata) -> dict[str, Shape]:
+    """Shape of every output after the batch, None where the metadata does not say."""
+    joints = len(metadata.joint_names)
+    plain: dict[str, Shape] = {
+        "rotations": (joints, 3, 3),
+        "shape": (None,),
+        "camera": (3,),
+        "score": (1,),
+        "joint_score": (joints,),
+    }
+    shapes: dict[str, Shape] = {}
+    for level in level_outputs(metadata.levels):
+        shapes |= {name: plain[own] for name, own in zip(level, OUTPUTS, strict=True)}
+    return shapes
 
 
 def check_contract(
@@ -114,23 +137,7 @@ def check_contract(
     if list(inputs) != ["image"]:
         raise refuse(f"its inputs are {_listed(inputs)} instead of image")
     _require_shape("image", inputs["image"], (3, size, size), refuse)
-    wanted = [name for level in output_names(levels) for name in level]
-    if set(outputs) != set(wanted):
-        raise refuse(f"its outputs are {_listed(outputs)} instead of {', '.join(wanted)}")
-    shapes = _last(outputs["shape"])
-    if shapes is None or not 0 < shapes <= _MOST_SHAPES:
-        raise refuse("its output shape has no fixed number of coefficients")
-    rest = {
-        "rotations": (joints, 3, 3),
-        "shape": (shapes,),
-        "camera": (3,),
-        "score": (1,),
-        "joint_score": (joints,),
-    }
-    for level in output_names(levels):
-        for name, plain in zip(level, OUTPUTS, strict=True):
-            _require_shape(name, outputs[name], rest[plain], refuse)
-    return ModelMetadata(
+    metadata = ModelMetadata(
         name=entries["name"],
         version=entries["version"],
         input_size=size,
@@ -141,18 +148,47 @@ def check_contract(
         licence=entries["licence"],
         levels=levels,
     )
+    wanted = output_shapes(metadata)
+    if set(outputs) != set(wanted):
+        raise refuse(f"its outputs are {_listed(outputs)} instead of {', '.join(wanted)}")
+    for name, rest in wanted.items():
+        _require_shape(name, outputs[name], rest, refuse)
+    return metadata
+
+
+def check_outputs(
+    metadata: ModelMetadata, outputs: Mapping[str, tuple[int, ...]], batch: int
+) -> None:
+    """Check the shapes that a run gave; a file may leave its outputs' sizes open.
+
+    Raises
+    ------
+    ModelError
+        With one line that says what differs.
+    """
+
+    def refuse(what: str) -> ModelError:
+        return ModelError(f"the model {metadata.name} does not fit this program: {what}")
+
+    coefficients = outputs["shape"][-1] if len(outputs["shape"]) == 2 else 0
+    if not 0 < coefficients <= _MOST_SHAPES:
+        raise refuse(f"shape is {_written(outputs['shape'])}")
+    for name, rest in output_shapes(metadata).items():
+        wanted = (batch, *((coefficients,) if rest == (None,) else rest))
+        if outputs[name] != wanted:
+            raise refuse(f"{name} is {_written(outputs[name])} instead of {_written(wanted)}")
 
 
 def _require_shape(
     name: str, shape: Shape, rest: Shape, refuse: Callable[[str], ModelError]
 ) -> None:
     # the batch must be dynamic: people in a frame go through together
-    if shape != (None, *rest):
+    fits = len(shape) == len(rest) + 1 and shape[0] is None
+    if not fits or any(
+        given is not None and wanted is not None and given != wanted
+        for given, wanted in zip(shape[1:], rest, strict=True)
+    ):
         raise refuse(f"{name} is {_written(shape)} instead of {_written((None, *rest))}")
-
-
-def _last(shape: Shape) -> int | None:
-    return shape[-1] if shape else None
 
 
 def _listed(names: Mapping[str, Shape]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
-from pymaf_live.network.metadata import ModelMetadata, output_names
+from pymaf_live.network.metadata import ModelMetadata, check_outputs, level_outputs
 from pymaf_live.types import Estimate
 
 Images = npt.NDArray[np.float32]
@@ -135,7 +135,11 @@ class EngineSession:
         self.metadata = engine.metadata
         self.backend = engine.name
         self.notice = notice
-        self._levels = output_names(self.metadata.levels)
+        self._levels = level_outputs(self.metadata.levels)
+        # a first run at once: it shows whether the outputs are as agreed, which the file may leave
+        # open, and spares the first frame the back-end's own preparations
+        size = self.metadata.input_size
+        self.run(np.zeros((1, 3, size, size), dtype=np.float32))
 
     def run(self, images: Images) -> list[list[Estimate]]:
         """See `Session.run`."""
@@ -150,6 +154,9 @@ class EngineSession:
         if len(images) == 0:
             return []
         outputs = self._engine.infer(np.ascontiguousarray(images))
+        check_outputs(
+            self.metadata, {name: values.shape for name, values in outputs.items()}, len(images)
+        )
         copies = {}
         for name, values in outputs.items():
             if not np.isfinite(values).all():

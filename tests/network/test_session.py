@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.testing import assert_allclose
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.network import open_session
+from pymaf_live.network.openvino_engine import OpenVinoEngine
+from pymaf_live.network.session import EngineSession
 from tests.made_up_model import SCALE, UPRIGHT, expected, write_made_up_model
 
 BODY = load_body()
@@ -140,9 +143,52 @@ def test_missing_files_folders_and_backends_are_told(tmp_path: Path, model: Path
 
 def test_values_that_are_not_finite_are_an_error_not_a_result(tmp_path: Path, backend: str) -> None:
     path = write_made_up_model(tmp_path / "nan.onnx", BODY, 64, fill=float("nan"))
-    session = open_session(path, backend)
     with pytest.raises(ModelError, match="camera that is not finite"):
+        open_session(path, backend)
+
+
+class FailingLater:
+    """A back-end whose outputs are sound once and broken afterwards."""
+
+    name = "stand-in"
+
+    def __init__(self, model: Path, name: str, spoil: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._sound = OpenVinoEngine(model)
+        self.metadata = self._sound.metadata
+        self._name, self._spoil, self._runs = name, spoil, 0
+
+    def infer(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = {name: values.copy() for name, values in self._sound.infer(images).items()}
+        self._runs += 1
+        if self._runs > 1:
+            outputs[self._name] = self._spoil(outputs[self._name])
+        return outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "complaint"),
+    [
+        ("joint_score", lambda values: values * np.inf, "joint_score that is not finite"),
+        ("rotations", lambda values: values[:, :-1], r"rotations is \(1, 23, 3, 3\) instead of"),
+    ],
+)
+def test_a_broken_result_in_the_middle_of_a_run_is_an_error(
+    model: Path, name: str, spoil: Callable[[np.ndarray], np.ndarray], complaint: str
+) -> None:
+    session = EngineSession(FailingLater(model, name, spoil))
+    with pytest.raises(ModelError, match=complaint):
         session.run(pictures(1))
+
+
+def test_a_file_may_leave_its_outputs_sizes_open_but_not_break_them(
+    tmp_path: Path, backend: str
+) -> None:
+    path = write_made_up_model(tmp_path / "open.onnx", BODY, 64, say_sizes=False)
+    assert open_session(path, backend).run(pictures(2))[1][0].shape.shape == (BODY.shape_count,)
+    names = {"joint_names": ",".join((*BODY.joint_names, "tail"))}
+    path = write_made_up_model(tmp_path / "b.onnx", BODY, 64, say_sizes=False, metadata=names)
+    with pytest.raises(ModelError, match=r"24, 3, 3\) instead of \(., 25, 3, 3\)"):
+        open_session(path, backend)
 
 
 def test_images_that_do_not_fit_are_refused(model: Path) -> None:
