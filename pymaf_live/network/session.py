@@ -69,7 +69,7 @@ class Engine(Protocol):
         """Back-end and version."""
 
     def infer(self, images: Images) -> dict[str, npt.NDArray[np.float32]]:
-        """Outputs by name; the arrays may be overwritten by the next call."""
+        """Outputs by name for images (B, 3, S, S), B >= 1."""
 
 
 def open_session(
