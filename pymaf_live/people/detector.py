@@ -96,6 +96,8 @@ class MediaPipeDetector:
         try:
             with native_logs_dropped():
                 self._mediapipe, self._landmarker = _open_landmarker(most)
+                # the graph starts in threads of its own, which log; once it has answered, all have
+                self._landmarker.detect(_nothing(self._mediapipe))
         # a missing library shows itself as ImportError or OSError, a refused bundle as RuntimeError
         except (ImportError, OSError, RuntimeError, ValueError, AttributeError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -137,6 +139,12 @@ class MediaPipeDetector:
         # interpreter's end, and would print a traceback; the process' end frees all the same
         if self._landmarker is not None:
             self._landmarker._handle = None
+
+
+def _nothing(mediapipe: Any) -> Any:
+    return mediapipe.Image(
+        image_format=mediapipe.ImageFormat.SRGB, data=np.zeros((64, 64, 3), np.uint8)
+    )
 
 
 def _open_landmarker(most: int) -> tuple[Any, Any]:
