@@ -450,3 +450,25 @@ def read_fits(path: Path, count: int) -> Fits:
     if len(fits.kept) != count:
         raise InputError(f"{path} is of {len(fits.kept)} persons, the set has {count}")
     return fits
+
+
+def describe(fits: Fits) -> str:
+    """The residuals as a few lines of text."""
+    kept = fits.kept
+
+    def line(name: str, values: Array, unit: str, scale: float) -> str:
+        return (
+            f"{name}: all {scale * np.nanmean(values):.1f} {unit} "
+            f"(median {scale * np.nanmedian(values):.1f}), "
+            f"kept {scale * np.nanmean(values[kept]):.1f} {unit}"
+        )
+
+    return "\n".join(
+        [
+            f"{len(kept)} people, {int((~kept).sum())} left out ({100 * (~kept).mean():.1f} %)",
+            line("2D to the annotation, of half the crop", fits.residual_2d, "%", 100),
+            line("annotated limb joints within 0.2 torso", fits.residual_torso, "%", 100),
+            line("3D to the teacher, weighted by trust", fits.residual_3d, "cm", 100),
+            line("3D to the teacher, all limb joints alike", fits.residual_3d_all, "cm", 100),
+        ]
+    )

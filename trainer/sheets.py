@@ -10,7 +10,11 @@ import numpy as np
 
 from pymaf_live.body import Body, PointSet, crop_points_2d, pixels_from_crop_units
 from pymaf_live.errors import OutputError
-from pymaf_live.types import Array, Image
+from pymaf_live.network.preprocess import cut
+from pymaf_live.types import Array, Crop, Image
+from trainer.data.lspet import JointSet, Pictures
+from trainer.fit import Fits
+from trainer.landmarker import SIZE
 
 _LIGHT = np.array([-0.3, -0.5, -0.8])
 _LEFT = np.array([235.0, 120.0, 60.0])
@@ -65,3 +69,26 @@ def write_sheet(path: Path, tiles: Sequence[Image], columns: int = 8) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), np.vstack(rows)[..., ::-1]):
         raise OutputError(f"cannot write {path}")
+
+
+def sheets_of_fits(folder: Path, body: Body, joint_set: JointSet, fits: Fits) -> None:
+    """Write three sheets: fits at random, the worst that were kept, and some that were left out."""
+    random = np.random.default_rng(0)
+    kept, left = np.flatnonzero(fits.kept), np.flatnonzero(~fits.kept)
+    badness = fits.residual_2d / 0.1 + fits.residual_3d / 0.2
+    chosen = {
+        "random": random.permutation(kept)[:24],
+        "worst": kept[np.argsort(-badness[kept])][:24],
+        "left_out": random.permutation(left)[:24],
+    }
+    mesh, pictures = PointSet.vertices(body), Pictures(joint_set)
+    for name, rows in chosen.items():
+        tiles = []
+        for row in rows.tolist():
+            image = cut(pictures[row], Crop(fits.frame_from_crop[row].astype(np.float64), SIZE))
+            drawn = draw_body(
+                image, body, mesh, fits.rotations[row], fits.shape[row], fits.camera[row]
+            )
+            tiles.append(np.hstack([image, drawn]))
+        if tiles:
+            write_sheet(folder / f"fits_{name}.jpg", tiles, columns=4)

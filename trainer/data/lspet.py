@@ -88,13 +88,17 @@ class Pictures:
         InputError
             If the picture is missing or does not decode; the message names it.
         """
-        encoded = self._bytes.get(row)
-        if encoded is None:
-            encoded = self._bytes[row] = self._read(row)
+        encoded = self.encoded(row)
         decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         if decoded is None:
             raise InputError(f"the picture {self._set.names[row]} does not decode")
         return np.asarray(decoded[..., ::-1], dtype=np.uint8)
+
+    def encoded(self, row: int) -> bytes:
+        """The JPEG of a row as it is stored."""
+        if row not in self._bytes:
+            self._bytes[row] = self._read(row)
+        return self._bytes[row]
 
     def _read(self, row: int) -> bytes:
         shard, name = int(self._set.shards[row]), self._set.names[row]

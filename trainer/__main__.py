@@ -1,0 +1,185 @@
+"""The trainer's command line: ``python -m trainer COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pymaf_live.errors import PymafLiveError
+
+_LSPET = Path("../shared/data/lspet")
+_CCP = Path("../shared/data/ccp")
+_LANDMARKS = Path("../shared/assets/blazepose")
+_FITS = Path("runs/fits_lspet.npz")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; one line to stderr and an exit code where it cannot."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PymafLiveError as error:
+        print(f"trainer: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("trainer: stopped; what was saved is whole", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fit = commands.add_parser("fit", help="fit bodies to annotated pictures: pseudo labels")
+    _add_data(fit)
+    fit.add_argument("--out", type=Path, default=_FITS, help="npz for the fits")
+    fit.add_argument("--teacher", type=Path, help="kept landmarks (default: beside --out)")
+    fit.add_argument("--steps", type=int, default=None)
+    fit.add_argument("--sheets", type=Path, help="folder for contact sheets to look at")
+    fit.set_defaults(run=_fit)
+
+    train = commands.add_parser("train", help="train a network, or go on where a run stopped")
+    _add_data(train)
+    train.add_argument("--config", type=Path, required=True, help="TOML, see trainer/configs")
+    train.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    train.add_argument("--fits", type=Path, default=_FITS)
+    train.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
+    train.add_argument("--device", default="cpu")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="figures on the held-out pictures")
+    _add_data(evaluate)
+    evaluate.add_argument("checkpoint", type=Path)
+    evaluate.add_argument("--fits", type=Path, default=_FITS)
+    evaluate.add_argument("--landmarkers", action="store_true", help="BlazePose's own beside it")
+    evaluate.add_argument("--program", type=Path, help="folder that process --boxes wrote to")
+    evaluate.add_argument("--out", type=Path, help="JSON file for the figures")
+    evaluate.set_defaults(run=_evaluate)
+
+    unpack = commands.add_parser(
+        "unpack", help="held-out pictures and their boxes as files, for main.py process --boxes"
+    )
+    unpack.add_argument("--lspet", type=Path, default=_LSPET)
+    unpack.add_argument("--out", type=Path, required=True)
+    unpack.set_defaults(run=_unpack)
+
+    export = commands.add_parser("export", help="a checkpoint to ONNX with fp16 weights")
+    export.add_argument("checkpoint", type=Path)
+    export.add_argument("--out", type=Path, required=True)
+    export.add_argument("--landmarks", type=Path, default=_LANDMARKS)
+    export.add_argument("--levels", choices=["last", "all"], default="last")
+    export.add_argument("--version", default="1")
+    export.set_defaults(run=_export)
+
+    demo = commands.add_parser("demo", help="make the demo video and its truth")
+    demo.add_argument("arguments", nargs=argparse.REMAINDER)
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lspet", type=Path, default=_LSPET, help="the packed LSPET set")
+    parser.add_argument(
+        "--landmarks", type=Path, default=_LANDMARKS, help="folder of BlazePose's .tflite files"
+    )
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from pymaf_live.body import load_body
+    from trainer.data.lspet import read_joint_set
+    from trainer.fit import FitOptions, describe, fit, write_fits
+    from trainer.sheets import sheets_of_fits
+    from trainer.teacher import read_teaching, teach, write_teaching
+
+    joint_set, body = read_joint_set(options.lspet), load_body()
+    kept = options.teacher or options.out.with_name(f"teacher_{options.out.stem}.npz")
+    if not kept.exists():
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        heavy = options.landmarks / "pose_landmark_heavy.tflite"
+        write_teaching(kept, teach(joint_set, heavy))
+    settings = FitOptions()
+    if options.steps is not None:
+        settings = replace(settings, steps=options.steps)
+    fits = fit(body, joint_set, read_teaching(kept, len(joint_set)), settings)
+    write_fits(options.out, fits)
+    print(describe(fits))
+    if options.sheets is not None:
+        sheets_of_fits(options.sheets, body, joint_set, fits)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from trainer.run_config import read_config_file
+    from trainer.train import train
+
+    _, config = read_config_file(options.config)
+    train(
+        options.config,
+        out=options.out or Path("runs") / config.name,
+        lspet=options.lspet,
+        fits=options.fits,
+        ccp=options.ccp,
+        landmark_file=_landmark_file(config.network.encoder, options.landmarks),
+        device=options.device,
+    )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.checkpoint import read_progress
+    from trainer.evaluate import evaluate
+    from trainer.run_config import read_run_config
+
+    text = read_progress(options.checkpoint).config
+    encoder = read_run_config(text, str(options.checkpoint)).network.encoder
+    evaluate(
+        options.checkpoint,
+        lspet=options.lspet,
+        fits=options.fits,
+        landmark_file=_landmark_file(encoder, options.landmarks),
+        landmark_folder=options.landmarks if options.landmarkers else None,
+        takes=options.program,
+        out=options.out,
+    )
+
+
+def _unpack(options: argparse.Namespace) -> None:
+    from trainer.evaluate import unpack_held_out
+
+    print(f"{unpack_held_out(options.lspet, options.out)} pictures in {options.out}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from trainer.checkpoint import read_progress
+    from trainer.export import export
+    from trainer.run_config import read_run_config
+
+    text = read_progress(options.checkpoint).config
+    encoder = read_run_config(text, str(options.checkpoint)).network.encoder
+    difference = export(
+        options.checkpoint,
+        options.out,
+        landmark_file=_landmark_file(encoder, options.landmarks),
+        all_levels=options.levels == "all",
+        version=options.version,
+    )
+    print(f"{options.out}: within {difference:.1e} of torch")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from trainer import demo
+
+    demo.main(options.arguments)
+
+
+def _landmark_file(encoder: str, folder: Path) -> Path | None:
+    if not encoder.startswith("blazepose_"):
+        return None
+    return folder / f"pose_landmark_{encoder.removeprefix('blazepose_')}.tflite"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
