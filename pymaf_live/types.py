@@ -27,7 +27,7 @@ class SourceFacts:
     kind: Literal["video", "pictures", "camera", "stream"]
     name: str
     size: tuple[int, int] | None
-    """Width, height of the upright frames in pixels; None where pictures differ or before it is known."""
+    """Width, height of the upright frames in pixels; None where they differ or not yet known."""
     frame_rate: Fraction | None
     """Nominal frames a second as a rational (30000/1001 stays so); None for pictures."""
     frame_count: int | None
@@ -111,7 +111,7 @@ class Estimate:
     """What the network says of one crop after one level."""
 
     rotations: Array
-    """(J, 3, 3) relative to the parent; the first turns the rest body into the CROP's camera frame."""
+    """(J, 3, 3) relative to the parent; the first turns the rest body into the crop's frame."""
     shape: Array
     """(S,) shape coefficients."""
     camera: Array
@@ -161,7 +161,7 @@ class Person:
     shape: Array
     """(S,)"""
     translation: Array
-    """(3,) m, camera frame, added to the posed body as SMPL does (the root turns about its joint)."""
+    """(3,) m, camera frame, added to the posed body as in SMPL: the root turns about its joint."""
     joints: Array
     """(J, 3) m, camera frame."""
     joints_2d: Array

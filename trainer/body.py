@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from pymaf_live.body import Body, PointSet
+from pymaf_live.body.model import Ints
 from pymaf_live.types import Array
 
 
@@ -27,7 +28,7 @@ def applied(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def matrix_from_6d(columns: Tensor) -> Tensor:
-    """Six numbers (..., 6), a (3, 2) matrix row by row, to rotations (..., 3, 3) by Gram-Schmidt."""
+    """Six numbers (..., 6), a (3, 2) matrix row by row, to rotations (..., 3, 3): Gram-Schmidt."""
     # strided slices instead of a reshape: no shape arithmetic in the exported graph
     first, second = columns[..., 0::2], columns[..., 1::2]
     first = nn.functional.normalize(first, dim=-1, eps=1e-6)
@@ -122,7 +123,7 @@ class PosedPoints(nn.Module):
         self.register_buffer("gather", _tensor(gather), persistent=False)
 
     def forward(self, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor) -> Tensor:
-        """Points (B, N, 3) in metres from a `Skeleton`'s world rotations, places and rest joints."""
+        """Points (B, N, 3) in metres from a `Skeleton`'s rotations, places and rest joints."""
         shift = places - applied(world, rest)
         moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
         resting = self.mean + moved.reshape(-1, *self.mean.shape)
@@ -138,7 +139,7 @@ class SkinnedVertices(nn.Module):
     directions: Tensor
     weights: Tensor
 
-    def __init__(self, body: Body, vertices: Array) -> None:
+    def __init__(self, body: Body, vertices: Ints) -> None:
         super().__init__()
         self.register_buffer("mean", _tensor(body.template[vertices]), persistent=False)
         self.register_buffer(

@@ -28,7 +28,7 @@ class Progress:
 def save_checkpoint(
     path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, progress: Progress
 ) -> None:
-    """Write model, its average and the optimiser's state; the old file stays until the new stands."""
+    """Write model, average and the optimiser's state; the old file stays until the new stands."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for name, parameter in model.named_parameters():

@@ -131,7 +131,7 @@ def export(
 
 
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store what fp16 holds exactly as fp16 with a cast back: half the file, the same arithmetic."""
+    """Store what fp16 holds exactly as fp16 with a cast back: half the file, nothing lost."""
     graph, casts = model.graph, []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -174,7 +175,7 @@ def fit(
             # depth first, so that the picture pulls limbs that are already on the right side
             picture = min(1.0, 0.2 + 2.0 * step / options.steps)
             loss = people.loss(unknowns, evidence, options, picture)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress.update(task, advance=1)
@@ -214,7 +215,8 @@ class _People:
         rotations = self.rotations(unknowns)
         rest = self.skeleton.rest(unknowns.shape)
         world, places = self.skeleton(rotations, rest)
-        return self.points(world, places, rest, unknowns.shape)
+        posed: Tensor = self.points(world, places, rest, unknowns.shape)
+        return posed
 
     def loss(
         self, unknowns: _Unknowns, evidence: _Evidence, options: FitOptions, picture: float
@@ -226,15 +228,21 @@ class _People:
         body_landmarks = points[:, self.annotated :]
         hips = (body_landmarks[:, 23:24] + body_landmarks[:, 24:25]) / 2
         depth = body_landmarks - hips - evidence.world
-        loss = picture * options.annotated_weight * (
-            evidence.annotated_weight * _robust(annotated, options.annotated_width)
-        ).sum()
-        loss = loss + options.teacher_weight * (
-            evidence.landmark_trust * _robust(landmarks, options.teacher_width)
-        ).sum()
-        loss = loss + options.depth_weight * (
-            evidence.landmark_trust * _robust(depth, options.depth_width)
-        ).sum()
+        loss = (
+            picture
+            * options.annotated_weight
+            * (evidence.annotated_weight * _robust(annotated, options.annotated_width)).sum()
+        )
+        loss = (
+            loss
+            + options.teacher_weight
+            * (evidence.landmark_trust * _robust(landmarks, options.teacher_width)).sum()
+        )
+        loss = (
+            loss
+            + options.depth_weight
+            * (evidence.landmark_trust * _robust(depth, options.depth_width)).sum()
+        )
         loss = loss + options.shape_weight * (unknowns.shape**2).sum()
         loss = loss + options.rest_weight * (self.stiffness * unknowns.pose**2).sum()
         angles = unknowns.pose.flatten(1)[:, self.limited]
@@ -308,7 +316,7 @@ def _swing(from_direction: Tensor, to_direction: Tensor) -> Tensor:
 
 
 def _placed(points: Tensor, evidence: _Evidence) -> Tensor:
-    """Camera s, tx, ty by weighted least squares of points (N, 33, 2) on the teacher's landmarks."""
+    """Camera s, tx, ty by least squares of points (N, 33, 2) on the teacher's landmarks."""
     weight = evidence.landmark_trust[..., None] + 1e-3
     total = weight.sum(1, keepdim=True)
     middle = (weight * points).sum(1, keepdim=True) / total
@@ -320,9 +328,7 @@ def _placed(points: Tensor, evidence: _Evidence) -> Tensor:
     return torch.cat([scale[:, None], shift], dim=-1)
 
 
-def _gather_evidence(
-    joint_set: JointSet, teaching: Teaching, options: FitOptions
-) -> _Evidence:
+def _gather_evidence(joint_set: JointSet, teaching: Teaching, options: FitOptions) -> _Evidence:
     joints = joint_set.joints
     inverse = np.linalg.inv(teaching.frame_from_crop[:, :, :2])
     in_crop = np.einsum(
@@ -331,8 +337,7 @@ def _gather_evidence(
     annotated = crop_units_from_pixels(in_crop, SIZE)
     landmarks = crop_units_from_pixels(teaching.points, SIZE)
     trust = _landmark_trust(joints, in_crop, teaching, options)
-    # an annotated joint that overlaps its twin or lies far out is a slip of the hand as often as not;
-    # the robust width deals with it, so every annotated joint counts alike
+    # slips of the annotators' hands are left to the robust width, so every joint counts alike
     weight = (joints[:, :, 2] > 0).astype(np.float64)
     world = teaching.world - teaching.world[:, 23:25].mean(axis=1, keepdims=True)
     as_tensor = [annotated, weight, landmarks, trust, world]
@@ -428,10 +433,10 @@ def write_fits(path: Path, fits: Fits) -> None:
     """Keep fits in an npz (no pickle)."""
     with written_whole(path) as temporary:
         arrays = {name: np.asarray(a) for name, a in asdict(fits).items()}
-        np.savez_compressed(
-            temporary,
-            **{k: a if a.dtype == bool else a.astype(np.float32) for k, a in arrays.items()},
-        )
+        small: dict[str, Any] = {
+            k: a if a.dtype == bool else a.astype(np.float32) for k, a in arrays.items()
+        }
+        np.savez_compressed(temporary, **small)
 
 
 def read_fits(path: Path, count: int) -> Fits:

@@ -78,7 +78,7 @@ class Landmarker:
         back = Landmarks(points, world, mirrored.visibility[:, order], mirrored.presence)
         return self.run(cuts), back
 
-    def _look(self, image: Array) -> tuple[Array, Array, Array, Array]:
+    def _look(self, image: Array) -> tuple[Array, Array, Array, np.float64]:
         self._request.infer([image])
         by_name = {
             next(iter(output.get_names())): self._request.get_tensor(output).data
@@ -90,4 +90,4 @@ class Landmarker:
         # landmarks are in units of pixel edges; ours have pixel centres at integers
         points = raw[:, :3].copy()
         points[:, :2] -= 0.5
-        return points, world, visibility, np.float64(by_name["Identity_1"].reshape(-1)[0])
+        return points, world, visibility, by_name["Identity_1"].reshape(-1)[0].astype(np.float64)

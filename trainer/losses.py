@@ -128,7 +128,8 @@ class Losses(nn.Module):
     def _annotated(self, level: Level) -> Tensor:
         rest = self.skeleton.rest(level.shape)
         world, places = self.skeleton(level.rotations, rest)
-        return self.annotated(world, places, rest, level.shape)
+        points: Tensor = self.annotated(world, places, rest, level.shape)
+        return points
 
     def _centred(self, joints: Tensor) -> Tensor:
         return joints - joints[:, self.hips].mean(1, keepdim=True)
@@ -182,7 +183,6 @@ class Losses(nn.Module):
             near = (found - true).norm(dim=-1) < NEAR * torso[:, None]
             known = (labels.person * labels.fitted)[:, None].expand_as(labels.joint_trust)
         return near.float(), known
-
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -52,7 +52,8 @@ class RelativeAdam(torch.optim.Optimizer):
                     self._update(parameter, group)
 
     def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
         if not state:
             state["step"] = torch.zeros(())
             state["mean"] = torch.zeros_like(parameter)
@@ -60,8 +61,8 @@ class RelativeAdam(torch.optim.Optimizer):
         beta1, beta2 = group["betas"]
         state["step"] += 1
         count = float(state["step"])
-        state["mean"].lerp_(parameter.grad, 1 - beta1)
-        state["square"].lerp_(parameter.grad.square(), 1 - beta2)
+        state["mean"].lerp_(gradient, 1 - beta1)
+        state["square"].lerp_(gradient.square(), 1 - beta2)
         scale = (state["square"] / (1 - beta2**count)).sqrt_().add_(group["eps"])
         update = state["mean"] / (1 - beta1**count) / scale
         if group["relative"]:

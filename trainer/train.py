@@ -117,11 +117,15 @@ def train(
     batches = _prefetched(_batches(data, rows, schedule.batch, schedule.seed, step, steps))
     for batch in batches:
         torch.manual_seed(schedule.seed + step)
-        rate = min(1.0, (step + 1) / schedule.warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        rate = (
+            min(1.0, (step + 1) / schedule.warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        )
         frozen = step < frozen_steps
         # the encoder's own warm-up begins when it is let loose
         let_loose = min(1.0, max(step - frozen_steps, 0) / schedule.warm_up)
-        optimiser.param_groups[0]["lr"] = 0.0 if frozen else schedule.encoder_rate * rate * let_loose
+        optimiser.param_groups[0]["lr"] = (
+            0.0 if frozen else schedule.encoder_rate * rate * let_loose
+        )
         optimiser.param_groups[1]["lr"] = schedule.learning_rate * rate
 
         model.train()

@@ -76,7 +76,7 @@ def joint_transforms(body: Body, rotations: Array, rest: Array) -> tuple[Array, 
 
 @dataclass(frozen=True)
 class PointSet:
-    """Points that are weighted means of vertices, ready to be posed; N points, M point-joint pairs."""
+    """Weighted means of vertices, ready to be posed; N points, M point-joint pairs."""
 
     body: Body
     point: Ints

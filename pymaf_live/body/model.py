@@ -80,7 +80,8 @@ class Body:
             If the body has no such set.
         """
         if name not in self.keypoint_sets:
-            raise ModelError(f"the body has no key-point set {name!r}: {sorted(self.keypoint_sets)}")
+            known = ", ".join(sorted(self.keypoint_sets))
+            raise ModelError(f"the body has no key-point set {name!r}, only {known}")
         return self.keypoint_regressor[self.keypoint_sets[name]]
 
 
@@ -168,9 +169,7 @@ def _body_from_arrays(arrays: dict[str, npt.NDArray[np.generic]], sha256: str) -
     pointers, columns = integers("kp_indptr"), integers("kp_indices")
     _require(len(pointers) == len(keypoint_names) + 1, "kp_indptr is not (K + 1,)")
     _require_indices(columns, vertices, "kp_indices")
-    keypoints = csr_matrix(
-        (numbers("kp_data"), columns, pointers), (len(keypoint_names), vertices)
-    )
+    keypoints = csr_matrix((numbers("kp_data"), columns, pointers), (len(keypoint_names), vertices))
     _require_rows_sum_to_one(keypoints.toarray(), "the key points")
     sets = {
         name.removeprefix("kpset_"): integers(name) for name in arrays if name.startswith("kpset_")

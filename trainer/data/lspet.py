@@ -67,13 +67,11 @@ def read_joint_set(folder: Path) -> JointSet:
         raise InputError(f"{path}: joints {joints.shape} do not fit {len(names)} names")
     if not np.isfinite(joints).all():
         raise InputError(f"{path} has joints that are not finite")
-    return JointSet(
-        tuple(map(str, names)), joints, tuple(map(str, joint_names)), folder, shards
-    )
+    return JointSet(tuple(map(str, names)), joints, tuple(map(str, joint_names)), folder, shards)
 
 
 class Pictures:
-    """The JPEG bytes of a joint set, decoded when asked for; safe to fork or use from one thread."""
+    """The JPEG bytes of a joint set, decoded when asked for; for use from one thread."""
 
     def __init__(self, joint_set: JointSet) -> None:
         self._set = joint_set

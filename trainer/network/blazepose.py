@@ -1,7 +1,7 @@
 """BlazePose's landmark network as a trainable torch module, its weights read from the .tflite file.
 
-The file is a flatbuffer of NHWC operators with static shapes and batch norm folded in. Each operator
-becomes a small NCHW module; `taps` names the inner tensors that are wanted, and what they do not
+The file is a flatbuffer of NHWC operators with static shapes and batch norm folded in. Each
+operator becomes a small NCHW module; `taps` names the inner tensors that are wanted, and what they do not
 need is left out. The tensor numbers of the pyramid were found by reading the files' graphs.
 """
 
@@ -192,7 +192,7 @@ def _convolution(
     weight = torch.from_numpy(graph.constants[int(operator.inputs[1])].astype(np.float32))
     # tflite: (out, h, w, in), depthwise (1, h, w, channels)
     weight = weight.permute(3, 0, 1, 2) if depthwise else weight.permute(0, 3, 1, 2)
-    kernel, stride = tuple(weight.shape[2:]), (options.strideH, options.strideW)
+    kernel, stride = (weight.shape[2], weight.shape[3]), (options.strideH, options.strideW)
     channels = graph.shape(source)[3]
     amounts = [0, 0, 0, 0]
     if options.padding == graph.schema.Padding.SAME:
@@ -217,8 +217,8 @@ def _convolution(
         convolution.weight.copy_(weight)
         assert convolution.bias is not None
         convolution.bias.copy_(torch.from_numpy(bias))
-    before = [] if even else [_Pad(amounts)]
-    return output, [source], nn.Sequential(*before, convolution, _activation(options))
+    uneven = [] if even else [_Pad(amounts)]
+    return output, [source], nn.Sequential(*uneven, convolution, _activation(options))
 
 
 def _activation(options: Any) -> nn.Module:

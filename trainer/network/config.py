@@ -1,4 +1,4 @@
-"""What a network is made of, as data: read from a run's configuration, stored beside its weights."""
+"""What a network is made of, as data: read from a run's configuration, stored with its weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NetworkConfig(BaseModel):
     point_channels: int = 5
     """Numbers that are left of each point."""
     feature_width: int | None = None
-    """Width to which a level's point features are brought before the regressor; None = not at all."""
+    """Width to which a level's point features are brought before the regressor; None = not."""
     hidden: int = 1024
     dropout: float = 0.5
     activation: bool = False

@@ -148,8 +148,6 @@ class BlazePose(nn.Module):
         )
 
 
-
-
 def _rows(flat: Tensor, width: int) -> Tensor:
     """(B, N * width) to (B, N, width), with sizes that are constants in an exported graph."""
     return flat.reshape(-1, int(flat.shape[1]) // width, width)

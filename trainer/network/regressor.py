@@ -55,4 +55,5 @@ class Regressor(nn.Module):
 
     def _layer(self, layer: nn.Linear, x: Tensor) -> Tensor:
         x = layer(x)
-        return self.drop(torch.relu(x) if self.activation else x)
+        dropped: Tensor = self.drop(torch.relu(x) if self.activation else x)
+        return dropped
