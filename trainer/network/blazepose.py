@@ -1,8 +1,8 @@
 """BlazePose's landmark network as a trainable torch module, its weights read from the .tflite file.
 
 The file is a flatbuffer of NHWC operators with static shapes and batch norm folded in. Each
-operator becomes a small NCHW module; `taps` names the inner tensors that are wanted, and what they do not
-need is left out. The tensor numbers of the pyramid were found by reading the files' graphs.
+operator becomes a small NCHW module; `taps` names the inner tensors that are wanted, and what they
+do not need is left out. The tensor numbers of the pyramid were found by reading the files' graphs.
 """
 
 from __future__ import annotations
