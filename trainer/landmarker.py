@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.errors import ModelError
+from pymaf_live.openvino_offline import import_openvino
 from pymaf_live.types import Array, Image
 
 LANDMARKS = 33
@@ -47,11 +48,11 @@ class Landmarker:
     """One landmark file compiled for batch 1 (batches gain nothing on two cores)."""
 
     def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
-        from openvino import Core
+        openvino = import_openvino()
 
         if not path.is_file():
             raise ModelError(f"there is no landmark file {path}")
-        core = Core()
+        core = openvino.Core()
         # f32: where the CPU has bf16, OpenVINO would use it and move landmarks by pixels
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if threads:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import Shape, check_contract
+from pymaf_live.openvino_offline import import_openvino
 
 
 class OpenVinoEngine:
@@ -21,7 +22,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, path: Path, threads: int = 0, cache: Path | None = None) -> None:
-        import openvino
+        openvino = import_openvino()
 
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self._core: Any = openvino.Core()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_live.errors import ModelError
+from pymaf_live.openvino_offline import import_openvino
 from pymaf_live.resources import resource
 
 DETECTOR = "pose_detector.tflite"
@@ -43,7 +44,7 @@ def bundled_model(entry: str, bundle: Path | None = None) -> bytes:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    import openvino
+    openvino = import_openvino()
 
     return openvino.Core()
 
@@ -57,7 +58,8 @@ def compiled(entry: str, bundle: Path | None = None, threads: int = 0) -> Any:
         If OpenVINO cannot be loaded or refuses the model.
     """
     content = bundled_model(entry, bundle)
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    # some processors would take bfloat16 unasked and move key points by pixels
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     try:
