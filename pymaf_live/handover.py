@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+THREAD_PREFIX = "pymaf-live "
+"""How the names of the program's own threads begin."""
+
 
 class HandOver(Generic[T]):
     """First in, first out, of bounded length; one end puts, the other gets.

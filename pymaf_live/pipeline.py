@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pymaf_live.errors import ModelError
 from pymaf_live.estimator import Estimator, FrameEstimator, PipelineOptions
-from pymaf_live.handover import HandOver
+from pymaf_live.handover import THREAD_PREFIX, HandOver
 from pymaf_live.resources import resource
 from pymaf_live.types import Frame, FrameResult, SourceFacts
 
@@ -465,7 +465,7 @@ def _in_background(name: str, work: Callable[[], A]) -> Future[A]:
 
 def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
     # daemon: a device that hangs in its driver is left behind, not waited for
-    return threading.Thread(target=work, name=f"pymaf-live {name}", daemon=True)
+    return threading.Thread(target=work, name=THREAD_PREFIX + name, daemon=True)
 
 
 class _Figures:

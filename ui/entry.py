@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_live import cli
 from pymaf_live.console import tell
 from pymaf_live.errors import PymafLiveError
+from pymaf_live.handover import THREAD_PREFIX
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -23,6 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     return _open_window(given) if _is_for_window(given) else cli.main(given)
+
+
+def run() -> None:
+    """The program: `main`, then the end of the process with its exit code."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
+        # a model that is still being loaded, a device that hangs in its driver: taking the
+        # interpreter down around such a thread would end in an abort instead of the exit code
+        os._exit(code)
+    sys.exit(code)
 
 
 def _is_for_window(given: Sequence[str]) -> bool:

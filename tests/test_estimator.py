@@ -1,0 +1,173 @@
+"""One frame through crop, network and decoding, on a model whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body, PointSet, load_body, project
+from pymaf_live.errors import ModelError
+from pymaf_live.estimator import Estimator, PipelineOptions
+from pymaf_live.pipeline import model_path, open_estimator
+from pymaf_live.types import Array, Detection, Frame, Image, SourceFacts
+from tests.made_up_model import UPRIGHT, write_made_up_model
+
+FILM = SourceFacts("video", "film", (640, 480), None, None, None, live=False)
+ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, body: Body) -> Path:
+    return write_made_up_model(tmp_path_factory.mktemp("model") / "made_up.onnx", body)
+
+
+def picture(*figures: tuple[int, int, int, int]) -> Image:
+    """Bright upright figures (x0, y0, x1, y1) before a dark ground."""
+    image = np.zeros((480, 640, 3), np.uint8)
+    for x0, y0, x1, y1 in figures:
+        image[y0:y1, x0:x1] = 255
+    return image
+
+
+def estimator_for(
+    model: Path, facts: SourceFacts, boxes: Mapping[str, Array] | None, *, fov: float | None = None
+) -> Estimator:
+    return open_estimator(
+        facts, PipelineOptions(model=model, boxes=boxes, smoothing="off", fov=fov)
+    )
+
+
+def test_a_person_lies_where_the_given_box_and_the_network_say(model: Path, body: Body) -> None:
+    figures = [(100, 120, 180, 360), (400, 60, 460, 240)]
+    boxes = {"0": np.array([[80, 100, 200, 380], [380, 40, 480, 260]], float)}
+    estimator = estimator_for(model, FILM, boxes)
+    result = estimator.estimate(Frame(0, 0.0, picture(*figures)))
+    estimator.close()
+    assert [person.id for person in result.people] == [0, 1]
+    lsp = PointSet.keypoints(body, "lsp")
+    assert result.camera is not None
+    for person, (x0, y0, x1, y1) in zip(result.people, figures, strict=True):
+        points = lsp.pose(person.rotations, person.shape, person.translation)
+        # the model puts the middle of its key points' box, upright in the crop, onto the middle of
+        # the brightness; the crop may be turned
+        turn = person.rotations[0] @ np.linalg.inv(UPRIGHT)
+        pixels = project(points, result.camera) @ turn[:2, :2]
+        middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2 @ turn[:2, :2].T
+        np.testing.assert_allclose(middle, [(x0 + x1) / 2, (y0 + y1) / 2], atol=4)
+    # the first is larger in the picture, so nearer
+    near, far = (person.joints[0, 2] for person in result.people)
+    assert 0 < near < far
+
+
+def test_a_wider_view_puts_the_same_picture_nearer(model: Path) -> None:
+    boxes = {"0": np.array([[80, 100, 200, 380]], float)}
+    depth = {}
+    for fov in (30.0, 90.0):
+        estimator = estimator_for(model, FILM, boxes, fov=fov)
+        result = estimator.estimate(Frame(0, 0.0, picture((100, 120, 180, 360))))
+        depth[fov] = result.people[0].translation[2]
+        estimator.close()
+    # focal lengths are half the diagonal over tan(fov / 2); the root lies a little off the origin
+    expected = np.tan(np.radians(45)) / np.tan(np.radians(15))
+    assert depth[30.0] / depth[90.0] == pytest.approx(expected, rel=0.02)
+
+
+def test_frames_without_a_box_have_nobody_and_boxes_go_by_picture_name(model: Path) -> None:
+    boxes = {"b.jpg": np.array([[80, 100, 200, 380]], float)}
+    estimator = estimator_for(model, ALBUM, boxes)
+    image = picture((100, 120, 180, 360))
+    first = estimator.estimate(Frame(0, 0.0, image, "a.jpg"))
+    second = estimator.estimate(Frame(1, 1.0, image, "b.jpg"))
+    estimator.close()
+    assert first.people == ()
+    assert len(second.people) == 1
+
+
+def test_more_people_than_fit_one_run_of_the_network_are_all_there(model: Path) -> None:
+    boxes = {"0": np.array([[20 * i, 100, 20 * i + 60, 200] for i in range(19)], float)}
+    estimator = estimator_for(model, FILM, boxes)
+    result = estimator.estimate(Frame(0, 0.0, picture((0, 120, 640, 180))))
+    estimator.close()
+    assert [person.id for person in result.people] == list(range(19))
+
+
+class OneBox:
+    """A detector that always sees one person in the same place."""
+
+    name, notice = "one box", ""
+
+    def __init__(self, box: tuple[float, float, float, float]) -> None:
+        self.box = box
+        self.asked = 0
+
+    def detect(self, image: Image) -> list[Detection]:
+        self.asked += 1
+        x0, y0, x1, y1 = self.box
+        middle = (x0 + x1) / 2
+        trunk = np.array([[middle, y0 * 0.45 + y1 * 0.55], [middle, y0 * 0.8 + y1 * 0.2]])
+        return [Detection(np.array(self.box), 0.9, trunk)]
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_person_who_moves_is_followed_without_asking_the_detector_each_frame(
+    model: Path, body: Body
+) -> None:
+    from pymaf_live.network import open_session
+    from pymaf_live.people import Following
+
+    detector = OneBox((100, 120, 180, 360))
+    session = open_session(model)
+    following = Following(detector, session.metadata.input_size)
+    estimator = Estimator(body, session, detector, following, None)
+    middles = []
+    for index in range(10):
+        image = picture((100 + 8 * index, 120, 180 + 8 * index, 360))
+        result = estimator.estimate(Frame(index, index / 30, image))
+        assert [person.id for person in result.people] == [0], f"frame {index}"
+        middles.append(float(result.people[0].box[[0, 2]].mean()))
+    estimator.close()
+    np.testing.assert_allclose(np.diff(middles), 8, atol=3)
+    assert detector.asked == 1
+
+
+def test_what_is_no_person_is_left_out(model: Path, body: Body) -> None:
+    from pymaf_live.network import open_session
+    from pymaf_live.people import Following
+
+    session = open_session(model)
+    detector = OneBox((600, 400, 680, 640))
+    following = Following(detector, session.metadata.input_size)
+    estimator = Estimator(body, session, detector, following, None)
+    # the detector insists, but the picture is flat and the network scores it 0
+    result = estimator.estimate(Frame(0, 0.0, np.full((960, 1280, 3), 128, np.uint8)))
+    estimator.close()
+    assert result.people == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "complaint"),
+    [("body_sha256", "1" * 64, "another body"), ("crop_rule", "square 1.2", "square 1.2")],
+)
+def test_a_model_for_another_body_or_crop_rule_is_refused(
+    tmp_path: Path, body: Body, entry: str, value: str, complaint: str
+) -> None:
+    path = write_made_up_model(tmp_path / "other.onnx", body, metadata={entry: value})
+    with pytest.raises(ModelError, match=complaint):
+        estimator_for(path, FILM, {})
+
+
+def test_names_of_models_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="none\\.onnx"):
+        model_path(tmp_path / "none.onnx")
+    with pytest.raises(ModelError, match="enormous"):
+        model_path("enormous")
