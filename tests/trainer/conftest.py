@@ -1,0 +1,23 @@
+"""Real files that the trainer's tests need; they stay outside the repository."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def blazepose() -> Path:
+    folder = SHARED / "assets" / "blazepose"
+    if not folder.is_dir():
+        pytest.skip(f"BlazePose's files are not in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lspet() -> Path:
+    folder = SHARED / "data" / "lspet"
+    if not folder.is_dir():
+        pytest.skip(f"LSPET is not in {folder}")
+    return folder
