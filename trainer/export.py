@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -97,16 +98,19 @@ def export(
     if all_levels:
         names += [f"{n}_{k + 1}" for k in range(levels - 1) for n in names[:3]]
     with written_whole(out) as temporary:
-        torch.onnx.export(
-            _Exported(model, all_levels=all_levels).eval(),
-            (torch.zeros(2, 3, size, size),),
-            str(temporary),
-            input_names=["image"],
-            output_names=names,
-            dynamic_axes={name: {0: "batch"} for name in ["image", *names]},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        with warnings.catch_warnings():
+            # the older exporter is chosen on purpose: the newer one gives no opset below 18
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Exported(model, all_levels=all_levels).eval(),
+                (torch.zeros(2, 3, size, size),),
+                str(temporary),
+                input_names=["image"],
+                output_names=names,
+                dynamic_axes={name: {0: "batch"} for name in ["image", *names]},
+                opset_version=OPSET,
+                dynamo=False,
+            )
         graph = _halved(onnx.load(temporary))
         _describe(
             graph,

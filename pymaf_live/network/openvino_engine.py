@@ -43,6 +43,8 @@ class OpenVinoEngine:
             {port.any_name: _shape(port) for port in model.inputs},
             {port.any_name: _shape(port) for port in model.outputs},
         )
+        # compiling may give an output further names, of which any_name may be one; their order stays
+        self._outputs = [port.any_name for port in model.outputs]
         size = self.metadata.input_size
         model.reshape({"image": [1, 3, size, size]})
         self._request = self._compiled(model)
@@ -57,9 +59,9 @@ class OpenVinoEngine:
             self._request.infer({"image": image}, share_inputs=True)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
-        ports = self._request.model_outputs
+        ports = zip(self._outputs, self._request.model_outputs, strict=True)
         # the next run writes into the same memory
-        return {port.any_name: self._request.get_tensor(port).data.copy() for port in ports}
+        return {name: self._request.get_tensor(port).data.copy() for name, port in ports}
 
     def _read(self) -> Any:
         try:
