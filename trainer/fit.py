@@ -22,6 +22,7 @@ from torch import Tensor
 
 from pymaf_live.atomic import written_whole
 from pymaf_live.body import Body, crop_units_from_pixels
+from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Mask
 from trainer.body import (
@@ -121,6 +122,8 @@ _LIMITS = (
     ("left_wrist", 1, -0.6, 0.6), ("right_wrist", 1, -0.6, 0.6),
     ("left_wrist", 2, -1.0, 1.0), ("right_wrist", 2, -1.0, 1.0),
 )  # fmt: skip
+
+_MOST_BENT_BACK = 0.2
 
 # joints that move seldom or that nothing here observes are drawn to rest this many times harder
 _STIFFNESS = {
@@ -395,7 +398,8 @@ def _judged(
     trust = evidence.landmark_trust.numpy()[:, list(LSP_LANDMARKS)]
     weighted = (depth * trust).sum(1) / np.maximum(trust.sum(1), 1e-6)
     trunk_trust = trust[:, [2, 3, 8, 9]].mean(1)
-    kept = (residual_2d < 0.10) & (weighted < 0.20) & (trunk_trust > 0.25)
+    natural = bends_naturally(people.body, rotations.numpy())
+    kept = (residual_2d < 0.10) & (weighted < 0.20) & (trunk_trust > 0.25) & natural
     return Fits(
         rotations=rotations.numpy(),
         shape=unknowns.shape.detach().numpy(),
@@ -408,6 +412,17 @@ def _judged(
         residual_3d_all=depth.mean(1),
         kept=kept,
     )
+
+
+def bends_naturally(body: Body, rotations: Array) -> Mask:
+    """Whether no knee or elbow of rotations (N, J, 3, 3) is bent back by more than 0.2 rad, (N,)."""
+    names, natural = list(body.joint_names), np.ones(len(rotations), bool)
+    for name, axis, way in (
+        ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1),
+    ):  # fmt: skip
+        angle = way * axis_angle_from_matrix(rotations[:, names.index(name)])[:, axis]
+        natural &= angle > -_MOST_BENT_BACK
+    return natural
 
 
 def _joint_trust(body: Body, trust: Array) -> Array:

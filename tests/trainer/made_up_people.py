@@ -22,7 +22,16 @@ def write_people(folder: Path, count: int, seed: int = 0) -> Fits:
     """
     body, random = load_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "lsp")
-    rotations = matrix_from_axis_angle(random.normal(size=(count, body.joint_count, 3)) * 0.2)
+    pose = random.normal(size=(count, body.joint_count, 3)) * 0.2
+    names = list(body.joint_names)
+    # knees and elbows bend as people's do
+    for name, axis, way in (
+        ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1)
+    ):  # fmt: skip
+        joint = names.index(name)
+        pose[:, joint] *= 0.3
+        pose[:, joint, axis] = way * random.uniform(0, 1.2, count)
+    rotations = matrix_from_axis_angle(pose)
     rotations[:, 0] = np.diag([1.0, -1.0, -1.0]) @ rotations[:, 0]
     shape = random.normal(size=(count, body.shape_count)) * 0.5
     posed = points.pose(rotations, shape)
