@@ -415,7 +415,7 @@ def _judged(
 
 
 def bends_naturally(body: Body, rotations: Array) -> Mask:
-    """Whether no knee or elbow of rotations (N, J, 3, 3) is bent back by more than 0.2 rad, (N,)."""
+    """Whether no knee or elbow of rotations (N, J, 3, 3) is bent back past 0.2 rad, (N,)."""
     names, natural = list(body.joint_names), np.ones(len(rotations), bool)
     for name, axis, way in (
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1),
