@@ -21,6 +21,7 @@ from trainer.export import load_network, round_weights
 from trainer.fit import read_fits
 from trainer.landmarker import LSP, SIZE, Landmarker
 from trainer.metrics import pck
+from trainer.overlays import sheets_of_network
 from trainer.validate import validate
 
 
@@ -32,6 +33,7 @@ def evaluate(
     landmark_file: Path | None,
     landmark_folder: Path | None = None,
     takes: Path | None = None,
+    sheets: Path | None = None,
     out: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a run's averaged weights, rounded as the exported file holds them.
@@ -48,6 +50,8 @@ def evaluate(
     takes : Path, optional
         Folder of the npz files that ``main.py process --boxes`` wrote for the held-out pictures:
         protocol 'program'.
+    sheets : Path, optional
+        Folder for sheets of overlays: the worst, at random, the best.
     out : Path, optional
         A JSON file for the figures.
     """
@@ -64,6 +68,8 @@ def evaluate(
         }
     if takes is not None:
         figures["program"] = {"pck": _program_pck(joint_set, takes, body)}
+    if sheets is not None:
+        sheets_of_network(sheets, model, joint_set, body)
     _print(figures)
     if out is not None:
         with written_whole(out) as temporary:
