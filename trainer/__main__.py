@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--fits", type=Path, default=_FITS)
     evaluate.add_argument("--landmarkers", action="store_true", help="BlazePose's own beside it")
     evaluate.add_argument("--program", type=Path, help="folder that process --boxes wrote to")
+    evaluate.add_argument("--sheets", type=Path, help="folder for sheets of overlays")
     evaluate.add_argument("--out", type=Path, help="JSON file for the figures")
     evaluate.set_defaults(run=_evaluate)
 
@@ -75,8 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     demo = commands.add_parser("demo", help="make the demo video and its truth")
-    demo.add_argument("arguments", nargs=argparse.REMAINDER)
-    demo.set_defaults(run=_demo)
+    _add_demo(demo)
     return parser
 
 
@@ -142,6 +142,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         landmark_file=_landmark_file(encoder, options.landmarks),
         landmark_folder=options.landmarks if options.landmarkers else None,
         takes=options.program,
+        sheets=options.sheets,
         out=options.out,
     )
 
@@ -169,10 +170,11 @@ def _export(options: argparse.Namespace) -> None:
     print(f"{options.out}: within {difference:.1e} of torch")
 
 
-def _demo(options: argparse.Namespace) -> None:
+def _add_demo(parser: argparse.ArgumentParser) -> None:
     from trainer import demo
 
-    demo.main(options.arguments)
+    demo.add_arguments(parser)
+    parser.set_defaults(run=demo.run)
 
 
 def _landmark_file(encoder: str, folder: Path) -> Path | None:
