@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(train)
     train.add_argument("--config", type=Path, required=True, help="TOML, see trainer/configs")
     train.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    train.add_argument("--start", type=Path, help="checkpoint whose weights a new run begins with")
     train.add_argument("--fits", type=Path, default=_FITS)
     train.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
     train.add_argument("--device", default="cpu")
@@ -124,6 +125,7 @@ def _train(options: argparse.Namespace) -> None:
         fits=options.fits,
         ccp=options.ccp,
         landmark_file=_landmark_file(config.network.encoder, options.landmarks),
+        start=options.start,
         device=options.device,
     )
 

@@ -26,7 +26,7 @@ from torch import nn
 from pymaf_live.atomic import written_whole
 from pymaf_live.body import load_body
 from pymaf_live.errors import PymafLiveError
-from trainer.checkpoint import Progress, load_checkpoint, save_checkpoint
+from trainer.checkpoint import Progress, load_average, load_checkpoint, save_checkpoint
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import FittedCrops, Sample
 from trainer.data.lspet import VALIDATION, read_joint_set
@@ -46,6 +46,7 @@ def train(
     fits: Path,
     ccp: Path | None = None,
     landmark_file: Path | None = None,
+    start: Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Train a network.
@@ -63,6 +64,8 @@ def train(
         The packed CCP set, for crops without people.
     landmark_file : Path, optional
         BlazePose's .tflite file, for its encoders.
+    start : Path, optional
+        A checkpoint of the same network whose averaged weights a new run begins with.
     device : str
         Torch's name of it.
     """
@@ -78,6 +81,8 @@ def train(
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if schedule.freeze_stem:
         model.encoder.freeze_stem()
+    if start is not None:
+        load_average(start, model)
     average = copy.deepcopy(model).eval()
     losses = Losses(body, config.losses).to(device)
     encoder = [p for p in model.encoder.parameters() if p.requires_grad]
