@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--fits", type=Path, default=_FITS)
     evaluate.add_argument("--landmarkers", action="store_true", help="BlazePose's own beside it")
     evaluate.add_argument("--program", type=Path, help="folder that process --boxes wrote to")
+    evaluate.add_argument("--ccp", type=Path, help="the packed CCP set, for the score head")
     evaluate.add_argument("--sheets", type=Path, help="folder for sheets of overlays")
     evaluate.add_argument("--out", type=Path, help="JSON file for the figures")
     evaluate.set_defaults(run=_evaluate)
@@ -144,6 +145,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         landmark_file=_landmark_file(encoder, options.landmarks),
         landmark_folder=options.landmarks if options.landmarkers else None,
         takes=options.program,
+        ccp=options.ccp,
         sheets=options.sheets,
         out=options.out,
     )

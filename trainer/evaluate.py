@@ -16,6 +16,7 @@ from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.network.preprocess import cut
 from pymaf_live.types import Array, Camera
+from trainer.calibration import calibration
 from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop, read_joint_set
 from trainer.export import load_network, round_weights
 from trainer.fit import read_fits
@@ -33,6 +34,7 @@ def evaluate(
     landmark_file: Path | None,
     landmark_folder: Path | None = None,
     takes: Path | None = None,
+    ccp: Path | None = None,
     sheets: Path | None = None,
     out: Path | None = None,
 ) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def evaluate(
     takes : Path, optional
         Folder of the npz files that ``main.py process --boxes`` wrote for the held-out pictures:
         protocol 'program'.
+    ccp : Path, optional
+        The packed CCP set, whose held-out backgrounds the person score is measured against.
     sheets : Path, optional
         Folder for sheets of overlays: the worst, at random, the best.
     out : Path, optional
@@ -66,6 +70,8 @@ def evaluate(
             kind: _landmarker_pck(joint_set, landmark_folder / f"pose_landmark_{kind}.tflite")
             for kind in ("lite", "full", "heavy")
         }
+    if ccp is not None:
+        figures["calibration"] = calibration(model, joint_set, body, ccp)
     if takes is not None:
         figures["program"] = {"pck": _program_pck(joint_set, takes, body)}
     if sheets is not None:

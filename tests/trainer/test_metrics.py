@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial import procrustes as scipy_procrustes
 from scipy.spatial.transform import Rotation
 
+from trainer.calibration import area_under_curve
 from trainer.metrics import joint_error, pck, procrustes
 
 
@@ -54,3 +55,9 @@ def test_procrustes_agrees_with_scipy(batch):
 def test_procrustes_does_not_mirror():
     true = np.random.default_rng(0).normal(size=(1, 10, 3))
     assert joint_error(procrustes(true * [-1, 1, 1], true), true) > 0.1
+
+
+def test_area_under_the_curve_counts_pairs():
+    assert area_under_curve(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == 1
+    assert area_under_curve(np.array([1.0, 4.0]), np.array([2.0, 3.0])) == 0.5
+    assert area_under_curve(np.array([2.0]), np.array([2.0])) == 0.5

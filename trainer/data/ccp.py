@@ -21,8 +21,15 @@ HELD_OUT = 100
 _MARGIN = 6
 
 
-def read_backgrounds(folder: Path) -> list[Image]:
+def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
     """The parts left and right of the person of every training picture, where wide enough.
+
+    Parameters
+    ----------
+    folder : Path
+        The packed set.
+    held_out : bool
+        Of the held-out pictures instead.
 
     Returns
     -------
@@ -41,7 +48,8 @@ def read_backgrounds(folder: Path) -> list[Image]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{folder} is not the packed CCP set: {error}") from error
     parts = []
-    for name, box in zip(names[:-HELD_OUT], boxes[:-HELD_OUT], strict=True):
+    chosen = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
+    for name, box in zip(names[chosen], boxes[chosen], strict=True):
         encoded = np.frombuffer(archive.read(str(name)), np.uint8)
         picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
         if picture is None:
