@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +30,46 @@ def one_line(text: str) -> str:
     """`text` without line breaks and control characters, which file names may hold."""
     words = " ".join(text.split())
     return "".join(c if c.isprintable() else "?" for c in words)
+
+
+@contextlib.contextmanager
+def native_logs_filtered() -> Iterator[None]:
+    """Keep native libraries' log lines off the terminal for as long as the program runs.
+
+    MediaPipe's threads log whenever they come to it, to descriptor 2 itself. Python's own standard
+    error goes past the filter, so that the terminal is still one; whatever else native code says is
+    passed on.
+    """
+    try:
+        kept = os.dup(2)
+        reading, writing = os.pipe()
+    except OSError:
+        # no standard error stream at all: nothing to keep clean
+        yield
+        return
+    before = sys.stderr
+    sys.stderr = open(kept, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.dup2(writing, 2)
+    os.close(writing)
+
+    def pass_on() -> None:
+        with open(reading, "rb") as lines:
+            for line in lines:
+                from pymaf_live.people.quiet import is_log_line
+
+                if not is_log_line(line):
+                    os.write(kept, line)
+
+    filtering = threading.Thread(target=pass_on, name="stderr filter", daemon=True)
+    filtering.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        # the pipe's last writing end is gone now, unless a native thread holds descriptor 2 aside
+        filtering.join(0.5)
+        sys.stderr = before
 
 
 class StopRequest:
@@ -65,7 +107,7 @@ class StopRequest:
             raise KeyboardInterrupt
         self._requested = True
         # print() is not safe in a handler: it may interrupt itself
-        os.write(2, _STOPPING)
+        os.write(sys.stderr.fileno(), _STOPPING)
 
 
 class ProgressDisplay:
@@ -82,7 +124,7 @@ class ProgressDisplay:
         self._name = one_line(name)
         self._stop = stop
         self._start = time.monotonic()
-        self._told = self._start
+        self._told = 0.0
         self._first: tuple[float, int] | None = None
         self._bar: Progress | None = None
 
@@ -107,6 +149,7 @@ class ProgressDisplay:
         if self._first is None:
             # the models' loading would make the first estimates of the time left absurd
             self._first = (now, frames)
+            self._told = now
         since, before = self._first
         rate = (frames - before) / (now - since) if now > since else 0.0
         if self._bar is not None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_live import cli
-from pymaf_live.console import tell
+from pymaf_live.console import native_logs_filtered, tell
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.handover import THREAD_PREFIX
 
@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """The program: `main`, then the end of the process with its exit code."""
-    code = main()
+    if "--debug" in sys.argv:
+        code = main()
+    else:
+        with native_logs_filtered():
+            code = main()
     sys.stdout.flush()
     sys.stderr.flush()
     if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):

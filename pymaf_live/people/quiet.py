@@ -15,6 +15,11 @@ _LOG_LINE = re.compile(
 )
 
 
+def is_log_line(line: bytes) -> bool:
+    """Whether a line of the standard error stream is a native library's log."""
+    return _LOG_LINE.match(line) is not None
+
+
 @contextlib.contextmanager
 def native_logs_dropped() -> Iterator[None]:
     """Drop log lines that native code writes to the standard error stream meanwhile.
@@ -40,7 +45,7 @@ def native_logs_dropped() -> Iterator[None]:
                     sys.stderr.flush()
                 os.dup2(kept, 2)
                 written.seek(0)
-                rest = b"".join(line for line in written if not _LOG_LINE.match(line))
+                rest = b"".join(line for line in written if not is_log_line(line))
                 if rest:
                     os.write(2, rest)
     finally:
