@@ -94,7 +94,8 @@ class Crop:
     def centre(self) -> Array:
         """(2,) the crop's centre in frame pixels."""
         middle = (self.size - 1) / 2
-        return self.frame_from_crop @ np.array([middle, middle, 1.0])
+        centre: Array = self.frame_from_crop @ np.array([middle, middle, 1.0])
+        return centre
 
     def to_frame(self, points: Array) -> Array:
         """Crop pixels (..., 2) to frame pixels."""

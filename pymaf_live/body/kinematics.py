@@ -38,7 +38,8 @@ def rest_joints(body: Body, shape: Array) -> Array:
     mean = body.joint_regressor @ body.template
     flat = body.shape_directions.reshape(len(body.template), -1)
     directions = (body.joint_regressor @ flat).reshape(*mean.shape, -1)
-    return mean + np.einsum("jcs,...s->...jc", directions, np.asarray(shape))
+    joints: Array = mean + np.einsum("jcs,...s->...jc", directions, np.asarray(shape))
+    return joints
 
 
 def joint_transforms(body: Body, rotations: Array, rest: Array) -> tuple[Array, Array]:

@@ -69,7 +69,7 @@ class Body:
     @property
     def shape_count(self) -> int:
         """S."""
-        return self.shape_directions.shape[2]
+        return int(self.shape_directions.shape[2])
 
     def keypoint_rows(self, name: str) -> csr_matrix:
         """Regressor (K, V) of a key-point set, in the set's order.
