@@ -42,7 +42,7 @@ _YAW = -65.0
 """Degrees about the vertical that the dance is turned by, to lead across the picture."""
 _CAMERA_HEIGHT = 0.97
 _SHAPE = (0.35, -0.55, -0.35, 0.3)
-_END_PLACE = (-0.92, 4.25)
+_END_PLACE = (-1.0, 4.25)
 """Metres right of and before the camera, where the dance ends."""
 _SOUND_RATE = 48_000
 
@@ -255,7 +255,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mocap", type=Path, default=Path("../shared/data/mocap"), help="folder of the mocap clips"
     )
-    parser.add_argument("--quality", type=float, default=21.0, help="x264's rate factor")
+    parser.add_argument("--quality", type=float, default=17.0, help="x264's rate factor")
     parser.add_argument(
         "--stills", type=int, metavar="N", help="only every Nth frame, as PNG files beside --out"
     )
