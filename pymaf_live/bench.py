@@ -19,8 +19,6 @@ from typing import Any
 
 from pymaf_live.errors import InputError, ModelError, PymafLiveError
 
-_RUNS = 3
-"""The median of so many counts; the first, cold run is one of them."""
 _TIMEOUT_SECONDS = 600
 _WARM_UP = 5
 """Frames before MediaPipe's clock starts, as its first ones load its graph."""
@@ -32,6 +30,7 @@ def measure(
     backend: str,
     mediapipe_task: Path | None = None,
     cache: Path | None = None,
+    runs: int = 3,
 ) -> dict[str, Any]:
     """Measure a clip.
 
@@ -47,6 +46,8 @@ def measure(
         Bundle of MediaPipe's pose landmarker, which then runs on the same clip between our runs.
     cache : Path, optional
         Folder for compiled models.
+    runs : int
+        The median of so many counts; the first, cold run is one of them.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def measure(
     drawn: list[dict[str, Any]] = []
     theirs: list[dict[str, float]] = []
     # interleaved: a machine that gets slower or busier meanwhile does so for all
-    for _ in range(_RUNS):
+    for _ in range(runs):
         plain.append(_process(clip, model, backend, cache, overlay=False))
         drawn.append(_process(clip, model, backend, cache, overlay=True))
         if mediapipe_task is not None:
@@ -73,7 +74,7 @@ def measure(
         "clip": str(clip),
         "frames": plain[0]["frames"],
         "cores": os.cpu_count(),
-        "runs": _RUNS,
+        "runs": runs,
         "backend": backend,
         "milliseconds": {
             **_medians([run["milliseconds"] for run in drawn]),

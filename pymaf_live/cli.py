@@ -279,6 +279,7 @@ def bench(
     mediapipe_task: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Its bundle (.task), for --compare.")
     ] = None,
+    runs: Annotated[int, typer.Option(min=1, max=99, help="Medians are of so many runs.")] = 3,
     model: Model = "auto",
     backend: Backend = "auto",
     as_json: Json = False,
@@ -299,6 +300,7 @@ def bench(
         backend,
         mediapipe_task if compare else None,
         _cache_folder(),
+        runs,
     )
     if as_json:
         print(json.dumps(figures, indent=2))

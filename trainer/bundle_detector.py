@@ -201,7 +201,9 @@ def with_metadata(model: bytes, metadata: bytes) -> bytes:
     return bytes(head.data) + model
 
 
-def write_bundle(detection: Path, landmarks: Path, out: Path) -> None:
+def write_bundle(
+    detection: Path, landmarks: Path, out: Path, *, most_bytes: int | None = MOST_BYTES
+) -> None:
     """Write the bundle.
 
     Parameters
@@ -211,6 +213,8 @@ def write_bundle(detection: Path, landmarks: Path, out: Path) -> None:
     landmarks : Path
         A plain ``pose_landmark_*.tflite``.
     out : Path
+    most_bytes : int, optional
+        The shipped bundle's bound; None for a bundle that is not shipped.
 
     Raises
     ------
@@ -228,8 +232,8 @@ def write_bundle(detection: Path, landmarks: Path, out: Path) -> None:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
     size = sum(len(content) for _, content in contents)
-    if size > MOST_BYTES:
-        raise InputError(f"the bundle would take {size} bytes, more than {MOST_BYTES}")
+    if most_bytes is not None and size > most_bytes:
+        raise InputError(f"the bundle would take {size} bytes, more than {most_bytes}")
     with written_whole(out, force=True) as partial, zipfile.ZipFile(partial, "w") as bundle:
         end = 0
         for entry, content in contents:
@@ -249,9 +253,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("detection", type=Path)
     parser.add_argument("landmark", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--any-size", action="store_true", help="not to be shipped, such as for a comparison"
+    )
     options = parser.parse_args(arguments)
     try:
-        write_bundle(options.detection, options.landmark, options.out)
+        most = None if options.any_size else MOST_BYTES
+        write_bundle(options.detection, options.landmark, options.out, most_bytes=most)
     except PymafLiveError as error:
         print(error, file=sys.stderr)
         return error.exit_code
