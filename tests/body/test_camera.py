@@ -79,7 +79,7 @@ def test_a_turned_crop_gives_the_same_person(body):
 
 def test_projection_agrees_with_opencv():
     camera = Camera(700.0, np.array([311.0, 250.0]), (640, 480))
-    points = [*np.random.default_rng(0).normal(size=(20, 3)), 0, 0, 5]
+    points = np.random.default_rng(0).normal(size=(20, 3)) + np.array([0, 0, 5])
     matrix = np.array([[700, 0, 311], [0, 700, 250], [0, 0, 1.0]])
     expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix, None)
     np.testing.assert_allclose(project(points, camera), expected[:, 0], atol=1e-9)
