@@ -1,9 +1,9 @@
-"""The demo clip: our own body, dressed, dancing in a park, with its truth known exactly.
+"""The demo clip: our own body, dressed, jumping about a park, with its truth known exactly.
 
 ``python -m trainer demo --out resources/demo.mp4 --truth tests/data/demo_truth.npz``
 
-The motion is a modern dance of CMU's motion capture (subject 5, trial 7). The data used in this
-project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF
+The motion is play of CMU's motion capture (subject 1, trial 1: jumps and turns). The data used
+in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF
 EIA-0196217. Everything else in the clip is drawn, and its sound made, by this script from a seed.
 """
 
@@ -35,20 +35,20 @@ SIZE = (1280, 720)
 RATE = 30
 SECONDS = 7
 _SEED = 20
-_CLIP, _SKELETON, _START = "cmu_amc/05_07.amc", "cmu_amc/01.asf", 2.2
-_UPRIGHT = {"head": 25.0, "neck": -6.0, "pelvis": 13.0}
-"""Degrees that this dancer's markers sat forward of upright; see `retarget`."""
-_YAW = -65.0
-"""Degrees about the vertical that the dance is turned by, to lead across the picture."""
+_CLIP, _SKELETON, _START = "cmu_amc/01_01.amc", "cmu_amc/01.asf", 9.5
+_YAW = 125.0
+"""Degrees about the vertical that the motion is turned by, to lead across the picture."""
+_STANDING = 70
+"""Percentile of the lowest point's height that counts as the ground."""
 _CAMERA_HEIGHT = 0.97
 _SHAPE = (0.35, -0.55, -0.35, 0.3)
 _END_PLACE = (-1.0, 4.25)
-"""Metres right of and before the camera, where the dance ends."""
+"""Metres right of and before the camera, where the motion ends."""
 _SOUND_RATE = 48_000
 
 
 @dataclass(frozen=True)
-class Dance:
+class Play:
     """The truth of the clip; F frames, camera frame."""
 
     time: Array
@@ -98,8 +98,8 @@ class Soles:
             )
 
 
-def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Dance:
-    """Put the dance before the camera: turned, placed, its lowest point on the ground.
+def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Play:
+    """Put the play before the camera: turned, placed, its lowest point on the ground.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Dance:
         If the clip cannot be read.
     """
     motion = read_clip(mocap, _CLIP, _SKELETON)
-    rotations, translation = retarget(motion, body, shape, _UPRIGHT)
+    rotations, translation = retarget(motion, body, shape)
     time = np.arange(RATE * SECONDS) / RATE
     rotations, translation = resample(rotations, translation, motion.frame_rate, time + _START)
     # world (y up, facing +z) to a level camera (y down, z forward): half a turn about x
@@ -126,28 +126,27 @@ def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Dance:
     rotations[:, 0] = matrix @ rotations[:, 0]
     translation = (translation + root) @ matrix.T - root
     translation[:, [0, 2]] += np.array(_END_PLACE) - (translation + root)[-1, [0, 2]]
-    # the dance never leaves the ground; the borrowed skeleton's legs differ from the dancer's, so
-    # the ground is where the lowest point is, smoothed over a quarter of a second
+    # most of the time somebody stands: the ground is where the lowest point then is, and stays
     for _ in range(2):
         soles = Soles(body, dressed)
         heights = soles.heights(dressed, rotations, translation)
-        lowest = gaussian_filter1d(heights.max(axis=(1, 2)), RATE / 8, mode="nearest")
-        translation[:, 1] += _CAMERA_HEIGHT - lowest
-        heights += (_CAMERA_HEIGHT - lowest)[:, None, None]
+        ground = float(np.percentile(heights.max(axis=(1, 2)), _STANDING))
+        translation[:, 1] += _CAMERA_HEIGHT - ground
+        heights += _CAMERA_HEIGHT - ground
         soles.flatten(rotations, heights)
-    return Dance(time, rotations, shape, translation, Camera.for_frame(SIZE))
+    return Play(time, rotations, shape, translation, Camera.for_frame(SIZE))
 
 
-def draw(dance: Dance, body: Body, dressed: Dressed, frames: Sequence[int]) -> Iterator[Image]:
-    """Draw frames of the dance, (H, W, 3) uint8 RGB each."""
-    park = paint_park(dance.camera, _CAMERA_HEIGHT, np.random.default_rng(_SEED))
+def draw(play: Play, body: Body, dressed: Dressed, frames: Sequence[int]) -> Iterator[Image]:
+    """Draw frames of the play, (H, W, 3) uint8 RGB each."""
+    park = paint_park(play.camera, _CAMERA_HEIGHT, np.random.default_rng(_SEED))
     grain = np.random.default_rng(_SEED + 1)
     for frame in frames:
-        vertices = dressed.pose(dance.rotations[frame], dance.translation[frame])
+        vertices = dressed.pose(play.rotations[frame], play.translation[frame])
         person = render(
             vertices,
             body.faces,
-            dance.camera,
+            play.camera,
             dressed.attributes,
             surface=dressed.paint,
             light=park.light,
@@ -160,19 +159,19 @@ def draw(dance: Dance, body: Body, dressed: Dressed, frames: Sequence[int]) -> I
         yield np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def truth(dance: Dance, body: Body) -> dict[str, Array]:
+def truth(play: Play, body: Body) -> dict[str, Array]:
     """What is known of the clip: the arrays of ``tests/data/demo_truth.npz``."""
-    shapes = np.broadcast_to(dance.shape, (len(dance.time), len(dance.shape)))
-    joints = pose_joints(body, dance.rotations, shapes, dance.translation)
+    shapes = np.broadcast_to(play.shape, (len(play.time), len(play.shape)))
+    joints = pose_joints(body, play.rotations, shapes, play.translation)
     return {
-        "time": dance.time,
+        "time": play.time,
         "joints": joints.astype(np.float32),
-        "joints_2d": project(joints, dance.camera).astype(np.float32),
-        "pose": axis_angle_from_matrix(dance.rotations).astype(np.float32),
-        "shape": dance.shape.astype(np.float32),
-        "translation": dance.translation.astype(np.float32),
-        "focal_length": np.array(dance.camera.focal_length),
-        "principal_point": dance.camera.principal_point,
+        "joints_2d": project(joints, play.camera).astype(np.float32),
+        "pose": axis_angle_from_matrix(play.rotations).astype(np.float32),
+        "shape": play.shape.astype(np.float32),
+        "translation": play.translation.astype(np.float32),
+        "focal_length": np.array(play.camera.focal_length),
+        "principal_point": play.camera.principal_point,
         "frame_size": np.array(SIZE),
         "joint_names": np.array(body.joint_names),
     }
@@ -273,19 +272,19 @@ def run(arguments: argparse.Namespace) -> int:
     shape = np.zeros(body.shape_count)
     shape[: len(_SHAPE)] = _SHAPE
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
-    dance = stage(body, dressed, shape, arguments.mocap)
+    play = stage(body, dressed, shape, arguments.mocap)
     if arguments.truth:
         with written_whole(arguments.truth) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **truth(dance, body))
+            np.savez_compressed(temporary, allow_pickle=False, **truth(play, body))
     if arguments.stills:
         import cv2
 
-        frames = range(0, len(dance.time), arguments.stills)
-        for frame, image in zip(frames, draw(dance, body, dressed, frames), strict=True):
+        frames = range(0, len(play.time), arguments.stills)
+        for frame, image in zip(frames, draw(play, body, dressed, frames), strict=True):
             with written_whole(arguments.out.parent / f"demo_{frame:03d}.png") as temporary:
                 cv2.imwrite(str(temporary), image[..., ::-1])
         return 0
-    images = draw(dance, body, dressed, range(len(dance.time)))
+    images = draw(play, body, dressed, range(len(play.time)))
     write_video(arguments.out, images, music(SECONDS), arguments.quality)
     return 0
 

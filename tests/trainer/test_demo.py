@@ -13,7 +13,7 @@ from pymaf_live.body import load_body, pose_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Array, Camera
 from trainer.clothing import DEMO_PALETTE, Dressed
-from trainer.demo import Dance, Soles, music, truth, write_video
+from trainer.demo import Play, Soles, music, truth, write_video
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "resources" / "demo.mp4"
@@ -86,13 +86,13 @@ def test_the_drawn_person_is_where_the_truth_says(known: dict[str, Array]) -> No
     assert np.mean(chance) < 0.15
 
 
-def small_dance(frames: int) -> tuple[Dance, Dressed]:
+def small_dance(frames: int) -> tuple[Play, Dressed]:
     body = load_body()
     shape = np.zeros(body.shape_count)
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(0))
     rotations = np.tile(np.eye(3), (frames, body.joint_count, 1, 1))
     rotations[:, 0] = np.diag([1.0, -1.0, -1.0])
-    return Dance(
+    return Play(
         np.arange(frames) / 30,
         rotations,
         shape,
@@ -102,9 +102,9 @@ def small_dance(frames: int) -> tuple[Dance, Dressed]:
 
 
 def test_truth_has_the_frames_and_joints() -> None:
-    dance, _ = small_dance(3)
+    play, _ = small_dance(3)
     body = load_body()
-    arrays = truth(dance, body)
+    arrays = truth(play, body)
     assert arrays["joints"].shape == arrays["pose"].shape == (3, body.joint_count, 3)
     head = body.joint_names.index("head")
     assert (arrays["joints_2d"][:, head, 1] < arrays["joints_2d"][:, 0, 1]).all()
@@ -128,16 +128,16 @@ def test_clothes_lie_outside_the_skin_and_leave_the_face() -> None:
 
 
 def test_a_foot_on_its_heel_is_laid_flat() -> None:
-    dance, dressed = small_dance(9)
+    play, dressed = small_dance(9)
     ankle = dressed.body.joint_names.index("left_ankle")
     # toes up is a turn about -x
-    dance.rotations[:, ankle] = matrix_from_axis_angle(np.array([-0.25, 0.0, 0.0]))
+    play.rotations[:, ankle] = matrix_from_axis_angle(np.array([-0.25, 0.0, 0.0]))
     soles = Soles(dressed.body, dressed)
-    heights = soles.heights(dressed, dance.rotations, dance.translation)
+    heights = soles.heights(dressed, play.rotations, play.translation)
     heights += 0.97 - heights[:, 0].max()
     before = (heights[:, 0, 0] - heights[:, 0, 1]).mean()
-    soles.flatten(dance.rotations, heights)
-    after = soles.heights(dressed, dance.rotations, dance.translation)
+    soles.flatten(play.rotations, heights)
+    after = soles.heights(dressed, play.rotations, play.translation)
     assert before > 0.03
     assert abs((after[:, 0, 0] - after[:, 0, 1]).mean()) < 0.4 * before
 
