@@ -43,7 +43,7 @@ class OpenVinoEngine:
             {port.any_name: _shape(port) for port in model.inputs},
             {port.any_name: _shape(port) for port in model.outputs},
         )
-        # compiling may give an output further names, of which any_name may be one; their order stays
+        # compiling may give an output more names, of which any_name may be one; the order stays
         self._outputs = [port.any_name for port in model.outputs]
         size = self.metadata.input_size
         model.reshape({"image": [1, 3, size, size]})
