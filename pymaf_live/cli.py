@@ -15,7 +15,14 @@ import typer
 
 from pymaf_live import __version__
 from pymaf_live.console import ProgressDisplay, StopRequest, tell
-from pymaf_live.errors import InputError, Interrupted, OutputError, PymafLiveError, UsageError
+from pymaf_live.errors import (
+    InputError,
+    Interrupted,
+    ModelError,
+    OutputError,
+    PymafLiveError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from pymaf_live.processing import ProcessOptions, Summary
@@ -360,6 +367,10 @@ def _tell_unforeseen(error: Exception) -> int:
     if isinstance(error, MemoryError):
         tell(f"{PROGRAM}: out of memory; try smaller pictures or fewer people")
         return 1
+    if isinstance(error, ImportError) and ".so" in str(error):
+        # a bare server lacks what OpenCV's wheel links (libGL)
+        tell(f"{PROGRAM}: a system library is missing ({error}); {PROGRAM} doctor says what to do")
+        return ModelError.exit_code
     tell(f"{PROGRAM}: unforeseen: {type(error).__name__}: {error}; --debug shows where")
     return 1
 

@@ -19,6 +19,7 @@ from pymaf_live.resources import resource
 _GL_PACKAGES = "Debian, Ubuntu: apt install libegl1 libgl1 libgl1-mesa-dri libosmesa6"
 _QT_PACKAGES = "Debian, Ubuntu: apt install libxcb-cursor0 libxkbcommon-x11-0 libegl1"
 _INSTALL = "install PyMAF Live again"
+_LIBRARIES = "Debian, Ubuntu: apt install libgl1 libglib2.0-0 libegl1 libgles2"
 _NEEDED = ("body", "model", "people finder")
 
 
@@ -46,8 +47,14 @@ def examine() -> list[Check]:
             # a check that fails in a way nobody foresaw is a finding, not the end of the others
             state: Literal["missing", "broken"] = "broken" if name in _NEEDED else "missing"
             detail = f"could not be looked at: {_reason(error)}"
-            checks.append(Check(name, state, detail, _INSTALL, model=name in _NEEDED))
+            cure = _LIBRARIES if _lacks_library(error) else _INSTALL
+            checks.append(Check(name, state, detail, cure, model=name in _NEEDED))
     return checks
+
+
+def _lacks_library(error: Exception) -> bool:
+    # OpenCV's wheel links libGL, which a bare server does not have
+    return isinstance(error, (ImportError, OSError)) and ".so" in str(error)
 
 
 def exit_code(checks: Sequence[Check]) -> int:

@@ -564,3 +564,29 @@ def test_the_doctor_reports_and_its_exit_code_follows(
 def test_clip_and_boxes_belong_together() -> None:
     # guards the fixtures: the figure stays inside the picture
     assert SIZE[0] * 2 // 5 + SIZE[0] // 8 + SIZE[0] // 6 < SIZE[0]
+
+
+def test_a_missing_system_library_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """On a bare server OpenCV's wheel does not load for want of libGL."""
+    broken = tmp_path / "cv2"
+    broken.mkdir()
+    reason = "libGL.so.1: cannot open shared object file: No such file or directory"
+    (broken / "__init__.py").write_text(f"raise ImportError({reason!r})")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+
+    def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "main.py"), *arguments]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    done = ran("process", str(picture), "--out", str(tmp_path / "out"))
+    assert done.returncode == 5
+    assert len(done.stderr.splitlines()) == 1
+    assert "libGL.so.1" in done.stderr
+    assert "doctor" in done.stderr
+    looked = ran("doctor")
+    assert looked.returncode == 5
+    assert "apt install libgl1" in looked.stdout
