@@ -76,13 +76,18 @@ def train(
     cv2.setNumThreads(1)
     torch.manual_seed(schedule.seed)
 
-    body = load_body()
-    model = PyMAF(config.network, body, Start.upright(body), landmark_file).to(device)
+    body, joint_set = load_body(), read_joint_set(lspet)
+    known = read_fits(fits, len(joint_set))
+    rows = len(joint_set) - VALIDATION
+    good = np.flatnonzero(known.kept[:rows])
+    mean = Start.mean(known.rotations[good], known.shape[good], known.camera[good])
+    model = PyMAF(config.network, body, mean, landmark_file).to(device)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if schedule.freeze_stem:
         model.encoder.freeze_stem()
     if start is not None:
         load_average(start, model)
+        model.rebase(mean)
     average = copy.deepcopy(model).eval()
     losses = Losses(body, config.losses).to(device)
     encoder = [p for p in model.encoder.parameters() if p.requires_grad]
@@ -97,16 +102,14 @@ def train(
         ]
     )
 
-    joint_set = read_joint_set(lspet)
     data = FittedCrops(
         joint_set,
-        read_fits(fits, len(joint_set)),
+        known,
         body,
         model.encoder.size,
         config.augmentation,
         read_backgrounds(ccp) if ccp else None,
     )
-    rows = len(joint_set) - VALIDATION
     steps = math.ceil(schedule.pictures / schedule.batch)
     frozen_steps = schedule.frozen_pictures // schedule.batch
     validate_every = max(schedule.validate_every // schedule.batch, 1)
@@ -160,7 +163,7 @@ def train(
                 )
         if step % validate_every == 0 or step == steps:
             save_checkpoint(checkpoint, model, average, optimiser, Progress(step, text))
-            figures = validate(average, joint_set, read_fits(fits, len(joint_set)), body, device)
+            figures = validate(average, joint_set, known, body, device)
             _log(out / "log.jsonl", {"step": step, **figures})
             console.print(f"{step}/{steps}  {figures}")
     console.print(f"done: {checkpoint}")

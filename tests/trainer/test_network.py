@@ -128,3 +128,29 @@ def test_mesh_aligned_features_follow_the_body(body):
         model.estimate(encoded)
     assert torch.equal(read[0], read[3])
     assert not torch.allclose(read[1], read[4])
+
+
+def test_a_network_says_the_same_from_another_start(body):
+    torch.manual_seed(3)
+    config = NetworkConfig(hidden=32, dropout=0.0, activation=True)
+    model = PyMAF(config, body, Start.upright(body)).eval()
+    image = torch.rand(2, 3, 224, 224)
+    rotations = matrix_from_axis_angle(
+        np.random.default_rng(0).normal(size=(40, body.joint_count, 3)) * 0.3
+    )
+    mean = Start.mean(rotations, np.full((40, body.shape_count), 0.3), np.ones((40, 3)) * 0.2)
+    with torch.no_grad():
+        before = model(image).levels[-1]
+        model.rebase(mean)
+        after = model(image).levels[-1]
+    assert torch.allclose(model.start_shape, torch.full_like(model.start_shape, 0.3))
+    for name in ("rotations", "shape", "camera"):
+        assert torch.allclose(getattr(before, name), getattr(after, name), atol=1e-4)
+
+
+def test_the_mean_rotation_is_scipys():
+    from scipy.spatial.transform import Rotation
+
+    turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
+    start = Start.mean(turns.as_matrix()[:, None], np.zeros((30, 1)), np.zeros((30, 3)))
+    np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pymaf_live.body import Body
+from pymaf_live.types import Array
 from trainer.body import (
     PosedPoints,
     Skeleton,
@@ -58,6 +59,22 @@ class Start:
             torch.zeros(body.shape_count),
             torch.tensor(camera),
         )
+
+    @classmethod
+    def mean(cls, rotations: Array, shape: Array, camera: Array) -> Start:
+        """The mean of fitted people.
+
+        Parameters
+        ----------
+        rotations : (N, J, 3, 3) array
+            Their mean is the rotation nearest to the mean matrix (the chordal mean).
+        shape : (N, S) array
+        camera : (N, 3) array
+        """
+        u, _, vt = np.linalg.svd(rotations.astype(np.float64).mean(axis=0))
+        u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+        parts = (u @ vt, shape.mean(axis=0), camera.mean(axis=0))
+        return cls(*(torch.tensor(part, dtype=torch.float32) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -177,6 +194,37 @@ class PyMAF(nn.Module):
             pose = rotations[..., :2].flatten(1).detach()
             shape, camera = shape.detach(), camera.detach()
         return self._scored(encoded, levels, hidden, pose, shape, camera)
+
+    @torch.no_grad()
+    def rebase(self, start: Start) -> None:
+        """Begin from other mean parameters without changing what the network says.
+
+        What level 0 is given of the start is constant, so the difference goes into the biases of
+        its first layer and of its heads.
+        """
+        first = self.regressors[0]
+        assert isinstance(first, Regressor)
+        given = self._given_of_start()
+        before = (self.start_pose.clone(), self.start_shape.clone(), self.start_camera.clone())
+        self.start_pose.copy_(six_from_matrix(start.rotations).reshape(1, -1))
+        self.start_shape.copy_(start.shape.reshape(1, -1))
+        self.start_camera.copy_(start.camera.reshape(1, -1))
+        difference = (given - self._given_of_start())[0]
+        first.fc1.bias += first.fc1.weight[:, -len(difference) :] @ difference
+        now = (self.start_pose, self.start_shape, self.start_camera)
+        heads = (first.decpose, first.decshape, first.deccam)
+        for head, old, new in zip(heads, before, now, strict=True):
+            head.bias += (old - new)[0]
+
+    def _given_of_start(self) -> Tensor:
+        """The constant part of what level 0's regressor is given, (1, N); landmarks are at zero."""
+        points = torch.zeros(1, LANDMARKS, 2, device=self.start_pose.device)
+        world = points.new_zeros(1, LANDMARKS, 3)
+        nothing = Encoded([], points[:, :0, 0], points, world, world[..., 0])
+        moved = self._moved(self.start_pose, self.start_shape)
+        extra = self._landmarks(nothing, *moved, self.start_shape, self.start_camera)
+        given = [self.start_pose, self.start_shape, self.start_camera]
+        return torch.cat(given if extra is None else [extra, *given], dim=-1)
 
     def _moved(self, pose: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
