@@ -210,11 +210,11 @@ class PyMAF(nn.Module):
         self.start_shape.copy_(start.shape.reshape(1, -1))
         self.start_camera.copy_(start.camera.reshape(1, -1))
         difference = (given - self._given_of_start())[0]
-        first.fc1.bias += first.fc1.weight[:, -len(difference) :] @ difference
+        first.fc1.bias.add_(first.fc1.weight[:, -len(difference) :] @ difference)
         now = (self.start_pose, self.start_shape, self.start_camera)
         heads = (first.decpose, first.decshape, first.deccam)
         for head, old, new in zip(heads, before, now, strict=True):
-            head.bias += (old - new)[0]
+            head.bias.add_((old - new)[0])
 
     def _given_of_start(self) -> Tensor:
         """The constant part of what level 0's regressor is given, (1, N); landmarks are at zero."""
