@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pymaf_live.errors import PymafLiveError
+from pymaf_live.errors import OutputError, PymafLiveError
 
 _LSPET = Path("../shared/data/lspet")
 _CCP = Path("../shared/data/ccp")
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PymafLiveError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"trainer: cannot write: {error}", file=sys.stderr)
+        return OutputError.exit_code
     except KeyboardInterrupt:
         print("trainer: stopped; what was saved is whole", file=sys.stderr)
         return 130

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import Progress
 from scipy.sparse import vstack
 from torch import Tensor
 
@@ -38,6 +37,7 @@ from trainer.body import (
 from trainer.data.lspet import JointSet, torso_length
 from trainer.landmarker import LSP as LSP_LANDMARKS
 from trainer.landmarker import SIZE
+from trainer.progress import followed
 from trainer.teacher import Teaching
 
 # which LSP joint (row of the 12 limb joints) vouches for each of BlazePose's 33 landmarks:
@@ -171,17 +171,14 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
     )
-    with Progress() as progress:
-        task = progress.add_task("fit", total=options.steps)
-        for step in range(options.steps):
-            optimiser.zero_grad(set_to_none=True)
-            # depth first, so that the picture pulls limbs that are already on the right side
-            picture = min(1.0, 0.2 + 2.0 * step / options.steps)
-            loss = people.loss(unknowns, evidence, options, picture)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            progress.update(task, advance=1)
+    for step in followed(range(options.steps), "fit"):
+        optimiser.zero_grad(set_to_none=True)
+        # depth first, so that the picture pulls limbs that are already on the right side
+        picture = min(1.0, 0.2 + 2.0 * step / options.steps)
+        loss = people.loss(unknowns, evidence, options, picture)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
     return _judged(people, unknowns, evidence, joint_set, teaching)
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from pymaf_live.atomic import written_whole
 from pymaf_live.errors import InputError
@@ -14,6 +13,7 @@ from pymaf_live.network.preprocess import cut
 from pymaf_live.types import Array
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
 from trainer.landmarker import SIZE, Landmarker
+from trainer.progress import followed
 
 _CHUNK = 64
 
@@ -43,7 +43,7 @@ def teach(joint_set: JointSet, landmark_file: Path) -> Teaching:
     landmarker, pictures = Landmarker(landmark_file), Pictures(joint_set)
     chunks = []
     rows = range(0, len(joint_set), _CHUNK)
-    for start in track(rows, description="teacher"):
+    for start in followed(rows, "teacher"):
         block = range(start, min(start + _CHUNK, len(joint_set)))
         crops = [annotated_crop(joint_set.joints[row], SIZE) for row in block]
         cuts = [cut(pictures[row], crop) for row, crop in zip(block, crops, strict=True)]

@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from pymaf_live.atomic import written_whole
+from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import load_body
 from pymaf_live.errors import PymafLiveError
 from trainer.checkpoint import Progress, load_average, load_checkpoint, save_checkpoint
@@ -70,8 +70,8 @@ def train(
         Torch's name of it.
     """
     text, config = read_config_file(config_file)
-    schedule, console = config.schedule, Console(stderr=True)
-    out.mkdir(parents=True, exist_ok=True)
+    schedule, console = config.schedule, Console(stderr=True, soft_wrap=True)
+    make_folder(out)
     _keep_freed_memory()
     cv2.setNumThreads(1)
     torch.manual_seed(schedule.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class NetworkConfig(BaseModel):
@@ -29,3 +29,9 @@ class NetworkConfig(BaseModel):
     landmarks: bool = False
     """Whether the encoder's own landmarks, and how the projected body misses them, are fed to every
     level beside the point features (BlazePose encoders only)."""
+
+    @model_validator(mode="after")
+    def _landmarks_need_their_encoder(self) -> NetworkConfig:
+        if self.landmarks and not self.encoder.startswith("blazepose"):
+            raise ValueError(f"{self.encoder} has no landmarks to feed")
+        return self

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pymaf_live.body import Body
+from pymaf_live.errors import ModelError
 from pymaf_live.types import Array
 from trainer.body import (
     PosedPoints,
@@ -277,11 +278,9 @@ class PyMAF(nn.Module):
 
 def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> ResNet50 | BlazePose:
     if config.encoder == "resnet50":
-        if config.landmarks:
-            raise ValueError("resnet50 has no landmarks to feed")
         return ResNet50()
     if landmark_file is None:
-        raise ValueError(f"{config.encoder} needs BlazePose's landmark file")
+        raise ModelError(f"{config.encoder} needs BlazePose's landmark file")
     return BlazePose(config.encoder.removeprefix("blazepose_"), landmark_file)
 
 
