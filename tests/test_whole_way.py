@@ -107,3 +107,32 @@ def test_real_people_are_followed(name, tmp_path, capsys):
     assert above.mean() > 0.98
     assert (take.translation[:, 2] > 1).all()
     assert (take.translation[:, 2] < 20).all()
+
+
+def test_a_person_who_leaves_and_returns(tmp_path):
+    """Rows stop while nobody is there, and go on with the same number afterwards."""
+    path = tmp_path / "leaves.mp4"
+    with av.open(str(resource("demo.mp4"))) as source:
+        there = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)][:90]
+    nobody = [np.full_like(there[0], 120)] * 40
+    frames = [*there[:45], *nobody, *there[45:]]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.height, stream.width = there[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in frames:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    out = tmp_path / "out"
+    assert main(["process", str(path), "--out", str(out), "--no-overlay"]) == 0
+    take = read_take(out / "leaves.npz")
+    assert len(take.frame_time) == len(frames)
+    seen = set(take.frame.tolist())
+    assert len(seen & set(range(45))) >= 42
+    # short gaps are carried on for a quarter of a second, no longer
+    assert not seen & set(range(45 + 12, 85))
+    assert len(seen & set(range(85, len(frames)))) >= 38
+    assert len(np.unique(take.person)) == 1
+    assert check_bvh(out / "leaves.bvh", take, int(take.person[0]), load_body(), "cm") < 1e-3
