@@ -1,0 +1,32 @@
+"""In CI nothing is skipped for want of a package, a library or a screen: only for want of data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+_DATA = "shared"
+"""Part of every reason that names data kept outside the repository."""
+
+
+def _not_in_ci(report: Any) -> None:
+    if os.environ.get("CI") and report.skipped and _DATA not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    report = yield
+    _not_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    report = yield
+    _not_in_ci(report)
+    return report
