@@ -154,3 +154,13 @@ def test_the_mean_rotation_is_scipys():
     turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
     start = Start.mean(turns.as_matrix()[:, None], np.zeros((30, 1)), np.zeros((30, 3)))
     np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)
+
+
+def test_an_upright_start_fills_the_crop_as_the_rule_says(body):
+    start = Start.upright(body)
+    mesh = PointSet.vertices(body).pose(start.rotations.numpy(), start.shape.numpy())
+    y = start.camera[0].item() * (mesh[:, 1] + start.camera[2].item())
+    assert y.min() == pytest.approx(-1 / 1.75, abs=1e-5)
+    assert y.max() == pytest.approx(1 / 1.75, abs=1e-5)
+    head = mesh[body.template[:, 1].argmax(), 1]
+    assert head == pytest.approx(mesh[:, 1].min())

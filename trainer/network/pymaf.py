@@ -53,12 +53,16 @@ class Start:
         """A body at rest, facing the camera, as large as the crop rule makes an upright person."""
         rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
         rotations[0] = np.diag([1.0, -1.0, -1.0])
-        # the rule's side is 1.75 x the extent: 1.7 m of body on 2 / 1.75 crop units
-        camera = [2 / 1.75 / 1.7, 0.0, -0.3]
+        # the rule's side is 1.75 x the extent, its centre the middle of the extent
+        height = body.template[:, 1]
+        # turned about the pelvis' height p, a height y comes to 2 p - y downwards
+        pelvis = float((body.joint_regressor @ body.template)[0, 1])
+        middle = 2 * pelvis - (height.max() + height.min()) / 2
+        camera = [2 / 1.75 / np.ptp(height), 0.0, -middle]
         return cls(
             torch.tensor(rotations, dtype=torch.float32),
             torch.zeros(body.shape_count),
-            torch.tensor(camera),
+            torch.tensor(camera, dtype=torch.float32),
         )
 
     @classmethod
