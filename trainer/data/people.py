@@ -29,13 +29,13 @@ class BodyLabel:
     """A body fitted to a person, or the truth; in the frame of the person's own crop."""
 
     rotations: Array
-    """(J, 3, 3); the root turns the rest body into the crop's frame (x right, y down, z forward)."""
+    """(J, 3, 3); the root turns the rest body into the crop frame: x right, y down, z forward."""
     shape: Array
     """(S,)"""
     camera: Array
     """(3,) s, tx, ty in crop units."""
     joint_trust: Array
-    """(J,) 0..1 how far a joint's rotation and place in depth are known; 1 where it is the truth."""
+    """(J,) 0..1 how far a joint's rotation and depth are known; 1 where it is the truth."""
 
 
 @dataclass(frozen=True)
