@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body
 from trainer.body import PosedPoints, Skeleton, projected
+from trainer.data.people import FACE_NAMES, KEYPOINT_NAMES
 from trainer.landmarker import LSP as LSP_LANDMARKS
 from trainer.network.pymaf import Level, Output
 
 NEAR = 0.2
 """A joint counts as right within this many torso lengths of the truth, as PCK has it."""
+
+
+ANNOTATED_HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
 
 
 class LossWeights(BaseModel):
@@ -44,11 +49,15 @@ class Labels:
     """What is known of B crops, as tensors. A weight of 0 = not known."""
 
     keypoints: Tensor
-    """(B, 14, 2) annotated LSP joints, crop units."""
+    """(B, K, 2) annotated, crop units; the order is that of `trainer.data.people`."""
     keypoint_weight: Tensor
-    """(B, 14)"""
+    """(B, K)"""
+    joints_3d: Tensor
+    """(B, K, 3) annotated or captured, m from the hips' middle, crop frame."""
+    joints_3d_weight: Tensor
+    """(B, K)"""
     rotations: Tensor
-    """(B, J, 3, 3) of the fit, crop frame."""
+    """(B, J, 3, 3) of the body label, crop frame."""
     shape: Tensor
     """(B, S)"""
     camera: Tensor
@@ -56,7 +65,7 @@ class Labels:
     joint_trust: Tensor
     """(B, J) 0..1"""
     fitted: Tensor
-    """(B,) 1 where the fit is good."""
+    """(B,) 1 where there is a body label."""
     person: Tensor
     """(B,) 1 where a person is in the crop; without one nothing else counts."""
 
@@ -68,7 +77,7 @@ class Losses(nn.Module):
         super().__init__()
         self.weights = weights
         self.skeleton = Skeleton(body)
-        self.annotated = PosedPoints(body, body.keypoint_rows("lsp"))
+        self.annotated = PosedPoints(body, annotated_rows(body))
         self.landmarks = PosedPoints(body, body.keypoint_rows("blazepose"))
         names = list(body.joint_names)
         self.hips = [names.index("left_hip"), names.index("right_hip")]
@@ -87,7 +96,8 @@ class Losses(nn.Module):
 
         for level in output.levels:
             joints, landmarks = self._posed(level)
-            flat = projected(self._annotated(level), level.camera)
+            annotated = self._annotated(level)
+            flat = projected(annotated, level.camera)
             # the fit's own points stand for what is not annotated (face, hands, feet)
             seen = (labels.keypoint_weight * labels.person[:, None], people[:, None] * 0.25)
             add("keypoints_2d", weights.keypoints_2d * (
@@ -101,6 +111,11 @@ class Losses(nn.Module):
             trust = labels.joint_trust * people[:, None]
             add("joints_3d", weights.joints_3d * _mean(
                 (self._centred(joints) - self._centred(true_joints)).square().mean(-1), trust
+            ))  # fmt: skip
+            known = labels.joints_3d_weight * labels.person[:, None]
+            middle = annotated[:, ANNOTATED_HIPS].mean(1, keepdim=True)
+            add("annotated_3d", weights.joints_3d * _mean(
+                (annotated - middle - labels.joints_3d).square().mean(-1), known
             ))  # fmt: skip
             add("rotations", weights.rotations * _mean(
                 (level.rotations - labels.rotations).square().mean((-1, -2)), trust
@@ -183,6 +198,12 @@ class Losses(nn.Module):
             near = (found - true).norm(dim=-1) < NEAR * torso[:, None]
             known = (labels.person * labels.fitted)[:, None].expand_as(labels.joint_trust)
         return near.float(), known
+
+
+def annotated_rows(body: Body) -> csr_matrix:
+    """Regressor (K, V) of the key points that all data sets are brought to."""
+    face = body.keypoint_rows("coco")[: len(FACE_NAMES)]
+    return csr_matrix(vstack([body.keypoint_rows("lsp"), face]))
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def test_fit_and_annotation_stay_on_each_other(people, flip):
         posed = points.pose(sample.rotations, sample.shape)
         flat = crop_points_2d(posed, sample.camera)
         # joints are stored as float32 pixels
-        np.testing.assert_allclose(flat, sample.keypoints, atol=1e-4)
+        np.testing.assert_allclose(flat, sample.keypoints[: len(flat)], atol=1e-4)
 
 
 def test_the_picture_moves_with_its_labels(people):
@@ -45,7 +45,8 @@ def test_the_picture_moves_with_its_labels(people):
         )
         crops = FittedCrops(joint_set, fits, load_body(), 256, options)
         sample = crops.sample(0, np.random.default_rng(4))
-        pixels = ((sample.keypoints + 1) * 128 - 0.5).round().astype(int)
+        annotated = sample.keypoints[sample.keypoint_weight > 0]
+        pixels = ((annotated + 1) * 128 - 0.5).round().astype(int)
         grey = np.full(3, 90.0)
         seen = sample.image[pixels[:, 1].clip(0, 255), pixels[:, 0].clip(0, 255)].astype(float)
         assert (np.abs(seen - grey).max(axis=1) > 25).mean() > 0.8

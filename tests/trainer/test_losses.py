@@ -9,6 +9,7 @@ from dataclasses import replace  # noqa: E402
 
 from pymaf_live.body import PointSet, load_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
+from trainer.data.people import KEYPOINT_NAMES  # noqa: E402
 from trainer.losses import Labels, Losses, LossWeights  # noqa: E402
 from trainer.network.encoder import Encoded  # noqa: E402
 from trainer.network.pymaf import Level, Output  # noqa: E402
@@ -33,12 +34,19 @@ def random_level(body, seed):
 
 
 def labels_of(body, true, person=1.0):
-    points = PointSet.keypoints(body, "lsp").pose(true.rotations.numpy(), true.shape.numpy())
+    parts = (
+        PointSet.keypoints(body, name).pose(true.rotations.numpy(), true.shape.numpy())
+        for name in ("lsp", "coco")
+    )
+    points = np.concatenate(list(parts), axis=1)[:, : len(KEYPOINT_NAMES)]
     camera = true.camera.numpy()
     flat = camera[:, None, :1] * (points[..., :2] + camera[:, None, 1:])
     ones = torch.ones(PEOPLE, body.joint_count)
+    hips = [KEYPOINT_NAMES.index("left_hip"), KEYPOINT_NAMES.index("right_hip")]
+    centred = points - points[:, hips].mean(1, keepdims=True)
+    known = torch.ones(PEOPLE, len(KEYPOINT_NAMES))
     return Labels(
-        tensor(flat), torch.ones(PEOPLE, 14), true.rotations, true.shape, true.camera, ones,
+        tensor(flat), known, tensor(centred), known, true.rotations, true.shape, true.camera, ones,
         torch.ones(PEOPLE), torch.full((PEOPLE,), person),
     )  # fmt: skip
 
@@ -53,7 +61,7 @@ def output_of(body, *levels):
 def test_the_truth_costs_nothing_but_the_camera_term(body):
     true = random_level(body, 0)
     _, terms = Losses(body, LossWeights())(output_of(body, true, true), labels_of(body, true))
-    for name in ("keypoints_2d", "joints_3d", "rotations", "shape"):
+    for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape"):
         assert terms[name].item() < 1e-6
     expected = 2 * np.exp(-20 * true.camera[:, 0].numpy()).mean()
     assert terms["camera"].item() == pytest.approx(expected, rel=1e-4)
@@ -76,21 +84,40 @@ def test_terms_are_weighted_means_of_squares(body):
     assert terms["shape"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
+def test_annotated_3d_joints_count_from_the_hips_middle(body):
+    """A right body pushed by a constant costs nothing; a joint a decimetre off costs its square."""
+    true = random_level(body, 0)
+    labels = labels_of(body, true)
+    off = labels.joints_3d.clone()
+    wrist = KEYPOINT_NAMES.index("left_wrist")
+    off[:, wrist, 2] += 0.1
+    only = torch.zeros_like(labels.joints_3d_weight)
+    only[:, wrist] = 1
+    wrong = replace(labels, joints_3d=off, joints_3d_weight=only, fitted=torch.zeros(PEOPLE))
+    _, terms = Losses(body, LossWeights())(output_of(body, true), wrong)
+    assert terms["annotated_3d"].item() == pytest.approx(300 * 0.1**2 / 3, rel=1e-3)
+
+
 def test_every_level_counts(body):
     true, found = random_level(body, 0), random_level(body, 1)
     losses, labels = Losses(body, LossWeights()), labels_of(body, true)
     one = losses(output_of(body, found), labels)[1]
     three = losses(output_of(body, found, found, found), labels)[1]
-    for name in ("keypoints_2d", "joints_3d", "rotations", "shape", "camera"):
+    for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape", "camera"):
         assert three[name].item() == pytest.approx(3 * one[name].item(), rel=1e-4)
 
 
 def test_unknown_joints_and_bad_fits_do_not_count(body):
     true, found = random_level(body, 0), random_level(body, 1)
     labels = labels_of(body, true)
-    unknown = replace(labels, keypoint_weight=torch.zeros(PEOPLE, 14), fitted=torch.zeros(PEOPLE))
+    unknown = replace(
+        labels,
+        keypoint_weight=torch.zeros_like(labels.keypoint_weight),
+        joints_3d_weight=torch.zeros_like(labels.joints_3d_weight),
+        fitted=torch.zeros(PEOPLE),
+    )
     _, terms = Losses(body, LossWeights())(output_of(body, found), unknown)
-    for name in ("keypoints_2d", "joints_3d", "rotations", "shape"):
+    for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape"):
         assert terms[name].item() == 0
 
 
@@ -98,7 +125,7 @@ def test_background_teaches_the_score_only(body):
     true, found = random_level(body, 0), random_level(body, 1)
     output = output_of(body, found)
     _, terms = Losses(body, LossWeights())(output, labels_of(body, true, person=0.0))
-    for name in ("keypoints_2d", "joints_3d", "rotations", "shape", "joint_score"):
+    for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape", "joint_score"):
         assert terms[name].item() == 0
     assert terms["score"].item() == pytest.approx(np.log(2), rel=1e-5)
 

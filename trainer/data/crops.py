@@ -13,7 +13,8 @@ from pymaf_live.body.rotations import about_z
 from pymaf_live.network.preprocess import cut
 from pymaf_live.people.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.lspet import MIRROR, JointSet, Pictures, annotated_crop
+from trainer.data.lspet import JointSet, Pictures, annotated_crop
+from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES
 from trainer.fit import Fits
 
 
@@ -47,6 +48,8 @@ class Sample:
     image: Image
     keypoints: Array
     keypoint_weight: Array
+    joints_3d: Array
+    joints_3d_weight: Array
     rotations: Array
     shape: Array
     camera: Array
@@ -110,7 +113,10 @@ class FittedCrops:
     def _labelled(self, image: Image, row: int, crop: Crop, varied: Crop) -> Sample:
         joints = self.joint_set.joints[row]
         fits = self.fits
-        keypoints = crop_units_from_pixels(varied.to_crop(joints[:, :2]), self.size)
+        keypoints, weight = np.zeros((len(KEYPOINT_NAMES), 2)), np.zeros(len(KEYPOINT_NAMES))
+        # LSP's joints come first; nothing is known of the face
+        keypoints[: len(joints)] = crop_units_from_pixels(varied.to_crop(joints[:, :2]), self.size)
+        weight[: len(joints)] = joints[:, 2] > 0
         turn = about_z(crop.turn - varied.turn)
         rotations = fits.rotations[row].astype(np.float64)
         rotations[0] = turn @ rotations[0]
@@ -124,7 +130,9 @@ class FittedCrops:
         return Sample(
             image=image,
             keypoints=keypoints,
-            keypoint_weight=(joints[:, 2] > 0).astype(np.float64),
+            keypoint_weight=weight,
+            joints_3d=np.zeros((len(keypoints), 3)),
+            joints_3d_weight=np.zeros(len(keypoints)),
             rotations=rotations,
             shape=fits.shape[row],
             camera=camera,
@@ -141,7 +149,7 @@ class FittedCrops:
         return np.asarray(place).reshape(-1)[:2]
 
     def _mirrored(self, sample: Sample) -> Sample:
-        swap, mirror = list(MIRROR), self.body.joint_mirror
+        swap, mirror = list(KEYPOINT_MIRROR), self.body.joint_mirror
         keypoints = sample.keypoints[swap] * [-1, 1]
         rotations = self._mirror @ sample.rotations[mirror] @ self._mirror
         # the body is its own mirror image, so the shape stays
@@ -149,6 +157,8 @@ class FittedCrops:
             image=np.ascontiguousarray(sample.image[:, ::-1]),
             keypoints=keypoints,
             keypoint_weight=sample.keypoint_weight[swap],
+            joints_3d=sample.joints_3d[swap] * [-1, 1, 1],
+            joints_3d_weight=sample.joints_3d_weight[swap],
             rotations=rotations,
             shape=sample.shape,
             camera=sample.camera * [1, -1, 1],
@@ -167,8 +177,10 @@ class FittedCrops:
         joints = self.body.joint_count
         return Sample(
             image=cut(picture, crop),
-            keypoints=np.zeros((len(MIRROR), 2)),
-            keypoint_weight=np.zeros(len(MIRROR)),
+            keypoints=np.zeros((len(KEYPOINT_NAMES), 2)),
+            keypoint_weight=np.zeros(len(KEYPOINT_NAMES)),
+            joints_3d=np.zeros((len(KEYPOINT_NAMES), 3)),
+            joints_3d_weight=np.zeros(len(KEYPOINT_NAMES)),
             rotations=np.tile(np.eye(3), (joints, 1, 1)),
             shape=np.zeros(self.body.shape_count),
             camera=np.array([0.7, 0.0, 0.0]),
