@@ -14,6 +14,7 @@ from torch.nn import functional
 from pymaf_live.body import Body
 from trainer.body import PosedPoints, Skeleton, projected
 from trainer.data.people import FACE_NAMES, KEYPOINT_NAMES
+from trainer.distributed import weighted_mean
 from trainer.landmarker import LSP as LSP_LANDMARKS
 from trainer.network.pymaf import Level, Output
 
@@ -109,18 +110,18 @@ class Losses(nn.Module):
                 )
             ))  # fmt: skip
             trust = labels.joint_trust * people[:, None]
-            add("joints_3d", weights.joints_3d * _mean(
+            add("joints_3d", weights.joints_3d * weighted_mean(
                 (self._centred(joints) - self._centred(true_joints)).square().mean(-1), trust
             ))  # fmt: skip
             known = labels.joints_3d_weight * labels.person[:, None]
             middle = annotated[:, ANNOTATED_HIPS].mean(1, keepdim=True)
-            add("annotated_3d", weights.joints_3d * _mean(
+            add("annotated_3d", weights.joints_3d * weighted_mean(
                 (annotated - middle - labels.joints_3d).square().mean(-1), known
             ))  # fmt: skip
-            add("rotations", weights.rotations * _mean(
+            add("rotations", weights.rotations * weighted_mean(
                 (level.rotations - labels.rotations).square().mean((-1, -2)), trust
             ))  # fmt: skip
-            add("shape", weights.shape * _mean(
+            add("shape", weights.shape * weighted_mean(
                 (level.shape - labels.shape).square().mean(-1), people
             ))  # fmt: skip
             add("camera", weights.camera * torch.exp(-10 * level.camera[:, 0]).square().mean())
@@ -132,7 +133,7 @@ class Losses(nn.Module):
         each = functional.binary_cross_entropy_with_logits(
             output.joint_score, near, reduction="none"
         )
-        add("joint_score", weights.joint_score * _mean(each, known))
+        add("joint_score", weights.joint_score * weighted_mean(each, known))
         return torch.stack(list(terms.values())).sum(), terms
 
     def _posed(self, level: Level) -> tuple[Tensor, Tensor]:
@@ -155,7 +156,7 @@ class Losses(nn.Module):
         if width is not None:
             square = square / (1 + square / width**2)
         # halved: the published mean is over x and y
-        return _mean(square / 2, weight)
+        return weighted_mean(square / 2, weight)
 
     def _landmark_terms(
         self,
@@ -177,11 +178,11 @@ class Losses(nn.Module):
         every = people[:, None].expand_as(fit_miss)
         width = 0.3
         add("landmarks", weights.landmarks * (
-            _mean(width * torch.tanh(miss / width), known)
-            + 0.5 * _mean(width * torch.tanh(fit_miss / width), every)
+            weighted_mean(width * torch.tanh(miss / width), known)
+            + 0.5 * weighted_mean(width * torch.tanh(fit_miss / width), every)
         ))  # fmt: skip
         middle = true_landmarks[:, [23, 24]].mean(1, keepdim=True)
-        add("landmarks_world", weights.landmarks_world * _mean(
+        add("landmarks_world", weights.landmarks_world * weighted_mean(
             (encoded.world - (true_landmarks - middle)).abs().sum(-1), every
         ))  # fmt: skip
 
@@ -204,7 +205,3 @@ def annotated_rows(body: Body) -> csr_matrix:
     """Regressor (K, V) of the key points that all data sets are brought to."""
     face = body.keypoint_rows("coco")[: len(FACE_NAMES)]
     return csr_matrix(vstack([body.keypoint_rows("lsp"), face]))
-
-
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum() / weights.sum().clamp(min=1.0)
