@@ -27,7 +27,8 @@ from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.types import Array, Camera, Image
 from trainer.clothing import DEMO_PALETTE, Dressed
-from trainer.data.mocap import read_clip, resample, retarget
+from trainer.data.motion.amc import read_clip
+from trainer.data.motion.retarget import resample, retarget
 from trainer.render import render, srgb_from_linear, sun_map
 from trainer.scenery import paint_park, shadow_on_ground
 

@@ -10,7 +10,8 @@ import pytest
 
 from pymaf_live.body import load_body, pose_joints
 from pymaf_live.errors import InputError
-from trainer.data.mocap import parse_amc, parse_asf, read_clip, resample, retarget
+from trainer.data.motion.amc import parse_amc, parse_asf, read_clip
+from trainer.data.motion.retarget import resample, retarget
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "mocap"
 
@@ -70,7 +71,7 @@ def amc(*rows: str) -> str:
 
 def test_rest_pose_hangs_as_the_file_says() -> None:
     clip = parse_amc(amc("1", "root 1 2 3 0 0 0", "thigh 0 0 0", "shin 0"), parse_asf(ASF))
-    place = dict(zip(clip.skeleton.names, clip.ends[0] / UNIT, strict=True))
+    place = dict(zip(clip.names, clip.ends[0] / UNIT, strict=True))
     np.testing.assert_allclose(place["thigh"], [1, -7, 3], atol=1e-12)
     np.testing.assert_allclose(place["shin"], [1, -11.5, 3], atol=1e-12)
     np.testing.assert_allclose(place["tail"], [1, 2, 1.2], atol=1e-12)
@@ -93,7 +94,7 @@ def test_known_turns_lead_to_known_places(
     row: tuple[str, ...], thigh: list[float], shin: list[float]
 ) -> None:
     clip = parse_amc(amc("1", *row), parse_asf(ASF))
-    names = clip.skeleton.names
+    names = clip.names
     np.testing.assert_allclose(clip.ends[0, names.index("thigh")] / UNIT, thigh, atol=1e-9)
     np.testing.assert_allclose(clip.ends[0, names.index("shin")] / UNIT, shin, atol=1e-9)
 
@@ -169,7 +170,7 @@ def test_our_limbs_point_where_the_actors_do() -> None:
     assert rotations.shape == (597, body.joint_count, 3, 3)
     shapes = np.zeros((len(rotations), body.shape_count))
     joints = pose_joints(body, rotations, shapes, translation)
-    names, bones = list(body.joint_names), clip.skeleton.names
+    names, bones = list(body.joint_names), clip.names
 
     def direction(start: str, end: str) -> np.ndarray:
         along = joints[:, names.index(end)] - joints[:, names.index(start)]
