@@ -8,35 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pymaf_live.errors import InputError
-from trainer.data.crops import Augmentation
+from trainer.data.augmentation import Augmentation
 from trainer.losses import LossWeights
 from trainer.network.config import NetworkConfig
-
-
-class Schedule(BaseModel):
-    """How long and how fast to learn."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    pictures: int
-    """In all, with repeats."""
-    frozen_pictures: int = 0
-    """Of these, at first, with the encoder as it is."""
-    freeze_stem: bool = False
-    """Whether the encoder's high-resolution stages stay as they are throughout."""
-    batch: int = 32
-    learning_rate: float = 5e-5
-    """Of everything but the encoder; falls to zero along a cosine."""
-    encoder_rate: float = 5e-5
-    """Of the encoder; relative to each channel's size for BlazePose's."""
-    warm_up: int = 200
-    """Steps."""
-    weight_decay: float = 0.0
-    average: float = 0.999
-    """Decay a step of the averaged weights, which are what is kept."""
-    validate_every: int = 10000
-    """Pictures."""
-    seed: int = 0
+from trainer.schedule import Schedule
 
 
 class RunConfig(BaseModel):

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from pymaf_live.body import Body, crop_units_from_pixels
 from pymaf_live.body.rotations import about_z
 from pymaf_live.network.preprocess import cut
 from pymaf_live.people.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.lspet import JointSet, Pictures, annotated_crop
-from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES
+from trainer.data.augmentation import Augmentation
+from trainer.data.framing import Framing, framed, whole_picture
+from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop
+from trainer.data.optics import photographed
+from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES, BodyLabel, Known, PeopleSet
+from trainer.data.scene import body_mask, occluded, trunk_mask, with_another
 from trainer.fit import Fits
 
-
-class Augmentation(BaseModel):
-    """How crops are varied; amounts are standard deviations unless said."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    turn: float = 10.0
-    """Degrees, clipped at three deviations."""
-    scale: float = 0.1
-    """Relative, log-normal, clipped at 0.7..1.4."""
-    shift: float = 0.04
-    """Of the crop's side."""
-    flip: float = 0.5
-    """Probability."""
-    colour: float = 0.25
-    """Channels are multiplied by 1 - colour .. 1 + colour."""
-    blur: float = 0.15
-    """Probability of a blur of up to 2 pixels."""
-    occlude: float = 0.15
-    """Probability of a grey rectangle over a part of the person."""
-    background: float = 0.06
-    """Share of crops without a person."""
+_POINTS = len(KEYPOINT_NAMES)
+# what mirroring does to a rotation: it is seen in a mirror at x = 0
+_MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -58,21 +42,197 @@ class Sample:
     person: float
 
 
-class FittedCrops:
-    """Crops of a joint set with fits, one a person.
+class Crops:
+    """Crops of the people of several sets, with their labels.
 
     Parameters
     ----------
-    joint_set, fits
-        N persons and their fits.
+    sets : sequence of PeopleSet
     body : Body
     size : int
         Side of the crops in pixels.
     augmentation : Augmentation, optional
-        None = the annotated crop as it is.
-    backgrounds : sequence of (H, W, 3) uint8 arrays
+        None = the crops as the sets give them.
+    backgrounds : sequence of (H, W, 3) uint8 arrays, optional
         Picture parts without people.
+    lent : sequence of int, optional
+        How many rows of each set, from the first on, may stand at the edge of other crops; all of
+        them by default. Rows that are held out must not.
     """
+
+    def __init__(
+        self,
+        sets: Sequence[PeopleSet],
+        body: Body,
+        size: int,
+        augmentation: Augmentation | None,
+        backgrounds: Sequence[Image] | None = None,
+        lent: Sequence[int] | None = None,
+    ) -> None:
+        self.sets, self.body, self.size = sets, body, size
+        self.augmentation = augmentation
+        self.backgrounds = backgrounds or ()
+        self._lent = [len(one) for one in sets] if lent is None else list(lent)
+        self._lenders = [index for index, rows in enumerate(self._lent) if rows]
+        # J_0 (3,) and what a unit of each shape coefficient adds to it (3, S)
+        regressor, directions = body.joint_regressor[0], body.shape_directions
+        self._root_mean = np.asarray(regressor @ body.template).reshape(3)
+        moved = regressor @ directions.reshape(len(body.template), -1)
+        self._root_moves = np.asarray(moved).reshape(3, -1)
+
+    def sample(self, set_index: int, row: int, random: np.random.Generator) -> Sample:
+        """A crop of a person, varied by `random`.
+
+        Raises
+        ------
+        InputError
+            If a picture is missing or broken; the message names it.
+        """
+        options, people = self.augmentation, self.sets[set_index]
+        if options is None:
+            known = people.known(row)
+            crop = known.crop
+            crop = crop_about(crop.centre, crop.side, crop.turn, self.size)
+            picture = people.picture(row)
+            framing = Framing(crop, whole_picture(picture))
+            return self._labelled(cut(picture, crop), known, framing, 1.0)
+        if self.backgrounds and random.random() < options.background:
+            return self._empty(random, options)
+        mirrored = random.random() < options.flip
+        known, picture = people.known(row), people.picture(row)
+        framing = framed(known, picture, self.size, random, options)
+        image = cut(picture, framing.crop)
+        points = framing.crop.to_crop(known.keypoints[:, :2])
+        if self._lenders and random.random() < options.others:
+            image = self._beside_another(image, known, framing, (set_index, row), random)
+        if random.random() < options.occlude:
+            image = occluded(image, points[known.keypoints[:, 2] > 0], random, self.backgrounds)
+        image = framing.blackened(photographed(image, random, options))
+        sample = self._labelled(image, known, framing, options.truncated_weight)
+        return self._mirrored(sample) if mirrored else sample
+
+    def _labelled(self, image: Image, known: Known, framing: Framing, unseen: float) -> Sample:
+        crop, varied = known.crop, framing.crop
+        points = known.keypoints[:, :2]
+        turn = about_z(crop.turn - varied.turn)
+        weight = known.keypoints[:, 2] * np.where(framing.shows(points), 1.0, unseen)
+        joints_3d = np.zeros((_POINTS, 4)) if known.joints_3d is None else known.joints_3d
+        joints = self.body.joint_count
+        rotations: Array = np.tile(np.eye(3), (joints, 1, 1))
+        shape: Array = np.zeros(self.body.shape_count)
+        camera: Array = np.array([0.7, 0.0, 0.0])
+        trust: Array = np.zeros(joints)
+        if known.body is not None:
+            shape, trust = known.body.shape, known.body.joint_trust
+            rotations = np.array(known.body.rotations, dtype=np.float64)
+            rotations[0] = turn @ rotations[0]
+            camera = self._moved(known.body.camera, self._root(shape), crop, varied)
+        return Sample(
+            image=image,
+            keypoints=crop_units_from_pixels(varied.to_crop(points), varied.size),
+            keypoint_weight=weight,
+            joints_3d=joints_3d[:, :3] @ turn.T,
+            joints_3d_weight=joints_3d[:, 3],
+            rotations=rotations,
+            shape=shape,
+            camera=camera,
+            joint_trust=trust,
+            fitted=float(known.body is not None),
+            person=1.0,
+        )
+
+    def _moved(self, camera: Array, root: Array, crop: Crop, varied: Crop) -> Array:
+        """A camera (3,) of one crop in another."""
+        # the root's joint J_0 stays where it is under the turn, so the shift takes up what it moved
+        scale, shift = float(camera[0]), np.asarray(camera[1:], dtype=np.float64)
+        in_picture = crop.to_frame(((scale * (root + shift)) + 1) * (crop.size / 2) - 0.5)
+        now = crop_units_from_pixels(varied.to_crop(in_picture), varied.size)
+        scale_now = scale * crop.side / varied.side
+        return np.r_[scale_now, now / scale_now - root]
+
+    def _root(self, shape: Array) -> Array:
+        return np.asarray(self._root_mean + self._root_moves @ shape)[:2]
+
+    def _mirrored(self, sample: Sample) -> Sample:
+        swap, mirror = list(KEYPOINT_MIRROR), self.body.joint_mirror
+        # the body is its own mirror image, so the shape stays
+        return Sample(
+            image=np.ascontiguousarray(sample.image[:, ::-1]),
+            keypoints=sample.keypoints[swap] * [-1, 1],
+            keypoint_weight=sample.keypoint_weight[swap],
+            joints_3d=sample.joints_3d[swap] * [-1, 1, 1],
+            joints_3d_weight=sample.joints_3d_weight[swap],
+            rotations=_MIRROR @ sample.rotations[mirror] @ _MIRROR,
+            shape=sample.shape,
+            camera=sample.camera * [1, -1, 1],
+            joint_trust=sample.joint_trust[mirror],
+            fitted=sample.fitted,
+            person=sample.person,
+        )
+
+    def _beside_another(
+        self,
+        image: Image,
+        known: Known,
+        framing: Framing,
+        place: tuple[int, int],
+        random: np.random.Generator,
+    ) -> Image:
+        """Put another row's person at the left or right edge; never over the trunk."""
+        chosen = self._lenders[int(random.integers(len(self._lenders)))]
+        row = int(random.integers(self._lent[chosen]))
+        behind, way = random.random() < 0.6, 1.0 if random.random() < 0.5 else -1.0
+        # where the other's middle lies from this crop's, in half sides along the picture's axes
+        at = np.array([way * random.uniform(0.65, 1.1), random.normal() * 0.2])
+        grown, turn = np.exp(random.normal() * 0.2), np.radians(random.normal() * 10)
+        here = framing.crop.to_crop(known.keypoints[:, :2])
+        mask = body_mask if behind else trunk_mask
+        keep = mask(here, known.keypoints[:, 2] > 0, self.size)
+        if keep is None or (chosen, row) == place:
+            return image
+        other, picture = self.sets[chosen].known(row), self.sets[chosen].picture(row)
+        side = other.crop.side * framing.crop.side / known.crop.side * grown
+        # both stand as they do in their own pictures, upright where those are
+        turn += framing.crop.turn
+        crop = crop_about(other.crop.centre - at * (side / 2), side, turn, self.size)
+        points = crop.to_crop(other.keypoints[:, :2])
+        cover = body_mask(points, other.keypoints[:, 2] > 0, self.size)
+        if cover is None:
+            return image
+        # not to the very end of its picture, for the soft edge
+        cover = Framing(crop, whole_picture(picture, -2.0)).blackened(cover)
+        return with_another(image, cut(picture, crop), cover, keep)
+
+    def _empty(self, random: np.random.Generator, options: Augmentation) -> Sample:
+        """A crop without a person: a part of a picture that holds none."""
+        picture = self.backgrounds[int(random.integers(len(self.backgrounds)))]
+        height, width = picture.shape[:2]
+        side = float(random.uniform(0.4, 1.2)) * min(height, width)
+        centre = random.uniform(0, 1, 2) * [width, height]
+        crop = crop_about(centre, side, float(random.uniform(-np.pi, np.pi)), self.size)
+        image = cut(picture, crop)
+        # all that people's crops go through, lest its traces tell people from none
+        if random.random() < options.occlude:
+            image = occluded(image, np.zeros((0, 2)), random, self.backgrounds)
+        image = photographed(image, random, options)
+        joints = self.body.joint_count
+        return Sample(
+            image=Framing(crop, whole_picture(picture)).blackened(image),
+            keypoints=np.zeros((_POINTS, 2)),
+            keypoint_weight=np.zeros(_POINTS),
+            joints_3d=np.zeros((_POINTS, 3)),
+            joints_3d_weight=np.zeros(_POINTS),
+            rotations=np.tile(np.eye(3), (joints, 1, 1)),
+            shape=np.zeros(self.body.shape_count),
+            camera=np.array([0.7, 0.0, 0.0]),
+            joint_trust=np.zeros(joints),
+            fitted=0.0,
+            person=0.0,
+        )
+
+
+class FittedCrops:
+    """Crops of one joint set with its fits."""
 
     def __init__(
         self,
@@ -83,122 +243,35 @@ class FittedCrops:
         augmentation: Augmentation | None,
         backgrounds: list[Image] | None = None,
     ) -> None:
-        self.joint_set, self.fits, self.body, self.size = joint_set, fits, body, size
-        self.augmentation = augmentation
-        self.backgrounds = backgrounds or []
-        self._pictures = Pictures(joint_set)
-        # what mirroring does to a rotation: it is seen in a mirror at x = 0
-        self._mirror = np.diag([-1.0, 1.0, 1.0])
+        people = _FittedPeople(joint_set, fits)
+        self._crops = Crops(
+            [people], body, size, augmentation, backgrounds, [max(len(joint_set) - VALIDATION, 0)]
+        )
 
     def sample(self, row: int, random: np.random.Generator) -> Sample:
         """A crop of a person, varied by `random`."""
-        options = self.augmentation
-        picture = self._pictures[row]
-        crop = annotated_crop(self.joint_set.joints[row], self.size)
-        if options is None:
-            return self._labelled(cut(picture, crop), row, crop, crop)
-        if self.backgrounds and random.random() < options.background:
-            return self._empty(random)
-        varied = self._varied(crop, random, options)
-        image = _disturbed(cut(picture, varied), random, options)
-        sample = self._labelled(image, row, crop, varied)
-        return self._mirrored(sample) if random.random() < options.flip else sample
+        return self._crops.sample(0, row, random)
 
-    def _varied(self, crop: Crop, random: np.random.Generator, options: Augmentation) -> Crop:
-        turn = np.radians(options.turn) * np.clip(random.normal(), -3, 3)
-        scale = float(np.clip(np.exp(random.normal() * options.scale), 0.7, 1.4))
-        shift = random.normal(size=2) * options.shift * crop.side
-        return crop_about(crop.centre + shift, crop.side * scale, crop.turn + turn, self.size)
 
-    def _labelled(self, image: Image, row: int, crop: Crop, varied: Crop) -> Sample:
-        joints = self.joint_set.joints[row]
-        fits = self.fits
-        keypoints, weight = np.zeros((len(KEYPOINT_NAMES), 2)), np.zeros(len(KEYPOINT_NAMES))
+class _FittedPeople:
+    name = "fitted"
+
+    def __init__(self, joint_set: JointSet, fits: Fits) -> None:
+        self._set, self._fits, self._pictures = joint_set, fits, Pictures(joint_set)
+
+    def __len__(self) -> int:
+        return len(self._set)
+
+    def picture(self, row: int) -> Image:
+        return self._pictures[row]
+
+    def known(self, row: int) -> Known:
+        joints, fits = self._set.joints[row], self._fits
+        keypoints = np.zeros((_POINTS, 3))
         # LSP's joints come first; nothing is known of the face
-        keypoints[: len(joints)] = crop_units_from_pixels(varied.to_crop(joints[:, :2]), self.size)
-        weight[: len(joints)] = joints[:, 2] > 0
-        turn = about_z(crop.turn - varied.turn)
-        rotations = fits.rotations[row].astype(np.float64)
-        rotations[0] = turn @ rotations[0]
-        # the root's joint J_0 stays where it is under the turn, so the shift takes up what it moved
-        root = self._root(fits.shape[row])
-        scale, shift = float(fits.camera[row, 0]), fits.camera[row, 1:].astype(np.float64)
-        in_picture = crop.to_frame(((scale * (root + shift)) + 1) * (crop.size / 2) - 0.5)
-        now = crop_units_from_pixels(varied.to_crop(in_picture), self.size)
-        scale_now = scale * crop.side / varied.side
-        camera = np.r_[scale_now, now / scale_now - root]
-        return Sample(
-            image=image,
-            keypoints=keypoints,
-            keypoint_weight=weight,
-            joints_3d=np.zeros((len(keypoints), 3)),
-            joints_3d_weight=np.zeros(len(keypoints)),
-            rotations=rotations,
-            shape=fits.shape[row],
-            camera=camera,
-            joint_trust=fits.joint_trust[row],
-            fitted=float(fits.kept[row]),
-            person=1.0,
+        keypoints[: len(joints)] = joints
+        keypoints[:, 2] = keypoints[:, 2] > 0
+        label = BodyLabel(
+            fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
         )
-
-    def _root(self, shape: Array) -> Array:
-        body = self.body
-        row = body.joint_regressor[0]
-        moved = row @ body.shape_directions.reshape(len(body.template), -1)
-        place = row @ body.template + moved.reshape(3, -1) @ shape
-        return np.asarray(place).reshape(-1)[:2]
-
-    def _mirrored(self, sample: Sample) -> Sample:
-        swap, mirror = list(KEYPOINT_MIRROR), self.body.joint_mirror
-        keypoints = sample.keypoints[swap] * [-1, 1]
-        rotations = self._mirror @ sample.rotations[mirror] @ self._mirror
-        # the body is its own mirror image, so the shape stays
-        return Sample(
-            image=np.ascontiguousarray(sample.image[:, ::-1]),
-            keypoints=keypoints,
-            keypoint_weight=sample.keypoint_weight[swap],
-            joints_3d=sample.joints_3d[swap] * [-1, 1, 1],
-            joints_3d_weight=sample.joints_3d_weight[swap],
-            rotations=rotations,
-            shape=sample.shape,
-            camera=sample.camera * [1, -1, 1],
-            joint_trust=sample.joint_trust[mirror],
-            fitted=sample.fitted,
-            person=1.0,
-        )
-
-    def _empty(self, random: np.random.Generator) -> Sample:
-        """A crop without a person: a part of a picture that holds none."""
-        picture = self.backgrounds[int(random.integers(len(self.backgrounds)))]
-        height, width = picture.shape[:2]
-        side = float(random.uniform(0.4, 1.2)) * min(height, width)
-        centre = random.uniform(0, 1, 2) * [width, height]
-        crop = crop_about(centre, side, float(random.uniform(-np.pi, np.pi)), self.size)
-        joints = self.body.joint_count
-        return Sample(
-            image=cut(picture, crop),
-            keypoints=np.zeros((len(KEYPOINT_NAMES), 2)),
-            keypoint_weight=np.zeros(len(KEYPOINT_NAMES)),
-            joints_3d=np.zeros((len(KEYPOINT_NAMES), 3)),
-            joints_3d_weight=np.zeros(len(KEYPOINT_NAMES)),
-            rotations=np.tile(np.eye(3), (joints, 1, 1)),
-            shape=np.zeros(self.body.shape_count),
-            camera=np.array([0.7, 0.0, 0.0]),
-            joint_trust=np.zeros(joints),
-            fitted=0.0,
-            person=0.0,
-        )
-
-
-def _disturbed(image: Image, random: np.random.Generator, options: Augmentation) -> Image:
-    if random.random() < options.blur:
-        sigma = float(random.uniform(0.5, 2.0))
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8)
-    if random.random() < options.occlude:
-        size = image.shape[0]
-        extent = (random.uniform(0.1, 0.3, 2) * size).astype(int)
-        low = (random.uniform(0.15, 0.85, 2) * size - extent / 2).astype(int).clip(0)
-        image = image.copy()
-        image[low[1] : low[1] + extent[1], low[0] : low[0] + extent[0]] = random.integers(0, 256, 3)
-    gains = random.uniform(1 - options.colour, 1 + options.colour, 3)
-    return np.clip(image * gains, 0, 255).astype(np.uint8)
+        return Known(annotated_crop(joints, 256), keypoints, label if fits.kept[row] else None)

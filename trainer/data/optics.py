@@ -1,0 +1,109 @@
+"""What a camera does to a crop: blur, light, colours, its sensor's grain, compression."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.types import Array, Image
+from trainer.data.augmentation import Augmentation
+
+_REFERENCE = 256
+"""Crop side in pixels that lengths are meant for."""
+_LEVELS = np.arange(256) / 255.0
+
+
+def photographed(image: Image, random: np.random.Generator, options: Augmentation) -> Image:
+    """A scene (S, S, 3) as some camera gives it, of the same size."""
+    size = image.shape[0]
+    if random.random() < options.blur:
+        image = _u8(cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 2.0) * size / _REFERENCE))
+    if random.random() < options.motion_blur:
+        length = random.uniform(4, 16) * size / _REFERENCE
+        image = _u8(cv2.filter2D(image, -1, motion_kernel(length, random.uniform(0, np.pi))))
+    dark = random.random() < options.dark
+    grey = random.random() < options.grey
+    table = _tone(random, options, dark=dark)
+    image = _u8(cv2.LUT(image, table))
+    if grey:
+        image = _u8(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+    if random.random() < options.coarse:
+        fewer = max(8, round(size * random.uniform(0.3, 0.8)))
+        image = _u8(cv2.resize(image, (fewer, fewer), interpolation=cv2.INTER_AREA))
+    if random.random() < options.noise or dark:
+        strength = random.uniform(4, 14) if dark else random.uniform(1.5, 8)
+        image = grained(image, strength, random, coloured=not grey)
+    if random.random() < options.jpeg:
+        image = compressed(image, int(random.integers(20, 81)))
+    if image.shape[0] != size:
+        image = _u8(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
+    return image
+
+
+def motion_kernel(length: float, angle: float) -> npt.NDArray[np.float32]:
+    """The weights of a smear along a line of `length` pixels at `angle` radians; they sum to 1."""
+    half = int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((2 * half + 1, 2 * half + 1))
+    end = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    for share in np.linspace(-1, 1, 4 * half + 1):
+        x, y = half + share * end
+        left, top = int(x), int(y)
+        fx, fy = x - left, y - top
+        kernel[top : top + 2, left : left + 2] += np.outer([1 - fy, fy], [1 - fx, fx])
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+
+
+def grained(
+    image: Image, strength: float, random: np.random.Generator, *, coloured: bool = True
+) -> Image:
+    """Add sensor noise: of light, growing with its root, and of reading.
+
+    `strength` is its deviation at middle grey, in levels of 256.
+    """
+    height, width = image.shape[:2]
+    bank = _grain(coarse=bool(random.random() < 0.4))
+    top, left = (int(random.integers(0, bank.shape[i] - (height, width)[i] + 1)) for i in (0, 1))
+    window = bank[top : top + height, left : left + width]
+    if not coloured:
+        window = np.repeat(window[..., :1], 3, axis=2)
+    # variance: half from reading, half from light
+    spread = (strength * np.sqrt(0.5 + _LEVELS)).astype(np.float32)
+    noise = cv2.multiply(np.ascontiguousarray(window), cv2.LUT(image, spread))
+    return _u8(cv2.add(image, noise, dtype=cv2.CV_8U))
+
+
+def compressed(image: Image, quality: int) -> Image:
+    """Through JPEG and back."""
+    # the order of the channels matters to JPEG, so they are named right
+    fine, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if fine else None
+    return image if decoded is None else _u8(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _tone(random: np.random.Generator, options: Augmentation, *, dark: bool) -> Image:
+    """Brightness curve of each channel (1, 256, 3)."""
+    gains = random.uniform(1 - options.colour, 1 + options.colour, 3)
+    contrast = random.uniform(1 - options.contrast, 1 + options.contrast)
+    curve = _LEVELS
+    if dark:
+        curve = curve ** random.uniform(1.0, 1.6) * random.uniform(0.2, 0.6)
+    curve = (curve - 0.5) * contrast + 0.5 if not dark else curve * contrast
+    return np.clip(curve[:, None] * gains * 255 + 0.5, 0, 255).astype(np.uint8)[None]
+
+
+@cache
+def _grain(*, coarse: bool) -> Array:
+    """Noise of unit deviation (H, W, 3) to take windows from; coarse as cheap cameras smooth it."""
+    random = np.random.default_rng(20 + coarse)
+    noise = random.standard_normal((640, 640, 3), dtype=np.float32)
+    if coarse:
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.9), dtype=np.float32)
+        noise /= noise.std()
+    return noise
+
+
+def _u8(image: object) -> Image:
+    return np.asarray(image, dtype=np.uint8)
