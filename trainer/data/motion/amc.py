@@ -27,6 +27,7 @@ from trainer.data.motion.performance import MOST_BONES, MOST_FRAMES, Performance
 _INCH = 0.0254
 _ROOT = "root"
 
+
 @dataclass(frozen=True)
 class Skeleton:
     """An ASF skeleton; B bones, the root first, parents before their children."""
