@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--start", type=Path, help="checkpoint whose weights a new run begins with")
     train.add_argument("--fits", type=Path, default=_FITS)
     train.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
-    train.add_argument("--device", default="cpu")
+    train.add_argument("--device", default="cpu", help="torch's name; cuda = each process's own")
+    train.add_argument("--minutes", type=float, help="end, fully annealed, after so long")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="figures on the held-out pictures")
@@ -119,18 +120,18 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from trainer.run_config import read_config_file
+    from trainer.sources import Locations
     from trainer.train import train
 
     _, config = read_config_file(options.config)
     train(
         options.config,
         out=options.out or Path("runs") / config.name,
-        lspet=options.lspet,
-        fits=options.fits,
-        ccp=options.ccp,
+        locations=Locations(options.lspet, options.fits, options.ccp),
         landmark_file=_landmark_file(config.network.encoder, options.landmarks),
         start=options.start,
         device=options.device,
+        minutes=options.minutes,
     )
 
 

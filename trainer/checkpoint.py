@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pymaf_live.atomic import written_whole
@@ -23,6 +23,8 @@ class Progress:
     step: int
     config: str
     """The run's configuration file, as text."""
+    seconds: float = 0.0
+    """Time trained so far."""
 
 
 def save_checkpoint(
@@ -35,15 +37,22 @@ def save_checkpoint(
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser.{name}.{key}"] = value
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    header = {"progress": json.dumps({"step": progress.step, "config": progress.config})}
+    header = {"progress": json.dumps(asdict(progress))}
     with written_whole(path) as temporary:
-        save_file(whole, temporary, metadata=header)
+        # not by safetensors' own writer, whose errors do not tell a full disk from a bad tensor
+        temporary.write_bytes(save(whole, metadata=header))
+
+
+def discard_halves(path: Path) -> None:
+    """Remove what a kill in the middle of saving left beside a checkpoint."""
+    for half in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+        half.unlink(missing_ok=True)
 
 
 def load_checkpoint(
     path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, config: str
-) -> int:
-    """Read a checkpoint of the same configuration; returns the step to go on from.
+) -> Progress:
+    """Read a checkpoint of the same configuration; returns where to go on from.
 
     Raises
     ------
@@ -59,12 +68,20 @@ def load_checkpoint(
         prefix = f"optimiser.{name}."
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:
-            # the moments take the parameter's own memory layout
             optimiser.state[parameter] = {
-                key: value.clone() if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
-                for key, value in state.items()
+                key: _like(parameter, value) for key, value in state.items()
             }
-    return progress.step
+    return progress
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    if value.ndim == 0:
+        # the count of steps is read by the CPU
+        return value.clone()
+    if value.shape != parameter.shape:
+        return value.to(parameter.device)
+    # the moments take the parameter's own memory layout
+    return torch.empty_like(parameter).copy_(value)
 
 
 def load_average(path: Path, model: nn.Module) -> Progress:
@@ -80,6 +97,38 @@ def load_average(path: Path, model: nn.Module) -> Progress:
     return progress
 
 
+def start_from(path: Path, model: nn.Module) -> list[str]:
+    """Fill a model with a checkpoint's averaged weights, as far as it has them.
+
+    Parts that the checkpoint's network has not (a head added since) stay as they are.
+
+    Returns
+    -------
+    list of str
+        Names of the tensors that the checkpoint does not have.
+
+    Raises
+    ------
+    InputError
+        If the file is broken, or of a network whose parts have other sizes or other names.
+    """
+    tensors, _ = _read(path)
+    given = {
+        name.removeprefix("average."): value
+        for name, value in tensors.items()
+        if name.startswith("average.")
+    }
+    own = model.state_dict()
+    if not own.keys() & given.keys():
+        raise InputError(f"{path} is of another network: it has no tensor of this one")
+    for name, value in given.items():
+        if name in own and own[name].shape != value.shape:
+            sizes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
+            raise InputError(f"{path} is of another network: {name} is {sizes}")
+    model.load_state_dict(given, strict=False)
+    return sorted(own.keys() - given.keys())
+
+
 def read_progress(path: Path) -> Progress:
     """How far a checkpoint's run has come, and its configuration."""
     return _read(path, tensors=False)[1]
@@ -90,8 +139,9 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], Progr
         with safe_open(path, framework="pt") as file:
             progress = json.loads((file.metadata() or {})["progress"])
             found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-            return found, Progress(int(progress["step"]), str(progress["config"]))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            seconds = float(progress.get("seconds", 0.0))
+            return found, Progress(int(progress["step"]), str(progress["config"]), seconds)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a whole checkpoint: {error}") from error
 
 

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -44,7 +45,8 @@ class Ranks:
         if self.world == 1:
             return learner
         if self.device.startswith("cuda"):
-            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)
+            shared = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
+            learner = cast(nn.Module, shared)
         # a frozen encoder takes no part in a step; the body's constants need no broadcast
         return nn.parallel.DistributedDataParallel(
             learner, find_unused_parameters=True, broadcast_buffers=False

@@ -45,31 +45,42 @@ class RelativeAdam(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Take one step along the gradients."""
         for group in self.param_groups:
-            if group["lr"] == 0:
-                continue
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, group)
+            moved = [p for p in group["params"] if p.grad is not None]
+            if group["lr"] != 0 and moved:
+                self._update(moved, group)
 
-    def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
+    def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        # lists of tensors at once: on a GPU a loop over some hundred would cost more than the rest
+        states = [self._state_of(parameter) for parameter in parameters]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        beta1, beta2 = group["betas"]
+        for state in states:
+            state["step"] += 1
+        counts = [float(state["step"]) for state in states]
+        means, squares = [s["mean"] for s in states], [s["square"] for s in states]
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - beta2)
+        scales = torch._foreach_div(squares, [1 - beta2**count for count in counts])
+        torch._foreach_sqrt_(scales)
+        torch._foreach_add_(scales, group["eps"])
+        updates = torch._foreach_div(means, [1 - beta1**count for count in counts])
+        torch._foreach_div_(updates, scales)
+        if group["relative"]:
+            torch._foreach_mul_(updates, [state["size"] for state in states])
+        elif group["weight_decay"]:
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+        state: dict[str, Tensor] = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())
             state["mean"] = torch.zeros_like(parameter)
             state["square"] = torch.zeros_like(parameter)
-        beta1, beta2 = group["betas"]
-        state["step"] += 1
-        count = float(state["step"])
-        state["mean"].lerp_(gradient, 1 - beta1)
-        state["square"].lerp_(gradient.square(), 1 - beta2)
-        scale = (state["square"] / (1 - beta2**count)).sqrt_().add_(group["eps"])
-        update = state["mean"] / (1 - beta1**count) / scale
-        if group["relative"]:
-            update *= self._sizes[id(parameter)]
-        elif group["weight_decay"]:
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(update, alpha=-group["lr"])
+        if id(parameter) in self._sizes and "size" not in state:
+            # kept with the moments: a run that goes on must not measure the sizes anew
+            state["size"] = self._sizes[id(parameter)]
+        return state
 
 
 def _channel_size(parameter: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ import torch
 
 from pymaf_live.body import Body, PointSet, crop_points_2d, pixels_from_crop_units
 from pymaf_live.network.preprocess import cut, network_input
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Image
 from trainer.data.lspet import LIMBS, VALIDATION, JointSet, Pictures, annotated_crop, torso_length
 from trainer.network.pymaf import PyMAF
 from trainer.sheets import draw_body, write_sheet
 
 _TILES = 24
+_TILES_WHILE_TRAINING = 8
 
 
 @torch.no_grad()
@@ -59,6 +60,42 @@ def sheets_of_network(folder: Path, model: PyMAF, joint_set: JointSet, body: Bod
             drawn = draw_body(image, body, mesh, rotations, shape, camera)
             tiles.append(np.hstack([image, drawn]))
         write_sheet(folder / f"network_{name}.jpg", tiles, columns=4)
+
+
+@torch.no_grad()
+def overlay_picture(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
+    """The same few held-out crops every time, each beside the network's last estimate on it.
+
+    Parameters
+    ----------
+    model : PyMAF
+        In evaluation mode.
+    joint_set : JointSet
+        Its last `VALIDATION` rows are looked at.
+    body : Body
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        RGB.
+    """
+    first = max(len(joint_set) - VALIDATION, 0)
+    rows = np.linspace(first, len(joint_set) - 1, _TILES_WHILE_TRAINING).round().astype(int)
+    pictures, size, mesh = Pictures(joint_set), model.encoder.size, PointSet.vertices(body)
+    crops = [annotated_crop(joint_set.joints[row], size) for row in rows]
+    images = np.stack([cut(pictures[row], crop) for row, crop in zip(rows, crops, strict=True)])
+    device = next(model.parameters()).device
+    level = model(torch.from_numpy(network_input(images)).to(device)).levels[-1]
+    bodies = zip(
+        *(p.cpu().numpy().astype(np.float64) for p in (level.rotations, level.shape, level.camera)),
+        strict=True,
+    )
+    tiles = [
+        np.hstack([image, draw_body(image, body, mesh, *parts)])
+        for image, parts in zip(images, bodies, strict=True)
+    ]
+    half = len(tiles) // 2
+    return np.hstack([np.vstack(tiles[:half]), np.vstack(tiles[half:])])
 
 
 def _miss(found: Array, joints: Array) -> float:

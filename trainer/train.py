@@ -7,47 +7,54 @@ nothing had happened. What is validated and kept is the average of the weights o
 from __future__ import annotations
 
 import copy
-import ctypes
-import json
-import math
-import queue
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
 from torch import nn
 
 from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import load_body
-from pymaf_live.errors import PymafLiveError
-from trainer.checkpoint import Progress, load_average, load_checkpoint, save_checkpoint
-from trainer.data.ccp import read_backgrounds
-from trainer.data.crops import FittedCrops, Sample
+from pymaf_live.errors import Interrupted, PymafLiveError
+from trainer.allocator import keep_freed_memory
+from trainer.checkpoint import (
+    Progress,
+    discard_halves,
+    load_checkpoint,
+    save_checkpoint,
+    start_from,
+)
 from trainer.data.lspet import VALIDATION, read_joint_set
+from trainer.distributed import Ranks, joined
 from trainer.fit import read_fits
-from trainer.losses import Labels, Losses
+from trainer.learner import Learner, follow
+from trainer.loader import batches, on_device
+from trainer.losses import Losses
 from trainer.network.pymaf import PyMAF, Start
 from trainer.optimiser import RelativeAdam
-from trainer.run_config import read_config_file
+from trainer.overlays import overlay_picture
+from trainer.run_config import RunConfig, read_config_file
+from trainer.run_log import RunLog
+from trainer.schedule import rates
+from trainer.sources import Locations, Recipe
+from trainer.stopping import StopRequests
 from trainer.validate import validate
+
+_CLIP = 20.0
+"""Largest norm of the gradients of all but the encoder."""
 
 
 def train(
     config_file: Path,
     *,
     out: Path,
-    lspet: Path,
-    fits: Path,
-    ccp: Path | None = None,
+    locations: Locations,
     landmark_file: Path | None = None,
     start: Path | None = None,
     device: str = "cpu",
+    minutes: float | None = None,
 ) -> None:
     """Train a network.
 
@@ -58,193 +65,138 @@ def train(
     out : Path
         Folder of the run: checkpoint, log and a copy of the configuration. A run that is there goes
         on where it stopped.
-    lspet, fits : Path
-        The packed LSPET set and its fits.
-    ccp : Path, optional
-        The packed CCP set, for crops without people.
+    locations : Locations
+        Where the data lie.
     landmark_file : Path, optional
         BlazePose's .tflite file, for its encoders.
     start : Path, optional
-        A checkpoint of the same network whose averaged weights a new run begins with.
+        A checkpoint whose averaged weights a new run begins with, as far as the network has them.
     device : str
-        Torch's name of it.
+        Torch's name of it; ``cuda`` = each process's own GPU.
+    minutes : float, optional
+        Time after which the rates have fallen to zero, should the pictures not be done by then;
+        the last validation comes on top. A run with a limit is not repeatable.
+
+    Raises
+    ------
+    PymafLiveError
+        If the configuration, the data, the checkpoint or the device cannot be used, or the loss is
+        not finite; `Interrupted` when it was asked to stop and has saved.
     """
     text, config = read_config_file(config_file)
-    schedule, console = config.schedule, Console(stderr=True, soft_wrap=True)
+    with joined(device, config.schedule.batch) as ranks, StopRequests() as stop:
+        _train(text, config, out, locations, landmark_file, start, ranks, minutes, stop)
+
+
+def _train(
+    text: str,
+    config: RunConfig,
+    out: Path,
+    locations: Locations,
+    landmark_file: Path | None,
+    start: Path | None,
+    ranks: Ranks,
+    minutes: float | None,
+    stop: StopRequests,
+) -> None:
+    schedule, steps, device = config.schedule, config.schedule.steps, ranks.device
     make_folder(out)
-    _keep_freed_memory()
+    keep_freed_memory()
     cv2.setNumThreads(1)
     torch.manual_seed(schedule.seed)
 
-    body, joint_set = load_body(), read_joint_set(lspet)
-    known = read_fits(fits, len(joint_set))
-    rows = len(joint_set) - VALIDATION
-    good = np.flatnonzero(known.kept[:rows])
+    # the network, and the average of its weights
+    body, joint_set = load_body(), read_joint_set(locations.lspet)
+    known = read_fits(locations.fits, len(joint_set))
+    good = np.flatnonzero(known.kept[: len(joint_set) - VALIDATION])
     mean = Start.mean(known.rotations[good], known.shape[good], known.camera[good])
     model = PyMAF(config.network, body, mean, landmark_file).to(device)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if schedule.freeze_stem:
         model.encoder.freeze_stem()
+    fresh = []
     if start is not None:
-        load_average(start, model)
+        fresh = start_from(start, model)
         model.rebase(mean)
     average = copy.deepcopy(model).eval()
     losses = Losses(body, config.losses).to(device)
-    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+    learner = ranks.wrapped(Learner(model, losses, bf16=schedule.precision == "bf16"))
     within = {id(parameter) for parameter in model.encoder.parameters()}
+    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+    rest = [p for p in model.parameters() if id(p) not in within]
     optimiser = RelativeAdam(
         [
             {"params": encoder, "relative": config.network.encoder != "resnet50"},
-            {
-                "params": [p for p in model.parameters() if id(p) not in within],
-                "weight_decay": schedule.weight_decay,
-            },
+            {"params": rest, "weight_decay": schedule.weight_decay},
         ]
     )
 
-    data = FittedCrops(
-        joint_set,
-        known,
-        body,
-        model.encoder.size,
-        config.augmentation,
-        read_backgrounds(ccp) if ccp else None,
-    )
-    steps = math.ceil(schedule.pictures / schedule.batch)
-    frozen_steps = schedule.frozen_pictures // schedule.batch
-    validate_every = max(schedule.validate_every // schedule.batch, 1)
-
-    checkpoint, step = out / "checkpoint.safetensors", 0
+    # go on where a run stopped
+    checkpoint, step, seconds = out / "checkpoint.safetensors", 0, 0.0
     if checkpoint.exists():
-        step = load_checkpoint(checkpoint, model, average, optimiser, text)
-        console.print(f"going on from step {step} of {steps}")
-    with written_whole(out / "config.toml") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        progress = load_checkpoint(checkpoint, model, average, optimiser, text)
+        step, seconds = progress.step, progress.seconds
+    limit = None if minutes is None else 60 * minutes
+    log = RunLog(out, step, steps, schedule.batch, limit=limit, speaks=ranks.first)
+    if ranks.first:
+        discard_halves(checkpoint)
+        with written_whole(out / "config.toml") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    if step:
+        log.say(f"going on from step {step} of {steps}")
+    elif fresh:
+        log.say(f"{start} lacks {len(fresh)} tensors, which begin anew: {fresh[0]} ...")
 
-    started, first = time.monotonic(), step
-    batches = _prefetched(_batches(data, rows, schedule.batch, schedule.seed, step, steps))
-    for batch in batches:
-        torch.manual_seed(schedule.seed + step)
-        rate = (
-            min(1.0, (step + 1) / schedule.warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        )
-        frozen = step < frozen_steps
-        # the encoder's own warm-up begins when it is let loose
-        let_loose = min(1.0, max(step - frozen_steps, 0) / schedule.warm_up)
-        optimiser.param_groups[0]["lr"] = (
-            0.0 if frozen else schedule.encoder_rate * rate * let_loose
-        )
-        optimiser.param_groups[1]["lr"] = schedule.learning_rate * rate
+    def save() -> None:
+        if ranks.first:
+            progress = Progress(step, text, seconds)
+            save_checkpoint(checkpoint, model, average, optimiser, progress)
+
+    validate_every = max(schedule.validate_every // schedule.batch, 1)
+    recipe = Recipe(config, locations, model.encoder.size, VALIDATION)
+    before, saved = time.monotonic(), time.monotonic()
+    for batch in batches(recipe, ranks, schedule, step):
+        # the same dropout whatever came before, and another one in every process
+        torch.manual_seed(schedule.seed + step + 1_000_003 * ranks.rank)
+        place = step if limit is None else max(step, seconds / limit * steps)
+        now = rates(schedule, place)
+        optimiser.param_groups[0]["lr"] = now.encoder
+        optimiser.param_groups[1]["lr"] = now.rest
 
         model.train()
-        image, labels = _on_device(batch, device)
-        with torch.set_grad_enabled(not frozen):
-            encoded = model.encoder(image)
-        loss, terms = losses(model.estimate(encoded), labels)
-        if not torch.isfinite(loss):
-            raise PymafLiveError(f"the loss is {loss.item()} at step {step}; lower the rates")
+        loss, terms = learner(*on_device(batch, device), now.frozen)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(optimiser.param_groups[1]["params"], 20.0)
+        seconds, before = seconds + time.monotonic() - before, time.monotonic()
+        broken, stopped, seconds = ranks.largest(not torch.isfinite(loss), stop.asked, seconds)
+        if broken:
+            raise PymafLiveError(f"the loss is not finite at step {step}; lower the rates")
+        nn.utils.clip_grad_norm_(rest, _CLIP)
         optimiser.step()
-        _follow(average, model, min(schedule.average, (1 + step) / (10 + step)))
+        follow(average, model, min(schedule.average, (1 + step) / (10 + step)))
         step += 1
 
-        if step % 20 == 0:
-            pace = (time.monotonic() - started) / (step - first)
-            left = pace * (steps - step) / 60
-            figures = {name: round(value.item(), 3) for name, value in terms.items()}
-            record = {"step": step, "loss": round(loss.item(), 3), **figures}
-            _log(out / "log.jsonl", record)
-            if step % 100 == 0:
-                console.print(
-                    f"{step}/{steps}  loss {loss.item():.2f}  "
-                    f"{schedule.batch / pace:.0f} pictures/s  {left:.0f} min left"
-                )
-        if step % validate_every == 0 or step == steps:
-            save_checkpoint(checkpoint, model, average, optimiser, Progress(step, text))
-            figures = validate(average, joint_set, known, body, device)
-            _log(out / "log.jsonl", {"step": step, **figures})
-            console.print(f"{step}/{steps}  {figures}")
-    console.print(f"done: {checkpoint}")
-
-
-def _batches(
-    data: FittedCrops, rows: int, size: int, seed: int, first: int, last: int
-) -> Iterator[list[Sample]]:
-    for step in range(first, last):
-        samples = []
-        for place in range(step * size, (step + 1) * size):
-            epoch, index = divmod(place, rows)
-            row = int(_shuffled(rows, seed, epoch)[index])
-            samples.append(data.sample(row, np.random.default_rng([seed, place])))
-        yield samples
-
-
-_orders: dict[tuple[int, int, int], np.ndarray] = {}
-
-
-def _shuffled(rows: int, seed: int, epoch: int) -> np.ndarray:
-    key = (rows, seed, epoch)
-    if key not in _orders:
-        _orders.clear()
-        _orders[key] = np.random.default_rng([seed, epoch, 1]).permutation(rows)
-    return _orders[key]
-
-
-def _prefetched(batches: Iterator[list[Sample]]) -> Iterator[list[Sample]]:
-    """Make batches in a thread beside the training; OpenCV lets go of Python's lock."""
-    waiting: queue.Queue[list[Sample] | BaseException | None] = queue.Queue(maxsize=3)
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                waiting.put(batch)
-            waiting.put(None)
-        except BaseException as error:
-            waiting.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    while (item := waiting.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
-
-
-def _on_device(samples: list[Sample], device: str) -> tuple[torch.Tensor, Labels]:
-    images = torch.from_numpy(np.stack([sample.image for sample in samples])).to(device)
-    # NHWC in memory, as channels_last wants it
-    image = images.permute(0, 3, 1, 2).float() / 255
-    stacked = {
-        field.name: torch.from_numpy(
-            np.stack([getattr(sample, field.name) for sample in samples]).astype(np.float32)
-        ).to(device)
-        for field in fields(Labels)
-    }
-    return image, Labels(**stacked)
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    for kept, now in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(now, 1 - decay)
-        else:
-            kept.copy_(now)
-
-
-def _log(path: Path, record: dict[str, object]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc not to give large freed blocks back: doing so every step halves the speed."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:
-        return
-    trim_threshold, top_pad, mmap_max = -1, -2, -4
-    libc.mallopt(mmap_max, 0)
-    libc.mallopt(trim_threshold, 2**31 - 1)
-    libc.mallopt(top_pad, 256 * 2**20)
+        done = step == steps or (limit is not None and seconds >= limit)
+        if step % 20 == 0 or done:
+            figures = ranks.mean({"loss": loss, **terms})
+            log.figures(step, "train", {name: round(value, 3) for name, value in figures.items()})
+            log.pace(step, seconds, figures["loss"])
+        if stopped and not done:
+            save()
+            raise Interrupted(f"stopped at step {step} of {steps}; the same command goes on")
+        if step % validate_every == 0 or done:
+            save()
+            if ranks.first:
+                figures = validate(average, joint_set, known, body, device)
+                log.figures(step, "validation", figures)
+                log.picture(step, "held out", overlay_picture(average, joint_set, body))
+                log.say(f"{step}/{steps}  {figures}")
+                log.resume_pace(step)
+            saved = time.monotonic()
+        elif time.monotonic() - saved > 60 * schedule.save_every:
+            save()
+            saved = time.monotonic()
+        if done:
+            break
+    log.close()
+    log.say(f"done: {checkpoint}")

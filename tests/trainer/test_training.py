@@ -17,6 +17,7 @@ from trainer.export import export, load_network  # noqa: E402
 from trainer.fit import write_fits  # noqa: E402
 from trainer.optimiser import RelativeAdam  # noqa: E402
 from trainer.run_config import read_config_file, read_run_config  # noqa: E402
+from trainer.sources import Locations  # noqa: E402
 
 CONFIG = """
 name = "small"
@@ -59,8 +60,7 @@ def run(people, blazepose, config, out):
     training.train(
         config,
         out=out,
-        lspet=people,
-        fits=people / "fits.npz",
+        locations=Locations(people, people / "fits.npz"),
         landmark_file=blazepose / "pose_landmark_lite.tflite",
     )
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
