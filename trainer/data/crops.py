@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from pymaf_live.body import Body, crop_units_from_pixels
@@ -148,16 +149,17 @@ class Crops:
         in_picture = crop.to_frame(((scale * (root + shift)) + 1) * (crop.size / 2) - 0.5)
         now = crop_units_from_pixels(varied.to_crop(in_picture), varied.size)
         scale_now = scale * crop.side / varied.side
-        return np.r_[scale_now, now / scale_now - root]
+        return np.concatenate([[scale_now], now / scale_now - root])
 
     def _root(self, shape: Array) -> Array:
-        return np.asarray(self._root_mean + self._root_moves @ shape)[:2]
+        root: Array = self._root_mean + self._root_moves @ shape
+        return root[:2]
 
     def _mirrored(self, sample: Sample) -> Sample:
         swap, mirror = list(KEYPOINT_MIRROR), self.body.joint_mirror
         # the body is its own mirror image, so the shape stays
         return Sample(
-            image=np.ascontiguousarray(sample.image[:, ::-1]),
+            image=np.asarray(cv2.flip(sample.image, 1), dtype=np.uint8),
             keypoints=sample.keypoints[swap] * [-1, 1],
             keypoint_weight=sample.keypoint_weight[swap],
             joints_3d=sample.joints_3d[swap] * [-1, 1, 1],
@@ -183,7 +185,7 @@ class Crops:
         row = int(random.integers(self._lent[chosen]))
         behind, way = random.random() < 0.6, 1.0 if random.random() < 0.5 else -1.0
         # where the other's middle lies from this crop's, in half sides along the picture's axes
-        at = np.array([way * random.uniform(0.65, 1.1), random.normal() * 0.2])
+        at = np.array([way * random.uniform(0.45, 1.0), random.normal() * 0.2])
         grown, turn = np.exp(random.normal() * 0.2), np.radians(random.normal() * 10)
         here = framing.crop.to_crop(known.keypoints[:, :2])
         mask = body_mask if behind else trunk_mask

@@ -83,7 +83,9 @@ def framed(
     shift = np.clip(random.normal(size=2), -3, 3) * options.shift * times
     if random.random() < options.upside_down:
         turn += np.pi
-    base, outline = known.crop, whole_picture(image)
+    # so far beyond the picture that the outline's smooth edge changes nothing of the cut's own
+    reach = 1.0 + known.crop.side * scale / size
+    base, outline = known.crop, whole_picture(image, reach)
     if random.random() < options.truncate:
         for place, normal in _borders(known, random):
             outline = _clipped(outline, place, normal)

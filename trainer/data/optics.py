@@ -6,7 +6,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.types import Array, Image
 from trainer.data.augmentation import Augmentation
@@ -23,7 +22,7 @@ def photographed(image: Image, random: np.random.Generator, options: Augmentatio
         image = _u8(cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 2.0) * size / _REFERENCE))
     if random.random() < options.motion_blur:
         length = random.uniform(4, 16) * size / _REFERENCE
-        image = _u8(cv2.filter2D(image, -1, motion_kernel(length, random.uniform(0, np.pi))))
+        image = smeared(image, length, random.uniform(0, np.pi))
     dark = random.random() < options.dark
     grey = random.random() < options.grey
     table = _tone(random, options, dark=dark)
@@ -34,7 +33,7 @@ def photographed(image: Image, random: np.random.Generator, options: Augmentatio
         fewer = max(8, round(size * random.uniform(0.3, 0.8)))
         image = _u8(cv2.resize(image, (fewer, fewer), interpolation=cv2.INTER_AREA))
     if random.random() < options.noise or dark:
-        strength = random.uniform(4, 14) if dark else random.uniform(1.5, 8)
+        strength = random.uniform(3, 12) if dark else random.uniform(1.5, 8)
         image = grained(image, strength, random, coloured=not grey)
     if random.random() < options.jpeg:
         image = compressed(image, int(random.integers(20, 81)))
@@ -43,17 +42,33 @@ def photographed(image: Image, random: np.random.Generator, options: Augmentatio
     return image
 
 
-def motion_kernel(length: float, angle: float) -> npt.NDArray[np.float32]:
-    """The weights of a smear along a line of `length` pixels at `angle` radians; they sum to 1."""
-    half = int(np.ceil(length / 2)) + 1
-    kernel = np.zeros((2 * half + 1, 2 * half + 1))
-    end = np.array([np.cos(angle), np.sin(angle)]) * length / 2
-    for share in np.linspace(-1, 1, 4 * half + 1):
-        x, y = half + share * end
-        left, top = int(x), int(y)
-        fx, fy = x - left, y - top
-        kernel[top : top + 2, left : left + 2] += np.outer([1 - fy, fy], [1 - fx, fx])
-    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+def smeared(image: Image, length: float, angle: float) -> Image:
+    """Motion blur: the mean (S, S, 3) over a way of `length` pixels at `angle` radians.
+
+    The way is halved again and again, each time averaging two shifted copies, which costs the
+    logarithm of what a kernel of that length does.
+    """
+    steps, step = [], np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    while np.abs(step).max() >= 0.5:
+        steps.append((round(float(step[0])), round(float(step[1]))))
+        step = step / 2
+    total = np.abs(np.array(steps, dtype=int).reshape(-1, 2)).sum(axis=0)
+    margin = int(total.max(initial=0)) + 1
+    around = (margin, margin, margin, margin)
+    work = _u8(cv2.copyMakeBorder(image, *around, cv2.BORDER_REPLICATE))
+    for x, y in steps:
+        first, second = work[_kept(y, True), _kept(x, True)], work[_kept(y, False), _kept(x, False)]
+        work = _u8(cv2.addWeighted(first, 0.5, second, 0.5, 0))
+    left, top = margin - total // 2
+    size = image.shape[0]
+    return _u8(work[top : top + size, left : left + size])
+
+
+def _kept(shift: int, first: bool) -> slice:
+    """What of an axis has a partner `shift` pixels on, of the pair's first or second."""
+    if (shift >= 0) == first:
+        return slice(0, -abs(shift) or None)
+    return slice(abs(shift), None)
 
 
 def grained(
@@ -89,7 +104,7 @@ def _tone(random: np.random.Generator, options: Augmentation, *, dark: bool) -> 
     contrast = random.uniform(1 - options.contrast, 1 + options.contrast)
     curve = _LEVELS
     if dark:
-        curve = curve ** random.uniform(1.0, 1.6) * random.uniform(0.2, 0.6)
+        curve = curve ** random.uniform(1.0, 1.4) * random.uniform(0.3, 0.75)
     curve = (curve - 0.5) * contrast + 0.5 if not dark else curve * contrast
     return np.clip(curve[:, None] * gains * 255 + 0.5, 0, 255).astype(np.uint8)[None]
 

@@ -166,7 +166,8 @@ def _surface(
     else:
         cells = int(random.integers(4, 48))
         middle, spread = random.uniform(40, 216, 3), random.uniform(5, 60)
-        small = middle + random.normal(size=(cells, cells, 3)) * spread
+        grain = random.normal(size=(cells, cells, 1)) + 0.3 * random.normal(size=(cells, cells, 3))
+        small = middle + grain * spread
     small = np.clip(small, 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
