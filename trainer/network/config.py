@@ -30,6 +30,25 @@ class NetworkConfig(BaseModel):
     """Whether the encoder's own landmarks, and how the projected body misses them, are fed to every
     level beside the point features (BlazePose encoders only)."""
 
+    auxiliary: Literal["none", "parts", "dense"] = "none"
+    """What a head on the finest map learns to predict while training: nothing, which of the body's
+    parts a cell sees, or also where on the part (U, V)."""
+    features: Literal["global", "grid", "mesh"] = "mesh"
+    """What the levels read: the encoder's summary, the same every time (as HMR's loop), its maps on
+    a grid, or its maps under the present mesh."""
+    start: Literal["grid", "mesh"] = "grid"
+    """Where the first level reads: on the grid, or under the mean pose's mesh."""
+    pyramid: bool = True
+    """Whether every level reads the next finer map; False = the finest at every level."""
+    read: Literal["features", "dense"] = "features"
+    """Whether the maps themselves are read or what the auxiliary head makes of the finest one."""
+
+    @model_validator(mode="after")
+    def _predictions_need_their_head(self) -> NetworkConfig:
+        if self.read == "dense" and (self.auxiliary == "none" or self.features == "global"):
+            raise ValueError("reading predicted maps takes an auxiliary head, and points")
+        return self
+
     @model_validator(mode="after")
     def _landmarks_need_their_encoder(self) -> NetworkConfig:
         if self.landmarks and not self.encoder.startswith("blazepose"):

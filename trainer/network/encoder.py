@@ -31,7 +31,21 @@ class Encoded:
     """(B, 33) logits."""
 
 
-class ResNet50(nn.Module):
+class Encoder(nn.Module):
+    """What the loop needs to know of an encoder; a crop goes in, `Encoded` comes out."""
+
+    size: int
+    """Side of its crops in pixels."""
+    channels: int
+    """Of each of its maps."""
+    summary_width: int
+
+    def freeze_stem(self) -> None:
+        """Leave the high-resolution stages as they are."""
+        raise NotImplementedError
+
+
+class ResNet50(Encoder):
     """ResNet-50 and three transposed convolutions: 256 channels at 14x14, 28x28 and 56x56.
 
     He et al. (CVPR 2016), the stride of a bottleneck at its 3x3 convolution; the deconvolutions of
@@ -114,7 +128,7 @@ def _residual_layer(inputs: int, width: int, blocks: int, stride: int) -> nn.Seq
     return nn.Sequential(_Bottleneck(inputs, width, stride), *rest)
 
 
-class BlazePose(nn.Module):
+class BlazePose(Encoder):
     """BlazePose's encoder, top-down pyramid and landmark outputs, weights from its .tflite file."""
 
     size = SIZE

@@ -9,7 +9,7 @@ none to please the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,8 @@ from trainer.body import (
 )
 from trainer.landmarker import LANDMARKS
 from trainer.network.config import NetworkConfig
-from trainer.network.encoder import BlazePose, Encoded, ResNet50
+from trainer.network.dense import DenseHead, DensePrediction, as_map
+from trainer.network.encoder import BlazePose, Encoded, Encoder, ResNet50
 from trainer.network.points import PointFeatures, grid_points, sampled
 from trainer.network.regressor import Regressor
 
@@ -105,6 +106,8 @@ class Output:
     joint_score: Tensor
     """(B, J) logits."""
     encoded: Encoded
+    dense: DensePrediction | None = None
+    """Of the auxiliary head, where there is one; while training only, unless it is read."""
 
 
 class PyMAF(nn.Module):
@@ -117,6 +120,8 @@ class PyMAF(nn.Module):
     start : Start
     landmark_file : Path, optional
         BlazePose's .tflite file, for its encoders.
+    encoder : Encoder, optional
+        In place of the configuration's.
     """
 
     start_pose: Tensor
@@ -125,11 +130,16 @@ class PyMAF(nn.Module):
     grid: Tensor
 
     def __init__(
-        self, config: NetworkConfig, body: Body, start: Start, landmark_file: Path | None = None
+        self,
+        config: NetworkConfig,
+        body: Body,
+        start: Start,
+        landmark_file: Path | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _make_encoder(config, landmark_file)
+        self.encoder: Encoder = encoder or _make_encoder(config, landmark_file)
         self.skeleton = Skeleton(body)
         self.sample = SkinnedVertices(body, body.sample_vertices)
         self.landmark_points = PosedPoints(body, body.keypoint_rows("blazepose"))
@@ -142,12 +152,28 @@ class PyMAF(nn.Module):
         self.register_buffer("start_camera", start.camera.reshape(1, -1))
         self.register_buffer("grid", grid_points(config.grid)[None], persistent=False)
 
-        samples = [config.grid**2, *[len(body.sample_vertices)] * (config.levels - 1)]
-        self.points = nn.ModuleList(
-            PointFeatures(self.encoder.channels, config.point_widths, config.point_channels)
-            for _ in range(config.levels)
-        )
-        widths = [count * config.point_channels for count in samples]
+        self.auxiliary: DenseHead | None = None
+        if config.auxiliary != "none":
+            coordinates = config.auxiliary == "dense"
+            self.auxiliary = DenseHead(self.encoder.channels, coordinates=coordinates)
+        channels = self.encoder.channels
+        if config.read == "dense":
+            assert self.auxiliary is not None
+            channels = self.auxiliary.readable
+        self.on_grid = [
+            config.features == "grid" or (level == 0 and config.start == "grid")
+            for level in range(config.levels)
+        ]
+        if config.features == "global":
+            self.points = nn.ModuleList()
+            widths = [self.encoder.summary_width] * config.levels
+        else:
+            self.points = nn.ModuleList(
+                PointFeatures(channels, config.point_widths, config.point_channels)
+                for _ in range(config.levels)
+            )
+            counts = [config.grid**2 if g else len(body.sample_vertices) for g in self.on_grid]
+            widths = [count * config.point_channels for count in counts]
         self.narrow = nn.ModuleList(
             nn.Identity()
             if config.feature_width is None
@@ -182,14 +208,19 @@ class PyMAF(nn.Module):
         pose = self.start_pose.expand(batch, -1)
         shape = self.start_shape.expand(batch, -1)
         camera = self.start_camera.expand(batch, -1)
+        dense = self._dense(encoded)
         levels: list[Level] = []
-        for index, feature_map in enumerate(encoded.maps[: self.config.levels]):
+        for index in range(self.config.levels):
             world, places, rest = self._moved(pose, shape)
-            if index == 0:
-                where = self.grid.expand(batch, -1, -1)
+            if self.config.features == "global":
+                read = encoded.summary
             else:
-                where = projected(self.sample(world, places, rest, shape), camera)
-            features = self.narrow[index](self.points[index](sampled(feature_map, where)))
+                if self.on_grid[index]:
+                    where = self.grid.expand(batch, -1, -1)
+                else:
+                    where = projected(self.sample(world, places, rest, shape), camera)
+                read = self.points[index](sampled(self._map(encoded, dense, index), where))
+            features = self.narrow[index](read)
             extra = self._landmarks(encoded, world, places, rest, shape, camera)
             if extra is not None:
                 features = torch.cat([features, extra], dim=-1)
@@ -198,7 +229,22 @@ class PyMAF(nn.Module):
             levels.append(Level(rotations, shape, camera))
             pose = rotations[..., :2].flatten(1).detach()
             shape, camera = shape.detach(), camera.detach()
-        return self._scored(encoded, levels, hidden, pose, shape, camera)
+        output = self._scored(encoded, levels, hidden, pose, shape, camera)
+        return replace(output, dense=dense)
+
+    def _dense(self, encoded: Encoded) -> DensePrediction | None:
+        """What the auxiliary head says, where somebody listens: the losses or the levels."""
+        if self.auxiliary is None or not (self.training or self.config.read == "dense"):
+            return None
+        dense: DensePrediction = self.auxiliary(encoded.maps[-1])
+        return dense
+
+    def _map(self, encoded: Encoded, dense: DensePrediction | None, level: int) -> Tensor:
+        """What a level reads at its points."""
+        if self.config.read == "dense":
+            assert dense is not None
+            return as_map(dense)
+        return encoded.maps[level if self.config.pyramid else -1]
 
     @torch.no_grad()
     def rebase(self, start: Start) -> None:
@@ -280,7 +326,7 @@ class PyMAF(nn.Module):
         return Output(levels, self.score[2](person), joint_score, encoded)
 
 
-def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> ResNet50 | BlazePose:
+def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> Encoder:
     if config.encoder == "resnet50":
         return ResNet50()
     if landmark_file is None:
