@@ -392,9 +392,10 @@ class BodyMaps(nn.Module):
             rasterise(points, depth, faces, (size, size))
             for points, depth in zip(flat.numpy(), posed[..., 2].numpy(), strict=True)
         ]
-        triangle = np.stack([raster.triangle for raster in rasters])
-        weights = np.stack([raster.weights for raster in rasters]).astype(np.float32)
-        return torch.from_numpy(triangle), torch.from_numpy(weights)
+        triangle = np.array([raster.triangle for raster in rasters], np.int64)
+        weights = np.array([raster.weights for raster in rasters], np.float32)
+        cells = (-1, size, size)
+        return torch.from_numpy(triangle).view(cells), torch.from_numpy(weights).view(*cells, 3)
 
 
 def _main() -> None:

@@ -1,4 +1,4 @@
-"""The losses of the paper's equation 2, at every level, and those of our two small heads."""
+"""The losses of the paper's equations 2 (every level) and 4, and those of our two small heads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from torch.nn import functional
 from pymaf_live.body import Body
 from trainer.body import PosedPoints, Skeleton, projected
 from trainer.data.people import FACE_NAMES, KEYPOINT_NAMES
+from trainer.dense import BodyMaps
 from trainer.distributed import weighted_mean
 from trainer.landmarker import LSP as LSP_LANDMARKS
+from trainer.network.dense import DensePrediction
 from trainer.network.pymaf import Level, Output
 
 NEAR = 0.2
@@ -43,6 +45,10 @@ class LossWeights(BaseModel):
     landmarks_world: float = 0.0
     score: float = 1.0
     joint_score: float = 1.0
+    auxiliary_index: float = 1.0
+    """Of the cross-entropy of the seen part, a mean over the map's cells."""
+    auxiliary_uv: float = 0.5
+    """Of U and V each, a sum over the cells that truly see the body."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,20 @@ class Labels:
 
 
 class Losses(nn.Module):
-    """Sums the terms for a batch."""
+    """Sums the terms for a batch.
 
-    def __init__(self, body: Body, weights: LossWeights) -> None:
+    Parameters
+    ----------
+    body : Body
+    weights : LossWeights
+    dense : bool
+        Whether an auxiliary head is taught too; its truth is drawn from the labels.
+    """
+
+    def __init__(self, body: Body, weights: LossWeights, *, dense: bool = False) -> None:
         super().__init__()
         self.weights = weights
+        self.maps = BodyMaps(body) if dense else None
         self.skeleton = Skeleton(body)
         self.annotated = PosedPoints(body, annotated_rows(body))
         self.landmarks = PosedPoints(body, body.keypoint_rows("blazepose"))
@@ -126,6 +141,8 @@ class Losses(nn.Module):
             ))  # fmt: skip
             add("camera", weights.camera * torch.exp(-10 * level.camera[:, 0]).square().mean())
         self._landmark_terms(output, labels, true_landmarks, people, add)
+        if output.dense is not None and self.maps is not None:
+            self._dense_terms(output.dense, self.maps, labels, people, add)
         add("score", weights.score * functional.binary_cross_entropy_with_logits(
             output.score[:, 0], labels.person
         ))  # fmt: skip
@@ -185,6 +202,31 @@ class Losses(nn.Module):
         add("landmarks_world", weights.landmarks_world * weighted_mean(
             (encoded.world - (true_landmarks - middle)).abs().sum(-1), every
         ))  # fmt: skip
+
+    def _dense_terms(
+        self,
+        dense: DensePrediction,
+        maps: BodyMaps,
+        labels: Labels,
+        people: Tensor,
+        add: Callable[[str, Tensor], None],
+    ) -> None:
+        """Equation 4, over the people with a body label."""
+        weights, size = self.weights, dense.part.shape[-1]
+        known = people.nonzero()[:, 0]
+        drawn = maps(labels.rotations[known], labels.shape[known], labels.camera[known], size)
+        each = functional.cross_entropy(dense.part[known], drawn.part, reduction="none")
+        add("auxiliary_index", weights.auxiliary_index * weighted_mean(
+            each.mean((1, 2)), people[known]
+        ))  # fmt: skip
+        seen = drawn.part > 0
+        for found, true in ((dense.u, drawn.u), (dense.v, drawn.v)):
+            if found is not None:
+                own = found[known].gather(1, drawn.part[:, None])[:, 0]
+                miss = functional.smooth_l1_loss(own, true, reduction="none") * seen
+                add("auxiliary_uv", weights.auxiliary_uv * weighted_mean(
+                    miss.sum((1, 2)), people[known]
+                ))  # fmt: skip
 
     def _near(self, level: Level, labels: Labels) -> tuple[Tensor, Tensor]:
         """Which joints the estimate has right in the picture, and where that is known, (B, J)."""

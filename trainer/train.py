@@ -119,7 +119,7 @@ def _train(
         fresh = start_from(start, model)
         model.rebase(mean)
     average = copy.deepcopy(model).eval()
-    losses = Losses(body, config.losses).to(device)
+    losses = Losses(body, config.losses, dense=config.network.auxiliary != "none").to(device)
     learner = ranks.wrapped(Learner(model, losses, bf16=schedule.precision == "bf16"))
     within = {id(parameter) for parameter in model.encoder.parameters()}
     encoder = [p for p in model.encoder.parameters() if p.requires_grad]
@@ -151,6 +151,10 @@ def _train(
         if ranks.first:
             progress = Progress(step, text, seconds)
             save_checkpoint(checkpoint, model, average, optimiser, progress)
+
+    if step >= steps or (limit is not None and seconds >= limit):
+        log.say(f"done already: {checkpoint}")
+        return
 
     validate_every = max(schedule.validate_every // schedule.batch, 1)
     recipe = Recipe(config, locations, model.encoder.size, VALIDATION)

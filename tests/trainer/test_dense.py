@@ -149,6 +149,12 @@ def test_maps_are_what_is_painted_on_the_seen_faces(body):
         assert (found[0].numpy()[~hit & same] == 0).all()
 
 
+def test_nobody_gives_no_maps(body):
+    nobody = torch.zeros(0, body.joint_count, 3, 3), torch.zeros(0, body.shape_count)
+    maps = BodyMaps(body)(*nobody, torch.zeros(0, 3), 8)
+    assert maps.part.shape == maps.u.shape == (0, 8, 8)
+
+
 def test_six_parts_lie_where_they_belong(body):
     """Facing the camera the body's left is on the right, the head on top."""
     upright = torch.eye(3).repeat(1, body.joint_count, 1, 1)

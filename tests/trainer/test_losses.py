@@ -10,7 +10,9 @@ from dataclasses import replace  # noqa: E402
 from pymaf_live.body import PointSet, load_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.data.people import KEYPOINT_NAMES  # noqa: E402
+from trainer.dense import PARTS, BodyMaps  # noqa: E402
 from trainer.losses import Labels, Losses, LossWeights  # noqa: E402
+from trainer.network.dense import DensePrediction  # noqa: E402
 from trainer.network.encoder import Encoded  # noqa: E402
 from trainer.network.pymaf import Level, Output  # noqa: E402
 
@@ -128,6 +130,37 @@ def test_background_teaches_the_score_only(body):
     for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape", "joint_score"):
         assert terms[name].item() == 0
     assert terms["score"].item() == pytest.approx(np.log(2), rel=1e-5)
+
+
+def dense_of(maps, off=0.0):
+    """A prediction that is sure of the truth, its U `off` by a constant."""
+    logits = 30 * torch.nn.functional.one_hot(maps.part, 1 + PARTS).permute(0, 3, 1, 2).float()
+    u, v = (m[:, None].expand_as(logits) for m in (maps.u + off, maps.v))
+    return DensePrediction(logits, u, v)
+
+
+def test_dense_correspondence_is_taught_where_a_body_is_known(body):
+    true, size = random_level(body, 0), 16
+    labels = replace(labels_of(body, true), fitted=torch.tensor([1.0, 1.0, 0.0]))
+    maps = BodyMaps(body)(true.rotations, true.shape, true.camera, size)
+    losses = Losses(body, LossWeights(), dense=True)
+
+    def terms(dense, labels=labels):
+        return losses(replace(output_of(body, true), dense=dense), labels)[1]
+
+    right = terms(dense_of(maps))
+    assert right["auxiliary_index"].item() < 1e-6
+    assert right["auxiliary_uv"].item() < 1e-6
+    cells = (maps.part[:2] > 0).sum().item() / 2
+    off = terms(dense_of(maps, 0.2))
+    # smooth L1 below 1 is half the square; summed over the body's cells, a mean over known people
+    assert off["auxiliary_uv"].item() == pytest.approx(0.5 * 0.2**2 / 2 * cells, rel=1e-3)
+    unsure = replace(dense_of(maps), part=torch.zeros(PEOPLE, 1 + PARTS, size, size))
+    assert terms(unsure)["auxiliary_index"].item() == pytest.approx(np.log(1 + PARTS), rel=1e-4)
+    parts = terms(DensePrediction(unsure.part))
+    assert "auxiliary_uv" not in parts
+    nobody = replace(labels, fitted=torch.zeros(PEOPLE))
+    assert terms(unsure, nobody)["auxiliary_index"].item() == 0
 
 
 def test_a_wild_label_counts_no_more_than_the_width(body):

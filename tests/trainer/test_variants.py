@@ -1,0 +1,116 @@
+"""The network taken apart for the paper's comparisons: what a variant reads, and what it learns."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from pydantic import ValidationError  # noqa: E402
+
+from pymaf_live.body import load_body  # noqa: E402
+from trainer.network.config import NetworkConfig  # noqa: E402
+from trainer.network.encoder import Encoded, Encoder  # noqa: E402
+from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+
+
+class Given(Encoder):
+    """Maps that are learned numbers."""
+
+    size, channels, summary_width = 32, 4, 6
+
+    def __init__(self):
+        super().__init__()
+        self.maps = torch.nn.ParameterList(
+            torch.nn.Parameter(torch.rand(1, 4, side, side)) for side in (4, 8, 16)
+        )
+        self.summary = torch.nn.Parameter(torch.rand(1, 6))
+
+    def forward(self, image):
+        batch = len(image)
+        maps = [m.expand(batch, -1, -1, -1) for m in self.maps]
+        return Encoded(maps, self.summary.expand(batch, -1))
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+def network(body, **options):
+    torch.manual_seed(0)
+    config = NetworkConfig(point_widths=(8, 4), hidden=16, grid=5, **options)
+    return PyMAF(config, body, Start.upright(body), encoder=Given())
+
+
+def touched(model):
+    """Which of the encoder's maps, and whether its summary, the levels' gradient reaches."""
+    model.train()
+    output = model(torch.zeros(2, 3, 32, 32))
+    sum(level.camera.square().sum() for level in output.levels).backward()
+
+    def reached(parameter):
+        return parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+
+    encoder = model.encoder
+    return [reached(m) for m in encoder.maps], reached(encoder.summary)
+
+
+@pytest.mark.parametrize(
+    ("options", "maps", "summary"),
+    [
+        ({}, [True, True, True], False),
+        ({"features": "grid"}, [True, True, True], False),
+        ({"start": "mesh"}, [True, True, True], False),
+        ({"pyramid": False}, [False, False, True], False),
+        ({"features": "grid", "pyramid": False}, [False, False, True], False),
+        ({"features": "global"}, [False, False, False], True),
+        ({"read": "dense", "auxiliary": "dense"}, [False, False, True], False),
+        ({"read": "dense", "auxiliary": "parts"}, [False, False, True], False),
+        ({"auxiliary": "dense"}, [True, True, True], False),
+    ],
+)
+def test_a_variant_reads_what_it_says(body, options, maps, summary):
+    assert touched(network(body, **options)) == (maps, summary)
+
+
+def test_where_levels_read(body):
+    points = len(body.sample_vertices)
+
+    def counts(**options):
+        model = network(body, **options)
+        return [regressor.fc1.in_features for regressor in model.regressors]
+
+    estimate = 6 * body.joint_count + body.shape_count + 3
+    on_grid, on_mesh = 25 * 5 + estimate, points * 5 + estimate
+    assert counts() == [on_grid, on_mesh, on_mesh]
+    assert counts(start="mesh") == [on_mesh] * 3
+    assert counts(features="grid") == [on_grid] * 3
+    assert counts(features="global") == [6 + estimate] * 3
+
+
+def test_the_head_speaks_while_training_only(body):
+    model, image = network(body, auxiliary="dense"), torch.zeros(2, 3, 32, 32)
+    dense = model.train()(image).dense
+    assert dense.part.shape == dense.u.shape == dense.v.shape == (2, 25, 16, 16)
+    assert model.eval()(image).dense is None
+    assert network(body, auxiliary="parts").train()(image).dense.u is None
+    assert network(body, auxiliary="dense", read="dense").eval()(image).dense is not None
+    assert network(body).train()(image).dense is None
+
+
+def test_the_head_changes_nothing_of_the_estimate(body):
+    """Weights of a network without the head fit one with it, and the other way round."""
+    plain, taught = network(body).eval(), network(body, auxiliary="dense").eval()
+    missing, unexpected = taught.load_state_dict(plain.state_dict(), strict=False)
+    assert not unexpected
+    assert all(name.startswith("auxiliary.") for name in missing)
+    image = torch.zeros(1, 3, 32, 32)
+    for one, other in zip(plain(image).levels, taught(image).levels, strict=True):
+        assert torch.equal(one.rotations, other.rotations)
+
+
+@pytest.mark.parametrize(
+    "options", [{"read": "dense"}, {"read": "dense", "auxiliary": "parts", "features": "global"}]
+)
+def test_what_cannot_be_read_is_told(options):
+    with pytest.raises(ValidationError, match="takes an auxiliary head"):
+        NetworkConfig(**options)
