@@ -10,18 +10,21 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.people.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
+from trainer.data.pictures import decode_picture, inside
 
 VALIDATION = 500
 """The last rows are never trained on."""
 
 RIGHT_HIP, LEFT_HIP, RIGHT_SHOULDER, LEFT_SHOULDER = 2, 3, 8, 9
+LOOSE = -1
+"""In place of a shard's number: the picture is a file in the folder `images`."""
+
 LIMBS = tuple(range(12))
 """Rows of the 12 limb joints; neck and head top are left out of PCK."""
 
@@ -38,6 +41,7 @@ class JointSet:
     joint_names: tuple[str, ...]
     folder: Path
     shards: npt.NDArray[np.int64]
+    """(N,) number of the zip that holds the picture, or `LOOSE`."""
 
     def __len__(self) -> int:
         """N."""
@@ -86,11 +90,7 @@ class Pictures:
         InputError
             If the picture is missing or does not decode; the message names it.
         """
-        encoded = self.encoded(row)
-        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise InputError(f"the picture {self._set.names[row]} does not decode")
-        return np.asarray(decoded[..., ::-1], dtype=np.uint8)
+        return decode_picture(self.encoded(row), self._set.names[row])
 
     def encoded(self, row: int) -> bytes:
         """The JPEG of a row as it is stored."""
@@ -100,6 +100,12 @@ class Pictures:
 
     def _read(self, row: int) -> bytes:
         shard, name = int(self._set.shards[row]), self._set.names[row]
+        if shard == LOOSE:
+            path = inside(self._set.folder / "images", name)
+            try:
+                return path.read_bytes()
+            except OSError as error:
+                raise InputError(f"the picture {path} is missing: {error.strerror}") from error
         path = self._set.folder / f"images_{shard:02d}.zip"
         try:
             if shard not in self._zips:

@@ -1,0 +1,121 @@
+"""People with annotated key points: what the 2D sets have in common, once each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.people.crop import crop_from_points
+from pymaf_live.types import Array, Crop, Image
+from trainer.data.lspet import annotated_turn
+from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, Known, PeopleSet
+
+CROP_SIZE = 256
+"""Side in pixels of the crops that sets give; whoever cuts takes another of the same place."""
+
+HIDDEN = 0.5
+"""Weight of a key point that is annotated where it cannot be seen: the annotator's guess."""
+
+_FEWEST = 2
+_FARTHEST = 100_000.0
+"""Pixels; a key point farther out is a slip in the file."""
+
+
+class AnnotatedPeople:
+    """A set of N people with key points and no bodies.
+
+    Parameters
+    ----------
+    name : str
+    keypoints : (N, K, 3) array
+        Picture pixels and a weight 0..1, K = 19 in the order of `KEYPOINT_NAMES`.
+    picture : callable
+        Row -> (H, W, 3) uint8 RGB.
+
+    Raises
+    ------
+    InputError
+        If there is no one, or a key point is not finite, or a person has fewer than two.
+    """
+
+    def __init__(self, name: str, keypoints: Array, picture: Callable[[int], Image]) -> None:
+        self.name = name
+        self.keypoints = checked_keypoints(name, keypoints)
+        self._picture = picture
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.keypoints)
+
+    def picture(self, row: int) -> Image:
+        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        return self._picture(row)
+
+    def known(self, row: int) -> Known:
+        """Key points and the crop round them."""
+        keypoints = self.keypoints[row]
+        return Known(keypoint_crop(keypoints), keypoints)
+
+
+class PeopleRows:
+    """Some rows of a set, as a set.
+
+    Parameters
+    ----------
+    people : PeopleSet
+    rows : sequence of int
+        Of `people`, in the order that they are to have here.
+    """
+
+    def __init__(self, people: PeopleSet, rows: Sequence[int]) -> None:
+        self.name, self._people, self._rows = people.name, people, list(rows)
+
+    def __len__(self) -> int:
+        """How many rows were chosen."""
+        return len(self._rows)
+
+    def picture(self, row: int) -> Image:
+        """Picture of a row."""
+        return self._people.picture(self._rows[row])
+
+    def known(self, row: int) -> Known:
+        """Labels of a row."""
+        return self._people.known(self._rows[row])
+
+
+def checked_keypoints(name: str, keypoints: Array, fewest: int = _FEWEST) -> Array:
+    """Key points (N, K, 3) of a set, found sound.
+
+    Raises
+    ------
+    InputError
+        If the set is empty, or a person's key points are unsound or fewer than `fewest`.
+    """
+    if keypoints.ndim != 3 or keypoints.shape[1:] != (len(KEYPOINT_NAMES), 3):
+        raise InputError(f"{name}: key points of shape {keypoints.shape}")
+    if not len(keypoints):
+        raise InputError(f"{name} has no people")
+    known = keypoints[:, :, 2] > 0
+    sound = np.isfinite(keypoints).all(axis=2) & (np.abs(keypoints[:, :, :2]) < _FARTHEST).all(2)
+    sound &= keypoints[:, :, 2] <= 1
+    if not sound.all():
+        row, joint = np.argwhere(~sound)[0]
+        raise InputError(f"{name}: the {KEYPOINT_NAMES[joint]} of person {row} is not sound")
+    if (known.sum(axis=1) < fewest).any():
+        row = int(np.argmax(known.sum(axis=1) < fewest))
+        raise InputError(f"{name}: person {row} has fewer than {fewest} key points")
+    return keypoints
+
+
+def keypoint_crop(keypoints: Array, size: int = CROP_SIZE) -> Crop:
+    """The crop rule on a person's key points (K, 3): LSP's joints, and the face where it must.
+
+    Where fewer than four of LSP's joints are known, the box of these alone would cut off what is
+    known of the head.
+    """
+    joints = keypoints[: len(LSP_NAMES)]
+    known = joints if (joints[:, 2] > 0).sum() >= 4 else keypoints
+    points = known[known[:, 2] > 0, :2]
+    return crop_from_points(points, annotated_turn(joints), size)

@@ -1,0 +1,119 @@
+"""COCO key points: the published JSON through pycocotools, or people packed with their pictures.
+
+Lin et al., 'Microsoft COCO: common objects in context' (ECCV 2014). Annotations CC BY 4.0; the
+pictures are Flickr's, each with its own licence (its number is in the file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.types import Array
+from trainer.data.annotated import HIDDEN, AnnotatedPeople
+from trainer.data.lspet import Pictures, read_joint_set
+from trainer.data.people import KEYPOINT_NAMES
+from trainer.data.pictures import inside, read_picture
+
+COCO_NAMES = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
+    "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+"""COCO's 17 joints in its order; it has neither neck nor head top."""
+
+_ROWS = [KEYPOINT_NAMES.index(name) for name in COCO_NAMES]
+_MOST_PEOPLE = 5_000_000
+
+
+def open_coco(folder: Path, part: str = "train2017", fewest: int = 6) -> AnnotatedPeople:
+    """The people of a part of COCO as a set.
+
+    Crowds (`iscrowd`) are left out: their box and key points are of no one person. So are people
+    with fewer than `fewest` annotated key points.
+
+    Parameters
+    ----------
+    folder : Path
+        With `annotations/person_keypoints_{part}.json` and the pictures in `{part}`.
+    part : str
+    fewest : int
+
+    Raises
+    ------
+    InputError
+        If the annotation is missing or unsound, or no one is left.
+    """
+    path = folder / "annotations" / f"person_keypoints_{part}.json"
+    names, keypoints = [], []
+    try:
+        annotation = _annotation(path)
+        images, people = annotation.imgs, annotation.loadAnns(annotation.getAnnIds(iscrowd=0))
+        if len(people) > _MOST_PEOPLE:
+            raise ValueError(f"more than {_MOST_PEOPLE} people")
+        for person in people:
+            given = np.asarray(person.get("keypoints", ()), dtype=np.float64)
+            if given.size == 0:
+                continue
+            points = _ours(given.reshape(len(COCO_NAMES), 3))
+            if (points[:, 2] > 0).sum() < fewest:
+                continue
+            name = str(images[person["image_id"]]["file_name"])
+            inside(folder / part, name)
+            names.append(name)
+            keypoints.append(points)
+    except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        raise InputError(f"{path} is not COCO's key points: {error}") from error
+    if not names:
+        raise InputError(f"{path} has no one with {fewest} key points")
+    pictures = folder / part
+    return AnnotatedPeople(
+        "coco", np.array(keypoints), lambda row: read_picture(pictures, names[row])
+    )
+
+
+def open_packed_coco(folder: Path) -> AnnotatedPeople:
+    """People of COCO packed as `labels.npz` and zips of cut pictures.
+
+    Raises
+    ------
+    InputError
+        If the labels are missing or not of the layout.
+    """
+    packed = read_joint_set(folder)
+    if packed.joint_names != COCO_NAMES:
+        raise InputError(f"{folder} has other joints than COCO's")
+    try:
+        keypoints = np.array([_ours(points) for points in packed.joints])
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}") from error
+    return AnnotatedPeople("coco", keypoints, Pictures(packed).__getitem__)
+
+
+def _annotation(path: Path) -> Any:
+    from pycocotools.coco import COCO
+
+    if not path.is_file():
+        raise InputError(f"there is no {path}")
+    # it tells the terminal what it does
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+def _ours(points: Array) -> Array:
+    """COCO's 17 points with flags 0, 1 (hidden), 2 (seen) to our key points with weights."""
+    if not np.isfinite(points).all():
+        raise ValueError("a key point is not finite")
+    if not np.isin(points[:, 2], (0, 1, 2)).all():
+        raise ValueError("a key point's flag is not 0, 1 or 2")
+    keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
+    keypoints[_ROWS] = points
+    keypoints[:, 2] = np.choose(keypoints[:, 2].astype(int), (0.0, HIDDEN, 1.0))
+    # COCO's key points are whole pixels counted from 0, so that centres lie at integers as ours do
+    keypoints[keypoints[:, 2] == 0] = 0
+    return keypoints

@@ -1,0 +1,64 @@
+"""A joint set with the bodies fitted to it: LSPET and LSP as learnt from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.types import Image
+from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
+from trainer.data.lspet import JointSet, Pictures, annotated_crop
+from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known
+
+if TYPE_CHECKING:
+    from trainer.fit import Fits
+
+
+class FittedPeople:
+    """Annotated people and, where the fit is good enough to learn from, their bodies.
+
+    Parameters
+    ----------
+    joint_set : JointSet
+        N people with LSP's 14 joints.
+    fits : Fits, optional
+        Of these N, in the frames of their annotated crops; none by default.
+    name : str
+
+    Raises
+    ------
+    InputError
+        If the set has other joints than LSP's, or the fits are of another set.
+    """
+
+    def __init__(self, joint_set: JointSet, fits: Fits | None = None, name: str = "lspet") -> None:
+        count, points = joint_set.joints.shape[:2]
+        if points != len(LSP_NAMES):
+            raise InputError(f"{name} has {points} joints a person, LSP's are {len(LSP_NAMES)}")
+        if fits is not None and len(fits.kept) != count:
+            raise InputError(f"{name} has {count} people, the fits are of {len(fits.kept)}")
+        keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
+        keypoints[:, :points] = joint_set.joints
+        self.name, self.joint_set, self.fits = name, joint_set, fits
+        self._people = AnnotatedPeople(name, keypoints, Pictures(joint_set).__getitem__)
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self._people)
+
+    def picture(self, row: int) -> Image:
+        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        return self._people.picture(row)
+
+    def known(self, row: int) -> Known:
+        """Key points, and the body where its fit was kept."""
+        fits, label = self.fits, None
+        if fits is not None and fits.kept[row]:
+            label = BodyLabel(
+                fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
+            )
+        # the very crop in whose frame the bodies were fitted
+        crop = annotated_crop(self.joint_set.joints[row], CROP_SIZE)
+        return Known(crop, self._people.keypoints[row], label)

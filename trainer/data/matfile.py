@@ -1,0 +1,48 @@
+"""MATLAB files, read with SciPy alone and not trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from pymaf_live.errors import InputError
+from pymaf_live.types import Array
+
+
+def read_mat(path: Path, variable: str, **options: Any) -> Any:
+    """One variable of a MATLAB file (up to version 7.2; 7.3 files are HDF5 and refused).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, broken, of version 7.3, or lacks the variable.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no {path}")
+    try:
+        return loadmat(path, appendmat=False, variable_names=[variable], **options)[variable]
+    except KeyError as error:
+        raise InputError(f"{path} has no variable {variable}") from error
+    # a broken file makes SciPy raise nearly anything
+    except Exception as error:
+        raise InputError(f"{path} is not a MATLAB file that can be read: {error}") from error
+
+
+def as_numbers(path: Path, variable: str) -> Array:
+    """A numeric array of a MATLAB file as float64, found finite.
+
+    Raises
+    ------
+    InputError
+        As `read_mat`, and if the variable is no array of finite numbers.
+    """
+    found = np.asarray(read_mat(path, variable))
+    if found.dtype.kind not in "fiub":
+        raise InputError(f"{path}: {variable} is not an array of numbers")
+    numbers = found.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{path}: {variable} has values that are not finite")
+    return numbers

@@ -1,0 +1,157 @@
+"""MPII Human Pose in its published layout: `mpii_human_pose_v1_u12_1.mat` and `images`.
+
+Andriluka, Pishchulin, Gehler and Schiele, '2D human pose estimation: new benchmark and state of the
+art analysis' (CVPR 2014). Terms: Simplified BSD for the annotation; the pictures are frames of
+YouTube videos, for research. Only the training pictures carry joints. MATLAB saves one person or
+one point as itself and several as an array: both are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.types import Array
+from trainer.data.annotated import HIDDEN, AnnotatedPeople
+from trainer.data.matfile import read_mat
+from trainer.data.people import KEYPOINT_NAMES
+from trainer.data.pictures import inside, read_picture
+
+LABELS = "mpii_human_pose_v1_u12_1.mat"
+
+# MPII's joint id -> our key point; its pelvis (6) and thorax (7) have no counterpart
+_KEYPOINT_OF_JOINT = {
+    0: "right_ankle", 1: "right_knee", 2: "right_hip", 3: "left_hip", 4: "left_knee",
+    5: "left_ankle", 8: "neck", 9: "head_top", 10: "right_wrist", 11: "right_elbow",
+    12: "right_shoulder", 13: "left_shoulder", 14: "left_elbow", 15: "left_wrist",
+}  # fmt: skip
+_JOINTS = 16
+_MOST_PEOPLE = 1_000_000
+
+
+@dataclass(frozen=True)
+class MpiiLabels:
+    """People of the training pictures; N people."""
+
+    names: tuple[str, ...]
+    """(N,) picture file of each person."""
+    keypoints: Array
+    """(N, K, 3) picture pixels and weight; a hidden joint counts half."""
+    scale: Array
+    """(N,) height of the person / 200 pixels, as annotated; NaN where it is not."""
+    place: Array
+    """(N, 2) rough middle of the person in picture pixels; NaN where it is not annotated."""
+
+
+def open_mpii(folder: Path, fewest: int = 6) -> AnnotatedPeople:
+    """MPII's annotated people as a set.
+
+    Parameters
+    ----------
+    folder : Path
+        With the labels and the folder `images`.
+    fewest : int
+        People with fewer of our key points are left out.
+
+    Raises
+    ------
+    InputError
+        If the labels are missing or unsound, or no one is left.
+    """
+    labels = read_mpii(folder / LABELS)
+    rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= fewest)
+    names, pictures = [labels.names[row] for row in rows], folder / "images"
+    return AnnotatedPeople(
+        "mpii", labels.keypoints[rows], lambda row: read_picture(pictures, names[row])
+    )
+
+
+def read_mpii(path: Path) -> MpiiLabels:
+    """Read the labels of everyone in the training pictures who has joints.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not of the layout.
+    """
+    release = read_mat(path, "RELEASE", struct_as_record=False, squeeze_me=True)
+    names, keypoints, scales, places = [], [], [], []
+    try:
+        pictures = _several(release.annolist)
+        training = np.atleast_1d(np.asarray(release.img_train))
+        if len(training) != len(pictures):
+            raise ValueError(f"{len(training)} train flags for {len(pictures)} pictures")
+        for entry, train in zip(pictures, training, strict=True):
+            if not int(train):
+                continue
+            name = str(entry.image.name)
+            inside(path.parent, name)
+            for person, points in _people(entry):
+                names.append(name)
+                keypoints.append(_keypoints(points))
+                scales.append(_number(getattr(person, "scale", None)))
+                places.append(_place(getattr(person, "objpos", None)))
+                if len(names) > _MOST_PEOPLE:
+                    raise ValueError(f"more than {_MOST_PEOPLE} people")
+    except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
+        raise InputError(f"{path} is not MPII's annotation: {error}") from error
+    if not names:
+        raise InputError(f"{path} has no annotated people")
+    return MpiiLabels(tuple(names), np.array(keypoints), np.array(scales), np.array(places))
+
+
+def _people(entry: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """The annotated people of a picture and their points."""
+    for person in _several(getattr(entry, "annorect", None)):
+        annotation = _several(getattr(person, "annopoints", None))
+        points = _several(getattr(annotation[0], "point", None)) if annotation else []
+        if points:
+            yield person, points
+
+
+def _keypoints(points: list[Any]) -> Array:
+    keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
+    for point in points:
+        joint = int(point.id)
+        if not 0 <= joint < _JOINTS:
+            raise ValueError(f"there is no joint {joint}")
+        if joint not in _KEYPOINT_OF_JOINT:
+            continue
+        x, y = float(point.x), float(point.y)
+        if not (np.isfinite(x) and np.isfinite(y)):
+            raise ValueError("a joint is not finite")
+        # empty for head top and upper neck, else 0 or 1, as a number or a letter
+        seen = getattr(point, "is_visible", None)
+        hidden = (
+            seen is not None
+            and np.size(seen) == 1
+            and str(np.asarray(seen).item()) in ("0", "0.0", "False")
+        )
+        row = KEYPOINT_NAMES.index(_KEYPOINT_OF_JOINT[joint])
+        # MATLAB counts pixels from 1
+        keypoints[row] = x - 1, y - 1, HIDDEN if hidden else 1.0
+    return keypoints
+
+
+def _several(value: Any) -> list[Any]:
+    """A MATLAB struct array as a list: nothing, one struct, or several."""
+    if value is None:
+        return []
+    if isinstance(value, np.ndarray):
+        return [entry for entry in value.ravel() if hasattr(entry, "_fieldnames")]
+    return [value] if hasattr(value, "_fieldnames") else []
+
+
+def _number(value: Any) -> float:
+    return float(value) if value is not None and np.size(value) == 1 else float("nan")
+
+
+def _place(value: Any) -> tuple[float, float]:
+    if not hasattr(value, "_fieldnames"):
+        return float("nan"), float("nan")
+    return _number(getattr(value, "x", None)) - 1, _number(getattr(value, "y", None)) - 1
