@@ -122,8 +122,8 @@ def _borders(known: Known, random: np.random.Generator) -> list[tuple[Array, Arr
         knee = _middle(units, known.keypoints[:, 2], _KNEES)
         thigh = 0.9 * torso if knee is None else max(float(knee[1] - hip[1]), 0.5 * torso)
         level = {
-            "chest": shoulder[1] + (0.25 + 0.35 * share) * torso,
-            "waist": shoulder[1] + (0.6 + 0.5 * share) * torso,
+            "chest": shoulder[1] + (0.25 + 0.45 * share) * torso,
+            "waist": shoulder[1] + (0.7 + 0.5 * share) * torso,
         }.get(str(kind), hip[1] + (0.2 + 1.0 * share) * thigh)
         place = np.array([(shoulder[0] + hip[0]) / 2, level])
         lines.append((place, _turned(np.array([0.0, 1.0]), tilts[1])))
