@@ -1,0 +1,270 @@
+"""Human3.6M, MPI-INF-3DHP and 3DPW (and EFT's and SPIN's fits of 2D sets) as SPIN's `.npz` files.
+
+The layout that Kolotouros et al. ('SPIN', ICCV 2019) and Joo et al. ('EFT', 3DV 2021) published,
+N people: `imgname` (N,) below the picture folder, `center` (N, 2), `scale` (N,) of a box of
+200 x scale pixels; where present `part` (N, 24, 3) key points with confidence, `openpose`
+(N, 25, 3), `S` (N, 24, 4) 3D joints in metres in the camera's frame (x right, y down, z forward)
+with confidence, `pose` (N, 72), `shape` (N, 10), `has_smpl` (N,), `gender` (N,).
+
+`pose` and `shape` are SMPL's. Our open body has SMPL's joints, tree and T-pose, but limbs that rest
+up to some 5 degrees apart from SMPL's, and a shape space of its own; read as ours they would be
+wrong labels. So they become a body label only where the running body IS an SMPL body, which the
+caller states (`smpl_body`); the 3D joints in `S` serve either way.
+
+Terms: Human3.6M, MPI-INF-3DHP and 3DPW are for academic, non-commercial use, as is SMPL.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.body import Body, PointSet, crop_units_from_pixels
+from pymaf_live.body.rotations import about_z, matrix_from_axis_angle
+from pymaf_live.errors import InputError
+from pymaf_live.people.crop import SIDE, crop_about
+from pymaf_live.types import Array, Crop, Image
+from trainer.data.annotated import CROP_SIZE, checked_keypoints, keypoint_crop
+from trainer.data.people import FACE_NAMES, KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known
+from trainer.data.pictures import inside, read_picture
+
+_SPIN_JOINTS = 24
+_BOX_PIXELS = 200.0
+_BOX_MARGIN = 1.2
+"""SPIN's boxes are this much larger than the person's joints."""
+
+# SPIN's 24 joints begin with LSP's 14 and end with COCO's face; between lie MPII's and Human3.6M's
+_OURS = (*range(14), 19, 20, 21, 22, 23)
+
+# our key points in OpenPose's BODY_25; its neck lies lower than LSP's, so it is left out
+_OPENPOSE = {
+    "right_ankle": 11, "right_knee": 10, "right_hip": 9, "left_hip": 12, "left_knee": 13,
+    "left_ankle": 14, "right_wrist": 4, "right_elbow": 3, "right_shoulder": 2,
+    "left_shoulder": 5, "left_elbow": 6, "left_wrist": 7, "nose": 0, "left_eye": 16,
+    "right_eye": 15, "left_ear": 18, "right_ear": 17,
+}  # fmt: skip
+_LEAST_CONFIDENCE = 0.3
+
+_FEWEST = 4
+_LONGEST = 3.0
+"""Metres from the hips; farther joints mean that the file is in millimetres."""
+
+_WORST_FIT = 0.2
+"""Crop units between a body's projected joints and the key points, beyond which it is left."""
+
+_MOST_PEOPLE = 5_000_000
+
+
+class SpinPeople:
+    """The people of a file in SPIN's layout.
+
+    Parameters
+    ----------
+    path : Path
+        The npz file.
+    folder : Path
+        Of the pictures that it names.
+    body : Body
+    name : str
+    smpl_body : bool
+        Whether `body` is SMPL, so that the file's poses and shapes are labels for it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not of the layout, or says nothing that can be learnt from.
+    """
+
+    def __init__(
+        self, path: Path, folder: Path, body: Body, name: str, *, smpl_body: bool = False
+    ) -> None:
+        self.name, self._folder = name, folder
+        self._file = _File(path)
+        self.keypoints = self._file.keypoints()
+        self._joints_3d = self._file.joints_3d()
+        self._pose: tuple[Array, Array, npt.NDArray[np.bool_]] | None = None
+        if smpl_body:
+            self._pose = self._file.bodies(body)
+        if not self.keypoints.any() and self._joints_3d is None and self._pose is None:
+            raise InputError(
+                f"{path} has neither key points nor 3D joints, only SMPL poses, which need an SMPL "
+                "body (smpl_body)"
+            )
+        self._points = _keypoint_set(body)
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self._file.names)
+
+    def picture(self, row: int) -> Image:
+        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        return read_picture(self._folder, self._file.names[row])
+
+    def known(self, row: int) -> Known:
+        """Key points, 3D joints and, for an SMPL body, the body."""
+        keypoints = seen = self.keypoints[row]
+        posed = self._posed(row)
+        if (keypoints[:, 2] > 0).sum() >= _FEWEST:
+            crop = keypoint_crop(keypoints)
+        elif posed is not None:
+            seen = self._filling(row, posed)
+            crop = keypoint_crop(seen)
+        else:
+            extent = self._extent(row)
+            crop = crop_about(self._file.centre[row], SIDE * extent, 0.0, CROP_SIZE)
+        turn = about_z(-crop.turn)
+        joints_3d = None
+        if self._joints_3d is not None:
+            given = self._joints_3d[row]
+            joints_3d = np.column_stack([given[:, :3] @ turn.T, given[:, 3]])
+        label = self._label(row, crop, seen, turn)
+        if label is not None and posed is not None and joints_3d is None:
+            middle = _hips(posed)
+            joints_3d = np.column_stack([(posed - middle) @ turn.T, np.ones(len(posed))])
+        return Known(crop, keypoints, label, joints_3d)
+
+    def _posed(self, row: int) -> Array | None:
+        """Key points (K, 3) of the row's body in the camera's directions, m."""
+        if self._pose is None or not self._pose[2][row]:
+            return None
+        rotations, shapes, _ = self._pose
+        posed = self._points.pose(matrix_from_axis_angle(rotations[row])[None], shapes[[row]])
+        return np.asarray(posed[0])
+
+    def _extent(self, row: int) -> float:
+        """Pixels, of the person's joints, as the box says."""
+        return float(self._file.scale[row]) * _BOX_PIXELS / _BOX_MARGIN
+
+    def _filling(self, row: int, posed: Array) -> Array:
+        """Key points (K, 3) in the picture of a body that fills the row's box; all that is known.
+
+        For sets that give poses and boxes alone (3DPW).
+        """
+        joints = posed[: len(LSP_NAMES), :2]
+        low, high = joints.min(axis=0), joints.max(axis=0)
+        pixels = self._extent(row) / float((high - low).max())
+        places = (posed[:, :2] - (low + high) / 2) * pixels + self._file.centre[row]
+        return np.column_stack([places, np.ones(len(posed))])
+
+    def _label(self, row: int, crop: Crop, seen: Array, turn: Array) -> BodyLabel | None:
+        if self._pose is None or not self._pose[2][row]:
+            return None
+        vectors, shapes, _ = self._pose
+        rotations = matrix_from_axis_angle(vectors[row])
+        rotations[0] = turn @ rotations[0]
+        flat = self._points.pose(rotations[None], shapes[[row]])[0][:, :2]
+        units = crop_units_from_pixels(crop.to_crop(seen[:, :2]), crop.size)
+        camera = _camera(flat, units, seen[:, 2])
+        if camera is None:
+            return None
+        return BodyLabel(rotations, shapes[row], camera, np.ones(len(rotations)))
+
+
+class _File:
+    """The arrays of a file, found sound."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                self._arrays = {name: file[name] for name in file.files}
+        except FileNotFoundError as error:
+            raise InputError(f"there is no {path}") from error
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is not a file in SPIN's layout: {error}") from error
+        missing = [name for name in ("imgname", "center", "scale") if name not in self._arrays]
+        if missing:
+            raise InputError(f"{path} is not a file in SPIN's layout: no {', '.join(missing)}")
+        names = self._arrays["imgname"]
+        if names.ndim != 1 or names.dtype.kind not in "SU" or not 0 < len(names) <= _MOST_PEOPLE:
+            raise InputError(f"{path}: imgname is not a list of names")
+        self.names = [
+            name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+            for name in names.tolist()
+        ]
+        for name in self.names:
+            inside(path.parent, name)
+        self.centre = self._numbers("center", (2,))
+        self.scale = self._numbers("scale", ())
+        if not (self.scale > 0).all():
+            raise InputError(f"{path}: scale is not above 0 everywhere")
+
+    def keypoints(self) -> Array:
+        """(N, K, 3) of `part`, and of `openpose` where `part` has nothing; weights 0..1."""
+        keypoints = np.zeros((len(self.names), len(KEYPOINT_NAMES), 3))
+        if "part" in self._arrays:
+            keypoints[:] = self._numbers("part", (_SPIN_JOINTS, 3))[:, list(_OURS)]
+        if "openpose" in self._arrays:
+            found = self._numbers("openpose", (25, 3))
+            for name, joint in _OPENPOSE.items():
+                row = KEYPOINT_NAMES.index(name)
+                empty = (keypoints[:, row, 2] <= 0) & (found[:, joint, 2] > _LEAST_CONFIDENCE)
+                keypoints[empty, row] = found[empty, joint]
+        keypoints[:, :, 2] = keypoints[:, :, 2].clip(0, 1)
+        keypoints[keypoints[:, :, 2] == 0] = 0
+        return checked_keypoints(str(self.path), keypoints, fewest=0)
+
+    def joints_3d(self) -> Array | None:
+        """(N, K, 4) of `S`: m from the hips' middle in the camera's directions, and a weight."""
+        if "S" not in self._arrays:
+            return None
+        joints = self._numbers("S", (_SPIN_JOINTS, 4))[:, list(_OURS)].copy()
+        hips = [LSP_NAMES.index("right_hip"), LSP_NAMES.index("left_hip")]
+        joints[:, :, 3] = joints[:, :, 3].clip(0, 1)
+        # without the hips it is not known where the rest lies from
+        joints[~(joints[:, hips, 3] > 0).all(axis=1), :, 3] = 0
+        joints[:, :, :3] -= joints[:, hips, :3].mean(axis=1, keepdims=True)
+        joints[joints[:, :, 3] == 0] = 0
+        if np.abs(joints[:, :, :3]).max() > _LONGEST:
+            raise InputError(f"{self.path}: S lies metres from the hips; it must be in metres")
+        return joints if joints[:, :, 3].any() else None
+
+    def bodies(self, body: Body) -> tuple[Array, Array, npt.NDArray[np.bool_]] | None:
+        """Rotation vectors (N, J, 3), shapes (N, S), which are given (N,)."""
+        if "pose" not in self._arrays or "shape" not in self._arrays:
+            return None
+        joints = body.joint_count
+        pose = self._numbers("pose", (3 * joints,)).reshape(-1, joints, 3)
+        shape = self._numbers("shape", (body.shape_count,))
+        given = np.ones(len(pose), dtype=bool)
+        if "has_smpl" in self._arrays:
+            given = self._numbers("has_smpl", ()) > 0
+        return pose, shape, given
+
+    def _numbers(self, name: str, shape: tuple[int, ...]) -> Array:
+        values = self._arrays[name]
+        wanted = (len(self.names), *shape)
+        if shape == () and values.shape == (len(self.names), 1):
+            values = values[:, 0]
+        if values.dtype.kind not in "fiub" or values.shape != wanted:
+            raise InputError(f"{self.path}: {name} is {values.dtype} {values.shape}, not {wanted}")
+        numbers: Array = values.astype(np.float64)
+        if not np.isfinite(numbers).all():
+            raise InputError(f"{self.path}: {name} has values that are not finite")
+        return numbers
+
+
+def _keypoint_set(body: Body) -> PointSet:
+    rows = np.r_[body.keypoint_sets["lsp"], body.keypoint_sets["coco"][: len(FACE_NAMES)]]
+    return PointSet.from_rows(body, body.keypoint_regressor[rows])
+
+
+def _hips(points: Array) -> Array:
+    rows = [LSP_NAMES.index("right_hip"), LSP_NAMES.index("left_hip")]
+    return np.asarray(points[rows].mean(axis=0))
+
+
+def _camera(points: Array, seen: Array, weight: Array) -> Array | None:
+    """Camera (3,) that lays points (K, 2) in metres on key points in crop units; None if none."""
+    share = (weight / weight.sum())[:, None]
+    middle, target = (share * points).sum(axis=0), (share * seen).sum(axis=0)
+    near, far = points - middle, seen - target
+    scale = float((share * near * far).sum() / (share * near * near).sum())
+    if scale < 0.05:
+        return None
+    camera = np.r_[scale, target / scale - middle]
+    miss = np.linalg.norm(scale * (points + camera[1:]) - seen, axis=1)
+    return camera if float((share[:, 0] * miss).sum()) < _WORST_FIT else None
