@@ -8,7 +8,9 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 from pymaf_live.body import PointSet, crop_points_2d, load_body
 from pymaf_live.errors import InputError
 from tests.trainer.made_up_people import write_people
-from trainer.data.crops import Augmentation, FittedCrops
+from trainer.data.augmentation import Augmentation
+from trainer.data.crops import Crops
+from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import Pictures, read_joint_set
 
 PEOPLE = 5
@@ -26,10 +28,10 @@ def test_fit_and_annotation_stay_on_each_other(people, flip):
     _, joint_set, fits = people
     body = load_body()
     options = Augmentation(turn=40, scale=0.2, shift=0.1, flip=flip, background=0)
-    crops = FittedCrops(joint_set, fits, body, 128, options)
+    crops = Crops([FittedPeople(joint_set, fits)], body, 128, options)
     points = PointSet.keypoints(body, "lsp")
     for row in range(PEOPLE):
-        sample = crops.sample(row, np.random.default_rng(row))
+        sample = crops.sample(0, row, np.random.default_rng(row))
         posed = points.pose(sample.rotations, sample.shape)
         flat = crop_points_2d(posed, sample.camera)
         # joints are stored as float32 pixels
@@ -43,8 +45,8 @@ def test_the_picture_moves_with_its_labels(people):
         options = Augmentation(
             turn=25, scale=0.1, shift=0.03, flip=flip, colour=0, blur=0, occlude=0, background=0
         )
-        crops = FittedCrops(joint_set, fits, load_body(), 256, options)
-        sample = crops.sample(0, np.random.default_rng(4))
+        crops = Crops([FittedPeople(joint_set, fits)], load_body(), 256, options)
+        sample = crops.sample(0, 0, np.random.default_rng(4))
         annotated = sample.keypoints[sample.keypoint_weight > 0]
         pixels = ((annotated + 1) * 128 - 0.5).round().astype(int)
         grey = np.full(3, 90.0)
@@ -54,18 +56,20 @@ def test_the_picture_moves_with_its_labels(people):
 
 def test_the_same_seed_gives_the_same_crop(people):
     _, joint_set, fits = people
-    crops = FittedCrops(joint_set, fits, load_body(), 64, Augmentation())
-    first, again = (crops.sample(1, np.random.default_rng(9)) for _ in range(2))
+    crops = Crops([FittedPeople(joint_set, fits)], load_body(), 64, Augmentation())
+    first, again = (crops.sample(0, 1, np.random.default_rng(9)) for _ in range(2))
     assert (first.image == again.image).all()
-    other = crops.sample(1, np.random.default_rng(10))
+    other = crops.sample(0, 1, np.random.default_rng(10))
     assert not (first.image == other.image).all()
 
 
 def test_crops_without_people_have_no_labels(people):
     _, joint_set, fits = people
     empty = [np.full((90, 120, 3), 50, np.uint8)]
-    crops = FittedCrops(joint_set, fits, load_body(), 64, Augmentation(background=1.0), empty)
-    sample = crops.sample(0, np.random.default_rng(0))
+    crops = Crops(
+        [FittedPeople(joint_set, fits)], load_body(), 64, Augmentation(background=1.0), empty
+    )
+    sample = crops.sample(0, 0, np.random.default_rng(0))
     assert sample.person == 0
     assert sample.keypoint_weight.sum() == 0
     assert sample.fitted == 0
