@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pymaf_live.errors import OutputError, PymafLiveError
+from pymaf_live.errors import OutputError, PymafLiveError, UsageError
 
 _LSPET = Path("../shared/data/lspet")
 _CCP = Path("../shared/data/ccp")
@@ -51,6 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--start", type=Path, help="checkpoint whose weights a new run begins with")
     train.add_argument("--fits", type=Path, default=_FITS)
     train.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
+    train.add_argument(
+        "--synthetic", type=Path, default=Path("runs/synthetic"), help="set of synthetic people"
+    )
+    train.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="what a path in the configuration that begins with NAME stands for",
+    )
     train.add_argument("--device", default="cpu", help="torch's name; cuda = each process's own")
     train.add_argument("--minutes", type=float, help="end, fully annealed, after so long")
     train.set_defaults(run=_train)
@@ -127,12 +137,23 @@ def _train(options: argparse.Namespace) -> None:
     train(
         options.config,
         out=options.out or Path("runs") / config.name,
-        locations=Locations(options.lspet, options.fits, options.ccp),
+        locations=Locations(_places(options)),
         landmark_file=_landmark_file(config.network.encoder, options.landmarks),
         start=options.start,
         device=options.device,
         minutes=options.minutes,
     )
+
+
+def _places(options: argparse.Namespace) -> dict[str, Path]:
+    """Names of data in configurations, and where they lie."""
+    names = {name: getattr(options, name) for name in ("lspet", "fits", "ccp", "synthetic")}
+    for given in options.data:
+        name, _, place = given.partition("=")
+        if not (name and place):
+            raise UsageError(f"--data {given} is not NAME=FOLDER")
+        names[name] = Path(place)
+    return names
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -41,16 +44,12 @@ class Learner(nn.Module):
 
 
 def _in_f32(encoded: Encoded) -> Encoded:
-    def single(part: Tensor | None) -> Tensor | None:
+    def single(part: Any) -> Any:
+        if isinstance(part, list):
+            return [one.float() for one in part]
         return None if part is None else part.float()
 
-    return Encoded(
-        maps=[part.float() for part in encoded.maps],
-        summary=encoded.summary.float(),
-        points=single(encoded.points),
-        world=single(encoded.world),
-        visibility=single(encoded.visibility),
-    )
+    return replace(encoded, **{f.name: single(getattr(encoded, f.name)) for f in fields(encoded)})
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pymaf_live.errors import InputError
 from trainer.data.augmentation import Augmentation
+from trainer.data.open_set import SetConfig
 from trainer.losses import LossWeights
 from trainer.network.config import NetworkConfig
 from trainer.schedule import Schedule
@@ -23,6 +24,8 @@ class RunConfig(BaseModel):
     network: NetworkConfig
     losses: LossWeights = LossWeights()
     augmentation: Augmentation = Augmentation()
+    data: tuple[SetConfig, ...] = ()
+    """The data sets and their shares; none = LSPET with its fits."""
     schedule: Schedule
 
 

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pymaf_live.body import load_body
-from pymaf_live.errors import InputError
+from pymaf_live.body import Body, load_body
 from trainer.data.ccp import read_backgrounds
-from trainer.data.crops import FittedCrops, Sample
-from trainer.data.lspet import VALIDATION, read_joint_set
-from trainer.fit import read_fits
+from trainer.data.crops import Crops, Sample
+from trainer.data.mixture import Mixture
+from trainer.data.open_set import SetConfig, open_set
+from trainer.data.people import BodyLabel, PeopleSet
+from trainer.network.pymaf import Start
 from trainer.run_config import RunConfig
+
+FITTED_LSPET = SetConfig(kind="lspet", folder=Path("lspet"), fits=Path("fits"))
+"""What a configuration without data sets learns from."""
+
+_PLACES_FOR_MEAN = 4000
 
 
 @dataclass(frozen=True)
 class Locations:
-    """Folders and files of the data."""
+    """Names of data in configurations, and the folders and files that they stand for.
 
-    lspet: Path
-    fits: Path
-    ccp: Path | None = None
+    `lspet`, `fits` and, for crops without people, `ccp` have their names without being asked for.
+    """
+
+    places: Mapping[str, Path]
+
+    def of(self, path: Path) -> Path:
+        """The place of a path whose first part may be a name; other paths are what they are."""
+        first, *rest = path.parts or (".",)
+        place = self.places.get(first)
+        return path if place is None else place.joinpath(*rest)
+
+    def located(self, config: SetConfig) -> SetConfig:
+        """A data set's configuration with its paths resolved."""
+        paths = {"folder": config.folder, "fits": config.fits, "labels": config.labels}
+        found = {name: self.of(path) for name, path in paths.items() if path is not None}
+        return config.model_copy(update=found)
 
 
 @dataclass(frozen=True)
@@ -33,40 +53,56 @@ class Recipe:
     locations: Locations
     size: int
     """Side of the crops in pixels."""
-    held_out: int = VALIDATION
-    """The last rows of LSPET that are never trained on."""
 
     def open(self) -> Draws:
         """Read the labels; pictures are read when they are drawn."""
-        return Draws(self)
+        body, seed = load_body(), self.config.schedule.seed
+        sets, mixture = open_sets(self.config, self.locations, body)
+        ccp = self.locations.places.get("ccp")
+        backgrounds = read_backgrounds(ccp) if ccp else None
+        crops = Crops(sets, body, self.size, self.config.augmentation, backgrounds)
+        return Draws(mixture, crops, seed)
 
 
 class Draws:
     """The crops of a run, one a place; a place's crop hangs on the seed and the place alone."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        joint_set = read_joint_set(recipe.locations.lspet)
-        known = read_fits(recipe.locations.fits, len(joint_set))
-        self._rows = len(joint_set) - recipe.held_out
-        if self._rows < 1:
-            raise InputError(f"{recipe.locations.lspet} has no pictures to train on")
-        self._seed = recipe.config.schedule.seed
-        ccp = recipe.locations.ccp
-        self._crops = FittedCrops(
-            joint_set,
-            known,
-            load_body(),
-            recipe.size,
-            recipe.config.augmentation,
-            read_backgrounds(ccp) if ccp else None,
-        )
-        self._order: tuple[int, np.ndarray] | None = None
+    def __init__(self, mixture: Mixture, crops: Crops, seed: int) -> None:
+        self._mixture, self._crops, self._seed = mixture, crops, seed
 
     def sample(self, place: int) -> Sample:
         """The crop of a place of the run."""
-        epoch, index = divmod(place, self._rows)
-        if self._order is None or self._order[0] != epoch:
-            random = np.random.default_rng([self._seed, epoch, 1])
-            self._order = epoch, random.permutation(self._rows)
-        row = int(self._order[1][index])
-        return self._crops.sample(row, np.random.default_rng([self._seed, place]))
+        chosen, row = self._mixture.draw(place)
+        return self._crops.sample(chosen, row, np.random.default_rng([self._seed, place]))
+
+
+def open_sets(
+    config: RunConfig, locations: Locations, body: Body
+) -> tuple[list[PeopleSet], Mixture]:
+    """The data sets of a run, and which row comes at which place.
+
+    Raises
+    ------
+    InputError
+        If a set is missing, unsound or empty.
+    """
+    chosen: Sequence[SetConfig] = config.data or (FITTED_LSPET,)
+    sets = [open_set(locations.located(one), body) for one in chosen]
+    return sets, Mixture(sets, [one.ratio for one in chosen], config.schedule.seed)
+
+
+def mean_start(sets: Sequence[PeopleSet], mixture: Mixture, body: Body) -> Start:
+    """The mean body of the people that a run draws first; upright where no set has bodies."""
+    labels: dict[tuple[int, int], BodyLabel | None] = {}
+    for place in range(_PLACES_FOR_MEAN):
+        chosen, row = drawn = mixture.draw(place)
+        if drawn not in labels:
+            labels[drawn] = sets[chosen].known(row).body
+    bodies = [label for label in labels.values() if label is not None]
+    if not bodies:
+        return Start.upright(body)
+    return Start.mean(
+        np.stack([one.rotations for one in bodies]),
+        np.stack([one.shape for one in bodies]),
+        np.stack([one.camera for one in bodies]),
+    )

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,20 +25,20 @@ from trainer.checkpoint import (
     save_checkpoint,
     start_from,
 )
-from trainer.data.lspet import VALIDATION, read_joint_set
+from trainer.data.lspet import read_joint_set
 from trainer.distributed import Ranks, joined
 from trainer.fit import read_fits
 from trainer.learner import Learner, follow
 from trainer.loader import batches, on_device
 from trainer.losses import Losses
-from trainer.network.pymaf import PyMAF, Start
+from trainer.network.pymaf import PyMAF
 from trainer.optimiser import RelativeAdam
-from trainer.overlays import overlay_picture
 from trainer.run_config import RunConfig, read_config_file
 from trainer.run_log import RunLog
 from trainer.schedule import rates
-from trainer.sources import Locations, Recipe
+from trainer.sources import Locations, Recipe, mean_start, open_sets
 from trainer.stopping import StopRequests
+from trainer.training_picture import training_picture
 from trainer.validate import validate
 
 _CLIP = 20.0
@@ -105,11 +104,11 @@ def _train(
     cv2.setNumThreads(1)
     torch.manual_seed(schedule.seed)
 
-    # the network, and the average of its weights
-    body, joint_set = load_body(), read_joint_set(locations.lspet)
-    known = read_fits(locations.fits, len(joint_set))
-    good = np.flatnonzero(known.kept[: len(joint_set) - VALIDATION])
-    mean = Start.mean(known.rotations[good], known.shape[good], known.camera[good])
+    # what is measured while it learns, the network, and the average of its weights
+    joint_set = read_joint_set(locations.of(Path("lspet")))
+    known = read_fits(locations.of(Path("fits")), len(joint_set))
+    body = load_body()
+    mean = mean_start(*open_sets(config, locations, body), body)
     model = PyMAF(config.network, body, mean, landmark_file).to(device)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if schedule.freeze_stem:
@@ -157,7 +156,7 @@ def _train(
         return
 
     validate_every = max(schedule.validate_every // schedule.batch, 1)
-    recipe = Recipe(config, locations, model.encoder.size, VALIDATION)
+    recipe = Recipe(config, locations, model.encoder.size)
     before, saved = time.monotonic(), time.monotonic()
     for batch in batches(recipe, ranks, schedule, step):
         # the same dropout whatever came before, and another one in every process
@@ -193,7 +192,7 @@ def _train(
             if ranks.first:
                 figures = validate(average, joint_set, known, body, device)
                 log.figures(step, "validation", figures)
-                log.picture(step, "held out", overlay_picture(average, joint_set, body))
+                log.picture(step, "held out", training_picture(average, joint_set, body))
                 log.say(f"{step}/{steps}  {figures}")
                 log.resume_pace(step)
             saved = time.monotonic()

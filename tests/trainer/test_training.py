@@ -7,7 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+import trainer.data.open_set as open_set  # noqa: E402
 import trainer.train as training  # noqa: E402
+import trainer.training_picture as training_picture  # noqa: E402
 import trainer.validate as validation  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.network.session import open_session  # noqa: E402
@@ -50,17 +52,21 @@ def people(tmp_path_factory):
     return folder
 
 
+def hold_out_few(patch):
+    for module in (open_set, training_picture, validation):
+        patch.setattr(module, "VALIDATION", HELD_OUT)
+
+
 @pytest.fixture(autouse=True)
 def _few_held_out(monkeypatch):
-    monkeypatch.setattr(training, "VALIDATION", HELD_OUT)
-    monkeypatch.setattr(validation, "VALIDATION", HELD_OUT)
+    hold_out_few(monkeypatch)
 
 
 def run(people, blazepose, config, out):
     training.train(
         config,
         out=out,
-        locations=Locations(people, people / "fits.npz"),
+        locations=Locations({"lspet": people, "fits": people / "fits.npz"}),
         landmark_file=blazepose / "pose_landmark_lite.tflite",
     )
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -76,8 +82,7 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(people, blazepose, config, tmp_path_factory):
     patch = pytest.MonkeyPatch()
-    patch.setattr(training, "VALIDATION", HELD_OUT)
-    patch.setattr(validation, "VALIDATION", HELD_OUT)
+    hold_out_few(patch)
     out = tmp_path_factory.mktemp("run")
     run(people, blazepose, config, out)
     patch.undo()

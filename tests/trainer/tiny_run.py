@@ -1,0 +1,124 @@
+"""A run so small that a test can start, kill and finish it many times, each in its own process."""
+
+import multiprocessing
+import os
+import resource
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import trainer.network.pymaf as network
+import trainer.train as training
+from pymaf_live.errors import PymafLiveError
+from trainer.network.encoder import Encoded
+from trainer.sources import Locations
+
+HELD_OUT = 4
+CONFIG = """
+name = "tiny"
+[network]
+grid = 3
+point_widths = [4, 4]
+point_channels = 2
+hidden = 8
+dropout = {dropout}
+activation = true
+[augmentation]
+background = 0.0
+[[data]]
+kind = "lspet"
+folder = "lspet"
+fits = "fits"
+rows = "all"
+[schedule]
+pictures = {pictures}
+frozen_pictures = 8
+batch = 4
+learning_rate = 1e-3
+warm_up = 4
+average = 0.9
+validate_every = {validate_every}
+save_every = {save_every}
+seed = 3
+workers = {workers}
+precision = "{precision}"
+"""
+
+
+def config(**changed):
+    given = {
+        "dropout": 0.1, "pictures": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
+        "precision": "f32",
+    }  # fmt: skip
+    return CONFIG.format(**{**given, **changed})
+
+
+class TinyEncoder(nn.Module):
+    size = 64
+    channels = 4
+    summary_width = 4
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, 4, 1)
+
+    def freeze_stem(self):
+        pass
+
+    def forward(self, image):
+        finest = torch.relu(self.first(image))
+        maps = [nn.functional.adaptive_avg_pool2d(finest, side) for side in (4, 8, 16)]
+        return Encoded(maps, finest.mean((2, 3)))
+
+
+def make_tiny():
+    """Let the network have the tiny encoder, and hold out few people."""
+    torch.set_num_threads(1)
+    network._make_encoder = lambda *_: TinyEncoder()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("trainer.") and hasattr(module, "VALIDATION"):
+            module.VALIDATION = HELD_OUT
+
+
+def run(folder: Path, people: Path, text: str, environment=None, largest_file=None, **options):
+    """Train in this process; what a command would end with."""
+    os.environ.update(environment or {})
+    make_tiny()
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    folder.mkdir(exist_ok=True)
+    path = folder / "given.toml"
+    if not path.exists():
+        path.write_text(text)
+    try:
+        training.train(
+            path,
+            out=folder,
+            locations=Locations({"lspet": people, "fits": people / "fits.npz"}),
+            **options,
+        )
+    except PymafLiveError as error:
+        (folder / "error.txt").write_text(str(error))
+        sys.exit(error.exit_code)
+
+
+def processes():
+    """Processes that have torch loaded already, and none of this one's threads and locks."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def start_run(*arguments, **options):
+    process = processes().Process(target=run, args=arguments, kwargs=options)
+    process.start()
+    return process
+
+
+def finish_run(*arguments, **options):
+    process = start_run(*arguments, **options)
+    process.join(120)
+    assert process.exitcode is not None, "the run hangs"
+    return process.exitcode
