@@ -218,12 +218,13 @@ def test_another_person_never_covers_the_trunk(body, people):
     assert trunk_mask(points, np.zeros(len(points), bool), SIZE) is None
 
 
-def test_rows_that_are_not_lent_stay_out_of_other_crops(body):
-    people = DotPeople(body, 6)
-    crops = Crops([people], body, SIZE, STILL.model_copy(update={"others": 1.0}), lent=[3])
-    for seed in range(30):
+def test_the_others_are_the_people_of_all_sets(body):
+    sets = [DotPeople(body, 3), DotPeople(body, 2, seed=1)]
+    crops = Crops(sets, body, SIZE, STILL.model_copy(update={"others": 1.0}))
+    for seed in range(40):
         crops.sample(0, 0, np.random.default_rng(seed))
-    assert set(people.asked) == {0, 1, 2}
+    assert set(sets[0].asked) == {0, 1, 2}
+    assert set(sets[1].asked) == {0, 1}
 
 
 def test_occluders_take_surfaces_from_backgrounds():

@@ -15,11 +15,9 @@ from pymaf_live.people.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.augmentation import Augmentation
 from trainer.data.framing import Framing, framed, whole_picture
-from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop
 from trainer.data.optics import photographed
-from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES, BodyLabel, Known, PeopleSet
+from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES, Known, PeopleSet
 from trainer.data.scene import body_mask, occluded, trunk_mask, with_another
-from trainer.fit import Fits
 
 _POINTS = len(KEYPOINT_NAMES)
 # what mirroring does to a rotation: it is seen in a mirror at x = 0
@@ -49,6 +47,7 @@ class Crops:
     Parameters
     ----------
     sets : sequence of PeopleSet
+        Of rows to train on: any of them may also stand at the edge of another's crop.
     body : Body
     size : int
         Side of the crops in pixels.
@@ -56,9 +55,6 @@ class Crops:
         None = the crops as the sets give them.
     backgrounds : sequence of (H, W, 3) uint8 arrays, optional
         Picture parts without people.
-    lent : sequence of int, optional
-        How many rows of each set, from the first on, may stand at the edge of other crops; all of
-        them by default. Rows that are held out must not.
     """
 
     def __init__(
@@ -68,13 +64,10 @@ class Crops:
         size: int,
         augmentation: Augmentation | None,
         backgrounds: Sequence[Image] | None = None,
-        lent: Sequence[int] | None = None,
     ) -> None:
         self.sets, self.body, self.size = sets, body, size
         self.augmentation = augmentation
         self.backgrounds = backgrounds or ()
-        self._lent = [len(one) for one in sets] if lent is None else list(lent)
-        self._lenders = [index for index, rows in enumerate(self._lent) if rows]
         # J_0 (3,) and what a unit of each shape coefficient adds to it (3, S)
         regressor, directions = body.joint_regressor[0], body.shape_directions
         self._root_mean = np.asarray(regressor @ body.template).reshape(3)
@@ -104,7 +97,7 @@ class Crops:
         framing = framed(known, picture, self.size, random, options)
         image = cut(picture, framing.crop)
         points = framing.crop.to_crop(known.keypoints[:, :2])
-        if self._lenders and random.random() < options.others:
+        if random.random() < options.others:
             image = self._beside_another(image, known, framing, (set_index, row), random)
         if random.random() < options.occlude:
             image = occluded(image, points[known.keypoints[:, 2] > 0], random, self.backgrounds)
@@ -181,8 +174,8 @@ class Crops:
         random: np.random.Generator,
     ) -> Image:
         """Put another row's person at the left or right edge; never over the trunk."""
-        chosen = self._lenders[int(random.integers(len(self._lenders)))]
-        row = int(random.integers(self._lent[chosen]))
+        chosen = int(random.integers(len(self.sets)))
+        row = int(random.integers(len(self.sets[chosen])))
         behind, way = random.random() < 0.6, 1.0 if random.random() < 0.5 else -1.0
         # where the other's middle lies from this crop's, in half sides along the picture's axes
         at = np.array([way * random.uniform(0.45, 1.0), random.normal() * 0.2])
@@ -231,49 +224,3 @@ class Crops:
             fitted=0.0,
             person=0.0,
         )
-
-
-class FittedCrops:
-    """Crops of one joint set with its fits."""
-
-    def __init__(
-        self,
-        joint_set: JointSet,
-        fits: Fits,
-        body: Body,
-        size: int,
-        augmentation: Augmentation | None,
-        backgrounds: list[Image] | None = None,
-    ) -> None:
-        people = _FittedPeople(joint_set, fits)
-        self._crops = Crops(
-            [people], body, size, augmentation, backgrounds, [max(len(joint_set) - VALIDATION, 0)]
-        )
-
-    def sample(self, row: int, random: np.random.Generator) -> Sample:
-        """A crop of a person, varied by `random`."""
-        return self._crops.sample(0, row, random)
-
-
-class _FittedPeople:
-    name = "fitted"
-
-    def __init__(self, joint_set: JointSet, fits: Fits) -> None:
-        self._set, self._fits, self._pictures = joint_set, fits, Pictures(joint_set)
-
-    def __len__(self) -> int:
-        return len(self._set)
-
-    def picture(self, row: int) -> Image:
-        return self._pictures[row]
-
-    def known(self, row: int) -> Known:
-        joints, fits = self._set.joints[row], self._fits
-        keypoints = np.zeros((_POINTS, 3))
-        # LSP's joints come first; nothing is known of the face
-        keypoints[: len(joints)] = joints
-        keypoints[:, 2] = keypoints[:, 2] > 0
-        label = BodyLabel(
-            fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
-        )
-        return Known(annotated_crop(joints, 256), keypoints, label if fits.kept[row] else None)
