@@ -103,7 +103,7 @@ class Crops:
             image = occluded(image, points[known.keypoints[:, 2] > 0], random, self.backgrounds)
         image = framing.blackened(photographed(image, random, options))
         sample = self._labelled(image, known, framing, options.truncated_weight)
-        return self._mirrored(sample) if mirrored else sample
+        return self.mirrored(sample) if mirrored else sample
 
     def _labelled(self, image: Image, known: Known, framing: Framing, unseen: float) -> Sample:
         crop, varied = known.crop, framing.crop
@@ -148,7 +148,8 @@ class Crops:
         root: Array = self._root_mean + self._root_moves @ shape
         return root[:2]
 
-    def _mirrored(self, sample: Sample) -> Sample:
+    def mirrored(self, sample: Sample) -> Sample:
+        """A sample as a mirror shows it, left and right exchanged."""
         swap, mirror = list(KEYPOINT_MIRROR), self.body.joint_mirror
         # the body is its own mirror image, so the shape stays
         return Sample(
