@@ -146,7 +146,8 @@ class Poses:
             turned, name = self._everyday.draw(rng)
             pose = Pose(turned, name, f"everyday/{name}", True)
         elif kind == "fits":
-            assert self._fits is not None and self._fit_rows is not None
+            assert self._fits is not None
+            assert self._fit_rows is not None
             row = int(rng.integers(len(self._fits)))
             rotations = self._fits[row].astype(np.float64)
             # crops have y down and z away
@@ -216,9 +217,7 @@ def _clips(body: Body, folder: Path, formats: frozenset[str] | None, test: bool)
     return out
 
 
-def kept_fits(
-    path: Path, count: int, *, test: bool
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def kept_fits(path: Path, count: int, *, test: bool) -> tuple[Floats, npt.NDArray[np.int64]]:
     """The fits that are good enough of a set of `count` people: (N, J, 3, 3) and their rows (N,).
 
     Raises
