@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--version", default="1")
     export.set_defaults(run=_export)
 
+    synthesize = commands.add_parser("synthesize", help="make pictures of people with exact truth")
+    _add_synthesize(synthesize)
+
     demo = commands.add_parser("demo", help="make the demo video and its truth")
     _add_demo(demo)
     return parser
@@ -197,6 +200,13 @@ def _export(options: argparse.Namespace) -> None:
         version=options.version,
     )
     print(f"{options.out}: within {difference:.1e} of torch")
+
+
+def _add_synthesize(parser: argparse.ArgumentParser) -> None:
+    from trainer import synthesize
+
+    synthesize.add_arguments(parser)
+    parser.set_defaults(run=synthesize.run)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
