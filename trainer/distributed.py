@@ -9,6 +9,7 @@ CPUs, where torch cannot share them.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,10 +48,13 @@ class Ranks:
         if self.device.startswith("cuda"):
             shared = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
             learner = cast(nn.Module, shared)
-        # a frozen encoder takes no part in a step; the body's constants need no broadcast
-        return nn.parallel.DistributedDataParallel(
-            learner, find_unused_parameters=True, broadcast_buffers=False
-        )
+        with warnings.catch_warnings():
+            # what torch advises instead is not in every version that serves here
+            warnings.filterwarnings("ignore", message="`broadcast_buffers`")
+            # a frozen encoder takes no part in a step; the body's constants need no broadcast
+            return nn.parallel.DistributedDataParallel(
+                learner, find_unused_parameters=True, broadcast_buffers=False
+            )
 
     def largest(self, *numbers: float) -> list[float]:
         """Each number's largest value over the processes, so that all decide alike."""

@@ -25,8 +25,9 @@ point_channels = 2
 hidden = 8
 dropout = {dropout}
 activation = true
+auxiliary = "{auxiliary}"
 [augmentation]
-background = 0.0
+background = {background}
 [[data]]
 kind = "lspet"
 folder = "lspet"
@@ -35,7 +36,7 @@ rows = "all"
 [schedule]
 pictures = {pictures}
 frozen_pictures = 8
-batch = 4
+batch = {batch}
 learning_rate = 1e-3
 warm_up = 4
 average = 0.9
@@ -50,7 +51,7 @@ precision = "{precision}"
 def config(**changed):
     given = {
         "dropout": 0.1, "pictures": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
-        "precision": "f32",
+        "precision": "f32", "batch": 4, "background": 0.0, "auxiliary": "none",
     }  # fmt: skip
     return CONFIG.format(**{**given, **changed})
 
@@ -88,7 +89,7 @@ def run(folder: Path, people: Path, text: str, environment=None, largest_file=No
     make_tiny()
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     path = folder / "given.toml"
     if not path.exists():
         path.write_text(text)
