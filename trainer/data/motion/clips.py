@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -66,6 +66,7 @@ def read_motions(
     formats: set[str] | frozenset[str] | None = None,
     body: Body | None = None,
     shape: Array | None = None,
+    sources: Collection[str] | None = None,
 ) -> Iterator[Motion]:
     """Every clip of a folder, one after the other.
 
@@ -79,6 +80,8 @@ def read_motions(
         The shipped one by default.
     shape : (S,) array, optional
         Whose limbs the rest directions are taken from; the mean by default.
+    sources : collection of str, optional
+        Names of the files in the folder to read; all by default.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def read_motions(
     body = load_body() if body is None else body
     shape = np.zeros(body.shape_count) if shape is None else shape
     if (folder / "index.json").is_file():
-        yield from _indexed(folder, formats, body, shape)
+        yield from _indexed(folder, formats, body, shape, sources)
         return
     files = sorted(folder.rglob("*.npz")) if formats is None or "amass" in formats else []
     # a subject's shape lies beside the clips
@@ -100,12 +103,18 @@ def read_motions(
         raise InputError(f"there is no motion in {folder}: neither index.json nor AMASS files")
     for path in files:
         name = path.relative_to(folder).as_posix()
+        if sources is not None and name not in sources:
+            continue
         rotations, translation, rate = read_amass(path.read_bytes(), body, name)
         yield Motion(rotations, translation, rate, "amass", name, path.stem, LICENCES["amass"])
 
 
 def _indexed(
-    folder: Path, formats: set[str] | frozenset[str] | None, body: Body, shape: Array
+    folder: Path,
+    formats: set[str] | frozenset[str] | None,
+    body: Body,
+    shape: Array,
+    sources: Collection[str] | None,
 ) -> Iterator[Motion]:
     try:
         entries = json.loads((folder / "index.json").read_text("utf-8"))
@@ -119,7 +128,9 @@ def _indexed(
             kind = PurePosixPath(name).parts[0]
             if kind not in LICENCES:
                 raise InputError(f"{folder}: the clip {name} is of an unknown format")
-            if formats is not None and kind not in formats:
+            if (formats is not None and kind not in formats) or (
+                sources is not None and name not in sources
+            ):
                 continue
             found += 1
             clip = _read(archive, name, kind)
@@ -128,7 +139,7 @@ def _indexed(
                 rotations, translation, clip.frame_rate, kind, name, action, LICENCES[kind]
             )
     if not found:
-        raise InputError(f"{folder} has no clips of the formats asked for")
+        raise InputError(f"{folder} has none of the clips asked for")
 
 
 def _read(archive: zipfile.ZipFile, name: str, kind: str) -> Performance:
