@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,9 @@ from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
 from trainer.data.mpii import open_mpii
 from trainer.data.people import PeopleSet
 from trainer.data.spin_npz import SpinPeople
+from trainer.data.synthetic import read_synthetic
 
-Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft"]
+Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft", "synthetic"]
 Rows = Literal["train", "held_out", "all"]
 
 LICENCES: dict[str, str] = {
@@ -30,6 +32,7 @@ LICENCES: dict[str, str] = {
     "mpi_inf_3dhp": "academic, non-commercial",
     "3dpw": "academic, non-commercial",
     "eft": "labels CC BY-NC 4.0; pictures as their set",
+    "synthetic": "our own, with the terms of the motion and the backgrounds that went in",
 }
 """Kind of set -> its terms, for model cards."""
 
@@ -49,7 +52,8 @@ class SetConfig(BaseModel):
     part: str = "train2017"
     """Which part of COCO."""
     rows: Rows = "train"
-    """LSPET: the last 500 are held out; LSP: the second thousand; other sets have no parts here."""
+    """LSPET: the last 500 are held out; LSP: the second thousand; a synthetic set is one or the
+    other as a whole; the other sets have no held-out rows here."""
     smpl_body: bool = False
     """Whether the running body is SMPL, so that SMPL poses are labels for it."""
     ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False)
@@ -77,6 +81,8 @@ def open_set(config: SetConfig, body: Body) -> PeopleSet:
         raise UsageError(f"the set {kind} takes no fits")
     if kind in ("lspet", "lsp"):
         return _fitted(config)
+    if kind == "synthetic":
+        return _synthetic(config, body)
     if config.rows == "held_out":
         raise UsageError(f"the set {kind} has no held-out rows of its own")
     if kind == "mpii":
@@ -87,6 +93,18 @@ def open_set(config: SetConfig, body: Body) -> PeopleSet:
     if config.labels is None:
         raise UsageError(f"the set {kind} needs its npz file (labels)")
     return SpinPeople(config.labels, folder, body, kind, smpl_body=config.smpl_body)
+
+
+def _synthetic(config: SetConfig, body: Body) -> PeopleSet:
+    people = read_synthetic(config.folder)
+    people.check_body(body.sha256)
+    try:
+        test = bool(json.loads(people.labels.settings)["test"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{config.folder} does not say what it is for: {error}") from error
+    if config.rows != "all" and test != (config.rows == "held_out"):
+        raise UsageError(f"{config.folder} is a {'test' if test else 'training'} set")
+    return people
 
 
 def _fitted(config: SetConfig) -> PeopleSet:
