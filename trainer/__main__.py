@@ -38,11 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = commands.add_parser("fit", help="fit bodies to annotated pictures: pseudo labels")
     _add_data(fit)
-    fit.add_argument("--out", type=Path, default=_FITS, help="npz for the fits")
-    fit.add_argument("--teacher", type=Path, help="kept landmarks (default: beside --out)")
-    fit.add_argument("--steps", type=int, default=None)
-    fit.add_argument("--sheets", type=Path, help="folder for contact sheets to look at")
-    fit.set_defaults(run=_fit)
+    _add_fit(fit)
 
     train = commands.add_parser("train", help="train a network, or go on where a run stopped")
     _add_data(train)
@@ -106,29 +102,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _fit(options: argparse.Namespace) -> None:
-    from dataclasses import replace
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    from trainer import fit_command
 
-    from pymaf_live.body import load_body
-    from trainer.data.lspet import read_joint_set
-    from trainer.fit import FitOptions, describe, fit, write_fits
-    from trainer.sheets import sheets_of_fits
-    from trainer.teacher import read_teaching, teach, write_teaching
-
-    joint_set, body = read_joint_set(options.lspet), load_body()
-    kept = options.teacher or options.out.with_name(f"teacher_{options.out.stem}.npz")
-    if not kept.exists():
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        heavy = options.landmarks / "pose_landmark_heavy.tflite"
-        write_teaching(kept, teach(joint_set, heavy))
-    settings = FitOptions()
-    if options.steps is not None:
-        settings = replace(settings, steps=options.steps)
-    fits = fit(body, joint_set, read_teaching(kept, len(joint_set)), settings)
-    write_fits(options.out, fits)
-    print(describe(fits))
-    if options.sheets is not None:
-        sheets_of_fits(options.sheets, body, joint_set, fits)
+    fit_command.add_arguments(parser)
+    parser.set_defaults(run=fit_command.run)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -12,9 +12,11 @@ from pymaf_live.body import Body, PointSet, crop_points_2d, pixels_from_crop_uni
 from pymaf_live.errors import OutputError
 from pymaf_live.network.preprocess import cut
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.lspet import JointSet, Pictures
-from trainer.fit import Fits
+from trainer.fits import Fits
 from trainer.landmarker import SIZE
+from trainer.teacher import PictureOf
+
+_TILES = 24
 
 _LIGHT = np.array([-0.3, -0.5, -0.8])
 _LEFT = np.array([235.0, 120.0, 60.0])
@@ -71,24 +73,42 @@ def write_sheet(path: Path, tiles: Sequence[Image], columns: int = 8) -> None:
         raise OutputError(f"cannot write {path}")
 
 
-def sheets_of_fits(folder: Path, body: Body, joint_set: JointSet, fits: Fits) -> None:
-    """Write three sheets: fits at random, the worst that were kept, and some that were left out."""
+def sheets_of_fits(
+    folder: Path, body: Body, picture: PictureOf, fits: Fits, before: Fits | None = None
+) -> None:
+    """Write sheets: fits at random, the worst that were kept, some that were left out.
+
+    Parameters
+    ----------
+    folder : Path
+    body : Body
+    picture : function
+        Row to picture.
+    fits : Fits
+    before : Fits, optional
+        An earlier round's: a sheet shows what is kept now and was not then, both beside the crop.
+    """
     random = np.random.default_rng(0)
     kept, left = np.flatnonzero(fits.kept), np.flatnonzero(~fits.kept)
     badness = fits.residual_2d / 0.1 + fits.residual_3d / 0.2
     chosen = {
-        "random": random.permutation(kept)[:24],
-        "worst": kept[np.argsort(-badness[kept])][:24],
-        "left_out": random.permutation(left)[:24],
+        "random": random.permutation(kept)[:_TILES],
+        "worst": kept[np.argsort(-badness[kept])][:_TILES],
+        "left_out": random.permutation(left)[:_TILES],
     }
-    mesh, pictures = PointSet.vertices(body), Pictures(joint_set)
+    if before is not None:
+        new = np.flatnonzero(fits.kept & ~before.kept)
+        chosen["newly_kept"] = random.permutation(new)[:_TILES]
+    mesh = PointSet.vertices(body)
     for name, rows in chosen.items():
+        shown = [fits] if before is None else [before, fits]
         tiles = []
         for row in rows.tolist():
-            image = cut(pictures[row], Crop(fits.frame_from_crop[row].astype(np.float64), SIZE))
-            drawn = draw_body(
-                image, body, mesh, fits.rotations[row], fits.shape[row], fits.camera[row]
-            )
-            tiles.append(np.hstack([image, drawn]))
+            image = cut(picture(row), Crop(fits.frame_from_crop[row].astype(np.float64), SIZE))
+            drawn = [
+                draw_body(image, body, mesh, f.rotations[row], f.shape[row], f.camera[row])
+                for f in shown
+            ]
+            tiles.append(np.hstack([image, *drawn]))
         if tiles:
             write_sheet(folder / f"fits_{name}.jpg", tiles, columns=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 from pymaf_live.atomic import written_whole
 from pymaf_live.errors import InputError
 from pymaf_live.network.preprocess import cut
-from pymaf_live.types import Array
-from trainer.data.lspet import JointSet, Pictures, annotated_crop
+from pymaf_live.types import Array, Crop, Image
 from trainer.landmarker import SIZE, Landmarker
 from trainer.progress import followed
 
 _CHUNK = 64
+
+PictureOf = Callable[[int], Image]
+"""Row of a set to its picture, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,24 @@ class Teaching:
     """(N, 33) the same in metres."""
 
 
-def teach(joint_set: JointSet, landmark_file: Path) -> Teaching:
-    """Look at every annotated crop of a joint set."""
-    landmarker, pictures = Landmarker(landmark_file), Pictures(joint_set)
+def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Teaching:
+    """Look at every annotated crop of a set.
+
+    Parameters
+    ----------
+    frame_from_crop : (N, 2, 3) array
+        Of crops of 256 pixels.
+    picture : function
+        Row to (H, W, 3) uint8 RGB picture.
+    landmark_file : Path
+    """
+    landmarker = Landmarker(landmark_file)
     chunks = []
-    rows = range(0, len(joint_set), _CHUNK)
+    rows = range(0, len(frame_from_crop), _CHUNK)
     for start in followed(rows, "teacher"):
-        block = range(start, min(start + _CHUNK, len(joint_set)))
-        crops = [annotated_crop(joint_set.joints[row], SIZE) for row in block]
-        cuts = [cut(pictures[row], crop) for row, crop in zip(block, crops, strict=True)]
+        block = range(start, min(start + _CHUNK, len(frame_from_crop)))
+        crops = [Crop(frame_from_crop[row], SIZE) for row in block]
+        cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]
         plain, mirrored = landmarker.run_both_ways(cuts)
         chunks.append(
             Teaching(

@@ -9,7 +9,9 @@ from pymaf_live.body import PointSet, load_body, pose_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from tests.trainer.made_up_people import write_people
+from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
+from trainer.evidence import annotated_people
 from trainer.fit import FitOptions, bends_naturally, describe, fit, read_fits, write_fits
 from trainer.metrics import joint_error, procrustes
 from trainer.teacher import Teaching, read_teaching, write_teaching
@@ -40,9 +42,9 @@ def teaching_of(truth, noise: float, seed: int = 0) -> Teaching:
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
-    joint_set = read_joint_set(folder)
-    fits = fit(load_body(), joint_set, teaching_of(truth, 0.02), FitOptions(steps=150))
-    return truth, joint_set, fits
+    people = annotated_people(FittedPeople(read_joint_set(folder)))
+    fits = fit(load_body(), people, teaching_of(truth, 0.02), FitOptions(steps=150))
+    return truth, people, fits
 
 
 @pytest.mark.integration
@@ -73,7 +75,7 @@ def test_knees_and_elbows_bend_the_right_way(fitted):
 
 @pytest.mark.integration
 def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
-    truth, joint_set, _ = fitted
+    truth, people, _ = fitted
     wrong = teaching_of(truth, 0.02)
     shuffled = np.roll(np.arange(PEOPLE), 1)
     wrong = Teaching(
@@ -86,7 +88,7 @@ def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
             "spread_3d": wrong.spread_3d * 20,
         }
     )
-    fits = fit(load_body(), joint_set, wrong, FitOptions(steps=150))
+    fits = fit(load_body(), people, wrong, FitOptions(steps=150))
     assert fits.residual_2d.mean() < 0.05
     assert fits.kept.mean() < 0.5
     assert fits.joint_trust.mean() < 0.2
