@@ -11,6 +11,9 @@ from pymaf_live.errors import OutputError, PymafLiveError, UsageError
 
 _LSPET = Path("../shared/data/lspet")
 _CCP = Path("../shared/data/ccp")
+_COCO = Path("../shared/data/coco_mini")
+_VIDEOS = Path("../shared/data/videos")
+_SYNTHETIC = Path("runs/synthetic_test")
 _LANDMARKS = Path("../shared/assets/blazepose")
 _FITS = Path("runs/fits_lspet.npz")
 
@@ -61,16 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, help="end, fully annealed, after so long")
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="figures on the held-out pictures")
-    _add_data(evaluate)
-    evaluate.add_argument("checkpoint", type=Path)
-    evaluate.add_argument("--fits", type=Path, default=_FITS)
-    evaluate.add_argument("--landmarkers", action="store_true", help="BlazePose's own beside it")
-    evaluate.add_argument("--program", type=Path, help="folder that process --boxes wrote to")
-    evaluate.add_argument("--ccp", type=Path, help="the packed CCP set, for the score head")
-    evaluate.add_argument("--sheets", type=Path, help="folder for sheets of overlays")
-    evaluate.add_argument("--out", type=Path, help="JSON file for the figures")
-    evaluate.set_defaults(run=_evaluate)
+    _add_evaluate(commands.add_parser("evaluate", help="figures on what was never trained on"))
 
     unpack = commands.add_parser(
         "unpack", help="held-out pictures and their boxes as files, for main.py process --boxes"
@@ -137,23 +131,54 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
     return names
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from trainer.checkpoint import read_progress
-    from trainer.evaluate import evaluate
-    from trainer.run_config import read_run_config
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument("model", type=Path, help="checkpoint.safetensors, or an exported .onnx")
+    parser.add_argument("--protocols", help="by comma; all that have their data by default")
+    parser.add_argument("--fits", type=Path, default=_FITS)
+    parser.add_argument("--ccp", type=Path, default=_CCP, help="the packed CCP set")
+    parser.add_argument("--coco", type=Path, default=_COCO, help="the packed COCO persons")
+    parser.add_argument("--synthetic", type=Path, default=_SYNTHETIC, help="the synthetic test set")
+    parser.add_argument("--videos", type=Path, default=_VIDEOS, help="folder of videos")
+    parser.add_argument("--people", type=Path, help="SPIN's npz of 3DPW's or Human3.6M's test")
+    parser.add_argument("--pictures", type=Path, help="folder of the npz' pictures")
+    parser.add_argument(
+        "--smpl-body", action="store_true", help="the body is SMPL: the npz' poses are truth"
+    )
+    parser.add_argument("--lsp", type=Path, help="LSP: images and joints.mat")
+    parser.add_argument("--lsp-parts", type=Path, help="UP-3D's part maps of LSP")
+    parser.add_argument("--sheets", type=Path, help="folder for sheets of overlays")
+    parser.add_argument("--results", type=Path, help="folder for COCO's JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--markdown", type=Path, help="file for the table of a model card")
+    parser.set_defaults(run=_evaluate)
 
-    text = read_progress(options.checkpoint).config
-    encoder = read_run_config(text, str(options.checkpoint)).network.encoder
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.evaluate import Places, evaluate
+
+    given = options.protocols
     evaluate(
-        options.checkpoint,
-        lspet=options.lspet,
-        fits=options.fits,
-        landmark_file=_landmark_file(encoder, options.landmarks),
-        landmark_folder=options.landmarks if options.landmarkers else None,
-        takes=options.program,
-        ccp=options.ccp,
+        options.model,
+        Places(
+            lspet=options.lspet,
+            fits=options.fits,
+            ccp=options.ccp,
+            coco=options.coco,
+            synthetic=options.synthetic,
+            videos=options.videos,
+            lsp=options.lsp,
+            lsp_parts=options.lsp_parts,
+            smpl_body=options.smpl_body,
+            people=options.people,
+            pictures=options.pictures,
+            landmarks=options.landmarks,
+        ),
+        protocols=None if given is None else given.split(","),
         sheets=options.sheets,
+        results=options.results,
         out=options.out,
+        markdown=options.markdown,
     )
 
 

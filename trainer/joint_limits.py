@@ -36,3 +36,41 @@ LIMITS = (
     ("left_wrist", 2, -1.0, 1.0), ("right_wrist", 2, -1.0, 1.0),
 )  # fmt: skip
 """The fit is drawn back into these; they are ours, after what people do at ease, not their ends."""
+
+MARGIN = 0.5
+"""Radians (29 degrees) past a limit from which a joint is called impossible.
+
+Of the bodies fitted to LSPET's sport that were kept 0.4 % are past it, of those left out 3 %.
+"""
+
+
+def impossible(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
+    """Whether any joint of rotations (N, J, 3, 3) is turned as nobody's is, (N,).
+
+    A component of the joint's rotation vector lies more than `margin` past `LIMITS`: knees and
+    elbows that bend back, shins and forearms that bend sideways, twisted necks. Shoulders and the
+    root have no limits here. Not finite counts as impossible.
+
+    Parameters
+    ----------
+    body : Body
+        SMPL's joint names; a name that it does not have is passed over.
+    rotations : (N, J, 3, 3) array
+        Relative to the parent.
+    margin : float
+        Radians.
+    """
+    rotations = np.asarray(rotations, dtype=np.float64)
+    broken: Mask = ~np.isfinite(rotations.reshape(len(rotations), -1)).all(axis=1)
+    sound = np.where(broken[:, None, None, None], np.eye(3), rotations)
+    names, past = list(body.joint_names), np.zeros(len(rotations), bool)
+    vectors = {
+        name: axis_angle_from_matrix(sound[:, names.index(name)])
+        for name in {name for name, _, _, _ in LIMITS}
+        if name in names
+    }
+    for name, axis, low, high in LIMITS:
+        if name in vectors:
+            angle = vectors[name][:, axis]
+            past |= (angle < low - margin) | (angle > high + margin)
+    return np.asarray(past | broken)

@@ -8,7 +8,8 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from tests.trainer.made_up_people import write_people
 from trainer.__main__ import main
-from trainer.evaluate import held_out_boxes, unpack_held_out
+from trainer.evaluate import unpack_held_out
+from trainer.evaluation.lspet import held_out_boxes
 from trainer.fit import write_fits
 
 CONFIG = Path(__file__).parents[2] / "trainer" / "configs" / "lite.toml"
@@ -74,7 +75,7 @@ def test_held_out_pictures_become_files_with_boxes(tmp_path, monkeypatch):
     assert unpack_held_out(tmp_path, tmp_path / "held") == 2
     assert len(list((tmp_path / "held" / "pictures").iterdir())) == 2
     joint_set = read_joint_set(tmp_path)
-    boxes = held_out_boxes(joint_set)
+    boxes = held_out_boxes(joint_set, [len(joint_set) - 1])
     joints = joint_set.joints[-1, :, :2]
     low, high = joints.min(axis=0), joints.max(axis=0)
     margin = 0.1 * (high - low).max()

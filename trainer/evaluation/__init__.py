@@ -1,0 +1,1 @@
+"""One measuring protocol a module; `trainer.evaluate` runs them and writes the table."""

@@ -1,0 +1,175 @@
+"""COCO key-point AP over annotated boxes, by pycocotools: Table 3's protocol.
+
+The projected key points of each annotated person are written as a COCO results file and judged by
+COCO's own code. Each box is looked at twice, as in the program: untouched, then turned upright.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_live.atomic import written_whole
+from pymaf_live.errors import InputError, ModelError
+from pymaf_live.people.crop import crop_from_box
+from pymaf_live.types import Array
+from trainer.data.lspet import JointSet, Pictures, read_joint_set
+from trainer.evaluation.bodies import Bodies
+from trainer.evaluation.looking import Looked, look_twice
+from trainer.evaluation.network import Network
+
+_PERSON = 1
+
+
+@dataclass(frozen=True)
+class BoxedPeople:
+    """Pictures with COCO's 17 key points and boxes; N people, one a picture."""
+
+    joint_set: JointSet
+    boxes: Array
+    """(N, 4) x0, y0, x1, y1 in picture pixels."""
+    area: Array
+    """(N,) picture pixels: what OKS measures distances against."""
+    ids: tuple[int, ...]
+
+
+def read_coco_mini(folder: Path) -> BoxedPeople:
+    """Read the packed COCO persons.
+
+    The packed set keeps no segment's area; COCO's own evaluations of boxes without one take 0.53
+    of the box (the mean share of a person's box that the segment fills), and so does this.
+
+    Raises
+    ------
+    InputError
+        If the set is missing or not of the layout.
+    """
+    joint_set = read_joint_set(folder)
+    try:
+        with np.load(folder / "labels.npz", allow_pickle=False) as labels:
+            x, y, width, height = labels["person_bbox_xywh_orig"].astype(np.float64).T
+            scale, offset = labels["scale"].astype(np.float64), labels["offset"]
+            ids = tuple(int(index) for index in labels["index"])
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{folder} is not the packed COCO set: {error}") from error
+    low = (np.column_stack([x, y]) - offset) * scale
+    high = (np.column_stack([x + width, y + height]) - offset) * scale
+    area = 0.53 * np.prod(high - low, axis=1)
+    return BoxedPeople(joint_set, np.concatenate([low, high], axis=1), area, ids)
+
+
+def look_at_boxed(network: Network, people: BoxedPeople, bodies: Bodies) -> tuple[Looked, Looked]:
+    """Both looks at every box."""
+    pictures = Pictures(people.joint_set)
+    crops = [crop_from_box(box, 0.0, network.size) for box in people.boxes]
+    return look_twice(network, bodies, pictures.__getitem__, crops, "coco")
+
+
+def measure_coco(
+    looks: Sequence[Looked], people: BoxedPeople, bodies: Bodies, results: Path | None = None
+) -> dict[str, Any]:
+    """AP of every level of the second look and of the first look's last level.
+
+    Parameters
+    ----------
+    looks
+        From `look_at_boxed`.
+    people : BoxedPeople
+    bodies : Bodies
+    results : Path, optional
+        Folder for the last level's results and the truth as COCO JSON.
+    """
+    first, second = looks
+    truth = coco_truth(people)
+    found = [
+        coco_results(second, people, bodies, level)
+        for level in range(len(second.estimates.rotations))
+    ]
+    by_level = [average_precision(truth, level) for level in found]
+    figures: dict[str, Any] = {name: [one[name] for one in by_level] for name in by_level[0]}
+    figures["ap_one_look"] = average_precision(truth, coco_results(first, people, bodies, -1))["ap"]
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        for name, content in (("coco_truth", truth), ("coco_results", found[-1])):
+            with written_whole(results / f"{name}.json") as temporary:
+                temporary.write_text(json.dumps(content), encoding="utf-8")
+    return figures
+
+
+def coco_truth(people: BoxedPeople) -> dict[str, Any]:
+    """The annotation as COCO JSON, in the stored pictures' pixels."""
+    annotations = []
+    for row, (joints, box, area) in enumerate(
+        zip(people.joint_set.joints, people.boxes, people.area, strict=True)
+    ):
+        annotations.append(
+            {
+                "id": people.ids[row],
+                "image_id": row + 1,
+                "category_id": _PERSON,
+                "iscrowd": 0,
+                "area": float(area),
+                "bbox": [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()],
+                "keypoints": joints.ravel().tolist(),
+                "num_keypoints": int((joints[:, 2] > 0).sum()),
+            }
+        )
+    names = list(people.joint_set.joint_names)
+    return {
+        "info": {},
+        "images": [
+            {"id": row + 1, "file_name": name} for row, name in enumerate(people.joint_set.names)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": _PERSON, "name": "person", "keypoints": names}],
+    }
+
+
+def coco_results(
+    looked: Looked, people: BoxedPeople, bodies: Bodies, level: int
+) -> list[dict[str, Any]]:
+    """Projected key points as COCO results; ranked by the person's and the joints' mean score."""
+    points = looked.points(bodies, "coco", level)
+    sure = looked.estimates.score * looked.estimates.joint_score.mean(axis=1)
+    return [
+        {
+            "image_id": row + 1,
+            "category_id": _PERSON,
+            "keypoints": np.column_stack([one, np.ones(len(one))]).ravel().tolist(),
+            "score": float(score),
+        }
+        for row, (one, score) in enumerate(zip(points, sure, strict=True))
+    ]
+
+
+def average_precision(truth: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, float]:
+    """COCO's key-point AP: over OKS .5 to .95, at .5 and at .75, of medium and large people.
+
+    Raises
+    ------
+    ModelError
+        If pycocotools is not installed.
+    """
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise ModelError("COCO's AP needs pycocotools: pip install pycocotools") from error
+    # COCO's code talks to stdout
+    with contextlib.redirect_stdout(io.StringIO()):
+        annotated = COCO()
+        annotated.dataset = truth
+        annotated.createIndex()
+        judged = COCOeval(annotated, annotated.loadRes(results), "keypoints")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    names = ("ap", "ap_50", "ap_75", "ap_medium", "ap_large")
+    return {name: float(value) for name, value in zip(names, judged.stats[:5], strict=True)}

@@ -1,0 +1,135 @@
+"""The projected body against masks: Clothing Co-Parsing's held-out people.
+
+The picture's pixels are counted, not the crop's, so that the figures of two networks compare. The
+first look is at the mask's box with no turn; the second, as in the program, at what the first asks
+for.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.errors import InputError
+from pymaf_live.people.crop import crop_from_box
+from pymaf_live.types import Array, Crop, Image, Mask
+from trainer.data.ccp import HELD_OUT
+from trainer.evaluation.bodies import Bodies, PartPainter
+from trainer.evaluation.looking import Looked, look_twice
+from trainer.evaluation.network import Network
+from trainer.joint_limits import impossible
+from trainer.metrics import PixelCount
+
+
+@dataclass(frozen=True)
+class MaskedPeople:
+    """N pictures of one person each, with the person's mask."""
+
+    names: tuple[str, ...]
+    pictures: list[Image]
+    masks: list[Mask]
+
+    def box(self, row: int) -> Array:
+        """(4,) of the mask, x0, y0, x1, y1 at the pixels' centres."""
+        y, x = np.nonzero(self.masks[row])
+        return np.array([x.min(), y.min(), x.max(), y.max()], dtype=np.float64)
+
+    def crop(self, row: int, size: int) -> Crop:
+        """The crop rule on the mask's box, not turned."""
+        return crop_from_box(self.box(row), 0.0, size)
+
+
+def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
+    """Read the last `count` pictures of the packed CCP set and their masks.
+
+    Raises
+    ------
+    InputError
+        If the set or a picture of it is missing or broken; the message names it.
+    """
+    try:
+        with np.load(folder / "labels.npz", allow_pickle=False) as labels:
+            names = [str(name) for name in labels["name"][-count:]]
+            mask_names = [str(name) for name in labels["mask_name"][-count:]]
+        archive = zipfile.ZipFile(folder / "images_00.zip")
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{folder} is not the packed CCP set: {error}") from error
+    pictures, masks = [], []
+    with archive:
+        for name, mask_name in zip(names, mask_names, strict=True):
+            picture = _decoded(archive, name, cv2.IMREAD_COLOR)
+            mask = _decoded(archive, mask_name, cv2.IMREAD_GRAYSCALE) > 0
+            if picture.shape[:2] != mask.shape or not mask.any():
+                raise InputError(f"{folder}: the mask {mask_name} does not fit its picture")
+            pictures.append(np.ascontiguousarray(picture[..., ::-1]))
+            masks.append(mask)
+    return MaskedPeople(tuple(names), pictures, masks)
+
+
+def look_at_masked(network: Network, people: MaskedPeople, bodies: Bodies) -> tuple[Looked, Looked]:
+    """Both looks at every person."""
+    crops = [people.crop(row, network.size) for row in range(len(people.names))]
+    return look_twice(network, bodies, people.pictures.__getitem__, crops, "ccp")
+
+
+def measure_masks(looks: Sequence[Looked], people: MaskedPeople, bodies: Bodies) -> dict[str, Any]:
+    """Foreground f1, mean f1 with the background, and accuracy: levels of the second look.
+
+    Of the first look the last level's foreground f1 alone.
+    """
+    first, second = looks
+    painter = PartPainter(bodies)
+    figures: dict[str, Any] = {"f1_foreground": [], "f1_mean": [], "accuracy": []}
+    for level in range(len(second.estimates.rotations)):
+        count = counted_masks(second, people, painter, level)
+        figures["f1_foreground"].append(float(count.f1[1]))
+        figures["f1_mean"].append(count.mean_f1)
+        figures["accuracy"].append(count.accuracy)
+    once = counted_masks(first, people, painter, -1)
+    figures["f1_foreground_one_look"] = float(once.f1[1])
+    figures["impossible"] = float(impossible(bodies.body, second.estimates.rotations[-1]).mean())
+    return figures
+
+
+def counted_masks(
+    looked: Looked, people: MaskedPeople, painter: PartPainter, level: int
+) -> PixelCount:
+    """Foreground and background pixels of one level."""
+    count = PixelCount(2)
+    for row, mask in enumerate(people.masks):
+        count.add(silhouette(looked, row, painter, level, mask.shape), mask.astype(np.int64))
+    return count
+
+
+def silhouette(
+    looked: Looked, row: int, painter: PartPainter, level: int, shape: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
+    """0 or 1 where the projected body covers a picture of `shape` (H, W)."""
+    height, width = shape
+    found = looked.estimates
+    parts = painter(
+        found.rotations[level, row],
+        found.shape[level, row],
+        found.camera[level, row],
+        looked.crops[row],
+        (width, height),
+    )
+    return (parts > 0).astype(np.int64)
+
+
+def _decoded(archive: zipfile.ZipFile, name: str, how: int) -> Image:
+    try:
+        encoded = np.frombuffer(archive.read(name), np.uint8)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"the picture {name} is missing from {archive.filename}") from error
+    decoded = cv2.imdecode(encoded, how) if len(encoded) else None
+    if decoded is None:
+        raise InputError(f"the picture {name} does not decode")
+    return np.asarray(decoded, dtype=np.uint8)

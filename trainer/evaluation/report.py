@@ -1,0 +1,99 @@
+"""Figures as a table on the terminal, as JSON, and as Markdown for the model card."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pymaf_live.atomic import written_whole
+
+Figures = Mapping[str, Any]
+"""Figure -> a number, or a list of one a level, the finest last."""
+
+_WHOLE = 100.0
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a whole report; numbers that are none become null."""
+    text = json.dumps(_plain(report), indent=2, allow_nan=False)
+    with written_whole(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_markdown(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the table that goes into a model card."""
+    with written_whole(path) as temporary:
+        temporary.write_text(markdown(report), encoding="utf-8")
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """The figures as a Markdown table: a row a figure, a column a level."""
+    protocols: Mapping[str, Figures] = report["protocols"]
+    levels = _levels(protocols)
+    head = ["protocol", "figure", *_level_names(levels)]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---"] * len(head)) + " |"]
+    for protocol, figures in protocols.items():
+        for index, (name, value) in enumerate(figures.items()):
+            first = protocol if index == 0 else ""
+            cells = [first, f"`{name}`", *_cells(value, levels)]
+            lines.append("| " + " | ".join(cells) + " |")
+    for protocol, why in report.get("not_measured", {}).items():
+        lines.append(f"\nNot measured: {protocol} ({why}).")
+    return "\n".join(lines) + "\n"
+
+
+def print_table(report: Mapping[str, Any]) -> None:
+    """Show the figures on the terminal."""
+    protocols: Mapping[str, Figures] = report["protocols"]
+    levels = _levels(protocols)
+    table = Table("", "figure", *_level_names(levels))
+    for protocol, figures in protocols.items():
+        for index, (name, value) in enumerate(figures.items()):
+            table.add_row(protocol if index == 0 else "", name, *_cells(value, levels))
+        table.add_section()
+    console = Console()
+    console.print(table)
+    for protocol, why in report.get("not_measured", {}).items():
+        console.print(f"not measured: {protocol} ({why})", soft_wrap=True, highlight=False)
+
+
+def _levels(protocols: Mapping[str, Figures]) -> int:
+    lengths = [
+        len(value) for figures in protocols.values() for value in figures.values()
+        if isinstance(value, list)
+    ]  # fmt: skip
+    return max(lengths, default=1)
+
+
+def _level_names(levels: int) -> list[str]:
+    return [*(f"level {level}" for level in range(1, levels)), "last"]
+
+
+def _cells(value: object, levels: int) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    # the last column is the last level's, or the figure's that has no levels
+    return [*[""] * (levels - len(values)), *(_short(one) for one in values)]
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1f}" if abs(value) >= _WHOLE else f"{value:.4g}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
