@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class NetworkConfig(BaseModel):
@@ -29,6 +29,8 @@ class NetworkConfig(BaseModel):
     landmarks: bool = False
     """Whether the encoder's own landmarks, and how the projected body misses them, are fed to every
     level beside the point features (BlazePose encoders only)."""
+    pulls: int = Field(default=0, ge=0, le=8)
+    """Steps of inverse kinematics after each level's regressor, to the encoder's landmarks."""
 
     auxiliary: Literal["none", "parts", "dense"] = "none"
     """What a head on the finest map learns to predict while training: nothing, which of the body's
@@ -53,4 +55,6 @@ class NetworkConfig(BaseModel):
     def _landmarks_need_their_encoder(self) -> NetworkConfig:
         if self.landmarks and not self.encoder.startswith("blazepose"):
             raise ValueError(f"{self.encoder} has no landmarks to feed")
+        if self.pulls and not self.landmarks:
+            raise ValueError("pulls need the encoder's landmarks")
         return self

@@ -32,6 +32,7 @@ from trainer.network.config import NetworkConfig
 from trainer.network.dense import DenseHead, DensePrediction, as_map
 from trainer.network.encoder import BlazePose, Encoded, Encoder, ResNet50
 from trainer.network.points import PointFeatures, grid_points, sampled
+from trainer.network.pull import Missed, Pull, Trust, TrustHead, missed_by
 from trainer.network.regressor import Regressor
 
 _SCORE_WIDTH = 64
@@ -182,12 +183,24 @@ class PyMAF(nn.Module):
         )
         # landmarks: x, y in the crop, x, y, z in metres and visibility; the misses x, y and x, y, z
         extra = LANDMARKS * (6 + 5) if config.landmarks else 0
+        pulled = 6 * joints if config.pulls else 0
         read = [width if config.feature_width is None else config.feature_width for width in widths]
         self.regressors = nn.ModuleList(
             Regressor(
-                width + extra, 6 * joints, shape, config.hidden, config.dropout, config.activation
+                width + extra + pulled,
+                6 * joints,
+                shape,
+                config.hidden,
+                config.dropout,
+                config.activation,
             )
             for width in read
+        )
+        levels = range(config.levels) if config.pulls else range(0)
+        self.trust = nn.ModuleList(TrustHead(config.hidden, LANDMARKS, joints) for _ in levels)
+        self.direction = nn.ModuleList(Pull(body) for _ in levels)
+        self.pulls = nn.ModuleList(
+            nn.ModuleList(Pull(body) for _ in range(config.pulls)) for _ in levels
         )
         self.score = nn.Sequential(
             nn.Linear(self.encoder.summary_width, _SCORE_WIDTH), nn.ReLU(),
@@ -210,6 +223,7 @@ class PyMAF(nn.Module):
         camera = self.start_camera.expand(batch, -1)
         dense = self._dense(encoded)
         levels: list[Level] = []
+        trust: Trust | None = None
         for index in range(self.config.levels):
             world, places, rest = self._moved(pose, shape)
             if self.config.features == "global":
@@ -224,8 +238,18 @@ class PyMAF(nn.Module):
             extra = self._landmarks(encoded, world, places, rest, shape, camera)
             if extra is not None:
                 features = torch.cat([features, extra], dim=-1)
+            if self.config.pulls:
+                missed = self._missed(encoded, self._rotations(pose), shape, camera)
+                pull = self.direction[index]
+                assert isinstance(pull, Pull)
+                direction = pull.columns(missed, camera, trust)
+                features = torch.cat([features, direction], dim=-1)
             pose, shape, camera, hidden = self.regressors[index](features, pose, shape, camera)
-            rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
+            rotations = self._rotations(pose)
+            if self.config.pulls:
+                trust = self.trust[index](hidden)
+                rotations, camera = self._pulled(index, encoded, rotations, shape, camera, trust)
+                trust = Trust(trust.picture.detach(), trust.depth.detach(), trust.gate.detach())
             levels.append(Level(rotations, shape, camera))
             pose = rotations[..., :2].flatten(1).detach()
             shape, camera = shape.detach(), camera.detach()
@@ -251,8 +275,10 @@ class PyMAF(nn.Module):
         """Begin from other mean parameters without changing what the network says.
 
         What level 0 is given of the start is constant, so the difference goes into the biases of
-        its first layer and of its heads.
+        its first layer and of its heads. A network with pulls keeps the start it learned with.
         """
+        if self.config.pulls:
+            return  # not linear in the start: a trained network keeps its own
         first = self.regressors[0]
         assert isinstance(first, Regressor)
         given = self._given_of_start()
@@ -278,10 +304,43 @@ class PyMAF(nn.Module):
         return torch.cat(given if extra is None else [extra, *given], dim=-1)
 
     def _moved(self, pose: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
+        rest = self.skeleton.rest(shape)
+        world, places = self.skeleton(self._rotations(pose), rest)
+        return world, places, rest
+
+    def _rotations(self, pose: Tensor) -> Tensor:
+        return matrix_from_6d(pose.reshape(-1, self.joints, 6))
+
+    def _missed(self, encoded: Encoded, rotations: Tensor, shape: Tensor, camera: Tensor) -> Missed:
+        assert encoded.points is not None
+        assert encoded.world is not None
         rest = self.skeleton.rest(shape)
         world, places = self.skeleton(rotations, rest)
-        return world, places, rest
+        points = self.landmark_points(world, places, rest, shape)
+        return missed_by(
+            rotations, world, places, points, camera, encoded.points, encoded.world, self.hips
+        )
+
+    def _pulled(
+        self,
+        index: int,
+        encoded: Encoded,
+        rotations: Tensor,
+        shape: Tensor,
+        camera: Tensor,
+        trust: Trust,
+    ) -> tuple[Tensor, Tensor]:
+        """Rotations and camera after the landmarks have pulled at a level's estimate."""
+        assert encoded.points is not None
+        level = self.pulls[index]
+        assert isinstance(level, nn.ModuleList)
+        for pull in level:
+            assert isinstance(pull, Pull)
+            missed = self._missed(encoded, rotations, shape, camera)
+            camera = pull.fitted_camera(missed.points, encoded.points, camera, trust)
+            flat = encoded.points - projected(missed.points, camera)
+            rotations = pull(replace(missed, picture=flat), camera, trust)
+        return rotations, camera
 
     def _landmarks(
         self,

@@ -1,0 +1,201 @@
+"""Inverse kinematics inside the loop: the encoder's landmarks pull at the body.
+
+What a landmark is missed by acts as a force where the body has that point; summed over all points
+that a joint carries, it gives the joint's torque, which is the negative gradient of the squared
+misses with respect to a small rotation about that joint. Divided by the moment of inertia it is
+that rotation itself, as if the joint were the only one to move. How far each landmark counts, in
+the picture and in depth, and how far each joint follows, is learned, once for all people and once
+more for each person from the regressor's hidden layer: gradient descent whose steps are learned,
+as Song, Chen and Hilliges do it ('Human body model fitting by learned gradient descent', ECCV
+2020), but with the steepest direction given and not guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pymaf_live.body import Body, PointSet
+from trainer.body import applied, matrix_from_6d, projected
+
+_TRUST_WIDTH = 64
+_TRUST_RANGE = 2.0
+"""A landmark counts for one person at most e^2 times as much or as little as for all."""
+_FIRST_GATE = 0.3
+_FIRST_DAMPING = -4.0
+_LEAST_SCALE = 0.2
+"""Crop units a metre; a crop of the rule has 0.6 and more."""
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A posed body and how it misses the encoder's landmarks; K landmarks."""
+
+    rotations: Tensor
+    """(B, J, 3, 3) relative to the parent."""
+    world: Tensor
+    """(B, J, 3, 3)"""
+    places: Tensor
+    """(B, J, 3) m"""
+    points: Tensor
+    """(B, K, 3) m, the body's."""
+    picture: Tensor
+    """(B, K, 2) landmark minus projected point, crop units."""
+    depth: Tensor
+    """(B, K, 3) world landmark minus point, both from the hips' middle, m."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far one person's landmarks and joints count, as factors about 1."""
+
+    picture: Tensor
+    """(B, K)"""
+    depth: Tensor
+    """(B, K)"""
+    gate: Tensor
+    """(B, J)"""
+
+
+class TrustHead(nn.Module):
+    """Trust from a regressor's hidden layer; everything counts alike at first."""
+
+    def __init__(self, hidden: int, landmarks: int, joints: int) -> None:
+        super().__init__()
+        self.landmarks = landmarks
+        self.layers = nn.Sequential(
+            nn.Linear(hidden, _TRUST_WIDTH), nn.ReLU(),
+            nn.Linear(_TRUST_WIDTH, 2 * landmarks + joints),
+        )  # fmt: skip
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, hidden: Tensor) -> Trust:
+        """(B, H) to the trust of B people."""
+        said, count = torch.tanh(self.layers(hidden)), self.landmarks
+        return Trust(
+            torch.exp(_TRUST_RANGE * said[:, :count]),
+            torch.exp(_TRUST_RANGE * said[:, count : 2 * count]),
+            torch.exp(said[:, 2 * count :]),
+        )
+
+
+class Pull(nn.Module):
+    """One step of the landmarks' pull on all joints at once."""
+
+    carried: Tensor
+    eye: Tensor
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        carried = carried_points(body)
+        joints, landmarks = carried.shape
+        self.register_buffer("carried", carried, persistent=False)
+        self.register_buffer("eye", torch.eye(3)[None, None], persistent=False)
+        self.parents = [int(parent) for parent in body.parents[1:]]
+        self.picture = nn.Parameter(torch.zeros(landmarks))
+        self.depth = nn.Parameter(torch.zeros(landmarks))
+        self.gate = nn.Parameter(torch.full((joints,), _FIRST_GATE))
+        self.damping = nn.Parameter(torch.full((joints,), _FIRST_DAMPING))
+        self.camera = nn.Parameter(torch.zeros(()))
+
+    def turns(self, missed: Missed, camera: Tensor, trust: Trust | None) -> Tensor:
+        """Rotation vectors (B, J, 3) in the parents' frames: where each joint alone would go."""
+        picture = functional.softplus(self.picture)
+        depth = functional.softplus(self.depth)
+        if trust is not None:
+            picture, depth = picture * trust.picture, depth * trust.depth
+        # a miss in the picture is so many metres across the line of sight
+        across = picture[..., None] * missed.picture / camera[:, None, :1].clamp(min=_LEAST_SCALE)
+        deep = depth[..., None] * missed.depth
+        force = deep + functional.pad(across, (0, 1))
+        points, places = missed.points, missed.places
+        torque = self.carried @ cross(points, force) - cross(places, self.carried @ force)
+        weight = (picture + depth)[..., None].expand(points.shape[0], -1, 1)
+        # sum of w |p - place|^2 over what the joint carries
+        first = self.carried @ (weight * points)
+        second = self.carried @ (weight * points.square().sum(-1, keepdim=True))
+        inertia = second - 2 * (places * first).sum(-1, keepdim=True)
+        inertia = inertia + places.square().sum(-1, keepdim=True) * (self.carried @ weight)
+        turn = torque / (inertia.clamp(min=0) + torch.exp(self.damping)[:, None])
+        above = [self.eye.expand(points.shape[0], 1, 3, 3), missed.world[:, self.parents]]
+        return applied(torch.cat(above, 1).transpose(-1, -2), turn)
+
+    def columns(self, missed: Missed, camera: Tensor, trust: Trust | None) -> Tensor:
+        """How the rotations' first two columns would move, (B, 6 J), row by row as in a pose."""
+        turn = self.turns(missed, camera, trust)
+        return _moved_columns(turn, missed.rotations).flatten(1)
+
+    def forward(self, missed: Missed, camera: Tensor, trust: Trust) -> Tensor:
+        """Rotations (B, J, 3, 3) after the step."""
+        turn = self.turns(missed, camera, trust) * (self.gate * trust.gate)[..., None]
+        columns = missed.rotations[..., :2] + _moved_columns(turn, missed.rotations)
+        # a step straight along the tangent, brought back: turns never pass a right angle
+        return matrix_from_6d(columns.flatten(-2))
+
+    def fitted_camera(
+        self, points: Tensor, landmarks: Tensor, camera: Tensor, trust: Trust
+    ) -> Tensor:
+        """The camera (B, 3) on its way to the least-squares one for the landmarks (B, K, 2)."""
+        weight = functional.softplus(self.picture) * trust.picture
+        weight = (weight / weight.sum(-1, keepdim=True))[..., None]
+        flat = points[..., :2]
+        middle = (weight * flat).sum(1, keepdim=True)
+        target = (weight * landmarks).sum(1, keepdim=True)
+        spread = (weight * (flat - middle).square()).sum((1, 2)) + 1e-4
+        common = (weight * (flat - middle) * (landmarks - target)).sum((1, 2))
+        scale = (common / spread).clamp(0.1, 4.0)[:, None]
+        best = torch.cat([scale, target[:, 0] / scale - middle[:, 0]], -1)
+        return camera + torch.sigmoid(self.camera) * (best - camera)
+
+
+def carried_points(body: Body) -> Tensor:
+    """(J, K) how far each joint carries each landmark: the weights of it and all its children."""
+    points = PointSet.from_rows(body, body.keypoint_rows("blazepose"))
+    carried = np.zeros((body.joint_count, points.count))
+    for point, joint, weight in zip(points.point, points.joint, points.weight, strict=True):
+        above = int(joint)
+        while above >= 0:
+            carried[above, int(point)] += weight
+            above = int(body.parents[above])
+    return torch.tensor(carried, dtype=torch.float32)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Cross product along the last axis, in few ONNX nodes."""
+    after, before = [1, 2, 0], [2, 0, 1]
+    return a[..., after] * b[..., before] - a[..., before] * b[..., after]
+
+
+def missed_by(
+    rotations: Tensor,
+    world: Tensor,
+    places: Tensor,
+    points: Tensor,
+    camera: Tensor,
+    landmarks: Tensor,
+    landmarks_world: Tensor,
+    hips: list[int],
+) -> Missed:
+    """Compare a posed body's points (B, K, 3) with landmarks in the picture and in metres."""
+    middle = points[:, hips].mean(1, keepdim=True)
+    return Missed(
+        rotations,
+        world,
+        places,
+        points,
+        landmarks - projected(points, camera),
+        landmarks_world - (points - middle),
+    )
+
+
+def _moved_columns(turn: Tensor, rotations: Tensor) -> Tensor:
+    """(B, J, 3, 2): turn x each of the first two columns."""
+    first, second = cross(turn, rotations[..., 0]), cross(turn, rotations[..., 1])
+    return torch.stack([first, second], -1)
