@@ -1,24 +1,75 @@
-"""Clothing Co-Parsing's pictures with person masks: parts without people, for the score head.
+"""Clothing Co-Parsing: pictures with person masks, and their parts without people.
 
 Yang, Luo and Lin, 'Clothing co-parsing by joint image segmentation and labeling' (CVPR 2014);
-the repository states Apache-2.0.
+the repository states Apache-2.0. Read in the packed layout (`labels.npz` and one zip) and as
+published: `photos/NNNN.jpg` and `annotations/pixel-level/NNNN.mat` with a `groundtruth` of clothing
+labels, 0 where there is no person.
 """
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pymaf_live.errors import InputError
-from pymaf_live.types import Image
+from pymaf_live.types import Array, Image, Mask
+from trainer.data.matfile import as_numbers
+from trainer.data.pictures import decode_picture, read_picture
 
 HELD_OUT = 100
 """The last pictures are never trained on."""
 
 _MARGIN = 6
+_NARROWEST = 64
+_MOST = 100_000
+
+
+class MaskedPictures(Protocol):
+    """Pictures of one person each with the person's mask; N pictures in order of their numbers."""
+
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """N."""
+
+    def picture(self, row: int) -> Image:
+        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+
+    def mask(self, row: int) -> Mask:
+        """(H, W) where the person is. Raises `InputError` that names a missing or broken mask."""
+
+
+def open_ccp(folder: Path) -> MaskedPictures:
+    """Open the set in whichever layout the folder has.
+
+    The two layouts hold out different pictures, since the packed one is a draw of 500: whoever
+    trains on the one and tests on the other must leave out names that both have.
+
+    Raises
+    ------
+    InputError
+        If it has neither.
+    """
+    return _Packed(folder) if (folder / "labels.npz").is_file() else _Published(folder)
+
+
+def person_box(mask: Mask) -> Array:
+    """(4,) x0, y0, x1, y1 of a mask's pixels, the ends exclusive.
+
+    Raises
+    ------
+    InputError
+        If nothing is masked.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        raise InputError("the mask has no person")
+    box = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+    return np.array(box, dtype=np.float64)
 
 
 def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
@@ -27,7 +78,7 @@ def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
     Parameters
     ----------
     folder : Path
-        The packed set.
+        Of the set, in either layout.
     held_out : bool
         Of the held-out pictures instead.
 
@@ -41,20 +92,68 @@ def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
     InputError
         If the set is missing or a picture of it does not decode.
     """
-    try:
-        with np.load(folder / "labels.npz", allow_pickle=False) as labels:
-            names, boxes = labels["name"], labels["fg_bbox"]
-        archive = zipfile.ZipFile(folder / "images_00.zip")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{folder} is not the packed CCP set: {error}") from error
+    people = open_ccp(folder)
+    first_held = max(len(people) - HELD_OUT, 0)
     parts = []
-    chosen = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
-    for name, box in zip(names[chosen], boxes[chosen], strict=True):
-        encoded = np.frombuffer(archive.read(str(name)), np.uint8)
-        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InputError(f"the picture {name} does not decode")
-        rgb = np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
-        sides = (rgb[:, : int(box[0]) - _MARGIN], rgb[:, int(box[2]) + _MARGIN :])
-        parts += [part for part in sides if part.shape[1] >= 64]
+    for row in range(first_held, len(people)) if held_out else range(first_held):
+        picture, box = people.picture(row), person_box(people.mask(row)).astype(int)
+        sides = (picture[:, : max(box[0] - _MARGIN, 0)], picture[:, box[2] + _MARGIN :])
+        parts += [part for part in sides if part.shape[1] >= _NARROWEST]
     return parts
+
+
+class _Packed:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            with np.load(folder / "labels.npz", allow_pickle=False) as labels:
+                names, masks = labels["name"], labels["mask_name"]
+            self._archive = zipfile.ZipFile(folder / "images_00.zip")
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{folder} is not the packed CCP set: {error}") from error
+        if names.ndim != 1 or names.shape != masks.shape or not 0 < len(names) <= _MOST:
+            raise InputError(f"{folder} is not the packed CCP set: {names.shape} pictures")
+        self.names = tuple(map(str, names))
+        self._masks = tuple(map(str, masks))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def picture(self, row: int) -> Image:
+        return decode_picture(self._encoded(self.names[row]), self.names[row])
+
+    def mask(self, row: int) -> Mask:
+        name = self._masks[row]
+        encoded = np.frombuffer(self._encoded(name), np.uint8)
+        mask = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
+        if mask is None or not mask.any():
+            raise InputError(f"the mask {name} in {self._folder} does not decode to a person")
+        return np.asarray(mask > 0)
+
+    def _encoded(self, name: str) -> bytes:
+        try:
+            return self._archive.read(name)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"the picture {name} is missing from {self._folder}") from error
+
+
+class _Published:
+    def __init__(self, folder: Path) -> None:
+        self._photos, self._labels = folder / "photos", folder / "annotations" / "pixel-level"
+        found = sorted(self._labels.glob("*.mat"))
+        if not 0 < len(found) <= _MOST:
+            raise InputError(f"{folder} is not the CCP set: no labels.npz, no {self._labels}/*.mat")
+        self.names = tuple(f"{path.stem}.jpg" for path in found)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def picture(self, row: int) -> Image:
+        return read_picture(self._photos, self.names[row])
+
+    def mask(self, row: int) -> Mask:
+        path = self._labels / f"{Path(self.names[row]).stem}.mat"
+        labels = as_numbers(path, "groundtruth")
+        if labels.ndim != 2 or not labels.any():
+            raise InputError(f"{path} has labels {labels.shape} of no person")
+        return labels > 0
