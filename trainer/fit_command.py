@@ -11,6 +11,8 @@ import numpy as np
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import InputError, UsageError
+from trainer.data.fitted import FittedPeople
+from trainer.data.lspet import VALIDATION, read_joint_set
 from trainer.data.open_set import Kind, SetConfig, open_set
 from trainer.data.people import PeopleSet
 from trainer.fits import Fits, describe, read_fits, write_fits
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _FITS = Path("runs/fits_lspet.npz")
 _MOCAP = Path("../shared/data/mocap")
+_KINDS: dict[str, Kind] = {"lspet": "lspet", "lsp": "lsp", "mpii": "mpii", "coco": "coco"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +103,6 @@ def run(options: argparse.Namespace) -> None:
 
 def learned_prior(body: Body, path: Path | None, fits: Fits, mocap: Path) -> PosePrior:
     """The pose prior of LSPET's kept fits, without the held-out rows, and motion capture."""
-    from trainer.data.lspet import VALIDATION
     from trainer.pose_prior import learn_prior, mocap_rotations, poses_with_mirrors
 
     if path is not None:
@@ -112,16 +114,12 @@ def learned_prior(body: Body, path: Path | None, fits: Fits, mocap: Path) -> Pos
 
 
 def _people(options: argparse.Namespace) -> PeopleSet:
-    kind, folder = "lspet", options.lspet
-    if options.set is not None:
-        kind, equals, name = options.set.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set {options.set} is not KIND=FOLDER")
-        folder = Path(name)
-    if kind not in ("lspet", "lsp", "mpii", "coco"):
-        raise UsageError(f"the kind {kind} is none of lspet, lsp, mpii, coco")
-    known: Kind = kind  # type: ignore[assignment]
-    return open_set(SetConfig(kind=known, folder=folder, rows="all"), load_body())
+    if options.set is None:
+        return FittedPeople(read_joint_set(options.lspet))
+    kind, _, folder = options.set.partition("=")
+    if kind not in _KINDS or not folder:
+        raise UsageError(f"--set {options.set} is not KIND=FOLDER, KIND of {', '.join(_KINDS)}")
+    return open_set(SetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all"), load_body())
 
 
 def _landmark_file(checkpoint: Path, folder: Path) -> Path | None:
