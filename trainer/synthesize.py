@@ -179,20 +179,24 @@ def _made(folder: Path, options: SynthesisOptions, todo: list[int], workers: int
     if workers == 1 or len(todo) == 1:
         studio = _studio(options)
         for shard in todo:
-            yield from _make_shard(studio, folder, options, shard)
+            yield from _make_shard(studio, folder, options, shard, _rows(shard, options.count))
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_shard_in_worker, folder, options, shard) for shard in todo]
+        futures = [
+            pool.submit(_shard_in_worker, folder, options, shard, _rows(shard, options.count))
+            for shard in todo
+        ]
         try:
             for future in futures:
                 yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        except BaseException:
+            # shards not begun are left for the next time
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int) -> int:
-    return sum(_make_shard(_studio(options), folder, options, shard))
+def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: range) -> int:
+    return sum(_make_shard(_studio(options), folder, options, shard, rows))
 
 
 @lru_cache(maxsize=1)
@@ -206,13 +210,13 @@ def _studio(options: SynthesisOptions) -> Studio:
         folder = data / name
         return folder if folder.is_dir() else None
 
-    fits = None, None
+    fits, rows = None, None
     lspet = None if options.clean else given("lspet")
     if lspet is not None and Path(options.fits).exists():
         people = len(read_joint_set(lspet))
-        fits = kept_fits(Path(options.fits), people, test=options.test)
+        fits, rows = kept_fits(Path(options.fits), people, test=options.test)
     poses = Poses(
-        body, motion=given("mocap"), fits=fits[0], fit_rows=fits[1], test=options.test,
+        body, motion=given("mocap"), fits=fits, fit_rows=rows, test=options.test,
         clean=options.clean,
     )  # fmt: skip
     backdrops = Backdrops(
@@ -228,10 +232,9 @@ def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
 
 
 def _make_shard(
-    studio: Studio, folder: Path, options: SynthesisOptions, shard: int
+    studio: Studio, folder: Path, options: SynthesisOptions, shard: int, rows: range
 ) -> Iterator[int]:
     """Make one shard, in steps of a few pictures."""
-    rows = _rows(shard, options.count)
     names, truths, size, told = [], [], 0, 0
     target = folder / f"images_{shard:02d}.zip"
     content = io.BytesIO()
@@ -257,7 +260,7 @@ def _make_shard(
         temporary.write_bytes(content.getvalue())
     arrays = _arrays(names, truths, shard)
     with written_whole(_part(folder, shard)) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     yield len(names) - told
 
 

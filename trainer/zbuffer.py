@@ -99,7 +99,8 @@ def look(
         settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
         # the nearer the two planes, the finer the depths that OpenCV's buffer tells apart
         near = max(_NEAR, 0.9 * float(z[kept].min()))
-        seen, far = cv2.triangleRasterize(
+        # drawn into the two arrays given
+        cv2.triangleRasterize(
             corners, order, colours, seen, far, np.eye(4), _FIELD, near, _FAR, settings
         )
     number = seen[..., 0].astype(np.int32) - 1

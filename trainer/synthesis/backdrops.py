@@ -120,7 +120,8 @@ class Backdrops:
         colour = 255 * random_colour(rng) ** (1 / 2.2)
         other = 255 * random_colour(rng) ** (1 / 2.2)
         share = np.clip(0.5 + 0.5 * self._grain(size, rng), 0, 1)[..., None] * grain * 3
-        return np.clip(colour + (other - colour) * np.clip(share, 0, 1), 0, 255).astype(np.uint8)
+        mixed = colour + (other - colour) * np.clip(share, 0, 1)
+        return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
 
     def _made_up(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
         kinds: list[Callable[[tuple[int, int], np.random.Generator], Image]] = [
@@ -158,8 +159,10 @@ class Backdrops:
         """A wall, a floor and things along the wall."""
         width, height = size
         image = self._coloured(size, rng, rng.uniform(0, 0.25)).astype(np.float32)
-        ramp = np.linspace(*rng.uniform(0.75, 1.2, 2), width)[None, :, None]
-        image *= ramp * np.linspace(*rng.uniform(0.8, 1.15, 2), height)[:, None, None]
+        left, right = rng.uniform(0.75, 1.2, 2).tolist()
+        top, bottom = rng.uniform(0.8, 1.15, 2).tolist()
+        ramp = np.linspace(left, right, width)[None, :, None]
+        image *= ramp * np.linspace(top, bottom, height)[:, None, None]
         horizon = int(height * rng.uniform(0.45, 0.95))
         floor = self._coloured(size, rng, rng.uniform(0, 0.4)).astype(np.float32)
         if rng.random() < 0.4 and horizon < height - 2:  # boards or tiles in perspective
@@ -170,18 +173,18 @@ class Backdrops:
                 lines |= np.sin(rng.uniform(1, 5) / y) > 0.9
             floor[horizon:] *= np.where(lines, rng.uniform(0.5, 0.9), 1.0)[..., None]
         image[horizon:] = floor[horizon:]
-        image = np.ascontiguousarray(np.clip(image, 0, 255).astype(np.uint8))
+        painted: Image = np.ascontiguousarray(np.clip(image, 0, 255), dtype=np.uint8)
         for _ in range(int(rng.integers(0, 9))):
             w, h = (rng.uniform(0.05, 0.4, 2) * size).astype(int)
             x0 = int(rng.uniform(-0.1, 1) * width)
             foot = horizon if rng.random() < 0.5 else int(rng.uniform(0.1, 0.9) * height)
             colour = (255 * random_colour(rng) ** (1 / 2.2)).tolist()
             box = (x0, max(foot - h, 0)), (x0 + w, foot + int(rng.integers(0, 8)))
-            cv2.rectangle(image, *box, colour, -1, cv2.LINE_AA)
+            cv2.rectangle(painted, *box, colour, -1, cv2.LINE_AA)
             if rng.random() < 0.5:
                 edge = (255 * random_colour(rng) ** (1 / 2.2)).tolist()
-                cv2.rectangle(image, *box, edge, int(rng.integers(1, 4)), cv2.LINE_AA)
-        return image
+                cv2.rectangle(painted, *box, edge, int(rng.integers(1, 4)), cv2.LINE_AA)
+        return painted
 
 
 def _filled(image: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -193,10 +196,13 @@ def _filled(image: Image, size: tuple[int, int], rng: np.random.Generator) -> Im
     if width / height < wanted and rng.random() < 0.6:
         side = min(int(height * wanted) - width, 3 * width)
         left = int(rng.integers(0, side + 1))
-        image = cv2.copyMakeBorder(image, 0, 0, left, side - left, cv2.BORDER_REFLECT)
+        wider = cv2.copyMakeBorder(image, 0, 0, left, side - left, cv2.BORDER_REFLECT)
+        image = np.asarray(wider, dtype=np.uint8)
     elif width / height > wanted and rng.random() < 0.5:
         more = min(int(width / wanted) - height, 2 * height)
-        image = cv2.copyMakeBorder(image, more // 2, more - more // 2, 0, 0, cv2.BORDER_REFLECT)
+        above = more // 2
+        taller = cv2.copyMakeBorder(image, above, more - above, 0, 0, cv2.BORDER_REFLECT)
+        image = np.asarray(taller, dtype=np.uint8)
     height, width = image.shape[:2]
     part = min(width / wanted, height) * rng.uniform(0.7, 1.0)
     w, h = max(int(part * wanted), 2), max(int(part), 2)

@@ -8,13 +8,15 @@ wrist ends: so 'hands to the face' needs no solving.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
 from pymaf_live.body.rotations import about_x, about_y, about_z, matrix_from_axis_angle
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Mask
 
 _CANDIDATES = 12_000
 
@@ -43,12 +45,12 @@ class _Arms:
     """(C, 3, 3)"""
     elbow: Array
     """(C, 3, 3)"""
-    regions: dict[str, Array]
+    regions: dict[str, npt.NDArray[np.intp]]
     """Region -> rows."""
 
 
 def _degrees(*values: float) -> Array:
-    return np.radians(np.asarray(values))
+    return np.asarray(np.radians(values))
 
 
 class Everyday:
@@ -235,7 +237,7 @@ class Everyday:
         return _Arms(shoulder, elbow, rows)
 
 
-def _outside(points: Array, neck: Array, pelvis: Array, head: Array) -> Array:
+def _outside(points: Array, neck: Array, pelvis: Array, head: Array) -> Mask:
     """Whether points (N, 3) of an arm in a T-pose's body are outside its trunk and head."""
     x, y, z = (points - [0, 0, neck[2]]).T
     trunk = ((x / 0.19) ** 2 + ((z - 0.02) / 0.155) ** 2 < 1) & (y < neck[1] - 0.06)
@@ -246,8 +248,7 @@ def _outside(points: Array, neck: Array, pelvis: Array, head: Array) -> Array:
     return np.asarray(~(trunk | throat | thighs | inside_head))
 
 
-def _stack(turn: object, angles: Array) -> Array:
-    assert callable(turn)
+def _stack(turn: Callable[[float], Array], angles: Array) -> Array:
     c, s = np.cos(angles), np.sin(angles)
     zero, one = np.zeros_like(c), np.ones_like(c)
     if turn is about_x:

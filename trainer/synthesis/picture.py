@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.body import Body, PointSet, crop_units_from_pixels
+from pymaf_live.body import Body, PointSet, crop_points_2d, crop_units_from_pixels
 from pymaf_live.body.rotations import about_y, about_z
 from pymaf_live.people.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
@@ -17,7 +17,7 @@ from trainer.data.people import FACE_NAMES, LSP_NAMES
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE
 from trainer.synthesis.backdrops import Backdrops, linear_mean
 from trainer.synthesis.poses import Pose, Poses, seen
-from trainer.synthesis.wardrobe import Figure, Floats, Wardrobe, posed, random_colour
+from trainer.synthesis.wardrobe import Figure, Wardrobe, posed, random_colour
 from trainer.zbuffer import facing, look
 
 CROP_SIZE = 256
@@ -76,9 +76,9 @@ class Truth:
 @dataclass(frozen=True)
 class _Light:
     to_sun: Array
-    sun: Floats
-    sky: Floats
-    ground: Floats
+    sun: Array
+    sky: Array
+    ground: Array
     up: Array
 
 
@@ -86,9 +86,9 @@ class _Light:
 class _Layer:
     """A drawn person: colours times coverage, coverage, and depth sample by sample."""
 
-    colour: Floats
-    alpha: Floats
-    depth: Floats
+    colour: Array
+    alpha: Array
+    depth: Array
     """(2 H, 2 W) metres."""
 
 
@@ -171,7 +171,7 @@ class Studio:
         light = self._light(rng)
         backdrop, backdrop_name = self.backdrops.draw(place.size, rng)
         layer = self._draw(figure, vertices, normals, place, light, rng)
-        canvas = (backdrop.astype(np.float32) / 255) ** 2.2
+        canvas: Array = (backdrop.astype(np.float32) / 255) ** 2.2
         matched = self._matched(layer, backdrop, rng)
         another = rng.random() < _WITH_ANOTHER
         in_front = another and rng.random() < 0.35
@@ -183,7 +183,7 @@ class Studio:
         if pose.grounded and not truncated and rng.random() < 0.5:
             _contact_shadow(canvas, points, place, rng)
         canvas = _over(_Layer(layer.colour * matched, layer.alpha, layer.depth), canvas)
-        hidden = np.zeros(place.size[::-1], np.float32)
+        hidden: Array = np.zeros(place.size[::-1], np.float32)
         if other is not None and in_front:
             canvas = _over(other, canvas)
             hidden = np.maximum(hidden, other.alpha)
@@ -192,12 +192,25 @@ class Studio:
             canvas, cover = self._things(canvas, points, place, desk, rng)
             hidden = np.maximum(hidden, cover)
         image = _photographed(canvas, rng)
-        truth = self._truth(points, rotations, shape, place, layer, hidden, truncated, webcam, rng)
-        crop, camera, visibility, flat, misfit, in_crop, joints_3d = truth
+        flat = place.pixels(points)
+        visibility = self._visibility(points, flat, place, layer, hidden)
+        flagged = np.column_stack([flat[:14], np.ones(14)])
+        inside = visibility != OUTSIDE
+        if truncated and rng.random() < 0.5 and inside[:14].sum() >= 4:
+            # half of them as annotated sets have it: only what the picture shows
+            flagged[:, 2] = inside[:14]
+        turn = annotated_turn(flagged)
+        crop = crop_from_points(flagged[flagged[:, 2] > 0, :2], turn, CROP_SIZE)
+        in_crop = rotations.copy()
+        in_crop[0] = about_z(-turn) @ in_crop[0]
+        own = self.keypoints(in_crop, shape)
+        units = crop_units_from_pixels(crop.to_crop(flat), CROP_SIZE)
+        camera = nearest_camera(own[:, :2], units, np.where(inside, 1.0, 0.05))
+        misses = np.linalg.norm(crop_points_2d(own, camera) - units, axis=1)[inside]
         return image, Truth(
             keypoints=flat,
             visibility=visibility,
-            joints_3d=joints_3d,
+            joints_3d=own - own[[2, 3]].mean(axis=0),
             rotations=in_crop,
             shape=shape,
             camera=camera,
@@ -206,7 +219,7 @@ class Studio:
             kind="truncated" if truncated else "whole",
             pose=pose.source,
             backdrop=backdrop_name,
-            misfit=misfit,
+            misfit=float(misses.max()) if len(misses) else 0.0,
         )
 
     def _towards_camera(self, pose: Pose, rng: np.random.Generator) -> Pose:
@@ -308,8 +321,8 @@ class Studio:
             values = np.column_stack([values, vertices + 0.012 * normals]).astype(np.float32)
         found = view.interpolate(values)
         material = figure.material[chosen][view.triangle[view.hit]]
-        colour = self.wardrobe.paint(figure, found[:, :4], material)
-        sun = found[:, 4]
+        colour: Array = self.wardrobe.paint(figure, found[:, :4], material)
+        sun: Array = found[:, 4]
         if shadowed:
             sun = sun * _reached(found[:, 6:9], vertices, figure.faces, light.to_sun)
         ambient = light.ground + (light.sky - light.ground) * found[:, 5:6]
@@ -317,10 +330,10 @@ class Studio:
         out = np.zeros((size[1], size[0], 4), np.float32)
         out[view.hit, :3] = colour
         out[view.hit, 3] = 1
-        small = cv2.resize(out, place.size, interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(out, place.size, interpolation=cv2.INTER_AREA), np.float32)
         return _Layer(small[..., :3], small[..., 3], view.depth)
 
-    def _matched(self, layer: _Layer, backdrop: Image, rng: np.random.Generator) -> Floats:
+    def _matched(self, layer: _Layer, backdrop: Image, rng: np.random.Generator) -> Array:
         """A gain (3,) that sets the person into the background's light, more or less."""
         cover = float(layer.alpha.sum())
         if cover < 1:
@@ -333,7 +346,7 @@ class Studio:
         return np.asarray(gain * tint ** rng.uniform(0, 0.35), dtype=np.float32)
 
     def _another(
-        self, points: Array, place: _Place, light: _Light, gain: Floats, rng: np.random.Generator,
+        self, points: Array, place: _Place, light: _Light, gain: Array, rng: np.random.Generator,
         in_front: bool,
     ) -> _Layer | None:  # fmt: skip
         """Somebody else beside the person: behind, or at the edge in front."""
@@ -359,9 +372,7 @@ class Studio:
         layer = self._draw(figure, vertices, normals, place, light, rng)
         return _Layer(layer.colour * gain, layer.alpha, layer.depth)
 
-    def _chair(
-        self, canvas: Floats, points: Array, place: _Place, rng: np.random.Generator
-    ) -> None:
+    def _chair(self, canvas: Array, points: Array, place: _Place, rng: np.random.Generator) -> None:
         """A seat and a back, flat, behind who sits."""
         flat = place.pixels(points[:14])
         hips, shoulders = flat[[2, 3]].mean(axis=0), flat[[8, 9]].mean(axis=0)
@@ -384,8 +395,8 @@ class Studio:
         canvas += cover[..., None] * (colour - canvas)
 
     def _things(
-        self, canvas: Floats, points: Array, place: _Place, desk: bool, rng: np.random.Generator
-    ) -> tuple[Floats, Floats]:
+        self, canvas: Array, points: Array, place: _Place, desk: bool, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
         """Things in front: a desk below, or boxes and round things anywhere on the person."""
         width, height = place.size
         flat = place.pixels(points[:14])
@@ -418,39 +429,19 @@ class Studio:
         share = cover[..., None]
         return np.asarray(canvas + share * (texture - canvas)), cover
 
-    def _truth(
-        self, points: Array, rotations: Array, shape: Array, place: _Place, layer: _Layer,
-        hidden: Floats, truncated: bool, webcam: bool, rng: np.random.Generator,
-    ) -> tuple[Crop, Array, npt.NDArray[np.uint8], Array, float, Array, Array]:  # fmt: skip
-        flat = place.pixels(points)
-        width, height = place.size
-        inside = ((flat > -0.5) & (flat < [width - 0.5, height - 0.5])).all(axis=1)
-        visibility = np.where(inside, VISIBLE, OUTSIDE).astype(np.uint8)
-        for k in np.flatnonzero(inside):
-            x, y = np.clip(np.round(flat[k]), 0, [width - 1, height - 1]).astype(int)
-            fx, fy = np.clip(
-                np.round((flat[k] + 0.5) * _FINE - 0.5), 0, [width * _FINE - 1, height * _FINE - 1]
-            ).astype(int)
-            covered = hidden[y, x] > 0.5
-            behind = float(layer.depth[fy, fx]) < points[k, 2] - self._depth[k]
-            if covered or behind:
-                visibility[k] = HIDDEN
-        flagged = np.column_stack([flat[:14], np.ones(14)])
-        if truncated and rng.random() < 0.5 and inside[:14].sum() >= 4:
-            # half of them as annotated sets have it: only what the picture shows
-            flagged[:, 2] = inside[:14]
-        turn = annotated_turn(flagged)
-        crop = crop_from_points(flagged[flagged[:, 2] > 0, :2], turn, CROP_SIZE)
-        in_crop = rotations.copy()
-        in_crop[0] = about_z(-turn) @ in_crop[0]
-        own = self.keypoints(in_crop, shape)
-        units = crop_units_from_pixels(crop.to_crop(flat), CROP_SIZE)
-        camera = nearest_camera(own[:, :2], units, np.where(inside, 1.0, 0.05))
-        label = camera[0] * (own[:, :2] + camera[1:])
-        misfit = np.linalg.norm(label - units, axis=1)[inside]
-        joints_3d = own - own[[2, 3]].mean(axis=0)
-        worst = float(misfit.max()) if len(misfit) else 0.0
-        return crop, camera, visibility, flat, worst, in_crop, joints_3d
+    def _visibility(
+        self, points: Array, flat: Array, place: _Place, layer: _Layer, hidden: Array
+    ) -> npt.NDArray[np.uint8]:
+        """Whether key points (K, 3) m at pixels `flat` (K, 2) are in the picture and seen."""
+        size = np.array(place.size)
+        inside = ((flat > -0.5) & (flat < size - 0.5)).all(axis=1)
+        x, y = np.clip(np.round(flat), 0, size - 1).astype(np.int64).T
+        fine = np.round((flat + 0.5) * _FINE - 0.5)
+        fine_x, fine_y = np.clip(fine, 0, size * _FINE - 1).astype(np.int64).T
+        covered = hidden[y, x] > 0.5
+        behind = layer.depth[fine_y, fine_x] < points[:, 2] - self._depth
+        shown = np.where(covered | behind, HIDDEN, VISIBLE)
+        return np.where(inside, shown, OUTSIDE).astype(np.uint8)
 
 
 def nearest_camera(points: Array, units: Array, weights: Array) -> Array:
@@ -469,21 +460,19 @@ def nearest_camera(points: Array, units: Array, weights: Array) -> Array:
     spread = float((w * p * p).sum())
     scale = float((w * p * u).sum()) / spread if spread > 1e-12 else 1.0
     scale = max(scale, 1e-3)
-    return np.r_[scale, mean_u / scale - mean_p]
+    return np.asarray(np.r_[scale, mean_u / scale - mean_p])
 
 
 def _upright(pose: Pose) -> bool:
     """Whether the trunk is within 40 degrees of the vertical."""
-    return float(pose.rotations[0][1, 1]) > np.cos(np.radians(40))
+    return bool(pose.rotations[0][1, 1] > np.cos(np.radians(40)))
 
 
-def _over(layer: _Layer, canvas: Floats) -> Floats:
+def _over(layer: _Layer, canvas: Array) -> Array:
     return np.asarray(layer.colour + canvas * (1 - layer.alpha[..., None]))
 
 
-def _reached(
-    places: Floats, vertices: Array, faces: npt.NDArray[np.int64], to_sun: Array
-) -> Floats:
+def _reached(places: Array, vertices: Array, faces: npt.NDArray[np.int64], to_sun: Array) -> Array:
     """How much of the sun reaches places (N, 3), 0..1, past the body itself."""
     away = -to_sun / np.linalg.norm(to_sun)
     right = np.cross(np.eye(3)[np.argmin(np.abs(away))], away)
@@ -503,10 +492,10 @@ def _reached(
         x = np.clip(np.round(at[:, 0] + dx), 0, size - 1).astype(np.int64)
         y = np.clip(np.round(at[:, 1] + dy), 0, size - 1).astype(np.int64)
         lit += (soft[:, 2] - low[2]) < view.depth[y, x] + 0.025
-    return lit / len(steps)
+    return np.asarray(lit / len(steps))
 
 
-def _contact_shadow(canvas: Floats, points: Array, place: _Place, rng: np.random.Generator) -> None:
+def _contact_shadow(canvas: Array, points: Array, place: _Place, rng: np.random.Generator) -> None:
     """The ground darkens under the feet."""
     flat = place.pixels(points[:14])
     feet = flat[[0, 5]]
@@ -521,17 +510,17 @@ def _contact_shadow(canvas: Floats, points: Array, place: _Place, rng: np.random
     canvas *= 1 - float(rng.uniform(0.2, 0.7)) * cover[..., None]
 
 
-def _photographed(canvas: Floats, rng: np.random.Generator) -> Image:
+def _photographed(canvas: Array, rng: np.random.Generator) -> Image:
     """What a camera makes of linear light: white balance, exposure, focus, gamma and noise."""
     gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3))
     if rng.random() < 0.05:
         gain = gain * 0.3  # low light
-    image = np.clip(canvas * gain.astype(np.float32), 0, 1)
+    image: Array = np.clip(canvas * gain.astype(np.float32), 0, 1)
     if rng.random() < 0.9:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.35, 0.9)))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.35, 0.9))))
     image = image ** np.float32(1 / (2.2 * np.exp(rng.normal(0, 0.1))))
     grey = image.mean(axis=2, keepdims=True)
     image = grey + (image - grey) * np.float32(rng.uniform(0.55, 1.15))
     noise = float(rng.uniform(0, 1) ** 2 * 0.035)
     image = image + noise * rng.standard_normal(image.shape, dtype=np.float32)
-    return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * 255 + 0.5, 0, 255), dtype=np.uint8)

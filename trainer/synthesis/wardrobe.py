@@ -556,8 +556,8 @@ class Wardrobe:
 
 def _grid_faces(rows: int, columns: int, *, closed: bool) -> Ints:
     across = np.arange(columns if closed else columns - 1)
-    r, c = np.meshgrid(np.arange(rows - 1), across, indexing="ij")
-    r, c = r.ravel(), c.ravel()
+    grids = np.meshgrid(np.arange(rows - 1), across, indexing="ij")
+    r, c = grids[0].ravel(), grids[1].ravel()
     next_c = (c + 1) % columns
     a, b = r * columns + c, r * columns + next_c
     d, e = (r + 1) * columns + c, (r + 1) * columns + next_c
