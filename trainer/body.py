@@ -1,8 +1,8 @@
 """The parametric body in torch: the same kinematics as `pymaf_live.body`, differentiable.
 
-Written for small batches on a CPU and for lean ONNX graphs: the tree is walked by depth, not by
-joint, and 3x3 products are broadcast multiplications, since thousands of tiny matrix products are
-slow in torch.
+Written for small batches on a CPU and for lean ONNX graphs: the tree is not walked but folded,
+every joint's transform with that of 1, 2, 4, ... ancestors, and 3x3 products are broadcast
+multiplications, since thousands of tiny matrix products are slow in torch.
 """
 
 from __future__ import annotations
@@ -34,17 +34,14 @@ def matrix_from_6d(columns: Tensor) -> Tensor:
     first = nn.functional.normalize(first, dim=-1, eps=1e-6)
     second = second - (first * second).sum(-1, keepdim=True) * first
     second = nn.functional.normalize(second, dim=-1, eps=1e-6)
-    # written out: torch.linalg.cross becomes a dozen ONNX nodes of shape arithmetic
-    a, b = first, second
-    third = torch.stack(
-        [
-            a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
-            a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2],
-            a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0],
-        ],
-        dim=-1,
-    )
+    third = cross(first, second)
     return torch.stack([first, second, third], dim=-1)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Cross product along the last axis, in fewer ONNX nodes than torch.linalg.cross becomes."""
+    after, before = [1, 2, 0], [2, 0, 1]
+    return a[..., after] * b[..., before] - a[..., before] * b[..., after]
 
 
 def six_from_matrix(matrix: Tensor) -> Tensor:
@@ -70,17 +67,18 @@ class Skeleton(nn.Module):
 
     mean: Tensor
     directions: Tensor
-    order: Tensor
+    bones: Tensor
+    nothing: Tensor
 
     def __init__(self, body: Body) -> None:
         super().__init__()
         mean, directions = _regressed(body, body.joint_regressor)
         self.register_buffer("mean", _tensor(mean), persistent=False)
         self.register_buffer("directions", _tensor(directions), persistent=False)
-        self.parents = [int(parent) for parent in body.parents]
-        self.depths = _joints_by_depth(self.parents)
-        walked = [joint for joints in self.depths for joint in joints]
-        self.register_buffer("order", torch.tensor(np.argsort(walked)), persistent=False)
+        parents = [int(parent) for parent in body.parents]
+        self.register_buffer("bones", _tensor(_bones(parents)), persistent=False)
+        self.register_buffer("nothing", torch.eye(3, 4)[None, None], persistent=False)
+        self.jumps = _jumps(parents)
 
     def rest(self, shape: Tensor) -> Tensor:
         """(B, S) to joints at rest (B, J, 3)."""
@@ -89,17 +87,13 @@ class Skeleton(nn.Module):
 
     def forward(self, rotations: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
         """World rotations (B, J, 3, 3) and places (B, J, 3) from relative ones."""
-        worlds, places = [rotations[:, :1]], [rest[:, :1]]
-        above = self.depths[0]
-        for joints in self.depths[1:]:
-            parents = [self.parents[joint] for joint in joints]
-            rows = [above.index(parent) for parent in parents]
-            world, place = worlds[-1][:, rows], places[-1][:, rows]
-            bone = rest[:, joints] - rest[:, parents]
-            worlds.append(product(world, rotations[:, joints]))
-            places.append(place + applied(world, bone))
-            above = joints
-        return torch.cat(worlds, 1)[:, self.order], torch.cat(places, 1)[:, self.order]
+        bone = torch.matmul(self.bones, rest)
+        moved = torch.cat([rotations, bone.unsqueeze(-1)], -1)
+        nothing = self.nothing.expand(moved.shape[0], -1, -1, -1)
+        for ancestors in self.jumps:
+            above = torch.cat([moved, nothing], 1)[:, ancestors]
+            moved = product(above[..., :3], moved) + nn.functional.pad(above[..., 3:], (3, 0))
+        return moved[..., :3], moved[..., 3]
 
 
 class PosedPoints(nn.Module):
@@ -170,11 +164,24 @@ def _regressed(body: Body, rows: csr_matrix) -> tuple[Array, Array]:
     return mean, (rows @ flat).reshape(*mean.shape, -1)
 
 
-def _joints_by_depth(parents: list[int]) -> list[list[int]]:
-    depth = [0] * len(parents)
+def _bones(parents: list[int]) -> Array:
+    """(J, J): joints at rest to each joint's place seen from its parent's."""
+    bones = np.eye(len(parents))
     for joint, parent in enumerate(parents):
-        depth[joint] = depth[parent] + 1 if parent >= 0 else 0
-    return [[j for j, d in enumerate(depth) if d == k] for k in range(max(depth) + 1)]
+        if parent >= 0:
+            bones[joint, parent] = -1
+    return bones
+
+
+def _jumps(parents: list[int]) -> list[list[int]]:
+    """Ancestors 1, 2, 4, ... generations up; J, one past the last joint, where there is none."""
+    none = len(parents)
+    up = [parent if parent >= 0 else none for parent in parents] + [none]
+    jumps = []
+    while any(ancestor != none for ancestor in up):
+        jumps.append(up[:none])
+        up = [up[ancestor] for ancestor in up]
+    return jumps
 
 
 def _tensor(values: Array) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body, PointSet
-from trainer.body import applied, matrix_from_6d, projected
+from trainer.body import matrix_from_6d, product, projected
 
 _TRUST_WIDTH = 64
 _TRUST_RANGE = 2.0
@@ -29,6 +29,15 @@ _FIRST_GATE = 0.3
 _FIRST_DAMPING = -4.0
 _LEAST_SCALE = 0.2
 """Crop units a metre; a crop of the rule has 0.6 and more."""
+
+# of p x f, the elements of the flat p f^T that count for and against
+_FORWARD, _BACKWARD = [5, 6, 1], [7, 2, 3]
+# t times this is the flat matrix that takes v to t x v
+_CROSSING = [
+    [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0],
+    [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+]
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class Pull(nn.Module):
 
     carried: Tensor
     eye: Tensor
+    crossing: Tensor
 
     def __init__(self, body: Body) -> None:
         super().__init__()
@@ -98,7 +108,9 @@ class Pull(nn.Module):
         joints, landmarks = carried.shape
         self.register_buffer("carried", carried, persistent=False)
         self.register_buffer("eye", torch.eye(3)[None, None], persistent=False)
-        self.parents = [int(parent) for parent in body.parents[1:]]
+        # row of the parent's rotation once the identity stands before all of them
+        self.above = [int(parent) + 1 for parent in body.parents]
+        self.register_buffer("crossing", torch.tensor(_CROSSING), persistent=False)
         self.picture = nn.Parameter(torch.zeros(landmarks))
         self.depth = nn.Parameter(torch.zeros(landmarks))
         self.gate = nn.Parameter(torch.full((joints,), _FIRST_GATE))
@@ -113,31 +125,44 @@ class Pull(nn.Module):
             picture, depth = picture * trust.picture, depth * trust.depth
         # a miss in the picture is so many metres across the line of sight
         across = picture[..., None] * missed.picture / camera[:, None, :1].clamp(min=_LEAST_SCALE)
-        deep = depth[..., None] * missed.depth
-        force = deep + functional.pad(across, (0, 1))
+        force = depth[..., None] * missed.depth + functional.pad(across, (0, 1))
+        weight = (picture + depth)[..., None].expand(force.shape[0], -1, 1)
         points, places = missed.points, missed.places
-        torque = self.carried @ cross(points, force) - cross(places, self.carried @ force)
-        weight = (picture + depth)[..., None].expand(points.shape[0], -1, 1)
-        # sum of w |p - place|^2 over what the joint carries
-        first = self.carried @ (weight * points)
-        second = self.carried @ (weight * points.square().sum(-1, keepdim=True))
-        inertia = second - 2 * (places * first).sum(-1, keepdim=True)
-        inertia = inertia + places.square().sum(-1, keepdim=True) * (self.carried @ weight)
+        # one product sums everything over what each joint carries
+        leverage = (points.unsqueeze(-1) * force.unsqueeze(-2)).flatten(-2)
+        square = points.square().sum(-1, keepdim=True)
+        carried = self.carried @ torch.cat(
+            [leverage, force, weight * points, weight * square, weight], -1
+        )
+        lever = carried[..., :9] - (places.unsqueeze(-1) * carried[..., None, 9:12]).flatten(-2)
+        torque = lever[..., _FORWARD] - lever[..., _BACKWARD]
+        # sum of w |p - place|^2
+        inertia = (
+            carried[..., 15:16]
+            - 2 * (places * carried[..., 12:15]).sum(-1, keepdim=True)
+            + places.square().sum(-1, keepdim=True) * carried[..., 16:17]
+        )
         turn = torque / (inertia.clamp(min=0) + torch.exp(self.damping)[:, None])
-        above = [self.eye.expand(points.shape[0], 1, 3, 3), missed.world[:, self.parents]]
-        return applied(torch.cat(above, 1).transpose(-1, -2), turn)
+        above = torch.cat([self.eye.expand(turn.shape[0], 1, 3, 3), missed.world], 1)
+        # a vector times a matrix from the left: the inverse rotation, into the parent's frame
+        return (turn.unsqueeze(-1) * above[:, self.above]).sum(-2)
 
     def columns(self, missed: Missed, camera: Tensor, trust: Trust | None) -> Tensor:
         """How the rotations' first two columns would move, (B, 6 J), row by row as in a pose."""
         turn = self.turns(missed, camera, trust)
-        return _moved_columns(turn, missed.rotations).flatten(1)
+        return product(self._crossed(turn), missed.rotations[..., :2]).flatten(1)
 
     def forward(self, missed: Missed, camera: Tensor, trust: Trust) -> Tensor:
         """Rotations (B, J, 3, 3) after the step."""
         turn = self.turns(missed, camera, trust) * (self.gate * trust.gate)[..., None]
-        columns = missed.rotations[..., :2] + _moved_columns(turn, missed.rotations)
+        columns = product(self.eye + self._crossed(turn), missed.rotations[..., :2])
         # a step straight along the tangent, brought back: turns never pass a right angle
         return matrix_from_6d(columns.flatten(-2))
+
+    def _crossed(self, turn: Tensor) -> Tensor:
+        """(B, J, 3) to the matrices (B, J, 3, 3) of 'turn x'."""
+        flat = torch.matmul(turn, self.crossing)
+        return torch.stack([flat[..., :3], flat[..., 3:6], flat[..., 6:]], -2)
 
     def fitted_camera(
         self, points: Tensor, landmarks: Tensor, camera: Tensor, trust: Trust
@@ -167,12 +192,6 @@ def carried_points(body: Body) -> Tensor:
     return torch.tensor(carried, dtype=torch.float32)
 
 
-def cross(a: Tensor, b: Tensor) -> Tensor:
-    """Cross product along the last axis, in few ONNX nodes."""
-    after, before = [1, 2, 0], [2, 0, 1]
-    return a[..., after] * b[..., before] - a[..., before] * b[..., after]
-
-
 def missed_by(
     rotations: Tensor,
     world: Tensor,
@@ -193,9 +212,3 @@ def missed_by(
         landmarks - projected(points, camera),
         landmarks_world - (points - middle),
     )
-
-
-def _moved_columns(turn: Tensor, rotations: Tensor) -> Tensor:
-    """(B, J, 3, 2): turn x each of the first two columns."""
-    first, second = cross(turn, rotations[..., 0]), cross(turn, rotations[..., 1])
-    return torch.stack([first, second], -1)
