@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     synthesize = commands.add_parser("synthesize", help="make pictures of people with exact truth")
     _add_synthesize(synthesize)
 
+    ablate = commands.add_parser("ablate", help="the paper's comparisons under one equal budget")
+    _add_data(ablate)
+    _add_ablate(ablate)
+
     demo = commands.add_parser("demo", help="make the demo video and its truth")
     _add_demo(demo)
     return parser
@@ -210,6 +214,27 @@ def _add_synthesize(parser: argparse.ArgumentParser) -> None:
 
     synthesize.add_arguments(parser)
     parser.set_defaults(run=synthesize.run)
+
+
+def _add_ablate(parser: argparse.ArgumentParser) -> None:
+    # loads torch, as its command does
+    def run(options: argparse.Namespace) -> None:
+        from trainer import ablate
+
+        ablate.run(options)
+
+    parser.add_argument(
+        "--minutes", type=float, required=True, help="that the slowest variant may learn"
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, required=True, help="folder; what it has is kept")
+    parser.add_argument("--variants", help="some of them, with commas between (default: all)")
+    parser.add_argument("--people", type=int, help="learn from the first so many only")
+    parser.add_argument("--fits", type=Path, default=Path("runs/fits_lspet_natural.npz"))
+    parser.add_argument("--config", type=Path, help="what all have in common")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+    parser.set_defaults(run=run)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,94 @@
+"""The paper's comparisons: which networks, in which tables, and what the paper found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.network.config import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network that is compared."""
+
+    title: str
+    changes: dict[str, Any]
+    """What it changes of the configuration's network."""
+
+    def network(self, config: NetworkConfig) -> NetworkConfig:
+        """The network's own configuration."""
+        return NetworkConfig.model_validate({**config.model_dump(), **self.changes})
+
+
+VARIANTS = {
+    "global": Variant("global feature, fed back (HMR's loop)", {"features": "global"}),
+    "grid_single": Variant("grid, one map", {"features": "grid", "pyramid": False}),
+    "mesh_single": Variant("mesh-aligned, one map", {"pyramid": False}),
+    "grid": Variant("grid, pyramid", {"features": "grid"}),
+    "mesh": Variant("mesh-aligned, pyramid", {}),
+    "mesh_parts": Variant("mesh-aligned, pyramid, parts taught", {"auxiliary": "parts"}),
+    "mesh_dense": Variant("mesh-aligned, pyramid, dense taught", {"auxiliary": "dense"}),
+    "read_parts": Variant("predicted parts read", {"auxiliary": "parts", "read": "dense"}),
+    "read_dense": Variant("predicted dense maps read", {"auxiliary": "dense", "read": "dense"}),
+    "mesh_start": Variant(
+        "first level under the mean pose's mesh", {"auxiliary": "dense", "start": "mesh"}
+    ),
+}
+"""By name; three levels each. 'One map' is the finest, at every level."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Variants side by side, and which the paper found better than which."""
+
+    title: str
+    rows: tuple[str, ...]
+    paper: dict[str, str]
+    """The paper's figure of a row, as it prints it, MPJPE / PA-MPJPE on Human3.6M in mm."""
+    order: tuple[tuple[str, str], ...]
+    """(better, worse) as the paper has it."""
+
+
+TABLES = (
+    Table(
+        "Table 1: the loop and the supervision",
+        ("global", "mesh", "mesh_dense"),
+        {"global": "84.1 / 55.6", "mesh": "76.8 / 50.9", "mesh_dense": "75.1"},
+        (("mesh", "global"), ("mesh_dense", "mesh"), ("mesh_dense", "global")),
+    ),
+    Table(
+        "Table 4: what is read, from one map or a pyramid",
+        ("global", "grid_single", "mesh_single", "grid", "mesh"),
+        {
+            "global": "84.1 / 55.6",
+            "grid_single": "80.5 / 54.7",
+            "mesh_single": "79.6 / 53.4",
+            "grid": "79.7 / 54.3",
+            "mesh": "76.8 / 50.9",
+        },
+        (
+            ("grid_single", "global"),
+            ("mesh_single", "grid_single"),
+            ("mesh", "grid"),
+            ("grid", "grid_single"),
+            ("mesh", "mesh_single"),
+        ),
+    ),
+    Table(
+        "Table 5: auxiliary supervision, and features against predicted maps",
+        ("mesh", "mesh_parts", "mesh_dense", "read_parts", "read_dense"),
+        {"mesh": "76.8 / 50.9", "mesh_parts": "75.5", "mesh_dense": "75.1"},
+        (
+            ("mesh_parts", "mesh"),
+            ("mesh_dense", "mesh_parts"),
+            ("mesh_parts", "read_parts"),
+            ("mesh_dense", "read_dense"),
+        ),
+    ),
+)
+
+STARTS = ("mesh_dense", "mesh_start")
+"""Table 6: grid or mean-pose mesh under the first level, error after each level."""
+PAPER_LEVELS = (274.0, 80.3, 76.6, 75.1)
+"""The paper's MPJPE on Human3.6M from the mean pose (M0) to the third level, mm."""
