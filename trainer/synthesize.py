@@ -6,11 +6,12 @@ import argparse
 import io
 import json
 import multiprocessing
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--data", type=Path, default=_DATA, help="folder of the packed sets")
     parser.add_argument("--fits", type=Path, default=Path(SynthesisOptions.fits))
+    parser.add_argument(
+        "--so-far", type=Path, help="only put --out's finished shards into this folder, as a set"
+    )
     parser.add_argument("--sheet", type=Path, help="a contact sheet of the first pictures")
 
 
@@ -79,6 +83,10 @@ def run(options: argparse.Namespace) -> None:
         count=options.count, seed=options.seed, clean=options.clean, test=options.test,
         size=options.size, data=str(options.data), fits=str(options.fits),
     )  # fmt: skip
+    if options.so_far is not None:
+        count = take_finished(options.out, settings, options.so_far)
+        print(f"{count} pictures in {options.so_far}")
+        return
     synthesize(options.out, settings, workers=options.workers)
     if options.sheet is not None:
         from trainer.synthesis.sheet import write_synthetic_sheet
@@ -142,6 +150,53 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
             console.print(f"synthesize: {done}/{total}, {left:.1f} min left", soft_wrap=True)
             told = now
     _gather(folder, shards, options, text)
+
+
+def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
+    """Make a set of the shards of an unfinished one that are whole, to begin training with.
+
+    It is the set that the same options with a smaller count would make; the unfinished set is left
+    as it is and can be gone on with.
+
+    Parameters
+    ----------
+    folder : Path
+        The unfinished set.
+    options : SynthesisOptions
+        Those it is being made with.
+    target : Path
+        Must not exist.
+
+    Returns
+    -------
+    int
+        How many pictures.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no unfinished set of these options, or no shard is whole.
+    OutputError
+        If `target` exists or cannot be written.
+    """
+    kept = folder / "settings.json"
+    if not kept.exists() or kept.read_text("utf-8") != options.text(load_body().sha256):
+        raise InputError(f"{folder} is no unfinished set with these options")
+    shards = 0
+    while _shard_done(folder, shards):
+        shards += 1
+    if not shards:
+        raise InputError(f"{folder} has no finished shard yet")
+    if target.exists():
+        raise OutputError(f"{target} exists already")
+    part = replace(options, count=min(shards * PICTURES_A_SHARD, options.count))
+    make_folder(target)
+    for shard in range(shards):
+        for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
+            with written_whole(target / name) as temporary:
+                shutil.copyfile(folder / name, temporary)
+    _gather(target, shards, part, part.text(load_body().sha256))
+    return part.count
 
 
 def _finished(folder: Path, text: str) -> bool:

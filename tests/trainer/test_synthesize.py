@@ -22,7 +22,7 @@ from trainer.synthesis.everyday import Everyday
 from trainer.synthesis.picture import Studio, nearest_camera
 from trainer.synthesis.poses import TEST_CLIPS, Poses
 from trainer.synthesis.wardrobe import Wardrobe, posed
-from trainer.synthesize import SynthesisOptions, generator, synthesize
+from trainer.synthesize import SynthesisOptions, generator, synthesize, take_finished
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +236,14 @@ def test_workers_and_a_kill_change_nothing(
     assert not (folder / "labels.npz").exists()
     with pytest.raises(InputError, match="not finished"):
         read_synthetic(folder)
+    # what is there can be used before the rest is
+    assert take_finished(folder, options(nothing), tmp_path / "part") == 3
+    part, whole = read_synthetic(tmp_path / "part"), read_synthetic(made)
+    assert [part.encoded(row) for row in range(3)] == [whole.encoded(row) for row in range(3)]
+    with pytest.raises(OutputError, match="exists"):
+        take_finished(folder, options(nothing), tmp_path / "part")
+    with pytest.raises(InputError, match="these options"):
+        take_finished(folder, options(nothing, seed=9), tmp_path / "other")
     synthesize(folder, options(nothing))
     assert calls == [0, 1, 1, 2]
     assert _content(folder) == _content(made)
@@ -348,7 +356,9 @@ def test_clean_refuses_what_is_not_free() -> None:
         Backdrops(ccp=Path("ccp"), lspet=None, coco=None, clean=True)
 
 
-def test_clean_asks_for_free_motion_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_trained_on_is_posed_by_free_motion_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def read(_: Path, formats: object, __: object) -> list[object]:
@@ -356,8 +366,10 @@ def test_clean_asks_for_free_motion_only(tmp_path: Path, monkeypatch: pytest.Mon
         return []
 
     monkeypatch.setattr("trainer.synthesis.poses.read_motions", read)
+    Poses(load_body(), motion=tmp_path)
     Poses(load_body(), motion=tmp_path, clean=True)
-    assert asked == [FREE_FORMATS]
+    Poses(load_body(), motion=tmp_path, clean=True, test=True)
+    assert asked == [FREE_FORMATS] * 3
     assert not any("bandai" in name or "amass" in name for name in FREE_FORMATS)
 
 

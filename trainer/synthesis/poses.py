@@ -85,8 +85,9 @@ class Poses:
         Their rows in the set, for the record.
     test : bool
         Whether the clips of `TEST_CLIPS` are read, or all others.
+        Motion that is not free for commercial use is read for tests only.
     clean : bool
-        Only motion that is free for commercial use; no fits may be given.
+        No fits may be given, and free motion alone is read for tests too.
 
     Raises
     ------
@@ -116,7 +117,8 @@ class Poses:
         # not the pictures' own draws: every process makes the same arms
         self._everyday = Everyday(body, np.random.default_rng(20 + test))
         self._fits, self._fit_rows = fits, fit_rows
-        formats = FREE_FORMATS if clean else None
+        # what a published model learns from must be free; the others are good for tests
+        formats = None if test and not clean else FREE_FORMATS
         self._clips = _clips(body, motion, formats, test) if motion is not None else []
         lengths = np.array([len(clip.rotations) for clip in self._clips])
         # long clips repeat themselves, so they count by less than their length
