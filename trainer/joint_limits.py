@@ -61,7 +61,8 @@ def impossible(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
         Radians.
     """
     rotations = np.asarray(rotations, dtype=np.float64)
-    broken: Mask = ~np.isfinite(rotations.reshape(len(rotations), -1)).all(axis=1)
+    finite = np.isfinite(rotations.reshape(len(rotations), -1))
+    broken = np.asarray(~np.all(finite, axis=1), dtype=np.bool_)
     sound = np.where(broken[:, None, None, None], np.eye(3), rotations)
     names, past = list(body.joint_names), np.zeros(len(rotations), bool)
     vectors = {
@@ -73,4 +74,4 @@ def impossible(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
         if name in vectors:
             angle = vectors[name][:, axis]
             past |= (angle < low - margin) | (angle > high + margin)
-    return np.asarray(past | broken)
+    return np.asarray(past | broken, dtype=np.bool_)

@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import load_body, rest_joints  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.people.crop import crop_about  # noqa: E402
 from tests.trainer.made_up_people import SIDE, write_people  # noqa: E402
@@ -29,17 +29,21 @@ from trainer.evaluation.looking import Looked, look_twice  # noqa: E402
 from trainer.evaluation.lsp_parts import measure_lsp_parts  # noqa: E402
 from trainer.evaluation.lspet import look_at_annotated, measure_lspet  # noqa: E402
 from trainer.evaluation.masks import (  # noqa: E402
+    MaskedPeople,
+    counted_masks,
     look_at_masked,
     measure_masks,
     read_masked_people,
 )
 from trainer.evaluation.network import Estimates  # noqa: E402
+from trainer.evaluation.oracle import measure_oracle  # noqa: E402
 from trainer.evaluation.people3d import look_at_people, measure_people  # noqa: E402
 from trainer.evaluation.report import markdown, write_json  # noqa: E402
 from trainer.evaluation.truncated import (  # noqa: E402
     blackened,
     exploded,
     measure_truncated,
+    shrunk,
     visible,
 )
 
@@ -185,6 +189,21 @@ def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
         read_masked_people(tmp_path, count=3)
 
 
+def test_the_oracle_moves_a_body_into_its_mask(people, bodies):
+    folder, fits = people
+    joint_set = read_joint_set(folder)
+    masks = [part > 0 for part in drawn_truth(fits, bodies, joint_set)[:1]]
+    masked = MaskedPeople(("a",), [], masks)
+    beside = fits.camera[:1] + np.array([0.0, 0.1, 0.0])
+    network = Knowing(fits.rotations[:1], fits.shape[:1], beside)
+    looked = look_at_annotated(network, joint_set, range(1))
+    painter = PartPainter(bodies)
+    before = counted_masks(looked, masked, painter, -1).f1[1]
+    after = measure_oracle(looked, masked, bodies, steps=14)["f1_foreground"]
+    assert before < 0.8
+    assert after > 0.9
+
+
 def test_lsp_parts_of_a_network_that_knows(people, bodies, tmp_path):
     folder, fits = people
     joint_set = read_joint_set(folder)
@@ -291,18 +310,35 @@ def test_who_is_cut_at_the_waist_has_no_knees():
     assert (black[120:] == 0).all()
 
 
+def dwarf(bodies):
+    """A shape whose shins are half as long as the mean body's."""
+    body = bodies.body
+    knee, ankle = (body.joint_names.index(f"left_{name}") for name in ("knee", "ankle"))
+    towards = rest_joints(body, np.eye(body.shape_count)) - rest_joints(
+        body, np.zeros(body.shape_count)
+    )
+    longer = (towards[:, ankle] - towards[:, knee])[:, 1]
+    shin = rest_joints(body, np.zeros(body.shape_count))
+    length = (shin[ankle] - shin[knee])[1]
+    return -0.5 * length * longer / (longer**2).sum()
+
+
 def test_exploded_bodies(bodies):
-    count = 6
+    count = 7
     rotations = np.tile(np.eye(3), (1, count, bodies.body.joint_count, 1, 1))
     shape = np.zeros((1, count, bodies.body.shape_count))
     camera = np.tile([0.5, 0.0, 0.0], (1, count, 1))
     shape[0, 1, 0] = 40.0
+    # the other end of the same direction is a dwarf
+    shape[0, 6] = dwarf(bodies)
     camera[0, 2, 0] = -0.5
     camera[0, 3] = [0.5, 30.0, 0.0]
     rotations[0, 4, 3, 0, 0] = np.nan
     camera[0, 5, 0] = 20.0
     found = Estimates(rotations, shape, camera, np.ones(count), np.ones((count, 24)))
-    assert exploded(found, 0, bodies).tolist() == [False, True, True, True, True, True]
+    assert exploded(found, 0, bodies).tolist() == [False, True, True, True, True, True, False]
+    assert shrunk(found, 0, bodies).tolist()[-1]
+    assert not shrunk(found, 0, bodies)[0]
 
 
 def test_truncated_looks_at_both_cuts(people, bodies):
@@ -334,7 +370,10 @@ def test_calibration_ranks_people_above_backgrounds(people, bodies, tmp_path):
     with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
         bright = np.full((200, 300, 3), 250, np.uint8)
         archive.writestr("a.jpg", cv2.imencode(".jpg", bright)[1].tobytes())
-    np.savez(tmp_path / "labels.npz", name=["a.jpg"], fg_bbox=[[120, 0, 180, 200]])
+        mask = np.zeros((200, 300), np.uint8)
+        mask[:, 120:180] = 255
+        archive.writestr("a.png", cv2.imencode(".png", mask)[1].tobytes())
+    np.savez(tmp_path / "labels.npz", name=["a.jpg"], mask_name=["a.png"])
     network = Knowing(fits.rotations, fits.shape, fits.camera)
     looked = look_at_annotated(network, joint_set, rows)
     figures = measure_calibration(network, looked, joint_set, rows, bodies, tmp_path)

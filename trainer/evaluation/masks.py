@@ -7,20 +7,18 @@ for.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.people.crop import crop_from_box
 from pymaf_live.types import Array, Crop, Image, Mask
-from trainer.data.ccp import HELD_OUT
+from trainer.data.ccp import HELD_OUT, open_ccp, person_box
 from trainer.evaluation.bodies import Bodies, PartPainter
 from trainer.evaluation.looking import Looked, look_twice
 from trainer.evaluation.network import Network
@@ -37,9 +35,9 @@ class MaskedPeople:
     masks: list[Mask]
 
     def box(self, row: int) -> Array:
-        """(4,) of the mask, x0, y0, x1, y1 at the pixels' centres."""
-        y, x = np.nonzero(self.masks[row])
-        return np.array([x.min(), y.min(), x.max(), y.max()], dtype=np.float64)
+        """(4,) of the mask, x0, y0, x1, y1 at the pixels' edges."""
+        # pixel centres lie at integers
+        return person_box(self.masks[row]) - 0.5
 
     def crop(self, row: int, size: int) -> Crop:
         """The crop rule on the mask's box, not turned."""
@@ -47,30 +45,20 @@ class MaskedPeople:
 
 
 def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
-    """Read the last `count` pictures of the packed CCP set and their masks.
+    """Read the last `count` pictures of the CCP set and their masks.
 
     Raises
     ------
     InputError
         If the set or a picture of it is missing or broken; the message names it.
     """
-    try:
-        with np.load(folder / "labels.npz", allow_pickle=False) as labels:
-            names = [str(name) for name in labels["name"][-count:]]
-            mask_names = [str(name) for name in labels["mask_name"][-count:]]
-        archive = zipfile.ZipFile(folder / "images_00.zip")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{folder} is not the packed CCP set: {error}") from error
-    pictures, masks = [], []
-    with archive:
-        for name, mask_name in zip(names, mask_names, strict=True):
-            picture = _decoded(archive, name, cv2.IMREAD_COLOR)
-            mask = _decoded(archive, mask_name, cv2.IMREAD_GRAYSCALE) > 0
-            if picture.shape[:2] != mask.shape or not mask.any():
-                raise InputError(f"{folder}: the mask {mask_name} does not fit its picture")
-            pictures.append(np.ascontiguousarray(picture[..., ::-1]))
-            masks.append(mask)
-    return MaskedPeople(tuple(names), pictures, masks)
+    ccp = open_ccp(folder)
+    rows = range(max(len(ccp) - count, 0), len(ccp))
+    pictures, masks = [ccp.picture(row) for row in rows], [ccp.mask(row) for row in rows]
+    for row, picture, mask in zip(rows, pictures, masks, strict=True):
+        if picture.shape[:2] != mask.shape:
+            raise InputError(f"{folder}: the mask of {ccp.names[row]} does not fit its picture")
+    return MaskedPeople(tuple(ccp.names[row] for row in rows), pictures, masks)
 
 
 def look_at_masked(network: Network, people: MaskedPeople, bodies: Bodies) -> tuple[Looked, Looked]:
@@ -122,14 +110,3 @@ def silhouette(
         (width, height),
     )
     return (parts > 0).astype(np.int64)
-
-
-def _decoded(archive: zipfile.ZipFile, name: str, how: int) -> Image:
-    try:
-        encoded = np.frombuffer(archive.read(name), np.uint8)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"the picture {name} is missing from {archive.filename}") from error
-    decoded = cv2.imdecode(encoded, how) if len(encoded) else None
-    if decoded is None:
-        raise InputError(f"the picture {name} does not decode")
-    return np.asarray(decoded, dtype=np.uint8)

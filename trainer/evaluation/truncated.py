@@ -40,8 +40,10 @@ _UP = {"waist": 0.0, "chest": 0.5}
 _LEAST_TRUNK = 0.12
 """Of the person's extent in the picture."""
 
-_LONGEST = 1.4
-"""A bone longer than this many times the mean body's, or shorter than its inverse, is no bone."""
+_LONGEST = 1.5
+"""A bone longer than this many times the mean body's, or shorter than its inverse, is no bone.
+
+Of the bodies fitted to LSPET that were kept none has a longer one and 0.7 % have a shorter one."""
 
 _FARTHEST = 6.0
 """Crop units from the crop's middle beyond which no joint of a person in the crop can be."""
@@ -92,27 +94,40 @@ def _measure_cut(
     figures[f"{cut}_exploded"] = [
         float(exploded(looked.estimates, level, bodies).mean()) for level in levels
     ]
+    figures[f"{cut}_shrunk"] = [
+        float(shrunk(looked.estimates, level, bodies).mean()) for level in levels
+    ]
     return figures
 
 
 def exploded(estimates: Estimates, level: int, bodies: Bodies) -> Mask:
-    """Whether a body (N,) is no body: limbs out of measure, a camera turned over, joints far off.
+    """Whether a body (N,) flies apart.
 
-    A bone `_LONGEST` times longer or shorter than the mean body's, a scale that is not positive, a
-    joint `_FARTHEST` half crops from the crop's middle, or a number that is none.
+    A bone `_LONGEST` times longer than the mean body's, a scale that is not positive, a joint
+    `_FARTHEST` half crops from the crop's middle, or a number that is none.
     """
     shape, camera = estimates.shape[level], estimates.camera[level]
-    finite = np.isfinite(estimates.rotations[level]).all(axis=(1, 2, 3))
-    finite &= np.isfinite(shape).all(axis=1) & np.isfinite(camera).all(axis=1)
+    finite = _finite(estimates, level)
     sound = np.where(finite[:, None], shape, 0.0)
-    ratio = _bones(bodies.body, sound) / _bones(bodies.body, np.zeros_like(sound[:1]))
-    stretched = ((ratio > _LONGEST) | (ratio < 1 / _LONGEST)).any(axis=1)
+    stretched = (_bone_ratios(bodies.body, sound) > _LONGEST).any(axis=1)
     rotations = np.where(finite[:, None, None, None], estimates.rotations[level], np.eye(3))
     joints = bodies.joints(rotations, sound)
     scale, shift = camera[:, :1], camera[:, 1:]
     flat = np.abs(scale[:, None] * (joints[..., :2] + shift[:, None]))
     far = ~(flat.max(axis=(1, 2)) < _FARTHEST)
     return np.asarray(~finite | stretched | (camera[:, 0] <= 0) | far)
+
+
+def shrunk(estimates: Estimates, level: int, bodies: Bodies) -> Mask:
+    """Whether a body (N,) is squeezed into what can be seen: a bone `_LONGEST` times too short."""
+    shape = np.where(_finite(estimates, level)[:, None], estimates.shape[level], 0.0)
+    return np.asarray((_bone_ratios(bodies.body, shape) < 1 / _LONGEST).any(axis=1))
+
+
+def _finite(estimates: Estimates, level: int) -> Mask:
+    parts = estimates.rotations[level], estimates.shape[level], estimates.camera[level]
+    flat = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    return np.asarray(np.isfinite(flat).all(axis=1))
 
 
 def visible(joints: Array, cut: Cut) -> Array:
@@ -157,7 +172,12 @@ def _trunk_known(joints: Array) -> bool:
     return length > _LEAST_TRUNK * float(np.ptp(joints[joints[:, 2] > 0, :2], axis=0).max())
 
 
-def _bones(body: Body, shape: Array) -> Array:
-    rest = rest_joints(body, shape)
+def _bone_ratios(body: Body, shape: Array) -> Array:
+    """Lengths of the bones (N, J - 1) as multiples of the mean body's."""
     child = np.flatnonzero(body.parents >= 0)
-    return np.asarray(np.linalg.norm(rest[:, child] - rest[:, body.parents[child]], axis=-1))
+
+    def lengths(shape: Array) -> Array:
+        rest = rest_joints(body, shape)
+        return np.asarray(np.linalg.norm(rest[:, child] - rest[:, body.parents[child]], axis=-1))
+
+    return np.asarray(lengths(shape) / lengths(np.zeros_like(shape[:1])))
