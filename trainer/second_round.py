@@ -46,6 +46,8 @@ _FROM_FIRST, _FROM_NETWORK, _READING, _LAST = 120, 160, 40, 80
 """Steps of the descents."""
 _READINGS = 3
 """How many of a person's twelve other readings are tried in earnest."""
+_NEAR_NETWORK, _NETWORK_TRUNK = 0.20, 0.20
+"""Metres from the network's limbs, and trust in its trunk, within which its word suffices."""
 _OPEN_TRUST = 0.6
 """Limbs whose depth the teacher vouches for less are read the other way too."""
 _UNKNOWN_SHARE = 0.3
@@ -277,7 +279,8 @@ def _judged(
     by_teacher = (measured.residual_3d < 0.20) & (trunk > 0.25)
     weight = said.trust[:LIMBS]
     away_network = (weight * away[:LIMBS]).sum(0) / weight.sum(0).clamp(min=1e-6)
-    by_network = (away_network.numpy() < 0.15) & (said.trust[TRUNK].mean(0).numpy() > 0.3)
+    by_network = away_network.numpy() < _NEAR_NETWORK
+    by_network &= said.trust[TRUNK].mean(0).numpy() > _NETWORK_TRUNK
     torso = measured.residual_torso
     kept &= (measured.residual_2d < 0.08) & ~(torso < 0.75) & (by_teacher | by_network)
     return fitting.fits(measured, people, trust, kept)
