@@ -115,7 +115,8 @@ def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
     hip, knee, ankle, foot = (names.index(f"left_{n}") for n in ("hip", "knee", "ankle", "foot"))
     thigh = before[:, knee] - before[:, hip]
     mirrored = (after[:, knee] - after[:, hip]) * torch.tensor([1.0, 1.0, -1.0])[:, None]
-    assert (mirrored - thigh).abs().max() < 1e-4
+    # bones are pointed as the mean shape's
+    assert (mirrored - thigh).abs().max() < 0.02
     shin = before[:, ankle] - before[:, knee]
     mirrored = (after[:, ankle] - after[:, knee]) * torch.tensor([1.0, 1.0, -1.0])[:, None]
     # the hinge is the body's own, and its knees at rest are not quite straight
