@@ -174,7 +174,7 @@ def _turned(way: Array, angle: float) -> Array:
 
 def _tile(image: Image, joints_2d: Array, body: Body) -> Image:
     """A person's crop with the skeleton, its left warm and its right cool."""
-    crop = crop_from_points(joints_2d, 0.0, _TILE)
+    crop = crop_from_points(joints_2d, 0.0, _TILE, 1.3)
     tile = np.ascontiguousarray(cut(image, crop))
     places = np.round(crop.to_crop(joints_2d)).astype(int)
     for joint, parent in enumerate(body.parents.tolist()):
