@@ -48,21 +48,19 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--config", type=Path, required=True, help="TOML, see trainer/configs")
     train.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
     train.add_argument("--start", type=Path, help="checkpoint whose weights a new run begins with")
-    train.add_argument("--fits", type=Path, default=_FITS)
-    train.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
-    train.add_argument(
-        "--synthetic", type=Path, default=Path("runs/synthetic"), help="set of synthetic people"
-    )
-    train.add_argument(
-        "--data",
-        action="append",
-        default=[],
-        metavar="NAME=FOLDER",
-        help="what a path in the configuration that begins with NAME stands for",
-    )
+    _add_places(train)
+    train.add_argument("--pack", type=Path, help="shards of `pack`, in place of what they hold")
     train.add_argument("--device", default="cpu", help="torch's name; cuda = each process's own")
     train.add_argument("--minutes", type=float, help="end, fully annealed, after so long")
     train.set_defaults(run=_train)
+
+    packing = commands.add_parser("pack", help="what a run reads, in shards to carry elsewhere")
+    _add_pack(packing)
+
+    unpacking = commands.add_parser("unpack-shards", help="what was packed, as it was")
+    unpacking.add_argument("packed", type=Path, help="folder of shards and index")
+    unpacking.add_argument("--out", type=Path, required=True)
+    unpacking.set_defaults(run=_unpack_shards)
 
     _add_evaluate(commands.add_parser("evaluate", help="figures on what was never trained on"))
 
@@ -108,19 +106,72 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from trainer.pack import unpack
     from trainer.run_config import read_config_file
     from trainer.sources import Locations
     from trainer.train import train
 
     _, config = read_config_file(options.config)
+    places = _places(options)
+    if options.pack is not None:
+        places |= unpack(options.pack, options.pack / "unpacked")
     train(
         options.config,
         out=options.out or Path("runs") / config.name,
-        locations=Locations(_places(options)),
-        landmark_file=_landmark_file(config.network.encoder, options.landmarks),
-        start=options.start,
+        locations=Locations(places),
+        landmark_file=_landmark_file(
+            config.network.encoder, places.get("landmarks", options.landmarks)
+        ),
+        start=options.start or places.get("start"),
         device=options.device,
         minutes=options.minutes,
+    )
+
+
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    _add_places(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder for shards and index")
+    parser.add_argument("--config", type=Path, help="pack what a run of it reads")
+    parser.add_argument("--start", type=Path, help="and the averaged weights of a checkpoint")
+    parser.add_argument("--mib", type=float, default=24.0, help="of a shard, at most")
+    parser.set_defaults(run=_pack)
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from trainer.packing import pack_run
+
+    named = {argument.partition("=")[0] for argument in options.data}
+    pack_run(
+        options.out,
+        _places(options),
+        named=named,
+        config_file=options.config,
+        start=options.start,
+        landmarks=options.landmarks,
+        largest=int(options.mib * 2**20),
+    )
+
+
+def _unpack_shards(options: argparse.Namespace) -> None:
+    from trainer.pack import unpack
+
+    for name, place in sorted(unpack(options.packed, options.out).items()):
+        print(f"{name}: {place}")
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fits", type=Path, default=_FITS)
+    parser.add_argument("--ccp", type=Path, default=_CCP, help="for crops without people")
+    parser.add_argument(
+        "--synthetic", type=Path, default=Path("runs/synthetic"), help="set of synthetic people"
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="what a path in the configuration that begins with NAME stands for",
     )
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
@@ -208,6 +207,8 @@ def write_video(path: Path, images: Iterator[Image], sound: Array, quality: floa
     OutputError
         If the file cannot be written.
     """
+    import av
+
     with (
         written_whole(path) as temporary,
         av.open(

@@ -46,8 +46,8 @@ def test_missing_fits_configuration_and_checkpoint(tmp_path, capsys):
     checkpoint = str(tmp_path / "none.safetensors")
     assert main(["export", checkpoint, "--out", str(tmp_path / "a.onnx")]) == 3
     assert "not a whole checkpoint" in told(capsys)
-    assert main(["evaluate", checkpoint]) == 3
-    assert "not a whole checkpoint" in told(capsys)
+    assert main(["evaluate", checkpoint]) == 5
+    assert "there is no model" in told(capsys)
 
 
 def test_an_output_folder_that_cannot_be(tmp_path, capsys):

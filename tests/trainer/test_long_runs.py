@@ -15,6 +15,7 @@ from tests.trainer.made_up_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import config, finish_run, start_run  # noqa: E402
 from trainer.checkpoint import read_progress  # noqa: E402
 from trainer.fit import write_fits  # noqa: E402
+from trainer.pack import pack, unpack  # noqa: E402
 
 pytestmark = pytest.mark.integration
 STEPS = 12
@@ -68,6 +69,14 @@ def test_the_same_seed_gives_the_same_weights(people, whole, tmp_path):
 def test_processes_that_load_change_nothing(people, whole, tmp_path):
     assert finish_run(tmp_path, people, config(workers=2)) == 0
     assert_same(tmp_path, whole)
+
+
+def test_what_was_packed_teaches_the_same(people, whole, tmp_path):
+    shards = pack(tmp_path / "packed", {"people": people}, largest=65_536)
+    assert len(shards) > 1
+    carried = unpack(tmp_path / "packed", tmp_path / "carried")["people"]
+    assert finish_run(tmp_path / "run", carried, config()) == 0
+    assert_same(tmp_path / "run", whole)
 
 
 def test_killed_again_and_again_it_ends_with_the_same_weights(people, whole, tmp_path):

@@ -1,0 +1,182 @@
+"""What is wrong with data ends a run in one clear line and the right code."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+import trainer.network.pymaf as network  # noqa: E402
+import trainer.train as training  # noqa: E402
+from pymaf_live.errors import InputError, OutputError, PymafLiveError, UsageError  # noqa: E402
+from tests.trainer.made_up_people import write_people  # noqa: E402
+from tests.trainer.tiny_run import TinyEncoder, config  # noqa: E402
+from trainer.checkpoint import start_from  # noqa: E402
+from trainer.fit import write_fits  # noqa: E402
+from trainer.run_config import read_run_config  # noqa: E402
+from trainer.sources import Locations, Recipe  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sound")
+    write_fits(folder / "fits.npz", write_people(folder, 6))
+    return folder
+
+
+@pytest.fixture
+def people(sound, tmp_path):
+    return shutil.copytree(sound, tmp_path / "people")
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    monkeypatch.setattr(network, "_make_encoder", lambda *_: TinyEncoder())
+
+
+def places(people):
+    return Locations({"lspet": people, "fits": people / "fits.npz"})
+
+
+def draw_all(people):
+    draws = Recipe(read_run_config(config(), "tiny"), places(people), 64).open()
+    return [draws.sample(place) for place in range(12)]
+
+
+def changed(path, **arrays):
+    with np.load(path) as file:
+        whole = {name: file[name] for name in file.files}
+    np.savez(path, **{**whole, **arrays})
+
+
+def run(people, out, text=None):
+    given = out.with_suffix(".toml")
+    given.write_text(text or config(batch=2, pictures=4))
+    training.train(given, out=out, locations=places(people))
+
+
+def test_sound_data_pass(people):
+    assert len(draw_all(people)) == 12
+
+
+def test_a_corrupt_picture_is_named(people):
+    import zipfile
+
+    with zipfile.ZipFile(people / "images_00.zip") as archive:
+        pictures = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(people / "images_00.zip", "w") as archive:
+        for name, picture in pictures.items():
+            archive.writestr(name, picture[:40] if name == "im00003.jpg" else picture)
+    with pytest.raises(InputError, match=r"im00003\.jpg"):
+        draw_all(people)
+
+
+def test_a_missing_picture_is_named(people):
+    (people / "images_00.zip").unlink()
+    with pytest.raises(InputError, match=r"im0000\d\.jpg is missing"):
+        draw_all(people)
+
+
+def test_labels_of_wrong_shape_or_not_finite(people):
+    with np.load(people / "labels.npz") as file:
+        joints = file["joints"].copy()
+    changed(people / "labels.npz", joints=joints[:, :9])
+    with pytest.raises(InputError, match="joints"):
+        draw_all(people)
+    joints[2, 3, 0] = np.nan
+    changed(people / "labels.npz", joints=joints)
+    with pytest.raises(InputError, match="not finite"):
+        draw_all(people)
+
+
+def test_an_empty_set(people):
+    with np.load(people / "labels.npz") as file:
+        none = {name: file[name][:0] for name in ("name", "shard", "joints")}
+    changed(people / "labels.npz", **none)
+    with pytest.raises(InputError, match="no pictures"):
+        draw_all(people)
+
+
+def test_a_set_without_a_place(people):
+    text = config().replace('folder = "lspet"', 'folder = "nowhere"')
+    recipe = Recipe(read_run_config(text, "tiny"), places(people), 64)
+    with pytest.raises(InputError, match="nowhere"):
+        recipe.open()
+
+
+@pytest.mark.parametrize("ratio", ["0", "-1", "nan"])
+def test_bad_ratios(ratio):
+    text = config().replace('rows = "all"', f'rows = "all"\nratio = {ratio}')
+    with pytest.raises(InputError, match=r"data\.0\.ratio"):
+        read_run_config(text, "tiny")
+
+
+def test_names_stand_for_places(tmp_path):
+    from pathlib import Path
+
+    locations = Locations({"coco": tmp_path})
+    assert locations.of(Path("coco/part")) == tmp_path / "part"
+    assert locations.of(Path("coco")) == tmp_path
+    assert locations.of(Path("else/coco")) == Path("else/coco")
+
+
+def test_a_loss_that_is_not_finite(people, tmp_path, monkeypatch):
+    real = training.Learner.forward
+
+    def broken(self, *given):
+        loss, terms = real(self, *given)
+        return loss * float("nan"), terms
+
+    monkeypatch.setattr(training.Learner, "forward", broken)
+    with pytest.raises(PymafLiveError, match="not finite at step 0; lower the rates"):
+        run(people, tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_no_space_left(people, tmp_path, monkeypatch):
+    import errno
+    from pathlib import Path
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(training, "validate", lambda *_: {})
+    run(people, tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match=r"checkpoint.safetensors: No space left") as caught:
+            training.save_checkpoint(
+                tmp_path / "run" / "checkpoint.safetensors",
+                torch.nn.Linear(1, 1),
+                torch.nn.Linear(1, 1),
+                training.RelativeAdam([{"params": [torch.nn.Parameter(torch.ones(1))]}]),
+                training.Progress(1, ""),
+            )
+    assert caught.value.exit_code == 4
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+    # and a run of another configuration does not touch it either
+    with pytest.raises(InputError, match="another configuration"):
+        run(people, tmp_path / "run", config(batch=2, pictures=8))
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+
+    # a network that has more takes what there is, one of other sizes nothing
+    class Grown(torch.nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.score = torch.nn.ModuleList([torch.nn.Linear(4, width)])
+            self.added = torch.nn.Linear(2, 2)
+
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    assert start_from(checkpoint, Grown(64)) == ["added.bias", "added.weight"]
+    with pytest.raises(InputError, match=r"score\.0\.bias is"):
+        start_from(checkpoint, Grown(3))
+    with pytest.raises(InputError, match="no tensor of this one"):
+        start_from(checkpoint, torch.nn.Linear(1, 1))
+
+
+def test_no_processes_can_share_a_batch(people, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(UsageError, match="cannot be shared"):
+        run(people, tmp_path / "run")
