@@ -14,6 +14,11 @@ from pymaf_live.types import Array, Crop
 SIDE = 1.75
 """Side of the crop as a multiple of the larger extent of the points' box."""
 
+# how far, of the side, in ratio and in turn, a crop may be off before it follows
+_STAYS_WITHIN = 0.03
+_STAYS_SCALED = 1.06
+_STAYS_TURNED = np.radians(4.0)
+
 _LEAST_SIDE = 4.0
 """Frame pixels; a box of no extent still gives a crop."""
 
@@ -73,3 +78,22 @@ def crop_from_box(box: Array, turn: float, size: int, side: float = SIDE) -> Cro
     corners = np.asarray(box, dtype=np.float64).reshape(2, 2)
     extent = float((corners[1] - corners[0]).max())
     return crop_about(corners.mean(axis=0), side * extent, turn, size)
+
+
+def steadied(crop: Crop, before: Crop) -> Crop:
+    """`before` as long as it lies nearly where `crop` would, so that a still person's crop is still.
+
+    Every change of the crop changes the estimate a little, and the next crop comes from the
+    estimate: without this the two keep each other trembling. The tolerance is well within what the
+    network is trained to be given.
+    """
+    away = float(np.hypot(*(crop.centre - before.centre)))
+    ratio = crop.side / before.side
+    turn = (crop.turn - before.turn + np.pi) % (2 * np.pi) - np.pi
+    near = (
+        crop.size == before.size
+        and away < _STAYS_WITHIN * before.side
+        and 1 / _STAYS_SCALED < ratio < _STAYS_SCALED
+        and abs(turn) < _STAYS_TURNED
+    )
+    return before if near else crop

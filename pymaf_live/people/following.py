@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pymaf_live.errors import ModelError
-from pymaf_live.people.crop import crop_from_box, crop_from_points, trunk_turn
+from pymaf_live.people.crop import crop_from_box, crop_from_points, steadied, trunk_turn
 from pymaf_live.people.cuts import CutFinder
 from pymaf_live.people.detector import Detector
 from pymaf_live.people.landmarks import BODY_POINTS, spanning_points
@@ -241,7 +241,7 @@ class Following:
             ):
                 self._end(track, remember=False)
                 return False
-        track.crop = self._crop_about(keypoints, followed.crop)
+        track.crop = steadied(self._crop_about(keypoints, followed.crop), followed.crop)
         track.keypoints = np.array(keypoints, dtype=np.float64)
         track.seen_in, track.seen_at = self._frame.index, self._frame.time
         track.turned, track.new, track.missing = True, False, 0

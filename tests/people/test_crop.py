@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from pymaf_live.network.preprocess import cut, network_input
-from pymaf_live.people.crop import crop_about, crop_from_box, crop_from_points, trunk_turn
+from pymaf_live.people.crop import (
+    crop_about,
+    crop_from_box,
+    crop_from_points,
+    steadied,
+    trunk_turn,
+)
 
 
 def test_the_trunk_points_up_in_the_crop():
@@ -63,3 +69,23 @@ def test_network_input_is_planes_in_0_to_1():
     found = network_input(cuts)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[1, 2], cuts[1, :, :, 2] / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("turn", [0.3, np.pi - 0.01])
+def test_a_crop_stays_while_it_is_nearly_right(turn):
+    before = crop_about(np.array([100.0, 80.0]), 60.0, turn, 128)
+    assert steadied(crop_about(np.array([101.0, 80.5]), 61.5, turn + 0.05, 128), before) is before
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        crop_about(np.array([103.0, 80.0]), 60.0, 0.3, 128),
+        crop_about(np.array([100.0, 80.0]), 66.0, 0.3, 128),
+        crop_about(np.array([100.0, 80.0]), 54.0, 0.3, 128),
+        crop_about(np.array([100.0, 80.0]), 60.0, 0.4, 128),
+    ],
+)
+def test_a_crop_follows_what_moves(crop):
+    before = crop_about(np.array([100.0, 80.0]), 60.0, 0.3, 128)
+    assert steadied(crop, before) is crop
