@@ -81,7 +81,7 @@ def crop_from_box(box: Array, turn: float, size: int, side: float = SIDE) -> Cro
 
 
 def steadied(crop: Crop, before: Crop) -> Crop:
-    """`before` as long as it lies nearly where `crop` would, so that a still person's crop is still.
+    """`before` while it lies nearly where `crop` would: the crop of a still person is still.
 
     Every change of the crop changes the estimate a little, and the next crop comes from the
     estimate: without this the two keep each other trembling. The tolerance is well within what the
