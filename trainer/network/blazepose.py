@@ -45,6 +45,7 @@ LAYOUTS = {
 }
 
 _OUTPUTS = {"landmarks": "Identity", "presence": "Identity_1", "world": "Identity_4"}
+_HEAT = "Identity_3"
 
 
 class _Pad(nn.Module):
@@ -228,8 +229,9 @@ def _activation(options: Any) -> nn.Module:
     return kinds[options.fusedActivationFunction]()
 
 
-def landmark_module(path: Path, kind: str) -> TfliteModule:
-    """The encoder, pyramid and landmark outputs of a `lite` or `full` file."""
+def landmark_module(path: Path, kind: str, *, heat: bool = False) -> TfliteModule:
+    """Encoder, pyramid and landmark outputs of a `lite` or `full` file, perhaps its heat maps."""
     layout = LAYOUTS[kind]
     taps: dict[str, int | str] = {f"map{i}": n for i, n in enumerate(layout.pyramid)}
-    return TfliteModule(path, {**taps, "trunk": layout.trunk, **_OUTPUTS})
+    taps |= {"trunk": layout.trunk, **_OUTPUTS}
+    return TfliteModule(path, {**taps, "heat": _HEAT} if heat else taps)

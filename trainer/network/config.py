@@ -29,6 +29,8 @@ class NetworkConfig(BaseModel):
     landmarks: bool = False
     """Whether the encoder's own landmarks, and how the projected body misses them, are fed to every
     level beside the point features (BlazePose encoders only)."""
+    heat: bool = False
+    """Whether these landmarks are read from the encoder's heat maps where they have a peak."""
     pulls: int = Field(default=0, ge=0, le=8)
     """Steps of inverse kinematics after each level's regressor, to the encoder's landmarks."""
 
@@ -57,4 +59,6 @@ class NetworkConfig(BaseModel):
             raise ValueError(f"{self.encoder} has no landmarks to feed")
         if self.pulls and not self.landmarks:
             raise ValueError("pulls need the encoder's landmarks")
+        if self.heat and not self.landmarks:
+            raise ValueError("heat maps are read for the landmarks")
         return self

@@ -390,7 +390,7 @@ def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> Encoder:
         return ResNet50()
     if landmark_file is None:
         raise ModelError(f"{config.encoder} needs BlazePose's landmark file")
-    return BlazePose(config.encoder.removeprefix("blazepose_"), landmark_file)
+    return BlazePose(config.encoder.removeprefix("blazepose_"), landmark_file, heat=config.heat)
 
 
 def _hips(body: Body) -> list[int]:
