@@ -181,7 +181,10 @@ class Pull(nn.Module):
 
 
 def carried_points(body: Body) -> Tensor:
-    """(J, K) how far each joint carries each landmark: the weights of it and all its children."""
+    """(J, K) how far each joint carries each landmark: the weights of it and all its children.
+
+    A point that a joint shares with its parent is then taken to turn rigidly, by its share.
+    """
     points = PointSet.from_rows(body, body.keypoint_rows("blazepose"))
     carried = np.zeros((body.joint_count, points.count))
     for point, joint, weight in zip(points.point, points.joint, points.weight, strict=True):

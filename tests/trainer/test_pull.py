@@ -1,0 +1,144 @@
+"""The landmarks' pull: torques, the camera that fits, and landmarks from heat maps."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pymaf_live.body import load_body  # noqa: E402
+from trainer.body import (  # noqa: E402
+    PosedPoints,
+    Skeleton,
+    matrix_from_6d,
+    matrix_from_axis_angle,
+    product,
+    projected,
+)
+from trainer.network.config import NetworkConfig  # noqa: E402
+from trainer.network.encoder import HeatPeaks  # noqa: E402
+from trainer.network.pull import Missed, Pull, Trust, carried_points, missed_by  # noqa: E402
+
+HIPS = [23, 24]
+CAMERA = torch.tensor([[0.8, 0.1, 0.3]])
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+class Person:
+    """One posed body and its 33 landmark points."""
+
+    def __init__(self, body, seed):
+        torch.manual_seed(seed)
+        self.skeleton = Skeleton(body)
+        self.points = PosedPoints(body, body.keypoint_rows("blazepose"))
+        self.shape = torch.randn(1, body.shape_count) * 0.3
+        self.rotations = matrix_from_axis_angle(torch.randn(1, body.joint_count, 3) * 0.4)
+
+    def posed(self, rotations):
+        rest = self.skeleton.rest(self.shape)
+        world, places = self.skeleton(rotations, rest)
+        return world, places, self.points(world, places, rest, self.shape)
+
+    def missed(self, landmarks, world_landmarks) -> Missed:
+        world, places, points = self.posed(self.rotations)
+        return missed_by(
+            self.rotations, world, places, points, CAMERA, landmarks, world_landmarks, HIPS
+        )
+
+
+def test_the_root_carries_every_landmark_and_the_left_knee_the_left_foot(body):
+    carried = carried_points(body)
+    torch.testing.assert_close(carried[0], torch.ones(33))
+    knee = carried[list(body.joint_names).index("left_knee")]
+    assert knee[31] == pytest.approx(1)
+    assert knee[[11, 12, 15, 16, 32]].abs().max() == 0
+
+
+def test_turns_are_the_gradient_over_the_moment_of_inertia(body):
+    person, other = Person(body, 1), Person(body, 2)
+    other.shape = person.shape
+    target = other.posed(other.rotations)[2]
+    landmarks = projected(target, CAMERA)
+    in_metres = target - target[:, HIPS].mean(1, keepdim=True)
+    missed = person.missed(landmarks, in_metres)
+    pull = Pull(body)
+    pull.damping.data.fill_(-30.0)
+    turns = pull.turns(missed, CAMERA, None)
+
+    weight = float(torch.nn.functional.softplus(torch.zeros(())))
+    middle = missed.points[:, HIPS].mean(1, keepdim=True)
+
+    def energy(turn):
+        points = person.posed(product(matrix_from_axis_angle(turn), person.rotations))[2]
+        across = landmarks / CAMERA[:, None, :1] - (points[..., :2] + CAMERA[:, None, 1:])
+        deep = in_metres - (points - middle)
+        return 0.5 * weight * (across.square().sum() + deep.square().sum())
+
+    nothing = torch.zeros(1, body.joint_count, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(energy(nothing), nothing)
+    apart = missed.points[:, None] - missed.places[:, :, None]
+    inertia = (2 * weight * carried_points(body) * apart.square().sum(-1)).sum(-1)
+    # where joints share a point, each is taken to move its share as if rigid: near enough
+    heavy = inertia[0] > 0.1
+    true = -(gradient / inertia[..., None])[:, heavy].detach()
+    apart = (turns[:, heavy].detach() - true).norm(dim=-1) / true.norm(dim=-1)
+    assert heavy.sum() > 15
+    assert float(apart.max()) < 0.06
+    assert float(apart.median()) < 0.003
+
+
+def test_pulls_bring_a_body_to_its_landmarks(body):
+    person, other = Person(body, 3), Person(body, 4)
+    other.shape = person.shape
+    other.rotations = product(
+        matrix_from_axis_angle(torch.randn(1, body.joint_count, 3) * 0.15), person.rotations
+    )
+    target = other.posed(other.rotations)[2]
+    landmarks = projected(target, CAMERA)
+    in_metres = target - target[:, HIPS].mean(1, keepdim=True)
+    pull, even = Pull(body), Trust(torch.ones(1, 33), torch.ones(1, 33), torch.ones(1, 24))
+    misses = []
+    with torch.no_grad():
+        for _ in range(30):
+            missed = person.missed(landmarks, in_metres)
+            misses.append(float(missed.picture.norm(dim=-1).mean()))
+            person.rotations = pull(missed, CAMERA, even)
+    assert misses[-1] < 0.2 * misses[0]
+    turned = person.rotations[0]
+    torch.testing.assert_close(
+        turned @ turned.transpose(-1, -2), torch.eye(3).expand_as(turned), atol=1e-5, rtol=0
+    )
+
+
+def test_the_fitted_camera_is_found_from_exact_points(body):
+    points = torch.randn(2, 33, 3)
+    true = torch.tensor([[0.9, 0.2, -0.1], [0.5, -0.3, 0.4]])
+    pull, even = Pull(body), Trust(torch.rand(2, 33) + 0.1, torch.ones(2, 33), torch.ones(2, 24))
+    pull.camera.data.fill_(30.0)
+    found = pull.fitted_camera(points, projected(points, true), torch.ones(2, 3), even)
+    torch.testing.assert_close(found.detach(), true, atol=1e-3, rtol=1e-3)
+
+
+def test_a_sharp_peak_is_the_landmark_and_a_flat_map_leaves_the_regressed_one():
+    peaks, regressed = HeatPeaks(2), torch.tensor([[[0.9, 0.9], [-0.4, 0.3]]])
+    heat = torch.full((1, 2, 64, 64), -20.0)
+    heat[0, 0, 16, 40] = 6.0
+    points, peak = peaks(heat, regressed)
+    expected = torch.tensor([(40.5 / 64) * 2 - 1, (16.5 / 64) * 2 - 1])
+    torch.testing.assert_close(points[0, 0].detach(), expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(points[0, 1].detach(), regressed[0, 1], atol=1e-3, rtol=0)
+    assert peak.tolist() == [[6.0, -20.0]]
+
+
+def test_right_angled_columns_come_back_from_any_step():
+    wild = torch.randn(50, 6) * 3
+    found = matrix_from_6d(wild)
+    torch.testing.assert_close(torch.linalg.det(found), torch.ones(50), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [{"pulls": 2}, {"heat": True}])
+def test_pulls_and_heat_maps_need_landmarks(wrong):
+    with pytest.raises(ValueError, match="landmarks"):
+        NetworkConfig(encoder="blazepose_lite", **wrong)
