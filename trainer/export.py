@@ -93,7 +93,7 @@ def export(
     round_weights(model)
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
-    levels = len(model.points)
+    levels = config.network.levels
     names = ["rotations", "shape", "camera", "score", "joint_score"]
     if all_levels:
         names += [f"{n}_{k + 1}" for k in range(levels - 1) for n in names[:3]]

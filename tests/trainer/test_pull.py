@@ -138,7 +138,7 @@ def test_right_angled_columns_come_back_from_any_step():
     torch.testing.assert_close(torch.linalg.det(found), torch.ones(50), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("wrong", [{"pulls": 2}, {"heat": True}])
+@pytest.mark.parametrize("wrong", [{"pulls": 2}, {"heat": True}, {"features": "none"}])
 def test_pulls_and_heat_maps_need_landmarks(wrong):
     with pytest.raises(ValueError, match="landmarks"):
         NetworkConfig(encoder="blazepose_lite", **wrong)

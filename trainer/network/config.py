@@ -37,9 +37,9 @@ class NetworkConfig(BaseModel):
     auxiliary: Literal["none", "parts", "dense"] = "none"
     """What a head on the finest map learns to predict while training: nothing, which of the body's
     parts a cell sees, or also where on the part (U, V)."""
-    features: Literal["global", "grid", "mesh"] = "mesh"
-    """What the levels read: the encoder's summary, the same every time (as HMR's loop), its maps on
-    a grid, or its maps under the present mesh."""
+    features: Literal["none", "global", "grid", "mesh"] = "mesh"
+    """What the levels read: nothing (but landmarks), the encoder's summary, the same every time (as
+    HMR's loop), its maps on a grid, or its maps under the present mesh."""
     start: Literal["grid", "mesh"] = "grid"
     """Where the first level reads: on the grid, or under the mean pose's mesh."""
     pyramid: bool = True
@@ -49,7 +49,8 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _predictions_need_their_head(self) -> NetworkConfig:
-        if self.read == "dense" and (self.auxiliary == "none" or self.features == "global"):
+        pointless = self.features in ("none", "global")
+        if self.read == "dense" and (self.auxiliary == "none" or pointless):
             raise ValueError("reading predicted maps takes an auxiliary head, and points")
         return self
 
@@ -59,6 +60,8 @@ class NetworkConfig(BaseModel):
             raise ValueError(f"{self.encoder} has no landmarks to feed")
         if self.pulls and not self.landmarks:
             raise ValueError("pulls need the encoder's landmarks")
+        if self.features == "none" and not self.landmarks:
+            raise ValueError("without features there must be landmarks to feed")
         if self.heat and not self.landmarks:
             raise ValueError("heat maps are read for the landmarks")
         return self

@@ -165,9 +165,10 @@ class PyMAF(nn.Module):
             config.features == "grid" or (level == 0 and config.start == "grid")
             for level in range(config.levels)
         ]
-        if config.features == "global":
+        if config.features in ("none", "global"):
             self.points = nn.ModuleList()
-            widths = [self.encoder.summary_width] * config.levels
+            width = self.encoder.summary_width if config.features == "global" else 0
+            widths = [width] * config.levels
         else:
             self.points = nn.ModuleList(
                 PointFeatures(channels, config.point_widths, config.point_channels)
@@ -177,14 +178,15 @@ class PyMAF(nn.Module):
             widths = [count * config.point_channels for count in counts]
         self.narrow = nn.ModuleList(
             nn.Identity()
-            if config.feature_width is None
+            if config.feature_width is None or width == 0
             else nn.Sequential(nn.Linear(width, config.feature_width), nn.ReLU())
             for width in widths
         )
         # landmarks: x, y in the crop, x, y, z in metres and visibility; the misses x, y and x, y, z
         extra = LANDMARKS * (6 + 5) if config.landmarks else 0
         pulled = 6 * joints if config.pulls else 0
-        read = [width if config.feature_width is None else config.feature_width for width in widths]
+        narrowed = config.feature_width
+        read = [width if narrowed is None or width == 0 else narrowed for width in widths]
         self.regressors = nn.ModuleList(
             Regressor(
                 width + extra + pulled,
@@ -226,7 +228,9 @@ class PyMAF(nn.Module):
         trust: Trust | None = None
         for index in range(self.config.levels):
             world, places, rest = self._moved(pose, shape)
-            if self.config.features == "global":
+            if self.config.features == "none":
+                read = encoded.summary[:, :0]
+            elif self.config.features == "global":
                 read = encoded.summary
             else:
                 if self.on_grid[index]:
