@@ -22,11 +22,13 @@ from pymaf_live.errors import InputError, ModelError, PymafLiveError
 _TIMEOUT_SECONDS = 600
 _WARM_UP = 5
 """Frames before MediaPipe's clock starts, as its first ones load its graph."""
+_MODEL_ROUNDS = 5
+"""In which each shipped model is timed once; their median counts."""
 
 
 def measure(
     clip: Path,
-    model: Path,
+    model: str | Path,
     backend: str,
     mediapipe_task: Path | None = None,
     cache: Path | None = None,
@@ -38,8 +40,8 @@ def measure(
     ----------
     clip : Path
         A video.
-    model : Path
-        ONNX file.
+    model : str or Path
+        As `PipelineOptions` takes it.
     backend : str
         As `--backend`.
     mediapipe_task : Path, optional
@@ -52,7 +54,8 @@ def measure(
     Returns
     -------
     dict
-        Frames a second, milliseconds a frame of each stage, seconds to the first result, MB.
+        Frames a second, milliseconds a frame of each stage, seconds to the first result, MB; which
+        model ran, and milliseconds a person of every shipped one.
 
     Raises
     ------
@@ -76,6 +79,8 @@ def measure(
         "cores": os.cpu_count(),
         "runs": runs,
         "backend": backend,
+        "model": plain[-1]["model"],
+        "models": model_times(backend, cache),
         "milliseconds": {
             **_medians([run["milliseconds"] for run in drawn]),
             # without the drawing beside them, which takes its share of the cores
@@ -101,9 +106,38 @@ def measure(
     return figures
 
 
+def model_times(backend: str, cache: Path | None = None) -> dict[str, float]:
+    """Milliseconds a person of each shipped model, beside each other.
+
+    Raises
+    ------
+    ModelError
+        If one cannot be used.
+    """
+    from pymaf_live.model_choice import run_milliseconds, shipped_models
+    from pymaf_live.network import open_session
+
+    sessions = {
+        name: open_session(path, backend, cache=cache) for name, path in shipped_models().items()
+    }
+    try:
+        # in turn, as the runs of a clip are
+        rounds = [
+            {name: run_milliseconds(session) for name, session in sessions.items()}
+            for _ in range(_MODEL_ROUNDS)
+        ]
+    finally:
+        for session in sessions.values():
+            session.close()
+    return _medians(rounds)
+
+
 def print_figures(figures: Mapping[str, Any]) -> None:
     """Print what `measure` gave, for reading."""
-    print(f"{figures['clip']}: {figures['frames']} frames, {figures['cores']} cores")
+    print(
+        f"{figures['clip']}: {figures['frames']} frames, {figures['cores']} cores, "
+        f"model {figures['model']}"
+    )
     for name in ("process --no-overlay", "process"):
         run = figures[name]
         print(
@@ -113,6 +147,9 @@ def print_figures(figures: Mapping[str, Any]) -> None:
         )
     for name, value in figures["milliseconds"].items():
         print(f"  {name:<20} {value:7.2f} ms a frame")
+    fastest = min(figures["models"].values(), default=0.0)
+    for name, value in figures["models"].items():
+        print(f"  {'model ' + name:<20} {value:7.2f} ms a person, {value / fastest:.2f} x")
     if "mediapipe" in figures:
         theirs = figures["mediapipe"]
         print(
@@ -124,7 +161,7 @@ def print_figures(figures: Mapping[str, Any]) -> None:
 
 
 def _process(
-    clip: Path, model: Path, backend: str, cache: Path | None, *, overlay: bool
+    clip: Path, model: str | Path, backend: str, cache: Path | None, *, overlay: bool
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -193,7 +230,7 @@ def _process_here(
     options = ProcessOptions(
         out=Path(folder),
         pipeline=PipelineOptions(
-            model=Path(model), backend=backend, cache=Path(cache) if cache else None
+            model=model, backend=backend, cache=Path(cache) if cache else None
         ),
         overlay=overlay == "overlay",
     )
@@ -213,6 +250,7 @@ def _process_here(
         "first_result_seconds": before + clock.times[0] - begun,
         "peak_mb": _peak_mb(),
         "milliseconds": summary.milliseconds,
+        "model": summary.model,
     }
 
 

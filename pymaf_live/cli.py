@@ -42,7 +42,11 @@ app = typer.Typer(
 )
 
 Model = Annotated[
-    str, typer.Option(help="auto, the name of a shipped model (lite), or an ONNX file.")
+    str,
+    typer.Option(
+        metavar="auto|lite|full|FILE",
+        help="A shipped model, an ONNX file, or auto: the best that keeps up with the source.",
+    ),
 ]
 Backend = Annotated[
     Literal["auto", "openvino", "onnxruntime"], typer.Option(help="What runs the network.")
@@ -103,7 +107,8 @@ def process(
 ) -> int:
     """Turn videos, pictures and folders into overlays, takes (npz) and BVH files."""
     from pymaf_live.boxes import read_boxes
-    from pymaf_live.pipeline import PipelineOptions, model_path
+    from pymaf_live.model_choice import given_model
+    from pymaf_live.pipeline import PipelineOptions
     from pymaf_live.processing import ProcessOptions, require_free, result_names
     from pymaf_live.sources import expand
 
@@ -112,7 +117,7 @@ def process(
     options = ProcessOptions(
         out=out,
         pipeline=PipelineOptions(
-            model=model_path(model),
+            model=given_model(model),
             backend=backend,
             people=people,
             fov=fov,
@@ -203,7 +208,8 @@ def live(
 ) -> int:
     """Record a camera without a window; Ctrl-C stops and saves."""
     from pymaf_live.body import load_body
-    from pymaf_live.pipeline import Pipeline, PipelineOptions, model_path
+    from pymaf_live.model_choice import given_model
+    from pymaf_live.pipeline import Pipeline, PipelineOptions
     from pymaf_live.recording import Recording
     from pymaf_live.sources import open_source, paced
 
@@ -213,7 +219,7 @@ def live(
     if not record.parent.is_dir():
         raise OutputError(f"there is no folder {record.parent} to record into")
     options = PipelineOptions(
-        model=model_path(model),
+        model=given_model(model),
         backend=backend,
         people=people,
         fov=fov,
@@ -244,7 +250,7 @@ def live(
             print(file)
         print(
             f"{len(take.frame_time)} frames, {len(set(take.person.tolist()))} people, "
-            f"{health.fps:.1f} frames/s, {health.dropped} dropped"
+            f"{health.fps:.1f} frames/s, {health.dropped} dropped, model {take.model}"
         )
     for notice in health.notices:
         tell(f"note: {notice}")
@@ -293,7 +299,7 @@ def bench(
 ) -> int:
     """Measure this machine: time of each stage, frames a second, first result, memory."""
     from pymaf_live.bench import measure, print_figures
-    from pymaf_live.pipeline import model_path
+    from pymaf_live.model_choice import given_model
     from pymaf_live.resources import resource
 
     if compare and mediapipe_task is None:
@@ -303,7 +309,7 @@ def bench(
             raise InputError(f"there is no file {path}")
     figures = measure(
         clip or resource("demo.mp4"),
-        model_path(model),
+        given_model(model),
         backend,
         mediapipe_task if compare else None,
         _cache_folder(),
@@ -505,7 +511,10 @@ def _print_summary(summary: Summary) -> None:
             if summary.rows
             else f"nobody in {summary.frames} frames"
         )
-        print(f"{summary.name}: {seen}, {summary.seconds:.1f} s ({rate:.1f} frames/s)")
+        print(
+            f"{summary.name}: {seen}, {summary.seconds:.1f} s ({rate:.1f} frames/s), "
+            f"model {summary.model}"
+        )
     elif summary.interrupted:
         print(f"{summary.name}: stopped before the first frame; nothing written")
     for file in summary.files:

@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pymaf_live import __version__
 from pymaf_live.errors import ModelError, PymafLiveError
 from pymaf_live.resources import resource
+
+if TYPE_CHECKING:
+    from pymaf_live.network import Session
 
 _GL_PACKAGES = "Debian, Ubuntu: apt install libegl1 libgl1 libgl1-mesa-dri libosmesa6"
 _QT_PACKAGES = "Debian, Ubuntu: apt install libxcb-cursor0 libxkbcommon-x11-0 libegl1"
@@ -109,46 +112,84 @@ def _body() -> list[Check]:
 
 
 def _models() -> list[Check]:
-    from pymaf_live.body import load_body
-    from pymaf_live.estimator import CROP_RULE
-    from pymaf_live.network import open_session
-    from pymaf_live.pipeline import model_path
+    from pymaf_live.model_choice import BETTER, FASTER, shipped_models
 
-    try:
-        path = model_path("auto")
-    except ModelError as error:
-        return [Check("model", "broken", str(error), _INSTALL, model=True)]
-    checks = []
-    working = False
-    facts = ""
+    shipped = shipped_models()
+    if not {BETTER, FASTER} & set(shipped):
+        detail = f"the installation has neither {FASTER} nor {BETTER}"
+        return [Check("model", "broken", detail, _INSTALL, model=True)]
+    first = FASTER if FASTER in shipped else BETTER
+    checks = _first_model(shipped.pop(first))
+    for name, path in shipped.items():
+        checks.append(_further_model(name, path))
+    return checks
+
+
+def _first_model(path: Path) -> list[Check]:
+    """The model that always serves, on every back-end."""
+    from pymaf_live.network import open_session
+
+    name, checks, facts = f"model {path.stem}", [], ""
     for backend, package in (("openvino", "openvino"), ("onnxruntime", "onnxruntime")):
         try:
             session = open_session(path, backend)
         except Exception as error:
-            state: Literal["missing", "broken"] = "missing"
-            checks.append(
-                Check(f"back-end {backend}", state, _reason(error), f"pip install {package}")
-            )
+            mend = f"pip install {package}"
+            checks.append(Check(f"back-end {backend}", "missing", _reason(error), mend))
             continue
         try:
-            metadata = session.metadata
-            if metadata.body_sha256 != load_body().sha256 or metadata.crop_rule != CROP_RULE:
-                reason = f"{path.name} belongs to another body or crop rule"
-                return [Check("model", "broken", reason, _INSTALL, model=True)]
-            working = True
-            facts = f"{metadata.name} {metadata.version}, {metadata.input_size} px, {path}"
+            foreign = _foreign(session)
+            if foreign:
+                return [Check(name, "broken", f"{path.name} {foreign}", _INSTALL, model=True)]
+            facts = facts or _model_facts(session, path)
             detail = f"{session.backend}, version {_version(package)}"
             if session.notice:
                 detail += f"; {session.notice}"
             checks.append(Check(f"back-end {backend}", "ok", detail))
         finally:
             session.close()
-    if not working:
-        return [
-            Check("model", "broken", f"no back-end can run {path}", _INSTALL, model=True),
-            *checks,
-        ]
-    return [Check("model", "ok", facts), *checks]
+    if not facts:
+        detail = f"no back-end can run {path}"
+        return [Check(name, "broken", detail, _INSTALL, model=True), *checks]
+    return [Check(name, "ok", facts), *checks]
+
+
+def _further_model(name: str, path: Path) -> Check:
+    from pymaf_live.network import open_session
+
+    try:
+        session = open_session(path)
+    except Exception as error:
+        return Check(f"model {name}", "broken", _reason(error), _INSTALL, model=True)
+    try:
+        foreign = _foreign(session)
+        if foreign:
+            detail = f"{path.name} {foreign}"
+            return Check(f"model {name}", "broken", detail, _INSTALL, model=True)
+        return Check(f"model {name}", "ok", _model_facts(session, path))
+    finally:
+        session.close()
+
+
+def _foreign(session: Session) -> str:
+    """Why a model does not go with this program; empty where it does."""
+    from pymaf_live.body import load_body
+    from pymaf_live.estimator import CROP_RULE
+
+    metadata = session.metadata
+    if metadata.body_sha256 == load_body().sha256 and metadata.crop_rule == CROP_RULE:
+        return ""
+    return "belongs to another body or crop rule"
+
+
+def _model_facts(session: Session, path: Path) -> str:
+    from pymaf_live.model_choice import run_milliseconds
+
+    metadata = session.metadata
+    return (
+        f"{metadata.name} {metadata.version}, {metadata.input_size} px, "
+        f"{run_milliseconds(session):.1f} ms a person by {session.backend}, {path}"
+    )
 
 
 def _detector() -> list[Check]:

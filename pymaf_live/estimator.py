@@ -31,7 +31,7 @@ class PipelineOptions:
     """How frames become people."""
 
     model: str | Path = "auto"
-    """'auto', a shipped model's name such as 'lite', or a path."""
+    """'auto' (the best that keeps up), a shipped model's name such as 'lite', or a path."""
     backend: str = "auto"
     people: int = 1
     """Followed at most; boxes given by hand are not limited by it."""

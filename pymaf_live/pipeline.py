@@ -14,13 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pymaf_live.errors import ModelError
 from pymaf_live.estimator import Estimator, FrameEstimator, PipelineOptions
 from pymaf_live.handover import THREAD_PREFIX, HandOver
-from pymaf_live.resources import resource
 from pymaf_live.types import Frame, FrameResult, SourceFacts
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ __all__ = [
     "PipelineOptions",
     "StageClosedError",
     "frames_ahead",
-    "model_path",
     "open_estimator",
 ]
 
@@ -356,28 +352,6 @@ def frames_ahead(facts: SourceFacts) -> int:
     return max(1, min(_FRAMES_AHEAD, _BYTES_AHEAD // max(3 * width * height, 1)))
 
 
-def model_path(model: str | Path) -> Path:
-    """File of a model: 'auto', the name of a shipped one, or a path.
-
-    Raises
-    ------
-    ModelError
-        If there is no such file.
-    """
-    text = str(model)
-    if text == "auto":
-        return resource("models/lite.onnx")
-    path = Path(text)
-    if path.suffix or path.is_file():
-        if not path.is_file():
-            raise ModelError(f"there is no model file {path}")
-        return path
-    try:
-        return resource(f"models/{text}.onnx")
-    except ModelError as error:
-        raise ModelError(f"there is no model {text!r}: neither shipped nor a file") from error
-
-
 def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     """Load body, model, detector and filter, side by side, and join them.
 
@@ -387,7 +361,10 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         If one of them cannot be used.
     """
     from pymaf_live.body import load_body
+    from pymaf_live.model_choice import chosen_model
 
+    # before all else loads: where a model is timed for the choice, nothing may disturb it
+    model = chosen_model(facts, options)
     pictures = facts.kind == "pictures"
     detector = (
         _in_background("open detector", lambda: _open_detector(options))
@@ -405,7 +382,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         from pymaf_live.people import Following
 
         session = open_session(
-            model_path(options.model),
+            model,
             options.backend,
             threads=options.threads,
             cache=options.cache,

@@ -63,6 +63,8 @@ class Summary:
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Pictures that could not be read, and why."""
     interrupted: bool = False
+    model: str = ""
+    """Name and version of the network that ran; empty where none did."""
     milliseconds: dict[str, float] = field(default_factory=dict)
     """Mean a frame of each stage; 'draw' and 'write' too."""
 
@@ -194,6 +196,7 @@ def process_input(
         if recording.frames and overlay is not None:
             summary.files += overlay.finish()
         health = pipeline.health
+    summary.model = health.model
     summary.milliseconds = dict(health.milliseconds)
     summary.notices += [*health.notices, *([] if overlay is None else overlay.notices)]
     summary.failures += source.failures

@@ -20,8 +20,17 @@ def resource(name: str) -> Path:
     ModelError
         If the installation lacks it.
     """
-    package = Path(__file__).resolve().parent
-    for root in (package.parent / "resources", package / "resources"):
+    for root in _roots():
         if (root / name).is_file():
             return root / name
     raise ModelError(f"the installation lacks resources/{name}; install PyMAF Live again")
+
+
+def resource_folders(name: str) -> list[Path]:
+    """Folders of that name inside ``resources/``; none in an installation that lacks it."""
+    return [root / name for root in _roots() if (root / name).is_dir()]
+
+
+def _roots() -> tuple[Path, Path]:
+    package = Path(__file__).resolve().parent
+    return package.parent / "resources", package / "resources"

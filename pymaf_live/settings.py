@@ -25,7 +25,7 @@ class Settings(BaseModel):
     source: str = "0"
     """Camera number, file, folder or address, as `open_source` takes it."""
     model: str = "auto"
-    """'auto', a model's name or a path."""
+    """'auto' (the best that keeps up with the source), a shipped model's name or a path."""
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
     smoothing: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Strength; 0 is off."""

@@ -11,7 +11,8 @@ import pytest
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
 from pymaf_live.estimator import Estimator, PipelineOptions
-from pymaf_live.pipeline import model_path, open_estimator
+from pymaf_live.model_choice import model_path
+from pymaf_live.pipeline import open_estimator
 from pymaf_live.types import Array, Detection, Frame, Image, SourceFacts
 from tests.made_up_model import UPRIGHT, write_made_up_model
 

@@ -346,6 +346,7 @@ class Controller:
                 dropped=health.dropped,
                 unshown=max(0, health.frames - self._shown_count),
                 backend=health.backend,
+                model=health.model,
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
             )

@@ -76,6 +76,8 @@ class Figures:
     unshown: int = 0
     """Results that the screen had no time for; recorded all the same."""
     backend: str = ""
+    model: str = ""
+    """The network's name and version."""
     people: int = 0
     notices: tuple[str, ...] = ()
     """What the pipeline does without, and why."""

@@ -54,4 +54,6 @@ class StatusLine(QStatusBar):
             f"{figures.unshown} more came too fast for the screen (recordings have them)"
         )
         self.backend.setText(figures.backend + (" *" if figures.notices else ""))
-        self.backend.setToolTip("\n".join(("What runs the network", *figures.notices)))
+        self.backend.setToolTip(
+            "\n".join((f"What runs the network {figures.model}", *figures.notices))
+        )

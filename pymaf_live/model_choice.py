@@ -1,0 +1,259 @@
+"""Which model runs: a file, a shipped one by name, or the best that keeps up with the source.
+
+`best_that_keeps_up` decides on times alone; the rest measures them, once a machine, back-end and
+model file, and remembers them in the folder for compiled models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pymaf_live.atomic import make_folder, written_whole
+from pymaf_live.errors import ModelError, OutputError
+from pymaf_live.resources import resource, resource_folders
+from pymaf_live.types import SourceFacts
+
+if TYPE_CHECKING:
+    from pymaf_live.estimator import PipelineOptions
+    from pymaf_live.network import Session
+
+AUTO = "auto"
+BETTER = "full"
+"""What 'auto' takes where it keeps up."""
+FASTER = "lite"
+"""What 'auto' takes otherwise."""
+
+REST_MILLISECONDS = 8.0
+"""Allowed a person for all that is not the network: finding, cropping, the body, smoothing, and
+the drawing that runs beside it. An allowance, not a measurement: `bench` has the stages' times."""
+USUAL_RATE = 30.0
+"""Frames a second of a live source that does not say."""
+
+_PROBE_SECONDS = 0.3
+"""What the timed runs may take in all; begun once more while there is time left."""
+_PROBE_RUNS = 9
+_TIMES_FILE = "times.json"
+_MOST_BYTES = 1 << 16
+_MOST_TIMES = 64
+"""Times that are remembered; the oldest go first."""
+
+
+def shipped_models() -> dict[str, Path]:
+    """File of each shipped model by its name."""
+    found: dict[str, Path] = {}
+    for folder in resource_folders("models"):
+        for path in sorted(folder.glob("*.onnx")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def model_path(model: str | Path) -> Path:
+    """File of a model: the name of a shipped one, or a path.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    path = Path(model)
+    if path.suffix or path.is_file():
+        if not path.is_file():
+            raise ModelError(f"there is no model file {path}")
+        return path
+    shipped = shipped_models()
+    try:
+        return shipped[str(model)]
+    except KeyError:
+        known = ", ".join((AUTO, *sorted(shipped)))
+        raise ModelError(f"there is no model {str(model)!r}: neither {known} nor a file") from None
+
+
+def given_model(model: str | Path) -> str | Path:
+    """'auto' as it is, anything else as its file: what is missing is told before work begins.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or none is shipped to choose from.
+    """
+    if str(model) != AUTO:
+        return model_path(model)
+    if not {BETTER, FASTER} & set(shipped_models()):
+        resource(f"models/{FASTER}.onnx")
+    return AUTO
+
+
+def best_that_keeps_up(milliseconds: float, rate: float | None, people: int = 1) -> bool:
+    """Whether the better model keeps up with a source.
+
+    Parameters
+    ----------
+    milliseconds : float
+        What it takes for a person.
+    rate : float or None
+        Frames a second; None where nothing has to be kept up with.
+    people : int
+        In a frame at most.
+
+    Returns
+    -------
+    bool
+        Whether ``people * (milliseconds + REST_MILLISECONDS)`` fits the interval of a frame.
+    """
+    return rate is None or people * (milliseconds + REST_MILLISECONDS) * rate <= 1000
+
+
+def rate_to_keep(facts: SourceFacts) -> float | None:
+    """Frames a second that a source asks for; None for pictures and others without a rate."""
+    if facts.kind == "pictures":
+        return None
+    if facts.frame_rate:
+        return float(facts.frame_rate)
+    return USUAL_RATE if facts.live else None
+
+
+def chosen_model(facts: SourceFacts, options: PipelineOptions) -> Path:
+    """File of the model for a source.
+
+    Where 'auto' has two to choose from and does not know yet what the better one takes, it opens
+    it once and times it.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or the better one cannot be opened.
+    """
+    if str(options.model) != AUTO:
+        return model_path(options.model)
+    given_model(AUTO)
+    shipped = shipped_models()
+    if BETTER not in shipped or FASTER not in shipped:
+        return shipped.get(FASTER) or shipped[BETTER]
+    rate, people = rate_to_keep(facts), _people(options)
+    if rate is None:
+        return shipped[BETTER]
+    if not best_that_keeps_up(0.0, rate, people):
+        return shipped[FASTER]
+    milliseconds = _known_milliseconds(shipped[BETTER], options)
+    return shipped[BETTER if best_that_keeps_up(milliseconds, rate, people) else FASTER]
+
+
+def run_milliseconds(session: Session) -> float:
+    """What an open model takes for a person: the best of a few runs, 0.3 s in all.
+
+    The best, as what else the machine does at that moment is not its speed.
+    """
+    import numpy as np
+
+    size = session.metadata.input_size
+    images = np.full((1, 3, size, size), 0.5, dtype=np.float32)
+    begun = time.perf_counter()
+    best = math.inf
+    # opening has run it once already
+    for _ in range(_PROBE_RUNS):
+        before = time.perf_counter()
+        session.run(images)
+        after = time.perf_counter()
+        best = min(best, after - before)
+        if after - begun + best > _PROBE_SECONDS:
+            break
+    return 1000 * best
+
+
+def _known_milliseconds(model: Path, options: PipelineOptions) -> float:
+    key = _key(model, options)
+    known = _read_times(options.cache).get(key)
+    if known is None:
+        from pymaf_live.network import open_session
+
+        session = open_session(model, options.backend, threads=options.threads, cache=options.cache)
+        try:
+            known = run_milliseconds(session)
+        finally:
+            session.close()
+        _remember(options.cache, key, known)
+    return known
+
+
+def _people(options: PipelineOptions) -> int:
+    if options.boxes is None:
+        return options.people
+    return max((len(boxes) for boxes in options.boxes.values()), default=1)
+
+
+def _key(model: Path, options: PipelineOptions) -> str:
+    """Of everything that a time hangs on."""
+    from pymaf_live.network import BACKENDS
+
+    versions = []
+    for name in BACKENDS if options.backend == AUTO else (options.backend,):
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"no {name}")
+    try:
+        with model.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot read the model {model}: {error.strerror or error}") from error
+    machine = (platform.node(), platform.machine(), _processor(), str(_cores()))
+    parts = (*machine, *versions, f"{options.threads} threads", content)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _processor() -> str:
+    # on Linux platform.processor() does not say which
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read_times(folder: Path | None) -> dict[str, float]:
+    """Milliseconds by key; nothing where there is no sound file."""
+    if folder is None:
+        return {}
+    try:
+        with (folder / _TIMES_FILE).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            return {}
+        times: Any = json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(times, Mapping):
+        return {}
+    return {
+        key: float(value)
+        for key, value in times.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
+    }
+
+
+def _remember(folder: Path | None, key: str, milliseconds: float) -> None:
+    """Keep a time; where that cannot be done it is measured again next time."""
+    if folder is None:
+        return
+    times = {**_read_times(folder), key: round(milliseconds, 3)}
+    kept = dict(list(times.items())[-_MOST_TIMES:])
+    with suppress(OutputError):
+        make_folder(folder)
+        with written_whole(folder / _TIMES_FILE) as temporary:
+            temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
