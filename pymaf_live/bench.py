@@ -114,7 +114,7 @@ def model_times(backend: str, cache: Path | None = None) -> dict[str, float]:
     ModelError
         If one cannot be used.
     """
-    from pymaf_live.model_choice import run_milliseconds, shipped_models
+    from pymaf_live.model_choice import measured, shipped_models
     from pymaf_live.network import open_session
 
     sessions = {
@@ -123,7 +123,7 @@ def model_times(backend: str, cache: Path | None = None) -> dict[str, float]:
     try:
         # in turn, as the runs of a clip are
         rounds = [
-            {name: run_milliseconds(session) for name, session in sessions.items()}
+            {name: measured(session).milliseconds for name, session in sessions.items()}
             for _ in range(_MODEL_ROUNDS)
         ]
     finally:

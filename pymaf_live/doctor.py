@@ -183,12 +183,13 @@ def _foreign(session: Session) -> str:
 
 
 def _model_facts(session: Session, path: Path) -> str:
-    from pymaf_live.model_choice import run_milliseconds
+    from pymaf_live.model_choice import measured
 
-    metadata = session.metadata
+    metadata, found = session.metadata, measured(session)
+    busy = " while the machine is busy" if found.disturbed else ""
     return (
         f"{metadata.name} {metadata.version}, {metadata.input_size} px, "
-        f"{run_milliseconds(session):.1f} ms a person by {session.backend}, {path}"
+        f"{found.milliseconds:.1f} ms a person by {session.backend}{busy}, {path}"
     )
 
 

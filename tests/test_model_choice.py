@@ -17,12 +17,13 @@ from pymaf_live.errors import ModelError
 from pymaf_live.estimator import PipelineOptions
 from pymaf_live.model_choice import (
     REST_MILLISECONDS,
+    Measured,
     best_that_keeps_up,
     chosen_model,
     given_model,
+    measured,
     model_path,
     rate_to_keep,
-    run_milliseconds,
     shipped_models,
 )
 from pymaf_live.network import open_session
@@ -49,7 +50,9 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Times that the next measurements give, in order."""
     times: list[float] = []
-    monkeypatch.setattr(model_choice, "run_milliseconds", lambda session: times.pop(0))
+    monkeypatch.setattr(
+        model_choice, "measured", lambda session: Measured(times.pop(0), disturbed=False)
+    )
     return times
 
 
@@ -161,12 +164,31 @@ def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         given_model("auto")
 
 
-def test_a_measurement_is_short(shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_taken_on_a_busy_machine_counts_once(
+    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = iter([Measured(600.0, disturbed=True), Measured(20.0, disturbed=False)])
+    monkeypatch.setattr(model_choice, "measured", lambda session: next(found))
+    options = PipelineOptions(cache=tmp_path / "cache")
+    assert chosen_model(FILM, options) == shipped["lite"]
+    assert chosen_model(FILM, options) == shipped["full"]
+    assert chosen_model(FILM, options) == shipped["full"]
+
+
+@pytest.mark.parametrize(("worked", "disturbed"), [(0.19, False), (0.02, True)])
+def test_a_measurement_is_short_and_knows_when_it_was_disturbed(
+    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, worked: float, disturbed: bool
+) -> None:
     session = open_session(shipped["lite"])
-    assert 0 < run_milliseconds(session) < 1000
-    clock = iter(0.2 * step for step in range(100))
-    monkeypatch.setattr(model_choice.time, "perf_counter", lambda: next(clock))
-    # begun at 0; runs from .2 to .4: another would end after .3
-    assert run_milliseconds(session) == pytest.approx(200)
-    assert next(clock) == pytest.approx(0.6)
+    runs: list[int] = []
+    monkeypatch.setattr(session, "run", lambda images: runs.append(len(images)))
+    walls = iter([0.0, 0.0, 0.2])
+    works = iter([5.0, 5.0 + worked])
+    monkeypatch.setattr(model_choice.time, "perf_counter", lambda: next(walls))
+    monkeypatch.setattr(model_choice.time, "process_time", lambda: next(works))
+    # a second run would end after .4 s
+    found = measured(session)
+    assert runs == [1]
+    assert found.milliseconds == pytest.approx(200)
+    assert found.disturbed is disturbed
     session.close()
