@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
-from ui.theme import ACCENT, RECORD, TEXT
+from ui.theme import Colours, colours
 
 _SHAPES = {
     "camera": '<path d="M3 7h11a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1z'
@@ -25,24 +24,49 @@ _SHAPES = {
     "export": '<path d="M11 3h2v9l3.5-3.5L18 10l-6 6-6-6 1.5-1.5L11 12zM4 18h16v3H4z"/>',
     "dismiss": '<path d="M6 4.6L4.6 6l6 6-6 6L6 19.4l6-6 6 6 1.4-1.4-6-6 6-6L18 4.6l-6 6z"/>',
 }
-_COLOURS = {"record": RECORD, "stop": RECORD}
-_SIZES = (16, 20, 24, 32, 48)
+_COLOURS = {"record": "record", "stop": "record"}
+_SIZES = (16, 20, 24, 32, 48, 64, 96)
+_made: dict[tuple[str, str, Colours], QIcon] = {}
+_asked: dict[int, tuple[str, str]] = {}
+"""What an icon was made of, by its key: copies in actions and buttons share the key."""
 
 
-@cache
-def icon(name: str, colour: str | None = None) -> QIcon:
-    """Icon by name, in the text's colour unless it has one of its own.
+def icon(name: str, colour: str = "") -> QIcon:
+    """Icon by name, in a colour of the theme's.
 
     Needs a running application. Disabled controls show it faded.
+
+    Parameters
+    ----------
+    name : str
+    colour : str
+        Name of one of `theme.Colours`; by default its own, else the text's.
     """
-    made = QIcon()
-    for size in _SIZES:
-        made.addPixmap(_drawn(name, colour or _COLOURS.get(name, TEXT), size))
-        made.addPixmap(_drawn(name, "#6a717a", size), QIcon.Mode.Disabled)
-    return made
+    shown = colours()
+    key = (name, colour, shown)
+    if key not in _made:
+        made = QIcon()
+        of_theme = getattr(shown, colour or _COLOURS.get(name, "text"))
+        for size in _SIZES:
+            made.addPixmap(_drawn(name, of_theme, size))
+            made.addPixmap(_drawn(name, shown.faded, size), QIcon.Mode.Disabled)
+        _made[key] = made
+        _asked[made.cacheKey()] = (name, colour)
+    return _made[key]
 
 
-@cache
+def redraw_icons(window: QWidget) -> None:
+    """Give a window's buttons and actions their icons in the colours of the theme shown now."""
+    shown: list[QAction | QAbstractButton] = [
+        *window.findChildren(QAction),
+        *window.findChildren(QAbstractButton),
+    ]
+    for control in shown:
+        asked = _asked.get(control.icon().cacheKey())
+        if asked is not None:
+            control.setIcon(icon(*asked))
+
+
 def window_icon() -> QIcon:
     """The program's mark: a figure with raised arms."""
     figure = (
@@ -51,7 +75,7 @@ def window_icon() -> QIcon:
     )
     made = QIcon()
     for size in (16, 32, 64, 128):
-        made.addPixmap(_painted(figure, ACCENT, size))
+        made.addPixmap(_painted(figure, colours().accent, size))
     return made
 
 

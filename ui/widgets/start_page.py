@@ -14,11 +14,9 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state import SourceChoice, WindowState
-from ui.theme import TEXT
 from ui.widgets.icons import icon
 
 _WIDTH = 440
-_DARK = "#0c0e10"
 
 
 class StartPage(QWidget):
@@ -132,7 +130,7 @@ class StartPage(QWidget):
         for button, name in names:
             is_main = button is main
             button.setProperty("role", "main" if is_main else None)
-            button.setIcon(icon(name, _DARK if is_main else TEXT))
+            button.setIcon(icon(name, "on_accent" if is_main else "text"))
             button.style().unpolish(button)
             button.style().polish(button)
         main.setDefault(True)
