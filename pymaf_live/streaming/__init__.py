@@ -1,0 +1,6 @@
+"""Motion sent to other programs while it happens."""
+
+from pymaf_live.streaming.address import DEFAULT_PORT, Address, parse_address
+from pymaf_live.streaming.vmc import VmcStream
+
+__all__ = ["DEFAULT_PORT", "Address", "VmcStream", "parse_address"]
