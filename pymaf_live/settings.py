@@ -43,6 +43,11 @@ class Settings(BaseModel):
     """In the window, files start again at their end."""
     window: tuple[int, int, int, int] | None = None
     """Left, top, width, height of the window in the desktop's own pixels; None: the system's."""
+    panel: bool = False
+    """In the window, whether the panel beside the picture is unfolded."""
+    panel_page: Annotated[str, Field(max_length=40)] = ""
+    panel_width: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """In the desktop's own pixels; 0: as wide as the page likes."""
     export_format: Literal["bvh", "npz"] = "bvh"
     export_unit: Literal["m", "cm"] = "cm"
     out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")

@@ -27,6 +27,9 @@ class Memory:
         state.skeleton.set(self.settings.skeleton)
         state.loop.set(self.settings.repeat)
         state.mirror_cameras.set(self.settings.mirror)
+        state.view.page.set(self.settings.panel_page)
+        state.view.panel_width.set(self.settings.panel_width)
+        state.view.panel.set(self.settings.panel)
         if self._notice:
             state.message.set(Message("note", self._notice))
 
@@ -50,6 +53,9 @@ class Memory:
             "skeleton": state.skeleton.value,
             "repeat": state.loop.value,
             "mirror": state.mirror_cameras.value,
+            "panel": state.view.panel.value,
+            "panel_page": state.view.page.value,
+            "panel_width": state.view.panel_width.value,
             "window": (place.x(), place.y(), place.width(), place.height()),
         }
         if window.last_choice is not None and window.last_choice.kind != "demo":

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pymaf_live.types import FrameResult
 from ui.observable import Observable
+from ui.view_state import ViewState
 
 
 class Phase(Enum):
@@ -145,3 +146,5 @@ class WindowState:
         default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
     )
     """What a take can be exported as."""
+    view: ViewState = field(default_factory=ViewState)
+    """What a person chose about the view and the panel beside it."""

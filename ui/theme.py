@@ -195,6 +195,18 @@ QFrame#message {{ background: {c.raised}; border: none; border-left: 4px solid {
 QFrame#message[severity="error"] {{ border-left-color: {c.record}; background: {c.error_ground}; }}
 QFrame#message[severity="done"] {{ border-left-color: {c.done}; background: {c.done_ground}; }}
 
+QWidget#sidePanel {{ background: {c.panel}; }}
+QSplitter::handle {{ background: {c.ground}; }}
+QTabBar {{ background: {c.panel}; }}
+QTabBar::tab {{ background: {c.panel}; color: {c.quiet}; padding: 10px 7px; border: none; }}
+QTabBar::tab:hover {{ color: {c.text}; background: {c.raised}; }}
+QTabBar::tab:selected {{
+    color: {c.text}; background: {c.raised}; border-left: 2px solid {c.accent};
+}}
+QTabBar:focus::tab:selected {{ color: {c.accent}; }}
+QTabBar[folded="true"]::tab:selected {{ color: {c.quiet}; background: {c.panel}; border: none; }}
+QTabBar[folded="true"]:focus::tab:selected {{ color: {c.accent}; }}
+
 QSlider::groove:horizontal {{ height: 4px; background: {c.edge}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {c.accent}; border-radius: 2px; }}
 QSlider::handle:horizontal {{

@@ -28,7 +28,9 @@ class Actions(QObject):
         self.mirror = self._action("Mirror", None, "M", checkable=True)
         self.mirror.setToolTip("Mirror the view (M); what is recorded is never mirrored")
         self.loop = self._action("Repeat files", None, "L", checkable=True)
+        self.panel = self._action("Side panel", None, "P", checkable=True)
         for action, value in (
+            (self.panel, state.view.panel),
             (self.skeleton, state.skeleton),
             (self.mirror, state.mirror),
             (self.loop, state.loop),

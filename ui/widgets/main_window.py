@@ -12,6 +12,8 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QKeyEvent,
+    QKeySequence,
+    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QMessageBox,
+    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -29,6 +32,7 @@ from ui.widgets.actions import Actions
 from ui.widgets.export_dialog import ExportDialog, ExportWish, default_folder
 from ui.widgets.icons import icon, window_icon
 from ui.widgets.message_bar import MessageBar
+from ui.widgets.side_panel import SidePanel
 from ui.widgets.stage import Stage
 from ui.widgets.start_page import StartPage
 from ui.widgets.status_line import StatusLine
@@ -119,7 +123,15 @@ class MainWindow(QMainWindow):
         column.addWidget(self.transport)
         middle = QWidget()
         middle.setLayout(column)
-        self.setCentralWidget(middle)
+        self.side_panel = SidePanel(state.view)
+        self.splitter = QSplitter()
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(middle)
+        self.splitter.addWidget(self.side_panel)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.side_panel.watch_splitter(self.splitter)
+        self.setCentralWidget(self.splitter)
         self.status_line = StatusLine(state)
         self.setStatusBar(self.status_line)
         self._camera_menu = QMenu("&Camera", self)
@@ -266,7 +278,17 @@ class MainWindow(QMainWindow):
         view = self.menuBar().addMenu("&View")
         view.addActions([actions.pause, actions.loop])
         view.addSeparator()
+        view.addAction(actions.panel)
+        self._page_menu = view.addMenu("Panel &page")
+        self._page_menu.aboutToShow.connect(self._fill_page_menu)
+        view.addSeparator()
         view.addActions([actions.skeleton, actions.mirror])
+
+    def _fill_page_menu(self) -> None:
+        self._page_menu.clear()
+        for name, title in self.side_panel.page_titles():
+            entry = self._page_menu.addAction(title)
+            entry.triggered.connect(lambda _=False, name=name: self.side_panel.show_page(name))
 
     def _connect(self) -> None:
         actions = self.actions_
@@ -278,6 +300,9 @@ class MainWindow(QMainWindow):
         actions.pause.triggered.connect(self._pause_or_go_on)
         actions.record.triggered.connect(self._record_or_stop)
         actions.export.triggered.connect(self.export)
+        for number in range(9):
+            shortcut = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
+            shortcut.activated.connect(lambda number=number: self.side_panel.show_number(number))
         self.start_page.chosen.connect(self.open_choice)
         self.start_page.file_wanted.connect(self.open_file)
         self.start_page.cameras_wanted.connect(self._deeds.find_cameras)
