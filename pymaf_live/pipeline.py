@@ -46,6 +46,8 @@ _RESULTS_KEPT_LIVE = 8
 _RECENT = 60
 """Frames that the health figures look back on."""
 _OPENED_SECONDS = 60.0
+_CHANGE_SECONDS = 0.1
+"""After which a thread without frames looks for changed options."""
 
 
 class StageClosedError(Exception):
@@ -70,6 +72,8 @@ class Health:
     model: str = ""
     notices: tuple[str, ...] = ()
     """What the pipeline does without, and why."""
+    trouble: str = ""
+    """Why a live source gives no frame now, in one line; empty while frames come."""
 
 
 class Pipeline:
@@ -103,6 +107,10 @@ class Pipeline:
             HandOver(_RESULTS_KEPT_LIVE, drop_oldest=True) if self._live else HandOver(ahead)
         )
         self._listener: Callable[[FrameResult], None] | None = None
+        self._followers: tuple[Callable[[FrameResult], None], ...] = ()
+        self._change: PipelineOptions | None = None
+        self._changed: Callable[[Exception | None], None] | None = None
+        self._change_lock = threading.Lock()
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._ready = threading.Event()
@@ -160,6 +168,38 @@ class Pipeline:
         """
         self._listener = listener
 
+    def follow(self, follower: Callable[[FrameResult], None]) -> Callable[[], None]:
+        """As `listen`, beside it and beside others; gives what ends it.
+
+        For streaming: any number may follow.
+        """
+        with self._change_lock:
+            self._followers = (*self._followers, follower)
+
+        def leave() -> None:
+            with self._change_lock:
+                self._followers = tuple(each for each in self._followers if each is not follower)
+
+        return leave
+
+    def change(
+        self, options: PipelineOptions, changed: Callable[[Exception | None], None] | None = None
+    ) -> None:
+        """Estimate with other options from here on; source and listeners stay as they are.
+
+        The new estimator is opened in the inference thread, while a live source drops frames and a
+        file waits. Where it cannot be opened the old one goes on. Of several changes that wait the
+        last counts.
+
+        Parameters
+        ----------
+        options : PipelineOptions
+        changed : callable, optional
+            Called in the inference thread with None, or with why the old one goes on.
+        """
+        with self._change_lock:
+            self._change, self._changed = options, changed
+
     @property
     def ready(self) -> bool:
         """Whether the models are loaded."""
@@ -179,7 +219,11 @@ class Pipeline:
     def health(self) -> Health:
         """Figures of the last frames; from any thread."""
         health = self._figures.health(self._frames.dropped)
-        return replace(health, notices=(*health.notices, *self.source.notices))
+        return replace(
+            health,
+            notices=(*health.notices, *self.source.notices),
+            trouble=getattr(self.source, "trouble", ""),
+        )
 
     def stop(self) -> None:
         """Read no further frame; those already read go through, then `results` ends."""
@@ -233,12 +277,23 @@ class Pipeline:
             estimator = self._open_estimator(self.source.facts, self.options)
             self._figures.opened(estimator)
             self._ready.set()
-            for frame, decode in self._frames:
+            while True:
+                estimator = self._after_change(estimator)
+                # in pieces: a change must not wait for the next frame of a film that is held
+                item = self._frames.get(_CHANGE_SECONDS)
+                if item is None and not self._frames.ended:
+                    continue
+                item = item or self._frames.get()  # what ended it may have come just now
+                if item is None:
+                    break
+                frame, decode = item
                 result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
                 self._figures.add(result)
                 if self._listener is not None:
                     self._listener(result)
+                for follower in self._followers:
+                    follower(result)
                 if not self._results.put(result):
                     break
         except BaseException as caught:
@@ -249,6 +304,26 @@ class Pipeline:
         self._results.finish(None if self._closed.is_set() else error)
         if estimator is not None:
             estimator.close()
+
+    def _after_change(self, estimator: FrameEstimator) -> FrameEstimator:
+        """The estimator to go on with."""
+        with self._change_lock:
+            options, changed = self._change, self._changed
+            self._change = self._changed = None
+        if options is None:
+            return estimator
+        try:
+            opened = self._open_estimator(self.source.facts, options)
+        except Exception as error:
+            if changed is not None:
+                changed(error)
+            return estimator
+        self.options = options
+        self._figures.opened(opened)
+        estimator.close()
+        if changed is not None:
+            changed(None)
+        return opened
 
 
 class BackgroundStage(Generic[A]):

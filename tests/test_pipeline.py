@@ -234,6 +234,93 @@ def test_stop_lets_through_what_was_read_and_ends_without_an_error() -> None:
     assert 10 <= len(indices) <= 10 + 12
 
 
+def test_followers_get_every_result_beside_the_listener_until_they_leave() -> None:
+    heard: dict[str, list[int]] = {"listener": [], "one": [], "two": []}
+    source = ListedSource(30)
+    pipeline = pipeline_of(source, SlowEstimator())
+    pipeline.listen(lambda result: heard["listener"].append(result.frame.index))
+    pipeline.follow(lambda result: heard["two"].append(result.frame.index))
+
+    def ten_times(result: FrameResult) -> None:
+        heard["one"].append(result.frame.index)
+        if result.frame.index == 9:
+            leave()
+
+    leave = pipeline.follow(ten_times)
+    with pipeline:
+        assert len(list(pipeline.results())) == 30
+    assert heard["listener"] == heard["two"] == list(range(30))
+    assert heard["one"] == list(range(10))
+
+
+class NamedEstimator(SlowEstimator):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.model = name
+
+
+def test_another_model_takes_over_in_the_middle_and_no_frame_of_a_file_is_lost() -> None:
+    opened: dict[str, NamedEstimator] = {}
+
+    def open_(facts: SourceFacts, options: PipelineOptions) -> NamedEstimator:
+        name = str(options.model)
+        if name == "broken":
+            raise ModelError("there is no model file broken.onnx")
+        opened[name] = NamedEstimator(name)
+        return opened[name]
+
+    said: list[Exception | None] = []
+    pipeline = Pipeline(ListedSource(60), PipelineOptions(model="one"), open_estimator=open_)
+    models, indices = [], []
+
+    def change(result: FrameResult) -> None:
+        if result.frame.index == 9:
+            pipeline.change(PipelineOptions(model="broken"), said.append)
+        if result.frame.index == 29:
+            pipeline.change(PipelineOptions(model="two"), said.append)
+        models.append(pipeline.model)
+
+    pipeline.follow(change)
+    with pipeline:
+        indices = [result.frame.index for result in pipeline.results()]
+    assert indices == list(range(60))
+    assert models == ["one"] * 30 + ["two"] * 30
+    assert isinstance(said[0], ModelError)
+    assert said[1:] == [None]
+    assert pipeline.options.model == "two"
+    assert all(each.closed_in is not None for each in opened.values())
+
+
+def test_another_model_takes_over_while_no_frame_comes() -> None:
+    gate = threading.Event()
+
+    class Held(ListedSource):
+        def frames(self) -> Iterator[Frame]:
+            gate.wait(10)
+            yield from super().frames()
+
+    done = threading.Event()
+    pipeline = Pipeline(
+        Held(3),
+        PipelineOptions(model="one"),
+        open_estimator=lambda facts, options: NamedEstimator(str(options.model)),
+    )
+    with pipeline:
+        pipeline.change(PipelineOptions(model="two"), lambda error: done.set())
+        assert done.wait(5)
+        assert pipeline.model == "two"
+        gate.set()
+        assert len(list(pipeline.results())) == 3
+
+
+def test_an_error_of_a_source_that_was_silent_for_long_is_told() -> None:
+    with (
+        pipeline_of(ListedSource(1, pause=0.35, error=InputError("gone")), SlowEstimator()) as line,
+        pytest.raises(InputError, match="gone"),
+    ):
+        list(line.results())
+
+
 def test_health_names_what_runs_and_the_notices_of_all() -> None:
     source = ListedSource(5)
     source.notices.append("opened again")
