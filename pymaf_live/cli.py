@@ -25,6 +25,7 @@ from pymaf_live.errors import (
 )
 
 if TYPE_CHECKING:
+    from pymaf_live.export.options import Exported, ExportOptions
     from pymaf_live.processing import ProcessOptions, Summary
     from pymaf_live.sources import Source
     from pymaf_live.types import FrameResult, Take
@@ -59,6 +60,29 @@ FieldOfView = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace results that exist already.")]
+Rate = Annotated[
+    str,
+    typer.Option(metavar="source|N|N/M", help="Frames a second of the motion, 30000/1001 exactly."),
+]
+LengthUnit = Annotated[
+    Literal["m", "cm"] | None,
+    typer.Option(help="Of lengths; what the format is used to if not given."),
+]
+RigName = Annotated[
+    Literal["smpl", "mixamo", "unreal", "unity", "vrm"],
+    typer.Option(help="Whose bone names, rest pose and bone axes."),
+]
+WorldFrame = Annotated[
+    Literal["ground", "camera"],
+    typer.Option(help="Upright with the ground at 0 and the start at the origin, or the camera's."),
+]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Leave out the way over the ground.")]
+RestFirst = Annotated[
+    bool, typer.Option("--rest-first", help="Put the rest pose before the first frame.")
+]
+Mesh = Annotated[
+    bool, typer.Option("--mesh/--no-mesh", help="The skinned body too, or the skeleton alone.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
@@ -84,7 +108,9 @@ def process(
         list[str], typer.Argument(metavar="INPUT...", help="Videos, pictures, folders, patterns.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; it is made.")],
-    export: Annotated[str, typer.Option(help="Formats, by comma: bvh, npz.")] = "bvh,npz",
+    export: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Formats, by comma; docs/exports.md has them.")
+    ] = "bvh,npz",
     overlay: Annotated[bool, typer.Option(help="Draw the body over the pictures.")] = True,
     boxes: Annotated[
         Path | None,
@@ -102,6 +128,13 @@ def process(
     ] = "live",
     model: Model = "auto",
     backend: Backend = "auto",
+    rate: Rate = "source",
+    unit: LengthUnit = None,
+    rig: RigName = "smpl",
+    world: WorldFrame = "ground",
+    in_place: InPlace = False,
+    rest_first: RestFirst = False,
+    mesh: Mesh = True,
     force: Force = False,
     as_json: Json = False,
 ) -> int:
@@ -112,6 +145,17 @@ def process(
     from pymaf_live.processing import ProcessOptions, require_free, result_names
     from pymaf_live.sources import expand
 
+    kinds = _formats(export)
+    wanted = _export_options(
+        kinds,
+        rate=rate,
+        unit=unit,
+        rig=rig,
+        world=world,
+        in_place=in_place,
+        rest_first=rest_first,
+        mesh=mesh,
+    )
     texts = [text for given in inputs for text in expand(given)]
     names = result_names(texts)
     options = ProcessOptions(
@@ -125,7 +169,8 @@ def process(
             cache=_cache_folder(),
         ),
         overlay=overlay,
-        exports=_formats(export),
+        exports=kinds,
+        export_options=wanted,
         smoothing=smooth,
         force=force,
     )
@@ -164,27 +209,43 @@ def export(
     to: Annotated[
         list[Path], typer.Option(metavar="FILE...", help="Files to write; the suffix says what.")
     ],
-    unit: Annotated[Literal["cm", "m"], typer.Option(help="Of lengths in BVH.")] = "cm",
+    rate: Rate = "source",
+    unit: LengthUnit = None,
+    rig: RigName = "smpl",
+    world: WorldFrame = "ground",
+    in_place: InPlace = False,
+    rest_first: RestFirst = False,
+    mesh: Mesh = True,
     force: Force = False,
 ) -> int:
     """Write a take in other formats."""
     from pymaf_live.body import load_body
+    from pymaf_live.export.formats import format_of
     from pymaf_live.takes import read_take
 
     # `--to a.bvh b.npz` reads as one option and one argument more
     take_path, targets = paths[0], [*to, *paths[1:]]
     for target in targets:
-        _format_of(target)
+        format_of(target)
         if target.resolve() == take_path.resolve():
             raise UsageError(f"{target} is the take itself")
+    options = _export_options(
+        tuple(format_of(target).name for target in targets),
+        rate=rate,
+        unit=unit,
+        rig=rig,
+        world=world,
+        in_place=in_place,
+        rest_first=rest_first,
+        mesh=mesh,
+    )
     existing = [target for target in targets if target.exists()]
     if existing and not force:
         raise OutputError(f"{existing[0]} exists already; add --force to replace it")
     take = read_take(take_path)
     body = load_body()
     for target in targets:
-        for file in _write(take, body, target, unit=unit, force=force):
-            print(file)
+        _write(take, body, target, options, force=force)
     return 0
 
 
@@ -208,12 +269,13 @@ def live(
 ) -> int:
     """Record a camera without a window; Ctrl-C stops and saves."""
     from pymaf_live.body import load_body
+    from pymaf_live.export.formats import format_of
     from pymaf_live.model_choice import given_model
     from pymaf_live.pipeline import Pipeline, PipelineOptions
     from pymaf_live.recording import Recording
     from pymaf_live.sources import open_source, paced
 
-    _format_of(record)
+    format_of(record)
     if record.exists() and not force:
         raise OutputError(f"{record} exists already; add --force to replace it")
     if not record.parent.is_dir():
@@ -246,8 +308,7 @@ def live(
         health = pipeline.health
     take = recording.take()
     if take is not None:
-        for file in _write(take, body, record, force=force):
-            print(file)
+        _write(take, body, record, force=force)
         print(
             f"{len(take.frame_time)} frames, {len(set(take.person.tolist()))} people, "
             f"{health.fps:.1f} frames/s, {health.dropped} dropped, model {take.model}"
@@ -441,29 +502,37 @@ def _formats(text: str) -> tuple[str, ...]:
     return kinds
 
 
-def _format_of(target: Path) -> str:
-    from pymaf_live.export.formats import FORMATS
+def _export_options(kinds: tuple[str, ...], *, rate: str, **given: Any) -> ExportOptions:
+    from pymaf_live.export.formats import FORMATS, require_taken
+    from pymaf_live.export.options import ExportOptions, parse_rate
 
-    kind = target.suffix.removeprefix(".").lower()
-    if kind not in FORMATS:
-        known = ", ".join(f".{name}" for name in FORMATS)
-        raise UsageError(f"{target}: the suffix must be one of {known}")
-    return kind
+    options = ExportOptions(rate=parse_rate(rate), **given)
+    require_taken(options, tuple(FORMATS[kind] for kind in kinds))
+    return options
 
 
 def _write(
-    take: Take, body: Any, target: Path, *, unit: Literal["cm", "m"] = "cm", force: bool
-) -> list[Path]:
-    from pymaf_live.export.bvh import write_bvh
-    from pymaf_live.export.formats import FORMATS
+    take: Take, body: Any, target: Path, options: ExportOptions | None = None, *, force: bool
+) -> None:
+    """Write a take and tell what was written."""
+    from pymaf_live.export.formats import format_of
 
-    kind = _format_of(target)
-    if kind != "npz" and not len(take.frame):
+    files = format_of(target).write(take, body, target, options, force=force)
+    for file in files:
+        print(_line_of(file))
+        if file.note:
+            tell(f"note: {file.path.name}: {file.note}")
+    if not files:
         tell(f"note: nobody was seen in {take.source}; {target} was not written")
-        return []
-    if kind == "bvh":
-        return write_bvh(take, body, target, unit=unit, force=force)
-    return FORMATS[kind](take, body, target, force=force)
+
+
+def _line_of(file: Exported) -> str:
+    figures = []
+    if file.joint_error is not None:
+        figures.append(f"joints within {file.joint_error * 1000:.3f} mm")
+    if file.rate is not None:
+        figures.append(f"{file.rate:.6g} frames/s")
+    return f"{file.path}  ({', '.join(figures)})" if figures else str(file.path)
 
 
 def _until(pipeline: Any, recording: Any, display: ProgressDisplay, seconds: float | None) -> None:

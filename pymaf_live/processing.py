@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.errors import OutputError, UsageError
+from pymaf_live.export.options import ExportOptions
 from pymaf_live.pipeline import (
     BackgroundStage,
     Pipeline,
@@ -37,6 +38,7 @@ class ProcessOptions:
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     overlay: bool = True
     exports: tuple[str, ...] = ("bvh", "npz")
+    export_options: ExportOptions = field(default_factory=ExportOptions)
     smoothing: Literal["offline", "live", "off"] = "live"
     force: bool = False
     drawing: Literal["auto", "gl", "cpu"] = "auto"
@@ -100,6 +102,8 @@ def result_names(inputs: Sequence[str]) -> list[str]:
 
 def existing_results(names: Sequence[str], options: ProcessOptions) -> list[Path]:
     """Results of earlier runs that a run with these options would replace."""
+    from pymaf_live.export.formats import FORMATS
+
     found: list[Path] = []
     for name in names:
         candidates: list[Path] = []
@@ -107,12 +111,9 @@ def existing_results(names: Sequence[str], options: ProcessOptions) -> list[Path
             candidates += [
                 options.out / f"{name}_overlay{suffix}" for suffix in (".mp4", ".jpg", ".png", "")
             ]
-        for kind in options.exports:
-            candidates.append(options.out / f"{name}.{kind}")
         found += [path for path in candidates if path.exists()]
-        if "bvh" in options.exports and options.out.is_dir():
-            others = re.compile(re.escape(name) + r"_person\d+\.bvh")
-            found += sorted(p for p in options.out.iterdir() if others.fullmatch(p.name))
+        for kind in options.exports:
+            found += FORMATS[kind].existing(options.out / name)
     return found
 
 
@@ -246,8 +247,8 @@ def _export(take: Take, body: Body, name: str, options: ProcessOptions) -> list[
     files: list[Path] = []
     for kind in options.exports:
         if kind == "npz" or len(take.frame):
-            target = options.out / f"{name}.{kind}"
-            files += FORMATS[kind](take, body, target, force=options.force)
+            target = FORMATS[kind].target(options.out / name)
+            files += FORMATS[kind](take, body, target, options.export_options, force=options.force)
     return files
 
 

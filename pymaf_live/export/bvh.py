@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_zxy
+from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
 from pymaf_live.export.verify import check_bvh
 from pymaf_live.export.world import (
     SCALE,
@@ -23,8 +23,6 @@ from pymaf_live.export.world import (
 )
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Array, Take
-
-Unit = Literal["m", "cm"]
 
 GREATEST_ERROR = 1e-3
 """Metres; a file whose joints lie farther off when read again is not kept."""
@@ -91,6 +89,15 @@ def write_bvh(
                     f"{error * 1000:.2f} mm off"
                 )
     return paths
+
+
+def export_bvh(
+    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
+) -> list[Exported]:
+    """As `formats.Writer`."""
+    files = write_bvh(take, body, path, unit=options.unit or "cm", force=force)
+    watch(1.0)
+    return [Exported(file) for file in files]
 
 
 def joint_order(body: Body) -> list[int]:

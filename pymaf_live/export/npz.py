@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pymaf_live.body import Body
+from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.take_file import require_body, write_take
 from pymaf_live.types import Take
 
@@ -14,3 +15,12 @@ def write_npz(take: Take, body: Body, path: Path, *, force: bool = False) -> lis
     require_body(take, body)
     write_take(path, take, force=force)
     return [path]
+
+
+def export_npz(
+    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
+) -> list[Exported]:
+    """As `formats.Writer`."""
+    files = write_npz(take, body, path, force=force)
+    watch(1.0)
+    return [Exported(file, rate=float(take.frame_rate)) for file in files]
