@@ -198,6 +198,7 @@ QFrame#message[severity="done"] {{ border-left-color: {c.done}; background: {c.d
 QWidget#sidePanel {{ background: {c.panel}; }}
 QSplitter::handle {{ background: {c.ground}; }}
 QTabBar {{ background: {c.panel}; }}
+QTabBar QToolButton {{ padding: 0; }}
 QTabBar::tab {{ background: {c.panel}; color: {c.quiet}; padding: 10px 7px; border: none; }}
 QTabBar::tab:hover {{ color: {c.text}; background: {c.raised}; }}
 QTabBar::tab:selected {{

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTabBar,
@@ -87,6 +88,7 @@ class SidePanel(QWidget):
         self.rail.setTabToolTip(len(self._names) - 1, f"{title}{keys}")
         self.rail.blockSignals(False)
         self._on_page_change(wanted)
+        self._fold(self._view.panel.value)
 
     def page_titles(self) -> tuple[tuple[str, str], ...]:
         """Name and title of all pages, in the rail's order."""
@@ -157,8 +159,11 @@ class SidePanel(QWidget):
         self.stack.setVisible(shown)
         self.rail.set_folded(not shown)
         rail = self.rail.sizeHint().width()
+        # a layout does not notice tabs that come before the rail is shown
+        self.rail.setFixedWidth(rail)
         if not shown:
             self.setFixedWidth(rail)
+            self._take_width(rail)
             if had_focus:
                 self.rail.setFocus()
             return
@@ -197,6 +202,7 @@ class _Rail(QTabBar):
         self.setExpanding(False)
         self.setUsesScrollButtons(True)
         self.setDrawBase(False)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def set_folded(self, folded: bool) -> None:
