@@ -63,9 +63,19 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "smoothing": ("U", ()),
     "picture_name": ("U", ("F",)),
     "picture_camera": ("f8", ("F", 5)),
+    "file_time": ("f8", ("F",)),
+    "trim": ("i8", (2,)),
+    "marker_frame": ("i8", ("M",)),
+    "marker_name": ("U", ("M",)),
 }
-_OF_PICTURES = ("picture_name", "picture_camera")
-"""Both or neither."""
+_OPTIONAL = (
+    ("picture_name", "picture_camera"),
+    ("file_time",),
+    ("trim",),
+    ("marker_frame", "marker_name"),
+)
+"""Groups of which a file has all or none."""
+_MAY_LACK = frozenset(name for group in _OPTIONAL for name in group)
 _KINDS = {"U": "U", "i8": "iu", "f8": "f", "f4": "f", "?": "b"}
 
 
@@ -153,9 +163,16 @@ def _arrays_from_take(take: Take) -> dict[str, _AnyArray]:
     values["frame_rate"] = take.frame_rate.as_integer_ratio()
     values["joint_names"] = list(take.joint_names)
     values["picture_name"] = list(take.picture_name)
+    values["marker_name"] = list(take.marker_name)
+    left_out = {
+        name
+        for group in _OPTIONAL
+        if all(values[name] is None or len(values[name]) == 0 for name in group)
+        for name in group
+    }
     arrays = {}
     for name, (kind, _) in _SCHEMA.items():
-        if name in _OF_PICTURES and not take.picture_name:
+        if name in left_out:
             continue
         value = str(values[name])[:_MOST_TEXT] if _is_text(name) else values[name]
         try:
@@ -183,8 +200,12 @@ def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
     values["frame_rate"] = Fraction(numerator, denominator)
     values["frame_size"] = (width, height)
     values["focal_length"] = float(arrays["focal_length"])
-    for name in ("joint_names", "picture_name"):
+    for name in ("joint_names", "picture_name", "marker_name"):
         values[name] = tuple(str(text) for text in arrays.get(name, ()))
+    values["marker_frame"] = tuple(int(frame) for frame in arrays.get("marker_frame", ()))
+    if "trim" in arrays:
+        first, last = (int(frame) for frame in arrays["trim"])
+        values["trim"] = (first, last)
     return Take(**values)
 
 
@@ -208,8 +229,10 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
                             f"PyMAF Live; this one reads version {VERSION}"
                         )
                     refuse(f"its {name} is not {wanted}")
-            pictures = any(name in entries for name in _OF_PICTURES)
-            wanted_names = [name for name in _SCHEMA if pictures or name not in _OF_PICTURES]
+            there = {
+                name for group in _OPTIONAL if any(n in entries for n in group) for name in group
+            }
+            wanted_names = [name for name in _SCHEMA if name not in _MAY_LACK or name in there]
             for name in wanted_names:
                 if name not in entries:
                     refuse(f"it lacks {name}")
@@ -288,7 +311,11 @@ def _complaint(arrays: dict[str, _AnyArray]) -> str:
             return f"{name} has values that are not finite"
     if not 0 < sizes["J"] <= _MOST_JOINTS or sizes["S"] > _MOST_SHAPES:
         return "sizes out of range"
-    return _complaint_of_camera(arrays) or _complaint_of_rows(arrays, sizes)
+    return (
+        _complaint_of_camera(arrays)
+        or _complaint_of_rows(arrays, sizes)
+        or _complaint_of_edits(arrays, sizes)
+    )
 
 
 def _complaint_of_camera(arrays: dict[str, _AnyArray]) -> str:
@@ -325,3 +352,17 @@ def _complaint_of_rows(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]
     order = np.lexsort((person, frame))
     same = (np.diff(frame[order]) == 0) & (np.diff(person[order]) == 0)
     return "a person has two rows in one frame" if same.any() else ""
+
+
+def _complaint_of_edits(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
+    if "trim" in arrays:
+        first, last = arrays["trim"]
+        if not 0 <= first <= last < sizes["F"]:
+            return f"trim is not within 0..{sizes['F'] - 1}"
+    marker = arrays.get("marker_frame")
+    if marker is not None and len(marker):
+        if marker.min() < 0 or marker.max() >= sizes["F"]:
+            return f"marker_frame points outside 0..{sizes['F'] - 1}"
+        if not (np.diff(marker) > 0).all():
+            return "marker_frame does not rise"
+    return ""

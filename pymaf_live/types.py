@@ -51,6 +51,8 @@ class Frame:
     """File name, for pictures."""
     arrived: float = 0.0
     """time.monotonic() at which the frame left the source; for measuring delay."""
+    file_time: float | None = None
+    """Seconds in the file, where `time` goes on over its repeats; None where they are the same."""
 
 
 @dataclass(frozen=True)
@@ -234,3 +236,11 @@ class Take:
     picture_camera: Array | None = None
     """(F, 5) of separate pictures, whose sizes differ: width, height, focal length, principal point
     x, y; the take's own camera is then the first picture's."""
+    file_time: Array | None = None
+    """(F,) s in the source's file, where `frame_time` goes on over the file's repeats."""
+    trim: tuple[int, int] | None = None
+    """First and last frame that are wanted; None: all. `takes.trimmed` leaves out the rest."""
+    marker_frame: tuple[int, ...] = ()
+    """Rising."""
+    marker_name: tuple[str, ...] = ()
+    """One a marker."""

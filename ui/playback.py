@@ -75,7 +75,7 @@ class Playback:
                 if self._closed.is_set():
                     return
                 last = frame.time + shift
-                yield replace(frame, index=index, time=last)
+                yield replace(frame, index=index, time=last, file_time=frame.time)
                 index += 1
             if first or not self.repeat or facts.frame_count == 1 or not self._start_again():
                 return

@@ -90,6 +90,30 @@ class VideoSource:
             if not self._loop:
                 return
 
+    def frames_from(self, seconds: float) -> Iterator[Frame]:
+        """Frames from the last key picture at or before a time; their indices count from it.
+
+        Times are the stamps as they are, as those of `frames()` in a file without disorder; frames
+        without one are left out.
+        """
+        with self._open() as container:
+            stream = self._stream(container)
+            if seconds > 0 and stream.time_base:
+                try:
+                    container.seek(int((seconds + self._start) / stream.time_base), stream=stream)
+                except (av.error.FFmpegError, OSError):
+                    # not to be sought in: from its start, then
+                    container.close()
+                    yield from self.frames_from(0.0)
+                    return
+            index = 0
+            for decoded in self._frames_of(container, stream, tell=False):
+                stamp = self._stamp(decoded)
+                if stamp is None:
+                    continue
+                yield Frame(index, stamp, self._upright(decoded), arrived=time.monotonic())
+                index += 1
+
     def close(self) -> None:
         """End `frames()`."""
         # the container belongs to the thread that iterates: freeing it under a running decoder

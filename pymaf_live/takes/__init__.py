@@ -1,7 +1,17 @@
-"""Recording, saving, loading and playing takes."""
+"""Recording, saving, loading, playing and editing takes."""
 
 from pymaf_live.take_file import read_take, write_take
-from pymaf_live.takes.playback import camera_of, people_by_frame
+from pymaf_live.takes.editing import trimmed
+from pymaf_live.takes.playback import camera_at, camera_of, people_at, people_by_frame
 from pymaf_live.takes.recorder import TakeRecorder
 
-__all__ = ["TakeRecorder", "camera_of", "people_by_frame", "read_take", "write_take"]
+__all__ = [
+    "TakeRecorder",
+    "camera_at",
+    "camera_of",
+    "people_at",
+    "people_by_frame",
+    "read_take",
+    "trimmed",
+    "write_take",
+]

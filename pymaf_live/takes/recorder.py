@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.body import Body
-from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
+from pymaf_live.takes.rows import measured_rate, require_same_size, row_of, row_type
 from pymaf_live.types import Camera, FrameResult, Person, SourceFacts, Take
 
 _FIRST_CAPACITY = 256
-_LARGEST_DENOMINATOR = 1001
-"""Of a measured frame rate: 30000/1001 is the oddest in use."""
 
 
 class _Column:
@@ -70,26 +67,16 @@ class TakeRecorder:
         self._smoothing = smoothing
         self._raw = raw
         self._camera: Camera | None = None
-        joints = body.joint_count
         self._pictures = facts.kind == "pictures"
         self._picture_names: list[str] = []
         self._picture_cameras = _Column((5,), np.float64)
         self._times = _Column((), np.float64)
         self._last_time = -np.inf
         self._frame_count = 0
-        self._columns = {
-            "frame": _Column((), np.int64),
-            "person": _Column((), np.int64),
-            "pose": _Column((joints, 3), np.float32),
-            "shape": _Column((body.shape_count,), np.float32),
-            "translation": _Column((3,), np.float32),
-            "joints": _Column((joints, 3), np.float32),
-            "joints_2d": _Column((joints, 2), np.float32),
-            "box": _Column((4,), np.float32),
-            "score": _Column((), np.float32),
-            "joint_score": _Column((joints,), np.float32),
-            "predicted": _Column((), np.bool_),
-        }
+        kept = row_type(body.joint_count, body.shape_count)
+        self._columns = {"frame": _Column((), np.int64)}
+        for name in kept.names or ():
+            self._columns[name] = _Column(kept[name].shape, kept[name].base)
 
     @property
     def frame_count(self) -> int:
@@ -116,12 +103,8 @@ class TakeRecorder:
         camera = result.camera or Camera.for_frame((width, height))
         if self._camera is None:
             self._camera = camera
-        elif camera.size != self._camera.size and not self._pictures:
-            raise InputError(
-                f"{self._facts.name} changes its size from {self._camera.size[0]}x"
-                f"{self._camera.size[1]} to {camera.size[0]}x{camera.size[1]}; "
-                "a take holds frames of one size"
-            )
+        elif not self._pictures:
+            require_same_size(self._facts.name, self._camera, camera)
         self._last_time = result.frame.time
         self._times.append(result.frame.time)
         if self._pictures:
@@ -135,19 +118,7 @@ class TakeRecorder:
         return True
 
     def _add_person(self, person: Person) -> None:
-        row: dict[str, npt.ArrayLike] = {
-            "frame": self._frame_count,
-            "person": person.id,
-            "pose": axis_angle_from_matrix(person.rotations),
-            "shape": person.shape,
-            "translation": person.translation,
-            "joints": person.joints,
-            "joints_2d": person.joints_2d,
-            "box": person.box,
-            "score": person.score,
-            "joint_score": person.joint_score,
-            "predicted": person.predicted,
-        }
+        row: dict[str, npt.ArrayLike] = {"frame": self._frame_count, **row_of(person)}
         for name, value in row.items():
             self._columns[name].append(value)
 
@@ -168,7 +139,7 @@ class TakeRecorder:
         return Take(
             source=self._facts.name,
             frame_size=camera.size,
-            frame_rate=self._facts.frame_rate or _measured_rate(times),
+            frame_rate=self._facts.frame_rate or measured_rate(times),
             frame_time=times,
             focal_length=camera.focal_length,
             principal_point=np.asarray(camera.principal_point, dtype=np.float64),
@@ -181,14 +152,3 @@ class TakeRecorder:
             picture_camera=self._picture_cameras.array() if self._picture_names else None,
             **{name: column.array() for name, column in self._columns.items()},
         )
-
-
-def _measured_rate(times: npt.NDArray[np.float64]) -> Fraction:
-    if len(times) < 2:
-        return Fraction(1)
-    rate = 1 / float(np.median(np.diff(times)))
-    # rates are near whole numbers or near 1000/1001 of them; anything else is rounded noise
-    for whole in (Fraction(round(rate)), Fraction(round(rate * 1.001) * 1000, 1001)):
-        if whole > 0 and abs(float(whole) - rate) < 2e-4 * rate:
-            return whole
-    return max(Fraction(rate).limit_denominator(_LARGEST_DENOMINATOR), Fraction(1, 1000))

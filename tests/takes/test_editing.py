@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.errors import InputError, UsageError
+from pymaf_live.takes import people_at, people_by_frame, read_take, trimmed, write_take
+from pymaf_live.takes.editing import (
+    disagreement,
+    trim_of,
+    with_marker,
+    with_rows,
+    with_trim,
+    without_marker,
+)
+from pymaf_live.types import Take
+from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def take(body: Body) -> Take:
+    """Person 1 in all of 40 frames, person 2 in frames 10 to 29."""
+    times = np.arange(40) / 20
+    return make_take(
+        body,
+        times,
+        {1: moving_limbs(body, times), 2: standing(body, 20)},
+        {1: walking_past(times), 2: walking_past(times[:20], 1.0)},
+        frames={1: np.arange(40), 2: np.arange(10, 30)},
+    )
+
+
+def test_a_trim_leaves_everything_in_the_take_until_it_is_applied(take: Take) -> None:
+    marked = with_trim(take, 5, 14)
+    assert marked.trim == (5, 14)
+    assert len(marked.frame) == len(take.frame)
+    cut = trimmed(marked)
+    np.testing.assert_array_equal(cut.frame_time, take.frame_time[5:15])
+    assert cut.trim is None
+    # persons 1 in ten frames and 2 in those from 10 on
+    assert len(cut.frame) == 10 + 5
+    of_second = cut.person == 2
+    np.testing.assert_array_equal(cut.frame[of_second], np.arange(5, 10))
+    np.testing.assert_array_equal(cut.pose[of_second], take.pose[take.person == 2][:5])
+
+
+@pytest.mark.parametrize(
+    ("ends", "kept"), [((14, 5), (5, 14)), ((-3, 7), (0, 7)), ((30, 99), (30, 39))]
+)
+def test_the_ends_of_a_trim_are_brought_into_order(
+    take: Take, ends: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    assert trim_of(with_trim(take, *ends)) == kept
+
+
+def test_a_trim_to_everything_is_none(take: Take) -> None:
+    assert with_trim(with_trim(take, 5, 14), 0, 39).trim is None
+
+
+def test_markers_are_in_order_and_go_with_their_frames(take: Take) -> None:
+    marked = with_marker(with_marker(with_marker(take, 20, "jump"), 7, "turn \n left"), 30, "end")
+    assert marked.marker_frame == (7, 20, 30)
+    assert marked.marker_name == ("turn left", "jump", "end")
+    cut = trimmed(with_trim(marked, 6, 21))
+    assert (cut.marker_frame, cut.marker_name) == ((1, 14), ("turn left", "jump"))
+    assert without_marker(marked, 20).marker_frame == (7, 30)
+    assert take.marker_frame == ()
+    with pytest.raises(UsageError):
+        with_marker(take, 40, "after the end")
+
+
+def test_replaced_rows_touch_one_person_in_the_given_frames_only(take: Take, body: Body) -> None:
+    other = replace(take, translation=take.translation + 1.0, score=take.score * 0.5)
+    # the new measurement did not find the person in frame 12
+    other_rows = ~((other.frame == 12) & (other.person == 1))
+    names = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d", "box",
+             "score", "joint_score", "predicted")  # fmt: skip
+    other = replace(other, **{name: getattr(other, name)[other_rows] for name in names})
+    new = with_rows(take, 1, 8, 15, other)
+    touched = (take.person == 1) & (take.frame >= 8) & (take.frame <= 15)
+    assert len(new.frame) == len(take.frame) - 1
+    for frame in range(40):
+        before = {person.id: person for person in people_at(take, frame)}
+        after = {person.id: person for person in people_at(new, frame)}
+        assert (1 in after) == (frame != 12)
+        if 2 in before:
+            np.testing.assert_array_equal(before[2].translation, after[2].translation)
+        if 1 in after:
+            shift = after[1].translation - before[1].translation
+            np.testing.assert_allclose(shift, 1.0 if 8 <= frame <= 15 else 0.0, atol=1e-6)
+    assert touched.sum() == 8
+
+
+def test_rows_of_another_body_are_refused(take: Take) -> None:
+    with pytest.raises(UsageError):
+        with_rows(take, 1, 0, 3, replace(take, body_sha256="0" * 64))
+
+
+def test_disagreement_is_a_part_of_the_persons_size(take: Take) -> None:
+    row = np.flatnonzero((take.person == 2) & (take.frame == 15))[0]
+    joints = np.asarray(take.joints_2d[row], dtype=np.float64)
+    diagonal = np.linalg.norm(joints.max(axis=0) - joints.min(axis=0))
+    assert disagreement(take, 2, 15, joints) == pytest.approx(0.0, abs=1e-6)
+    moved = joints + np.array([0.1 * diagonal, 0.0])
+    assert disagreement(take, 2, 15, moved) == pytest.approx(0.1, rel=1e-5)
+    assert disagreement(take, 2, 5, joints) is None
+
+
+def test_the_people_of_one_frame_are_those_of_the_whole_take(take: Take) -> None:
+    everybody = people_by_frame(take)
+    for frame in (0, 15, 39):
+        one = people_at(take, frame)
+        assert [person.id for person in one] == [person.id for person in everybody[frame]]
+        for a, b in zip(one, everybody[frame], strict=True):
+            np.testing.assert_array_equal(a.rotations, b.rotations)
+            np.testing.assert_array_equal(a.joints, b.joints)
+
+
+def test_edits_are_in_the_file_and_files_without_them_stay_readable(
+    take: Take, tmp_path: Path
+) -> None:
+    write_take(tmp_path / "plain.npz", take)
+    with np.load(tmp_path / "plain.npz") as plain:
+        assert not {"trim", "marker_frame", "marker_name", "file_time"} & set(plain.files)
+    edited = replace(with_marker(with_trim(take, 3, 30), 9, "go"), file_time=take.frame_time % 1.0)
+    write_take(tmp_path / "edited.npz", edited)
+    again = read_take(tmp_path / "edited.npz")
+    assert (again.trim, again.marker_frame, again.marker_name) == ((3, 30), (9,), ("go",))
+    assert again.file_time is not None
+    np.testing.assert_array_equal(again.file_time, take.frame_time % 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("trim", np.array([5, 40]), "trim"),
+        ("trim", np.array([6, 5]), "trim"),
+        ("marker_frame", np.array([40]), "marker_frame"),
+        ("marker_frame", np.array([7, 7]), "marker_frame"),
+        ("file_time", np.full(39, 0.5), "file_time"),
+    ],
+)
+def test_edits_that_cannot_be_are_refused(
+    take: Take,
+    tmp_path: Path,
+    name: str,
+    value: np.ndarray,
+    word: str,  # type: ignore[type-arg]
+) -> None:
+    path = tmp_path / "take.npz"
+    write_take(path, take)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = value
+    if name == "marker_frame":
+        arrays["marker_name"] = np.array(["a"] * len(value))
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=word):
+        read_take(path)
