@@ -24,6 +24,9 @@ class Schedule(BaseModel):
     """Pictures of a step, over all processes."""
     learning_rate: float = 5e-5
     """Of everything but the encoder; falls to zero along a cosine."""
+    pull_factor: float = 1.0
+    """How many times faster than the rest the pulls' weights learn: they are few numbers of about
+    one, each of which moves a whole body."""
     encoder_rate: float = 5e-5
     """Of the encoder; relative to each channel's size for BlazePose's."""
     warm_up: PositiveInt = 200

@@ -122,11 +122,14 @@ def _train(
     learner = ranks.wrapped(Learner(model, losses, bf16=schedule.precision == "bf16"))
     within = {id(parameter) for parameter in model.encoder.parameters()}
     encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+    pulls = list(model.pull_parameters())
+    within |= {id(parameter) for parameter in pulls}
     rest = [p for p in model.parameters() if id(p) not in within]
     optimiser = RelativeAdam(
         [
             {"params": encoder, "relative": config.network.encoder != "resnet50"},
             {"params": rest, "weight_decay": schedule.weight_decay},
+            {"params": pulls},
         ]
     )
 
@@ -165,6 +168,7 @@ def _train(
         now = rates(schedule, place)
         optimiser.param_groups[0]["lr"] = now.encoder
         optimiser.param_groups[1]["lr"] = now.rest
+        optimiser.param_groups[2]["lr"] = now.rest * schedule.pull_factor
 
         model.train()
         loss, terms = learner(*on_device(batch, device), now.frozen)
@@ -174,7 +178,7 @@ def _train(
         broken, stopped, seconds = ranks.largest(not torch.isfinite(loss), stop.asked, seconds)
         if broken:
             raise PymafLiveError(f"the loss is not finite at step {step}; lower the rates")
-        nn.utils.clip_grad_norm_(rest, _CLIP)
+        nn.utils.clip_grad_norm_(rest + pulls, _CLIP)
         optimiser.step()
         follow(average, model, min(schedule.average, (1 + step) / (10 + step)))
         step += 1

@@ -1,5 +1,7 @@
 """The landmarks' pull: torques, the camera that fits, and landmarks from heat maps."""
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -46,6 +48,12 @@ class Person:
         return missed_by(
             self.rotations, world, places, points, CAMERA, landmarks, world_landmarks, HIPS
         )
+
+
+def even_trust(body, people=1) -> Trust:
+    """Every landmark and joint counts alike."""
+    landmarks = torch.ones(people, 33)
+    return Trust(landmarks, landmarks, landmarks, torch.ones(people, body.joint_count))
 
 
 def test_the_root_carries_every_landmark_and_the_left_knee_the_left_foot(body):
@@ -98,13 +106,13 @@ def test_pulls_bring_a_body_to_its_landmarks(body):
     target = other.posed(other.rotations)[2]
     landmarks = projected(target, CAMERA)
     in_metres = target - target[:, HIPS].mean(1, keepdim=True)
-    pull, even = Pull(body), Trust(torch.ones(1, 33), torch.ones(1, 33), torch.ones(1, 24))
-    misses = []
+    pull, misses, turn = Pull(body), [], None
+    pull.momentum.data.fill_(0.3)
     with torch.no_grad():
         for _ in range(30):
             missed = person.missed(landmarks, in_metres)
             misses.append(float(missed.picture.norm(dim=-1).mean()))
-            person.rotations = pull(missed, CAMERA, even)
+            person.rotations, turn = pull(missed, CAMERA, even_trust(body), turn)
     assert misses[-1] < 0.2 * misses[0]
     turned = person.rotations[0]
     torch.testing.assert_close(
@@ -112,12 +120,41 @@ def test_pulls_bring_a_body_to_its_landmarks(body):
     )
 
 
+def test_a_part_of_the_step_before_is_made_once_more(body):
+    person, before = Person(body, 6), torch.randn(1, body.joint_count, 3) * 0.1
+    nothing = torch.zeros(1, 33, 3)
+    missed = person.missed(torch.zeros(1, 33, 2), nothing)
+    pull = Pull(body)
+    pull.momentum.data.copy_(torch.linspace(-0.2, 0.8, body.joint_count))
+    _, alone = pull(missed, CAMERA, even_trust(body), None)
+    _, after = pull(missed, CAMERA, even_trust(body), before)
+    torch.testing.assert_close(after - alone, pull.momentum[:, None] * before)
+
+
+def test_what_is_known_across_the_view_and_along_it_counts_apart(body):
+    person = Person(body, 5)
+    points = person.posed(person.rotations)[2]
+    in_metres = points - points[:, HIPS].mean(1, keepdim=True)
+    seen = projected(points, CAMERA)
+    pull = Pull(body)
+    for axis, weight in ((0, pull.across), (1, pull.across), (2, pull.depth)):
+        moved = in_metres.clone()
+        moved[..., axis] += 0.1 * torch.randn(33)
+        missed = person.missed(seen, moved)
+        before = weight.data.clone()
+        assert float(pull.turns(missed, CAMERA, None).abs().max()) > 0.01
+        weight.data.fill_(-40.0)
+        assert float(pull.turns(missed, CAMERA, None).abs().max()) < 1e-5
+        weight.data.copy_(before)
+
+
 def test_the_fitted_camera_is_found_from_exact_points(body):
     points = torch.randn(2, 33, 3)
     true = torch.tensor([[0.9, 0.2, -0.1], [0.5, -0.3, 0.4]])
-    pull, even = Pull(body), Trust(torch.rand(2, 33) + 0.1, torch.ones(2, 33), torch.ones(2, 24))
+    pull, trust = Pull(body), even_trust(body, people=2)
+    trust = replace(trust, picture=torch.rand(2, 33) + 0.1)
     pull.camera.data.fill_(30.0)
-    found = pull.fitted_camera(points, projected(points, true), torch.ones(2, 3), even)
+    found = pull.fitted_camera(points, projected(points, true), torch.ones(2, 3), trust)
     torch.testing.assert_close(found.detach(), true, atol=1e-3, rtol=1e-3)
 
 
@@ -136,6 +173,16 @@ def test_right_angled_columns_come_back_from_any_step():
     wild = torch.randn(50, 6) * 3
     found = matrix_from_6d(wild)
     torch.testing.assert_close(torch.linalg.det(found), torch.ones(50), atol=1e-4, rtol=0)
+
+
+def test_pulls_are_one_number_for_all_levels_or_one_each():
+    options = {"encoder": "blazepose_lite", "landmarks": True}
+    assert NetworkConfig(**options, pulls=3).pulls == (3, 3, 3)
+    assert NetworkConfig(**options, pulls=(2, 2, 5)).pulls == (2, 2, 5)
+    assert NetworkConfig(**options).pulls == ()
+    for wrong in ((2, 2), (2, 0, 2), -1, 9):
+        with pytest.raises(ValueError, match="pulls|than or equal"):
+            NetworkConfig(**options, pulls=wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"pulls": 2}, {"heat": True}, {"features": "none"}])

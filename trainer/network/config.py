@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,8 +31,9 @@ class NetworkConfig(BaseModel):
     level beside the point features (BlazePose encoders only)."""
     heat: bool = False
     """Whether these landmarks are read from the encoder's heat maps where they have a peak."""
-    pulls: int = Field(default=0, ge=0, le=8)
-    """Steps of inverse kinematics after each level's regressor, to the encoder's landmarks."""
+    pulls: tuple[Annotated[int, Field(ge=1, le=8)], ...] = ()
+    """Steps of inverse kinematics after each level's regressor, to the encoder's landmarks: one
+    number a level (or one for all), or none at all."""
 
     auxiliary: Literal["none", "parts", "dense"] = "none"
     """What a head on the finest map learns to predict while training: nothing, which of the body's
@@ -46,6 +47,22 @@ class NetworkConfig(BaseModel):
     """Whether every level reads the next finer map; False = the finest at every level."""
     read: Literal["features", "dense"] = "features"
     """Whether the maps themselves are read or what the auxiliary head makes of the finest one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_of_pulls_is_for_all_levels(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(pulls := values.get("pulls"), int):
+            levels = values.get("levels", cls.model_fields["levels"].default)
+            return values | {"pulls": [pulls] * levels if pulls else []}
+        return values
+
+    @model_validator(mode="after")
+    def _pulls_are_of_all_levels(self) -> NetworkConfig:
+        if self.pulls and len(self.pulls) != self.levels:
+            raise ValueError(
+                f"pulls are of {len(self.pulls)} levels, the network has {self.levels}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _predictions_need_their_head(self) -> NetworkConfig:

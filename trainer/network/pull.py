@@ -54,7 +54,7 @@ class Missed:
     """(B, K, 3) m, the body's."""
     picture: Tensor
     """(B, K, 2) landmark minus projected point, crop units."""
-    depth: Tensor
+    metres: Tensor
     """(B, K, 3) world landmark minus point, both from the hips' middle, m."""
 
 
@@ -63,11 +63,19 @@ class Trust:
     """How far one person's landmarks and joints count, as factors about 1."""
 
     picture: Tensor
-    """(B, K)"""
+    """(B, K) of the miss in the picture."""
+    across: Tensor
+    """(B, K) of the miss in metres across the line of sight."""
     depth: Tensor
-    """(B, K)"""
+    """(B, K) of the miss in metres along it."""
     gate: Tensor
     """(B, J)"""
+
+    def detached(self) -> Trust:
+        """The same, for a level that must not learn to please the next."""
+        return Trust(
+            self.picture.detach(), self.across.detach(), self.depth.detach(), self.gate.detach()
+        )
 
 
 class TrustHead(nn.Module):
@@ -78,7 +86,7 @@ class TrustHead(nn.Module):
         self.landmarks = landmarks
         self.layers = nn.Sequential(
             nn.Linear(hidden, _TRUST_WIDTH), nn.ReLU(),
-            nn.Linear(_TRUST_WIDTH, 2 * landmarks + joints),
+            nn.Linear(_TRUST_WIDTH, 3 * landmarks + joints),
         )  # fmt: skip
         last = self.layers[-1]
         assert isinstance(last, nn.Linear)
@@ -91,7 +99,8 @@ class TrustHead(nn.Module):
         return Trust(
             torch.exp(_TRUST_RANGE * said[:, :count]),
             torch.exp(_TRUST_RANGE * said[:, count : 2 * count]),
-            torch.exp(said[:, 2 * count :]),
+            torch.exp(_TRUST_RANGE * said[:, 2 * count : 3 * count]),
+            torch.exp(said[:, 3 * count :]),
         )
 
 
@@ -112,7 +121,9 @@ class Pull(nn.Module):
         self.above = [int(parent) + 1 for parent in body.parents]
         self.register_buffer("crossing", torch.tensor(_CROSSING), persistent=False)
         self.picture = nn.Parameter(torch.zeros(landmarks))
+        self.across = nn.Parameter(torch.zeros(landmarks))
         self.depth = nn.Parameter(torch.zeros(landmarks))
+        self.momentum = nn.Parameter(torch.zeros(joints))
         self.gate = nn.Parameter(torch.full((joints,), _FIRST_GATE))
         self.damping = nn.Parameter(torch.full((joints,), _FIRST_DAMPING))
         self.camera = nn.Parameter(torch.zeros(()))
@@ -120,13 +131,19 @@ class Pull(nn.Module):
     def turns(self, missed: Missed, camera: Tensor, trust: Trust | None) -> Tensor:
         """Rotation vectors (B, J, 3) in the parents' frames: where each joint alone would go."""
         picture = functional.softplus(self.picture)
+        across = functional.softplus(self.across)
         depth = functional.softplus(self.depth)
         if trust is not None:
-            picture, depth = picture * trust.picture, depth * trust.depth
+            picture = picture * trust.picture
+            across, depth = across * trust.across, depth * trust.depth
         # a miss in the picture is so many metres across the line of sight
-        across = picture[..., None] * missed.picture / camera[:, None, :1].clamp(min=_LEAST_SCALE)
-        force = depth[..., None] * missed.depth + functional.pad(across, (0, 1))
-        weight = (picture + depth)[..., None].expand(force.shape[0], -1, 1)
+        seen = missed.picture / camera[:, None, :1].clamp(min=_LEAST_SCALE)
+        flat = picture[..., None] * seen + across[..., None] * missed.metres[..., :2]
+        force = torch.cat([flat, depth[..., None] * missed.metres[..., 2:]], -1)
+        # one number for a weight that depends on the way: the mean over x, y and z, where what
+        # is seen has no z and counts whole, so that a step is rather too short than too long
+        weight = picture + (2 * across + depth) / 3
+        weight = weight[..., None].expand(force.shape[0], -1, 1)
         points, places = missed.points, missed.places
         # one product sums everything over what each joint carries
         leverage = (points.unsqueeze(-1) * force.unsqueeze(-2)).flatten(-2)
@@ -152,12 +169,20 @@ class Pull(nn.Module):
         turn = self.turns(missed, camera, trust)
         return product(self._crossed(turn), missed.rotations[..., :2]).flatten(1)
 
-    def forward(self, missed: Missed, camera: Tensor, trust: Trust) -> Tensor:
-        """Rotations (B, J, 3, 3) after the step."""
+    def forward(
+        self, missed: Missed, camera: Tensor, trust: Trust, before: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Rotations (B, J, 3, 3) after the step, and the step as rotation vectors (B, J, 3).
+
+        A part of the step `before` is made once more (Polyak's heavy ball): joints that turn each
+        for itself creep along a chain, which would have to be bent as a whole.
+        """
         turn = self.turns(missed, camera, trust) * (self.gate * trust.gate)[..., None]
+        if before is not None:
+            turn = turn + self.momentum[:, None] * before
         columns = product(self.eye + self._crossed(turn), missed.rotations[..., :2])
         # a step straight along the tangent, brought back: turns never pass a right angle
-        return matrix_from_6d(columns.flatten(-2))
+        return matrix_from_6d(columns.flatten(-2)), turn
 
     def _crossed(self, turn: Tensor) -> Tensor:
         """(B, J, 3) to the matrices (B, J, 3, 3) of 'turn x'."""

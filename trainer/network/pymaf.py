@@ -9,6 +9,7 @@ none to please the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -198,11 +199,11 @@ class PyMAF(nn.Module):
             )
             for width in read
         )
-        levels = range(config.levels) if config.pulls else range(0)
+        levels = range(len(config.pulls))
         self.trust = nn.ModuleList(TrustHead(config.hidden, LANDMARKS, joints) for _ in levels)
         self.direction = nn.ModuleList(Pull(body) for _ in levels)
         self.pulls = nn.ModuleList(
-            nn.ModuleList(Pull(body) for _ in range(config.pulls)) for _ in levels
+            nn.ModuleList(Pull(body) for _ in range(count)) for count in config.pulls
         )
         self.score = nn.Sequential(
             nn.Linear(self.encoder.summary_width, _SCORE_WIDTH), nn.ReLU(),
@@ -212,6 +213,11 @@ class PyMAF(nn.Module):
             nn.Linear(config.hidden + extra + _SCORE_WIDTH, _JOINT_SCORE_WIDTH), nn.ReLU(),
             nn.Linear(_JOINT_SCORE_WIDTH, joints),
         )  # fmt: skip
+
+    def pull_parameters(self) -> Iterator[nn.Parameter]:
+        """The pulls' own weights, which learn faster than the rest."""
+        yield from self.direction.parameters()
+        yield from self.pulls.parameters()
 
     def forward(self, image: Tensor) -> Output:
         """(B, 3, S, S) RGB in 0..1."""
@@ -253,7 +259,7 @@ class PyMAF(nn.Module):
             if self.config.pulls:
                 trust = self.trust[index](hidden)
                 rotations, camera = self._pulled(index, encoded, rotations, shape, camera, trust)
-                trust = Trust(trust.picture.detach(), trust.depth.detach(), trust.gate.detach())
+                trust = trust.detached()
             levels.append(Level(rotations, shape, camera))
             pose = rotations[..., :2].flatten(1).detach()
             shape, camera = shape.detach(), camera.detach()
@@ -338,12 +344,13 @@ class PyMAF(nn.Module):
         assert encoded.points is not None
         level = self.pulls[index]
         assert isinstance(level, nn.ModuleList)
+        turn: Tensor | None = None
         for pull in level:
             assert isinstance(pull, Pull)
             missed = self._missed(encoded, rotations, shape, camera)
             camera = pull.fitted_camera(missed.points, encoded.points, camera, trust)
             flat = encoded.points - projected(missed.points, camera)
-            rotations = pull(replace(missed, picture=flat), camera, trust)
+            rotations, turn = pull(replace(missed, picture=flat), camera, trust, turn)
         return rotations, camera
 
     def _landmarks(
