@@ -181,7 +181,7 @@ def test_pulls_are_one_number_for_all_levels_or_one_each():
     assert NetworkConfig(**options, pulls=(2, 2, 5)).pulls == (2, 2, 5)
     assert NetworkConfig(**options).pulls == ()
     for wrong in ((2, 2), (2, 0, 2), -1, 9):
-        with pytest.raises(ValueError, match="pulls|than or equal"):
+        with pytest.raises(ValueError, match=r"pulls|than or equal"):
             NetworkConfig(**options, pulls=wrong)
 
 
