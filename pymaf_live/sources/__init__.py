@@ -6,6 +6,7 @@ import glob
 from pathlib import Path
 
 from pymaf_live.errors import InputError
+from pymaf_live.sources.camera_address import is_camera
 from pymaf_live.sources.contract import Source
 from pymaf_live.sources.pace import paced
 
@@ -14,7 +15,7 @@ __all__ = ["Source", "expand", "open_source", "paced"]
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
-def open_source(text: str, *, loop: bool = False) -> Source:
+def open_source(text: str, *, loop: bool = False, for_ever: bool = False) -> Source:
     """Open a source of frames by what a user types.
 
     Cameras and streams are opened and wait for their first frame (up to 10 s), files read their
@@ -23,12 +24,16 @@ def open_source(text: str, *, loop: bool = False) -> Source:
     Parameters
     ----------
     text : str
-        A number or /dev/video* for a camera, an address (rtsp://, http:// and the like) for a
-        stream, else a video file, a picture, a folder of pictures or a pattern such as
-        ``shots/*.jpg``. A file that is called like a pattern is taken as the file.
+        A number or /dev/video* for a camera (``0@1280x720@30`` with a size and a rate), an
+        address (rtsp://, http:// and the like) for a stream, else a video file, a picture, a
+        folder of pictures or a pattern such as ``shots/*.jpg``. A file that is called like a
+        pattern is taken as the file.
     loop : bool
         Start files again at their end, for ever, with times that go on rising. Cameras and
         streams have no end.
+    for_ever : bool
+        A camera or stream that has been there and goes away is waited for without end; otherwise
+        30 seconds.
 
     Raises
     ------
@@ -36,15 +41,17 @@ def open_source(text: str, *, loop: bool = False) -> Source:
         If there is nothing to be read there.
     """
     # each kind brings its own decoder, and a picture should not wait for all of them to load
-    if text.isdecimal() or text.startswith("/dev/video"):
+    if is_camera(text):
         from pymaf_live.sources.camera import CameraSource
+        from pymaf_live.sources.live import FOR_EVER, Patience
 
-        return CameraSource(text)
+        return CameraSource(text, patience=FOR_EVER if for_ever else Patience())
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() in STREAM_SCHEMES:
+        from pymaf_live.sources.live import FOR_EVER, Patience
         from pymaf_live.sources.stream import open_stream
 
-        return open_stream(text, loop=loop)
+        return open_stream(text, loop=loop, patience=FOR_EVER if for_ever else Patience())
     if not text or "\0" in text:
         raise InputError("the name of the input is empty" if not text else "not a file name")
     path = Path(text)

@@ -10,11 +10,15 @@ from pathlib import Path
 import cv2
 
 from pymaf_live.errors import InputError
+from pymaf_live.sources.camera_address import CameraMode, camera_address
+from pymaf_live.sources.camera_modes import camera_modes
 from pymaf_live.sources.live import Capture, LiveSource, Patience
 
 MOST_PROBED = 8
 WANTED_SIZE = (1280, 720)
+WANTED_RATE = 30.0
 NAMES = Path("/sys/class/video4linux")
+DEVICES = Path("/dev")
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class CameraFacts:
     address: str
     """What `open_source` takes: the index as text."""
     name: str
+    modes: tuple[CameraMode, ...] = ()
+    """Largest first; empty where they are not known."""
 
 
 class CameraSource(LiveSource):
@@ -32,7 +38,8 @@ class CameraSource(LiveSource):
     Parameters
     ----------
     text : str
-        Its index, or /dev/video* on Linux.
+        Its index, or /dev/video* on Linux; behind it, if wanted, the size and the rate of its
+        pictures: ``0@1280x720@30``. A camera without that mode films in the one nearest to it.
     patience : Patience, optional
         How long silence is borne.
 
@@ -44,10 +51,22 @@ class CameraSource(LiveSource):
     """
 
     def __init__(self, text: str, *, patience: Patience | None = None) -> None:
-        index = _index(text)
+        address = camera_address(text)
+        if address is None:
+            raise InputError(
+                f"{text} is not a camera; give a number such as 0, or 0@1280x720@30 with a size "
+                "and a rate"
+            )
+        index, mode = address.index, address.mode
+        name = ""
         if sys.platform.startswith("linux"):
-            _check_device(Path(f"/dev/video{index}"))
-        super().__init__(lambda: _open(index), kind="camera", name=text, patience=patience)
+            _check_device(DEVICES / f"video{index}")
+            name = _name_of(index)
+
+        def open_it() -> Capture:
+            return open_device(_where(index, name), mode)
+
+        super().__init__(open_it, kind="camera", name=str(index), patience=patience)
 
 
 def list_cameras() -> list[CameraFacts]:
@@ -57,10 +76,10 @@ def list_cameras() -> list[CameraFacts]:
     takes a second or so each and lights the cameras' lamps.
     """
     if sys.platform.startswith("linux"):
-        return _cameras_of(NAMES, Path("/dev"))
+        return _cameras_of(NAMES, DEVICES)
     found = []
     for index in range(MOST_PROBED):
-        capture = _open(index)
+        capture = open_device(index)
         there = capture.isOpened()
         capture.release()
         if not there:
@@ -76,7 +95,8 @@ def _cameras_of(names: Path, devices: Path) -> list[CameraFacts]:
         # a camera's first node gives pictures, its further ones only descriptions of them
         first = _text(entry / "index", "0") == "0"
         if number.isdecimal() and first and (devices / entry.name).exists():
-            cameras.append(CameraFacts(number, _text(entry / "name", f"camera {number}")))
+            name = _text(entry / "name", f"camera {number}")
+            cameras.append(CameraFacts(number, name, camera_modes(devices / entry.name)))
     return sorted(cameras, key=lambda camera: int(camera.address))
 
 
@@ -87,11 +107,17 @@ def _text(path: Path, fallback: str) -> str:
         return fallback
 
 
-def _index(text: str) -> int:
-    number = text.removeprefix("/dev/video")
-    if not number.isdecimal() or len(number) > 4:
-        raise InputError(f"{text} is not a camera; give a number such as 0")
-    return int(number)
+def _name_of(index: int) -> str:
+    """Of a camera on Linux; empty where it has none."""
+    return _text(NAMES / f"video{index}" / "name", "")
+
+
+def _where(index: int, name: str) -> int:
+    """The index of a camera now: plugged in again it may be another one's than before."""
+    if not name or _name_of(index) == name:
+        return index
+    others = (camera for camera in list_cameras() if camera.name == name)
+    return next((int(camera.address) for camera in others), index)
 
 
 def _check_device(device: Path) -> None:
@@ -105,14 +131,20 @@ def _check_device(device: Path) -> None:
         raise InputError(f"the camera {device} may not be read; join its group (usually 'video')")
 
 
-def _open(index: int) -> Capture:
+def open_device(index: int, mode: CameraMode | None = None) -> Capture:
+    """Open a camera in a mode, or in the one nearest to it that it has."""
     backend = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVFOUNDATION}
     capture = cv2.VideoCapture(index, backend.get(sys.platform, cv2.CAP_ANY))
     if capture.isOpened():
-        # uncompressed, most USB cameras give 720p at 10 frames a second only
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, WANTED_SIZE[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, WANTED_SIZE[1])
-        capture.set(cv2.CAP_PROP_FPS, 30)
+        width, height = WANTED_SIZE if mode is None else (mode.width, mode.height)
+        # uncompressed, most USB cameras give 720p at 10 frames a second only; some have a size
+        # only uncompressed
+        for pixels in ("MJPG", "YUYV"):
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*pixels))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+            if mode is None or capture.get(cv2.CAP_PROP_FRAME_WIDTH) == width:
+                break
+        capture.set(cv2.CAP_PROP_FPS, (mode and mode.rate) or WANTED_RATE)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture

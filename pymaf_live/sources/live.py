@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -55,6 +56,10 @@ class Patience:
     between_tries: float = 0.5
 
 
+FOR_EVER = Patience(give_up=math.inf)
+"""Waits for a device to come back as long as somebody wants it."""
+
+
 class LiveSource:
     """Newest frames of a device that is read in a thread of its own.
 
@@ -98,6 +103,8 @@ class LiveSource:
         self._wake = threading.Condition()
         self.failures: list[tuple[str, str]] = []
         self.notices: list[str] = []
+        self.trouble = ""
+        """Why no frame comes, in one line; empty while frames come. Read from any thread."""
         self._name = name
         self._kind = kind
         self._grabbed = 0
@@ -167,6 +174,7 @@ class LiveSource:
                     still = taken.arrived - reader.changed
                     if not self._may_freeze or still <= self._patience.greatest_age:
                         self._grabbed = taken.number + 1
+                        self.trouble = ""
                         return taken
                     self._frozen_print = taken.print
                     why = "shows the same picture again and again"
@@ -189,8 +197,9 @@ class LiveSource:
         return self._patience.greatest_age if started else self._patience.first_frame
 
     def _open_again(self, why: str) -> None:
-        notice = f"the {self._kind} {self._name} {why}; opened again"
-        if not self.notices or self.notices[-1] != notice:
+        self.trouble = f"the {self._kind} {self._name} {why}"
+        notice = f"{self.trouble}; opened again"
+        if notice not in self.notices:
             self.notices.append(notice)
         self._reader.abandoned = True
         self._closed.wait(self._patience.between_tries)
