@@ -48,6 +48,8 @@ class Settings(BaseModel):
     panel_page: Annotated[str, Field(max_length=40)] = ""
     panel_width: Annotated[int, Field(ge=0, le=10_000)] = 0
     """In the desktop's own pixels; 0: as wide as the page likes."""
+    live_out: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
+    """Where the window streams motion to, host:port; another machine only once a person agreed."""
     export_format: Literal["bvh", "npz"] = "bvh"
     export_unit: Literal["m", "cm"] = "cm"
     out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")

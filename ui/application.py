@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ui.controller import Controller
     from ui.state import WindowState
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.tools_menu import Tools
 
 _TICK_MILLISECONDS = 16
 """About 60 times a second."""
@@ -31,6 +32,7 @@ class Parts:
     state: WindowState
     controller: Controller
     window: MainWindow
+    tools: Tools
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -97,6 +99,7 @@ def assemble(
     from pymaf_live.body import load_body
     from ui.canvas.binding import CanvasBinding
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.tools_menu import Tools
 
     binding = CanvasBinding(state, load_body())
     timer = QTimer()
@@ -111,11 +114,12 @@ def assemble(
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
+    tools = Tools(window, state, controller)
     timer.setParent(window)
     timer.start()
     controller.find_demo()
     controller.find_cameras()
-    return Parts(state, controller, window)
+    return Parts(state, controller, window, tools)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.types import FrameResult, SourceFacts
 from ui.errands import Errands
+from ui.live_out import LiveOut
 from ui.playback import Playback
 from ui.recording import LiveRecording
 from ui.state import (
@@ -90,6 +91,7 @@ class Controller:
         self._open_pipeline = open_pipeline
         self._list_cameras = list_cameras or _cameras
         self._errands = Errands()
+        self.live_out = LiveOut(state.live_out, self._errands)
         self._closed = threading.Event()
         self._opened: _Opened | None = None
         self._wanted = 0
@@ -208,6 +210,7 @@ class Controller:
     def tick(self) -> None:
         """Bring the state up to date; called about 60 times a second, never blocks."""
         self._errands.collect()
+        self.live_out.tick()
         opened = self._opened
         if opened is None:
             return
@@ -232,6 +235,7 @@ class Controller:
         limit = time.monotonic() + _CLOSE_SECONDS
         self._closed.set()
         before = self._leave()
+        self.live_out.close()
         if before is not None:
             before.pipeline.close()
         return self._errands.wait(limit - time.monotonic())
@@ -266,6 +270,7 @@ class Controller:
             self._let_go(opened)
             return
         self._opened = opened
+        self.live_out.attach(opened.pipeline)
         self._on_loop_change(self._state.loop.value)
         self._state.live.set(opened.playback is None)
         is_camera = opened.choice.kind == "camera"
@@ -355,6 +360,7 @@ class Controller:
     def _leave(self, *, keep_picture: bool = False) -> _Opened | None:
         """Forget the open source and give it back for closing; ends the recording."""
         self.stop_recording()
+        self.live_out.detach()
         self._wanted += 1
         opened, self._opened = self._opened, None
         self._shown_times.clear()

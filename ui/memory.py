@@ -30,6 +30,9 @@ class Memory:
         state.view.page.set(self.settings.panel_page)
         state.view.panel_width.set(self.settings.panel_width)
         state.view.panel.set(self.settings.panel)
+        state.live_out.address.set(self.settings.live_out)
+        # it was kept because it was agreed to
+        state.live_out.allowed.set(frozenset({self.settings.live_out}))
         if self._notice:
             state.message.set(Message("note", self._notice))
 
@@ -58,6 +61,9 @@ class Memory:
             "panel_width": state.view.panel_width.value,
             "window": (place.x(), place.y(), place.width(), place.height()),
         }
+        address = state.live_out.agreed_address
+        if address is not None:
+            changes["live_out"] = address
         if window.last_choice is not None and window.last_choice.kind != "demo":
             changes["source"] = window.last_choice.text
         if window.export_folder is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.types import FrameResult
+from ui.live_out_state import LiveOutState
 from ui.observable import Observable
 from ui.view_state import ViewState
 
@@ -146,5 +147,7 @@ class WindowState:
         default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
     )
     """What a take can be exported as."""
+    live_out: LiveOutState = field(default_factory=LiveOutState)
+    """Motion sent to other programs while it happens."""
     view: ViewState = field(default_factory=ViewState)
     """What a person chose about the view and the panel beside it."""

@@ -185,6 +185,11 @@ QPushButton#choice {{ text-align: left; padding: 16px 20px; font-size: 12pt; }}
 QPushButton#choice[role="main"] {{ font-weight: 600; }}
 QLabel#title {{ font-size: 24pt; font-weight: 600; color: {c.text}; }}
 QLabel#quiet, QLabel[role="quiet"] {{ color: {c.quiet}; }}
+QLabel[role="complaint"] {{ color: {c.record}; }}
+QLabel[light="off"] {{ color: {c.quiet}; }}
+QLabel[light="waiting"] {{ color: {c.accent}; }}
+QLabel[light="on"] {{ color: {c.done}; }}
+QLabel[light="bad"] {{ color: {c.record}; }}
 QLabel#stageNote {{
     color: #e7e9ec; background: rgba(23, 25, 28, 210);
     border-radius: 8px; padding: 12px 18px; font-size: 12pt;

@@ -1,0 +1,175 @@
+"""Live out through the window: switched on by a person, received over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.body import load_body
+from pymaf_live.streaming.humanoid import BONES
+from tests.streaming.vmc_receiver import PARENTS, VmcReceiver, world
+from tests.ui.conftest import OpenWindow
+from ui.application import Parts
+from ui.live_out_state import LiveOutPhase
+from ui.memory import Memory
+from ui.state import SourceChoice, TakePhase, WindowState
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture
+def receiver() -> Iterator[VmcReceiver]:
+    made = VmcReceiver()
+    yield made
+    made.close()
+
+
+def open_page(parts: Parts, qtbot: QtBot) -> None:
+    parts.window.side_panel.show_page("live_out")
+    qtbot.waitUntil(parts.tools.live_out_page.isVisible)
+
+
+def write_address(parts: Parts, qtbot: QtBot, text: str) -> None:
+    field = parts.tools.live_out_page.address
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+
+
+def test_what_plays_arrives_where_a_person_sends_it(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
+) -> None:
+    parts = open_window(each=0.02)
+    open_page(parts, qtbot)
+    page, status = parts.tools.live_out_page, parts.state.live_out.status
+    assert page.light.text() == "● Off"
+    assert not parts.tools.light.isVisible()
+    write_address(parts, qtbot, f"127.0.0.1:{receiver.port}")
+    qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING)
+    assert not page.address.isEnabled()
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
+    assert "Sending" in page.light.text()
+    assert parts.tools.light.isVisible()
+    assert 5 < status.value.rate < 40
+    receiver.wait(lambda: len(receiver.bones) == len(PARENTS))
+    result = parts.state.result.value
+    assert result is not None
+    person = result.people[0]
+    # beside the hips, for they sway while the packets travel
+    places, names = world(receiver.bones), load_body().joint_names
+    for name, joint in BONES.items():
+        expected = -(person.joints[names.index(joint)] - person.joints[0])
+        assert np.linalg.norm(places[name] - places["Hips"] - expected) < 1e-3
+    qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
+    assert status.value.phase is LiveOutPhase.OFF
+    assert not parts.tools.light.isVisible()
+    qtbot.wait(200)
+    count = len(receiver.packets)
+    qtbot.wait(300)
+    assert len(receiver.packets) == count
+    assert receiver.messages[-2] == ("/VMC/Ext/OK", (1, 3, 0, 0))
+
+
+def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
+) -> None:
+    parts = open_window()
+    parts.state.live_out.address.set(f"localhost:{receiver.port}")
+    parts.tools.live_out.trigger()
+    status = parts.state.live_out.status
+    for _ in range(2):
+        parts.window.open_choice(clip)
+        qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
+        parts.controller.record()
+        count = len(receiver.packets)
+        qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=15_000)
+        assert len(receiver.packets) > count
+        parts.controller.stop_recording()
+        assert parts.state.take.value.phase is TakePhase.READY
+        parts.controller.close_source()
+        qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=5000)
+    parts.tools.live_out.trigger()
+    assert not parts.tools.live_out.isChecked()
+
+
+def test_what_is_no_address_is_said_while_it_is_typed(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    parts = open_window()
+    open_page(parts, qtbot)
+    page = parts.tools.live_out_page
+    write_address(parts, qtbot, "127.0.0.1:70000")
+    assert not page.switch.isEnabled()
+    assert "1 to 65535" in page.complaint.text()
+    write_address(parts, qtbot, "127.0.0.1:39539")
+    assert page.switch.isEnabled()
+    assert not page.complaint.isVisible()
+
+
+def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qtbot: QtBot) -> None:
+    parts = open_window()
+    open_page(parts, qtbot)
+    page, state = parts.tools.live_out_page, parts.state.live_out
+    state.allowed.set(frozenset({"no-such-host.invalid:39539"}))
+    state.address.set("no-such-host.invalid:39539")
+    page.switch.click()
+    qtbot.waitUntil(lambda: bool(state.status.value.complaint), timeout=20_000)
+    assert state.status.value.phase is LiveOutPhase.OFF
+    assert not page.switch.isChecked()
+    assert page.complaint.isVisible()
+    assert "no-such-host.invalid" in page.complaint.text()
+
+
+def test_another_machine_is_asked_about_once(
+    open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
+    parts = open_window()
+    page, state = parts.tools.live_out_page, parts.state.live_out
+    asked: list[str] = []
+
+    def answer(agreed: bool) -> None:
+        monkeypatch.setattr(
+            page, "ask_network", lambda address: asked.append(str(address)) or agreed
+        )
+
+    state.address.set("192.0.2.7:39539")  # a number that stands for nobody (RFC 5737)
+    answer(False)
+    page.switch.click()
+    assert asked == ["192.0.2.7:39539"]
+    assert not state.status.value.on
+    assert not page.switch.isChecked()
+    answer(True)
+    page.switch.click()
+    qtbot.waitUntil(lambda: state.status.value.on)
+    page.switch.click()
+    page.switch.click()
+    assert state.status.value.on
+    assert len(asked) == 2
+    page.switch.click()
+    Memory().keep(parts.state, parts.window)
+    again = WindowState()
+    Memory().recall(again)
+    assert again.live_out.address.value == "192.0.2.7:39539"
+    assert again.live_out.agreed_address == "192.0.2.7:39539"
+    again.live_out.address.set("192.0.2.8:39539")
+    assert again.live_out.agreed_address is None
+
+
+def test_closing_the_window_tells_the_receiver(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
+) -> None:
+    parts = open_window()
+    parts.state.live_out.address.set(f"127.0.0.1:{receiver.port}")
+    parts.tools.live_out.trigger()
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: bool(receiver.bones), timeout=15_000)
+    assert parts.window.close()
+    receiver.wait(lambda: receiver.messages[-2] == ("/VMC/Ext/OK", (1, 3, 0, 0)))

@@ -1,0 +1,55 @@
+"""The menu Tools, and what it opens: what takes motion out of the window, and what makes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+
+from ui.live_out_state import LiveOutStatus
+from ui.state import WindowState
+from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamLight
+from ui.widgets.main_window import MainWindow
+
+
+class ToolDeeds(Protocol):
+    """Who does what the tools ask for."""
+
+    @property
+    def live_out(self) -> LiveOutDeeds:
+        """Streams."""
+
+
+class Tools(QObject):
+    """Adds its menu, its pages and its light to a window, and belongs to it.
+
+    Parameters
+    ----------
+    window : MainWindow
+    state : WindowState
+    deeds : ToolDeeds
+    """
+
+    def __init__(self, window: MainWindow, state: WindowState, deeds: ToolDeeds) -> None:
+        super().__init__(window)
+        self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
+        window.side_panel.add_page("live_out", "Live out", self.live_out_page)
+        self.light = StreamLight(state.live_out, brief=True)
+        window.status_line.insertPermanentWidget(0, self.light)
+        self.live_out = self._action("Live out", "Ctrl+L", "Stream the motion as VMC")
+        self.live_out.setCheckable(True)
+        self.live_out.triggered.connect(self.live_out_page.toggle)
+        state.live_out.status.watch(self._on_live_out_change)
+        menu = window.menuBar().addMenu("&Tools")
+        menu.addAction(self.live_out)
+
+    def _action(self, text: str, keys: str, tip: str) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.setStatusTip(tip)
+        action.setToolTip(f"{tip} ({keys})")
+        return action
+
+    def _on_live_out_change(self, status: LiveOutStatus) -> None:
+        self.live_out.setChecked(status.on)
