@@ -11,9 +11,11 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from pymaf_live.sources.camera_address import CameraMode
 
+T = TypeVar("T")
 Ask = Callable[[int, bytes], bytes]
 """A request's number and its record filled in by us -> the record filled in by the kernel."""
 
@@ -22,8 +24,8 @@ _SIZE = struct.Struct("=III6I2I")
 _INTERVAL = struct.Struct("=IIIII6I2I")
 _CAPTURE = 1
 _DISCRETE = 1
-_MOST_ASKED = 256
-"""A driver that never ends its list is not believed."""
+_MOST_ASKED = 64
+"""Entries of one list; a driver that never ends its list, or says the same again, is not heard."""
 COMMON_SIZES = ((3840, 2160), (1920, 1080), (1280, 720), (960, 540), (640, 480), (640, 360))
 """Offered of a camera that names only a smallest and a largest size."""
 LEAST_RATE = 5.0
@@ -62,13 +64,24 @@ def modes_told(ask: Ask) -> tuple[CameraMode, ...]:
         Raises OSError behind the end of a list.
     """
     modes: set[CameraMode] = set()
-    for pixel_format in _formats(ask):
-        for width, height in _sizes(ask, pixel_format):
-            rates = [r for r in _rates(ask, pixel_format, width, height) if r >= LEAST_RATE]
+    for pixel_format in _new(_formats(ask)):
+        for width, height in _new(_sizes(ask, pixel_format)):
+            told = _new(_rates(ask, pixel_format, width, height))
+            rates = [rate for rate in told if rate >= LEAST_RATE]
             modes.update(CameraMode(width, height, rate) for rate in rates)
             if not rates:
                 modes.add(CameraMode(width, height))
     return tuple(sorted(modes, key=lambda m: (-m.width * m.height, -m.width, -(m.rate or 0.0))))
+
+
+def _new(told: Iterator[T]) -> Iterator[T]:
+    """What is told, until something is told a second time."""
+    seen: set[T] = set()
+    for item in told:
+        if item in seen:
+            return
+        seen.add(item)
+        yield item
 
 
 def _formats(ask: Ask) -> Iterator[int]:
