@@ -11,24 +11,27 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 
 from pymaf_live.body import load_body
-from pymaf_live.errors import PymafLiveError
+from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.pipeline import Pipeline, PipelineOptions
 from pymaf_live.recording import Recording
 from pymaf_live.resources import resource
 from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.types import FrameResult, SourceFacts
+from ui.cameras import camera_nodes, find_cameras
 from ui.errands import Errands
+from ui.given_files import choices_of
 from ui.live_out import LiveOut
 from ui.playback import Playback
 from ui.recording import LiveRecording
+from ui.source_state import FileQueue
 from ui.state import (
     Figures,
     Message,
@@ -38,6 +41,7 @@ from ui.state import (
     TakeStatus,
     WindowState,
 )
+from ui.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ _FIGURES_EVERY = 0.25
 """Seconds between two readings of the figures: faster cannot be read by a person."""
 _SPEED_OVER = 2.0
 """Seconds that frames a second are counted over."""
+_CAMERAS_EVERY = 1.0
+"""Seconds between two looks at whether a camera was plugged in, while nothing is open."""
 
 OpenPipeline = Callable[[Source, PipelineOptions], Pipeline]
 
@@ -89,10 +95,13 @@ class Controller:
         self._state = state
         self._options = options or PipelineOptions()
         self._open_pipeline = open_pipeline
-        self._list_cameras = list_cameras or _cameras
+        self._list_cameras = list_cameras or find_cameras
+        self._camera_nodes = camera_nodes()
+        self._next_cameras = 0.0
         self._errands = Errands()
         self.live_out = LiveOut(state.live_out, self._errands)
         self._closed = threading.Event()
+        self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
         self._wanted = 0
         """Number of the last wish to open something; what an older wish brings is let go."""
@@ -121,8 +130,52 @@ class Controller:
         else:
             self._state.demo.set(SourceChoice("demo", str(path), "Demo"))
 
+    def find_last(self) -> None:
+        """Offer what was open last, if it is still there; a camera is offered as one anyway."""
+        text = self._state.sources.remembered.value
+
+        def look() -> SourceChoice | None:
+            if "://" in text:
+                return SourceChoice("stream", text, text)
+            path = Path(text)
+            return choices_of([path])[0] if path.is_absolute() and path.exists() else None
+
+        if text:
+            self._errands.run("last source", look, self._state.sources.last.set, lambda _: None)
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """Open the first of several files and folders; the others come after it."""
+
+        def opened(choices: tuple[SourceChoice, ...]) -> None:
+            self.open(choices[0])
+            self._state.sources.queue.set(FileQueue(choices))
+
+        def failed(error: Exception) -> None:
+            self._state.message.set(Message("error", _line(error)))
+
+        self._errands.run("look at files", lambda: choices_of(paths), opened, failed)
+
+    def go_through_files(self, step: int) -> None:
+        """Open the next (1) or the last (-1) of the files that were given together."""
+        queue = self._state.sources.queue.value
+        choice = queue.following if step > 0 else queue.before
+        if choice is not None:
+            self.open(choice)
+            self._state.sources.queue.set(replace(queue, at=queue.at + step))
+
+    def stop_waiting(self) -> None:
+        """Wait no more for a camera or stream that is away."""
+        if self._opened is not None:
+            self.close_source()
+        else:
+            self._waiting.end()
+            self._state.sources.trouble.set("")
+
     def open(self, choice: SourceChoice) -> None:
-        """Open a source in place of the one that plays; a take in the making is kept."""
+        """Open a source in place of the one that plays; a take in the making is kept.
+
+        A camera or stream that is not there or busy is waited for.
+        """
         if self._closed.is_set():
             return
         before = self._leave()
@@ -137,7 +190,7 @@ class Controller:
             return self._started(choice, wish)
 
         self._errands.run(
-            "open", work, self._on_opened, lambda error: self._on_open_failed(error, wish)
+            "open", work, self._on_opened, lambda error: self._on_open_failed(choice, error, wish)
         )
 
     def close_source(self) -> None:
@@ -210,6 +263,8 @@ class Controller:
     def tick(self) -> None:
         """Bring the state up to date; called about 60 times a second, never blocks."""
         self._errands.collect()
+        self._waiting.tick()
+        self._look_for_cameras()
         self.live_out.tick()
         opened = self._opened
         if opened is None:
@@ -247,7 +302,7 @@ class Controller:
         playback: Playback | None = None
         source: Source
         if _is_stream(choice):
-            source = open_source(choice.text)
+            source = open_source(choice.text, for_ever=True)
         else:
             text = choice.text
             playback = Playback(lambda: open_source(text), repeat=self._state.loop.value)
@@ -276,12 +331,32 @@ class Controller:
         is_camera = opened.choice.kind == "camera"
         self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
 
-    def _on_open_failed(self, error: Exception, wish: int) -> None:
+    def _on_open_failed(self, choice: SourceChoice, error: Exception, wish: int) -> None:
         if wish != self._wanted:
             return
         self._state.phase.set(Phase.EMPTY)
         self._state.source.set(None)
-        self._state.message.set(Message("error", _line(error)))
+        if choice.live and isinstance(error, InputError):
+            self._waiting.begin(choice, lambda: self._started(choice, wish))
+            self._on_still_away(choice, error)
+        else:
+            self._state.message.set(Message("error", _line(error)))
+
+    def _on_still_away(self, choice: SourceChoice, error: Exception) -> None:
+        if isinstance(error, InputError):
+            text = f"{_line(error)}. {choice.title} opens by itself as soon as it is there."
+            self._state.sources.trouble.set(text)
+        else:
+            self._waiting.end()
+            self._state.sources.trouble.set("")
+            self._state.message.set(Message("error", _line(error)))
+
+    def _on_come_back(self, choice: SourceChoice, opened: _Opened | None) -> None:
+        if opened is not None and opened.wish == self._wanted:
+            self._state.sources.trouble.set("")
+            self._state.source.set(choice)
+            self._state.phase.set(Phase.OPENING)
+        self._on_opened(opened)
 
     def _on_broken(self, error: Exception) -> None:
         """The pipeline ended with an error."""
@@ -294,6 +369,9 @@ class Controller:
         self._let_go(before)
 
     def _on_end(self) -> None:
+        if self._state.sources.queue.value.following is not None:
+            self.go_through_files(1)
+            return
         before = self._leave(keep_picture=True)
         if self._state.result.value is None:
             self._state.phase.set(Phase.EMPTY)
@@ -321,6 +399,16 @@ class Controller:
         self._shown_count += 1
         self._state.result.set(result)
 
+    def _look_for_cameras(self) -> None:
+        now = time.monotonic()
+        if self._state.phase.value is not Phase.EMPTY or now < self._next_cameras:
+            return
+        self._next_cameras = now + _CAMERAS_EVERY
+        nodes = camera_nodes()
+        if nodes != self._camera_nodes:
+            self._camera_nodes = nodes
+            self.find_cameras()
+
     def _follow_recording(self) -> None:
         recording, status = self._recording, self._state.take.value
         if recording is None or status.phase is not TakePhase.RECORDING:
@@ -342,6 +430,7 @@ class Controller:
             times.popleft()
         span = times[-1] - times[0] if len(times) > 1 else 0.0
         health = self._opened.pipeline.health
+        self._state.sources.trouble.set(_goes_on(health.trouble))
         result = self._state.result.value
         drawn = self._state.drawn.value
         self._state.figures.set(
@@ -362,6 +451,9 @@ class Controller:
         self.stop_recording()
         self.live_out.detach()
         self._wanted += 1
+        self._waiting.end()
+        self._state.sources.trouble.set("")
+        self._state.sources.queue.set(FileQueue())
         opened, self._opened = self._opened, None
         self._shown_times.clear()
         self._shown_count = 0
@@ -410,13 +502,11 @@ def exporters() -> Mapping[str, Callable[..., list[Path]]]:
     return FORMATS
 
 
-def _cameras() -> tuple[SourceChoice, ...]:
-    from pymaf_live.sources.camera import list_cameras
-
-    return tuple(
-        SourceChoice("camera", camera.address, camera.name or f"Camera {camera.address}")
-        for camera in list_cameras()
-    )
+def _goes_on(trouble: str) -> str:
+    """What a person reads while a running camera gives nothing."""
+    if not trouble:
+        return ""
+    return f"{trouble[:1].upper()}{trouble[1:]}. It goes on by itself, and a recording with it."
 
 
 def _is_stream(choice: SourceChoice) -> bool:

@@ -15,6 +15,8 @@ from typing import Literal
 from pymaf_live.types import FrameResult
 from ui.live_out_state import LiveOutState
 from ui.observable import Observable
+from ui.source_state import SourceChoice as SourceChoice
+from ui.source_state import SourceState
 from ui.view_state import ViewState
 
 
@@ -35,17 +37,6 @@ class TakePhase(Enum):
     RECORDING = "every result is added to the take"
     READY = "a take waits to be exported"
     EXPORTING = "the take is being written"
-
-
-@dataclass(frozen=True)
-class SourceChoice:
-    """What a person chose to look at."""
-
-    kind: Literal["camera", "stream", "file", "demo"]
-    text: str
-    """What `open_source` reads: a camera's number or device, a path, an address."""
-    title: str
-    """What a person reads."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +101,8 @@ class WindowState:
     """All that the window shows."""
 
     phase: Observable[Phase] = field(default_factory=lambda: Observable(Phase.EMPTY))
+    sources: SourceState = field(default_factory=SourceState)
+    """What else can be looked at, and what is waited for."""
     source: Observable[SourceChoice | None] = field(
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
