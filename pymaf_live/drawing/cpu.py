@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.drawing.look import Look, person_colour, shade
+from pymaf_live.drawing.look import Look, shade
 from pymaf_live.drawing.scene import Scene, Stage, Window
 from pymaf_live.drawing.sheet import lay_over
+from pymaf_live.drawing.strokes import Strokes, scene_strokes
 from pymaf_live.drawing.surface import NEAR, Floats
 from pymaf_live.types import Array, Camera, Image, Person
 
@@ -55,8 +56,7 @@ class CpuOverlay:
         if self._look.body:
             part = drawn[window.y0 : window.y1, window.x0 : window.x1]
             lay_over(part, self._bodies(scene))
-        if self._look.skeleton:
-            _draw_skeletons(drawn, scene, self._stage.surface.body.parents)
+        _draw_strokes(drawn, scene_strokes(scene, self._stage.surface.body.parents))
         return drawn
 
     def close(self) -> None:
@@ -69,22 +69,25 @@ class CpuOverlay:
         for posed in scene.people:
             vertices, normals = surface.pose(posed.mesh, posed.bones)
             corners.append(vertices)
-            colours.append(shade(vertices, normals, person_colour(posed.person.id)))
+            if scene.look.parts:
+                colour = surface.part_colours
+            else:
+                colour = shade(vertices, normals, posed.colour)
+            opacity = np.full((len(vertices), 1), scene.look.opacity * posed.presence, np.float32)
+            colours.append(np.concatenate([colour * opacity, opacity], axis=1))
             faces.append(surface.faces + start)
             start += len(vertices)
-        points, colour = np.concatenate(corners), np.concatenate(colours)
+        points, values = np.concatenate(corners), np.concatenate(colours)
         depth = points[:, 2]
         inverse = (1 / np.maximum(depth, NEAR)).astype(np.float32)
         origin = camera.principal_point - (scene.window.x0, scene.window.y0)
         pixels = points[:, :2] * (inverse[:, None] * camera.focal_length) + origin
         every = np.concatenate(faces)
         every = every[(depth[every] > NEAR).all(axis=1)]
-        pixel, lit = cover(pixels, inverse, colour, every, scene.window)
+        pixel, lit = cover(pixels, inverse, values, every, scene.window)
 
         sheet = np.zeros((scene.window.height * scene.window.width, 4), np.uint8)
-        opacity = scene.look.opacity * 255
-        sheet[pixel, :3] = np.rint(np.clip(lit, 0, 1) * np.float32(opacity))
-        sheet[pixel, 3] = round(opacity)
+        sheet[pixel] = np.rint(np.clip(lit, 0, 1) * np.float32(255))
         return sheet.reshape(scene.window.height, scene.window.width, 4)
 
 
@@ -221,24 +224,24 @@ def _chunks(counts: Ints, most: int) -> Iterator[tuple[int, int]]:
         first, done = last, int(ends[last - 1])
 
 
-def _draw_skeletons(drawn: Image, scene: Scene, parents: npt.NDArray[np.int64]) -> None:
+def _draw_strokes(drawn: Image, strokes: Strokes) -> None:
     one = 1 << _SUBPIXEL_BITS
     # OpenCV's coordinates are 32-bit: keep what lies far outside from wrapping round
     farthest = 4.0 * max(drawn.shape)
-    for posed in scene.people:
-        points = posed.person.joints_2d
-        sound = np.isfinite(points).all(axis=1) & (np.abs(points) < farthest).all(axis=1)
-        where = np.rint(np.where(sound[:, None], points, 0) * one).astype(int)
-        tone = (0.35 * person_colour(posed.person.id) + 0.65) * 255
-        paints = (((26, 31, 41), 1.0), (tone.tolist(), 0.62))
-        for joint, parent in enumerate(parents.tolist()):
-            if parent < 0 or not (sound[joint] and sound[parent]):
-                continue
-            ends = where[parent].tolist(), where[joint].tolist()
-            for colour, grow in paints:
-                thick = max(1, round(2 * scene.stroke * grow))
-                cv2.line(drawn, *ends, colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
-        for centre in where[sound].tolist():
-            for colour, grow in paints:
-                radius = round(scene.stroke * 1.7 * grow * one)
-                cv2.circle(drawn, centre, radius, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for ends, paint in zip(strokes.ends, strokes.paint, strict=True):
+        if not (np.abs(ends) < farthest).all():
+            continue
+        radius, opacity = float(paint[3]), float(paint[4])
+        # only what is fainter needs a sheet of its own to be laid over
+        sheet = drawn if opacity >= 1 else drawn.copy()
+        x0, y0, x1, y1 = np.rint(ends * one).astype(int).tolist()
+        tone = (paint[:3] * 255).tolist()
+        for colour, grow in (((26, 31, 41), 1.0), (tone, 0.62)):
+            if (x0, y0) == (x1, y1):
+                size = round(radius * grow * one)
+                cv2.circle(sheet, (x0, y0), size, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+            else:
+                thick = max(1, round(2 * radius * grow))
+                cv2.line(sheet, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
+        if sheet is not drawn:
+            np.copyto(drawn, cv2.addWeighted(sheet, opacity, drawn, 1 - opacity, 0))

@@ -11,8 +11,9 @@ from vispy import gloo
 from vispy.gloo import gl
 
 from pymaf_live.drawing.scene import Scene
+from pymaf_live.drawing.strokes import scene_strokes
 from pymaf_live.drawing.surface import Surface
-from pymaf_live.drawing.visuals import BodyVisual, SkeletonVisual, TextureQuad
+from pymaf_live.drawing.visuals import BodyVisual, StrokeVisual, TextureQuad
 
 _STEP = 64
 _MAX_TEXTURE_SIZE = 0x0D33
@@ -31,7 +32,8 @@ class BodyLayer:
 
     def __init__(self, surface: Surface) -> None:
         self._bodies = BodyVisual(surface)
-        self._skeletons = SkeletonVisual(surface)
+        self._strokes = StrokeVisual()
+        self._parents = surface.body.parents
         self._capacity = (_STEP, _STEP)
         self._texture = gloo.Texture2D(
             shape=(_STEP, _STEP, 4), format="rgba", interpolation="linear",
@@ -60,8 +62,12 @@ class BodyLayer:
             gloo.clear(color=(0.0, 0.0, 0.0, 0.0), depth=True)
             if scene.look.body:
                 self._bodies.draw(scene)
-            if scene.look.skeleton:
-                self._skeletons.draw(scene, size[0] / scene.window.width)
+            window = scene.window
+            self._strokes.draw(
+                scene_strokes(scene, self._parents),
+                (window.x0, window.y0, window.x1, window.y1),
+                size[0] / window.width,
+            )
             gloo.set_state(scissor_test=False)
 
     def read(self) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Person
 
 # soft, clearly different from each other, and the first of them rare in rooms, streets and gardens;
 # sRGB 0..1
@@ -36,6 +36,11 @@ RIM, GLOSS = 0.34, 0.16
 RIM_SQUARINGS, GLOSS_SQUARINGS = 2, 4
 
 
+# of the person's score
+_DOUBTED, _SURE = 0.15, 0.5
+_CARRIED_FROM, _CARRIED_TO = 0.35, 0.75
+
+
 @dataclass(frozen=True)
 class Look:
     """What an overlay shows."""
@@ -44,11 +49,50 @@ class Look:
     """0..1 of the body over the picture."""
     body: bool = True
     skeleton: bool = False
+    points: bool = False
+    """Dots at the joints in the picture, by how sure the network is of each: red, yellow, green."""
+    box: bool = False
+    """The box about each person's joints."""
+    parts: bool = False
+    """The body's parts in flat colours in place of the lit surface: a dense correspondence."""
+    tint: tuple[float, float, float] | None = None
+    """sRGB 0..1 of every body in place of each person's own."""
 
 
 def person_colour(person: int) -> npt.NDArray[np.float32]:
     """(3,) sRGB 0..1; the same for a person in every frame."""
     return np.asarray(PALETTE[person % len(PALETTE)])
+
+
+def part_colours(count: int) -> npt.NDArray[np.float32]:
+    """(count, 3) sRGB 0..1; neighbours in number are far apart in hue."""
+    hue = np.arange(count) * 0.618034 % 1.0
+    # cosine palette: smooth in hue, no dark ones
+    waves = np.cos(2 * np.pi * (hue[:, None] + np.array([0.0, 1 / 3, 2 / 3])))
+    value = np.where(np.arange(count) % 2, 0.95, 0.75)[:, None]
+    return np.asarray(np.clip(value * (0.58 + 0.42 * waves), 0, 1), dtype=np.float32)
+
+
+def presence(person: Person) -> float:
+    """How much of a person is drawn, 0..1: less where the network doubts, fading while lost.
+
+    A measured person is drawn whole from a score of 0.5 on. One that is only carried on by the
+    smoothing, with a score that falls meanwhile, is gone when it comes to a third, so that no body
+    waves its limbs about where nobody is seen.
+    """
+    if not np.isfinite(person.score):
+        return 0.0
+    low, high = (_CARRIED_FROM, _CARRIED_TO) if person.predicted else (_DOUBTED, _SURE)
+    part = float(np.clip((person.score - low) / (high - low), 0.0, 1.0))
+    return part * part * (3 - 2 * part)
+
+
+def certainty_colours(scores: Array) -> npt.NDArray[np.float32]:
+    """(N, 3) sRGB 0..1 of scores (N,): red at 0, yellow at a half, green at 1."""
+    sure = np.clip(np.nan_to_num(np.asarray(scores, float)), 0.0, 1.0)[:, None]
+    red, yellow, green = np.array([[0.93, 0.33, 0.31], [0.96, 0.82, 0.33], [0.38, 0.82, 0.45]])
+    first = red + (yellow - red) * np.minimum(2 * sure, 1)
+    return np.asarray(first + (green - yellow) * np.maximum(2 * sure - 1, 0), np.float32)
 
 
 def shade(points: Array, normals: Array, colour: Array) -> npt.NDArray[np.float32]:

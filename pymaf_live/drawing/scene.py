@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pymaf_live.drawing.look import Look
+from pymaf_live.body import project
+from pymaf_live.drawing.look import Look, person_colour, presence
 from pymaf_live.drawing.surface import NEAR, Floats, RestMesh, Surface
 from pymaf_live.types import Array, Camera, Person
 
@@ -44,6 +45,10 @@ class Posed:
     mesh: RestMesh
     bones: Floats
     """(J, 3, 4) from the rest body to the camera frame, m."""
+    colour: Floats
+    """(3,) sRGB 0..1."""
+    presence: float
+    """0..1; a person that the network doubts is drawn fainter."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +80,51 @@ class Stage:
         self._meshes: OrderedDict[int, RestMesh] = OrderedDict()
 
     def scene(
-        self, people: Sequence[Person], camera: Camera, size: tuple[int, int], look: Look
+        self,
+        people: Sequence[Person],
+        camera: Camera,
+        size: tuple[int, int],
+        look: Look,
+        view: Array | None = None,
     ) -> Scene | None:
-        """What is to be drawn over a picture of `size` (width, height) px; None if nothing."""
+        """What is to be drawn over a picture.
+
+        Parameters
+        ----------
+        people : sequence of Person
+        camera : Camera
+        size : tuple of int
+            Width, height of the picture in pixels.
+        look : Look
+        view : (3, 4) array, optional
+            From the people's camera frame to that of `camera`, rotation and shift in metres, for
+            looking from elsewhere.
+
+        Returns
+        -------
+        Scene or None
+            None if there is nothing to draw.
+        """
         stroke = max(1.2, 0.0022 * float(np.hypot(*size)))
         posed, boxes, depths = [], [], []
         for person in people:
+            present = presence(person)
+            if present <= 0:
+                continue
             mesh = self._mesh(person)
             bones = self.surface.bones(person)
+            if view is not None:
+                person = _seen_from(person, view, camera)
+                bones = _moved(bones, view)
             extent = Surface.extent(mesh, bones, camera)
             if extent is None:
                 continue
             box = extent[0]
-            if look.skeleton:
+            if look.skeleton or look.points or look.box:
                 points = person.joints_2d[np.isfinite(person.joints_2d).all(axis=1)]
                 box = _union(box, points, stroke * 4)
-            posed.append(Posed(person, mesh, bones))
+            tint = person_colour(person.id) if look.tint is None else look.tint
+            posed.append(Posed(person, mesh, bones, np.asarray(tint, np.float32), present))
             boxes.append(box)
             depths.append(extent[1])
         if not posed:
@@ -114,6 +148,20 @@ class Stage:
         while len(self._meshes) > _MOST_MESHES:
             self._meshes.popitem(last=False)
         return mesh
+
+
+def _moved(bones: Floats, view: Array) -> Floats:
+    whole = np.einsum("ab,jbc->jac", view[:, :3], bones.astype(np.float64))
+    whole[:, :, 3] += view[:, 3]
+    return np.asarray(whole, np.float32)
+
+
+def _seen_from(person: Person, view: Array, camera: Camera) -> Person:
+    """The same person with the joints where another camera sees them."""
+    joints = person.joints @ view[:, :3].T + view[:, 3]
+    seen = project(joints, camera)
+    box = np.r_[seen.min(axis=0), seen.max(axis=0)]
+    return replace(person, joints=joints, joints_2d=seen, box=box)
 
 
 def _union(box: Array, points: Array, margin: float) -> Array:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
+from pymaf_live.drawing.look import part_colours
 from pymaf_live.types import Array, Camera, Person
 
 Floats = npt.NDArray[np.float32]
@@ -51,6 +52,10 @@ class Surface:
         # how far a unit of each coefficient moves the vertex that it moves most
         self._reach = np.linalg.norm(body.shape_directions, axis=1).max(axis=0)
         corners = self.faces.ravel()
+        parts = np.zeros(vertices, np.int64)
+        parts[corners] = np.repeat(body.face_part, 3) - 1
+        self.part_colours = part_colours(int(body.face_part.max()))[parts]
+        """(V, 3) sRGB 0..1 of the part that a vertex belongs to."""
         self._faces_of_vertex = csr_matrix(
             (np.ones(len(corners), np.float32), (corners, np.arange(len(corners)) // 3)),
             (vertices, len(self.faces)),

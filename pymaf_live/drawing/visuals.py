@@ -10,12 +10,11 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from vispy import gloo
 
 from pymaf_live.drawing import look as light
-from pymaf_live.drawing.look import person_colour
 from pymaf_live.drawing.scene import Posed, Scene
+from pymaf_live.drawing.strokes import Strokes
 from pymaf_live.drawing.surface import RestMesh, Surface
 from pymaf_live.types import Array, Image
 
@@ -41,8 +40,10 @@ attribute vec3 a_position;
 attribute vec3 a_normal;
 attribute vec4 a_joints;
 attribute vec4 a_weights;
+attribute vec3 a_part;
 varying vec3 v_place;
 varying vec3 v_normal;
+varying vec3 v_part;
 
 void main() {
     mat4 skin = a_weights.x * u_bones[int(a_joints.x)];
@@ -51,6 +52,7 @@ void main() {
     skin += a_weights.w * u_bones[int(a_joints.w)];
     vec4 place = skin * vec4(a_position, 1.0);
     v_place = place.xyz;
+    v_part = a_part;
     v_normal = (skin * vec4(a_normal, 0.0)).xyz;
     gl_Position = vec4(
         u_project.xy * place.xy + u_project.zw * place.z, u_depth.x * place.z + u_depth.y, place.z
@@ -61,8 +63,10 @@ void main() {
 _BODY_FRAGMENT = f"""
 uniform vec3 u_colour;
 uniform float u_opacity;
+uniform float u_parts;  // 1: the parts' own flat colours
 varying vec3 v_place;
 varying vec3 v_normal;
+varying vec3 v_part;
 
 void main() {{
     vec3 normal = normalize(v_normal);
@@ -78,6 +82,7 @@ void main() {{
     light += {light.KEY:.6f} * key + {light.HEAD:.6f} * facing;
     light *= 1.0 - {light.RIM:.6f} * rim;
     vec3 lit = clamp(u_colour * light + {light.GLOSS:.6f} * gloss, 0.0, 1.0);
+    lit = mix(lit, v_part, u_parts);
     gl_FragColor = vec4(lit * u_opacity, u_opacity);
 }}
 """
@@ -88,9 +93,11 @@ uniform float u_soft;    // half the width of the softened edge, picture pixels
 attribute vec2 a_corner;
 attribute vec4 a_ends;
 attribute vec4 a_paint;  // colour, radius in picture pixels
+attribute float a_cover;
 varying vec2 v_place;
 varying vec4 v_ends;
 varying vec4 v_paint;
+varying float v_cover;
 
 void main() {
     vec2 along = a_ends.zw - a_ends.xy;
@@ -102,6 +109,7 @@ void main() {
     v_place = end + reach * (a_corner.x * along + a_corner.y * across);
     v_ends = a_ends;
     v_paint = a_paint;
+    v_cover = a_cover;
     gl_Position = vec4(v_place * u_project.xy + u_project.zw, 0.0, 1.0);
 }
 """
@@ -111,13 +119,14 @@ uniform float u_soft;
 varying vec2 v_place;
 varying vec4 v_ends;
 varying vec4 v_paint;
+varying float v_cover;
 
 void main() {
     vec2 along = v_ends.zw - v_ends.xy;
     vec2 from_start = v_place - v_ends.xy;
     float part = clamp(dot(from_start, along) / max(dot(along, along), 0.0001), 0.0, 1.0);
     float away = length(from_start - part * along);
-    float cover = clamp((v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
+    float cover = v_cover * clamp((v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
     float inner = clamp((0.62 * v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
     vec3 paint = mix(vec3(0.10, 0.12, 0.16), v_paint.xyz, inner);
     gl_FragColor = vec4(paint * cover, cover);
@@ -160,6 +169,7 @@ class BodyVisual:
         self._program = gloo.Program(vertex, _BODY_FRAGMENT)
         self._program["a_joints"] = gloo.VertexBuffer(surface.joints)
         self._program["a_weights"] = gloo.VertexBuffer(surface.weights)
+        self._program["a_part"] = gloo.VertexBuffer(surface.part_colours)
         small = len(surface.body.template) <= np.iinfo(np.uint16).max
         self._faces = gloo.IndexBuffer(
             surface.faces.ravel().astype(np.uint16 if small else np.uint32)
@@ -180,13 +190,14 @@ class BodyVisual:
         span = far - near
         self._program["u_project"] = tuple(np.r_[scale, shift])
         self._program["u_depth"] = ((far + near) / span, -2 * far * near / span)
-        self._program["u_opacity"] = scene.look.opacity
+        self._program["u_parts"] = float(scene.look.parts)
         # the top row lies at the bottom, so the outside of a face runs clockwise
         gloo.set_state(
             depth_test=True, cull_face=True, blend=False, front_face="cw", depth_func="less"
         )
         gloo.set_cull_face("back")
         for posed in scene.people:
+            self._program["u_opacity"] = scene.look.opacity * posed.presence
             self._draw_one(posed)
 
     def _draw_one(self, posed: Posed) -> None:
@@ -200,7 +211,7 @@ class BodyVisual:
         matrices[:, 3, 3] = 1
         for name, matrix in zip(self._bone_names, matrices, strict=True):
             program[name] = matrix
-        program["u_colour"] = tuple(person_colour(posed.person.id))
+        program["u_colour"] = tuple(posed.colour)
         program.draw("triangles", self._faces)
 
     def _uploaded(self, posed: Posed) -> tuple[Any, Any]:
@@ -221,61 +232,61 @@ class BodyVisual:
         return positions, normals
 
 
-class SkeletonVisual:
-    """Bones as outlined lines and joints as dots, in picture pixels, over everything else.
+class StrokeVisual:
+    """Outlined lines and dots in picture pixels, over everything else."""
 
-    Parameters
-    ----------
-    surface : Surface
-    """
-
-    def __init__(self, surface: Surface) -> None:
-        self._parents = surface.body.parents
+    def __init__(self) -> None:
         self._program = gloo.Program(_LINE_VERTEX, _LINE_FRAGMENT)
         self._corners = gloo.VertexBuffer(np.zeros((0, 2), np.float32))
         self._ends = gloo.VertexBuffer(np.zeros((0, 4), np.float32))
         self._paint = gloo.VertexBuffer(np.zeros((0, 4), np.float32))
+        self._cover = gloo.VertexBuffer(np.zeros(0, np.float32))
         self._program["a_corner"] = self._corners
         self._program["a_ends"] = self._ends
         self._program["a_paint"] = self._paint
+        self._program["a_cover"] = self._cover
 
-    def draw(self, scene: Scene, pixels_a_picture_pixel: float) -> None:
-        """Draw the skeletons, placed as `BodyVisual.draw` places the bodies."""
-        ends, paint = strokes(scene, self._parents)
+    def draw(
+        self,
+        strokes: Strokes,
+        window: tuple[float, float, float, float],
+        pixels_a_picture_pixel: float,
+        *,
+        upright: bool = False,
+    ) -> None:
+        """Draw strokes.
+
+        Parameters
+        ----------
+        strokes : Strokes
+        window : tuple of float
+            x0, y0, x1, y1: the edges, in picture pixels with pixel edges at whole numbers, of what
+            fills the viewport.
+        pixels_a_picture_pixel : float
+            For edges that are one pixel soft.
+        upright : bool
+            The top row at the top, as on the screen; otherwise as `BodyVisual.draw`.
+        """
+        ends, paint = strokes.ends, strokes.paint
         if not len(ends):
             return
         copies = len(_CAPSULE)
         self._corners.set_data(np.tile(_CAPSULE, (len(ends), 1)))
         self._ends.set_data(np.repeat(ends, copies, axis=0))
-        self._paint.set_data(np.repeat(paint, copies, axis=0))
-        window = scene.window
-        size = np.array([window.width, window.height], float)
-        shift = 2 * (0.5 - np.array([window.x0, window.y0])) / size - 1
-        self._program["u_project"] = tuple(np.r_[2 / size, shift])
+        self._paint.set_data(np.repeat(paint[:, :4], copies, axis=0))
+        self._cover.set_data(np.repeat(paint[:, 4], copies))
+        size = np.array([window[2] - window[0], window[3] - window[1]], float)
+        scale = 2 / size
+        shift = 2 * (0.5 - np.array(window[:2])) / size - 1
+        if upright:
+            scale[1], shift[1] = -scale[1], -shift[1]
+        self._program["u_project"] = tuple(np.r_[scale, shift])
         self._program["u_soft"] = 0.5 / pixels_a_picture_pixel
         gloo.set_state(
             depth_test=False, cull_face=False, blend=True,
             blend_func=("one", "one_minus_src_alpha"),
         )  # fmt: skip
         self._program.draw("triangles")
-
-
-def strokes(
-    scene: Scene, parents: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Lines and dots of all skeletons: ends (N, 4) picture px, and colour with radius (N, 4)."""
-    ends, paint = [], []
-    children = np.flatnonzero(parents >= 0)
-    for posed in scene.people:
-        points = posed.person.joints_2d
-        lines = np.c_[points[parents[children]], points[children]]
-        dots = np.c_[points, points]
-        colour = 0.35 * person_colour(posed.person.id) + 0.65
-        for segments, radius in ((lines, scene.stroke), (dots, scene.stroke * 1.7)):
-            seen = segments[np.isfinite(segments).all(axis=1)]
-            ends.append(seen)
-            paint.append(np.tile(np.r_[colour, radius], (len(seen), 1)))
-    return np.concatenate(ends).astype(np.float32), np.concatenate(paint).astype(np.float32)
 
 
 class TextureQuad:
