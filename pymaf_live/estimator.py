@@ -101,7 +101,7 @@ class Estimator:
         boxes: Mapping[str, Array] | None = None,
         unrelated: bool = False,
     ) -> None:
-        _require_match(body, session)
+        require_match(body, session)
         self._body = body
         self._session = session
         self._detector = detector
@@ -206,7 +206,13 @@ class Estimator:
         return [of_person[-1] for of_person in levels]
 
 
-def _require_match(body: Body, session: Session) -> None:
+def require_match(body: Body, session: Session) -> None:
+    """Refuse a model that was made for another body or another crop rule.
+
+    Raises
+    ------
+    ModelError
+    """
     metadata = session.metadata
     if metadata.body_sha256 != body.sha256:
         raise ModelError(

@@ -96,6 +96,59 @@ def given_model(model: str | Path) -> str | Path:
     return AUTO
 
 
+@dataclass(frozen=True)
+class ModelFacts:
+    """What an opened and tried model file says of itself."""
+
+    path: Path
+    name: str
+    version: str
+    input_size: int
+    levels: int
+    licence: str
+    backend: str
+    """What ran it here, with its version."""
+    milliseconds: float
+    """For a person."""
+
+
+def checked_model(path: Path, options: PipelineOptions) -> ModelFacts:
+    """Open a model file as a pipeline would, run it, and let it go.
+
+    Parameters
+    ----------
+    path : Path
+    options : PipelineOptions
+        Its back-end, threads and cache.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, no model, breaks the contract, belongs to another body or crop rule, or
+        does not run.
+    """
+    from pymaf_live.body import load_body
+    from pymaf_live.estimator import require_match
+    from pymaf_live.network import open_session
+
+    session = open_session(path, options.backend, threads=options.threads, cache=options.cache)
+    try:
+        require_match(load_body(), session)
+        said = session.metadata
+        return ModelFacts(
+            path,
+            said.name,
+            said.version,
+            said.input_size,
+            said.levels,
+            said.licence,
+            session.backend,
+            measured(session).milliseconds,
+        )
+    finally:
+        session.close()
+
+
 def best_that_keeps_up(milliseconds: float, rate: float | None, people: int = 1) -> bool:
     """Whether the better model keeps up with a source.
 

@@ -26,6 +26,8 @@ class Settings(BaseModel):
     """Camera number, file, folder or address, as `open_source` takes it."""
     model: str = "auto"
     """'auto' (the best that keeps up with the source), a shipped model's name or a path."""
+    model_files: Annotated[tuple[Path, ...], Field(max_length=50)] = ()
+    """Models that a person added to the shipped ones."""
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
     smoothing: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Strength; 0 is off."""

@@ -119,6 +119,8 @@ def assemble(
     timer.start()
     controller.find_demo()
     controller.find_cameras()
+    controller.models.look()
+    controller.find_last()
     return Parts(state, controller, window, tools)
 
 

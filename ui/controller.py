@@ -29,6 +29,7 @@ from ui.cameras import camera_nodes, find_cameras
 from ui.errands import Errands
 from ui.given_files import choices_of
 from ui.live_out import LiveOut
+from ui.models import Changed, Models
 from ui.playback import Playback
 from ui.recording import LiveRecording
 from ui.source_state import FileQueue
@@ -104,6 +105,7 @@ class Controller:
         self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
         self._wanted = 0
+        self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         """Number of the last wish to open something; what an older wish brings is let go."""
         self._recording: LiveRecording | None = None
         self._shown_times: deque[float] = deque()
@@ -330,6 +332,9 @@ class Controller:
         self._state.live.set(opened.playback is None)
         is_camera = opened.choice.kind == "camera"
         self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
+        self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
+        if opened.pipeline.options != self._options:  # changed while it was being opened
+            opened.pipeline.change(self._options)
 
     def _on_open_failed(self, choice: SourceChoice, error: Exception, wish: int) -> None:
         if wish != self._wanted:
@@ -443,6 +448,7 @@ class Controller:
                 model=health.model,
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
+        self.models.settle()
             )
         )
 
@@ -455,6 +461,16 @@ class Controller:
         self._state.sources.trouble.set("")
         self._state.sources.queue.set(FileQueue())
         opened, self._opened = self._opened, None
+    def _use_options(self, options: PipelineOptions, changed: Changed | None) -> None:
+        """Open what comes with other options; with `changed`, go on with them at once."""
+        self._options = options
+        if changed is None:
+            return
+        if self._opened is None:
+            changed(None)
+        else:
+            self._opened.pipeline.change(options, changed)
+
         self._shown_times.clear()
         self._shown_count = 0
         if not keep_picture:

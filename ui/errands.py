@@ -45,6 +45,10 @@ class Errands:
         self._threads.append(thread)
         thread.start()
 
+    def tell(self, outcome: Callable[[], None]) -> None:
+        """Have `outcome` called at the next `collect`; from any thread."""
+        self._outcomes.put(outcome)
+
     def collect(self) -> None:
         """Hand over the outcomes that are there; never blocks."""
         while True:

@@ -34,6 +34,7 @@ class Memory:
         # it was kept because it was agreed to
         state.live_out.allowed.set(frozenset({self.settings.live_out}))
         if self._notice:
+        state.models.files.set(tuple(str(each) for each in self.settings.model_files))
             state.message.set(Message("note", self._notice))
 
     def place(self, window: MainWindow) -> None:
@@ -62,6 +63,10 @@ class Memory:
             "window": (place.x(), place.y(), place.width(), place.height()),
         }
         address = state.live_out.agreed_address
+        if state.models.picked.value:  # --model and --backend are for this time alone
+            changes["model"] = state.models.model.value
+            changes["backend"] = state.models.backend.value
+            changes["model_files"] = state.models.files.value
         if address is not None:
             changes["live_out"] = address
         if window.last_choice is not None and window.last_choice.kind != "demo":

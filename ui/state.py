@@ -14,6 +14,7 @@ from typing import Literal
 
 from pymaf_live.types import FrameResult
 from ui.live_out_state import LiveOutState
+from ui.model_state import ModelState
 from ui.observable import Observable
 from ui.source_state import SourceChoice as SourceChoice
 from ui.source_state import SourceState
@@ -143,4 +144,8 @@ class WindowState:
     live_out: LiveOutState = field(default_factory=LiveOutState)
     """Motion sent to other programs while it happens."""
     view: ViewState = field(default_factory=ViewState)
+    models: ModelState = field(default_factory=ModelState)
+    """Which models and back-ends there are, and which runs."""
+    takes: TakesState = field(default_factory=TakesState)
+    """The takes that are kept, and the one that is looked at."""
     """What a person chose about the view and the panel beside it."""

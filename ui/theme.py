@@ -185,6 +185,7 @@ QPushButton#choice {{ text-align: left; padding: 16px 20px; font-size: 12pt; }}
 QPushButton#choice[role="main"] {{ font-weight: 600; }}
 QLabel#title {{ font-size: 24pt; font-weight: 600; color: {c.text}; }}
 QLabel#quiet, QLabel[role="quiet"] {{ color: {c.quiet}; }}
+QLabel[role="heading"] {{ font-weight: 600; }}
 QLabel[role="complaint"] {{ color: {c.record}; }}
 QLabel[light="off"] {{ color: {c.quiet}; }}
 QLabel[light="waiting"] {{ color: {c.accent}; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -111,6 +112,16 @@ def open_session(
         notice = f"{'; '.join(failures)}: {name} is used" if failures else ""
         return EngineSession(engine, notice)
     raise ModelError(f"no back-end can run the model: {'; '.join(failures)}")
+
+
+def backend_complaint(name: str) -> str:
+    """Why a back-end cannot be used here, in one line; empty where it can. Loads its library."""
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # a library may fail in its own way, such as over a missing .so
+        lacking = isinstance(error, ModuleNotFoundError) and error.name == name
+        return f"not installed (pip install {name})" if lacking else _first_line(error)
+    return ""
 
 
 def _engine(name: str) -> Callable[[Path, int, Path | None], Engine]:

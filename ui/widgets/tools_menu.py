@@ -11,6 +11,7 @@ from ui.live_out_state import LiveOutStatus
 from ui.state import WindowState
 from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamLight
 from ui.widgets.main_window import MainWindow
+from ui.widgets.model_page import ModelDeeds, ModelPage
 
 
 class ToolDeeds(Protocol):
@@ -19,6 +20,10 @@ class ToolDeeds(Protocol):
     @property
     def live_out(self) -> LiveOutDeeds:
         """Streams."""
+
+    @property
+    def models(self) -> ModelDeeds:
+        """Changes the model."""
 
 
 class Tools(QObject):
@@ -36,13 +41,17 @@ class Tools(QObject):
         self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
         self.light = StreamLight(state.live_out, brief=True)
-        window.status_line.insertPermanentWidget(0, self.light)
+        window.status_line.addPermanentWidget(self.light)
         self.live_out = self._action("Live out", "Ctrl+L", "Stream the motion as VMC")
         self.live_out.setCheckable(True)
         self.live_out.triggered.connect(self.live_out_page.toggle)
         state.live_out.status.watch(self._on_live_out_change)
+        self.model_page = ModelPage(state, deeds.models)
+        window.side_panel.add_page("model", "Model", self.model_page)
+        self.models = self._action("Model and back-end…", "Ctrl+M", "Choose what runs")
+        self.models.triggered.connect(lambda: window.side_panel.show_page("model"))
         menu = window.menuBar().addMenu("&Tools")
-        menu.addAction(self.live_out)
+        menu.addActions([self.live_out, self.models])
 
     def _action(self, text: str, keys: str, tip: str) -> QAction:
         action = QAction(text, self)

@@ -1,0 +1,171 @@
+"""The model picker through the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.sources import Source
+from pymaf_live.types import SourceFacts
+from tests.made_up_model import write_made_up_model
+from tests.ui.conftest import OpenWindow
+from tests.ui.doubles import StandingEstimator
+from ui.application import Parts
+from ui.memory import Memory
+from ui.state import SourceChoice, TakePhase, WindowState
+
+pytestmark = pytest.mark.window
+
+
+def named(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
+    """An estimator that is called after the model asked for; 'lite' cannot be opened."""
+    if options.model == "lite":
+        raise ModelError("the model lite.onnx is damaged")
+    estimator = StandingEstimator(0.01)
+    estimator.model, estimator.backend = str(options.model), options.backend
+    return estimator
+
+
+def with_named(source: Source, options: PipelineOptions) -> Pipeline:
+    return Pipeline(source, options, open_estimator=named)
+
+
+@pytest.fixture
+def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    opened = open_window()
+    monkeypatch.setattr(opened.controller, "_open_pipeline", with_named)
+    opened.tools.models.trigger()
+    qtbot.waitUntil(opened.tools.model_page.isVisible)
+    qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)
+    return opened
+
+
+def click(qtbot: QtBot, parts: Parts, key: str) -> None:
+    page = parts.tools.model_page
+    button = {**page.models.buttons, **page.backends.buttons}[key]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=button.rect().center())
+
+
+def test_another_model_takes_over_while_a_take_is_recorded(
+    parts: Parts, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    parts.controller.record()
+    qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
+    click(qtbot, parts, "full")
+    qtbot.waitUntil(lambda: parts.state.figures.value.model == "full", timeout=10_000)
+    assert "full" in parts.tools.model_page.running.text()
+    assert parts.state.take.value.phase is TakePhase.RECORDING
+    rows = parts.state.take.value.rows
+    qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 5, timeout=10_000)
+    assert parts.state.source.value == clip
+    # and the back-end in the same way; what comes later is opened with both
+    click(qtbot, parts, "openvino")
+    qtbot.waitUntil(lambda: parts.state.figures.value.backend == "openvino", timeout=10_000)
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(
+        lambda: (
+            (parts.state.figures.value.model, parts.state.figures.value.backend)
+            == ("full", "openvino")
+        ),
+        timeout=20_000,
+    )
+
+
+def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(
+    parts: Parts, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    page = parts.tools.model_page
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    click(qtbot, parts, "lite")
+    qtbot.waitUntil(page.complaint.isVisible, timeout=10_000)
+    assert page.complaint.text() == "The model lite.onnx is damaged."
+    assert page.models.buttons["auto"].isChecked()
+    drawn = parts.state.drawn.value
+    qtbot.waitUntil(lambda: parts.state.drawn.value != drawn, timeout=5000)
+    assert parts.state.figures.value.model == "auto"
+
+
+def test_what_cannot_be_used_says_why(
+    open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ui.models.backend_complaint",
+        lambda name: "not installed (pip install onnxruntime)" if name == "onnxruntime" else "",
+    )
+    monkeypatch.setattr("ui.models.shipped_models", lambda: {"lite": Path("/models/lite.onnx")})
+    parts = open_window()
+    page = parts.tools.model_page
+    qtbot.waitUntil(lambda: bool(page.backends.buttons), timeout=10_000)
+    assert page.backends.buttons["openvino"].isEnabled()
+    assert not page.backends.buttons["onnxruntime"].isEnabled()
+    assert "pip install" in page.backends.buttons["onnxruntime"].accessibleDescription()
+    assert not page.models.buttons["full"].isEnabled()
+    assert "not part" in page.models.buttons["full"].accessibleDescription()
+    assert page.models.buttons["lite"].isEnabled()
+
+
+def add(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    parts.tools.model_page.add.click()
+
+
+def test_a_sound_model_file_is_tried_listed_and_remembered(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
+    model = write_made_up_model(tmp_path / "mine.onnx", load_body())
+    page = parts.tools.model_page
+    add(parts, monkeypatch, model)
+    qtbot.waitUntil(lambda: str(model) in page.models.buttons, timeout=20_000)
+    button = page.models.buttons[str(model)]
+    assert button.text() == "mine.onnx"
+    assert "made-up 0" in button.accessibleDescription()
+    assert button.isChecked()
+    Memory().keep(parts.state, parts.window)
+    again, memory = WindowState(), Memory()
+    memory.recall(again)
+    assert again.models.files.value == (str(model),)
+    assert memory.settings.model == str(model)
+    page.models.removers[str(model)].click()
+    assert str(model) not in page.models.buttons
+    assert page.models.buttons["auto"].isChecked()
+    assert model.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all" * 50])
+def test_a_bad_model_file_is_not_taken_and_gives_its_line(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(content)
+    page = parts.tools.model_page
+    add(parts, monkeypatch, bad)
+    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
+    assert "bad.onnx" in page.complaint.text()
+    assert "\n" not in page.complaint.text()
+    assert str(bad) not in page.models.buttons
+    assert parts.state.models.model.value == "auto"
+    assert page.add.isEnabled()
+
+
+def test_a_model_for_another_body_is_not_taken(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = write_made_up_model(
+        tmp_path / "foreign.onnx", load_body(), metadata={"body_sha256": "0" * 64}
+    )
+    page = parts.tools.model_page
+    add(parts, monkeypatch, model)
+    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
+    assert "another body" in page.complaint.text()
+    assert str(model) not in page.models.buttons

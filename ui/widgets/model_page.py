@@ -1,0 +1,184 @@
+"""Which model and which back-end run: what there is, why something is not, and files to add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.model_state import Option
+from ui.state import Figures, WindowState
+from ui.widgets.icons import icon
+
+
+class ModelDeeds(Protocol):
+    """What the page asks for."""
+
+    def look(self) -> None:
+        """Find out what there is."""
+
+    def choose_model(self, key: str) -> None:
+        """Run another model."""
+
+    def choose_backend(self, key: str) -> None:
+        """Run the model by another back-end."""
+
+    def add(self, path: Path) -> None:
+        """Try a model file and, where it is sound, list and choose it."""
+
+    def remove(self, key: str) -> None:
+        """Take an added file off the list."""
+
+
+class ModelPage(QWidget):
+    """A page for the side panel."""
+
+    def __init__(
+        self, state: WindowState, deeds: ModelDeeds, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state = state.models
+        self._deeds = deeds
+        self.running = QLabel()
+        self.running.setWordWrap(True)
+        self.running.setProperty("role", "quiet")
+        self.running.setAccessibleName("What runs now")
+        self.models = OptionList("Model", deeds.choose_model, deeds.remove)
+        self.backends = OptionList("Back-end", deeds.choose_backend)
+        self.add = QPushButton("Add a model file…")
+        self.add.setAccessibleName("Add a model file")
+        self.add.clicked.connect(self.ask_file)
+        self.busy = QLabel()
+        self.busy.setProperty("role", "quiet")
+        self.complaint = QLabel()
+        self.complaint.setWordWrap(True)
+        self.complaint.setProperty("role", "complaint")
+        self.complaint.setAccessibleName("Why the model was not changed")
+
+        column = QVBoxLayout(self)
+        column.setSpacing(10)
+        for widget in (self.models, self.add, self.backends, self.busy, self.complaint):
+            column.addWidget(widget)
+        column.addWidget(self.running)
+        column.addStretch(1)
+
+        self._state.models.watch(self.models.fill)
+        self._state.backends.watch(self.backends.fill)
+        self._state.model.watch(self.models.choose)
+        self._state.backend.watch(self.backends.choose)
+        self._state.busy.watch(self._on_busy_change)
+        self._state.complaint.watch(self._on_complaint_change)
+        state.figures.watch(self._on_figures_change)
+
+    def ask_file(self) -> None:
+        """Ask for a model file and have it tried."""
+        path, _ = QFileDialog.getOpenFileName(self, "Add a model file", "", "Models (*.onnx)")
+        if path:
+            self._deeds.add(Path(path))
+
+    def _on_busy_change(self, text: str) -> None:
+        self.busy.setText(text)
+        self.busy.setVisible(bool(text))
+        self.add.setEnabled(not text)
+
+    def _on_complaint_change(self, text: str) -> None:
+        self.complaint.setText(text)
+        self.complaint.setVisible(bool(text))
+
+    def _on_figures_change(self, figures: Figures) -> None:
+        text = f"Running {figures.model} by {figures.backend}." if figures.model else ""
+        self.running.setText("\n".join((text, *figures.notices)) if text else "")
+        self.running.setVisible(bool(text))
+
+
+class OptionList(QWidget):
+    """Choices one under the other, each with its note; those that cannot be used say why.
+
+    Parameters
+    ----------
+    title : str
+    chosen : callable
+        Gets the key that a person chose.
+    removed : callable, optional
+        Gets the key of an added one that a person takes off the list.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        chosen: Callable[[str], None],
+        removed: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title, self._chosen, self._removed = title, chosen, removed
+        self._now = ""
+        self.buttons: dict[str, QRadioButton] = {}
+        self.removers: dict[str, QToolButton] = {}
+        self._group = QButtonGroup(self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._rows: list[QWidget] = []
+        heading = QLabel(title)
+        heading.setProperty("role", "heading")
+        self._column.addWidget(heading)
+
+    def fill(self, options: tuple[Option, ...]) -> None:
+        """Show these options."""
+        had_focus = next((key for key, each in self.buttons.items() if each.hasFocus()), None)
+        for row in self._rows:
+            self._column.removeWidget(row)
+            row.deleteLater()
+        self._rows, self.buttons, self.removers = [], {}, {}
+        for option in options:
+            self._rows.append(self._row(option))
+            self._column.addWidget(self._rows[-1])
+        if had_focus in self.buttons:
+            self.buttons[had_focus].setFocus()
+        self.choose(self._now)
+
+    def choose(self, key: str) -> None:
+        """Show which one runs."""
+        self._now = key
+        if key in self.buttons:
+            self.buttons[key].setChecked(True)
+
+    def _row(self, option: Option) -> QWidget:
+        row = QWidget()
+        grid = QHBoxLayout(row)
+        grid.setContentsMargins(0, 0, 0, 0)
+        button = QRadioButton(option.title)
+        button.setAccessibleName(f"{self._title} {option.title}")
+        button.setAccessibleDescription(option.note)
+        button.setEnabled(option.available)
+        # clicked, not toggled: what the program shows must not be taken for a person's wish
+        button.clicked.connect(lambda _=False, key=option.key: self._chosen(key))
+        self._group.addButton(button)
+        self.buttons[option.key] = button
+        note = QLabel(option.note)
+        note.setProperty("role", "quiet")
+        note.setWordWrap(True)
+        grid.addWidget(button)
+        grid.addWidget(note, 1)
+        if option.added and self._removed is not None:
+            remove, removed = QToolButton(), self._removed
+            remove.setIcon(icon("dismiss"))
+            remove.setProperty("role", "quiet")
+            remove.setAccessibleName(f"Take {option.title} off the list")
+            remove.setToolTip("Take it off the list; the file stays")
+            remove.clicked.connect(lambda _=False, key=option.key: removed(key))
+            grid.addWidget(remove)
+            self.removers[option.key] = remove
+        return row
