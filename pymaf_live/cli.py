@@ -252,8 +252,15 @@ def export(
 @app.command()
 def live(
     record: Annotated[
-        Path, typer.Option(metavar="FILE", help="What to record into: take.npz or motion.bvh.")
-    ],
+        Path | None,
+        typer.Option(metavar="FILE", help="What to record into: take.npz or motion.bvh."),
+    ] = None,
+    vmc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Stream as VMC, such as to 127.0.0.1:39539 (this machine)."
+        ),
+    ] = None,
     source: Annotated[
         str, typer.Option(help="A camera's number or device, an address, or a file played live.")
     ] = "0",
@@ -267,19 +274,24 @@ def live(
     backend: Backend = "auto",
     force: Force = False,
 ) -> int:
-    """Record a camera without a window; Ctrl-C stops and saves."""
+    """Record or stream a camera without a window; Ctrl-C stops and saves."""
     from pymaf_live.body import load_body
     from pymaf_live.export.formats import format_of
     from pymaf_live.model_choice import given_model
     from pymaf_live.pipeline import Pipeline, PipelineOptions
     from pymaf_live.recording import Recording
     from pymaf_live.sources import open_source, paced
+    from pymaf_live.streaming import VmcStream, parse_address
 
-    format_of(record)
-    if record.exists() and not force:
-        raise OutputError(f"{record} exists already; add --force to replace it")
-    if not record.parent.is_dir():
-        raise OutputError(f"there is no folder {record.parent} to record into")
+    if record is None and vmc is None:
+        raise UsageError("nothing to do: give --record FILE, --vmc HOST:PORT or both")
+    if record is not None:
+        format_of(record)
+        if record.exists() and not force:
+            raise OutputError(f"{record} exists already; add --force to replace it")
+        if not record.parent.is_dir():
+            raise OutputError(f"there is no folder {record.parent} to record into")
+    address = None if vmc is None else parse_address(vmc)
     options = PipelineOptions(
         model=given_model(model),
         backend=backend,
@@ -292,22 +304,33 @@ def live(
         opened = paced(open_source(source))
         stack.callback(opened.close)
         body = load_body()
+        passed = _Passed()
         recording = Recording(body, opened.facts, smooth)
         pipeline = Pipeline(opened, options)
-        pipeline.listen(lambda result: recording.add(result, pipeline.model))
+        pipeline.follow(passed.add)
+        if record is not None:  # a stream may last for days, and what is recorded is in memory
+            pipeline.listen(lambda result: recording.add(result, pipeline.model))
+        stream = None if address is None else VmcStream(body, address)
+        if stream is not None:
+            stack.callback(stream.close)
+            pipeline.follow(stream.send)
         stack.callback(pipeline.close)
         pipeline.start()
         cause: PymafLiveError | None = None
         try:
             with ProgressDisplay(source, stop) as display:
-                _until(pipeline, recording, display, seconds)
+                _until(pipeline, passed, display, seconds)
         except PymafLiveError as error:
             # what was recorded before the camera went is worth as much as before
             cause = error
         pipeline.close()
         health = pipeline.health
+    if stream is not None:
+        print(f"{stream.sent} poses sent to {stream.address}")
+        if stream.failure:
+            tell(f"note: the last packets could not be sent: {stream.failure}")
     take = recording.take()
-    if take is not None:
+    if record is not None and take is not None:
         _write(take, body, record, force=force)
         print(
             f"{len(take.frame_time)} frames, {len(set(take.person.tolist()))} people, "
@@ -317,8 +340,8 @@ def live(
         tell(f"note: {notice}")
     if cause is not None:
         raise cause
-    if take is None:
-        raise InputError(f"nothing came from {source}; nothing was recorded")
+    if not passed.frames:
+        raise InputError(f"nothing came from {source}; nothing was recorded or sent")
     return 0
 
 
@@ -535,15 +558,29 @@ def _line_of(file: Exported) -> str:
     return f"{file.path}  ({', '.join(figures)})" if figures else str(file.path)
 
 
-def _until(pipeline: Any, recording: Any, display: ProgressDisplay, seconds: float | None) -> None:
+class _Passed:
+    """What has gone through so far."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.seconds = 0.0
+        self._first = 0.0
+
+    def add(self, result: FrameResult) -> None:
+        self._first = self._first if self.frames else result.frame.time
+        self.frames += 1
+        self.seconds = result.frame.time - self._first
+
+
+def _until(pipeline: Any, passed: _Passed, display: ProgressDisplay, seconds: float | None) -> None:
     while not display.asked_to_stop():
         result: FrameResult | None = pipeline.next_result(0.1)
         if result is None and pipeline.ended:
             return
-        if seconds is not None and recording.seconds >= seconds:
+        if seconds is not None and passed.seconds >= seconds:
             return
-        fraction = None if seconds is None else min(1.0, recording.seconds / seconds)
-        display.advance(recording.frames, fraction)
+        fraction = None if seconds is None else min(1.0, passed.seconds / seconds)
+        display.advance(passed.frames, fraction)
 
 
 def _cache_folder() -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from pymaf_live.processing import result_names
 from pymaf_live.takes import read_take
 from tests.made_up_clip import SIZE, write_boxes, write_clip
 from tests.made_up_model import write_made_up_model
+from tests.streaming.vmc_receiver import VmcReceiver
 
 ROOT = Path(__file__).parents[1]
 
@@ -418,6 +420,44 @@ def test_live_records_for_so_long_and_saves(
     take = read_take(target)
     assert 0.9 < take.frame_time[-1] - take.frame_time[0] < 2.5
     assert cli.main(["live", "--source", str(film), "--record", str(target)]) in (4, 5)
+
+
+def test_live_streams_what_it_sees(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    receiver = VmcReceiver()
+    try:
+        code = cli.main(
+            ["live", "--source", str(ROOT / "resources/demo.mp4"), "--seconds", "2",
+             "--model", "lite", "--vmc", f"localhost:{receiver.port}"]
+        )  # fmt: skip
+        out, err = capfd.readouterr()
+        assert (code, told(err)) == (0, [])
+        said = re.match(r"(\d+) poses sent to localhost", out)
+        assert said is not None, out
+        sent = int(said[1])
+        assert sent >= 1  # a busy machine drops many
+        receiver.wait(lambda: receiver.messages[-2] == ("/VMC/Ext/OK", (1, 3, 0, 0)))
+        hips = [values for _, values in receiver.messages if values[0] == "Hips"]
+        assert len(hips) == sent
+        assert 0.5 < hips[0][2] < 1.3  # above the ground
+    finally:
+        receiver.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--record"),
+        (["--vmc", "127.0.0.1:0"], "1 to 65535"),
+        (["--vmc", "http://there"], "no port"),
+    ],
+)
+def test_live_says_in_one_line_what_it_lacks(
+    arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["live", "--source", "no-such-film.mp4", *arguments]) == 2
+    (line,) = told(capfd.readouterr().err)
+    assert words in line
 
 
 def command(*arguments: object) -> list[str]:
