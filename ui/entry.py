@@ -12,6 +12,7 @@ from pymaf_live import cli
 from pymaf_live.console import native_logs_filtered, tell
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.handover import THREAD_PREFIX
+from pymaf_live.sources.camera_address import is_camera
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -51,7 +52,7 @@ def _is_for_window(given: Sequence[str]) -> bool:
     if first.startswith("-") or first in cli.COMMANDS:
         return False
     # something to look at; a mistyped command is none
-    return first.isdecimal() or "://" in first or Path(first).is_file()
+    return is_camera(first) or "://" in first or Path(first).is_file()
 
 
 def _open_window(given: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 
+from ui.source_state import FileQueue
 from ui.state import Phase, SourceChoice, TakePhase, TakeStatus, WindowState
 from ui.widgets.icons import icon
 
@@ -17,7 +18,13 @@ class Actions(QObject):
         self._state = state
         self.open_file = self._action("Open file…", "open", QKeySequence.StandardKey.Open)
         self.open_folder = self._action("Open folder of pictures…", "open", "Ctrl+Shift+O")
+        self.open_address = self._action("Open address…", None, "Ctrl+U")
+        self.open_address.setStatusTip("Open a network camera or stream by its address")
         self.demo = self._action("Play the demo", "demo", "Ctrl+D")
+        self.next_file = self._action("Next file", None, "Ctrl+PgDown")
+        self.previous_file = self._action("Previous file", None, "Ctrl+PgUp")
+        for action in (self.next_file, self.previous_file):
+            action.setStatusTip("Go through the files that were opened together")
         self.close_source = self._action("Close source", None, "Ctrl+W")
         self.quit = self._action("Quit", None, "Ctrl+Q")
         # Space is no QAction shortcut: it would take the key from a focused button
@@ -41,6 +48,7 @@ class Actions(QObject):
         state.live.watch(lambda _: self._on_phase_change(state.phase.value))
         state.take.watch(self._on_take_change)
         state.demo.watch(self._on_demo_change)
+        state.sources.queue.watch(self._on_queue_change)
 
     def _action(
         self,
@@ -83,6 +91,10 @@ class Actions(QObject):
         self.record.setIcon(icon("stop" if recording else "record"))
         self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
         self.export.setEnabled(take.phase is TakePhase.READY)
+
+    def _on_queue_change(self, queue: FileQueue) -> None:
+        self.next_file.setEnabled(queue.following is not None)
+        self.previous_file.setEnabled(queue.before is not None)
 
     def _on_demo_change(self, demo: SourceChoice | None) -> None:
         self.demo.setEnabled(demo is not None)

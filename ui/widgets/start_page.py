@@ -1,4 +1,4 @@
-"""What a person sees while no source is open: three ways to begin."""
+"""What a person sees while no source is open: three ways to begin, and what was open last."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class StartPage(QWidget):
         subtitle.setProperty("role", "quiet")
         subtitle.setWordWrap(True)
 
+        self.last = _choice("Go on")
+        self.last.clicked.connect(self._choose_last)
         self.camera = _choice("Camera")
         self.camera.clicked.connect(self._choose_camera)
         self.camera_list = QComboBox()
@@ -69,6 +71,7 @@ class StartPage(QWidget):
         column.addWidget(title)
         column.addWidget(subtitle)
         column.addSpacing(18)
+        column.addWidget(self.last)
         column.addWidget(self.camera)
         column.addLayout(cameras)
         column.addSpacing(4)
@@ -84,6 +87,7 @@ class StartPage(QWidget):
 
         state.cameras.watch(self._on_cameras_change)
         state.demo.watch(self._on_demo_change)
+        state.sources.last.watch(self._on_last_change)
 
     def prefer_camera(self, text: str) -> None:
         """Choose this camera beforehand whenever it is there."""
@@ -92,7 +96,7 @@ class StartPage(QWidget):
 
     def _choose_preferred(self) -> None:
         for row, camera in enumerate(self._state.cameras.value or ()):
-            if camera.text == self._preferred:
+            if camera.text == self._preferred.partition("@")[0]:
                 self.camera_list.setCurrentIndex(row)
 
     def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
@@ -119,14 +123,32 @@ class StartPage(QWidget):
         self.demo.setToolTip("" if demo else "This installation lacks the demo video.")
         self._put_first()
 
+    def _on_last_change(self, last: SourceChoice | None) -> None:
+        self.last.setVisible(last is not None)
+        if last is not None:
+            text = self.fontMetrics().elidedText(
+                f"Go on with {last.title}", Qt.TextElideMode.ElideMiddle, _WIDTH * 2 // 3
+            )
+            self.last.setText(f"  {text}")
+            self.last.setAccessibleName(f"Go on with {last.title}")
+            self.last.setToolTip(last.text)
+        self._put_first()
+
     def _put_first(self) -> None:
         """Mark the button that a person most likely wants."""
         main = self.file
-        if self._state.cameras.value:
+        if self._state.sources.last.value is not None:
+            main = self.last
+        elif self._state.cameras.value:
             main = self.camera
         elif self._state.demo.value is not None:
             main = self.demo
-        names = ((self.camera, "camera"), (self.file, "open"), (self.demo, "demo"))
+        names = (
+            (self.last, "play"),
+            (self.camera, "camera"),
+            (self.file, "open"),
+            (self.demo, "demo"),
+        )
         for button, name in names:
             is_main = button is main
             button.setProperty("role", "main" if is_main else None)
@@ -139,8 +161,18 @@ class StartPage(QWidget):
 
     def _choose_camera(self) -> None:
         camera = self.camera_list.currentData()
-        if camera is not None:
-            self.chosen.emit(camera)
+        if camera is None:
+            return
+        preferred = self._preferred
+        if preferred != camera.text and preferred.partition("@")[0] == camera.text:
+            # the same camera as last time, with the size and rate of last time
+            known = (mode for mode in camera.modes if mode.text == preferred)
+            camera = next(known, camera)
+        self.chosen.emit(camera)
+
+    def _choose_last(self) -> None:
+        if self._state.sources.last.value is not None:
+            self.chosen.emit(self._state.sources.last.value)
 
     def _choose_demo(self) -> None:
         if self._state.demo.value is not None:

@@ -1,0 +1,291 @@
+"""Choosing what to look at, and a camera that goes away and comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
+
+from tests.stand_in_camera import StandInCamera
+from tests.ui.conftest import OpenWindow
+from tests.ui.doubles import write_clip
+from ui.application import Parts
+from ui.cameras import find_cameras, told_by_qt
+from ui.given_files import choices_of
+from ui.memory import Memory
+from ui.state import Phase, SourceChoice, TakePhase, WindowState
+from ui.widgets.address_dialog import AddressDialog, complaint
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture
+def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInCamera:
+    made = StandInCamera(clip_path, tmp_path / "machine")
+    made.install(monkeypatch)
+    monkeypatch.setattr("ui.cameras.DEVICES", tmp_path / "machine" / "dev")
+    return made
+
+
+def film_from(parts: Parts, qtbot: QtBot) -> None:
+    """Begin with the camera as a person does, from the start page."""
+    page = parts.window.start_page
+    qtbot.waitUntil(page.camera.isEnabled, timeout=5000)
+    qtbot.mouseClick(page.camera, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+
+
+def sees_more(parts: Parts, qtbot: QtBot, milliseconds: int) -> None:
+    """Wait for a newer picture than the one that is shown."""
+    before = parts.state.result.value
+    qtbot.waitUntil(lambda: parts.state.result.value is not before, timeout=milliseconds)
+
+
+def trouble(parts: Parts, qtbot: QtBot) -> str:
+    banner = parts.window.source_banner
+    qtbot.waitUntil(banner.isVisible, timeout=5000)
+    return banner.text.text()
+
+
+def drop(parts: Parts, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    action, buttons = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    keys = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), action, data, buttons, keys)
+    QApplication.sendEvent(parts.window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(parts.window, QDropEvent(QPointF(50, 50), action, data, buttons, keys))
+
+
+@pytest.mark.parametrize("fault", ["unplug", "freeze"])
+def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
+    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera, fault: str
+) -> None:
+    parts = open_window(cameras=find_cameras())
+    film_from(parts, qtbot)
+    assert not parts.window.source_banner.isVisible()
+    parts.window.actions_.record.trigger()
+    qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
+    getattr(device, fault)()
+    text = trouble(parts, qtbot)
+    assert "goes on by itself" in text
+    assert parts.window.source_banner.isVisible()
+    assert parts.state.take.value.phase is TakePhase.RECORDING
+    rows = parts.state.take.value.rows
+    qtbot.wait(1000)
+    device.free() if fault == "freeze" else device.plug_in()
+    sees_more(parts, qtbot, 2000)
+    qtbot.waitUntil(lambda: not parts.window.source_banner.isVisible(), timeout=2000)
+    qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 3, timeout=5000)
+    parts.window.actions_.record.trigger()
+    assert parts.state.take.value.phase is not TakePhase.RECORDING
+
+
+def test_a_busy_camera_opens_by_itself_once_it_is_free(
+    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+) -> None:
+    device.hold()
+    parts = open_window(cameras=find_cameras())
+    qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
+    parts.window.start_page.camera.click()
+    text = trouble(parts, qtbot)
+    assert "not in use elsewhere" in text
+    assert "opens by itself" in text
+    assert parts.window.start_page.isVisible()
+    device.free()
+    qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=2500)
+    assert not parts.window.source_banner.isVisible()
+    assert parts.state.source.value is not None
+    assert parts.state.source.value.title == "Stand-in"
+
+
+def test_whoever_stops_waiting_is_left_in_peace(
+    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+) -> None:
+    device.hold()
+    parts = open_window(cameras=find_cameras())
+    qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
+    parts.window.start_page.camera.click()
+    trouble(parts, qtbot)
+    qtbot.mouseClick(parts.window.source_banner.stop, Qt.MouseButton.LeftButton)
+    assert not parts.window.source_banner.isVisible()
+    opened = len(device.modes)
+    device.free()
+    qtbot.wait(1500)
+    assert parts.state.phase.value is Phase.EMPTY
+    assert len(device.modes) <= opened + 1  # one try may have been under way
+
+
+def test_the_demo_is_one_click_away_from_a_camera_that_is_gone(
+    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera, clip_path: Path
+) -> None:
+    parts = open_window(cameras=find_cameras())
+    parts.state.demo.set(SourceChoice("demo", str(clip_path), "Demo"))
+    film_from(parts, qtbot)
+    device.unplug()
+    trouble(parts, qtbot)
+    qtbot.mouseClick(parts.window.source_banner.demo, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
+    assert parts.state.source.value is not None
+    assert parts.state.source.value.kind == "demo"
+    assert not parts.window.source_banner.isVisible()
+
+
+def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
+    open_window: OpenWindow,
+    qtbot: QtBot,
+    clip_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = StandInCamera(clip_path, tmp_path / "machine", there=False)
+    device.install(monkeypatch)
+    monkeypatch.setattr("ui.cameras.DEVICES", tmp_path / "machine" / "dev")
+    parts = open_window(list_cameras=find_cameras)
+    qtbot.waitUntil(lambda: parts.state.cameras.value == (), timeout=5000)
+    device.plug_in()
+    qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=2000)
+    assert parts.window.start_page.camera_note.text() == "Stand-in"
+
+
+def test_a_size_and_a_rate_can_be_chosen_in_the_menu(
+    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+) -> None:
+    mode = SourceChoice("camera", "0@640x480@30", "Stand-in, 640 × 480, 30 frames/s")
+    parts = open_window(cameras=(SourceChoice("camera", "0", "Stand-in", (mode,)),))
+    qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
+    menus = parts.window.source_menu.cameras.findChildren(QMenu)
+    (modes,) = [menu for menu in menus if menu.title() == "Stand-in"]
+    assert modes.actions()[-1].text() == "640 × 480, 30 frames/s"
+    modes.actions()[-1].trigger()
+    qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
+    assert str(device.modes[0]) == "640x480@30"
+
+
+def test_several_files_are_played_one_after_the_other(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    first = write_clip(tmp_path / "first.mp4", frames=6)
+    for name in ("b10.mp4", "b9.mp4"):
+        write_clip(folder / name, frames=6)
+    parts = open_window()
+    parts.state.loop.set(False)
+    titles: list[str] = []
+    parts.state.source.watch(lambda source: titles.append(source.title) if source else None)
+    drop(parts, first, folder)
+    qtbot.waitUntil(lambda: len(titles) == 3, timeout=20_000)
+    assert titles == ["first.mp4", "b9.mp4", "b10.mp4"]
+    qtbot.waitUntil(lambda: parts.state.phase.value is Phase.ENDED, timeout=10_000)
+    assert "(3 of 3)" in parts.window.windowTitle()
+    parts.window.actions_.previous_file.trigger()
+    assert titles[-1] == "b9.mp4"
+    assert parts.window.actions_.next_file.isEnabled()
+
+
+def test_a_folder_without_pictures_or_films_is_told_in_a_line(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    parts = open_window()
+    (tmp_path / "empty").mkdir()
+    drop(parts, tmp_path / "empty")
+    qtbot.waitUntil(parts.window.message_bar.isVisible, timeout=5000)
+    assert "no films and no pictures" in parts.window.message_bar.text.text()
+
+
+def test_a_folder_of_pictures_is_one_source_and_films_are_each_one(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png", "walk.mp4", "notes.txt", ".hidden.png"):
+        (tmp_path / name).touch()
+    assert [choice.title for choice in choices_of([tmp_path])] == [tmp_path.name, "walk.mp4"]
+
+
+def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
+    open_window: OpenWindow,
+    qtbot: QtBot,
+    clip: SourceChoice,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "settings.toml"
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
+    before = open_window()
+    before.window.last_choice = clip
+    Memory().keep(before.state, before.window)
+    parts = open_window()
+    Memory().recall(parts.state)
+    parts.controller.find_last()
+    page = parts.window.start_page
+    qtbot.waitUntil(page.last.isVisible, timeout=5000)
+    assert page.last.property("role") == "main"
+    assert clip.title in page.last.text()
+    qtbot.wait(300)
+    assert parts.state.phase.value is Phase.EMPTY
+    qtbot.mouseClick(page.last, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
+
+
+def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
+    parts = open_window()
+    parts.window.last_choice = SourceChoice("stream", "rtsp://me:secret@host/a", "x")
+    Memory().keep(parts.state, parts.window)
+    assert "secret" not in file.read_text()
+    state = WindowState()
+    Memory().recall(state)
+    assert state.sources.remembered.value == "rtsp://host/a"
+    parts.state.sources.remembered.set(str(tmp_path / "gone.mp4"))
+    parts.controller.find_last()
+    qtbot.wait(200)
+    assert parts.state.sources.last.value is None
+    assert not parts.window.start_page.last.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        ("camera.local/a", "begins with its kind"),
+        ("ftp://host/a", "ftp:// cannot be read"),
+        ("rtsp://", "name or number"),
+        ("rtsp://me:word@/a", "name or number"),
+        ("http://a b/c", "without spaces"),
+    ],
+)
+def test_an_address_that_will_not_do_is_explained(qtbot: QtBot, address: str, word: str) -> None:
+    dialog = AddressDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not dialog.open_button.isEnabled()
+    qtbot.keyClicks(dialog.line, address)
+    assert word in dialog.note.text()
+    assert not dialog.open_button.isEnabled()
+    dialog.line.clear()
+    qtbot.keyClicks(dialog.line, " rtsp://me:word@host:554/a ")
+    assert dialog.open_button.isEnabled()
+    assert dialog.address == "rtsp://me:word@host:554/a"
+    assert complaint("HTTP://host") == ""
+
+
+def test_cameras_that_qt_knows_come_with_their_names_and_modes() -> None:
+    def fmt(width: int, height: int, rate: float) -> SimpleNamespace:
+        size = SimpleNamespace(width=lambda: width, height=lambda: height)
+        return SimpleNamespace(resolution=lambda: size, maxFrameRate=lambda: rate)
+
+    formats = [fmt(640, 480, 30.0), fmt(1280, 720, 29.97), fmt(640, 480, 30.0)]
+    devices = [
+        SimpleNamespace(description=lambda: "Built-in", videoFormats=list),
+        SimpleNamespace(description=lambda: "Desk", videoFormats=lambda: formats),
+    ]
+    built_in, desk = told_by_qt(devices)
+    assert built_in == SourceChoice("camera", "0", "Built-in")
+    assert [mode.text for mode in desk.modes] == ["1@1280x720@29.97", "1@640x480@30"]
+    assert desk.modes[0].title == "Desk, 1280 × 720, 29.97 frames/s"

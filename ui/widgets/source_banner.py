@@ -1,0 +1,43 @@
+"""Why a camera gives nothing, and what can be looked at meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
+
+from ui.source_state import SourceChoice
+from ui.state import WindowState
+from ui.widgets.banner import Banner
+
+
+class SourceBanner(Banner):
+    """There while a source is waited for.
+
+    Parameters
+    ----------
+    state : WindowState
+    demo : QAction
+        Plays the demo.
+    stop_waiting : callable
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        demo: QAction,
+        stop_waiting: Callable[[], None],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("error", parent)
+        self._state = state
+        self.demo = self.add_button("Play the demo", "Play the demo instead")
+        self.demo.clicked.connect(demo.trigger)
+        self.stop = self.add_button("Stop waiting", "Wait no more for this source")
+        self.stop.clicked.connect(lambda: stop_waiting())
+        state.demo.watch(self._on_demo_change)
+        state.sources.trouble.watch(self.say)
+
+    def _on_demo_change(self, demo: SourceChoice | None) -> None:
+        self.demo.setVisible(demo is not None)

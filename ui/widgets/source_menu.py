@@ -1,0 +1,70 @@
+"""The menu of what can be looked at: cameras and their modes, files, addresses, the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QMenu, QWidget
+
+from ui.source_state import SourceChoice
+from ui.state import WindowState
+from ui.widgets.actions import Actions
+from ui.widgets.icons import icon
+
+
+class SourceMenu(QMenu):
+    """Cameras by name, each with the sizes and rates it offers, above the shared actions.
+
+    Parameters
+    ----------
+    state : WindowState
+    actions : Actions
+    open_choice : callable
+        Opens what was chosen.
+    look_again : callable
+        Looks for cameras.
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        actions: Actions,
+        open_choice: Callable[[SourceChoice], None],
+        look_again: Callable[[], None],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("&Source", parent)
+        self._open_choice = open_choice
+        self._look_again = look_again
+        self.cameras = QMenu("&Camera", self)
+        self.cameras.setIcon(icon("camera"))
+        self.addMenu(self.cameras)
+        self.addActions([actions.open_file, actions.open_folder, actions.open_address])
+        self.addAction(actions.demo)
+        self.addSeparator()
+        self.addActions([actions.next_file, actions.previous_file])
+        self.addSeparator()
+        self.addActions([actions.close_source, actions.quit])
+        state.cameras.watch(self._on_cameras_change)
+
+    def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
+        self.cameras.clear()
+        for camera in cameras or ():
+            if not camera.modes:
+                self._add(self.cameras, camera, camera.title)
+                continue
+            modes = self.cameras.addMenu(camera.title)
+            self._add(modes, camera, "Whatever goes best")
+            modes.addSeparator()
+            for mode in camera.modes:
+                self._add(modes, mode, mode.title.removeprefix(f"{camera.title}, "))
+        if not cameras:
+            text = "Looking for cameras…" if cameras is None else "No camera found"
+            self.cameras.addAction(text).setEnabled(False)
+        self.cameras.addSeparator()
+        self.cameras.addAction("Look again").triggered.connect(lambda: self._look_again())
+
+    def _add(self, menu: QMenu, choice: SourceChoice, text: str) -> None:
+        entry = menu.addAction(text)
+        entry.setStatusTip(f"Film with {choice.title}")
+        entry.triggered.connect(lambda: self._open_choice(choice))
