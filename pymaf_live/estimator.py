@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class PipelineOptions:
     fov: float | None = None
     """Degrees along the frame's diagonal; None: the focal length is the diagonal."""
     smoothing: Literal["live", "off"] = "live"
+    strength: float = 0.5
+    """Of the live smoothing, 0..1."""
     boxes: Mapping[str, Array] | None = None
     """(N, 4) frame pixels by picture name or frame index (as text): where people are, instead of
     looking for them. A frame without boxes has nobody."""
@@ -61,6 +63,14 @@ class FrameEstimator(Protocol):
 
     def close(self) -> None:
         """Let go of models; called in the thread that ran `estimate`."""
+
+
+@runtime_checkable
+class AdjustableEstimator(Protocol):
+    """One whose smoothing and camera can change while it runs."""
+
+    def adjust(self, options: PipelineOptions) -> None:
+        """Take over strength of the smoothing and field of view."""
 
 
 class Estimator:
@@ -107,12 +117,14 @@ class Estimator:
         self._detector = detector
         self._following = following
         self._smoother = smoother
+        self._wants_smoother = False
         self._fov = fov
         self._boxes = boxes
         self._unrelated = unrelated
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
         self.backend = session.backend
+        self.precision: str = getattr(session, "precision", "")
         self.detector = detector.name if detector is not None else ""
         self.model = f"{session.metadata.name} {session.metadata.version}"
         notices = (session.notice, detector.notice if detector is not None else "")
@@ -154,6 +166,23 @@ class Estimator:
             with _timed(spent, "smooth"):
                 people = self._smoother.update(frame.time, people, camera)
         return FrameResult(frame, people, raw, camera, spent)
+
+    def adjust(self, options: PipelineOptions) -> None:
+        """Take over what can change between two frames: smoothing, its strength, field of view.
+
+        In the thread that runs `estimate`. Whoever was not smoothed before is from here on.
+        """
+        if self._fov != options.fov:
+            self._fov, self._camera = options.fov, None
+            if self._smoother is not None:
+                self._smoother.reset()  # everybody's depth has changed
+        strength = options.strength if options.smoothing == "live" else 0.0
+        if self._smoother is not None:
+            self._smoother.strength = strength
+        elif strength > 0 and not self._unrelated:
+            from pymaf_live.motion import Smoother
+
+            self._smoother = Smoother(self._body, strength)
 
     def close(self) -> None:
         """Let go of the session and the detector."""

@@ -16,7 +16,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pymaf_live.estimator import Estimator, FrameEstimator, PipelineOptions
+from pymaf_live.estimator import (
+    AdjustableEstimator,
+    Estimator,
+    FrameEstimator,
+    PipelineOptions,
+)
 from pymaf_live.handover import THREAD_PREFIX, HandOver
 from pymaf_live.types import Frame, FrameResult, SourceFacts
 
@@ -72,6 +77,8 @@ class Health:
     model: str = ""
     notices: tuple[str, ...] = ()
     """What the pipeline does without, and why."""
+    precision: str = ""
+    """What the network counts in, such as 'f32'; empty where the back-end does not tell."""
     trouble: str = ""
     """Why a live source gives no frame now, in one line; empty while frames come."""
 
@@ -109,6 +116,7 @@ class Pipeline:
         self._listener: Callable[[FrameResult], None] | None = None
         self._followers: tuple[Callable[[FrameResult], None], ...] = ()
         self._change: PipelineOptions | None = None
+        self._adjustment: PipelineOptions | None = None
         self._changed: Callable[[Exception | None], None] | None = None
         self._change_lock = threading.Lock()
         self._stop = threading.Event()
@@ -200,6 +208,14 @@ class Pipeline:
         with self._change_lock:
             self._change, self._changed = options, changed
 
+    def adjust(self, options: PipelineOptions) -> None:
+        """Take over strength of the smoothing and field of view from the next frame on.
+
+        Everything else stays as it is; `change` does the rest. From any thread, never blocks.
+        """
+        with self._change_lock:
+            self._adjustment = options
+
     @property
     def ready(self) -> bool:
         """Whether the models are loaded."""
@@ -287,6 +303,7 @@ class Pipeline:
                 if item is None:
                     break
                 frame, decode = item
+                self._adjust(estimator)
                 result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
                 self._figures.add(result)
@@ -304,6 +321,14 @@ class Pipeline:
         self._results.finish(None if self._closed.is_set() else error)
         if estimator is not None:
             estimator.close()
+
+    def _adjust(self, estimator: FrameEstimator) -> None:
+        with self._change_lock:
+            options, self._adjustment = self._adjustment, None
+        if options is not None and isinstance(estimator, AdjustableEstimator):
+            estimator.adjust(options)
+            kept = replace(self.options, smoothing=options.smoothing, strength=options.strength)
+            self.options = replace(kept, fov=options.fov)
 
     def _after_change(self, estimator: FrameEstimator) -> FrameEstimator:
         """The estimator to go on with."""
@@ -447,7 +472,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         else None
     )
     smoother = (
-        _in_background("open smoother", _open_smoother)
+        _in_background("open smoother", lambda: _open_smoother(options.strength))
         if options.smoothing == "live" and not pictures
         else None
     )
@@ -494,12 +519,12 @@ def _open_detector(options: PipelineOptions) -> Detector:
     return open_detector(options.detector, people=options.people)
 
 
-def _open_smoother() -> Smoother:
+def _open_smoother(strength: float) -> Smoother:
     # filterpy loads matplotlib: a second that passes while the models load
     from pymaf_live.body import load_body
     from pymaf_live.motion import Smoother
 
-    return Smoother(load_body())
+    return Smoother(load_body(), strength)
 
 
 def _in_background(name: str, work: Callable[[], A]) -> Future[A]:
@@ -531,6 +556,7 @@ class _Figures:
         self._delay: float | None = None
         self._backend = ""
         self._detector = ""
+        self._precision = ""
         self.model = ""
         self._notices: tuple[str, ...] = ()
 
@@ -538,6 +564,7 @@ class _Figures:
         with self._lock:
             self._backend = estimator.backend
             self._detector = estimator.detector
+            self._precision = getattr(estimator, "precision", "")
             self.model = estimator.model
             self._notices = estimator.notices
 
@@ -565,6 +592,7 @@ class _Figures:
                 delay=self._delay,
                 backend=self._backend,
                 detector=self._detector,
+                precision=self._precision,
                 model=self.model,
                 notices=self._notices,
             )

@@ -71,7 +71,10 @@ class OpenVinoEngine:
 
     def _compiled(self, model: Any) -> Any:
         try:
-            return self._core.compile_model(model, "CPU", self._options).create_infer_request()
+            compiled = self._core.compile_model(model, "CPU", self._options)
+            # asked, not assumed: a processor need not do what it is told
+            self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+            return compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
 

@@ -145,6 +145,8 @@ class EngineSession:
         self._engine: Engine | None = engine
         self.metadata = engine.metadata
         self.backend = engine.name
+        self.precision: str = getattr(engine, "precision", "")
+        """What it counts in, such as 'f32'; empty where the back-end does not tell."""
         self.notice = notice
         self._levels = level_outputs(self.metadata.levels)
         # a first run at once: it shows whether the outputs are as agreed, which the file may leave
