@@ -110,6 +110,17 @@ class Crop:
 
 
 @dataclass(frozen=True)
+class DenseMap:
+    """Which part of the body each cell of a crop shows, as a network says."""
+
+    part: npt.NDArray[np.int64]
+    """(H, W) 0 where it sees nobody, otherwise the part from 1 on."""
+    u: Array | None = None
+    """(H, W) 0..1, the place on that part; None where the network does not say."""
+    v: Array | None = None
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What the network says of one crop after one level."""
 
@@ -124,6 +135,8 @@ class Estimate:
     """0..1, that a person is in the crop."""
     joint_score: Array
     """(J,) 0..1, that a joint lies within 0.2 torso lengths of the truth in the picture."""
+    dense: DenseMap | None = None
+    """Of the finest level, where the model has it."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +192,19 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """How the network came to its estimate of one person in one frame."""
+
+    person: int
+    crop: Crop
+    levels: tuple[Person, ...]
+    """The person after each level, coarsest first."""
+    read: tuple[Array, ...]
+    """(N, 2) frame pixels of each level: where it read the features."""
+    dense: DenseMap | None = None
+
+
+@dataclass(frozen=True)
 class FrameResult:
     """All that is known of one frame once it has been through the network and the smoothing."""
 
@@ -189,6 +215,8 @@ class FrameResult:
     camera: Camera | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     """Time of each stage for this frame: 'detect', 'network', 'smooth' and so on."""
+    inside: tuple[Inside, ...] = ()
+    """Of the people in `raw`, in that order; only while somebody wants to see it."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ class Posed:
     """(3,) sRGB 0..1."""
     presence: float
     """0..1; a person that the network doubts is drawn fainter."""
+    key: tuple[str, int]
+    """Names the person's buffers: that of the stage and the person's number."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,13 @@ class Stage:
     Parameters
     ----------
     surface : Surface
+    name : str
+        Tells the buffers of stages apart that one visual draws.
     """
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(self, surface: Surface, name: str = "") -> None:
         self.surface = surface
+        self._name = name
         self._meshes: OrderedDict[int, RestMesh] = OrderedDict()
 
     def scene(
@@ -124,7 +129,8 @@ class Stage:
                 points = person.joints_2d[np.isfinite(person.joints_2d).all(axis=1)]
                 box = _union(box, points, stroke * 4)
             tint = person_colour(person.id) if look.tint is None else look.tint
-            posed.append(Posed(person, mesh, bones, np.asarray(tint, np.float32), present))
+            key = (self._name, person.id)
+            posed.append(Posed(person, mesh, bones, np.asarray(tint, np.float32), present, key))
             boxes.append(box)
             depths.append(extent[1])
         if not posed:

@@ -176,7 +176,7 @@ class BodyVisual:
         )
         # vispy sets an array uniform whole only the first time: name each matrix
         self._bone_names = [f"u_bones[{joint}]" for joint in range(joints)]
-        self._buffers: OrderedDict[int, tuple[RestMesh, Any, Any]] = OrderedDict()
+        self._buffers: OrderedDict[tuple[str, int], tuple[RestMesh, Any, Any]] = OrderedDict()
 
     def draw(self, scene: Scene) -> None:
         """Draw a scene, its window filling the viewport with its top row at the bottom."""
@@ -216,7 +216,7 @@ class BodyVisual:
 
     def _uploaded(self, posed: Posed) -> tuple[Any, Any]:
         """The person's vertex buffers; filled again only when the shape has changed."""
-        key = posed.person.id
+        key = posed.key
         held = self._buffers.pop(key, None)
         if held is None and len(self._buffers) >= _MOST_BUFFERS:
             held = self._buffers.popitem(last=False)[1]

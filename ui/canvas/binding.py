@@ -6,9 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from pymaf_live.body import Body
+from pymaf_live.drawing import Look
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
+from ui.canvas.inside_view import InsideLook
 from ui.state import Drawn, Message, WindowState
+from ui.view_state import Layout, Viewpoint
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -26,12 +29,22 @@ class CanvasBinding:
     def __init__(self, state: WindowState, body: Body) -> None:
         self._state = state
         self._told = False
-        self._canvas = BodyCanvas(body, on_drawn=self._on_drawn)
+        view = state.view
+        self._canvas = BodyCanvas(body, on_drawn=self._on_drawn, on_turned=view.viewpoint.set)
         self._unwatch = (
             state.result.watch(self._on_result_change),
-            state.opacity.watch(self._on_opacity_change),
-            state.skeleton.watch(self._on_skeleton_change),
             state.mirror.watch(self._on_mirror_change),
+            *(
+                part.watch(self._on_look_change)
+                for part in (state.opacity, state.skeleton, view.mesh, view.points, view.box)
+            ),
+            view.ghost.watch(self._on_ghost_change),
+            view.layout.watch(self._on_layout_change),
+            view.viewpoint.watch(self._on_viewpoint_change),
+            *(
+                part.watch(self._on_inside_change)
+                for part in (view.inside, view.inside_level, view.inside_points, view.inside_dense)
+            ),
         )
 
     @property
@@ -53,11 +66,31 @@ class CanvasBinding:
             text = f"The picture cannot be drawn ({self._canvas.failure}); recording still works."
             self._state.message.set(Message("error", text))
 
-    def _on_opacity_change(self, opacity: float) -> None:
-        self._canvas.opacity = opacity
+    def _on_look_change(self, _: object) -> None:
+        state, view = self._state, self._state.view
+        self._canvas.look = Look(
+            opacity=state.opacity.value,
+            body=view.mesh.value,
+            skeleton=state.skeleton.value,
+            points=view.points.value,
+            box=view.box.value,
+        )
 
-    def _on_skeleton_change(self, skeleton: bool) -> None:
-        self._canvas.skeleton = skeleton
+    def _on_ghost_change(self, ghost: bool) -> None:
+        self._canvas.ghost = ghost
+
+    def _on_layout_change(self, layout: Layout) -> None:
+        self._canvas.layout = layout
+
+    def _on_viewpoint_change(self, viewpoint: Viewpoint) -> None:
+        self._canvas.viewpoint = viewpoint
+
+    def _on_inside_change(self, _: object) -> None:
+        view = self._state.view
+        look = InsideLook(
+            view.inside_level.value, view.inside_points.value, view.inside_dense.value
+        )
+        self._canvas.inside = look if view.inside.value else None
 
     def _on_mirror_change(self, mirror: bool) -> None:
         self._canvas.mirrored = mirror

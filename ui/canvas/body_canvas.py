@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-from vispy import app, gloo
-from vispy.gloo import gl
+from vispy import app
 
 from pymaf_live.body import Body
 from pymaf_live.drawing import Look
-from pymaf_live.drawing.layer import BodyLayer
-from pymaf_live.drawing.scene import Scene, Stage
+from pymaf_live.drawing.scene import Stage
 from pymaf_live.drawing.surface import Surface
-from pymaf_live.drawing.visuals import PictureVisual
-from pymaf_live.types import FrameResult, Image
+from pymaf_live.types import FrameResult
+from ui.canvas.free_view import FreeView
+from ui.canvas.inside_view import InsideLook, InsideView
+from ui.canvas.painter import Painter
+from ui.canvas.pane import Area, Pane, halves
+from ui.view_state import Layout, Viewpoint
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-_RENDERER = 0x1F01
-_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 _BACKGROUND = (0.09, 0.10, 0.12, 1.0)
-_Place = tuple[float, float, float, float]
+_GHOST = Look(opacity=0.55, tint=(0.93, 0.94, 0.96))
+_DEGREES = 0.5
+"""That the free view turns with each pixel of the mouse."""
+_ZOOM = 1.15
+_ARROWS = {"Left": (10.0, 0.0), "Right": (-10.0, 0.0), "Up": (0.0, 10.0), "Down": (0.0, -10.0)}
 
 
 class BodyCanvas(app.Canvas):  # type: ignore[misc]
@@ -41,6 +42,8 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
     parent : QWidget, optional
     on_drawn : callable, optional
         Called after each paint with the result that is now on the screen.
+    on_turned : callable, optional
+        Called when a person has turned the free view by mouse or keys.
     """
 
     def __init__(
@@ -48,16 +51,25 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         body: Body,
         parent: QWidget | None = None,
         on_drawn: Callable[[FrameResult], None] | None = None,
+        on_turned: Callable[[Viewpoint], None] | None = None,
     ) -> None:
-        self._stage = Stage(Surface(body))
+        surface = Surface(body)
+        self._stage = Stage(surface)
+        self._ghost_stage = Stage(surface, "ghost")
+        self._free = FreeView(body, self._stage)
+        self._levels = InsideView(surface)
         self._look = Look()
         self._mirrored = False
+        self._ghost = False
+        self._layout = Layout.PICTURE
+        self._viewpoint = Viewpoint()
+        self._inside: InsideLook | None = None
         self._result: FrameResult | None = None
-        self._uploaded: tuple[Image, float] | None = None
-        self._picture: PictureVisual | None = None
-        self._layer: BodyLayer | None = None
-        self._fineness = 1.0
+        self._painter: Painter | None = None
+        self._free_area: Area | None = None
+        self._held = False
         self._on_drawn = on_drawn
+        self._on_turned = on_turned
         self.failure = ""
         """Why nothing more is drawn; empty when all is well."""
         super().__init__(
@@ -112,6 +124,46 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._mirrored = mirrored
         self.update()
 
+    @property
+    def ghost(self) -> bool:
+        """Whether the people before smoothing are drawn, pale, behind the smoothed ones."""
+        return self._ghost
+
+    @ghost.setter
+    def ghost(self, shown: bool) -> None:
+        self._ghost = shown
+        self.update()
+
+    @property
+    def layout(self) -> Layout:
+        """Picture, free view or both."""
+        return self._layout
+
+    @layout.setter
+    def layout(self, layout: Layout) -> None:
+        self._layout = layout
+        self.update()
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """From where the free view looks."""
+        return self._viewpoint
+
+    @viewpoint.setter
+    def viewpoint(self, viewpoint: Viewpoint) -> None:
+        self._viewpoint = viewpoint
+        self.update()
+
+    @property
+    def inside(self) -> InsideLook | None:
+        """What is shown of the network's levels in place of the picture; None: nothing."""
+        return self._inside
+
+    @inside.setter
+    def inside(self, look: InsideLook | None) -> None:
+        self._inside = look
+        self.update()
+
     def on_draw(self, event: Any) -> None:
         """Paint; called by vispy with the context current."""
         if self.failure:
@@ -125,71 +177,97 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         if self._result is not None and self._on_drawn is not None:
             self._on_drawn(self._result)
 
+    # -- mouse and keys -----------------------------------------------------------------------
+
+    def on_mouse_press(self, event: Any) -> None:
+        """Take hold of the free view."""
+        self._held = self._in_free_view(event) and event.button == 1
+
+    def on_mouse_release(self, event: Any) -> None:
+        """Let go of the free view."""
+        self._held = False
+
+    def on_mouse_move(self, event: Any) -> None:
+        """Turn the free view as a turntable, while it is held."""
+        if not self._held or event.last_event is None:
+            return
+        across, down = (float(n) for n in event.pos[:2] - event.last_event.pos[:2])
+        across = -across if self._mirrored else across
+        self._turn(self._viewpoint.turned(-_DEGREES * across, _DEGREES * down))
+
+    def on_mouse_wheel(self, event: Any) -> None:
+        """Nearer and farther."""
+        if self._in_free_view(event):
+            self._turn(self._viewpoint.nearer(_ZOOM ** float(event.delta[1])))
+
+    def on_key_press(self, event: Any) -> None:
+        """Arrows turn the free view, plus and minus zoom; everything else is the window's."""
+        key = event.key.name if event.key is not None else ""
+        step = _ARROWS.get(key)
+        if self._layout is Layout.PICTURE or (step is None and event.text not in ("+", "-")):
+            event.native.ignore()
+            return
+        if step is not None:
+            across = -step[0] if self._mirrored else step[0]
+            self._turn(self._viewpoint.turned(across, step[1]))
+        else:
+            self._turn(self._viewpoint.nearer(_ZOOM if event.text == "+" else 1 / _ZOOM))
+
+    def _in_free_view(self, event: Any) -> bool:
+        scale = self.pixel_scale
+        return self._free_area is not None and self._free_area.holds(
+            event.pos[0] * scale, event.pos[1] * scale
+        )
+
+    def _turn(self, viewpoint: Viewpoint) -> None:
+        self.viewpoint = viewpoint
+        if self._on_turned is not None:
+            self._on_turned(viewpoint)
+
+    # -- drawing ------------------------------------------------------------------------------
+
     def _paint(self) -> None:
         width, height = self.physical_size
-        picture, layer = self._visuals()
-        result = self._result
-        scene = None if result is None else self._scene(result)
-        if result is None:
-            gloo.set_viewport(0, 0, width, height)
-            gloo.clear(color=_BACKGROUND)
-            return
-        rows, columns = result.frame.image.shape[:2]
-        scale = min(width / columns, height / rows)
-        if scene is not None:
-            fine = scale * self._fineness
-            size = (scene.window.width * fine, scene.window.height * fine)
-            layer.render(scene, (max(1, math.ceil(size[0])), max(1, math.ceil(size[1]))))
-        self._upload(picture, result.frame.image, scale)
-        gloo.set_viewport(0, 0, width, height)
-        gloo.clear(color=_BACKGROUND)
-        half = (columns * scale / width, rows * scale / height)
-        picture.draw(self._place((0, 0, columns, rows), (columns, rows), half))
-        if scene is not None:
-            window = scene.window
-            part = (window.x0, window.y0, window.x1, window.y1)
-            layer.draw(self._place(part, (columns, rows), half))
-
-    def _visuals(self) -> tuple[PictureVisual, BodyLayer]:
-        if self._picture is None or self._layer is None:
+        if self._painter is None:
             # only now is there a context
-            self._picture = PictureVisual()
-            self._layer = BodyLayer(self._stage.surface)
-            renderer = str(gl.glGetParameter(_RENDERER)).lower()
-            # two samples a pixel along each axis smooth the edges where that costs nothing
-            self._fineness = 1.0 if any(name in renderer for name in _SOFTWARE) else 2.0
-        return self._picture, self._layer
+            self._painter = Painter(self._stage.surface)
+        self._painter.begin(width, height, _BACKGROUND)
+        self._paint_areas(self._painter, Area(0, 0, width, height))
+        self._painter.end(_BACKGROUND)
 
-    def _scene(self, result: FrameResult) -> Scene | None:
-        if not result.people or result.camera is None:
-            return None
+    def _paint_areas(self, painter: Painter, whole: Area) -> None:
+        result = self._result
+        picture, free = {
+            Layout.PICTURE: (whole, None),
+            Layout.FREE: (None, whole),
+            Layout.BOTH: halves(whole),
+        }[self._layout]
+        self._free_area = free
+        if result is None:
+            return
+        if free is not None:
+            self._free.follow(result)
+            self._free.draw(
+                painter, free, result, self._viewpoint, replace(self._look, box=False),
+                self._mirrored, (self._ghost_stage, _GHOST) if self._ghost else None,
+            )  # fmt: skip
+        if picture is None:
+            return
+        if self._inside is not None and result.inside:
+            self._levels.draw(
+                painter, picture, result, self._inside, self._look.opacity, self._mirrored,
+                self.pixel_scale,
+            )  # fmt: skip
+        else:
+            self._paint_picture(painter, picture, result)
+
+    def _paint_picture(self, painter: Painter, area: Area, result: FrameResult) -> None:
         rows, columns = result.frame.image.shape[:2]
-        return self._stage.scene(result.people, result.camera, (columns, rows), self._look)
-
-    def _upload(self, picture: PictureVisual, image: Image, scale: float) -> None:
-        # a picture far larger than the canvas is made smaller first: no flicker, any size goes
-        shrink = scale if scale < 0.5 else 1.0
-        if self._uploaded is not None:
-            shown, shown_shrink = self._uploaded
-            if shown is image and shown_shrink == shrink:
-                return
-        self._uploaded = (image, shrink)
-        if shrink < 1:
-            # averaging all of an 8K picture would hold up the window for a quarter of a second
-            step = max(1, int(0.5 / shrink))
-            rows, columns = image.shape[:2]
-            image = image[::step, ::step]
-            size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        picture.set_image(image)
-
-    def _place(
-        self,
-        part: tuple[int, int, int, int],
-        size: tuple[int, int],
-        half: tuple[float, float],
-    ) -> _Place:
-        """Clip-space left, top, right, bottom of a part of the picture."""
-        left, right = (half[0] * (2 * part[i] / size[0] - 1) for i in (0, 2))
-        top, bottom = (half[1] * (1 - 2 * part[i] / size[1]) for i in (1, 3))
-        return (-left, top, -right, bottom) if self._mirrored else (left, top, right, bottom)
+        pane = Pane.about(area, (0, 0, columns, rows), self._mirrored)
+        painter.picture(pane, result.frame.image)
+        if result.camera is None:
+            return
+        size = (columns, rows)
+        if self._ghost:
+            painter.bodies(pane, self._ghost_stage.scene(result.raw, result.camera, size, _GHOST))
+        painter.bodies(pane, self._stage.scene(result.people, result.camera, size, self._look))
