@@ -52,6 +52,10 @@ class Settings(BaseModel):
     """In the desktop's own pixels; 0: as wide as the page likes."""
     live_out: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
     """Where the window streams motion to, host:port; another machine only once a person agreed."""
+    count_down: Literal[0, 3, 5] = 0
+    """Seconds before a recording begins."""
+    pre_roll: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Seconds before its beginning that belong to a recording."""
     export_format: Literal["bvh", "npz"] = "bvh"
     export_unit: Literal["m", "cm"] = "cm"
     out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")

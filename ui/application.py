@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ui.controller import Controller
     from ui.state import WindowState
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
 
 _TICK_MILLISECONDS = 16
@@ -33,6 +34,7 @@ class Parts:
     controller: Controller
     window: MainWindow
     tools: Tools
+    take_tools: TakeTools
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -99,6 +101,7 @@ def assemble(
     from pymaf_live.body import load_body
     from ui.canvas.binding import CanvasBinding
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
 
     binding = CanvasBinding(state, load_body())
@@ -114,14 +117,17 @@ def assemble(
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
+    take_tools = TakeTools(window, state, controller.takes)
     tools = Tools(window, state, controller)
     timer.setParent(window)
     timer.start()
     controller.find_demo()
     controller.find_cameras()
     controller.models.look()
+    controller.exporting.look()
     controller.find_last()
-    return Parts(state, controller, window, tools)
+    controller.takes.find()
+    return Parts(state, controller, window, tools, take_tools)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -11,42 +11,43 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 
-from pymaf_live.body import load_body
 from pymaf_live.errors import InputError, PymafLiveError
-from pymaf_live.pipeline import Pipeline, PipelineOptions
-from pymaf_live.recording import Recording
+from pymaf_live.estimator import FrameEstimator
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.pipeline import Pipeline, PipelineOptions, open_estimator
 from pymaf_live.resources import resource
 from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.types import FrameResult, SourceFacts
 from ui.cameras import camera_nodes, find_cameras
 from ui.errands import Errands
+from ui.exporting import Exporting
 from ui.given_files import choices_of
 from ui.live_out import LiveOut
 from ui.models import Changed, Models
 from ui.playback import Playback
-from ui.recording import LiveRecording
 from ui.source_state import FileQueue
 from ui.state import (
     Figures,
     Message,
     Phase,
     SourceChoice,
-    TakePhase,
-    TakeStatus,
     WindowState,
 )
+from ui.takes import Takes
 from ui.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 2.0
+_TAKE_STRENGTH = 0.5
+"""Of the off-line smoothing of takes; that of the commands."""
 _FIGURES_EVERY = 0.25
 """Seconds between two readings of the figures: faster cannot be read by a person."""
 _SPEED_OVER = 2.0
@@ -83,6 +84,8 @@ class Controller:
         Makes the pipeline of an opened source; not started yet.
     list_cameras : callable, optional
         The cameras of this machine; may take a second.
+    open_estimator : callable, optional
+        What measures parts of a take again.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Controller:
         *,
         open_pipeline: OpenPipeline = Pipeline,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
+        open_estimator: Callable[[SourceFacts, PipelineOptions], FrameEstimator] = open_estimator,
     ) -> None:
         self._state = state
         self._options = options or PipelineOptions()
@@ -101,13 +105,27 @@ class Controller:
         self._next_cameras = 0.0
         self._errands = Errands()
         self.live_out = LiveOut(state.live_out, self._errands)
+        self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         self._closed = threading.Event()
         self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
         self._wanted = 0
-        self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         """Number of the last wish to open something; what an older wish brings is let go."""
-        self._recording: LiveRecording | None = None
+        self.takes = Takes(
+            state,
+            self._errands,
+            self.close_source,
+            lambda: self._options,
+            lambda: _TAKE_STRENGTH if self._options.smoothing == "live" else 0.0,
+            lambda error: state.message.set(Message("error", _line(error))),
+            open_estimator=open_estimator,
+        )
+        self.exporting = Exporting(
+            state,
+            self._errands,
+            self.takes.current_take,
+            lambda error: state.message.set(Message("error", _line(error))),
+        )
         self._shown_times: deque[float] = deque()
         self._shown_count = 0
         self._next_figures = 0.0
@@ -181,6 +199,7 @@ class Controller:
         if self._closed.is_set():
             return
         before = self._leave()
+        self._state.sources.queue.set(FileQueue())
         wish = self._wanted
         self._state.message.set(None)
         self._state.source.set(choice)
@@ -198,12 +217,14 @@ class Controller:
     def close_source(self) -> None:
         """Back to the start; a take in the making is kept."""
         before = self._leave()
+        self._state.sources.queue.set(FileQueue())
         self._state.phase.set(Phase.EMPTY)
         self._state.source.set(None)
         self._let_go(before)
 
     def pause(self) -> None:
-        """Hold a file's picture."""
+        """Hold a file's picture, or that of the take that is looked at."""
+        self.takes.pause()
         if self._opened is not None and self._opened.playback is not None:
             self._opened.playback.hold()
             self._state.phase.set(Phase.PAUSED)
@@ -211,7 +232,9 @@ class Controller:
     def go_on(self) -> None:
         """Play on after a pause, or again after the end."""
         phase, source = self._state.phase.value, self._state.source.value
-        if phase is Phase.ENDED and source is not None:
+        if self._state.takes.opened.value is not None:
+            self.takes.play()
+        elif phase is Phase.ENDED and source is not None:
             self.open(source)
         elif phase is Phase.PAUSED and self._opened is not None:
             if self._opened.playback is not None:
@@ -219,48 +242,27 @@ class Controller:
             self._state.phase.set(Phase.PLAYING)
 
     def record(self) -> None:
-        """Begin a new take of what plays, in place of the one that waits."""
-        opened = self._opened
-        if opened is None or not opened.pipeline.ready:
-            return
-        self._recording = LiveRecording(
-            Recording(load_body(), opened.facts, self._options.smoothing),
-            opened.pipeline.health.model,
-        )
-        opened.pipeline.listen(self._recording.add)
-        self._state.take.set(TakeStatus(TakePhase.RECORDING))
+        """Begin a new take of what plays, after the count-down; again, end the count-down."""
+        self.takes.record()
 
     def stop_recording(self) -> None:
-        """End the take; it waits to be exported."""
-        if self._recording is None or self._state.take.value.phase is not TakePhase.RECORDING:
-            return
-        self._recording.stop()
-        if self._opened is not None:
-            self._opened.pipeline.listen(None)
-        self._state.take.set(
-            TakeStatus(TakePhase.READY, self._recording.seconds, self._recording.rows)
-        )
+        """End the take; it is kept and waits to be exported."""
+        self.takes.cancel_count()
+        self.takes.stop()
 
-    def export(self, stem: Path, formats: tuple[str, ...], force: bool) -> None:
+    def export(
+        self,
+        stem: Path,
+        formats: tuple[str, ...],
+        force: bool,
+        options: ExportOptions | None = None,
+    ) -> None:
         """Write the take as `stem` with each format's ending."""
-        recording, status = self._recording, self._state.take.value
-        if recording is None or status.phase is not TakePhase.READY:
-            return
-        self._state.take.set(replace(status, phase=TakePhase.EXPORTING))
+        self.exporting.start(stem, formats, options or ExportOptions(), force)
 
-        def work() -> tuple[Path, ...]:
-            return _written(recording, stem, formats, force)
-
-        def done(files: tuple[Path, ...]) -> None:
-            self._state.take.set(replace(status, exported=True))
-            names = ", ".join(path.name for path in files)
-            self._state.message.set(Message("done", f"Wrote {names} to {stem.parent}", files))
-
-        def failed(error: Exception) -> None:
-            self._state.take.set(status)
-            self._state.message.set(Message("error", _line(error)))
-
-        self._errands.run("export", work, done, failed)
+    def cancel_export(self) -> None:
+        """Write no further."""
+        self.exporting.cancel()
 
     def tick(self) -> None:
         """Bring the state up to date; called about 60 times a second, never blocks."""
@@ -268,6 +270,8 @@ class Controller:
         self._waiting.tick()
         self._look_for_cameras()
         self.live_out.tick()
+        self.exporting.tick()
+        self.takes.tick()
         opened = self._opened
         if opened is None:
             return
@@ -284,15 +288,16 @@ class Controller:
             self._show(result)
         elif ended:
             self._on_end()
-        self._follow_recording()
         self._read_figures()
 
     def close(self) -> bool:
         """End all threads within 2 s; whether all have ended."""
         limit = time.monotonic() + _CLOSE_SECONDS
         self._closed.set()
+        self.takes.close()
         before = self._leave()
         self.live_out.close()
+        self.exporting.close()
         if before is not None:
             before.pipeline.close()
         return self._errands.wait(limit - time.monotonic())
@@ -328,13 +333,13 @@ class Controller:
             return
         self._opened = opened
         self.live_out.attach(opened.pipeline)
+        self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
+        if opened.pipeline.options != self._options:  # changed while it was being opened
+            opened.pipeline.change(self._options)
         self._on_loop_change(self._state.loop.value)
         self._state.live.set(opened.playback is None)
         is_camera = opened.choice.kind == "camera"
         self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
-        self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
-        if opened.pipeline.options != self._options:  # changed while it was being opened
-            opened.pipeline.change(self._options)
 
     def _on_open_failed(self, choice: SourceChoice, error: Exception, wish: int) -> None:
         if wish != self._wanted:
@@ -414,17 +419,6 @@ class Controller:
             self._camera_nodes = nodes
             self.find_cameras()
 
-    def _follow_recording(self) -> None:
-        recording, status = self._recording, self._state.take.value
-        if recording is None or status.phase is not TakePhase.RECORDING:
-            return
-        if recording.failure is not None:
-            failure = recording.failure
-            self.stop_recording()
-            self._state.message.set(Message("error", f"The recording was ended: {failure}"))
-        elif recording.seconds - status.seconds >= 0.1 or (recording.rows and not status.rows):
-            self._state.take.set(TakeStatus(TakePhase.RECORDING, recording.seconds, recording.rows))
-
     def _read_figures(self) -> None:
         now = time.monotonic()
         if now < self._next_figures or self._opened is None:
@@ -448,19 +442,26 @@ class Controller:
                 model=health.model,
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
-        self.models.settle()
             )
         )
 
     def _leave(self, *, keep_picture: bool = False) -> _Opened | None:
         """Forget the open source and give it back for closing; ends the recording."""
-        self.stop_recording()
+        self.takes.source_closed()
         self.live_out.detach()
+        self.models.settle()
         self._wanted += 1
         self._waiting.end()
         self._state.sources.trouble.set("")
-        self._state.sources.queue.set(FileQueue())
         opened, self._opened = self._opened, None
+        self._shown_times.clear()
+        self._shown_count = 0
+        if not keep_picture:
+            self._state.result.set(None)
+            self._state.drawn.set(None)
+            self._state.figures.set(Figures())
+        return opened
+
     def _use_options(self, options: PipelineOptions, changed: Changed | None) -> None:
         """Open what comes with other options; with `changed`, go on with them at once."""
         self._options = options
@@ -470,14 +471,6 @@ class Controller:
             changed(None)
         else:
             self._opened.pipeline.change(options, changed)
-
-        self._shown_times.clear()
-        self._shown_count = 0
-        if not keep_picture:
-            self._state.result.set(None)
-            self._state.drawn.set(None)
-            self._state.figures.set(Figures())
-        return opened
 
     def _let_go(self, opened: _Opened | None) -> None:
         if opened is not None:
@@ -496,26 +489,6 @@ def options_from(
         smoothing="live" if settings.smoothing > 0 else "off",
         cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
     )
-
-
-def _written(
-    recording: LiveRecording, stem: Path, formats: tuple[str, ...], force: bool
-) -> tuple[Path, ...]:
-    formats_known = exporters()
-    take, body = recording.take(), load_body()
-    files: list[Path] = []
-    for name in formats:
-        path = stem.with_name(f"{stem.name}.{name}")
-        files += formats_known[name](take, body, path, force=force)
-    return tuple(files)
-
-
-def exporters() -> Mapping[str, Callable[..., list[Path]]]:
-    """The formats a take can be written in."""
-    # its self-check loads bvhio, which the start of the window need not wait for
-    from pymaf_live.export.formats import FORMATS
-
-    return FORMATS
 
 
 def _goes_on(trouble: str) -> str:

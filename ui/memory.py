@@ -27,14 +27,17 @@ class Memory:
         state.skeleton.set(self.settings.skeleton)
         state.loop.set(self.settings.repeat)
         state.mirror_cameras.set(self.settings.mirror)
+        state.sources.remembered.set(self.settings.source)
         state.view.page.set(self.settings.panel_page)
         state.view.panel_width.set(self.settings.panel_width)
         state.view.panel.set(self.settings.panel)
+        state.takes.count_down.set(self.settings.count_down)
+        state.takes.pre_roll.set(self.settings.pre_roll)
         state.live_out.address.set(self.settings.live_out)
         # it was kept because it was agreed to
         state.live_out.allowed.set(frozenset({self.settings.live_out}))
-        if self._notice:
         state.models.files.set(tuple(str(each) for each in self.settings.model_files))
+        if self._notice:
             state.message.set(Message("note", self._notice))
 
     def place(self, window: MainWindow) -> None:
@@ -60,17 +63,21 @@ class Memory:
             "panel": state.view.panel.value,
             "panel_page": state.view.page.value,
             "panel_width": state.view.panel_width.value,
+            "count_down": state.takes.count_down.value,
+            "pre_roll": state.takes.pre_roll.value,
             "window": (place.x(), place.y(), place.width(), place.height()),
         }
-        address = state.live_out.agreed_address
         if state.models.picked.value:  # --model and --backend are for this time alone
             changes["model"] = state.models.model.value
             changes["backend"] = state.models.backend.value
             changes["model_files"] = state.models.files.value
+        address = state.live_out.agreed_address
         if address is not None:
             changes["live_out"] = address
         if window.last_choice is not None and window.last_choice.kind != "demo":
-            changes["source"] = window.last_choice.text
+            from pymaf_live.sources.stream import without_password  # loads OpenCV
+
+            changes["source"] = without_password(window.last_choice.text)
         if window.export_folder is not None:
             changes["out_folder"] = window.export_folder
         settings = Settings.model_validate({**self.settings.model_dump(), **changes})

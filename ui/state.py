@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.types import FrameResult
+from ui.export_state import ExportState
 from ui.live_out_state import LiveOutState
 from ui.model_state import ModelState
 from ui.observable import Observable
 from ui.source_state import SourceChoice as SourceChoice
 from ui.source_state import SourceState
+from ui.take_state import TakesState
 from ui.view_state import ViewState
 
 
@@ -137,15 +139,13 @@ class WindowState:
     """How cameras are shown at first; what a person last chose for one."""
     loop: Observable[bool] = field(default_factory=lambda: Observable(True))
     """Files start again at their end."""
-    formats: Observable[tuple[str, ...]] = field(
-        default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
-    )
-    """What a take can be exported as."""
+    export: ExportState = field(default_factory=ExportState)
+    """What a take can be exported as, and how far that is."""
     live_out: LiveOutState = field(default_factory=LiveOutState)
     """Motion sent to other programs while it happens."""
-    view: ViewState = field(default_factory=ViewState)
     models: ModelState = field(default_factory=ModelState)
     """Which models and back-ends there are, and which runs."""
     takes: TakesState = field(default_factory=TakesState)
     """The takes that are kept, and the one that is looked at."""
+    view: ViewState = field(default_factory=ViewState)
     """What a person chose about the view and the panel beside it."""

@@ -146,6 +146,30 @@ def disagreement(take: Take, person: int, frame: int, joints_2d: Array) -> float
     return distance / max(diagonal, 1.0)
 
 
+def person_for_box(take: Take, frame: int, box: Array) -> int:
+    """Whom a box (4,) drawn in a frame is about.
+
+    The person there whose joints' box it shares most with; where it shares nothing with anybody,
+    whoever was seen at another time but not in this frame, the one seen nearest to it; else
+    somebody new.
+    """
+    rows = person_rows(take, frame)
+    best, shared = -1, 0.0
+    for row in rows[~take.predicted[rows]]:
+        there = np.asarray(take.box[row], dtype=np.float64)
+        size = np.minimum(box[2:], there[2:]) - np.maximum(box[:2], there[:2])
+        area = float(np.prod(np.maximum(size, 0)))
+        if area > shared:
+            best, shared = int(take.person[row]), area
+    if best >= 0:
+        return best
+    seen = ~take.predicted & ~np.isin(take.person, take.person[rows[~take.predicted[rows]]])
+    if seen.any():
+        away = np.abs(take.frame[seen] - frame)
+        return int(take.person[seen][np.argmin(away)])
+    return int(take.person.max()) + 1 if len(take.person) else 0
+
+
 def _of(take: Take, person: int, first: int, last: int) -> npt.NDArray[np.bool_]:
     return (take.person == person) & (take.frame >= first) & (take.frame <= last)
 

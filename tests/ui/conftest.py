@@ -16,6 +16,13 @@ from ui.theme import dress
 OpenWindow = Callable[..., Parts]
 
 
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Takes go where nobody else's are."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "pymaf-live" / "takes"
+
+
 @pytest.fixture(scope="session")
 def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=60)
@@ -38,6 +45,7 @@ def open_window(
         cameras: tuple[SourceChoice, ...] = (),
         options: PipelineOptions | None = None,
         real: bool = False,
+        list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
         **kinds: float,
     ) -> Parts:
         state = WindowState()
@@ -48,12 +56,10 @@ def open_window(
             open_pipeline=lambda source, options: Pipeline(
                 source, options, open_estimator=open_estimator
             ),
-            list_cameras=lambda: cameras,
+            list_cameras=list_cameras or (lambda: cameras),
         )
         parts = assemble(state, controller)
         opened.append(parts)
-        # a question would wait for a person
-        monkeypatch.setattr(parts.window, "ask_discard", lambda why: True)
         with qtbot.waitExposed(parts.window):
             parts.window.show()
         return parts

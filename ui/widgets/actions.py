@@ -47,6 +47,7 @@ class Actions(QObject):
         state.phase.watch(self._on_phase_change)
         state.live.watch(lambda _: self._on_phase_change(state.phase.value))
         state.take.watch(self._on_take_change)
+        state.takes.counting.watch(lambda _: self._on_take_change(state.take.value))
         state.demo.watch(self._on_demo_change)
         state.sources.queue.watch(self._on_queue_change)
 
@@ -85,10 +86,13 @@ class Actions(QObject):
 
     def _on_take_change(self, take: TakeStatus) -> None:
         recording = take.phase is TakePhase.RECORDING
-        playing = self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
-        self.record.setText("Stop recording" if recording else "Record")
+        kept = self._state.takes.opened.value is not None
+        playing = not kept and self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
+        counting = self._state.takes.counting.value > 0
+        text = "Stop recording" if recording else "Do not record" if counting else "Record"
+        self.record.setText(text)
         self.record.setToolTip(f"{self.record.text()} (R)")
-        self.record.setIcon(icon("stop" if recording else "record"))
+        self.record.setIcon(icon("stop" if recording or counting else "record"))
         self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
         self.export.setEnabled(take.phase is TakePhase.READY)
 

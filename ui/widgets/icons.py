@@ -22,6 +22,15 @@ _SHAPES = {
     "record": '<circle cx="12" cy="12" r="8"/>',
     "stop": '<rect x="5" y="5" width="14" height="14" rx="2"/>',
     "export": '<path d="M11 3h2v9l3.5-3.5L18 10l-6 6-6-6 1.5-1.5L11 12zM4 18h16v3H4z"/>',
+    "previous": '<path d="M5 4h3v16H5zM20 4v16L9 12z"/>',
+    "next": '<path d="M16 4h3v16h-3zM4 4v16l11-8z"/>',
+    "begin": '<path d="M10 3v3H7v12h3v3H4V3zM12 8l7 4-7 4z"/>',
+    "finish": '<path d="M14 3v3h3v12h-3v3h6V3zM5 8l7 4-7 4z"/>',
+    "marker": '<path d="M6 2h12v20l-6-5-6 5z"/>',
+    "box": '<path fill-rule="evenodd" d="M3 3h18v18H3zM5.5 5.5v13h13v-13zM11 8h2v3h3v2h-3v3h-2v-3'
+    'H8v-2h3z"/>',
+    "undo": '<path d="M9 3L3 8.5 9 14v-4h5a3.5 3.5 0 0 1 0 7H8v3h6a6.5 6.5 0 0 0 0-13H9z"/>',
+    "redo": '<path d="M15 3l6 5.5-6 5.5v-4h-5a3.5 3.5 0 0 0 0 7h6v3h-6a6.5 6.5 0 0 1 0-13h5z"/>',
     "dismiss": '<path d="M6 4.6L4.6 6l6 6-6 6L6 19.4l6-6 6 6 1.4-1.4-6-6 6-6L18 4.6l-6 6z"/>',
 }
 _COLOURS = {"record": "record", "stop": "record"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,20 +19,26 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
-    QMenu,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from ui.state import Message, Phase, SourceChoice, TakePhase, WindowState
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.sources.camera_address import is_camera
+from ui.export_state import all_formats
+from ui.source_state import FileQueue
+from ui.state import Phase, SourceChoice, TakePhase, WindowState
 from ui.widgets.actions import Actions
+from ui.widgets.address_dialog import AddressDialog
+from ui.widgets.export_bar import ExportBar
 from ui.widgets.export_dialog import ExportDialog, ExportWish, default_folder
-from ui.widgets.icons import icon, window_icon
+from ui.widgets.icons import window_icon
 from ui.widgets.message_bar import MessageBar
 from ui.widgets.side_panel import SidePanel
+from ui.widgets.source_banner import SourceBanner
+from ui.widgets.source_menu import SourceMenu
 from ui.widgets.stage import Stage
 from ui.widgets.start_page import StartPage
 from ui.widgets.status_line import StatusLine
@@ -49,6 +55,15 @@ class Deeds(Protocol):
 
     def open(self, choice: SourceChoice) -> None:
         """Open a source in place of the one that plays."""
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """Open the first of several files and folders, the others after it."""
+
+    def go_through_files(self, step: int) -> None:
+        """Open the next (1) or the last (-1) of them."""
+
+    def stop_waiting(self) -> None:
+        """Wait no more for a camera that is away."""
 
     def close_source(self) -> None:
         """Back to the start."""
@@ -68,8 +83,17 @@ class Deeds(Protocol):
     def stop_recording(self) -> None:
         """End the take; it waits to be exported."""
 
-    def export(self, stem: Path, formats: tuple[str, ...], force: bool) -> None:
+    def export(
+        self,
+        stem: Path,
+        formats: tuple[str, ...],
+        force: bool,
+        options: ExportOptions | None = None,
+    ) -> None:
         """Write the take."""
+
+    def cancel_export(self) -> None:
+        """Write no further."""
 
 
 class MainWindow(QMainWindow):
@@ -109,6 +133,8 @@ class MainWindow(QMainWindow):
 
         self.actions_ = Actions(state, self)
         self.message_bar = MessageBar(state)
+        self.export_bar = ExportBar(state.export, deeds.cancel_export)
+        self.source_banner = SourceBanner(state, self.actions_.demo, deeds.stop_waiting)
         self.start_page = StartPage(state)
         self.stage = Stage(state, canvas)
         self.transport = TransportBar(state, self.actions_)
@@ -118,7 +144,9 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.source_banner)
         column.addWidget(self.message_bar)
+        column.addWidget(self.export_bar)
         column.addWidget(self.pages, 1)
         column.addWidget(self.transport)
         middle = QWidget()
@@ -134,13 +162,11 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.splitter)
         self.status_line = StatusLine(state)
         self.setStatusBar(self.status_line)
-        self._camera_menu = QMenu("&Camera", self)
-        self._camera_menu.setIcon(icon("camera"))
         self._fill_menus()
         self._connect()
         state.phase.watch(self._on_phase_change)
-        state.cameras.watch(self._on_cameras_change)
         state.source.watch(self._on_source_change)
+        state.sources.queue.watch(self._title)
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
@@ -156,7 +182,15 @@ class MainWindow(QMainWindow):
             self, "Open a folder of pictures", self._last_folder()
         )
         if path:
-            self.open_choice(file_choice(Path(path)))
+            self._deeds.open_files([Path(path)])
+
+    def open_address(self) -> None:
+        """Ask for a stream's address and open it."""
+        last = self.last_choice
+        shown = last.text if last is not None and last.kind == "stream" else ""
+        dialog = AddressDialog(shown, self)
+        if dialog.exec() == AddressDialog.DialogCode.Accepted:
+            self.open_choice(choice_of(dialog.address))
 
     def open_choice(self, choice: SourceChoice) -> None:
         """Open a source; a recording that runs is ended and kept."""
@@ -172,26 +206,20 @@ class MainWindow(QMainWindow):
         wish = self.ask_export(name or "take", self.export_folder or default_folder())
         if wish is not None:
             self.export_folder = wish.stem.parent
-            self._deeds.export(wish.stem, wish.formats, wish.force)
+            self._deeds.export(wish.stem, wish.formats, wish.force, wish.options)
 
     def ask_export(self, name: str, folder: Path) -> ExportWish | None:
         """The export sheet; None if it was cancelled."""
-        dialog = ExportDialog(self._state.formats.value, name, folder, self)
+        export = self._state.export
+        dialog = ExportDialog(
+            export.formats.value or all_formats(),
+            name,
+            folder,
+            export.chosen.value,
+            export.options.value,
+            self,
+        )
         return dialog.wish() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
-
-    def ask_discard(self, why: str) -> bool:
-        """Whether a take that nobody exported may be thrown away."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle("PyMAF Live")
-        box.setText("The recorded take has not been exported.")
-        box.setInformativeText(why)
-        discard = box.addButton("Discard the take", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        return box.clickedButton() is discard
 
     # -- what a person does -------------------------------------------------------------------
 
@@ -202,7 +230,9 @@ class MainWindow(QMainWindow):
             self.actions_.pause.trigger()
         elif key == Qt.Key.Key_Escape and self._state.message.value is not None:
             self._state.message.set(None)
-        elif key == Qt.Key.Key_Escape and self._state.take.value.phase is TakePhase.RECORDING:
+        elif key == Qt.Key.Key_Escape and (
+            self._state.take.value.phase is TakePhase.RECORDING or self._state.takes.counting.value
+        ):
             self._deeds.stop_recording()
         else:
             super().keyPressEvent(event)
@@ -213,16 +243,12 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        """Open the first of the dropped files."""
+        """Open what was dropped: a file, a folder, or several one after the other."""
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if not paths:
             return
         event.acceptProposedAction()
-        self.open_choice(file_choice(Path(paths[0])))
-        if len(paths) > 1:
-            self._state.message.set(
-                Message("note", "Several files were dropped; the first of them is played.")
-            )
+        self._deeds.open_files([Path(path) for path in paths])
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Put the keyboard where a person begins."""
@@ -230,12 +256,7 @@ class MainWindow(QMainWindow):
         self._on_phase_change(self._state.phase.value)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Close unless that would lose a take somebody wants to keep."""
-        if self._state.take.value.unsaved and not self.ask_discard(
-            "Closing the window now loses it. Keep it to export it first (Ctrl+E)."
-        ):
-            event.ignore()
-            return
+        """Close; a recording that runs is kept."""
         self.hide()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
@@ -253,26 +274,24 @@ class MainWindow(QMainWindow):
             self.stage.setFocus()
 
     def _on_source_change(self, source: SourceChoice | None) -> None:
-        self.setWindowTitle("PyMAF Live" if source is None else f"{source.title} – PyMAF Live")
+        if source is None:
+            self.setWindowTitle("PyMAF Live")
+            return
+        self.last_choice = source
+        self._title(self._state.sources.queue.value)
 
-    def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
-        self._camera_menu.clear()
-        for camera in cameras or ():
-            entry = self._camera_menu.addAction(camera.title)
-            entry.triggered.connect(lambda _=False, camera=camera: self.open_choice(camera))
-        if not cameras:
-            text = "Looking for cameras…" if cameras is None else "No camera found"
-            self._camera_menu.addAction(text).setEnabled(False)
-        self._camera_menu.addSeparator()
-        self._camera_menu.addAction("Look again").triggered.connect(self._deeds.find_cameras)
+    def _title(self, queue: FileQueue) -> None:
+        source = self._state.source.value
+        if source is not None:
+            number = f" ({queue.at + 1} of {len(queue.choices)})" if len(queue.choices) > 1 else ""
+            self.setWindowTitle(f"{source.title}{number} – PyMAF Live")
 
     def _fill_menus(self) -> None:
         actions = self.actions_
-        source = self.menuBar().addMenu("&Source")
-        source.addMenu(self._camera_menu)
-        source.addActions([actions.open_file, actions.open_folder, actions.demo])
-        source.addSeparator()
-        source.addActions([actions.close_source, actions.quit])
+        self.source_menu = SourceMenu(
+            self._state, actions, self.open_choice, self._deeds.find_cameras, self
+        )
+        self.menuBar().addMenu(self.source_menu)
         take = self.menuBar().addMenu("&Take")
         take.addActions([actions.record, actions.export])
         view = self.menuBar().addMenu("&View")
@@ -294,6 +313,9 @@ class MainWindow(QMainWindow):
         actions = self.actions_
         actions.open_file.triggered.connect(self.open_file)
         actions.open_folder.triggered.connect(self.open_folder)
+        actions.open_address.triggered.connect(self.open_address)
+        actions.next_file.triggered.connect(lambda: self._deeds.go_through_files(1))
+        actions.previous_file.triggered.connect(lambda: self._deeds.go_through_files(-1))
         actions.demo.triggered.connect(self._play_demo)
         actions.close_source.triggered.connect(self._deeds.close_source)
         actions.quit.triggered.connect(self.close)
@@ -325,7 +347,7 @@ class MainWindow(QMainWindow):
         take = self._state.take.value
         if take.phase is TakePhase.RECORDING:
             self._deeds.stop_recording()
-        elif not take.unsaved or self.ask_discard("A new recording takes its place."):
+        else:
             self._deeds.record()
 
 
@@ -336,7 +358,7 @@ def file_choice(path: Path) -> SourceChoice:
 
 def choice_of(text: str) -> SourceChoice:
     """A source by what `open_source` reads: a camera's number, an address, a path."""
-    if text.isdecimal() or text.startswith("/dev/video"):
+    if is_camera(text):
         return SourceChoice("camera", text, f"Camera {text}")
     if "://" in text:
         return SourceChoice("stream", text, text)

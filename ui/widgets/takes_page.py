@@ -1,0 +1,215 @@
+"""The page of kept takes: the list, and how the next one is recorded."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pymaf_live.takes.library import TakeEntry
+from ui.take_state import PRE_ROLLS, CountDown, OpenTake, TakesState
+from ui.widgets.icons import icon
+from ui.widgets.transport_bar import clock
+
+_ID = Qt.ItemDataRole.UserRole
+
+
+class LibraryDeeds(Protocol):
+    """What the page asks for."""
+
+    def open(self, take: str) -> None:
+        """Look at a take."""
+
+    def rename(self, take: str, name: str) -> None:
+        """Give a take another name."""
+
+    def delete(self, take: str) -> None:
+        """Remove a take for good."""
+
+
+class TakesPage(QWidget):
+    """A page for the side panel."""
+
+    def __init__(
+        self, state: TakesState, deeds: LibraryDeeds, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._deeds = deeds
+        self._filling = False
+        self.count_down = QComboBox()
+        self.count_down.setAccessibleName("Count-down before a recording")
+        for seconds in (0, 3, 5):
+            self.count_down.addItem("none" if not seconds else f"{seconds} s", seconds)
+        self.pre_roll = QComboBox()
+        self.pre_roll.setAccessibleName("Seconds before its beginning that a recording has")
+        self.pre_roll.setToolTip("What happened just before R was pressed belongs to the take")
+        for pre_roll in PRE_ROLLS:
+            self.pre_roll.addItem("none" if not pre_roll else f"{pre_roll:g} s", pre_roll)
+        form = QFormLayout()
+        form.addRow("&Count-down", self.count_down)
+        form.addRow("From &before", self.pre_roll)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Kept takes")
+        self.list.setEditTriggers(QListWidget.EditTrigger.EditKeyPressed)
+        self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        letter = self.fontMetrics().averageCharWidth()
+        self.list.setIconSize(QSize(12 * letter, 9 * letter))
+        self.list.setMinimumHeight(30 * letter)
+        self.note = QLabel()
+        self.note.setProperty("role", "quiet")
+        self.note.setWordWrap(True)
+        self.open = QPushButton("&Open")
+        self.open.setAccessibleName("Look at the take")
+        self.rename = QPushButton("Re&name")
+        self.rename.setAccessibleName("Rename the take")
+        self.rename.setToolTip("Give it another name (F2)")
+        self.delete = QPushButton("De&lete…")
+        self.delete.setAccessibleName("Delete the take")
+        row = QHBoxLayout()
+        for button in (self.open, self.rename, self.delete):
+            row.addWidget(button, 1)
+        column = QVBoxLayout(self)
+        column.setSpacing(10)
+        column.addLayout(form)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.note)
+        column.addLayout(row)
+
+        self.count_down.currentIndexChanged.connect(
+            lambda _: state.count_down.set(cast(CountDown, self.count_down.currentData()))
+        )
+        self.pre_roll.currentIndexChanged.connect(
+            lambda _: state.pre_roll.set(self.pre_roll.currentData())
+        )
+        self.list.currentItemChanged.connect(lambda *_: self._on_choice())
+        self.list.itemActivated.connect(lambda _: self._open())
+        self.list.itemChanged.connect(self._on_renamed)
+        self.open.clicked.connect(self._open)
+        self.rename.clicked.connect(self._rename)
+        self.delete.clicked.connect(self._delete)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._delete)
+        state.count_down.watch(lambda value: _choose(self.count_down, value))
+        state.pre_roll.watch(lambda value: _choose(self.pre_roll, value))
+        state.entries.watch(self._on_entries_change)
+        state.opened.watch(self._on_opened_change)
+
+    def ask_delete(self, name: str) -> bool:
+        """Whether a take may be removed for good."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("PyMAF Live")
+        box.setText(f"Delete “{name}”?")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setInformativeText("What was exported of it stays; the take itself cannot come back.")
+        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.exec()
+        return box.clickedButton() is delete
+
+    def _on_entries_change(self, entries: tuple[TakeEntry, ...]) -> None:
+        chosen = self._chosen()
+        self._filling = True
+        self.list.clear()
+        for entry in entries:
+            item = QListWidgetItem(entry.about.name)
+            # a file is read when it is painted first, not here
+            picture = QIcon(str(entry.thumbnail)) if entry.thumbnail else icon("record")
+            item.setIcon(picture)
+            item.setData(_ID, entry.id)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            item.setToolTip(_details(entry))
+            item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, _details(entry))
+            self.list.addItem(item)
+            if entry.id == chosen:
+                self.list.setCurrentItem(item)
+        self._filling = False
+        if self.list.currentItem() is None and entries:
+            self.list.setCurrentRow(0)
+        self._on_choice()
+
+    def _on_opened_change(self, opened: OpenTake | None) -> None:
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            if opened is not None and item.data(_ID) == opened.id:
+                self.list.setCurrentItem(item)
+                if item.text() != opened.stored.about.name:
+                    self._filling = True
+                    item.setText(opened.stored.about.name)
+                    self._filling = False
+
+    def _on_choice(self) -> None:
+        entry = self._entry()
+        for button in (self.open, self.rename, self.delete):
+            button.setEnabled(entry is not None)
+        nothing = "No takes yet. Open a camera or a video and press R to record one."
+        self.note.setText(nothing if entry is None else _details(entry))
+
+    def _on_renamed(self, item: QListWidgetItem) -> None:
+        if self._filling:
+            return
+        take, name = str(item.data(_ID)), item.text()
+        entry = next((each for each in self._state.entries.value if each.id == take), None)
+        if not name.strip() and entry is not None:
+            self._filling = True
+            item.setText(entry.about.name)  # a take needs a name
+            self._filling = False
+            return
+        self._deeds.rename(take, name)
+
+    def _open(self) -> None:
+        entry = self._entry()
+        if entry is not None:
+            self._deeds.open(entry.id)
+
+    def _rename(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.list.setFocus()
+            self.list.editItem(item)
+
+    def _delete(self) -> None:
+        entry = self._entry()
+        if entry is not None and self.ask_delete(entry.about.name):
+            self._deeds.delete(entry.id)
+
+    def _chosen(self) -> str | None:
+        item = self.list.currentItem()
+        return None if item is None else str(item.data(_ID))
+
+    def _entry(self) -> TakeEntry | None:
+        chosen = self._chosen()
+        return next((each for each in self._state.entries.value if each.id == chosen), None)
+
+
+def _choose(combo: QComboBox, value: float) -> None:
+    index = combo.findData(value)
+    if index < 0:  # another value stands in the settings' file
+        index = combo.count()
+        combo.addItem(f"{value:g} s", value)
+    combo.setCurrentIndex(index)
+
+
+def _details(entry: TakeEntry) -> str:
+    about = entry.about
+    parts = [clock(about.seconds), f"{about.created.astimezone():%d %b %Y, %H:%M}", about.source]
+    if not about.rows:
+        parts.append("nobody in it")
+    return " · ".join(part for part in parts if part)

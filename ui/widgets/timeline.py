@@ -1,0 +1,128 @@
+"""Under the picture of an open take: its timeline, and what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.take_state import Look, OpenTake, TakesState, Task
+from ui.widgets.take_track import TakeTrack
+from ui.widgets.transport_bar import clock
+
+
+class Timeline(QWidget):
+    """The track with its buttons; there while a take is open.
+
+    Parameters
+    ----------
+    state : TakesState
+    left, middle, right : sequences of QAction
+        In the row of buttons.
+    """
+
+    def __init__(
+        self,
+        state: TakesState,
+        left: Sequence[QAction],
+        middle: Sequence[QAction],
+        right: Sequence[QAction],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self.setObjectName("transport")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Timeline")
+        self.track = TakeTrack()
+        self.place = QLabel()
+        self.place.setAccessibleName("Place in the take")
+        self.note = QLabel()
+        self.note.setProperty("role", "quiet")
+        self.buttons: list[QToolButton] = []
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self._add(row, left)
+        row.addWidget(self.place)
+        row.addSpacing(10)
+        self._add(row, middle)
+        row.addWidget(self.note, 1)
+        self._add(row, right)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 6, 14, 2)
+        column.setSpacing(4)
+        column.addWidget(self.track)
+        column.addLayout(row)
+        state.opened.watch(self._on_opened_change)
+        state.look.watch(self._on_look_change)
+
+    def _add(self, row: QHBoxLayout, actions: Sequence[QAction]) -> None:
+        for action in actions:
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setIconSize(QSize(18, 18))
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.setAccessibleName(action.statusTip() or action.text())
+            row.addWidget(button)
+            self.buttons.append(button)
+
+    def _on_opened_change(self, opened: OpenTake | None) -> None:
+        self.setVisible(opened is not None)
+        self.track.show_take(opened.stored.take if opened is not None else None)
+        note = ""
+        if opened is not None and not opened.pictures:
+            note = "Its pictures are not there any more."
+        elif opened is not None and not opened.full_size:
+            note = "With a small copy of the camera's pictures."
+        self.note.setText(note)
+        self._on_look_change(self._state.look.value)
+
+    def _on_look_change(self, look: Look) -> None:
+        opened = self._state.opened.value
+        if opened is None:
+            return
+        times = opened.stored.take.frame_time
+        if not len(times):
+            return
+        frame = min(look.frame, len(times) - 1)
+        self.track.show_frame(frame)
+        here, all_of_it = times[frame] - times[0], times[-1] - times[0]
+        self.place.setText(f"{clock(here)} / {clock(all_of_it)}   frame {frame + 1}")
+
+
+class TaskLine(QWidget):
+    """Work on a take that goes on: what, how far, and a button where it can be ended."""
+
+    def __init__(self, state: TakesState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 100)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of the work on a take")
+        self.bar.setFixedWidth(14 * self.fontMetrics().averageCharWidth())
+        self.bar.setFixedHeight(self.fontMetrics().height() // 2)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setAccessibleName("End the work on the take")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 0, 6, 0)
+        for widget in (self.text, self.bar, self.cancel):
+            row.addWidget(widget)
+        state.task.watch(self._on_task_change)
+
+    def _on_task_change(self, task: Task | None) -> None:
+        self.setVisible(task is not None)
+        if task is not None:
+            self.text.setText(task.text)
+            self.bar.setValue(round(100 * task.fraction))
+            self.cancel.setVisible(task.can_cancel)
