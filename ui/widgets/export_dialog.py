@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtGui import QIcon
@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-_TITLES = {
-    "bvh": "BVH: motion for Blender, Unreal, Unity (one file a person)",
-    "npz": "npz: everything, for NumPy and for exporting again",
-}
+from pymaf_live.export.options import ExportOptions
+from ui.widgets.export_form import ExportForm
+
+if TYPE_CHECKING:
+    from pymaf_live.export.formats import Format
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,20 @@ class ExportWish:
     formats: tuple[str, ...]
     force: bool
     """Replace files that exist."""
+    options: ExportOptions = field(default_factory=ExportOptions)
 
 
 class ExportDialog(QDialog):
     """Name, folder and formats on one sheet, with what would be replaced said before it happens."""
 
     def __init__(
-        self, formats: tuple[str, ...], name: str, folder: Path, parent: QWidget | None = None
+        self,
+        formats: tuple[Format, ...],
+        name: str,
+        folder: Path,
+        chosen: tuple[str, ...] = ("bvh", "npz"),
+        options: ExportOptions | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export the take")
@@ -54,7 +62,8 @@ class ExportDialog(QDialog):
         browse.setAccessibleName("Browse for a folder")
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
-        self.boxes = {each: QCheckBox(_TITLES.get(each, each)) for each in formats}
+        self.form = ExportForm(formats, chosen, options or ExportOptions())
+        self.form.changed.connect(self._judge)
         self.replace = QCheckBox()
         self.note = QLabel()
         self.note.setProperty("role", "quiet")
@@ -72,49 +81,50 @@ class ExportDialog(QDialog):
         grid.setContentsMargins(20, 18, 20, 16)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(10)
-        for row, (text, field) in enumerate((("&Name", self.name), ("&Folder", self.folder))):
+        for row, (text, line) in enumerate((("&Name", self.name), ("&Folder", self.folder))):
             label = QLabel(text)
-            label.setBuddy(field)
+            label.setBuddy(line)
             grid.addWidget(label, row, 0)
-            grid.addWidget(field, row, 1)
+            grid.addWidget(line, row, 1)
         grid.addWidget(browse, 1, 2)
-        for row, (each, box) in enumerate(self.boxes.items(), start=2):
-            box.setChecked(each in ("bvh", "npz"))
-            box.setAccessibleName(f"Write {each}")
-            box.toggled.connect(self._judge)
-            grid.addWidget(box, row, 1, 1, 2)
-        last = 2 + len(self.boxes)
-        grid.addWidget(self.note, last, 1, 1, 2)
-        grid.addWidget(self.replace, last + 1, 1, 1, 2)
-        grid.addWidget(buttons, last + 2, 0, 1, 3)
-        for field in (self.name, self.folder):
-            field.textChanged.connect(self._judge)
+        grid.addWidget(self.form, 2, 1, 1, 2)
+        grid.addWidget(self.note, 3, 1, 1, 2)
+        grid.addWidget(self.replace, 4, 1, 1, 2)
+        grid.addWidget(buttons, 5, 0, 1, 3)
+        for line in (self.name, self.folder):
+            line.textChanged.connect(self._judge)
         self.replace.toggled.connect(self._judge)
         self.name.selectAll()
         self._judge()
 
     def wish(self) -> ExportWish:
-        """What is chosen now."""
-        chosen = tuple(each for each, box in self.boxes.items() if box.isChecked())
-        stem = Path(self.folder.text()).expanduser() / self.name.text().strip()
-        return ExportWish(stem, chosen, self.replace.isChecked())
+        """What is chosen now.
+
+        Raises
+        ------
+        UsageError
+            If the frame rate is none; the sheet cannot be accepted then.
+        """
+        chosen, force = self.form.chosen(), self.replace.isChecked()
+        return ExportWish(self._stem(), chosen, force, self.form.options())
+
+    def _stem(self) -> Path:
+        return Path(self.folder.text()).expanduser() / self.name.text().strip()
 
     def _judge(self) -> None:
-        wish = self.wish()
-        name = self.name.text().strip()
+        stem, name = self._stem(), self.name.text().strip()
         complaint = ""
         if not name or name in (".", "..") or any(c in name for c in '/\\:*?"<>|\0'):
             complaint = 'Give a name without / \\ : * ? " < > |'
-        elif not wish.stem.parent.is_dir():
+        elif not stem.parent.is_dir():
             complaint = "There is no such folder."
-        elif not wish.formats:
-            complaint = "Choose a format."
-        there = [] if complaint else existing(wish)
+        sound = not complaint and not self.form.complaint_text()
+        there = existing(stem, self.form.chosen_formats()) if sound else []
         self.note.setText(complaint)
         self.note.setVisible(bool(complaint))
         self.replace.setText(f"Replace {', '.join(each.name for each in there)}")
         self.replace.setVisible(bool(there))
-        self.export.setEnabled(not complaint and (not there or self.replace.isChecked()))
+        self.export.setEnabled(sound and (not there or self.replace.isChecked()))
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder", self.folder.text())
@@ -122,15 +132,9 @@ class ExportDialog(QDialog):
             self.folder.setText(chosen)
 
 
-def existing(wish: ExportWish) -> list[Path]:
+def existing(stem: Path, formats: tuple[Format, ...]) -> list[Path]:
     """Files that the export may replace: its own names and those of further people."""
-    folder, name = wish.stem.parent, wish.stem.name
-    found = []
-    for each in wish.formats:
-        plain = folder / f"{name}.{each}"
-        found += [plain] if plain.exists() else []
-        found += sorted(folder.glob(f"{glob.escape(name)}_person*.{each}"))
-    return found
+    return [path for each in formats for path in each.existing(stem)]
 
 
 def default_folder() -> Path:

@@ -1,0 +1,169 @@
+"""Exporting a take through the window: what is offered, how it goes, what is said of the files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import bvhio
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.export.formats import FORMATS
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.takes import read_take
+from tests.ui.conftest import OpenWindow
+from ui.application import Parts
+from ui.state import SourceChoice, TakePhase
+from ui.widgets.export_bar import time_left
+from ui.widgets.export_dialog import ExportDialog
+from ui.widgets.export_form import ExportForm
+
+pytestmark = pytest.mark.window
+
+
+def record(parts: Parts, qtbot: QtBot, clip: SourceChoice) -> None:
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    parts.window.actions_.record.trigger()
+    qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.7, timeout=20_000)
+    parts.window.actions_.record.trigger()
+    assert parts.state.take.value.phase is TakePhase.READY
+
+
+def export(parts: Parts, qtbot: QtBot, fill_in: Callable[[ExportDialog], None]) -> None:
+    """Ctrl+E, fill in the sheet, press Export."""
+    qtbot.waitUntil(lambda: bool(parts.state.export.formats.value), timeout=20_000)
+
+    def fill() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, ExportDialog)
+        fill_in(dialog)
+        dialog.export.click()
+        if dialog.isVisible():  # it was not to be accepted: do not wait for a person
+            dialog.reject()
+
+    QTimer.singleShot(200, fill)
+    parts.window.actions_.export.trigger()
+
+
+def test_a_take_becomes_a_bvh_with_the_options_chosen(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, tmp_path: Path
+) -> None:
+    parts = open_window()
+    record(parts, qtbot, clip)
+
+    def fill_in(dialog: ExportDialog) -> None:
+        form = dialog.form
+        dialog.name.setText("walk")
+        dialog.folder.setText(str(tmp_path))
+        assert form.chosen() == ("bvh", "npz")
+        form.unit.setCurrentIndex(form.unit.findData("m"))
+        form.rate.lineEdit().selectAll()
+        qtbot.keyClicks(form.rate.lineEdit(), "15")
+
+    export(parts, qtbot, fill_in)
+    qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=30_000)
+    message = parts.state.message.value
+    assert message is not None
+    assert message.severity == "done", message.text
+    assert parts.state.take.value.exported
+    assert not parts.window.export_bar.isVisible()
+    assert parts.window.message_bar.show_folder.isVisible()
+    # what reading the file again showed
+    assert "walk.bvh read again: joints at most" in message.text
+    assert "15 frames a second" in message.text
+    assert "import with scale" in message.text
+    take = read_take(tmp_path / "walk.npz")
+    bvh = bvhio.readAsBvh(str(tmp_path / "walk.bvh"))
+    assert bvh.FrameTime == pytest.approx(1 / 15)
+    assert bvh.FrameCount == pytest.approx(np.ptp(take.frame_time) * 15 + 1, abs=1)
+    root = bvhio.convertBvhToHierarchy(bvh.Root).loadPose(0)
+    # metres: the head is between one and two above the ground
+    head = next(joint for joint, _, _ in root.layout() if joint.Name == "head")
+    assert 1.0 < head.PositionWorld.y < 2.0
+    # the sheet remembers it
+    assert parts.state.export.options.value == ExportOptions(rate=Fraction(15), unit="m")
+
+
+def test_an_export_can_be_cancelled_and_leaves_no_half_file(
+    open_window: OpenWindow,
+    qtbot: QtBot,
+    clip: SourceChoice,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = open_window()
+    record(parts, qtbot, clip)
+    qtbot.waitUntil(lambda: bool(parts.state.export.formats.value), timeout=20_000)
+
+    def slowly(take: object, body: object, path: Path, options: object, *, force, watch):  # type: ignore[no-untyped-def]
+        for part in range(1000):
+            watch(part / 1000)
+            time.sleep(0.02)
+        raise AssertionError("nobody cancelled")
+
+    formats = (FORMATS["npz"], replace(FORMATS["bvh"], writer=slowly))
+    monkeypatch.setattr("ui.exporting.all_formats", lambda: formats)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    parts.controller.export(folder / "walk", ("npz", "bvh"), False)
+    bar = parts.window.export_bar
+    qtbot.waitUntil(lambda: bar.isVisible() and "left" in bar.text.text(), timeout=30_000)
+    assert "walk.bvh" in bar.text.text()
+    assert bar.bar.value() >= 500  # the first of two is written
+    assert parts.state.take.value.phase is TakePhase.EXPORTING
+    qtbot.mouseClick(bar.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not bar.isVisible(), timeout=5000)
+    assert sorted(path.name for path in folder.iterdir()) == ["walk.npz"]
+    message = parts.state.message.value
+    assert message is not None
+    assert "cancelled" in message.text
+    assert "walk.npz" in message.text
+    assert parts.state.take.value.phase is TakePhase.READY
+
+
+def test_the_sheet_shows_the_options_of_the_chosen_formats_and_no_others(qtbot: QtBot) -> None:
+    form = ExportForm(tuple(FORMATS.values()), ("npz",), ExportOptions())
+    qtbot.addWidget(form)
+    form.show()
+    assert [name for name, each in form.controls.items() if each.isVisible()] == []
+    for name, each in FORMATS.items():
+        form.boxes["npz"].setChecked(name == "npz")
+        form.boxes[name].setChecked(True)
+        shown = {option for option, control in form.controls.items() if control.isVisible()}
+        assert shown == set(each.options), name
+        form.boxes[name].setChecked(False)
+    form.boxes["bvh"].setChecked(True)
+    form.unit.setCurrentIndex(form.unit.findData("m"))
+    assert form.options().unit == "m"
+    form.boxes["bvh"].setChecked(False)
+    form.boxes["npz"].setChecked(True)
+    assert form.options() == ExportOptions()  # who sees no choice has made none
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "abc", "1e9", "1/0"])
+def test_what_is_no_frame_rate_cannot_be_exported(qtbot: QtBot, tmp_path: Path, text: str) -> None:
+    dialog = ExportDialog(tuple(FORMATS.values()), "take", tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert dialog.export.isEnabled()
+    dialog.form.rate.setEditText(text)
+    assert not dialog.export.isEnabled()
+    assert "frame rate" in dialog.form.complaint.text()
+    dialog.form.rate.setEditText("29.97")
+    assert dialog.wish().options.rate == Fraction(30000, 1001)
+    assert dialog.export.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (61, "1 min"), (4800, "1 h 20 min")]
+)
+def test_time_left_as_a_person_reads_it(seconds: float, words: str) -> None:
+    assert time_left(seconds) == f"{words} left"
