@@ -13,8 +13,19 @@ import numpy as np
 
 from pymaf_live.body import Body, PointSet, person_from_estimate, project
 from pymaf_live.errors import ModelError
+from pymaf_live.inside import InsideReader
 from pymaf_live.network.preprocess import cut, network_input
-from pymaf_live.types import Array, Camera, Crop, Estimate, Frame, FrameResult, Image, Person
+from pymaf_live.types import (
+    Array,
+    Camera,
+    Crop,
+    Estimate,
+    Frame,
+    FrameResult,
+    Image,
+    Inside,
+    Person,
+)
 
 if TYPE_CHECKING:
     from pymaf_live.motion import Smoother
@@ -73,6 +84,14 @@ class AdjustableEstimator(Protocol):
         """Take over strength of the smoothing and field of view."""
 
 
+@runtime_checkable
+class OpenEstimator(Protocol):
+    """One whose way to an estimate can be looked at."""
+
+    look_inside: bool
+    """Whether results bring `FrameResult.inside`; may be set between two frames."""
+
+
 class Estimator:
     """Finds, follows and estimates people, frame after frame.
 
@@ -127,6 +146,8 @@ class Estimator:
         self.precision: str = getattr(session, "precision", "")
         self.detector = detector.name if detector is not None else ""
         self.model = f"{session.metadata.name} {session.metadata.version}"
+        self.look_inside = False
+        self._inside = InsideReader(body, session.metadata.reads)
         notices = (session.notice, detector.notice if detector is not None else "")
         self.notices = tuple(notice for notice in notices if notice)
 
@@ -149,23 +170,24 @@ class Estimator:
             followed = self._crops(frame)
         measured = self._measure(frame.image, followed, camera, spent)
         better: dict[int, FollowedCrop] = {}
-        for number, (looked, _, keypoints) in enumerate(measured):
-            second = self._following.second_look(looked, keypoints)
+        for number, one in enumerate(measured):
+            second = self._following.second_look(one.looked, one.keypoints)
             if second is not None:
                 better[number] = second
         again = self._measure(frame.image, list(better.values()), camera, spent)
         for number, second_measure in zip(better, again, strict=True):
             measured[number] = second_measure
-        raw = tuple(
-            person
-            for looked, person, keypoints in measured
-            if self._following.accept(looked, keypoints, person.score)
-        )
+        accepted = [
+            one
+            for one in measured
+            if self._following.accept(one.looked, one.keypoints, one.person.score)
+        ]
+        raw = tuple(one.person for one in accepted)
         people = raw
         if self._smoother is not None:
             with _timed(spent, "smooth"):
                 people = self._smoother.update(frame.time, people, camera)
-        return FrameResult(frame, people, raw, camera, spent)
+        return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
     def adjust(self, options: PipelineOptions) -> None:
         """Take over what can change between two frames: smoothing, its strength, field of view.
@@ -213,26 +235,46 @@ class Estimator:
         followed: Sequence[FollowedCrop],
         camera: Camera,
         spent: dict[str, float],
-    ) -> list[tuple[FollowedCrop, Person, Array]]:
+    ) -> list[_Measured]:
         measured = []
         for start in range(0, len(followed), _MOST_AT_ONCE):
             some = followed[start : start + _MOST_AT_ONCE]
             estimates = self._run([looked.crop for looked in some], image, spent)
             with _timed(spent, "body"):
-                for looked, estimate in zip(some, estimates, strict=True):
+                for looked, levels in zip(some, estimates, strict=True):
                     person = person_from_estimate(
-                        self._body, estimate, looked.crop, camera, looked.person
+                        self._body, levels[-1], looked.crop, camera, looked.person
                     )
                     posed = self._points.pose(person.rotations, person.shape, person.translation)
-                    measured.append((looked, person, project(posed, camera)))
+                    measured.append(_Measured(looked, person, project(posed, camera), levels))
         return measured
 
-    def _run(self, crops: Sequence[Crop], image: Image, spent: dict[str, float]) -> list[Estimate]:
+    def _insides(self, measured: Sequence[_Measured], camera: Camera) -> tuple[Inside, ...]:
+        if not self.look_inside:
+            return ()
+        return tuple(
+            self._inside.read(one.levels, one.looked.crop, camera, one.person.id)
+            for one in measured
+        )
+
+    def _run(
+        self, crops: Sequence[Crop], image: Image, spent: dict[str, float]
+    ) -> list[list[Estimate]]:
         with _timed(spent, "crop"):
             images = network_input(np.stack([cut(image, crop) for crop in crops]))
         with _timed(spent, "network"):
-            levels = self._session.run(images)
-        return [of_person[-1] for of_person in levels]
+            return self._session.run(images)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One pass over a followed person."""
+
+    looked: FollowedCrop
+    person: Person
+    keypoints: Array
+    """(14, 2) frame px, the projected 'lsp' key points."""
+    levels: list[Estimate]
 
 
 def require_match(body: Body, session: Session) -> None:

@@ -20,6 +20,7 @@ from pymaf_live.estimator import (
     AdjustableEstimator,
     Estimator,
     FrameEstimator,
+    OpenEstimator,
     PipelineOptions,
 )
 from pymaf_live.handover import THREAD_PREFIX, HandOver
@@ -124,6 +125,8 @@ class Pipeline:
         self._ready = threading.Event()
         self._threads: list[threading.Thread] = []
         self._figures = _Figures()
+        self.look_inside = False
+        """Whether results bring what the network went through; may be set at any time."""
 
     def start(self) -> None:
         """Start the threads; returns at once, before models are loaded."""
@@ -304,6 +307,8 @@ class Pipeline:
                     break
                 frame, decode = item
                 self._adjust(estimator)
+                if isinstance(estimator, OpenEstimator):
+                    estimator.look_inside = self.look_inside
                 result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
                 self._figures.add(result)

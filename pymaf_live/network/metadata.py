@@ -17,6 +17,13 @@ OUTPUTS = ("rotations", "shape", "camera", "score", "joint_score")
 _EARLIER_OUTPUTS = ("rotations", "shape", "camera")
 """Of an earlier level; the scores are of the finest alone."""
 
+DENSE_OUTPUTS = ("part", "u", "v")
+"""Of the finest map, where a file has them: (B, P, H, W) logits of the background and the body's
+parts, and the place on each part, 0..1. `part` may come alone."""
+
+PAPER_READS = 21
+"""Points a side of the grid that the first level reads, where the file does not say."""
+
 _KEYS = (
     "name",
     "version",
@@ -35,6 +42,8 @@ _LEVELS = range(1, 17)
 _MOST_JOINTS = 256
 _MOST_SHAPES = 400
 _MOST_TEXT = 10_000
+_READS = range(0, 257)
+_MOST_PARTS, _MOST_CELLS = 257, 1024
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,11 @@ class ModelMetadata:
     licence: str
     levels: int
     """How many levels' outputs the file has; 1 unless exported with ``--levels all``."""
+    reads: tuple[int, ...] = ()
+    """Of each level that the file has: points a side of the grid that it reads, 0 where it reads
+    under the mesh of the level before. From the optional key ``reads``; the paper's otherwise."""
+    dense: tuple[str, ...] = ()
+    """Which of `DENSE_OUTPUTS` the file has."""
 
 
 def level_outputs(levels: int) -> list[tuple[str, ...]]:
@@ -82,7 +96,7 @@ def output_shapes(metadata: ModelMetadata) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
     for level in level_outputs(metadata.levels):
         shapes |= {name: plain[own] for name, own in zip(level, OUTPUTS, strict=True)}
-    return shapes
+    return shapes | dict.fromkeys(metadata.dense, (None, None, None))
 
 
 def check_contract(
@@ -137,6 +151,17 @@ def check_contract(
     if list(inputs) != ["image"]:
         raise refuse(f"its inputs are {_listed(inputs)} instead of image")
     _require_shape("image", inputs["image"], (3, size, size), refuse)
+    reads = entries.get("reads", ",".join([str(PAPER_READS), *["0"] * (levels - 1)]))
+    if levels == 1 and "reads" not in entries:
+        reads = "0"  # the last of the paper's levels
+    if not re.fullmatch("[0-9]{1,3}(,[0-9]{1,3})*", reads):
+        raise refuse(f"its metadata reads is {reads[:40]!r}, not numbers with commas")
+    sides = tuple(int(text) for text in reads.split(","))
+    if len(sides) < levels or any(side not in _READS for side in sides):
+        raise refuse(f"its metadata reads is {reads[:40]!r}, which does not fit {levels} levels")
+    dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
+    if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
+        raise refuse(f"it has the outputs {', '.join(dense)} without the others of a dense map")
     metadata = ModelMetadata(
         name=entries["name"],
         version=entries["version"],
@@ -147,6 +172,8 @@ def check_contract(
         config_sha256=entries["config_sha256"],
         licence=entries["licence"],
         levels=levels,
+        reads=sides[-levels:],
+        dense=dense,
     )
     wanted = output_shapes(metadata)
     if set(outputs) != set(wanted):
@@ -173,7 +200,20 @@ def check_outputs(
     coefficients = outputs["shape"][-1] if len(outputs["shape"]) == 2 else 0
     if not 0 < coefficients <= _MOST_SHAPES:
         raise refuse(f"shape is {_written(outputs['shape'])}")
+    for name in metadata.dense:
+        shape = outputs[name]
+        sizes = shape[1:]
+        if (
+            len(shape) != 4
+            or shape[0] != batch
+            or not 1 < sizes[0] <= _MOST_PARTS
+            or not all(0 < cells <= _MOST_CELLS for cells in sizes[1:])
+            or shape != outputs[metadata.dense[0]]
+        ):
+            raise refuse(f"{name} is {_written(shape)}, not a dense map")
     for name, rest in output_shapes(metadata).items():
+        if name in metadata.dense:
+            continue
         wanted = (batch, *((coefficients,) if rest == (None,) else rest))
         if outputs[name] != wanted:
             raise refuse(f"{name} is {_written(outputs[name])} instead of {_written(wanted)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import ModelMetadata, check_outputs, level_outputs
-from pymaf_live.types import Estimate
+from pymaf_live.types import DenseMap, Estimate
 
 Images = npt.NDArray[np.float32]
 
@@ -178,10 +179,14 @@ class EngineSession:
                     "the file is damaged or does not run on this back-end"
                 )
             copies[name] = np.array(values, dtype=np.float64)
-        return [
+        people = [
             [_estimate(copies, level, person) for level in self._levels]
             for person in range(len(images))
         ]
+        if self.metadata.dense:
+            for person, levels in enumerate(people):
+                levels[-1] = replace(levels[-1], dense=_dense(copies, person))
+        return people
 
     def close(self) -> None:
         """See `Session.close`."""
@@ -193,3 +198,15 @@ def _estimate(
 ) -> Estimate:
     rotations, shape, camera, score, joint_score = (outputs[name][person] for name in level)
     return Estimate(rotations, shape, camera, float(score[0]), joint_score)
+
+
+def _dense(outputs: dict[str, npt.NDArray[np.float64]], person: int) -> DenseMap:
+    """The likeliest part of every cell, and the place on that part."""
+    part = outputs["part"][person].argmax(axis=0)
+    if "u" not in outputs:
+        return DenseMap(part)
+    u, v = (
+        np.take_along_axis(outputs[name][person], part[None], axis=0)[0].clip(0.0, 1.0)
+        for name in ("u", "v")
+    )
+    return DenseMap(part, u, v)
