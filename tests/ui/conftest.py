@@ -57,6 +57,7 @@ def open_window(
                 source, options, open_estimator=open_estimator
             ),
             list_cameras=list_cameras or (lambda: cameras),
+            **({} if open_estimator is None else {"open_estimator": open_estimator}),
         )
         parts = assemble(state, controller)
         opened.append(parts)

@@ -223,7 +223,7 @@ class TakeTools(QObject):
         stage = self._window.stage.layout()
         assert isinstance(stage, QGridLayout)
         stage.addWidget(self.count, 0, 0, Qt.AlignmentFlag.AlignCenter)
-        self._window.status_line.insertPermanentWidget(0, self.tasks)
+        self._window.status_line.addPermanentWidget(self.tasks)
 
     def _fill_menus(self) -> None:
         menu = next(
