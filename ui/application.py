@@ -123,6 +123,7 @@ def assemble(
     timer.start()
     controller.find_demo()
     controller.find_cameras()
+        tools.close()
     controller.models.look()
     controller.exporting.look()
     controller.find_last()

@@ -25,6 +25,7 @@ from pymaf_live.resources import resource
 from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.types import FrameResult, SourceFacts
+from ui.batch import Batch
 from ui.cameras import camera_nodes, find_cameras
 from ui.errands import Errands
 from ui.exporting import Exporting
@@ -105,6 +106,7 @@ class Controller:
         self._next_cameras = 0.0
         self._errands = Errands()
         self.live_out = LiveOut(state.live_out, self._errands)
+        self.batch = Batch(state.batch, self._errands, lambda: self._options)
         self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         self._closed = threading.Event()
         self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
@@ -272,6 +274,7 @@ class Controller:
         self.live_out.tick()
         self.exporting.tick()
         self.takes.tick()
+        self.batch.tick()
         opened = self._opened
         if opened is None:
             return
@@ -298,6 +301,7 @@ class Controller:
         before = self._leave()
         self.live_out.close()
         self.exporting.close()
+        self.batch.close()
         if before is not None:
             before.pipeline.close()
         return self._errands.wait(limit - time.monotonic())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.types import FrameResult
+from ui.batch_state import BatchState
 from ui.export_state import ExportState
 from ui.live_out_state import LiveOutState
 from ui.model_state import ModelState
@@ -147,5 +148,7 @@ class WindowState:
     """Which models and back-ends there are, and which runs."""
     takes: TakesState = field(default_factory=TakesState)
     """The takes that are kept, and the one that is looked at."""
+    batch: BatchState = field(default_factory=BatchState)
+    """Files that are processed in the background."""
     view: ViewState = field(default_factory=ViewState)
     """What a person chose about the view and the panel beside it."""

@@ -52,6 +52,8 @@ class ExportForm(QWidget):
         Names that are checked at first.
     options : ExportOptions
         Shown at first.
+    needed : bool
+        Whether no format at all is something to complain of.
     """
 
     changed = Signal()
@@ -61,11 +63,13 @@ class ExportForm(QWidget):
         formats: tuple[Format, ...],
         chosen: tuple[str, ...],
         options: ExportOptions,
+        *,
+        needed: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._formats = formats
-        self._options = options
+        self._needed = needed
         self.boxes = {each.name: QCheckBox(each.title) for each in formats}
         self.rate = QComboBox()
         self.rate.setEditable(True)
@@ -154,7 +158,7 @@ class ExportForm(QWidget):
 
     def complaint_text(self) -> str:
         """What stands in the way, in one line; empty where nothing does."""
-        if not self.chosen():
+        if self._needed and not self.chosen():
             return "Choose a format."
         try:
             self.options()

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
+    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -44,7 +45,7 @@ from ui.widgets.start_page import StartPage
 from ui.widgets.status_line import StatusLine
 from ui.widgets.transport_bar import TransportBar
 
-_FILTERS = (
+FILE_FILTERS = (
     "Videos and pictures (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.mts *.wmv "
     "*.gif *.jpg *.jpeg *.png *.bmp *.webp *.tif *.tiff);;All files (*)"
 )
@@ -171,7 +172,7 @@ class MainWindow(QMainWindow):
     def open_file(self) -> None:
         """Ask for a file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self, "Open a video or picture", self._last_folder(), _FILTERS
+            self, "Open a video or picture", self._last_folder(), FILE_FILTERS
         )
         if path:
             self.open_choice(file_choice(Path(path)))
@@ -226,6 +227,20 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Space pauses unless a focused control wanted it; Esc dismisses or stops recording."""
         key = event.key()
+    def ask_end_batch(self) -> bool:
+        """Whether a batch that runs may be ended."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("PyMAF Live")
+        box.setText("Files are being processed.")
+        box.setInformativeText("What is done stays; of the file that runs nothing is kept.")
+        end = box.addButton("End it and close", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.exec()
+        return box.clickedButton() is end
+
         if key == Qt.Key.Key_Space and self.actions_.pause.isEnabled():
             self.actions_.pause.trigger()
         elif key == Qt.Key.Key_Escape and self._state.message.value is not None:
@@ -256,7 +271,10 @@ class MainWindow(QMainWindow):
         self._on_phase_change(self._state.phase.value)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Close; a recording that runs is kept."""
+        """Close; a recording that runs is kept, a batch that runs is asked about."""
+        if self._state.batch.running.value and not self.ask_end_batch():
+            event.ignore()
+            return
         self.hide()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:

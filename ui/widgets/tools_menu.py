@@ -9,8 +9,10 @@ from PySide6.QtGui import QAction, QKeySequence
 
 from ui.live_out_state import LiveOutStatus
 from ui.state import WindowState
+from ui.widgets.batch_window import BatchDeeds, BatchWindow
+from ui.widgets.export_dialog import default_folder
 from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamLight
-from ui.widgets.main_window import MainWindow
+from ui.widgets.main_window import FILE_FILTERS, MainWindow
 from ui.widgets.model_page import ModelDeeds, ModelPage
 
 
@@ -20,6 +22,10 @@ class ToolDeeds(Protocol):
     @property
     def live_out(self) -> LiveOutDeeds:
         """Streams."""
+
+    @property
+    def batch(self) -> BatchDeeds:
+        """Processes files in the background."""
 
     @property
     def models(self) -> ModelDeeds:
@@ -38,6 +44,8 @@ class Tools(QObject):
 
     def __init__(self, window: MainWindow, state: WindowState, deeds: ToolDeeds) -> None:
         super().__init__(window)
+        self._window, self._state, self._deeds = window, state, deeds
+        self.batch_window: BatchWindow | None = None
         self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
         self.light = StreamLight(state.live_out, brief=True)
@@ -50,8 +58,31 @@ class Tools(QObject):
         window.side_panel.add_page("model", "Model", self.model_page)
         self.models = self._action("Model and back-end…", "Ctrl+M", "Choose what runs")
         self.models.triggered.connect(lambda: window.side_panel.show_page("model"))
+        self.batch = self._action("Batch of files…", "Ctrl+B", "Process files in the background")
+        self.batch.triggered.connect(self.open_batch)
         menu = window.menuBar().addMenu("&Tools")
-        menu.addActions([self.live_out, self.models])
+        menu.addActions([self.batch, self.live_out, self.models])
+
+    def open_batch(self) -> BatchWindow:
+        """Show the batch window, which is made when it is first wanted."""
+        if self.batch_window is None:
+            window = self._window
+            self.batch_window = BatchWindow(
+                self._state.batch,
+                self._deeds.batch,
+                lambda: window.export_folder or default_folder(),
+                FILE_FILTERS,
+                window,
+            )
+        self.batch_window.show()
+        self.batch_window.raise_()
+        self.batch_window.activateWindow()
+        return self.batch_window
+
+    def close(self) -> None:
+        """Close what is open; the program ends with its last window."""
+        if self.batch_window is not None:
+            self.batch_window.close()
 
     def _action(self, text: str, keys: str, tip: str) -> QAction:
         action = QAction(text, self)

@@ -1,0 +1,260 @@
+"""The batch window: several files, one of them broken, processed while the window stays usable."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QProgressBar
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import Interrupted
+from pymaf_live.pipeline import PipelineOptions
+from pymaf_live.processing import ProcessOptions, Summary
+from pymaf_live.takes import read_take
+from tests.made_up_model import write_made_up_model
+from tests.ui.conftest import OpenWindow
+from tests.ui.doubles import write_clip
+from ui.application import Parts
+from ui.batch import Watcher
+from ui.batch_state import FilePhase
+from ui.state import Phase, SourceChoice
+from ui.widgets.batch_window import BatchWindow
+
+pytestmark = pytest.mark.window
+
+
+def drop(window: BatchWindow, paths: list[Path]) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    action, buttons = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    keys = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(20, 20), action, data, buttons, keys)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(20, 20), action, data, buttons, keys))
+
+
+def phases(parts: Parts) -> list[FilePhase]:
+    return [each.phase for each in parts.state.batch.files.value]
+
+
+def lines(window: BatchWindow) -> list[str]:
+    return [window.list.topLevelItem(row).text(3) for row in range(window.list.topLevelItemCount())]
+
+
+def select(window: BatchWindow, row: int) -> None:
+    window.list.clearSelection()
+    window.list.topLevelItem(row).setSelected(True)
+
+
+def test_three_files_one_of_them_broken(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = write_made_up_model(tmp_path / "made_up.onnx", load_body())
+    boxes = {str(index): np.array([[150.0, 30.0, 330.0, 330.0]]) for index in range(50)}
+    parts = open_window(options=PipelineOptions(model=model, boxes=boxes))
+    one = write_clip(tmp_path / "one.mp4", frames=8)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video at all" * 99)
+    (tmp_path / "other").mkdir()
+    two = write_clip(tmp_path / "other" / "one.mp4", frames=12)
+    out = tmp_path / "out"
+    out.mkdir()
+    parts.tools.batch.trigger()
+    window = parts.tools.batch_window
+    assert window is not None
+    qtbot.waitUntil(window.isVisible)
+    assert not window.start.isEnabled()
+    drop(window, [one, broken, two])
+    assert phases(parts) == [FilePhase.WAITING] * 3
+    drop(window, [one])  # it waits already
+    assert len(phases(parts)) == 3
+    window.overlay.setChecked(False)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
+    qtbot.mouseClick(window.start, Qt.MouseButton.LeftButton)
+    assert phases(parts)[0] is FilePhase.RUNNING
+    assert window.folder.text() == str(out)
+    assert not window.form.isEnabled()
+    qtbot.waitUntil(lambda: all(each.over for each in phases(parts)), timeout=90_000)
+    assert phases(parts) == [FilePhase.DONE, FilePhase.FAILED, FilePhase.DONE]
+    said = lines(window)
+    assert said[0] == "1 person in 8 of 8 frames"
+    assert "broken.mp4" in said[1]
+    assert "\n" not in said[1]
+    assert window.total.text() == "3 of 3 done, 1 failed"
+    assert not parts.state.batch.running.value
+    files = sorted(path.name for path in out.iterdir())
+    assert files == ["one.bvh", "one.npz", "one_2.bvh", "one_2.npz"]
+    assert len(read_take(out / "one_2.npz").frame_time) == 12
+    # once more: what is there is not replaced unasked
+    parts.controller.batch.add([one])
+    assert phases(parts)[3] is FilePhase.WAITING
+    window.clear.click()
+    assert len(phases(parts)) == 1
+
+
+class Steps:
+    """Stands in for the processing: goes a step on whenever it is told to."""
+
+    def __init__(self, count: int = 4) -> None:
+        self.count = count
+        self.go = threading.Semaphore(0)
+        self.begun: list[str] = []
+        self.options: ProcessOptions | None = None
+
+    def __call__(self, text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
+        self.begun.append(name)
+        self.options = options
+        summary = Summary(text, name, frames=self.count, rows=1, people=1, frames_with_people=1)
+        for step in range(self.count):
+            while not self.go.acquire(timeout=0.02):
+                if watcher.asked_to_stop():
+                    return Summary(text, name, frames=step, interrupted=True)
+            watcher.advance(step + 1, (step + 1) / self.count)
+        return summary
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return Steps()
+
+
+def with_steps(parts: Parts, steps: Steps, folder: Path) -> BatchWindow:
+    controller = parts.controller
+    controller.batch._process = steps
+    parts.state.batch.folder.set(folder)
+    return parts.tools.open_batch()
+
+
+def test_progress_cancel_one_cancel_all_and_try_again(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
+) -> None:
+    parts = open_window()
+    window = with_steps(parts, steps, tmp_path)
+    parts.controller.batch.add([tmp_path / f"{name}.mp4" for name in "abcd"])
+    window.start.click()
+    steps.go.release()
+    qtbot.waitUntil(lambda: parts.state.batch.files.value[0].fraction == 0.25, timeout=5000)
+    item = window.list.topLevelItem(0)
+    bar = window.list.itemWidget(item, 2)
+    assert isinstance(bar, QProgressBar)
+    assert bar.value() == 250
+    qtbot.waitUntil(lambda: "left" in item.text(3), timeout=5000)
+    # one that waits is taken off, the one that runs ends with what is there
+    select(window, 1)
+    assert window.cancel.text() == "Remove"
+    qtbot.mouseClick(window.cancel, Qt.MouseButton.LeftButton)
+    assert [each.name for each in parts.state.batch.files.value] == ["a.mp4", "c.mp4", "d.mp4"]
+    select(window, 0)
+    assert window.cancel.text() == "Cancel"
+    qtbot.keyClick(window.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: phases(parts)[0] is FilePhase.STOPPED, timeout=5000)
+    assert "Stopped" in lines(window)[0]
+    # the next has begun by itself
+    qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.RUNNING, timeout=5000)
+    assert steps.begun == ["a", "c"]
+    window.start.click()  # Stop
+    qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.STOPPED, timeout=5000)
+    assert phases(parts)[2] is FilePhase.WAITING
+    select(window, 0)
+    window.again.click()
+    assert phases(parts)[0] is FilePhase.WAITING
+    for _ in range(8):
+        steps.go.release()
+    window.start.click()
+    qtbot.waitUntil(
+        lambda: phases(parts) == [FilePhase.DONE, FilePhase.STOPPED, FilePhase.DONE], timeout=5000
+    )
+
+
+def test_the_window_plays_on_while_the_batch_runs(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, clip: SourceChoice, steps: Steps
+) -> None:
+    parts = open_window()
+    window = with_steps(parts, steps, tmp_path)
+    parts.controller.batch.add([tmp_path / "a.mp4"])
+    window.start.click()
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=20_000)
+    for _ in range(4):
+        steps.go.release()
+    qtbot.waitUntil(lambda: phases(parts) == [FilePhase.DONE], timeout=5000)
+    assert parts.state.phase.value is Phase.PLAYING
+
+
+def test_closing_the_main_window_asks_about_a_batch_and_ends_it_at_once(
+    open_window: OpenWindow,
+    qtbot: QtBot,
+    tmp_path: Path,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = open_window()
+    window = with_steps(parts, steps, tmp_path)
+    parts.controller.batch.add([tmp_path / "a.mp4"])
+    window.start.click()
+    qtbot.waitUntil(lambda: bool(steps.begun), timeout=5000)
+    asked: list[bool] = []
+    monkeypatch.setattr(parts.window, "ask_end_batch", lambda: asked.append(True) or False)
+    assert not parts.window.close()
+    assert parts.window.isVisible()
+    monkeypatch.setattr(parts.window, "ask_end_batch", lambda: True)
+    begun = time.monotonic()
+    assert parts.window.close()
+    assert time.monotonic() - begun < 2
+    assert not window.isVisible()
+    assert asked == [True]
+    names = [thread.name for thread in threading.enumerate()]
+    assert not any("batch" in name for name in names)
+
+
+def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) -> None:
+    from ui.batch import _Progress
+
+    progress = _Progress()
+    progress.advance(1, 0.5)
+    progress.abandon.set()
+    with pytest.raises(Interrupted):
+        progress.asked_to_stop()
+    with pytest.raises(Interrupted):
+        progress.advance(2, 0.6)
+
+
+def test_every_control_of_the_batch_has_a_name(
+    open_window: OpenWindow, tmp_path: Path, steps: Steps
+) -> None:
+    parts = open_window()
+    window = with_steps(parts, steps, tmp_path)
+    parts.controller.batch.add([tmp_path / "a.mp4"])
+    controls = [window.list, window.folder, *window.findChildren(QProgressBar)]
+    controls += [window.add, window.cancel, window.again, window.clear, window.start]
+    assert [each for each in controls if not each.accessibleName()] == []
+
+
+def test_what_is_there_is_not_replaced_unless_allowed(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
+) -> None:
+    parts = open_window()
+    window = with_steps(parts, steps, tmp_path)
+    (tmp_path / "a.bvh").write_text("mine")
+    parts.controller.batch.add([tmp_path / "a.mp4"])
+    window.start.click()
+    qtbot.waitUntil(lambda: phases(parts) == [FilePhase.FAILED], timeout=5000)
+    assert lines(window)[0].startswith("The folder has a.bvh already")
+    assert steps.begun == []
+    window.force.setChecked(True)
+    select(window, 0)
+    window.again.click()
+    for _ in range(4):
+        steps.go.release()
+    window.start.click()
+    qtbot.waitUntil(lambda: phases(parts) == [FilePhase.DONE], timeout=5000)
+    assert steps.options is not None
+    assert steps.options.force

@@ -1,0 +1,294 @@
+"""The batch window: files that are processed one after the other, each with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.batch_state import BatchFile, BatchState, FilePhase
+from ui.export_state import all_formats
+from ui.widgets.export_bar import time_left
+from ui.widgets.export_form import ExportForm
+from ui.widgets.message_bar import open_folder
+
+_NAME, _STATE, _PROGRESS, _LINE = range(4)
+_NUMBER = Qt.ItemDataRole.UserRole
+
+
+class BatchDeeds(Protocol):
+    """What the window asks for."""
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Put files at the end."""
+
+    def start(self) -> None:
+        """Process what waits."""
+
+    def stop(self) -> None:
+        """Finish the file that runs with what is there, and begin no other."""
+
+    def cancel(self, number: int) -> None:
+        """Let a file be."""
+
+    def again(self, number: int) -> None:
+        """Have a file that failed or was stopped wait once more."""
+
+    def clear(self) -> None:
+        """Take all that is over off the list."""
+
+
+class BatchWindow(QWidget):
+    """A window of its own; closing it ends nothing.
+
+    Parameters
+    ----------
+    state : BatchState
+    deeds : BatchDeeds
+    default_folder : callable
+        Where results go until a person says otherwise.
+    filters : str
+        Of the dialog that asks for files.
+    """
+
+    def __init__(
+        self,
+        state: BatchState,
+        deeds: BatchDeeds,
+        default_folder: Callable[[], Path],
+        filters: str,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent, Qt.WindowType.Window)
+        self._state = state
+        self._deeds = deeds
+        self._default_folder = default_folder
+        self._filters = filters
+        self.setWindowTitle("Batch – PyMAF Live")
+        self.setObjectName("batch")
+        self.setAcceptDrops(True)
+        self.list = QTreeWidget()
+        self.list.setAccessibleName("Files to process")
+        self.list.setHeaderLabels(["File", "State", "Progress", ""])
+        self.list.setRootIsDecorated(False)
+        self.list.setUniformRowHeights(True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        header = self.list.header()
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Interactive)
+        letter = self.fontMetrics().averageCharWidth()
+        for column, letters in ((_NAME, 28), (_STATE, 12), (_PROGRESS, 18)):
+            self.list.setColumnWidth(column, letters * letter)
+        self.empty = QLabel("Drop videos and pictures here, or add them.")
+        self.empty.setProperty("role", "quiet")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.add = _button("Add files…", "Add files", self.ask_files)
+        self.cancel = _button("Remove", "Cancel or remove the selected files", self._cancel)
+        self.again = _button("Try again", "Process the selected files once more", self._again)
+        self.clear = _button("Clear finished", "Take finished files off the list", deeds.clear)
+        self.folder = QLineEdit()
+        self.folder.setReadOnly(True)
+        self.folder.setAccessibleName("Folder of the results")
+        self.browse = _button("Choose…", "Choose the folder of the results", self.ask_folder)
+        self.show_folder = _button("Show", "Show the folder of the results", self._show_folder)
+        self.form = ExportForm(
+            all_formats(), state.exports.value, state.options.value, needed=False
+        )
+        self.form.changed.connect(self._on_form_change)
+        self.overlay = QCheckBox("Video or pictures with the body over them")
+        self.overlay.setChecked(state.overlay.value)
+        self.overlay.toggled.connect(state.overlay.set)
+        self.overlay.toggled.connect(self._judge)
+        self.force = QCheckBox("Replace results that are there already")
+        self.force.setChecked(state.force.value)
+        self.force.toggled.connect(state.force.set)
+        self.start = QPushButton()
+        self.start.setProperty("role", "main")
+        self.start.setAccessibleName("Start or stop the batch")
+        self.start.clicked.connect(self._start_or_stop)
+        self.total = QLabel()
+        self.total.setProperty("role", "quiet")
+        self.total.setAccessibleName("How far the batch is")
+        self._items: dict[int, QTreeWidgetItem] = {}
+        self._arrange()
+        self.resize(96 * letter, 40 * self.fontMetrics().height())
+        self.list.itemSelectionChanged.connect(self._judge)
+        state.files.watch(self._on_files_change)
+        state.running.watch(lambda _: self._judge())
+        state.folder.watch(self._on_folder_change)
+
+    def ask_files(self) -> None:
+        """Ask for files and add them."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Add files", "", self._filters)
+        self._deeds.add([Path(path) for path in paths])
+
+    def ask_folder(self) -> bool:
+        """Ask where the results go; whether a folder was chosen."""
+        start = self._state.folder.value or self._default_folder()
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of the results", str(start))
+        if chosen:
+            self._state.folder.set(Path(chosen))
+        return bool(chosen)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Accept files from this machine."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Add what was dropped."""
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        if urls:
+            event.acceptProposedAction()
+            self._deeds.add([Path(url.toLocalFile()) for url in urls])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Del cancels or removes what is selected, Esc closes the window."""
+        if event.key() == Qt.Key.Key_Delete:
+            self._cancel()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+    def selected(self) -> tuple[BatchFile, ...]:
+        """The selected files."""
+        numbers = {item.data(0, _NUMBER) for item in self.list.selectedItems()}
+        return tuple(each for each in self._state.files.value if each.number in numbers)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setSpacing(10)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.empty)
+        row = QHBoxLayout()
+        for widget in (self.add, self.cancel, self.again, self.clear):
+            row.addWidget(widget)
+        row.addStretch(1)
+        column.addLayout(row)
+        row = QHBoxLayout()
+        label = QLabel("&Results in")
+        label.setBuddy(self.browse)
+        for widget, stretch in ((label, 0), (self.folder, 1), (self.browse, 0)):
+            row.addWidget(widget, stretch)
+        row.addWidget(self.show_folder)
+        column.addLayout(row)
+        for widget in (self.form, self.overlay, self.force):
+            column.addWidget(widget)
+        row = QHBoxLayout()
+        row.addWidget(self.total, 1)
+        row.addWidget(self.start)
+        column.addLayout(row)
+
+    def _cancel(self) -> None:
+        for each in self.selected():
+            self._deeds.cancel(each.number)
+
+    def _again(self) -> None:
+        for each in self.selected():
+            self._deeds.again(each.number)
+
+    def _show_folder(self) -> None:
+        if self._state.folder.value is not None:
+            open_folder(self._state.folder.value)
+
+    def _start_or_stop(self) -> None:
+        if self._state.running.value:
+            self._deeds.stop()
+        elif self._state.folder.value is not None or self.ask_folder():
+            self._deeds.start()
+
+    def _on_form_change(self) -> None:
+        if not self.form.complaint_text():
+            self._state.exports.set(self.form.chosen())
+            self._state.options.set(self.form.options())
+        self._judge()
+
+    def _on_folder_change(self, folder: Path | None) -> None:
+        self.folder.setText("" if folder is None else str(folder))
+        self.folder.setPlaceholderText("chosen when the batch starts")
+        self.show_folder.setEnabled(folder is not None and folder.is_dir())
+
+    def _on_files_change(self, files: tuple[BatchFile, ...]) -> None:
+        numbers = {each.number for each in files}
+        for number in [each for each in self._items if each not in numbers]:
+            item = self._items.pop(number)
+            self.list.takeTopLevelItem(self.list.indexOfTopLevelItem(item))
+        for each in files:
+            if each.number not in self._items:
+                self._add_item(each)
+            self._show(each, self._items[each.number])
+        self.empty.setVisible(not files)
+        over = sum(each.phase.over for each in files)
+        failed = sum(each.phase is FilePhase.FAILED for each in files)
+        said = f"{over} of {len(files)} done" if files else ""
+        self.total.setText(f"{said}, {failed} failed" if failed else said)
+        self._judge()
+
+    def _add_item(self, file: BatchFile) -> None:
+        item = QTreeWidgetItem([file.name, "", "", ""])
+        item.setData(0, _NUMBER, file.number)
+        item.setToolTip(_NAME, file.text)
+        self.list.addTopLevelItem(item)
+        bar = QProgressBar()
+        bar.setTextVisible(False)
+        self.list.setItemWidget(item, _PROGRESS, bar)
+        self._items[file.number] = item
+
+    def _show(self, file: BatchFile, item: QTreeWidgetItem) -> None:
+        item.setText(_STATE, file.phase.value)
+        running = file.phase in (FilePhase.RUNNING, FilePhase.STOPPING)
+        left = time_left(file.seconds_left) if file.seconds_left is not None else ""
+        item.setText(_LINE, left if running else file.line)
+        item.setToolTip(_LINE, file.line)
+        bar = self.list.itemWidget(item, _PROGRESS)
+        assert isinstance(bar, QProgressBar)
+        bar.setAccessibleName(f"Progress of {file.name}")
+        # without a known length the bar only shows that it goes on
+        bar.setRange(0, 0 if running and file.fraction is None else 1000)
+        bar.setValue(round(1000 * (file.fraction or 0.0)))
+        bar.setVisible(file.phase is not FilePhase.WAITING)
+
+    def _judge(self, *_: object) -> None:
+        selected, files = self.selected(), self._state.files.value
+        running = self._state.running.value
+        busy = any(each.phase in (FilePhase.RUNNING, FilePhase.STOPPING) for each in files)
+        self.cancel.setEnabled(any(each.phase is not FilePhase.STOPPING for each in selected))
+        self.cancel.setText(
+            "Cancel" if any(each.phase is FilePhase.RUNNING for each in selected) else "Remove"
+        )
+        self.again.setEnabled(
+            any(each.phase in (FilePhase.FAILED, FilePhase.STOPPED) for each in selected)
+        )
+        self.clear.setEnabled(any(each.phase.over for each in files))
+        waiting = any(each.phase is FilePhase.WAITING for each in files)
+        wanted = bool(self.form.chosen()) or self.overlay.isChecked()
+        self.start.setText("Stop" if running else "Start")
+        self.start.setEnabled(running or (waiting and wanted and not self.form.complaint_text()))
+        for widget in (self.form, self.overlay, self.force, self.browse):
+            widget.setEnabled(not running and not busy)
+
+
+def _button(text: str, name: str, clicked: Callable[[], object]) -> QPushButton:
+    button = QPushButton(text)
+    button.setAccessibleName(name)
+    button.setToolTip(name)
+    button.clicked.connect(lambda: clicked())
+    return button
