@@ -9,7 +9,7 @@ import pytest
 
 from pymaf_live.body import load_body
 from pymaf_live.cli import main
-from pymaf_live.export.verify import check_bvh
+from pymaf_live.export.bvh import check_bvh
 from pymaf_live.resources import resource
 from pymaf_live.take_file import read_take
 from pymaf_live.types import Take

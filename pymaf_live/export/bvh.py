@@ -2,170 +2,211 @@
 
 from __future__ import annotations
 
-import logging
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
-from pymaf_live.export.euler import continuous_zxy
-from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
-from pymaf_live.export.verify import check_bvh
-from pymaf_live.export.world import (
-    SCALE,
-    WorldMotion,
-    bone_names,
-    people_of,
-    person_motion,
-    world_shift,
-)
-from pymaf_live.take_file import require_body
+from pymaf_live.export.euler import continuous_angles
+from pymaf_live.export.one_a_person import write_people
+from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch, unwatched
+from pymaf_live.export.people import finite_rows, people_of, person_motion
+from pymaf_live.export.scene import Scene, scene_of
+from pymaf_live.export.verify import ReadAgain, frames_to_check, judged
+from pymaf_live.export.world import SCALE, place
 from pymaf_live.types import Array, Take
-
-GREATEST_ERROR = 1e-3
-"""Metres; a file whose joints lie farther off when read again is not kept."""
 
 _DIGITS = 6
 _LEAST_TIP = 0.01
 _TIP_PART = 0.3
-_log = logging.getLogger(__name__)
+_ROWS_AT_ONCE = 1000
+_PLACES = "Xposition Yposition Zposition "
 
 
 def write_bvh(
     take: Take, body: Body, path: Path, *, unit: Unit = "cm", force: bool = False
 ) -> list[Path]:
-    """Write a BVH file for every person of a take.
-
-    The person with the most frames gets `path`; another with id 3 gets ``name_person3.bvh``. Every
-    file is read again by an independent reader (`verify.check_bvh`) before it gets its name.
-
-    Parameters
-    ----------
-    take : Take
-    body : Body
-        The one the take was made with.
-    path : Path
-        Name of the first file; its folder is made.
-    unit : {'cm', 'm'}
-        Of offsets and places.
-    force : bool
-        Whether existing files may be replaced.
-
-    Returns
-    -------
-    list of Path
-        The files written; empty, with a line in the log, where the take has nobody in it.
-
-    Raises
-    ------
-    InputError
-        If the take was made with another body.
-    OutputError
-        If a file cannot be written, exists without `force`, or does not pass its check.
-    """
-    require_body(take, body)
-    people = people_of(take)
-    if not people:
-        _log.warning("nobody was seen in %s: no BVH written", take.source)
-        return []
-    paths = [path] + [
-        path.with_name(f"{path.stem}_person{person}{path.suffix}") for person in people[1:]
-    ]
-    for target in paths:  # before the work, and so that it is all of them or none
-        if target.exists() and not force:
-            raise OutputError(f"{target} exists already; add --force to replace it")
-    make_folder(path.parent)
-    shift = world_shift(take, body)
-    for person, target in zip(people, paths, strict=True):
-        motion = person_motion(take, body, person, shift)
-        with written_whole(target, force=force) as temporary:
-            _write(temporary, motion, body, SCALE[unit])
-            error = check_bvh(temporary, take, person, body, unit)
-            if not error < GREATEST_ERROR:
-                raise OutputError(
-                    f"cannot write {target}: read again, its joints lie up to "
-                    f"{error * 1000:.2f} mm off"
-                )
-    return paths
+    """Write a BVH file for every person of a take; as `one_a_person.write_people`."""
+    options = ExportOptions(unit=unit)
+    done = export_bvh(take, body, path, options, force=force, watch=unwatched)
+    return [each.path for each in done]
 
 
 def export_bvh(
     take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
 ) -> list[Exported]:
     """As `formats.Writer`."""
-    files = write_bvh(take, body, path, unit=options.unit or "cm", force=force)
-    watch(1.0)
-    return [Exported(file) for file in files]
+    return write_people(
+        take,
+        body,
+        path,
+        options,
+        unit=options.unit or "cm",
+        write=write_scene,
+        read=read_again,
+        force=force,
+        watch=watch,
+        plain_axes=True,  # BVH knows no rotation at rest
+    )
 
 
-def joint_order(body: Body) -> list[int]:
-    """Joints depth first, as BVH's channels come."""
-    children: list[list[int]] = [[] for _ in body.parents]
-    for joint, parent in enumerate(body.parents):
+def check_bvh(path: Path, take: Take, person: int, body: Body, unit: Unit) -> float:
+    """Read a BVH that was written with the default options again, with bvhio.
+
+    Parameters
+    ----------
+    path : Path
+    take : Take
+        What was written into it.
+    person : int
+    body : Body
+    unit : {'cm', 'm'}
+        Of the file.
+
+    Returns
+    -------
+    float
+        Greatest distance in metres between a joint of the file and of the person's mean-shaped
+        body in the exports' world.
+
+    Raises
+    ------
+    OutputError
+        If the file has another number of frames, another rate or is no BVH, or if joints lie off.
+    """
+    take, options = finite_rows(take), ExportOptions(unit=unit)
+    motion = person_motion(take, body, person, place(take, body, "ground", people_of(take)[0]))
+    scene = scene_of(body, motion, options, plain_axes=True)
+    return judged(path, read_again(path, scene, SCALE[unit]), scene)[0]
+
+
+def write_scene(path: Path, scene: Scene, scale: float, watch: Watch) -> None:
+    """As `one_a_person.WriteScene`."""
+    moving = dict(scene.moving())
+    # some readers add a bone's offset to its channels and some do not: at zero they agree
+    columns: list[Array] = []
+    angles = np.degrees(continuous_angles(scene.turns, "zxy"))
+    watch(0.3)
+    for bone in bone_order(scene):
+        columns += [moving[bone] * scale] if bone in moving else []
+        columns.append(angles[:, bone])
+    numbers = np.concatenate(columns, axis=1)
+    numbers = np.round(numbers, _DIGITS) + 0.0  # no '-0.000000'
+    line = " ".join([f"%.{_DIGITS}f"] * numbers.shape[1]) + "\n"
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("HIERARCHY\n")
+        file.writelines(text + "\n" for text in _hierarchy(scene, scale))
+        # a rational rate such as 30000/1001 keeps nine digits and more
+        file.write(f"MOTION\nFrames: {len(numbers)}\nFrame Time: {float(1 / scene.rate):.12f}\n")
+        for start in range(0, len(numbers), _ROWS_AT_ONCE):
+            rows = numbers[start : start + _ROWS_AT_ONCE].tolist()
+            file.writelines(line % tuple(row) for row in rows)
+            watch(0.3 + 0.7 * (start + len(rows)) / len(numbers))
+
+
+def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
+    """As `one_a_person.ReadScene`, with bvhio.
+
+    Every number of the file is checked; joints are placed in the first, the last and some frames
+    between, which bvhio, at milliseconds a frame, reads from the file's own lines.
+    """
+    header, lines = _parts(path)
+    checked = frames_to_check(len(lines))
+    try:
+        for start in range(0, len(lines), _ROWS_AT_ONCE):
+            if not np.isfinite(np.loadtxt(lines[start : start + _ROWS_AT_ONCE], ndmin=2)).all():
+                raise OutputError(f"{path} has numbers that are not finite")
+        places, names, frame_time = _read_by_bvhio(header, [lines[frame] for frame in checked])
+    except (ValueError, SyntaxError, IndexError, KeyError, UnicodeError) as error:
+        raise OutputError(f"{path} cannot be read again: {error}") from error
+    return ReadAgain(1 / frame_time, len(lines), checked, tuple(names), places / scale)
+
+
+def bone_order(scene: Scene) -> list[int]:
+    """Bones depth first, as BVH's channels come."""
+    parents = scene.bones.parents
+    children: list[list[int]] = [[] for _ in parents]
+    for bone, parent in enumerate(parents):
         if parent >= 0:
-            children[parent].append(joint)
+            children[parent].append(bone)
     order, waiting = [], [0]
     while waiting:
-        joint = waiting.pop()
-        order.append(joint)
-        waiting.extend(reversed(children[joint]))
+        bone = waiting.pop()
+        order.append(bone)
+        waiting.extend(reversed(children[bone]))
     return order
 
 
-def _write(path: Path, motion: WorldMotion, body: Body, scale: float) -> None:
-    order = joint_order(body)
-    angles = np.degrees(continuous_zxy(motion.rotations))[:, order]
-    numbers = np.concatenate([motion.root * scale, angles.reshape(len(angles), -1)], axis=1)
-    numbers = np.round(numbers, _DIGITS) + 0.0  # no '-0.000000'
-    with path.open("w", encoding="ascii", errors="replace", newline="\n") as file:
-        file.write("HIERARCHY\n")
-        file.writelines(line + "\n" for line in _hierarchy(motion, body, scale))
-        # a rational rate such as 30000/1001 keeps nine digits and more
-        file.write(f"MOTION\nFrames: {len(numbers)}\nFrame Time: {float(1 / motion.rate):.12f}\n")
-        np.savetxt(file, numbers, fmt=f"%.{_DIGITS}f")
+def _hierarchy(scene: Scene, scale: float) -> list[str]:
+    names, parents = scene.bones.names, scene.bones.parents
+    moving = dict(scene.moving())
+    offsets = scene.bones.offsets
 
-
-def _hierarchy(motion: WorldMotion, body: Body, scale: float) -> list[str]:
-    names, parents = bone_names(body), body.parents
-
-    def lines(joint: int, depth: int) -> list[str]:
+    def lines(bone: int, depth: int) -> list[str]:
         tab, inner = "\t" * depth, "\t" * (depth + 1)
-        parent = int(parents[joint])
-        # some readers add the root's offset to its channels and some do not: at zero they agree
-        offset = np.zeros(3) if parent < 0 else motion.rest[joint] - motion.rest[parent]
-        places = "Xposition Yposition Zposition " if parent < 0 else ""
+        places = _PLACES if bone in moving else ""
+        offset = np.zeros(3) if bone in moving else offsets[bone]
         block = [
-            f"{tab}{'ROOT' if parent < 0 else 'JOINT'} {names[joint]}",
+            f"{tab}{'ROOT' if parents[bone] < 0 else 'JOINT'} {names[bone]}",
             f"{tab}{{",
             f"{inner}OFFSET {_numbers(offset * scale)}",
-            f"{inner}CHANNELS {6 if parent < 0 else 3} {places}Zrotation Xrotation Yrotation",
+            f"{inner}CHANNELS {6 if places else 3} {places}Zrotation Xrotation Yrotation",
         ]
-        children = np.flatnonzero(parents == joint)
+        children = np.flatnonzero(parents == bone)
         for child in children:
             block += lines(int(child), depth + 1)
         if not len(children):
-            tip = _numbers(_tip(motion, body, joint) * scale)
+            tip = _numbers(_tip(scene, bone) * scale)
             block += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {tip}", f"{inner}}}"]
         return [*block, f"{tab}}}"]
 
     return lines(0, 0)
 
 
-def _tip(motion: WorldMotion, body: Body, joint: int) -> Array:
+def _tip(scene: Scene, bone: int) -> Array:
     """Where a last bone ends: as far along it as the skin that hangs on it reaches."""
-    parent = int(body.parents[joint])
-    bone = motion.rest[joint] - motion.rest[parent] if parent >= 0 else np.array([0.0, 1.0, 0.0])
-    length = float(np.linalg.norm(bone))
-    along = bone / length if length > 0 else np.array([0.0, 1.0, 0.0])
-    skin = np.flatnonzero(body.skin_weights.argmax(axis=1) == joint)
+    bones = scene.bones
+    place, parent = bones.rest_place[bone], int(bones.parents[bone])
+    way = place - bones.rest_place[parent] if parent >= 0 else np.array([0.0, 1.0, 0.0])
+    length = float(np.linalg.norm(way))
+    along = way / length if length > 0 else np.array([0.0, 1.0, 0.0])
+    skin = np.flatnonzero(scene.body.skin_weights.argmax(axis=1) == bones.joint[bone])
     reach = _TIP_PART * length
     if len(skin):
-        points = body.template[skin] + body.shape_directions[skin] @ motion.shape
-        reach = float(((points - motion.rest[joint]) @ along).max())
+        reach = float(((scene.vertices[skin] - place) @ along).max())
     return np.asarray(along * max(reach, _LEAST_TIP))
 
 
 def _numbers(values: Array) -> str:
     return " ".join(f"{value:.{_DIGITS}f}" for value in np.round(values, _DIGITS) + 0.0)
+
+
+def _parts(path: Path) -> tuple[list[str], list[str]]:
+    """A BVH's lines up to 'Frame Time:', and its frames' lines."""
+    with path.open(encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("Frame Time:"):
+            frames = [frame for frame in lines[number + 1 :] if frame.strip()]
+            return lines[: number + 1], frames
+    raise OutputError(f"{path} has no motion")
+
+
+def _read_by_bvhio(header: list[str], frames: list[str]) -> tuple[Array, list[str], float]:
+    import bvhio
+
+    header = [f"Frames: {len(frames)}" if line.startswith("Frames:") else line for line in header]
+    with tempfile.TemporaryDirectory() as folder:
+        sample = Path(folder) / "sample.bvh"
+        sample.write_text("\n".join([*header, *frames]) + "\n", encoding="utf-8")
+        content: Any = bvhio.readAsBvh(str(sample))
+    hierarchy = bvhio.convertBvhToHierarchy(content.Root).loadRestPose(recursive=True)
+    joints = [entry[0] for entry in hierarchy.layout()]
+    places = np.empty((len(frames), len(joints), 3))
+    for frame in range(len(frames)):
+        hierarchy.loadPose(frame)
+        places[frame] = [tuple(joint.PositionWorld) for joint in joints]
+    return places, [str(joint.Name) for joint in joints], float(content.FrameTime)

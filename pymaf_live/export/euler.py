@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
-from pymaf_live.body.rotations import about_x, about_y
 from pymaf_live.types import Array
 
+Order = Literal["zxy", "zyx"]
+"""R = Rz Rx Ry (BVH's usual), R = Rz Ry Rx (FBX's default, there called XYZ)."""
+
 _LOCKED = 1e-6
-"""Radians from the pole, where only the sum or the difference of z and y is determined."""
+"""Radians from the pole, where only the sum or the difference of the outer two is determined."""
 
 
-def continuous_zxy(rotations: Array) -> Array:
-    """Angles (z, x, y) with R = Rz Rx Ry, each continuous along time.
+def continuous_angles(rotations: Array, order: Order) -> Array:
+    """Angles in the order's letters, each continuous along time.
 
-    Every rotation has two triples, (z, x, y) and (z + pi, pi - x, y + pi), each up to whole turns;
-    the one nearest to the frame before is taken. At the poles (x = +-90 degrees) y is kept from the
-    frame before.
+    Every rotation has two triples, (a, b, c) and (a + pi, pi - b, c + pi), each up to whole turns;
+    the one nearest to the frame before is taken. At the poles (b = +-90 degrees) the last is kept
+    from the frame before.
 
     Parameters
     ----------
     rotations : (N, K, 3, 3) array
         N frames in order, K joints.
+    order : {'zxy', 'zyx'}
 
     Returns
     -------
@@ -29,17 +34,28 @@ def continuous_zxy(rotations: Array) -> Array:
         Radians, any number of turns.
     """
     R = np.asarray(rotations, dtype=np.float64)
-    x = np.arcsin(np.clip(R[..., 2, 1], -1.0, 1.0))
-    z = np.arctan2(-R[..., 0, 1], R[..., 1, 1])
-    y = np.arctan2(-R[..., 2, 0], R[..., 2, 2])
-    locked = np.hypot(R[..., 2, 0], R[..., 2, 2]) < _LOCKED
-    angles = np.stack([z, x, y], axis=-1)
-    other = np.stack([z + np.pi, np.pi - x, y + np.pi], axis=-1)
+    first, second, third = ("xyz".index(letter) for letter in order)
+    # +1 where the order runs as z, x, y, z... and -1 where it runs backwards
+    sign = 1.0 if (second - first) % 3 == 1 else -1.0
+    a = np.arctan2(-sign * R[..., second, third], R[..., third, third])
+    b = np.arcsin(np.clip(sign * R[..., first, third], -1.0, 1.0))
+    c = np.arctan2(-sign * R[..., first, second], R[..., first, first])
+    locked = np.hypot(R[..., first, second], R[..., first, first]) < _LOCKED
+    return _nearest(R, np.stack([a, b, c], axis=-1), locked, (first, second, third), sign)
+
+
+def _nearest(
+    R: Array, angles: Array, locked: Array, axes: tuple[int, int, int], sign: float
+) -> Array:
+    a, b, c = np.moveaxis(angles, -1, 0)
+    other = np.stack([a + np.pi, np.pi - b, c + np.pi], axis=-1)
     previous = np.zeros(angles.shape[1:])
     for frame in range(len(R)):
-        for joint in np.flatnonzero(locked[frame]):
-            angles[frame, joint] = _at_the_pole(R[frame, joint], previous[joint, 2])
-            other[frame, joint] = angles[frame, joint]
+        if locked[frame].any():
+            for joint in np.flatnonzero(locked[frame]):
+                last = previous[joint, 2]
+                angles[frame, joint] = _at_the_pole(R[frame, joint], last, axes, sign)
+                other[frame, joint] = angles[frame, joint]
         choices = np.stack([angles[frame], other[frame]])
         choices += 2 * np.pi * np.round((previous - choices) / (2 * np.pi))
         distance = np.abs(choices - previous).sum(axis=-1)
@@ -48,7 +64,17 @@ def continuous_zxy(rotations: Array) -> Array:
     return angles
 
 
-def _at_the_pole(rotation: Array, y: float) -> Array:
-    x = np.copysign(np.pi / 2, rotation[2, 1])
-    about_z = rotation @ about_y(-y) @ about_x(-x)
-    return np.array([np.arctan2(about_z[1, 0], about_z[0, 0]), x, y])
+def _at_the_pole(rotation: Array, last: float, axes: tuple[int, int, int], sign: float) -> Array:
+    first, second, third = axes
+    middle = np.copysign(np.pi / 2, sign * rotation[first, third])
+    left = rotation @ _about(third, -last) @ _about(second, -middle)
+    one, other = (first + 1) % 3, (first + 2) % 3
+    return np.array([np.arctan2(left[other, one], left[one, one]), middle, last])
+
+
+def _about(axis: int, angle: float) -> Array:
+    turn = np.eye(3)
+    one, other = (axis + 1) % 3, (axis + 2) % 3
+    turn[[one, other], [one, other]] = np.cos(angle)
+    turn[one, other], turn[other, one] = -np.sin(angle), np.sin(angle)
+    return turn

@@ -12,6 +12,8 @@ from typing import Protocol
 from pymaf_live.body import Body
 from pymaf_live.errors import UsageError
 from pymaf_live.export.bvh import export_bvh
+from pymaf_live.export.fbx import export_fbx
+from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import (
     Exported,
@@ -127,6 +129,9 @@ class Format:
         return [each.path for each in done]
 
 
+_MOTION: frozenset[OptionName] = frozenset({"rate", "rig", "world", "in_place"})
+_SKELETON: frozenset[OptionName] = _MOTION | {"rest_first"}
+
 _ALL = (
     Format(
         name="bvh",
@@ -134,10 +139,30 @@ _ALL = (
         title="BVH: motion for Blender, Unreal, Unity (one file a person)",
         hint="BVH states neither unit nor rate to Blender: import with scale 0.01 (1 if in metres) "
         "and 'Update Scene FPS'.",
-        options=frozenset({"unit"}),
+        options=_SKELETON | {"unit"},
         unit="cm",
         one_a_person=True,
         writer=export_bvh,
+    ),
+    Format(
+        name="fbx",
+        ending=".fbx",
+        title="FBX: body and motion for Unreal, Unity, Blender, Maya (one file a person)",
+        hint="",
+        options=_SKELETON | {"unit", "mesh"},
+        unit="cm",
+        one_a_person=True,
+        writer=export_fbx,
+    ),
+    Format(
+        name="glb",
+        ending=".glb",
+        title="glTF: body and motion for Blender, Godot and the web (one file a person)",
+        hint="Times are seconds: Blender keeps its scene's frame rate, so set it before importing.",
+        options=_SKELETON | {"mesh"},
+        unit="m",
+        one_a_person=True,
+        writer=export_glb,
     ),
     Format(
         name="npz",

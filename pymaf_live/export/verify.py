@@ -1,97 +1,85 @@
-"""Reading exported files again with somebody else's reader."""
+"""Whether a file that was just written says what it should, by somebody else's reader."""
 
 from __future__ import annotations
 
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pymaf_live.body import Body, joint_transforms
+from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError
-from pymaf_live.export.world import SCALE, bone_names, person_motion, world_shift
-from pymaf_live.types import Array, Take
+from pymaf_live.export.scene import Scene
+from pymaf_live.types import Array
 
+GREATEST_ERROR = 1e-3
+"""Metres; a file whose joints lie farther off when read again is not kept."""
+_RATE_TOLERANCE = 2e-6
+"""Relative; 29.97 and 30 differ by 1e-3, FBX names the first 29.97, and 32-bit times leave 1e-7."""
 _MOST_CHECKED = 48
-"""Frames whose joints are compared; bvhio takes some milliseconds for each."""
-_TIME_TOLERANCE = 1e-9
 
 
-def check_bvh(path: Path, take: Take, person: int, body: Body, unit: str) -> float:
-    """Read a BVH again with bvhio and compare its joints with the take's.
+@dataclass(frozen=True)
+class ReadAgain:
+    """What an independent reader found in a file."""
 
-    All frames' numbers are checked for count and finiteness; joints are compared in the first, the
-    last and some frames between (48 in all), which bvhio reads from the file's own lines.
+    rate: float
+    """Frames a second."""
+    frames: int
+    """In the whole file."""
+    checked: Ints
+    """(K,) the frames that `places` are of."""
+    names: tuple[str, ...]
+    """Of the bones, in the file's order."""
+    places: Array
+    """(K, B, 3) m, where the file's own kinematics put the bones."""
+
+
+def frames_to_check(frames: int) -> Ints:
+    """The first, the last and some frames between, for readers that take long."""
+    return np.unique(np.linspace(0, frames - 1, _MOST_CHECKED).round().astype(int))
+
+
+def judged(target: Path, found: ReadAgain, scene: Scene) -> tuple[float, float]:
+    """Compare what was read with what was to be written.
 
     Parameters
     ----------
-    path : Path
-        The file.
-    take : Take
-        What was written into it.
-    person : int
-    body : Body
-    unit : {'cm', 'm'}
-        Of the file.
+    target : Path
+        The file's final name, for the message.
+    found : ReadAgain
+    scene : Scene
 
     Returns
     -------
-    float
-        Greatest distance in metres between a joint of the file and of the person's mean-shaped
-        body in the exports' world.
+    error : float
+        Greatest distance of a joint in metres.
+    rate : float
+        Frames a second, as read.
 
     Raises
     ------
     OutputError
-        If the file has another number of frames, another frame time or is no BVH.
+        If the joints lie more than a millimetre off, or the rate or the number of frames is wrong.
     """
-    motion = person_motion(take, body, person, world_shift(take, body))
-    header, lines = _parts(path)
-    count = len(lines)
-    if count != len(motion.root):
-        raise OutputError(f"{path} holds {count} frames instead of {len(motion.root)}")
-    checked = np.unique(np.linspace(0, count - 1, _MOST_CHECKED).round().astype(int))
-    try:
-        numbers = np.loadtxt(lines, ndmin=2)
-        places, names, frame_time = _read_by_bvhio(header, [lines[frame] for frame in checked])
-    except (ValueError, SyntaxError, IndexError, KeyError) as error:
-        raise OutputError(f"{path} cannot be read again: {error}") from error
-    if not np.isfinite(numbers).all():
-        raise OutputError(f"{path} has numbers that are not finite")
-    if abs(frame_time - float(1 / take.frame_rate)) > _TIME_TOLERANCE:
-        raise OutputError(f"{path} has the frame time {frame_time}")
-    _, wanted = joint_transforms(body, motion.rotations[checked], motion.rest)
-    wanted = wanted + (motion.root[checked] - wanted[:, 0])[:, None]
-    if sorted(names) != sorted(bone_names(body)):
-        raise OutputError(f"{path} has other joints than the body")
-    order = [names.index(name) for name in bone_names(body)]
-    return float(np.linalg.norm(places[:, order] / SCALE[unit] - wanted, axis=-1).max())
-
-
-def _parts(path: Path) -> tuple[list[str], list[str]]:
-    """A BVH's lines up to 'Frame Time:', and its frames' lines."""
-    with path.open(encoding="ascii") as file:
-        lines = file.read().splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith("Frame Time:"):
-            frames = [frame for frame in lines[number + 1 :] if frame.strip()]
-            return lines[: number + 1], frames
-    raise OutputError(f"{path} has no motion")
-
-
-def _read_by_bvhio(header: list[str], frames: list[str]) -> tuple[Array, list[str], float]:
-    import bvhio
-
-    header = [f"Frames: {len(frames)}" if line.startswith("Frames:") else line for line in header]
-    with tempfile.TemporaryDirectory() as folder:
-        sample = Path(folder) / "sample.bvh"
-        sample.write_text("\n".join([*header, *frames]) + "\n", encoding="ascii")
-        content: Any = bvhio.readAsBvh(str(sample))
-    hierarchy = bvhio.convertBvhToHierarchy(content.Root).loadRestPose(recursive=True)
-    joints = [entry[0] for entry in hierarchy.layout()]
-    places = np.empty((len(frames), len(joints), 3))
-    for frame in range(len(frames)):
-        hierarchy.loadPose(frame)
-        places[frame] = [tuple(joint.PositionWorld) for joint in joints]
-    return places, [str(joint.Name) for joint in joints], float(content.FrameTime)
+    if found.frames != scene.frames:
+        raise OutputError(
+            f"cannot write {target}: read again, it holds {found.frames} frames instead of "
+            f"{scene.frames}"
+        )
+    if not abs(found.rate / float(scene.rate) - 1) < _RATE_TOLERANCE:
+        raise OutputError(
+            f"cannot write {target}: read again, it runs at {found.rate:.6g} frames a second "
+            f"instead of {float(scene.rate):.6g}"
+        )
+    missing = [name for name in scene.bones.names if name not in found.names]
+    if missing:
+        raise OutputError(f"cannot write {target}: read again, it lacks the bone {missing[0]}")
+    columns = [found.names.index(scene.bones.names[bone]) for bone in scene.joint_bones]
+    distance = np.linalg.norm(found.places[:, columns] - scene.joints[found.checked], axis=-1)
+    error = float(distance.max())
+    if not error < GREATEST_ERROR:  # not a number is no pass
+        raise OutputError(
+            f"cannot write {target}: read again, its joints lie up to {error * 1000:.2f} mm off"
+        )
+    return error, found.rate

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, load_body, pose_joints
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.export import bvh
-from pymaf_live.export.euler import continuous_zxy
+from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.formats import FORMATS
-from pymaf_live.export.verify import check_bvh
+from pymaf_live.export.options import ExportOptions
 from pymaf_live.take_file import read_take
 from pymaf_live.types import Take
 from tests.made_up_take import make_take, moving_limbs, standing, walking_past
@@ -35,6 +35,12 @@ def one_person(body: Body, count: int = 40) -> Take:
     return make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
 
 
+def as_the_camera_sees_it(take: Take, body: Body, path: Path, unit: str = "m") -> Path:
+    options = ExportOptions(unit=unit, world="camera")  # type: ignore[arg-type]
+    (written,) = FORMATS["bvh"](take, body, path, options)
+    return written
+
+
 def joints_in_file(path: Path, names: tuple[str, ...]) -> np.ndarray:
     """World places (N, J, 3) by bvhio, in file units."""
     root = bvhio.readAsHierarchy(str(path))
@@ -52,16 +58,13 @@ def frame_numbers(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("m", 1.0), ("cm", 100.0)])
-def test_joints_read_by_another_reader_are_the_takes_turned_and_shifted(
+def test_joints_read_by_another_reader_are_the_takes_turned_to_y_up(
     body: Body, tmp_path: Path, unit: str, scale: float
 ) -> None:
     take = one_person(body)
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit=unit)  # type: ignore[arg-type]
+    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh", unit)
     places = joints_in_file(path, body.joint_names) / scale
-    turned = take.joints * [1, -1, -1]
-    shift = (places - turned).reshape(-1, 3)
-    assert np.ptp(shift, axis=0).max() < 1e-3  # one shift for all joints and frames
-    assert np.abs(places[0, 0, [0, 2]]).max() < 1e-4  # starts at x = z = 0
+    np.testing.assert_allclose(places, take.joints * [1, -1, -1], atol=1e-4)
 
 
 def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
@@ -73,6 +76,7 @@ def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
     (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
     places = joints_in_file(path, body.joint_names)[0]
     at = dict(zip(body.joint_names, places, strict=True))
+    assert np.abs(places[0, [0, 2]]).max() < 1e-4  # starts at x = z = 0
     height = np.ptp(body.template[:, 1])
     assert 0 < at["left_foot"][1] < 0.1
     assert height * 0.8 < at["head"][1] < height
@@ -118,7 +122,7 @@ def test_stamps_rounded_to_milliseconds_are_not_resampled(body: Body, tmp_path: 
     times = seconds(50, float(rate)).round(3)
     turns = moving_limbs(body, times)
     take = make_take(body, times, {1: turns}, {1: walking_past(times)}, rate=rate)
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh")
     places = joints_in_file(path, body.joint_names)
     own = places - places[:, :1]
     np.testing.assert_allclose(own, (take.joints - take.joints[:, :1]) * [1, -1, -1], atol=1e-4)
@@ -130,7 +134,7 @@ def test_a_source_of_variable_rate_is_resampled_by_its_own_times(
     random = np.random.default_rng(0)
     times = np.cumsum(random.uniform(0.01, 0.06, 120))
     take = make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh")
     places = joints_in_file(path, body.joint_names)
     grid = times[0] + np.arange(len(places)) / 30
     assert abs(grid[-1] - times[-1]) <= 0.5 / 30 + 1e-9
@@ -158,7 +162,7 @@ def test_euler_angles_pass_over_the_pole_without_jump_and_stay_the_same_rotation
     # a somersault: x goes on through 90, 180, 270 degrees, where plain extraction flips y and z
     wanted = np.linspace(0, 4 * np.pi, 181)
     rotations = Rotation.from_euler("ZXY", np.column_stack([0.2 + 0 * wanted, wanted, 0 * wanted]))
-    angles = continuous_zxy(rotations.as_matrix()[:, None])[:, 0]
+    angles = continuous_angles(rotations.as_matrix()[:, None], "zxy")[:, 0]
     np.testing.assert_allclose(angles[:, 1], wanted, atol=1e-6)
     again = Rotation.from_euler("ZXY", angles)
     assert (again.inv() * rotations).magnitude().max() < 1e-6
@@ -166,7 +170,7 @@ def test_euler_angles_pass_over_the_pole_without_jump_and_stay_the_same_rotation
 
 def test_euler_angles_of_any_rotations_are_the_same_rotations() -> None:
     rotations = Rotation.random(500, random_state=1)
-    angles = continuous_zxy(rotations.as_matrix()[:, None])[:, 0]
+    angles = continuous_angles(rotations.as_matrix()[:, None], "zxy")[:, 0]
     again = Rotation.from_euler("ZXY", angles)
     assert (again.inv() * rotations).magnitude().max() < 1e-7
 
@@ -260,16 +264,16 @@ def test_a_wrong_file_is_found_and_never_gets_its_name(
 ) -> None:
     take = one_person(body)
     (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
-    assert check_bvh(path, take, 1, body, "m") < 1e-4
+    assert bvh.check_bvh(path, take, 1, body, "m") < 1e-4
     # 3 degrees more in every channel: centimetres at the wrist
-    monkeypatch.setattr(bvh, "continuous_zxy", lambda turns: continuous_zxy(turns) + 0.05)
+    monkeypatch.setattr(bvh, "continuous_angles", lambda R, o: continuous_angles(R, o) + 0.05)
     with pytest.raises(OutputError, match="mm off"):
         bvh.write_bvh(take, body, tmp_path / "b.bvh")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bvh"]
     text = path.read_text().splitlines()
     path.write_text("\n".join(text[:-1]))
     with pytest.raises(OutputError, match="frames"):
-        check_bvh(path, take, 1, body, "m")
+        bvh.check_bvh(path, take, 1, body, "m")
 
 
 def test_a_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
@@ -280,7 +284,7 @@ def test_a_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
 
 def test_every_format_writes_what_can_be_read_again(body: Body, tmp_path: Path) -> None:
     take = one_person(body, 3)
-    for name, export in FORMATS.items():
-        paths = export(take, body, tmp_path / f"a.{name}")
-        assert paths == [tmp_path / f"a.{name}"]
+    for each in FORMATS.values():
+        target = each.target(tmp_path / "a")
+        assert each(take, body, target) == [target]
     assert len(read_take(tmp_path / "a.npz").frame) == 3

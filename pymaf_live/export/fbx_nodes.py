@@ -1,0 +1,136 @@
+"""FBX's binary container: a tree of named nodes with typed properties.
+
+By the description of the format that the Blender Foundation published in 2013. Version 7.4, whose
+offsets are 32-bit.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+VERSION = 7400
+
+_HEADER = b"Kaydara FBX Binary  \0\x1a\0"
+_FOOTER_ID = bytes.fromhex("fabcab09d0c8d466b176fb831cf7267e")
+_FOOTER_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
+_NULL = b"\0" * 13
+_ARRAY_TYPES = {"float32": b"f", "float64": b"d", "int32": b"i", "int64": b"l"}
+_WORTH_PACKING = 128
+_LEVEL = 1
+"""Of zlib: curves of floats hardly shrink more at higher ones."""
+
+
+@dataclass
+class Node:
+    """A node: its name, properties in order and children.
+
+    A property is a bool, int (64-bit), `Int32`, float, str, bytes or an array of 32- or 64-bit
+    numbers, or what `packed` made of one.
+    """
+
+    name: str
+    properties: list[Any] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+
+    def add(self, name: str, *properties: Any) -> Node:
+        """Add a child and return it."""
+        child = Node(name, list(properties))
+        self.children.append(child)
+        return child
+
+
+@dataclass(frozen=True)
+class Int32:
+    """A whole number that a reader expects in 32 bits."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array property, encoded once for use in many nodes."""
+
+    content: bytes
+
+
+def packed(values: npt.NDArray[Any]) -> Packed:
+    """Encode an array property."""
+    array = np.ascontiguousarray(values).ravel()
+    code = _ARRAY_TYPES[array.dtype.name]
+    raw = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    encoding, content = 0, raw
+    if len(raw) > _WORTH_PACKING:
+        encoding, content = 1, zlib.compress(raw, _LEVEL)
+    return Packed(code + struct.pack("<III", len(array), encoding, len(content)) + content)
+
+
+def object_name(name: str, kind: str) -> bytes:
+    """A name as the Objects section has it."""
+    return name.encode() + b"\0\x01" + kind.encode()
+
+
+def write_file(file: BinaryIO, top: list[Node], written: Callable[[float], None]) -> None:
+    """Write nodes as a file; `written` is told the part (0..1) that is done.
+
+    Raises
+    ------
+    OverflowError
+        If the file would exceed the 4 GiB of this version.
+    """
+    file.write(_HEADER + struct.pack("<I", VERSION))
+    for index, node in enumerate(top):
+        _write(file, node)
+        written((index + 1) / len(top))
+    file.write(_NULL + _FOOTER_ID)
+    padding = 16 - file.tell() % 16  # never none
+    file.write(b"\0" * padding + b"\0" * 4 + struct.pack("<I", VERSION))
+    file.write(b"\0" * 120 + _FOOTER_END)
+
+
+def _write(file: BinaryIO, node: Node) -> None:
+    start = file.tell()
+    name = node.name.encode()
+    properties = b"".join(_encoded(value) for value in node.properties)
+    file.write(b"\0" * 12 + struct.pack("<B", len(name)) + name + properties)
+    for child in node.children:
+        _write(file, child)
+    if node.children or not node.properties:
+        file.write(_NULL)
+    end = file.tell()
+    if end >= 1 << 32:
+        raise OverflowError
+    file.seek(start)
+    file.write(struct.pack("<III", end, len(node.properties), len(properties)))
+    file.seek(end)
+
+
+def _encoded(value: Any) -> bytes:
+    match value:
+        case Packed():
+            return value.content
+        case bool():
+            return b"C" + struct.pack("<?", value)
+        case Int32():
+            return b"I" + struct.pack("<i", value.value)
+        case int():
+            return b"L" + struct.pack("<q", value)
+        case float():
+            return b"D" + struct.pack("<d", value)
+        case str():
+            return _text(value.encode(), b"S")
+        case bytes():
+            return _text(value, b"S")
+        case np.ndarray():
+            return packed(value).content
+    raise TypeError(type(value))
+
+
+def _text(content: bytes, code: bytes) -> bytes:
+    return code + struct.pack("<I", len(content)) + content

@@ -1,0 +1,308 @@
+"""glTF binary (.glb): skeleton, skinned body with normals, animation; one file a person.
+
+Written to the glTF 2.0 specification (Khronos Group): metres, y up, the person facing +z. Rotations
+are quaternions (x, y, z, w) of like sign along time; times are seconds from the first frame. The
+exact rate stands in the animation's extras, because times are 32-bit.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live import __version__
+from pymaf_live.body import Body
+from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
+from pymaf_live.errors import OutputError
+from pymaf_live.export.one_a_person import write_people
+from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.scene import Scene
+from pymaf_live.export.skin import influences, vertex_normals
+from pymaf_live.export.verify import ReadAgain
+from pymaf_live.types import Array, Take
+
+_FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
+_WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
+_SKIN_COLOUR = [0.72, 0.72, 0.75, 1.0]
+_SET = 4
+"""Influences of a vertex in one JOINTS/WEIGHTS attribute."""
+
+
+def export_glb(
+    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
+) -> list[Exported]:
+    """As `formats.Writer`."""
+
+    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
+        write_scene(temporary, scene, told, mesh=options.mesh)
+
+    return write_people(
+        take,
+        body,
+        path,
+        options,
+        unit="m",  # glTF knows no other
+        write=write,
+        read=read_again,
+        force=force,
+        watch=watch,
+    )
+
+
+def write_scene(path: Path, scene: Scene, watch: Watch, *, mesh: bool) -> None:
+    """Write a scene.
+
+    Parameters
+    ----------
+    path : Path
+    scene : Scene
+    watch : callable
+    mesh : bool
+        Whether the skinned body is in it, or the bones alone.
+    """
+    bones = scene.bones
+    count = len(bones.names)
+    buffer = _Buffer()
+    nodes: list[dict[str, Any]] = []
+    rest = _xyzw(quaternion_from_matrix(bones.rest_local))
+    for bone, name in enumerate(bones.names):
+        node: dict[str, Any] = {
+            "name": name,
+            "translation": bones.offsets[bone].tolist(),
+            "rotation": rest[bone].tolist(),
+        }
+        children = np.flatnonzero(bones.parents == bone).tolist()
+        nodes.append(node | ({"children": children} if children else {}))
+    roots = [0]
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
+        "scene": 0,
+        "animations": [_animation(buffer, scene, watch)],
+    }
+    if mesh:
+        roots.append(count)
+        nodes.append({"name": "body", "mesh": 0, "skin": 0})
+        document["meshes"] = [{"name": "body", "primitives": [_primitive(buffer, scene)]}]
+        document["materials"] = [
+            {
+                "name": "body",
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": _SKIN_COLOUR,
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.8,
+                },
+            }
+        ]
+        document["skins"] = [
+            {
+                "name": "skeleton",
+                "skeleton": 0,
+                "joints": list(range(count)),
+                "inverseBindMatrices": buffer.add(_inverse_binds(scene), "MAT4"),
+            }
+        ]
+    document["nodes"] = nodes
+    document["scenes"] = [{"nodes": roots}]
+    document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
+    document["buffers"] = [{"byteLength": buffer.size}]
+    _write_chunks(path, document, buffer)
+    watch(1.0)
+
+
+class _Buffer:
+    """The binary part and the tables that say what is where in it."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        values: npt.NDArray[Any],
+        kind: str,
+        component: int = _FLOAT,
+        *,
+        bounds: bool = False,
+        target: int | None = None,
+    ) -> int:
+        """Index of the accessor of an array, one element of `kind` a row."""
+        dtype = {_FLOAT: "<f4", _BYTE: "u1", _SHORT: "<u2", _INT: "<u4"}[component]
+        array = np.ascontiguousarray(values, dtype=dtype).reshape(-1, _WIDTH[kind])
+        content = array.tobytes()
+        view: dict[str, Any] = {
+            "buffer": 0,
+            "byteOffset": self.size,
+            "byteLength": len(content),
+        }
+        self.views.append(view | ({} if target is None else {"target": target}))
+        accessor: dict[str, Any] = {
+            "bufferView": len(self.views) - 1,
+            "componentType": component,
+            "count": len(array),
+            "type": kind,
+        }
+        if bounds:
+            accessor["min"] = array.min(axis=0).tolist()
+            accessor["max"] = array.max(axis=0).tolist()
+        self.accessors.append(accessor)
+        padding = -len(content) % 4
+        self.parts += [content, b"\0" * padding]
+        self.size += len(content) + padding
+        return len(self.accessors) - 1
+
+
+def _animation(buffer: _Buffer, scene: Scene, watch: Watch) -> dict[str, Any]:
+    step = 1 / scene.rate
+    times = np.arange(scene.frames) * float(step.numerator) / float(step.denominator)
+    clock = buffer.add(times, "SCALAR", bounds=True)
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
+
+    def channel(bone: int, path: str, values: Array) -> None:
+        output = buffer.add(values, "VEC3" if path == "translation" else "VEC4")
+        samplers.append({"input": clock, "output": output, "interpolation": "LINEAR"})
+        channels.append(
+            {"sampler": len(samplers) - 1, "target": {"node": bone, "path": path}},
+        )
+
+    for bone, places in scene.moving():
+        channel(bone, "translation", places)
+    for bone in range(len(scene.bones.names)):
+        channel(
+            bone, "rotation", _xyzw(_of_like_sign(quaternion_from_matrix(scene.turns[:, bone])))
+        )
+        watch(0.9 * (bone + 1) / len(scene.bones.names))
+    rate = scene.rate.as_integer_ratio()
+    return {
+        "name": "motion",
+        "channels": channels,
+        "samplers": samplers,
+        "extras": {"frame_rate": list(rate)},
+    }
+
+
+def _primitive(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
+    vertices, faces = scene.vertices, scene.body.faces
+    bone, weight = influences(scene, multiple_of=_SET)
+    small = len(scene.bones.names) <= 256
+    attributes = {
+        "POSITION": buffer.add(vertices, "VEC3", bounds=True, target=34962),
+        "NORMAL": buffer.add(vertex_normals(vertices, faces), "VEC3", target=34962),
+    }
+    for index in range(bone.shape[1] // _SET):
+        part = slice(index * _SET, (index + 1) * _SET)
+        kind = _BYTE if small else _SHORT
+        attributes[f"JOINTS_{index}"] = buffer.add(bone[:, part], "VEC4", kind, target=34962)
+        attributes[f"WEIGHTS_{index}"] = buffer.add(weight[:, part], "VEC4", target=34962)
+    return {
+        "attributes": attributes,
+        "indices": buffer.add(faces, "SCALAR", _INT, target=34963),
+        "material": 0,
+    }
+
+
+def _inverse_binds(scene: Scene) -> Array:
+    """(B, 16) matrices by columns, as glTF stores them."""
+    turn = np.swapaxes(scene.bones.rest_turn, 1, 2)
+    matrices = np.tile(np.eye(4), (len(turn), 1, 1))
+    matrices[:, :3, :3] = turn
+    matrices[:, :3, 3] = -np.einsum("bij,bj->bi", turn, scene.bones.rest_place)
+    return np.swapaxes(matrices, 1, 2).reshape(-1, 16)
+
+
+def _xyzw(wxyz: Array) -> Array:
+    return np.asarray(wxyz[..., [1, 2, 3, 0]])
+
+
+def _of_like_sign(quaternions: Array) -> Array:
+    """(N, 4) with each on the same side as the one before, so that blends take the short way."""
+    dots = (quaternions[1:] * quaternions[:-1]).sum(axis=-1)
+    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0))
+    return quaternions * np.r_[1.0, signs][:, None]
+
+
+def _write_chunks(path: Path, document: dict[str, Any], buffer: _Buffer) -> None:
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + buffer.size
+    if total >= 1 << 32:
+        raise OutputError(f"cannot write {path}: the motion is longer than a .glb can hold")
+    with path.open("wb") as file:
+        file.write(struct.pack("<III", _MAGIC, 2, total))
+        file.write(struct.pack("<II", len(text), _JSON) + text)
+        file.write(struct.pack("<II", buffer.size, _BINARY))
+        file.writelines(buffer.parts)
+
+
+def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
+    """As `one_a_person.ReadScene`, with pygltflib; every frame is placed."""
+    from pygltflib import GLTF2
+
+    try:
+        document = GLTF2().load_binary(str(path))
+        if document is None:
+            raise OutputError(f"{path} cannot be read again")
+        blob = document.binary_blob()
+        return _placed(document, blob)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
+        raise OutputError(f"{path} cannot be read again: {error}") from error
+
+
+def _placed(document: Any, blob: bytes) -> ReadAgain:
+    animation = document.animations[0]
+    moves: dict[tuple[int, str], Array] = {}
+    times = np.zeros(0)
+    for channel in animation.channels:
+        sampler = animation.samplers[channel.sampler]
+        times = _floats(document, blob, sampler.input)[:, 0]
+        values = _floats(document, blob, sampler.output)
+        moves[channel.target.node, channel.target.path] = values
+    parents = {
+        child: index for index, node in enumerate(document.nodes) for child in node.children or []
+    }
+    turns: dict[int, Array] = {}
+    places: dict[int, Array] = {}
+
+    def place(index: int) -> None:
+        if index in turns:
+            return
+        node = document.nodes[index]
+        move = moves.get((index, "translation"), np.array([node.translation or [0.0, 0.0, 0.0]]))
+        xyzw = moves.get((index, "rotation"), np.array([node.rotation or [0.0, 0.0, 0.0, 1.0]]))
+        turn = matrix_from_quaternion(xyzw[:, [3, 0, 1, 2]])
+        if index in parents:
+            place(parents[index])
+            above = turns[parents[index]]
+            move = places[parents[index]] + (above @ move[:, :, None])[:, :, 0]
+            turn = above @ turn
+        turns[index], places[index] = turn, move
+
+    bones = [index for index, node in enumerate(document.nodes) if node.mesh is None]
+    for index in bones:
+        place(index)
+    found = np.stack([np.broadcast_to(places[i], (len(times), 3)) for i in bones], axis=1)
+    numerator, denominator = animation.extras["frame_rate"]
+    rate = numerator / denominator
+    if len(times) > 1:  # what a player goes by
+        rate = (len(times) - 1) / float(times[-1] - times[0])
+    names = tuple(document.nodes[index].name for index in bones)
+    return ReadAgain(rate, len(times), np.arange(len(times)), names, found)
+
+
+def _floats(document: Any, blob: bytes, index: int) -> Array:
+    accessor = document.accessors[index]
+    if accessor.componentType != _FLOAT:
+        raise ValueError(f"accessor {index} holds no floats")
+    view = document.bufferViews[accessor.bufferView]
+    start = (view.byteOffset or 0) + (accessor.byteOffset or 0)
+    width = _WIDTH[accessor.type]
+    values = np.frombuffer(blob, "<f4", accessor.count * width, start)
+    return np.asarray(values.reshape(-1, width), dtype=np.float64)

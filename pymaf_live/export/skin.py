@@ -1,0 +1,52 @@
+"""The body's mesh as formats want it: weights by vertex and normals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymaf_live.body.model import Ints
+from pymaf_live.export.scene import Scene
+from pymaf_live.types import Array
+
+_LEAST_WEIGHT = 1e-6
+
+
+def influences(scene: Scene, multiple_of: int = 1) -> tuple[Ints, Array]:
+    """The bones that move each vertex, the strongest first.
+
+    Parameters
+    ----------
+    scene : Scene
+    multiple_of : int
+        Of what the number of influences must be a multiple; unused ones have bone 0, weight 0.
+
+    Returns
+    -------
+    bone : (V, K) array
+    weight : (V, K) array
+        Rows sum to 1.
+    """
+    weights = np.where(scene.body.skin_weights > _LEAST_WEIGHT, scene.body.skin_weights, 0.0)
+    most = int((weights > 0).sum(axis=1).max())
+    most = min(-(-most // multiple_of) * multiple_of, weights.shape[1])
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :most]
+    weight = np.take_along_axis(weights, order, axis=1)
+    weight /= weight.sum(axis=1, keepdims=True)
+    bone = np.where(weight > 0, scene.joint_bones[order], 0)
+    missing = -most % multiple_of
+    if missing:
+        bone = np.pad(bone, ((0, 0), (0, missing)))
+        weight = np.pad(weight, ((0, 0), (0, missing)))
+    return bone, weight
+
+
+def vertex_normals(vertices: Array, faces: Ints) -> Array:
+    """(V, 3) unit normals, means over the faces by their area."""
+    corners = vertices[faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(total, faces[:, corner], normal)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    # a vertex of no face has no normal; upwards is as good as any
+    return np.where(length > 0, total / np.maximum(length, 1e-300), [0.0, 1.0, 0.0])

@@ -1,0 +1,68 @@
+"""Run by Blender's Python (bpy): imports files with the importers' default settings and walks them.
+
+``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with the seconds to look at.
+For file number i the npz holds i_names, i_heads (K, B, 3), i_vertices (K, V, 3), i_rate, i_first
+(the frame of the first key) and i_last; places in Blender's world: metres, z up.
+"""
+
+import json
+import sys
+
+import bpy
+import numpy as np
+
+IMPORTERS = {
+    "bvh": lambda path: bpy.ops.import_anim.bvh(filepath=path),
+    "fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
+    "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+}
+
+
+def walk(path, seconds):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    IMPORTERS[path.rpartition(".")[2]](path)
+    scene = bpy.context.scene
+    rate = scene.render.fps / scene.render.fps_base
+    armature = next(each for each in bpy.data.objects if each.type == "ARMATURE")
+    meshes = [
+        each
+        for each in bpy.data.objects
+        if each.type == "MESH" and any(m.type == "ARMATURE" for m in each.modifiers)
+    ]
+    first, last = armature.animation_data.action.frame_range
+    heads, vertices = [], []
+    for second in seconds:
+        frame = first + second * rate
+        scene.frame_set(int(frame // 1), subframe=float(frame % 1))
+        graph = bpy.context.evaluated_depsgraph_get()
+        posed = armature.evaluated_get(graph)
+        heads.append([tuple(posed.matrix_world @ bone.head) for bone in posed.pose.bones])
+        for each in meshes:
+            shown = each.evaluated_get(graph)
+            mesh = shown.to_mesh()
+            flat = np.empty(3 * len(mesh.vertices))
+            mesh.vertices.foreach_get("co", flat)
+            world = np.array(shown.matrix_world)
+            vertices.append(flat.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3])
+    return {
+        "names": np.array([bone.name for bone in armature.pose.bones]),
+        "heads": np.array(heads),
+        "vertices": np.array(vertices),
+        "scale": np.array(armature.matrix_world.to_scale()),
+        "rate": rate,
+        "first": first,
+        "last": last,
+    }
+
+
+def main():
+    job_path, out = sys.argv[-2:]
+    with open(job_path, encoding="utf-8") as file:
+        job = json.load(file)
+    found = {}
+    for index, (path, seconds) in enumerate(job):
+        found |= {f"{index}_{name}": value for name, value in walk(path, seconds).items()}
+    np.savez(out, **found)
+
+
+main()
