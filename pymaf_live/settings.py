@@ -45,6 +45,14 @@ class Settings(BaseModel):
     """In the window, files start again at their end."""
     window: tuple[int, int, int, int] | None = None
     """Left, top, width, height of the window in the desktop's own pixels; None: the system's."""
+    layout: Literal["picture", "3D", "both"] = "picture"
+    """What the window's stage holds."""
+    body: bool = True
+    """Draw the bodies in the window; with them points at the joints, boxes, and the body before
+    smoothing."""
+    points: bool = False
+    box: bool = False
+    ghost: bool = False
     panel: bool = False
     """In the window, whether the panel beside the picture is unfolded."""
     panel_page: Annotated[str, Field(max_length=40)] = ""

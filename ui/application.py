@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ui.widgets.main_window import MainWindow
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
+    from ui.widgets.view_tools import ViewTools
 
 _TICK_MILLISECONDS = 16
 """About 60 times a second."""
@@ -35,6 +36,7 @@ class Parts:
     window: MainWindow
     tools: Tools
     take_tools: TakeTools
+    view_tools: ViewTools
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -103,6 +105,7 @@ def assemble(
     from ui.widgets.main_window import MainWindow
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
+    from ui.widgets.view_tools import ViewTools
 
     binding = CanvasBinding(state, load_body())
     timer = QTimer()
@@ -117,6 +120,7 @@ def assemble(
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
+    view_tools = ViewTools(window, state)
     take_tools = TakeTools(window, state, controller.takes)
     tools = Tools(window, state, controller)
     timer.setParent(window)
@@ -128,7 +132,7 @@ def assemble(
     controller.exporting.look()
     controller.find_last()
     controller.takes.find()
-    return Parts(state, controller, window, tools, take_tools)
+    return Parts(state, controller, window, tools, take_tools, view_tools)
 
 
 def _arguments() -> argparse.ArgumentParser:

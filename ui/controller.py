@@ -133,6 +133,7 @@ class Controller:
         self._next_figures = 0.0
         state.loop.watch(self._on_loop_change)
         state.mirror.watch(self._on_mirror_change)
+        state.view.inside.watch(self._on_inside_change)
 
     # -- deeds --------------------------------------------------------------------------------
 
@@ -341,6 +342,7 @@ class Controller:
         if opened.pipeline.options != self._options:  # changed while it was being opened
             opened.pipeline.change(self._options)
         self._on_loop_change(self._state.loop.value)
+        self._on_inside_change(self._state.view.inside.value)
         self._state.live.set(opened.playback is None)
         is_camera = opened.choice.kind == "camera"
         self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
@@ -401,6 +403,10 @@ class Controller:
     def _on_loop_change(self, loop: bool) -> None:
         if self._opened is not None and self._opened.playback is not None:
             self._opened.playback.repeat = loop
+
+    def _on_inside_change(self, inside: bool) -> None:
+        if self._opened is not None:
+            self._opened.pipeline.look_inside = inside
 
     def _on_mirror_change(self, mirror: bool) -> None:
         if self._opened is not None and self._opened.choice.kind == "camera":

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from pymaf_live.errors import OutputError
 from pymaf_live.settings import Settings, load_settings, save_settings
 from ui.state import Message, WindowState
+from ui.view_state import Layout
 from ui.widgets.main_window import MainWindow, choice_of
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,11 @@ class Memory:
         state.loop.set(self.settings.repeat)
         state.mirror_cameras.set(self.settings.mirror)
         state.sources.remembered.set(self.settings.source)
+        state.view.layout.set(Layout(self.settings.layout))
+        state.view.mesh.set(self.settings.body)
+        state.view.points.set(self.settings.points)
+        state.view.box.set(self.settings.box)
+        state.view.ghost.set(self.settings.ghost)
         state.view.page.set(self.settings.panel_page)
         state.view.panel_width.set(self.settings.panel_width)
         state.view.panel.set(self.settings.panel)
@@ -60,6 +66,11 @@ class Memory:
             "skeleton": state.skeleton.value,
             "repeat": state.loop.value,
             "mirror": state.mirror_cameras.value,
+            "layout": state.view.layout.value.value,
+            "body": state.view.mesh.value,
+            "points": state.view.points.value,
+            "box": state.view.box.value,
+            "ghost": state.view.ghost.value,
             "panel": state.view.panel.value,
             "panel_page": state.view.page.value,
             "panel_width": state.view.panel_width.value,

@@ -45,6 +45,7 @@ class CanvasBinding:
                 part.watch(self._on_inside_change)
                 for part in (view.inside, view.inside_level, view.inside_points, view.inside_dense)
             ),
+            state.takes.boxing.watch(self._on_inside_change),
         )
 
     @property
@@ -90,7 +91,9 @@ class CanvasBinding:
         look = InsideLook(
             view.inside_level.value, view.inside_points.value, view.inside_dense.value
         )
-        self._canvas.inside = look if view.inside.value else None
+        # a box is drawn over the picture itself
+        shown = view.inside.value and not self._state.takes.boxing.value
+        self._canvas.inside = look if shown else None
 
     def _on_mirror_change(self, mirror: bool) -> None:
         self._canvas.mirrored = mirror

@@ -320,6 +320,7 @@ class MainWindow(QMainWindow):
         self._page_menu.aboutToShow.connect(self._fill_page_menu)
         view.addSeparator()
         view.addActions([actions.skeleton, actions.mirror])
+        self.view_menu = view
 
     def _fill_page_menu(self) -> None:
         self._page_menu.clear()
