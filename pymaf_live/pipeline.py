@@ -280,7 +280,9 @@ class Pipeline:
         try:
             before = time.perf_counter()
             for frame in self.source.frames():
-                milliseconds = 1000 * (time.perf_counter() - before)
+                elapsed = time.perf_counter() - before
+                # a camera's frames, and those of a film at its own rate, are waited for as well
+                milliseconds = 1000 * float(getattr(self.source, "read_seconds", elapsed))
                 if self._stop.is_set() or not self._frames.put((frame, milliseconds)):
                     break
                 before = time.perf_counter()

@@ -43,6 +43,9 @@ class Settings(BaseModel):
     """Draw the skeleton."""
     repeat: bool = True
     """In the window, files start again at their end."""
+    theme: Literal["light", "dark", "system"] = "system"
+    hints_seen: bool = False
+    """The window's first steps were shown."""
     window: tuple[int, int, int, int] | None = None
     """Left, top, width, height of the window in the desktop's own pixels; None: the system's."""
     layout: Literal["picture", "3D", "both"] = "picture"

@@ -16,6 +16,7 @@ from ui.display import screen_complaint
 if TYPE_CHECKING:
     from ui.controller import Controller
     from ui.state import WindowState
+    from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
@@ -37,6 +38,7 @@ class Parts:
     tools: Tools
     take_tools: TakeTools
     view_tools: ViewTools
+    care: Care
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -65,6 +67,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
 
     from ui.controller import Controller, options_from
     from ui.memory import Memory
+    from ui.run_log import RunLog, last_bad_end
     from ui.state import WindowState
     from ui.theme import dress
     from ui.widgets.main_window import choice_of
@@ -74,9 +77,12 @@ def run_window(argv: Sequence[str] = ()) -> int:
     assert isinstance(application, QApplication)
     application.setApplicationName("PyMAF Live")
     application.setDesktopFileName("pymaf-live")
-    dress(application)
     state, memory = WindowState(), Memory()
     memory.recall(state)
+    dress(application, state.preferences.theme.value)
+    state.preferences.bad_end.set(last_bad_end())
+    run_log = RunLog()
+    run_log.begin()
     options = options_from(memory.settings, chosen.model, chosen.backend)
     parts = assemble(state, Controller(state, options), on_close=memory.keep)
     memory.place(parts.window)
@@ -86,7 +92,9 @@ def run_window(argv: Sequence[str] = ()) -> int:
     parts.window.show()
     if chosen.source:
         parts.window.open_choice(choice_of(chosen.source))
-    return application.exec()
+    code = application.exec()
+    run_log.end()
+    return code
 
 
 def assemble(
@@ -102,6 +110,7 @@ def assemble(
 
     from pymaf_live.body import load_body
     from ui.canvas.binding import CanvasBinding
+    from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
@@ -117,22 +126,23 @@ def assemble(
         if on_close is not None:
             on_close(state, window)
         controller.close()
+        tools.close()
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
     view_tools = ViewTools(window, state)
     take_tools = TakeTools(window, state, controller.takes)
     tools = Tools(window, state, controller)
+    care = Care(window, state)
     timer.setParent(window)
     timer.start()
     controller.find_demo()
     controller.find_cameras()
-        tools.close()
     controller.models.look()
     controller.exporting.look()
     controller.find_last()
     controller.takes.find()
-    return Parts(state, controller, window, tools, take_tools, view_tools)
+    return Parts(state, controller, window, tools, take_tools, view_tools, care)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -33,6 +33,7 @@ from ui.given_files import choices_of
 from ui.live_out import LiveOut
 from ui.models import Changed, Models
 from ui.playback import Playback
+from ui.smoothing import Smoothing
 from ui.source_state import FileQueue
 from ui.state import (
     Figures,
@@ -105,10 +106,11 @@ class Controller:
         self._camera_nodes = camera_nodes()
         self._next_cameras = 0.0
         self._errands = Errands()
-        self.live_out = LiveOut(state.live_out, self._errands)
         self.batch = Batch(state.batch, self._errands, lambda: self._options)
+        self.live_out = LiveOut(state.live_out, self._errands)
         self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         self._closed = threading.Event()
+        self.smoothing = Smoothing(state.preferences, lambda: self._options, self._adjust)
         self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
         self._wanted = 0
@@ -273,9 +275,9 @@ class Controller:
         self._waiting.tick()
         self._look_for_cameras()
         self.live_out.tick()
+        self.batch.tick()
         self.exporting.tick()
         self.takes.tick()
-        self.batch.tick()
         opened = self._opened
         if opened is None:
             return
@@ -300,9 +302,9 @@ class Controller:
         self._closed.set()
         self.takes.close()
         before = self._leave()
+        self.batch.close()
         self.live_out.close()
         self.exporting.close()
-        self.batch.close()
         if before is not None:
             before.pipeline.close()
         return self._errands.wait(limit - time.monotonic())
@@ -360,7 +362,7 @@ class Controller:
 
     def _on_still_away(self, choice: SourceChoice, error: Exception) -> None:
         if isinstance(error, InputError):
-            text = f"{_line(error)}. {choice.title} opens by itself as soon as it is there."
+            text = f"{_sentence(_line(error))} {choice.title} opens by itself as soon as it can."
             self._state.sources.trouble.set(text)
         else:
             self._waiting.end()
@@ -417,6 +419,7 @@ class Controller:
             self._state.phase.set(Phase.PLAYING)
         self._shown_times.append(time.monotonic())
         self._shown_count += 1
+        self.smoothing.follow(result)
         self._state.result.set(result)
 
     def _look_for_cameras(self) -> None:
@@ -440,6 +443,7 @@ class Controller:
         span = times[-1] - times[0] if len(times) > 1 else 0.0
         health = self._opened.pipeline.health
         self._state.sources.trouble.set(_goes_on(health.trouble))
+        self.smoothing.tell()
         result = self._state.result.value
         drawn = self._state.drawn.value
         self._state.figures.set(
@@ -450,6 +454,9 @@ class Controller:
                 unshown=max(0, health.frames - self._shown_count),
                 backend=health.backend,
                 model=health.model,
+                precision=health.precision,
+                detector=health.detector,
+                stages=tuple(health.milliseconds.items()),
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
             )
@@ -462,6 +469,7 @@ class Controller:
         self.models.settle()
         self._wanted += 1
         self._waiting.end()
+        self.smoothing.forget()
         self._state.sources.trouble.set("")
         opened, self._opened = self._opened, None
         self._shown_times.clear()
@@ -482,6 +490,11 @@ class Controller:
         else:
             self._opened.pipeline.change(options, changed)
 
+    def _adjust(self, options: PipelineOptions) -> None:
+        self._options = options
+        if self._opened is not None:
+            self._opened.pipeline.adjust(options)
+
     def _let_go(self, opened: _Opened | None) -> None:
         if opened is not None:
             self._errands.run("close", opened.pipeline.close, lambda _: None, _log_failure)
@@ -497,6 +510,7 @@ def options_from(
         people=settings.people,
         fov=settings.fov,
         smoothing="live" if settings.smoothing > 0 else "off",
+        strength=settings.smoothing,
         cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
     )
 
@@ -505,7 +519,12 @@ def _goes_on(trouble: str) -> str:
     """What a person reads while a running camera gives nothing."""
     if not trouble:
         return ""
-    return f"{trouble[:1].upper()}{trouble[1:]}. It goes on by itself, and a recording with it."
+    said = _sentence(f"{trouble[:1].upper()}{trouble[1:]}")
+    return f"{said} It goes on by itself, and a recording with it."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _is_stream(choice: SourceChoice) -> bool:

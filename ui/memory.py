@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from pydantic import ValidationError
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QGuiApplication
 
@@ -29,6 +30,10 @@ class Memory:
         state.loop.set(self.settings.repeat)
         state.mirror_cameras.set(self.settings.mirror)
         state.sources.remembered.set(self.settings.source)
+        state.preferences.theme.set(self.settings.theme)
+        state.preferences.smoothing.set(self.settings.smoothing)
+        state.preferences.fov.set(self.settings.fov)
+        state.preferences.hints.set(not self.settings.hints_seen)
         state.view.layout.set(Layout(self.settings.layout))
         state.view.mesh.set(self.settings.body)
         state.view.points.set(self.settings.points)
@@ -66,6 +71,10 @@ class Memory:
             "skeleton": state.skeleton.value,
             "repeat": state.loop.value,
             "mirror": state.mirror_cameras.value,
+            "theme": state.preferences.theme.value,
+            "smoothing": state.preferences.smoothing.value,
+            "fov": state.preferences.fov.value,
+            "hints_seen": True,
             "layout": state.view.layout.value.value,
             "body": state.view.mesh.value,
             "points": state.view.points.value,
@@ -91,10 +100,9 @@ class Memory:
             changes["source"] = without_password(window.last_choice.text)
         if window.export_folder is not None:
             changes["out_folder"] = window.export_folder
-        settings = Settings.model_validate({**self.settings.model_dump(), **changes})
-        if settings == self.settings:
-            return
         try:
-            save_settings(settings)
-        except OutputError as error:
-            _log.warning("%s", error)
+            settings = Settings.model_validate({**self.settings.model_dump(), **changes})
+            if settings != self.settings:
+                save_settings(settings)
+        except (OutputError, ValidationError) as error:
+            _log.warning("the settings were not kept: %s", error)

@@ -18,6 +18,7 @@ from ui.export_state import ExportState
 from ui.live_out_state import LiveOutState
 from ui.model_state import ModelState
 from ui.observable import Observable
+from ui.preferences_state import PreferencesState
 from ui.source_state import SourceChoice as SourceChoice
 from ui.source_state import SourceState
 from ui.take_state import TakesState
@@ -75,6 +76,11 @@ class Figures:
     backend: str = ""
     model: str = ""
     """The network's name and version."""
+    precision: str = ""
+    """What the network counts in; empty where that is not told."""
+    detector: str = ""
+    stages: tuple[tuple[str, float], ...] = ()
+    """Mean milliseconds a picture of each stage of the pipeline."""
     people: int = 0
     notices: tuple[str, ...] = ()
     """What the pipeline does without, and why."""
@@ -105,6 +111,8 @@ class WindowState:
     """All that the window shows."""
 
     phase: Observable[Phase] = field(default_factory=lambda: Observable(Phase.EMPTY))
+    preferences: PreferencesState = field(default_factory=PreferencesState)
+    """What a person prefers, whatever the source."""
     sources: SourceState = field(default_factory=SourceState)
     """What else can be looked at, and what is waited for."""
     source: Observable[SourceChoice | None] = field(
@@ -140,6 +148,8 @@ class WindowState:
     """How cameras are shown at first; what a person last chose for one."""
     loop: Observable[bool] = field(default_factory=lambda: Observable(True))
     """Files start again at their end."""
+    batch: BatchState = field(default_factory=BatchState)
+    """Files that are processed in the background."""
     export: ExportState = field(default_factory=ExportState)
     """What a take can be exported as, and how far that is."""
     live_out: LiveOutState = field(default_factory=LiveOutState)
@@ -148,7 +158,5 @@ class WindowState:
     """Which models and back-ends there are, and which runs."""
     takes: TakesState = field(default_factory=TakesState)
     """The takes that are kept, and the one that is looked at."""
-    batch: BatchState = field(default_factory=BatchState)
-    """Files that are processed in the background."""
     view: ViewState = field(default_factory=ViewState)
     """What a person chose about the view and the panel beside it."""

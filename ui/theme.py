@@ -157,10 +157,11 @@ QStatusBar {{ background: {c.panel}; color: {c.quiet}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {c.quiet}; padding: 3px 10px; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.edge}; padding: 4px; }}
-QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit {{
+QLineEdit, QComboBox, QPlainTextEdit {{
     background: {c.raised}; border: 1px solid {c.edge}; border-radius: 5px; padding: 6px 8px;
 }}
-QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus, QPlainTextEdit:focus {{
+QComboBox::drop-down {{ border: none; width: 24px; }}
+QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus {{
     border-color: {c.accent};
 }}
 

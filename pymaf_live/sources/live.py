@@ -105,6 +105,8 @@ class LiveSource:
         self.notices: list[str] = []
         self.trouble = ""
         """Why no frame comes, in one line; empty while frames come. Read from any thread."""
+        self.read_seconds = 0.0
+        """What the last frame took from being grabbed to being a picture."""
         self._name = name
         self._kind = kind
         self._grabbed = 0
@@ -175,6 +177,7 @@ class LiveSource:
                     if not self._may_freeze or still <= self._patience.greatest_age:
                         self._grabbed = taken.number + 1
                         self.trouble = ""
+                        self.read_seconds = taken.read_seconds
                         return taken
                     self._frozen_print = taken.print
                     why = "shows the same picture again and again"
@@ -215,6 +218,7 @@ class _Taken:
     image: Image
     print: int
     """Of its content."""
+    read_seconds: float
 
 
 class _Reader:
@@ -274,7 +278,8 @@ class _Reader:
                     self._print = fingerprint
                     self.changed = arrived
                     self.changes += 1
-                self.newest = _Taken(self._number, arrived, image, fingerprint)
+                spent = time.monotonic() - arrived
+                self.newest = _Taken(self._number, arrived, image, fingerprint, spent)
                 self._number += 1
                 self._wake.notify_all()
 

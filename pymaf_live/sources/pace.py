@@ -35,6 +35,8 @@ class _Paced:
         self._source = source
         self._closed = threading.Event()
         self.facts: SourceFacts = replace(source.facts, live=True)
+        self.read_seconds = 0.0
+        """What the last frame took to be read; waiting for its time is not reading."""
 
     @property
     def failures(self) -> list[tuple[str, str]]:
@@ -46,13 +48,16 @@ class _Paced:
 
     def frames(self) -> Iterator[Frame]:
         start: float | None = None
+        asked = time.monotonic()
         for frame in self._source.frames():
             now = time.monotonic()
+            self.read_seconds = now - asked
             if start is None or now - (start + frame.time) > MOST_BEHIND:
                 start = now - frame.time
             if self._closed.wait(max(0.0, start + frame.time - now)):
                 return
             yield replace(frame, arrived=time.monotonic())
+            asked = time.monotonic()
 
     def close(self) -> None:
         self._closed.set()

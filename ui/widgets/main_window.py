@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self._column = column
         column.addWidget(self.source_banner)
         column.addWidget(self.message_bar)
         column.addWidget(self.export_bar)
@@ -168,6 +169,10 @@ class MainWindow(QMainWindow):
         state.phase.watch(self._on_phase_change)
         state.source.watch(self._on_source_change)
         state.sources.queue.watch(self._title)
+
+    def add_banner(self, banner: QWidget) -> None:
+        """Put a line over everything else in the window's middle; it shows and hides itself."""
+        self._column.insertWidget(0, banner)
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
@@ -222,11 +227,6 @@ class MainWindow(QMainWindow):
         )
         return dialog.wish() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
 
-    # -- what a person does -------------------------------------------------------------------
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Space pauses unless a focused control wanted it; Esc dismisses or stops recording."""
-        key = event.key()
     def ask_end_batch(self) -> bool:
         """Whether a batch that runs may be ended."""
         box = QMessageBox(self)
@@ -241,6 +241,11 @@ class MainWindow(QMainWindow):
         box.exec()
         return box.clickedButton() is end
 
+    # -- what a person does -------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Space pauses unless a focused control wanted it; Esc dismisses or stops recording."""
+        key = event.key()
         if key == Qt.Key.Key_Space and self.actions_.pause.isEnabled():
             self.actions_.pause.trigger()
         elif key == Qt.Key.Key_Escape and self._state.message.value is not None:
