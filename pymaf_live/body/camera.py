@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.body.kinematics import pose_joints, rest_joints
+from pymaf_live.body.kinematics import pose_joints
 from pymaf_live.body.model import Body
 from pymaf_live.body.rotations import about_z
 from pymaf_live.types import Array, Camera, Crop, Estimate, Person
@@ -12,6 +12,12 @@ from pymaf_live.types import Array, Camera, Crop, Estimate, Person
 _LEAST_SCALE = 1e-3
 _NEAREST = 0.05
 """Metres; points nearer than this are projected as if at this distance, so that none blows up."""
+
+
+_PLACING_STEPS = 4
+"""The third moves a body 2 m away by less than a millimetre."""
+_RIDGE = 1e-6
+"""Square pixels a square metre: keeps the step finite where all points fall together."""
 
 
 def project(points: Array, camera: Camera) -> Array:
@@ -35,10 +41,13 @@ def person_from_estimate(
 ) -> Person:
     """Carry a crop's estimate into the camera's frame and the frame's pixels.
 
-    With focal length f, crop side b, crop centre (u, v), principal point (px, py) and the crop's
-    in-plane turn R: depth z = 2 f / (b s). The root rotation becomes R R_0. Since SMPL turns the
-    body about its root joint J_0 and not about the origin, turning the posed body by R also moves
-    J_0: translation = R (J_0 + (tx, ty, 0)) - J_0 + ((u - px) z / f, (v - py) z / f, z).
+    A crop is seen as if a camera far away looked straight at it. So what it says of the way a body
+    faces holds about the ray through the body, not about the camera's axis: the root rotation
+    becomes V R R_0, with R the crop's in-plane turn and V the shortest turn from the axis to the
+    ray. The translation is the one whose perspective picture of the joints lies nearest to where
+    the crop saw them (least squares, Gauss-Newton). It begins at depth z = 2 f / (b s), with focal
+    length f, crop side b and scale s; a near body's true place differs from that, since what is
+    nearer looks larger.
 
     Parameters
     ----------
@@ -53,17 +62,20 @@ def person_from_estimate(
     -------
     Person
     """
-    scale = max(float(estimate.camera[0]), _LEAST_SCALE)
-    turn = about_z(crop.turn)
-    depth = 2 * camera.focal_length / (crop.side * scale)
-    root = rest_joints(body, estimate.shape)[0]
-    in_crop = np.array([estimate.camera[1], estimate.camera[2], 0.0])
-    centre = (crop.centre - camera.principal_point) * depth / camera.focal_length
-    translation = turn @ (root + in_crop) - root + np.array([centre[0], centre[1], depth])
-    # J_0 has a depth of its own; the crop camera is about the body's origin, so it keeps it
+    in_crop = pose_joints(body, estimate.rotations, estimate.shape)
+    flat = crop_points_2d(in_crop, estimate.camera)
+    seen = crop.to_frame(pixels_from_crop_units(flat, crop.size))
+    ray = np.append((seen[0] - camera.principal_point) / camera.focal_length, 1.0)
+    turn = _turn_to(ray) @ about_z(crop.turn)
     rotations = np.array(estimate.rotations, dtype=np.float64)
     rotations[0] = turn @ rotations[0]
-    joints = pose_joints(body, rotations, estimate.shape, translation)
+    # the root turns about its own joint
+    root = in_crop[0]
+    posed = (in_crop - root) @ turn.T + root
+    scale = max(float(estimate.camera[0]), _LEAST_SCALE)
+    depth = 2 * camera.focal_length / (crop.side * scale)
+    translation = _placed(posed, seen, camera, ray * depth - root)
+    joints = posed + translation
     joints_2d = project(joints, camera)
     return Person(
         id=person_id,
@@ -76,6 +88,48 @@ def person_from_estimate(
         score=float(estimate.score),
         joint_score=np.asarray(estimate.joint_score, dtype=np.float64),
     )
+
+
+def _turn_to(ray: Array) -> Array:
+    """The shortest rotation (3, 3) that takes the camera's axis to a ray (3,) before it."""
+    x, y, z = ray / np.linalg.norm(ray)
+    # Rodrigues' formula for the axis (0, 0, 1) x (x, y, z), whose length is the sine
+    return np.array(
+        [
+            [1 - x * x / (1 + z), -x * y / (1 + z), x],
+            [-x * y / (1 + z), 1 - y * y / (1 + z), y],
+            [-x, -y, z],
+        ]
+    )
+
+
+def _placed(posed: Array, seen: Array, camera: Camera, first: Array) -> Array:
+    """Translation (3,) that brings posed points (N, 3) onto pixels (N, 2).
+
+    Steps from the `first` are taken while they help: a body that reaches behind the camera has no
+    such place.
+    """
+    best, least = first, _missed(posed + first, seen, camera)[1]
+    for _ in range(_PLACING_STEPS):
+        moved = posed + best
+        missed, _ = _missed(moved, seen, camera)
+        depth = np.maximum(moved[:, 2], _NEAREST)
+        slope = np.zeros((len(posed), 2, 3))
+        slope[:, 0, 0] = slope[:, 1, 1] = camera.focal_length / depth
+        slope[:, :, 2] = -moved[:, :2] * (camera.focal_length / depth**2)[:, None]
+        flat = slope.reshape(-1, 3)
+        step = np.linalg.solve(flat.T @ flat + _RIDGE * np.eye(3), flat.T @ missed.reshape(-1))
+        found = best + step
+        error = _missed(posed + found, seen, camera)[1]
+        if not (error < least and found[2] > _NEAREST):
+            break
+        best, least = found, error
+    return best
+
+
+def _missed(points: Array, seen: Array, camera: Camera) -> tuple[Array, float]:
+    missed = seen - project(points, camera)
+    return missed, float(np.square(missed).sum())
 
 
 def crop_points_2d(points: Array, camera: Array) -> Array:
