@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Mask
 
 Order = Literal["zxy", "zyx"]
 """R = Rz Rx Ry (BVH's usual), R = Rz Ry Rx (FBX's default, there called XYZ)."""
@@ -45,7 +45,7 @@ def continuous_angles(rotations: Array, order: Order) -> Array:
 
 
 def _nearest(
-    R: Array, angles: Array, locked: Array, axes: tuple[int, int, int], sign: float
+    R: Array, angles: Array, locked: Mask, axes: tuple[int, int, int], sign: float
 ) -> Array:
     a, b, c = np.moveaxis(angles, -1, 0)
     other = np.stack([a + np.pi, np.pi - b, c + np.pi], axis=-1)

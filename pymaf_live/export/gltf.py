@@ -226,7 +226,7 @@ def _of_like_sign(quaternions: Array) -> Array:
     """(N, 4) with each on the same side as the one before, so that blends take the short way."""
     dots = (quaternions[1:] * quaternions[:-1]).sum(axis=-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0))
-    return quaternions * np.r_[1.0, signs][:, None]
+    return np.asarray(quaternions * np.r_[1.0, signs][:, None])
 
 
 def _write_chunks(path: Path, document: dict[str, Any], buffer: _Buffer) -> None:
@@ -259,7 +259,7 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
 def _placed(document: Any, blob: bytes) -> ReadAgain:
     animation = document.animations[0]
     moves: dict[tuple[int, str], Array] = {}
-    times = np.zeros(0)
+    times: Array = np.zeros(0)
     for channel in animation.channels:
         sampler = animation.samplers[channel.sampler]
         times = _floats(document, blob, sampler.input)[:, 0]

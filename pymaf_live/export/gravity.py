@@ -143,7 +143,7 @@ def _join(axis: Array, feet: Array) -> Array:
     right = -(feet @ axis) / _FOOT_ERROR
     prior = np.diag([1 / _AXIS_ERROR**2, 1 / _AXIS_ERROR**2, 0.0])
     weight = np.ones(len(feet))
-    answer = np.zeros(3)
+    answer: Array = np.zeros(3)
     for _ in range(_ROUNDS):
         weighted = rows * weight[:, None]
         answer = np.linalg.solve(rows.T @ weighted + prior, weighted.T @ right)

@@ -79,6 +79,9 @@ def write_people(
         def part(fraction: float, index: int = index) -> None:
             watch((index + fraction) / len(people))
 
+        def writing(fraction: float, part: Watch = part) -> None:
+            part(_WRITING * fraction)
+
         motion = person_motion(take, body, person, placed, options.rate)
         scene = scene_of(body, motion, options, plain_axes=plain_axes)
         notes = [placed.note] if index == 0 and placed.note else []
@@ -91,7 +94,7 @@ def write_people(
                 "interpolated or held there"
             )
         with written_whole(target, force=force) as temporary:
-            write(temporary, scene, scale, lambda f, part=part: part(_WRITING * f))
+            write(temporary, scene, scale, writing)
             part(_WRITING)
             error, rate = judged(target, read(temporary, scene, scale), scene)
             part(1.0)

@@ -17,8 +17,19 @@ from pymaf_live.types import Array, Mask, Take
 _ON_THE_GRID = 0.1
 """Of a frame's duration: stamps this near the uniform grid (rounded to milliseconds) are on it."""
 _MOST_FRAMES = 5_000_000
-_ROWS = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d")
-_ROWS += ("box", "score", "joint_score", "predicted")
+_ROWS = (
+    "frame",
+    "person",
+    "pose",
+    "shape",
+    "translation",
+    "joints",
+    "joints_2d",
+    "box",
+    "score",
+    "joint_score",
+    "predicted",
+)
 
 
 @dataclass(frozen=True)

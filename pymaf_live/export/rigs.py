@@ -25,6 +25,9 @@ _ARMS_DOWN = np.radians(45.0)
 """In an A-pose, below the T-pose."""
 _FORWARD: Array = np.array([0.0, 0.0, 1.0])
 _UP: Array = np.array([0.0, 1.0, 0.0])
+_GROUND_AXES: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""z up, as the mannequin's root. With y up it would point at the hips, and Blender's FBX importer
+ties a bone to a parent that ends where it begins: the hips could not move."""
 _MOSTLY_FORWARD = np.cos(np.radians(45.0))
 
 
@@ -225,8 +228,9 @@ def skeleton_of(
         names = one_word_names((preset.ground_bone, *names))
         joint = np.r_[-1, joint]
         parents = np.r_[-1, parents + 1]
-        axes = np.concatenate([np.eye(3)[None], axes])
-        rest_turn = np.concatenate([np.eye(3)[None], rest_turn])
+        own = np.eye(3) if plain_axes else _GROUND_AXES
+        axes = np.concatenate([own[None], axes])
+        rest_turn = np.concatenate([own[None], rest_turn])
         places = np.concatenate([np.zeros((1, 3)), places])
     return Skeleton(names, parents, joint, axes, rest_turn, places, turns)
 

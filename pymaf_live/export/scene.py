@@ -29,8 +29,7 @@ class Scene:
     root: Array
     """(N, 3) m, place of the first bone."""
     hips: Array | None
-    """(N, 3) m, place of the hips' bone relative to the first, whose axes are the world's; None
-    where it is the first."""
+    """(N, 3) m, place of the hips' bone in the axes of the first; None where it is the first."""
     joints: Array
     """(N, J, 3) m, where the body's joints are: computed without the bones, to check them by."""
     seen: Mask
@@ -93,12 +92,12 @@ def scene_of(
     root, hips = place, None
     if bones.hips != 0:
         root = place * [1.0, 0.0, 1.0]
-        hips = place - root
+        hips = (place - root) @ bones.axes[0]
     return Scene(body, motion.shape, bones, motion.rate, turns, root, hips, joints, seen, vertices)
 
 
 def _local_turns(world: Array, bones: Skeleton) -> Array:
-    oriented = np.broadcast_to(np.eye(3), (len(world), len(bones.names), 3, 3)).copy()
+    oriented = np.broadcast_to(bones.axes, (len(world), *bones.axes.shape)).copy()
     of_body = np.flatnonzero(bones.joint >= 0)
     oriented[:, of_body] = world[:, bones.joint[of_body]] @ bones.axes[of_body]
     turns = oriented.copy()

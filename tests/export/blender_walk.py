@@ -1,8 +1,9 @@
 """Run by Blender's Python (bpy): imports files with the importers' default settings and walks them.
 
-``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with the seconds to look at.
-For file number i the npz holds i_names, i_heads (K, B, 3), i_vertices (K, V, 3), i_rate, i_first
-(the frame of the first key) and i_last; places in Blender's world: metres, z up.
+``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with the parts (0..1) of its
+keys' range to look at. For file number i the npz holds i_names, i_heads (K, B, 3), i_vertices
+(K, V, 3), i_rate, i_first (the frame of the first key) and i_last; places in Blender's world:
+metres, z up.
 """
 
 import json
@@ -18,7 +19,7 @@ IMPORTERS = {
 }
 
 
-def walk(path, seconds):
+def walk(path, parts):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     IMPORTERS[path.rpartition(".")[2]](path)
     scene = bpy.context.scene
@@ -31,8 +32,8 @@ def walk(path, seconds):
     ]
     first, last = armature.animation_data.action.frame_range
     heads, vertices = [], []
-    for second in seconds:
-        frame = first + second * rate
+    for part in parts:
+        frame = first + part * (last - first)
         scene.frame_set(int(frame // 1), subframe=float(frame % 1))
         graph = bpy.context.evaluated_depsgraph_get()
         posed = armature.evaluated_get(graph)
@@ -48,7 +49,6 @@ def walk(path, seconds):
         "names": np.array([bone.name for bone in armature.pose.bones]),
         "heads": np.array(heads),
         "vertices": np.array(vertices),
-        "scale": np.array(armature.matrix_world.to_scale()),
         "rate": rate,
         "first": first,
         "last": last,
@@ -60,8 +60,8 @@ def main():
     with open(job_path, encoding="utf-8") as file:
         job = json.load(file)
     found = {}
-    for index, (path, seconds) in enumerate(job):
-        found |= {f"{index}_{name}": value for name, value in walk(path, seconds).items()}
+    for index, (path, parts) in enumerate(job):
+        found |= {f"{index}_{name}": value for name, value in walk(path, parts).items()}
     np.savez(out, **found)
 
 
