@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -36,6 +37,8 @@ class Playback:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self.repeat = repeat
+        self.held_seconds = 0.0
+        """Spent in `frames` holding a frame back, so far."""
 
     @property
     def facts(self) -> SourceFacts:
@@ -71,7 +74,9 @@ class Playback:
                 if first and last is not None:
                     shift = last + step - frame.time
                 first = False
+                began = time.monotonic()
                 self._go.wait()
+                self.held_seconds += time.monotonic() - began
                 if self._closed.is_set():
                     return
                 last = frame.time + shift

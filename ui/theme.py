@@ -103,9 +103,12 @@ def dress(application: QApplication, theme: Theme = "dark") -> None:
     """
     global _shown
     _shown = _of_system(application) if theme == "system" else LIGHT if theme == "light" else DARK
+    sheet = _sheet(_shown)
+    if application.styleSheet() == sheet:  # dressing a whole window anew takes its time
+        return
     application.setStyle("Fusion")
     application.setPalette(_palette(_shown))
-    application.setStyleSheet(_sheet(_shown))
+    application.setStyleSheet(sheet)
 
 
 def _of_system(application: QApplication) -> Colours:

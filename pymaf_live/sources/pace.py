@@ -48,10 +48,11 @@ class _Paced:
 
     def frames(self) -> Iterator[Frame]:
         start: float | None = None
-        asked = time.monotonic()
+        asked, held = time.monotonic(), 0.0
         for frame in self._source.frames():
             now = time.monotonic()
-            self.read_seconds = now - asked
+            held_before, held = held, float(getattr(self._source, "held_seconds", 0.0))
+            self.read_seconds = now - asked - (held - held_before)
             if start is None or now - (start + frame.time) > MOST_BEHIND:
                 start = now - frame.time
             if self._closed.wait(max(0.0, start + frame.time - now)):

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
+from pymaf_live.handover import THREAD_PREFIX
 from pymaf_live.pipeline import Pipeline, PipelineOptions
 from tests.ui.doubles import opener, write_clip
 from ui.application import Parts, assemble
@@ -14,6 +21,47 @@ from ui.state import SourceChoice, WindowState
 from ui.theme import dress
 
 OpenWindow = Callable[..., Parts]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that leaves a Qt timer or thread running, or a thread of ours, has failed."""
+    started: list[QTimer | QThread] = []
+    for kind in (QTimer, QThread):
+        start = kind.start
+
+        def noted(self: QTimer | QThread, *args: object, start: Any = start) -> None:
+            started.append(self)
+            start(self, *args)
+
+        monkeypatch.setattr(kind, "start", noted)
+    before = set(threading.enumerate())
+    yield
+    left = until_none_left(lambda: [*running(started), *own_threads(before)])
+    assert not left, f"left behind: {left}"
+
+
+def running(started: list[QTimer | QThread]) -> list[QTimer | QThread]:
+    """Those that Qt still runs."""
+    there = [each for each in started if isValid(each)]
+    return [e for e in there if (e.isActive() if isinstance(e, QTimer) else e.isRunning())]
+
+
+def own_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Threads of the pipeline and of errands that were not there before."""
+    names = (THREAD_PREFIX, "pymaf-live window")
+    return [e for e in threading.enumerate() if e not in before and e.name.startswith(names)]
+
+
+def until_none_left(look: Callable[[], list[Any]]) -> list[Any]:
+    """What is left after the 2 s that closing may take."""
+    until = time.monotonic() + 2.0
+    while True:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        left = look()
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +94,10 @@ def open_window(
         options: PipelineOptions | None = None,
         real: bool = False,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
-        **kinds: float,
+        **kinds: Any,
     ) -> Parts:
         state = WindowState()
-        open_estimator = None if real else opener(**kinds)  # type: ignore[arg-type]
+        open_estimator = None if real else opener(**kinds)
         controller = Controller(
             state,
             options,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,9 +48,12 @@ class StandingEstimator:
     model = "double 0"
     notices: tuple[str, ...] = ()
 
-    def __init__(self, seconds: float = 0.0, people: int = 1) -> None:
+    def __init__(
+        self, seconds: float = 0.0, people: int = 1, stages: Mapping[str, float] | None = None
+    ) -> None:
         self._seconds = seconds
         self._people = people
+        self._stages = dict(stages or {})
 
     def estimate(self, frame: Frame) -> FrameResult:
         time.sleep(self._seconds)
@@ -58,21 +61,25 @@ class StandingEstimator:
         camera = Camera.for_frame((width, height))
         sideways = 0.3 * float(np.sin(frame.time))
         people = (standing_person(load_body(), camera, sideways),)[: self._people]
-        return FrameResult(frame, people, people, camera)
+        return FrameResult(frame, people, people, camera, dict(self._stages))
 
     def close(self) -> None:
         pass
 
 
 def opener(
-    *, opening: float = 0.0, each: float = 0.0, people: int = 1
+    *,
+    opening: float = 0.0,
+    each: float = 0.0,
+    people: int = 1,
+    stages: Mapping[str, float] | None = None,
 ) -> Callable[[SourceFacts, object], FrameEstimator]:
     """What the pipeline calls to open an estimator; takes `opening` seconds."""
 
     def open_estimator(facts: SourceFacts, options: object) -> FrameEstimator:
         load_body()
         time.sleep(opening)
-        return StandingEstimator(each, people)
+        return StandingEstimator(each, people, stages)
 
     return open_estimator
 
