@@ -17,6 +17,23 @@ from pymaf_live.errors import OutputError
 _MOST_BYTES = 1 << 20
 
 
+class ExportSettings(BaseModel):
+    """How takes were exported last; names are checked where they are used."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    formats: Annotated[tuple[str, ...], Field(max_length=20)] = ("bvh", "npz")
+    rate: Annotated[str, Field(max_length=20)] = ""
+    """Frames a second, as `export.options.parse_rate` reads it; empty: the take's own."""
+    unit: Annotated[str, Field(max_length=20)] = ""
+    """Empty: what the format's readers expect."""
+    rig: Annotated[str, Field(max_length=20)] = "smpl"
+    world: Annotated[str, Field(max_length=20)] = "ground"
+    in_place: bool = False
+    rest_first: bool = False
+    mesh: bool = True
+
+
 class Settings(BaseModel):
     """The user's settings; every value is checked, unknown keys of newer versions are left out."""
 
@@ -67,8 +84,10 @@ class Settings(BaseModel):
     """Seconds before a recording begins."""
     pre_roll: Annotated[float, Field(ge=0, le=10)] = 2.0
     """Seconds before its beginning that belong to a recording."""
-    export_format: Literal["bvh", "npz"] = "bvh"
-    export_unit: Literal["m", "cm"] = "cm"
+    export: ExportSettings = Field(default_factory=lambda: ExportSettings())
+    """What the window's export sheet shows at first."""
+    batch_folder: Path | None = None
+    """Where the window's batch writes to; None: it asks."""
     out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")
 
 

@@ -341,8 +341,9 @@ class Controller:
         self._opened = opened
         self.live_out.attach(opened.pipeline)
         self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
-        if opened.pipeline.options != self._options:  # changed while it was being opened
-            opened.pipeline.change(self._options)
+        begun, now = opened.pipeline.options, self._options
+        if (begun.model, begun.backend) != (now.model, now.backend):  # while it was being opened
+            opened.pipeline.change(now)
         self._on_loop_change(self._state.loop.value)
         self._on_inside_change(self._state.view.inside.value)
         self._state.live.set(opened.playback is None)

@@ -6,7 +6,9 @@ import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pymaf_live.export.options import ExportOptions
+from pymaf_live.errors import UsageError
+from pymaf_live.export.options import ExportOptions, parse_rate
+from pymaf_live.settings import ExportSettings
 from ui.observable import Observable
 
 if TYPE_CHECKING:
@@ -25,6 +27,36 @@ class ExportProgress:
     """None until that can be told."""
     stopping: bool = False
     """It was cancelled and comes to its end."""
+
+
+def options_from(kept: ExportSettings) -> ExportOptions:
+    """What the settings say; the usual where they say what there is not."""
+    try:
+        return ExportOptions(
+            rate=parse_rate(kept.rate),
+            unit=kept.unit or None,  # type: ignore[arg-type] - it is checked there
+            rig=kept.rig,  # type: ignore[arg-type]
+            world=kept.world,  # type: ignore[arg-type]
+            in_place=kept.in_place,
+            rest_first=kept.rest_first,
+            mesh=kept.mesh,
+        )
+    except UsageError:
+        return ExportOptions()
+
+
+def settings_of(formats: tuple[str, ...], options: ExportOptions) -> ExportSettings:
+    """What to keep of a choice."""
+    return ExportSettings(
+        formats=formats,
+        rate="" if options.rate is None else str(options.rate),
+        unit=options.unit or "",
+        rig=options.rig,
+        world=options.world,
+        in_place=options.in_place,
+        rest_first=options.rest_first,
+        mesh=options.mesh,
+    )
 
 
 @dataclass

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from pymaf_live.errors import OutputError
 from pymaf_live.settings import Settings, load_settings, save_settings
+from ui.export_state import options_from, settings_of
 from ui.state import Message, WindowState
 from ui.view_state import Layout
 from ui.widgets.main_window import MainWindow, choice_of
@@ -48,6 +49,10 @@ class Memory:
         # it was kept because it was agreed to
         state.live_out.allowed.set(frozenset({self.settings.live_out}))
         state.models.files.set(tuple(str(each) for each in self.settings.model_files))
+        state.export.chosen.set(self.settings.export.formats)
+        state.export.options.set(options_from(self.settings.export))
+        folder = self.settings.batch_folder
+        state.batch.folder.set(folder if folder is not None and folder.is_dir() else None)
         if self._notice:
             state.message.set(Message("note", self._notice))
 
@@ -91,6 +96,9 @@ class Memory:
             changes["model"] = state.models.model.value
             changes["backend"] = state.models.backend.value
             changes["model_files"] = state.models.files.value
+        kept = settings_of(state.export.chosen.value, state.export.options.value)
+        changes["export"] = kept.model_dump()
+        changes["batch_folder"] = state.batch.folder.value
         address = state.live_out.agreed_address
         if address is not None:
             changes["live_out"] = address

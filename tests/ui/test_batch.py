@@ -83,7 +83,7 @@ def test_three_files_one_of_them_broken(
     assert window.folder.text() == str(out)
     assert not window.form.isEnabled()
     qtbot.waitUntil(lambda: all(each.over for each in phases(parts)), timeout=90_000)
-    assert phases(parts) == [FilePhase.DONE, FilePhase.FAILED, FilePhase.DONE]
+    assert phases(parts) == [FilePhase.DONE, FilePhase.FAILED, FilePhase.DONE], lines(window)
     said = lines(window)
     assert said[0] == "1 person in 8 of 8 frames"
     assert "broken.mp4" in said[1]

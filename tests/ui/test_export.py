@@ -20,7 +20,8 @@ from pymaf_live.export.options import ExportOptions
 from pymaf_live.takes import read_take
 from tests.ui.conftest import OpenWindow
 from ui.application import Parts
-from ui.state import SourceChoice, TakePhase
+from ui.memory import Memory
+from ui.state import SourceChoice, TakePhase, WindowState
 from ui.widgets.export_bar import time_left
 from ui.widgets.export_dialog import ExportDialog
 from ui.widgets.export_form import ExportForm
@@ -146,6 +147,28 @@ def test_the_sheet_shows_the_options_of_the_chosen_formats_and_no_others(qtbot: 
     form.boxes["bvh"].setChecked(False)
     form.boxes["npz"].setChecked(True)
     assert form.options() == ExportOptions()  # who sees no choice has made none
+
+
+def test_what_was_chosen_is_remembered_and_what_there_is_not_is_left_out(
+    open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
+    options = ExportOptions(rate=Fraction(30000, 1001), unit="m", rig="mixamo", mesh=False)
+    parts = open_window()
+    parts.state.export.chosen.set(("bvh",))
+    parts.state.export.options.set(options)
+    parts.state.batch.folder.set(tmp_path)
+    Memory().keep(parts.state, parts.window)
+    again = WindowState()
+    Memory().recall(again)
+    assert again.export.chosen.value == ("bvh",)
+    assert again.export.options.value == options
+    assert again.batch.folder.value == tmp_path
+    file.write_text(file.read_text().replace('"mixamo"', '"puppet"'))
+    other = WindowState()
+    Memory().recall(other)
+    assert other.export.options.value == ExportOptions()
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "abc", "1e9", "1/0"])

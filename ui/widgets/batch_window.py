@@ -99,6 +99,7 @@ class BatchWindow(QWidget):
         self.empty = QLabel("Drop videos and pictures here, or add them.")
         self.empty.setProperty("role", "quiet")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.add = _button("Add files…", "Add files", self.ask_files)
         self.cancel = _button("Remove", "Cancel or remove the selected files", self._cancel)
         self.again = _button("Try again", "Process the selected files once more", self._again)
@@ -109,7 +110,7 @@ class BatchWindow(QWidget):
         self.browse = _button("Choose…", "Choose the folder of the results", self.ask_folder)
         self.show_folder = _button("Show", "Show the folder of the results", self._show_folder)
         self.form = ExportForm(
-            all_formats(), state.exports.value, state.options.value, needed=False
+            all_formats(), state.exports.value, state.options.value, needed=False, wide=True
         )
         self.form.changed.connect(self._on_form_change)
         self.overlay = QCheckBox("Video or pictures with the body over them")
@@ -128,7 +129,8 @@ class BatchWindow(QWidget):
         self.total.setAccessibleName("How far the batch is")
         self._items: dict[int, QTreeWidgetItem] = {}
         self._arrange()
-        self.resize(96 * letter, 40 * self.fontMetrics().height())
+        self.list.setMinimumHeight(8 * self.fontMetrics().height())
+        self.resize(130 * letter, 44 * self.fontMetrics().height())
         self.list.itemSelectionChanged.connect(self._judge)
         state.files.watch(self._on_files_change)
         state.running.watch(lambda _: self._judge())
@@ -176,8 +178,9 @@ class BatchWindow(QWidget):
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
         column.setSpacing(10)
+        over = QVBoxLayout(self.list.viewport())
+        over.addWidget(self.empty)
         column.addWidget(self.list, 1)
-        column.addWidget(self.empty)
         row = QHBoxLayout()
         for widget in (self.add, self.cancel, self.again, self.clear):
             row.addWidget(widget)
@@ -190,8 +193,12 @@ class BatchWindow(QWidget):
             row.addWidget(widget, stretch)
         row.addWidget(self.show_folder)
         column.addLayout(row)
-        for widget in (self.form, self.overlay, self.force):
-            column.addWidget(widget)
+        column.addWidget(self.form)
+        row = QHBoxLayout()
+        row.addWidget(self.overlay)
+        row.addWidget(self.force)
+        row.addStretch(1)
+        column.addLayout(row)
         row = QHBoxLayout()
         row.addWidget(self.total, 1)
         row.addWidget(self.start)

@@ -6,12 +6,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -54,6 +56,8 @@ class ExportForm(QWidget):
         Shown at first.
     needed : bool
         Whether no format at all is something to complain of.
+    wide : bool
+        Options beside the formats, not below them.
     """
 
     changed = Signal()
@@ -65,6 +69,7 @@ class ExportForm(QWidget):
         options: ExportOptions,
         *,
         needed: bool = True,
+        wide: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -97,15 +102,20 @@ class ExportForm(QWidget):
         self.complaint.setProperty("role", "complaint")
         self.complaint.setWordWrap(True)
 
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        parts = QHBoxLayout() if wide else QVBoxLayout()
+        parts.setSpacing(24 if wide else 8)
+        column = QVBoxLayout()
+        parts.addLayout(column)
         for name, check in self.boxes.items():
             check.setChecked(name in chosen)
             check.setAccessibleName(f"Write {name}")
             check.toggled.connect(self._on_change)
             column.addWidget(check)
         self._grid = QFormLayout()
-        self._grid.setContentsMargins(0, 8, 0, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        self._grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | middle)
         controls: tuple[tuple[OptionName, str, QComboBox | QCheckBox], ...] = (
             ("rig", "&Rig", self.rig),
             ("rate", "Frames a &second", self.rate),
@@ -123,8 +133,13 @@ class ExportForm(QWidget):
                 control.toggled.connect(self._on_change)
             else:
                 control.currentTextChanged.connect(self._on_change)
-        column.addLayout(self._grid)
-        column.addWidget(self.complaint)
+        if wide:
+            column.addStretch(1)
+        parts.addLayout(self._grid, 1)
+        whole.addLayout(parts)
+        whole.addWidget(self.complaint)
+        # what holds it is to give spare height to its lists
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._on_change()
 
     def chosen(self) -> tuple[str, ...]:
