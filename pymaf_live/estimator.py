@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pymaf_live.people import Detector, FollowedCrop, Following
 
 CROP_RULE = "trunk-up 1.75"
+_SURER = 0.05
+"""By how much the mean score of the joints must rise for a second look at a box that was given."""
 _MOST_AT_ONCE = 8
 """Crops a network run; more people than that take several runs, so that memory stays bounded."""
 
@@ -176,7 +178,8 @@ class Estimator:
                 better[number] = second
         again = self._measure(frame.image, list(better.values()), camera, spent)
         for number, second_measure in zip(better, again, strict=True):
-            measured[number] = second_measure
+            if measured[number].gives_way_to(second_measure):
+                measured[number] = second_measure
         accepted = [
             one
             for one in measured
@@ -275,6 +278,18 @@ class _Measured:
     keypoints: Array
     """(14, 2) frame px, the projected 'lsp' key points."""
     levels: list[Estimate]
+
+    def gives_way_to(self, second: _Measured) -> bool:
+        """Whether a second look is believed instead.
+
+        A box that was given lies well already, and the second crop hangs on what the first pass
+        found: both ways err, and the mean score of the joints tells which did. Last 500 of LSPET
+        with `full`: first .616, second .616, the surer .624 of the joints.
+        """
+        if not (self.looked.given and self.looked.turned):
+            return True
+        surer = second.person.joint_score.mean() - self.person.joint_score.mean()
+        return bool(surer > _SURER)
 
 
 def require_match(body: Body, session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
-from pymaf_live.estimator import Estimator, PipelineOptions
+from pymaf_live.estimator import Estimator, PipelineOptions, _Measured
 from pymaf_live.model_choice import model_path
+from pymaf_live.people import FollowedCrop
+from pymaf_live.people.crop import crop_about
 from pymaf_live.pipeline import open_estimator
-from pymaf_live.types import Array, Detection, Frame, Image, SourceFacts
+from pymaf_live.types import Array, Camera, Detection, Frame, Image, SourceFacts
 from tests.made_up_model import UPRIGHT, write_made_up_model
+from tests.ui.doubles import standing_person
 
 FILM = SourceFacts("video", "film", (640, 480), None, None, None, live=False)
 ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
@@ -173,3 +177,26 @@ def test_names_of_models_that_are_not_there_are_told(tmp_path: Path) -> None:
         model_path(tmp_path / "none.onnx")
     with pytest.raises(ModelError, match="enormous"):
         model_path("enormous")
+
+
+@pytest.mark.parametrize(
+    ("given", "turned", "first", "second", "believed"),
+    [
+        (True, True, 0.6, 0.7, True),
+        (True, True, 0.6, 0.63, False),
+        (True, False, 0.6, 0.5, True),
+        (False, True, 0.6, 0.5, True),
+    ],
+)
+def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
+    body: Body, given: bool, turned: bool, first: float, second: float, believed: bool
+) -> None:
+    crop = crop_about(np.array([100.0, 100.0]), 200.0, 0.0, 256)
+    looked = FollowedCrop(0, crop, new=True, turned=turned, given=given)
+    person = standing_person(body, Camera.for_frame((640, 480)))
+
+    def measured(sure: float) -> _Measured:
+        scored = replace(person, joint_score=np.full(body.joint_count, sure))
+        return _Measured(looked, scored, np.zeros((14, 2)), [])
+
+    assert measured(first).gives_way_to(measured(second)) == believed

@@ -74,6 +74,8 @@ class FollowedCrop:
     """The first crop of this track: smoothing starts afresh, and a second look may help."""
     turned: bool
     """Whether the crop is upright along the trunk; if not, the trunk is not known yet."""
+    given: bool = False
+    """The crop lies about a box that somebody gave: a second look counts only if it is surer."""
 
 
 @dataclass
@@ -191,12 +193,8 @@ class Following:
         track = self._roll.tracks.get(followed.person)
         if track is None or not followed.new or not self._sensible(keypoints):
             return None
-        if followed.turned and track.given:
-            # measured on LSPET: a given box with the trunk found is placed better than a first
-            # pass' key points place it
-            return None
         crop = self._crop_about(keypoints, followed.crop)
-        if followed.turned and _near(followed.crop, crop):
+        if followed.turned and not track.given and _near(followed.crop, crop):
             return None
         track.crop, track.turned = crop, True
         return replace(followed, crop=crop, turned=True)
@@ -248,7 +246,7 @@ class Following:
         return True
 
     def _followed(self, track: _Track) -> FollowedCrop:
-        return FollowedCrop(track.person, track.crop, track.new, track.turned)
+        return FollowedCrop(track.person, track.crop, track.new, track.turned, track.given)
 
     def _must_detect(self, time: float) -> bool:
         if self._detector is None:

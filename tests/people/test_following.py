@@ -258,7 +258,11 @@ def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
         assert one.crop.turn == pytest.approx(2.5)
         assert_allclose(one.crop.centre, box.reshape(2, 2).mean(axis=0))
         assert one.crop.side == pytest.approx(GIVEN_BOX_SIDE * (box[2:] - box[:2]).max())
-        assert following.second_look(one, person_at(150)) is None
+        # somebody gave it: looked at twice all the same, to see which is surer
+        assert one.given
+        again = following.second_look(one, person_at(150))
+        assert again is not None
+        assert again.given
     # the box says that somebody is there, whatever the network thinks
     assert following.accept(followed[1], person_at(400), 0.01)
     assert not following.accept(followed[0], np.full((14, 2), np.nan), 0.9)
