@@ -23,7 +23,7 @@ class ExportSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     formats: Annotated[tuple[str, ...], Field(max_length=20)] = ("bvh", "npz")
-    rate: Annotated[str, Field(max_length=20)] = ""
+    rate: Annotated[str, Field(max_length=60)] = ""
     """Frames a second, as `export.options.parse_rate` reads it; empty: the take's own."""
     unit: Annotated[str, Field(max_length=20)] = ""
     """Empty: what the format's readers expect."""

@@ -31,10 +31,10 @@ class ExportProgress:
 
 def options_from(kept: ExportSettings) -> ExportOptions:
     """What the settings say; the usual where they say what there is not."""
-    try:
+    try:  # which checks them
         return ExportOptions(
             rate=parse_rate(kept.rate),
-            unit=kept.unit or None,  # type: ignore[arg-type] - it is checked there
+            unit=kept.unit or None,  # type: ignore[arg-type]
             rig=kept.rig,  # type: ignore[arg-type]
             world=kept.world,  # type: ignore[arg-type]
             in_place=kept.in_place,
@@ -47,9 +47,10 @@ def options_from(kept: ExportSettings) -> ExportOptions:
 
 def settings_of(formats: tuple[str, ...], options: ExportOptions) -> ExportSettings:
     """What to keep of a choice."""
+    rate = "" if options.rate is None else str(options.rate)
     return ExportSettings(
         formats=formats,
-        rate="" if options.rate is None else str(options.rate),
+        rate=rate if len(rate) <= 60 else "",  # nobody's rate, and the settings take no more
         unit=options.unit or "",
         rig=options.rig,
         world=options.world,

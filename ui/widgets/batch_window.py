@@ -189,8 +189,9 @@ class BatchWindow(QWidget):
         row = QHBoxLayout()
         label = QLabel("&Results in")
         label.setBuddy(self.browse)
-        for widget, stretch in ((label, 0), (self.folder, 1), (self.browse, 0)):
-            row.addWidget(widget, stretch)
+        row.addWidget(label)
+        row.addWidget(self.folder, 1)
+        row.addWidget(self.browse)
         row.addWidget(self.show_folder)
         column.addLayout(row)
         column.addWidget(self.form)

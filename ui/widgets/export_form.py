@@ -128,8 +128,9 @@ class ExportForm(QWidget):
         self.controls = {name: control for name, _, control in controls}
         for _, label, control in controls:
             self._grid.addRow(label, control)
-            control.setAccessibleName(label.replace("&", "") or control.text())
+            control.setAccessibleName(label.replace("&", ""))
             if isinstance(control, QCheckBox):
+                control.setAccessibleName(control.text())
                 control.toggled.connect(self._on_change)
             else:
                 control.currentTextChanged.connect(self._on_change)
