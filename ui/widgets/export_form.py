@@ -107,6 +107,7 @@ class ExportForm(QWidget):
         parts = QHBoxLayout() if wide else QVBoxLayout()
         parts.setSpacing(24 if wide else 8)
         column = QVBoxLayout()
+        column.setSpacing(4)  # else the one around it counts
         parts.addLayout(column)
         for name, check in self.boxes.items():
             check.setChecked(name in chosen)
@@ -114,6 +115,7 @@ class ExportForm(QWidget):
             check.toggled.connect(self._on_change)
             column.addWidget(check)
         self._grid = QFormLayout()
+        self._grid.setSpacing(8)
         middle = Qt.AlignmentFlag.AlignVCenter
         self._grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | middle)
         controls: tuple[tuple[OptionName, str, QComboBox | QCheckBox], ...] = (
