@@ -221,7 +221,7 @@ def export(
     """Write a take in other formats."""
     from pymaf_live.body import load_body
     from pymaf_live.export.formats import format_of
-    from pymaf_live.takes import read_take
+    from pymaf_live.takes import read_take, trimmed
 
     # `--to a.bvh b.npz` reads as one option and one argument more
     take_path, targets = paths[0], [*to, *paths[1:]]
@@ -242,7 +242,7 @@ def export(
     existing = [target for target in targets if target.exists()]
     if existing and not force:
         raise OutputError(f"{existing[0]} exists already; add --force to replace it")
-    take = read_take(take_path)
+    take = trimmed(read_take(take_path))
     body = load_body()
     for target in targets:
         _write(take, body, target, options, force=force)

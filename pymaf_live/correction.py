@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from pymaf_live.take_keeping import TakePictures
 
 AGREES = 0.04
-"""Mean distance of the joints, as a part of the person's diagonal, at which two tracks are one:
-about what the network's own measurements of a person who stands still differ by."""
+"""Mean distance of the joints, as a part of the person's diagonal, at which two tracks are one.
+
+What was measured from given boxes and while following differs by 0.005 to 0.013 in the demo.
+"""
 AGREEING_FRAMES = 3
 """In a row, after which the rest is left as it is."""
 _LOST_SCORE = 0.2
@@ -97,7 +99,7 @@ def measure_again(
     width, height = raw.frame_size
     start, person = correction.frame, correction.person
     limit = _limit(raw, correction, others)
-    box = np.clip(correction.box, 0, [width, height, width, height]).astype(np.float64)
+    box: Array = np.clip(correction.box, 0, [width, height, width, height]).astype(np.float64)
     if (box[2:] - box[:2] < _LEAST_SIDE).any():
         raise InputError("the box is too small or outside the picture")
     boxes: dict[str, Array] = {}
@@ -128,9 +130,10 @@ def measure_again(
             progress((frame - start + 1) / (limit - start + 1))
             if agreeing >= AGREEING_FRAMES:
                 break
-            box = _next_box(found, (width, height))
-            if box is None:
+            following = _next_box(found, (width, height))
+            if following is None:
                 break
+            box = following
     finally:
         estimator.close()
     if not measured:
@@ -169,8 +172,5 @@ def _facts(raw: Take) -> SourceFacts:
 def _take_of(raw: Take, body: Body, measured: list[tuple[int, Person]]) -> Take:
     kept = row_type(body.joint_count, body.shape_count)
     rows = rows_of(tuple(person for _, person in measured), kept)
-    return replace(
-        raw,
-        frame=np.array([frame for frame, _ in measured], dtype=np.int64),
-        **{name: rows[name] for name in kept.names or ()},
-    )
+    columns: dict[str, Any] = {name: rows[name] for name in kept.names or ()}
+    return replace(raw, frame=np.array([frame for frame, _ in measured], dtype=np.int64), **columns)

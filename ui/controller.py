@@ -48,8 +48,6 @@ from ui.waiting import Waiting
 _log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 2.0
-_TAKE_STRENGTH = 0.5
-"""Of the off-line smoothing of takes; that of the commands."""
 _FIGURES_EVERY = 0.25
 """Seconds between two readings of the figures: faster cannot be read by a person."""
 _SPEED_OVER = 2.0
@@ -120,7 +118,7 @@ class Controller:
             self._errands,
             self.close_source,
             lambda: self._options,
-            lambda: _TAKE_STRENGTH if self._options.smoothing == "live" else 0.0,
+            lambda: self._options.strength if self._options.smoothing == "live" else 0.0,
             lambda error: state.message.set(Message("error", _line(error))),
             open_estimator=open_estimator,
         )

@@ -71,7 +71,7 @@ class Memory:
     def keep(self, state: WindowState, window: MainWindow) -> None:
         """Write the settings; that they cannot be written is no reason not to close."""
         place = window.normalGeometry()
-        changes = {
+        changes: dict[str, object] = {
             "opacity": state.opacity.value,
             "skeleton": state.skeleton.value,
             "repeat": state.loop.value,

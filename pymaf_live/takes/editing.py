@@ -108,7 +108,7 @@ def with_rows(take: Take, person: int, first: int, last: int, new: Take) -> Take
         raise UsageError("the new rows belong to another body")
     keep = ~_of(take, person, first, last)
     take_in = _of(new, person, first, last)
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([getattr(take, name)[keep], getattr(new, name)[take_in]])
         for name in _OF_ROWS
     }
@@ -171,7 +171,10 @@ def person_for_box(take: Take, frame: int, box: Array) -> int:
 
 
 def _of(take: Take, person: int, first: int, last: int) -> npt.NDArray[np.bool_]:
-    return (take.person == person) & (take.frame >= first) & (take.frame <= last)
+    of: npt.NDArray[np.bool_] = (
+        (take.person == person) & (take.frame >= first) & (take.frame <= last)
+    )
+    return of
 
 
 def _rows(take: Take, rows: npt.NDArray[np.int64]) -> Take:

@@ -13,13 +13,14 @@ import math
 import os
 import struct
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ _MOST_RECORD = 64 << 20
 _MOST_BYTES = 4 << 30
 """Of a journal that is read: what a take may have, and its frames' times."""
 _MOST_PEOPLE = 1000
+_SYNC_SECONDS = 1.0
 _MOST_NAME = 1024
 
 
@@ -52,6 +54,9 @@ class RecordWriter:
     ----------
     path : Path
         A new file.
+    sync_every : float
+        Seconds after which what was appended is brought onto the disk itself, so that a power cut
+        loses no more than that.
 
     Raises
     ------
@@ -59,8 +64,10 @@ class RecordWriter:
         Here and in all methods, if the system refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sync_every: float = math.inf) -> None:
         self._path = path
+        self._sync_every = sync_every
+        self._synced = time.monotonic()
         try:
             # unbuffered: what was appended is the system's, even if the program is killed
             self._file = path.open("xb", buffering=0)
@@ -76,6 +83,9 @@ class RecordWriter:
             record = memoryview(_HEAD.pack(len(content), zlib.crc32(content)) + content)
             while record:  # a raw file may take a part
                 record = record[self._file.write(record) or 0 :]
+            if time.monotonic() - self._synced > self._sync_every:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
         return place
@@ -195,7 +205,7 @@ class TakeJournal:
             body_sha256=body.sha256,
             model=model,
         )
-        self._records = RecordWriter(path)
+        self._records = RecordWriter(path, sync_every=_SYNC_SECONDS)
         self._records.append(about.model_dump_json().encode())
 
     @property
@@ -361,7 +371,7 @@ def _take(
     times, file_times, cameras = table[:, 0], table[:, 1], table[:, 2:7]
     width, height, focal_length, *middle = cameras[0]
     rate = None if about.frame_rate is None else Fraction(*about.frame_rate)
-    columns = {name: np.array(rows[name]) for name in rows.dtype.names or ()}
+    columns: dict[str, Any] = {name: np.array(rows[name]) for name in rows.dtype.names or ()}
     return Take(
         source=about.source,
         frame_size=(int(width), int(height)),

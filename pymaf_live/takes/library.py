@@ -130,7 +130,7 @@ class TakeLibrary:
                     f"cannot make the folder {self.root / take}: {error.strerror or error}"
                 ) from error
         about = AboutTake(
-            name=f"{clean_name(source)[:60] or 'Take'} {now:%Y-%m-%d %H.%M.%S}",
+            name=f"{clean_name(source)[:60] or 'Take'} {now:%d %b, %H.%M}",
             created=now,
             source=clean_name(source),
             file=file.resolve() if file is not None else None,

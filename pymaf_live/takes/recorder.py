@@ -136,6 +136,7 @@ class TakeRecorder:
                 raise InputError(f"nothing was recorded from {self._facts.name}: no frame came")
             camera = Camera.for_frame(self._facts.size)
         times = self._times.array()
+        columns: dict[str, Any] = {name: column.array() for name, column in self._columns.items()}
         return Take(
             source=self._facts.name,
             frame_size=camera.size,
@@ -150,5 +151,5 @@ class TakeRecorder:
             smoothing=self._smoothing,
             picture_name=tuple(self._picture_names),
             picture_camera=self._picture_cameras.array() if self._picture_names else None,
-            **{name: column.array() for name, column in self._columns.items()},
+            **columns,
         )

@@ -38,6 +38,7 @@ class BoxOverlay(QWidget):
         self, canvas: QWidget, on_box: Callable[[Array], None], on_end: Callable[[], None]
     ) -> None:
         super().__init__(canvas)
+        self._canvas = canvas
         self._on_box = on_box
         self._on_end = on_end
         self._size = (1, 1)
@@ -59,8 +60,7 @@ class BoxOverlay(QWidget):
         middle = np.array([0.35 * width, 0.1 * height, 0.65 * width, 0.9 * height])
         self._box = np.array(middle if box is None else box, dtype=np.float64)
         self._from = None
-        parent = self.parentWidget()
-        self.setGeometry(parent.rect())
+        self.setGeometry(self._canvas.rect())
         self.show()
         self.raise_()
         self.setFocus()

@@ -216,7 +216,8 @@ class TakeTools(QObject):
         return action
 
     def _place(self) -> None:
-        middle = self._window.pages.parentWidget().layout()
+        parent = self._window.pages.parentWidget()
+        middle = parent.layout() if parent is not None else None
         assert isinstance(middle, QVBoxLayout)
         middle.insertWidget(middle.indexOf(self._window.pages), self.found)
         middle.insertWidget(middle.indexOf(self._window.pages) + 1, self.timeline)
@@ -314,6 +315,9 @@ class TakeTools(QObject):
             view.layout.set(Layout.PICTURE)
             view.inside.set(False)
             result = self._state.result.value
+            if result is not None:
+                # the picture of a frame that was just gone to may still be on its way
+                self._deeds.go_to(result.frame.index)
             people = result.people if result is not None else ()
             box = people[0].box if people else None
             size = opened.stored.take.frame_size

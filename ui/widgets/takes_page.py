@@ -65,6 +65,8 @@ class TakesPage(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Kept takes")
         self.list.setEditTriggers(QListWidget.EditTrigger.EditKeyPressed)
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         letter = self.fontMetrics().averageCharWidth()
         self.list.setIconSize(QSize(12 * letter, 9 * letter))

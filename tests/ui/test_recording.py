@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.takes.journal import read_journal
+from pymaf_live.takes.library import JOURNAL, PICTURES
+from pymaf_live.takes.pictures import CopiedPictures
+from pymaf_live.types import Frame, SourceFacts
+from tests.ui.doubles import StandingEstimator
+from ui.recording import LiveRecording, SourceRecorder
+
+CAMERA = SourceFacts("camera", "Camera 0", (320, 240), None, None, None, live=True)
+
+
+def play(
+    recorder: SourceRecorder, first: int, last: int, size: tuple[int, int] = (320, 240)
+) -> None:
+    estimator = StandingEstimator()
+    for index in range(first, last):
+        image = np.full((size[1], size[0], 3), index % 250, np.uint8)
+        recorder.add(estimator.estimate(Frame(index, index / 30, image)))
+
+
+def recording_in(folder: Path) -> LiveRecording:
+    folder.mkdir()
+    return LiveRecording(lambda: folder, load_body(), CAMERA, "double 0")
+
+
+def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path) -> None:
+    recorder = SourceRecorder(CAMERA, lambda: 1.0)
+    play(recorder, 0, 90)
+    recording = recording_in(tmp_path / "a")
+    recorder.begin(recording)
+    play(recorder, 90, 150)
+    recorder.end()
+    play(recorder, 150, 170)
+    recording.finish()
+    take = read_journal(tmp_path / "a" / JOURNAL).take
+    assert take.frame_time[0] == pytest.approx(2.0, abs=0.05)
+    assert take.frame_time[-1] == pytest.approx(149 / 30)
+    assert np.allclose(np.diff(take.frame_time), 1 / 30)
+    pictures = CopiedPictures(tmp_path / "a" / PICTURES)
+    for frame in (0, 30, len(take.frame_time) - 1):
+        image = pictures.at(float(take.frame_time[frame]))
+        assert image is not None
+        assert abs(float(image.mean()) - round(30 * take.frame_time[frame]) % 250) < 3
+    pictures.close()
+    # the next one does not have what the last one had
+    again = recording_in(tmp_path / "b")
+    recorder.begin(again)
+    play(recorder, 170, 180)
+    recorder.end()
+    again.finish()
+    recorder.close()
+    assert read_journal(tmp_path / "b" / JOURNAL).take.frame_time[0] == pytest.approx(5.0, abs=0.01)
+
+
+def test_a_change_of_size_ends_the_recording_and_keeps_what_came_before(tmp_path: Path) -> None:
+    recorder = SourceRecorder(CAMERA, lambda: 0.0)
+    recording = recording_in(tmp_path / "a")
+    recorder.begin(recording)
+    play(recorder, 0, 10)
+    play(recorder, 10, 12, size=(640, 480))
+    recorder.end()
+    recording.finish()
+    recorder.close()
+    assert recording.failure is not None
+    assert "640x480" in str(recording.failure)
+    assert len(read_journal(tmp_path / "a" / JOURNAL).take.frame_time) == 10
+
+
+def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Path) -> None:
+    def begin() -> Path:
+        from pymaf_live.errors import OutputError
+
+        raise OutputError("no space is left")
+
+    recorder = SourceRecorder(CAMERA, lambda: 0.0)
+    recording = LiveRecording(begin, load_body(), CAMERA, "double 0")
+    recorder.begin(recording)
+    play(recorder, 0, 5)
+    recorder.end()
+    recording.finish()
+    assert str(recording.failure) == "no space is left"
+    assert recording.rows == 0
+    recorder.close()
+
+
+def test_what_is_recorded_does_not_stay_in_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    recorder = SourceRecorder(CAMERA, lambda: 1.0)
+    recording = recording_in(tmp_path / "a")
+    recorder.begin(recording)
+    play(recorder, 0, 60)
+    tracemalloc.start()
+    play(recorder, 60, 120)
+    before = tracemalloc.get_traced_memory()[0]
+    play(recorder, 120, 600)
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    recorder.end()
+    recording.finish()
+    recorder.close()
+    assert recording.rows == 600
+    # 480 frames of one person are 400 kB of rows and 110 MB of pictures; what waits is bounded
+    assert after - before < 3_000_000
