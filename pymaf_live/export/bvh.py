@@ -49,6 +49,7 @@ def export_bvh(
         read=read_again,
         force=force,
         watch=watch,
+        ending=".bvh",
         plain_axes=True,  # BVH knows no rotation at rest
     )
 

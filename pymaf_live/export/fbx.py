@@ -72,6 +72,7 @@ def export_fbx(
         read=read_again,
         force=force,
         watch=watch,
+        ending=".fbx",
     )
 
 

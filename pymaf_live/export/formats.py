@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Protocol
 
 from pymaf_live.body import Body
 from pymaf_live.errors import UsageError
+from pymaf_live.export.amass import export_amass
 from pymaf_live.export.bvh import export_bvh
 from pymaf_live.export.fbx import export_fbx
 from pymaf_live.export.gltf import export_glb
+from pymaf_live.export.masks import export_masks
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import (
     Exported,
@@ -23,6 +26,8 @@ from pymaf_live.export.options import (
     Watch,
     unwatched,
 )
+from pymaf_live.export.table import export_csv
+from pymaf_live.export.usd import MISSING, export_usd
 from pymaf_live.types import Take
 
 
@@ -61,6 +66,14 @@ class Format:
     one_a_person: bool
     """Another person with id 3 gets ``name_person3`` and the ending."""
     writer: Writer
+    needs: str = ""
+    """A module that only an extra brings."""
+
+    @property
+    def missing(self) -> str:
+        """What to install before this format can be written; '' where nothing is missing."""
+        there = not self.needs or importlib.util.find_spec(self.needs) is not None
+        return "" if there else MISSING
 
     def target(self, stem: Path) -> Path:
         """The file of a take that is called `stem`."""
@@ -112,7 +125,8 @@ class Format:
         OutputError
             If a file cannot be written, exists without `force`, or does not pass its check.
         """
-        return self.writer(take, body, path, options or ExportOptions(), force=force, watch=watch)
+        taken = (options or ExportOptions()).only(self.options)
+        return self.writer(take, body, path, taken, force=force, watch=watch)
 
     def __call__(
         self,
@@ -173,6 +187,47 @@ _ALL = (
         unit="m",
         one_a_person=False,
         writer=export_npz,
+    ),
+    Format(
+        name="csv",
+        ending=".csv",
+        title="CSV: joints' places and rotations, for spreadsheets (one file a person)",
+        hint="",
+        options=frozenset({"rate", "unit", "world", "in_place"}),
+        unit="m",
+        one_a_person=True,
+        writer=export_csv,
+    ),
+    Format(
+        name="amass",
+        ending=".amass.npz",
+        title="AMASS: npz with that archive's keys, z up (one file a person)",
+        hint="betas belong to this program's body, whose shapes are not SMPL's.",
+        options=frozenset({"rate", "world", "in_place"}),
+        unit="m",
+        one_a_person=True,
+        writer=export_amass,
+    ),
+    Format(
+        name="mask",
+        ending="_masks",
+        title="Masks: a folder of PNG silhouettes, one a frame",
+        hint="",
+        options=frozenset(),
+        unit="m",
+        one_a_person=False,
+        writer=export_masks,
+    ),
+    Format(
+        name="usd",
+        ending=".usd",
+        title="USD: body and motion for Omniverse, Houdini, Maya (one file a person)",
+        hint="",
+        options=_SKELETON | {"unit", "mesh"},
+        unit="m",
+        one_a_person=True,
+        writer=export_usd,
+        needs="pxr",
     ),
 )
 

@@ -52,6 +52,7 @@ def export_glb(
         read=read_again,
         force=force,
         watch=watch,
+        ending=".glb",
     )
 
 

@@ -1,9 +1,10 @@
-"""From a take to one checked file a person: what all formats with a skeleton have in common."""
+"""From a take to checked files of its people: what all formats with joints have in common."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
-from pymaf_live.export.people import finite_rows, people_of, person_motion
+from pymaf_live.export.people import PersonMotion, finite_rows, people_of, person_motion
 from pymaf_live.export.scene import Scene, scene_of
 from pymaf_live.export.verify import ReadAgain, judged
-from pymaf_live.export.world import SCALE, place
+from pymaf_live.export.world import SCALE, Placed, place
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Take
 
@@ -29,6 +30,73 @@ _WRITING = 0.7
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Cast:
+    """The people of a take and where they stand, ready to be exported one after the other."""
+
+    take: Take
+    """With finite rows."""
+    body: Body
+    options: ExportOptions
+    people: tuple[int, ...]
+    """Ids, who has the most rows first."""
+    placed: Placed
+    note: str
+    """Of the take as a whole."""
+
+    def motion(self, person: int) -> PersonMotion:
+        """A person's motion."""
+        return person_motion(self.take, self.body, person, self.placed, self.options.rate)
+
+    def gaps(self, motion: PersonMotion) -> str:
+        """What to tell of the frames in which a person was not seen; '' where there are none."""
+        count = int(np.count_nonzero(~motion.seen))
+        if not count:
+            return ""
+        return (
+            f"person {motion.person} was not seen in {count} of {len(motion.seen)} frames: "
+            "interpolated or held there"
+        )
+
+
+def cast_of(take: Take, body: Body, options: ExportOptions) -> Cast | None:
+    """The people of a take; None, with a line in the log, where nobody was seen.
+
+    Raises
+    ------
+    InputError
+        If the take was made with another body.
+    OutputError
+        If it is not sound.
+    """
+    require_body(take, body)
+    whole, take = take, finite_rows(take)
+    left_out = len(whole.frame) - len(take.frame)
+    people = tuple(people_of(take))
+    if not people:
+        if left_out:
+            raise OutputError(f"no row of the take of {take.source} has numbers that are finite")
+        _log.warning("nobody was seen in %s: nothing written", take.source)
+        return None
+    placed = place(take, body, options.world, people[0])
+    notes = [placed.note] if placed.note else []
+    if left_out:
+        notes.append(f"{left_out} rows with numbers that are not finite were left out")
+    return Cast(take, body, options, people, placed, "; ".join(notes))
+
+
+def require_free(paths: list[Path], *, force: bool) -> None:
+    """Refuse before the work what would be refused after it, so that it is all files or none.
+
+    Raises
+    ------
+    OutputError
+    """
+    for target in paths:
+        if target.exists() and not force:
+            raise OutputError(f"{target} exists already; add --force to replace it")
+
+
 def write_people(
     take: Take,
     body: Body,
@@ -40,6 +108,7 @@ def write_people(
     read: ReadScene,
     force: bool,
     watch: Watch,
+    ending: str,
     plain_axes: bool = False,
 ) -> list[Exported]:
     """Write a file for every person of a take and read each again before it gets its name.
@@ -54,49 +123,34 @@ def write_people(
     OutputError
         If a file cannot be written, exists without `force`, or does not pass its check.
     """
-    require_body(take, body)
-    whole, take = take, finite_rows(take)
-    left_out = len(whole.frame) - len(take.frame)
-    people = people_of(take)
-    if not people:
-        if left_out:
-            raise OutputError(f"no row of the take of {take.source} has numbers that are finite")
-        _log.warning("nobody was seen in %s: no %s written", take.source, path.suffix)
+    cast = cast_of(take, body, options)
+    if cast is None:
         return []
+    stem = path.name[: -len(ending)] if path.name.lower().endswith(ending) else path.stem
     paths = [path] + [
-        path.with_name(f"{path.stem}_person{person}{path.suffix}") for person in people[1:]
+        path.with_name(f"{stem}_person{person}{path.name[len(stem) :]}")
+        for person in cast.people[1:]
     ]
-    for target in paths:  # before the work, and so that it is all of them or none
-        if target.exists() and not force:
-            raise OutputError(f"{target} exists already; add --force to replace it")
+    require_free(paths, force=force)
     make_folder(path.parent)
     watch(0.0)
-    placed = place(take, body, options.world, people[0])
     scale = SCALE[unit]
     done = []
-    for index, (person, target) in enumerate(zip(people, paths, strict=True)):
+    for index, (person, target) in enumerate(zip(cast.people, paths, strict=True)):
 
         def part(fraction: float, index: int = index) -> None:
-            watch((index + fraction) / len(people))
+            watch((index + fraction) / len(paths))
 
         def writing(fraction: float, part: Watch = part) -> None:
             part(_WRITING * fraction)
 
-        motion = person_motion(take, body, person, placed, options.rate)
+        motion = cast.motion(person)
         scene = scene_of(body, motion, options, plain_axes=plain_axes)
-        notes = [placed.note] if index == 0 and placed.note else []
-        if left_out and index == 0:
-            notes.append(f"{left_out} rows with numbers that are not finite were left out")
-        gaps = int(np.count_nonzero(~motion.seen))
-        if gaps:
-            notes.append(
-                f"person {person} was not seen in {gaps} of {len(motion.seen)} frames: "
-                "interpolated or held there"
-            )
+        notes = [cast.note if index == 0 else "", cast.gaps(motion)]
         with written_whole(target, force=force) as temporary:
             write(temporary, scene, scale, writing)
             part(_WRITING)
             error, rate = judged(target, read(temporary, scene, scale), scene)
             part(1.0)
-        done.append(Exported(target, error, rate, "; ".join(notes)))
+        done.append(Exported(target, error, rate, "; ".join(note for note in notes if note)))
     return done

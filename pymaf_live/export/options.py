@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
@@ -67,6 +67,12 @@ class ExportOptions:
             if value not in known:
                 words = ", ".join(str(each) for each in known if each is not None)
                 raise UsageError(f"the {what} must be one of {words}, not {value!r}")
+
+    def only(self, names: Collection[OptionName]) -> ExportOptions:
+        """These options under the names given, the defaults under the others."""
+        usual = ExportOptions()
+        left = [each.name for each in fields(self) if each.name not in names]
+        return replace(self, **{name: getattr(usual, name) for name in left})
 
     def changed(self) -> frozenset[OptionName]:
         """Names of the options that differ from their defaults."""

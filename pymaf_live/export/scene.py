@@ -36,6 +36,8 @@ class Scene:
     """(N,) measured; elsewhere interpolated or held."""
     vertices: Array
     """(V, 3) m, the body in the rig's rest pose."""
+    rest_joints: Array
+    """(J, 3) m, joints of the shape at rest, where the body file has its origin."""
 
     @property
     def frames(self) -> int:
@@ -82,10 +84,10 @@ def scene_of(
     seen = motion.seen
     if options.rest_first:
         # where the motion starts, standing on the ground
-        rest_joints = bones.rest_place[bones.joint >= 0]
+        standing = bones.rest_place[bones.joint >= 0]
         start = [place[0, 0], bones.rest_place[bones.hips, 1], place[0, 2]]
-        rest_joints = rest_joints + (start - rest_joints[0])
-        joints = np.concatenate([rest_joints[None], joints])
+        standing = standing + (start - standing[0])
+        joints = np.concatenate([standing[None], joints])
         turns = np.concatenate([bones.rest_local[None], turns])
         place = np.concatenate([[start], place])
         seen = np.r_[False, seen]
@@ -93,7 +95,19 @@ def scene_of(
     if bones.hips != 0:
         root = place * [1.0, 0.0, 1.0]
         hips = (place - root) @ bones.axes[0]
-    return Scene(body, motion.shape, bones, motion.rate, turns, root, hips, joints, seen, vertices)
+    return Scene(
+        body=body,
+        shape=motion.shape,
+        bones=bones,
+        rate=motion.rate,
+        turns=turns,
+        root=root,
+        hips=hips,
+        joints=joints,
+        seen=seen,
+        vertices=vertices,
+        rest_joints=motion.rest,
+    )
 
 
 def _local_turns(world: Array, bones: Skeleton) -> Array:

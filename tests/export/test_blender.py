@@ -1,4 +1,4 @@
-"""Blender opens the exports with its importers' default settings (extra `interop`).
+"""Blender opens the exports with its importers' default settings (group `interop`).
 
 The module runs in a Python of its own, because it wants an older NumPy: PYMAF_LIVE_BPY_PYTHON names
 it, this one is taken where it has `bpy` itself.

@@ -1,0 +1,177 @@
+"""USD (UsdSkel, binary crate): skeleton, skinned body, animation; one file a person.
+
+Needs the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are stated, and a frame
+is one time code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_live.body import Body
+from pymaf_live.body.rotations import quaternion_from_matrix
+from pymaf_live.errors import OutputError
+from pymaf_live.export.one_a_person import write_people
+from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.scene import Scene
+from pymaf_live.export.skin import influences, vertex_normals
+from pymaf_live.export.verify import ReadAgain
+from pymaf_live.types import Array, Take
+
+MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"
+_ROOT = "/person"
+_TOLD_EVERY = 500
+
+
+def export_usd(
+    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
+) -> list[Exported]:
+    """As `formats.Writer`.
+
+    Raises
+    ------
+    OutputError
+        Also if usd-core is not installed.
+    """
+    try:
+        from pxr import Usd  # noqa: F401
+    except ImportError as error:
+        raise OutputError(f"cannot write {path}: {MISSING}") from error
+
+    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
+        write_scene(temporary, scene, scale, told, mesh=options.mesh)
+
+    return write_people(
+        take,
+        body,
+        path,
+        options,
+        unit=options.unit or "m",
+        write=write,
+        read=read_again,
+        force=force,
+        watch=watch,
+        ending=".usd",
+    )
+
+
+def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: bool) -> None:
+    """Write a scene; arguments as `fbx.write_scene`."""
+    from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
+
+    stage = Usd.Stage.CreateNew(str(path))
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0 / scale)
+    stage.SetTimeCodesPerSecond(float(scene.rate))
+    stage.SetFramesPerSecond(float(scene.rate))
+    stage.SetStartTimeCode(0)
+    stage.SetEndTimeCode(scene.frames - 1)
+    root = UsdSkel.Root.Define(stage, _ROOT)
+    stage.SetDefaultPrim(root.GetPrim())
+    bones = scene.bones
+    skeleton = UsdSkel.Skeleton.Define(stage, f"{_ROOT}/skeleton")
+    joints = Vt.TokenArray(_joint_paths(scene))
+    skeleton.CreateJointsAttr(joints)
+    skeleton.CreateBindTransformsAttr(_matrices(bones.rest_turn, bones.rest_place * scale))
+    skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local, bones.offsets * scale))
+    motion = UsdSkel.Animation.Define(stage, f"{_ROOT}/motion")
+    motion.CreateJointsAttr(joints)
+    binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
+    binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
+    if mesh:
+        _define_mesh(stage, skeleton.GetPath(), scene, scale)
+    places = np.tile(bones.offsets * scale, (scene.frames, 1, 1)).astype(np.float32)
+    for bone, moved in scene.moving():
+        places[:, bone] = moved * scale
+    translations, rotations = motion.CreateTranslationsAttr(), motion.CreateRotationsAttr()
+    motion.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(joints), 3), dtype=np.float16)))
+    quaternions = quaternion_from_matrix(scene.turns).astype(np.float32)[..., [1, 2, 3, 0]]
+    for frame in range(scene.frames):
+        translations.Set(Vt.Vec3fArray.FromNumpy(places[frame]), frame)
+        rotations.Set(Vt.QuatfArray.FromNumpy(quaternions[frame]), frame)
+        if frame % _TOLD_EVERY == 0:
+            watch(frame / scene.frames)
+    stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {scene.rate}")
+    if not stage.GetRootLayer().Save():
+        raise OutputError(f"cannot write {path}: USD refuses to save")
+    watch(1.0)
+
+
+def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
+    from pxr import Gf, UsdGeom, UsdSkel, Vt
+
+    vertices, faces = scene.vertices, scene.body.faces
+    mesh = UsdGeom.Mesh.Define(stage, f"{_ROOT}/body")
+    points = Vt.Vec3fArray.FromNumpy((vertices * scale).astype(np.float32))
+    mesh.CreatePointsAttr(points)
+    mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
+    mesh.CreateFaceVertexCountsAttr(Vt.IntArray([3] * len(faces)))
+    mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(faces.astype(np.int32).ravel()))
+    normals = vertex_normals(vertices, faces).astype(np.float32)
+    mesh.CreateNormalsAttr(Vt.Vec3fArray.FromNumpy(normals))
+    mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
+    mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    bone, weight = influences(scene)
+    binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
+    binding.CreateSkeletonRel().SetTargets([skeleton])
+    binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1.0))
+    count = bone.shape[1]
+    indices = Vt.IntArray.FromNumpy(bone.astype(np.int32).ravel())
+    binding.CreateJointIndicesPrimvar(False, count).Set(indices)
+    weights = Vt.FloatArray.FromNumpy(weight.astype(np.float32).ravel())
+    binding.CreateJointWeightsPrimvar(False, count).Set(weights)
+
+
+def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
+    """As `one_a_person.ReadScene`, by UsdSkel's own queries; every frame is placed."""
+    from pxr import Tf, Usd, UsdGeom, UsdSkel
+
+    try:
+        stage = Usd.Stage.Open(str(path))
+        metres = UsdGeom.GetStageMetersPerUnit(stage)
+        prim = stage.GetPrimAtPath(f"{_ROOT}/skeleton")
+        cache = UsdSkel.Cache()
+        cache.Populate(UsdSkel.Root(stage.GetPrimAtPath(_ROOT)), Usd.TraverseInstanceProxies())
+        query = cache.GetSkelQuery(UsdSkel.Skeleton(prim))
+        order = [str(joint) for joint in query.GetJointOrder()]
+        times = query.GetAnimQuery().GetJointTransformTimeSamples()
+        places = np.empty((len(times), len(order), 3))
+        for row, time in enumerate(times):
+            matrices = np.array(query.ComputeJointSkelTransforms(Usd.TimeCode(time)))
+            places[row] = matrices[:, 3, :3]
+    except (Tf.ErrorException, ValueError, IndexError, TypeError, RuntimeError) as error:
+        raise OutputError(f"{path} cannot be read again: {error}") from error
+    known = dict(zip(_joint_paths(scene), scene.bones.names, strict=True))
+    names = tuple(known.get(joint, joint) for joint in order)
+    codes = float(times[-1] - times[0])
+    rate = stage.GetTimeCodesPerSecond()
+    if codes:  # a frame is one time code, or the motion would run at another rate
+        rate *= (len(times) - 1) / codes
+    return ReadAgain(rate, len(times), np.arange(len(times)), names, places * metres)
+
+
+def _joint_paths(scene: Scene) -> list[str]:
+    """Joints as UsdSkel names them: by the way from the root, of words that are identifiers."""
+    from pxr import Tf
+
+    paths: list[str] = []
+    for name, parent in zip(scene.bones.names, scene.bones.parents, strict=True):
+        word = str(Tf.MakeValidIdentifier(name))
+        path = f"{paths[parent]}/{word}" if parent >= 0 else word
+        while path in paths:
+            path += "_"
+        paths.append(path)
+    return paths
+
+
+def _matrices(turns: Array, places: Array) -> Any:
+    """Rotations (B, 3, 3) and places as USD's matrices, which act on rows."""
+    from pxr import Vt
+
+    matrices = np.tile(np.eye(4), (len(turns), 1, 1))
+    matrices[:, :3, :3] = np.swapaxes(turns, 1, 2)
+    matrices[:, 3, :3] = places
+    return Vt.Matrix4dArray.FromNumpy(matrices)
