@@ -164,6 +164,10 @@ QLineEdit, QComboBox, QPlainTextEdit {{
     background: {c.raised}; border: 1px solid {c.edge}; border-radius: 5px; padding: 6px 8px;
 }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
+QComboBox::down-arrow {{
+    width: 0; height: 0; border-left: 4px solid {c.raised}; border-right: 4px solid {c.raised};
+    border-top: 5px solid {c.quiet};
+}}
 QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus {{
     border-color: {c.accent};
 }}
