@@ -91,7 +91,10 @@ def run_window(argv: Sequence[str] = ()) -> int:
     signal.signal(signal.SIGINT, lambda *_: parts.window.close())
     parts.window.show()
     if chosen.source:
-        parts.window.open_choice(choice_of(chosen.source))
+        path = Path(chosen.source)
+        # a relative name means another file when the window is opened elsewhere next time
+        given = str(path.absolute()) if path.exists() else chosen.source
+        parts.window.open_choice(choice_of(given))
     code = application.exec()
     run_log.end()
     return code
