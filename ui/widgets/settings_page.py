@@ -66,13 +66,13 @@ class SettingsPage(QWidget):
 
         column = QVBoxLayout(self)
         column.setSpacing(8)
-        for part in (_heading("Look"), self.theme, _heading("Smoothing"), self.smoothing):
+        above = (_heading("Look"), self.theme, _heading("Smoothing"), self.smoothing)
+        camera = (_heading("Camera"), self.mirror, self.knows_fov, self.fov, self.fov_note)
+        for part in above:
             column.addWidget(part)
         column.addLayout(ends)
-        for part in (self.jitter, self.delay, _heading("Camera"), self.mirror):
-            column.addWidget(part)
-        for part in (self.knows_fov, self.fov, self.fov_note):
-            column.addWidget(part)
+        for below in (self.jitter, self.delay, *camera):
+            column.addWidget(below)
         column.addStretch(1)
         self._bind()
 
