@@ -213,13 +213,18 @@ QWidget#sidePanel {{ background: {c.panel}; }}
 QSplitter::handle {{ background: {c.ground}; }}
 QTabBar {{ background: {c.panel}; }}
 QTabBar QToolButton {{ padding: 0; }}
-QTabBar::tab {{ background: {c.panel}; color: {c.quiet}; padding: 10px 7px; border: none; }}
+QTabBar::tab {{
+    background: {c.panel}; color: {c.quiet}; padding: 10px 7px;
+    border: none; border-left: 2px solid {c.panel};
+}}
 QTabBar::tab:hover {{ color: {c.text}; background: {c.raised}; }}
 QTabBar::tab:selected {{
     color: {c.text}; background: {c.raised}; border-left: 2px solid {c.accent};
 }}
 QTabBar:focus::tab:selected {{ color: {c.accent}; }}
-QTabBar[folded="true"]::tab:selected {{ color: {c.quiet}; background: {c.panel}; border: none; }}
+QTabBar[folded="true"]::tab:selected {{
+    color: {c.quiet}; background: {c.panel}; border-left-color: {c.panel};
+}}
 QTabBar[folded="true"]:focus::tab:selected {{ color: {c.accent}; }}
 
 QSlider::groove:horizontal {{ height: 4px; background: {c.edge}; border-radius: 2px; }}
