@@ -179,11 +179,11 @@ class SourceRecorder:
         light = replace(
             result, frame=replace(result.frame, image=_NO_IMAGE), camera=camera, milliseconds={}
         )
+        # what was kept may be older than wanted: the wish may have changed since
+        earliest = light.frame.time - self._pre_roll()
+        while self._kept and self._kept[0][0].frame.time < earliest:
+            self._kept.popleft()
         self._kept.append((light, jpeg))
         if recording is not None:
             recording.write(list(self._kept), 1)
             self._kept.clear()
-            return
-        earliest = light.frame.time - self._pre_roll()
-        while self._kept and self._kept[0][0].frame.time < earliest:
-            self._kept.popleft()

@@ -601,9 +601,10 @@ class Takes:
         stored = replace(stored, about=about)
         self._state.opened.set(replace(opened, stored=stored))
         self._review.replace(stored.take, stored.raw)
-        wanted = trimmed(stored.take)
-        seconds = float(np.ptp(wanted.frame_time)) if len(wanted.frame_time) else 0.0
-        self._window.take.set(TakeStatus(TakePhase.READY, seconds, len(wanted.frame)))
+        first, last = trim_of(stored.take)
+        seconds = float(stored.take.frame_time[last] - stored.take.frame_time[first])
+        rows = int(np.diff(np.searchsorted(stored.take.frame, [first, last + 1]))[0])
+        self._window.take.set(TakeStatus(TakePhase.READY, seconds, rows))
         self._save_at = time.monotonic() + _SAVE_AFTER
 
     def _save(self) -> None:

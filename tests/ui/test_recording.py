@@ -59,6 +59,22 @@ def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path
     assert read_journal(tmp_path / "b" / JOURNAL).take.frame_time[0] == pytest.approx(5.0, abs=0.01)
 
 
+def test_a_shorter_wish_lets_go_of_what_is_older(tmp_path: Path) -> None:
+    wish = [2.0]
+    recorder = SourceRecorder(CAMERA, lambda: wish[0])
+    play(recorder, 0, 60)
+    wish[0] = 0.0
+    play(recorder, 60, 120)
+    recording = recording_in(tmp_path / "a")
+    recorder.begin(recording)
+    play(recorder, 120, 130)
+    recorder.end()
+    recording.finish()
+    recorder.close()
+    take = read_journal(tmp_path / "a" / JOURNAL).take
+    np.testing.assert_allclose(take.frame_time, np.arange(120, 130) / 30)
+
+
 def test_a_change_of_size_ends_the_recording_and_keeps_what_came_before(tmp_path: Path) -> None:
     recorder = SourceRecorder(CAMERA, lambda: 0.0)
     recording = recording_in(tmp_path / "a")

@@ -286,6 +286,19 @@ def test_trim_by_keyboard_leaves_the_rest_out_of_an_export(
     assert trim_of(looking) is None
 
 
+def test_an_export_is_called_as_the_take_is(
+    looking: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(looking.window, "ask_export", lambda name, folder: names.append(name))
+    opened = looking.state.takes.opened.value
+    assert opened is not None
+    looking.controller.takes.rename(opened.id, "left/right: 2")
+    activate(looking, qtbot)
+    qtbot.keyClick(looking.window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert names == ["left_right_ 2"]
+
+
 def test_a_click_on_the_timeline_goes_there(looking: Parts, qtbot: QtBot) -> None:
     track = looking.take_tools.timeline.track
     low = round(track.height() * 0.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -209,6 +210,10 @@ class MainWindow(QMainWindow):
             return
         source = self._state.source.value
         name = Path(source.text).stem if source and source.kind != "camera" else "take"
+        opened = self._state.takes.opened.value
+        if opened is not None:
+            # a take may be called anything, a file may not
+            name = re.sub(r'[<>:"/\\|?*]', "_", opened.stored.about.name).strip(" .")
         wish = self.ask_export(name or "take", self.export_folder or default_folder())
         if wish is not None:
             self.export_folder = wish.stem.parent
