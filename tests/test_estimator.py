@@ -200,3 +200,30 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
         return _Measured(looked, scored, np.zeros((14, 2)), [])
 
     assert measured(first).gives_way_to(measured(second)) == believed
+
+
+def test_field_of_view_and_smoothing_change_between_two_frames(model: Path) -> None:
+    boxes = {str(index): np.array([[80, 100, 200, 380]], float) for index in range(40)}
+    estimator = estimator_for(model, FILM, boxes)
+    options = PipelineOptions(smoothing="off")
+    still, moved = picture((100, 120, 180, 360)), picture((130, 120, 210, 360))
+
+    def after_a_step(first: int, strength: float, fov: float | None) -> tuple[float, float]:
+        """How far the body follows a jump at once, and the camera's focal length."""
+        smoothing = "live" if strength else "off"
+        estimator.adjust(replace(options, smoothing=smoothing, strength=strength, fov=fov))
+        for index in range(first, first + 9):
+            before = estimator.estimate(Frame(index, index / 30, still))
+        after = estimator.estimate(Frame(first + 9, (first + 9) / 30, moved))
+        assert after.camera is not None
+        steps = [
+            b.translation[0] - a.translation[0]
+            for a, b in ((before.people[0], after.people[0]), (before.raw[0], after.raw[0]))
+        ]
+        return float(steps[0] / steps[1]), after.camera.focal_length
+
+    assert after_a_step(0, 0.0, None) == (1.0, 800.0)
+    part, focal_length = after_a_step(10, 0.9, 90.0)
+    assert part < 0.8
+    assert focal_length == pytest.approx(400.0)
+    estimator.close()

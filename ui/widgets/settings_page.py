@@ -52,6 +52,8 @@ class SettingsPage(QWidget):
         self.jitter.setAccessibleName("Measured jitter")
         self.delay = QLabel()
         self.delay.setAccessibleName("Measured delay of the smoothing")
+        for label in (self.jitter, self.delay):
+            label.setWordWrap(True)  # the panel may be narrow
         self.mirror = QCheckBox("Show cameras as a mirror does")
         self.mirror.setAccessibleName("Show cameras as a mirror does")
         self.mirror.setToolTip("Of the view only; what is recorded is never mirrored")
