@@ -49,15 +49,18 @@ class BodyLayer:
     @staticmethod
     def greatest_side() -> int:
         """Most pixels along a side that this graphics card allows."""
-        return int(gl.glGetParameter(_MAX_TEXTURE_SIZE))
+        # storage grows in steps, and a line beyond what is drawn is kept clear
+        return int(gl.glGetParameter(_MAX_TEXTURE_SIZE)) - _STEP
 
     def render(self, scene: Scene, size: tuple[int, int]) -> None:
         """Draw the scene's window at `size` (width, height) px."""
-        self._grow(size)
+        # `draw` interpolates: a line beyond the sheet must be empty, not of an earlier, larger one
+        cleared = (size[0] + 1, size[1] + 1)
+        self._grow(cleared)
         self._size = size
         with self._buffer:
             gloo.set_viewport(0, 0, *size)
-            gloo.set_scissor(0, 0, *size)
+            gloo.set_scissor(0, 0, *cleared)
             gloo.set_state(scissor_test=True, depth_mask=True)
             gloo.clear(color=(0.0, 0.0, 0.0, 0.0), depth=True)
             if scene.look.body:

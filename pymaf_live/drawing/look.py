@@ -39,6 +39,9 @@ RIM_SQUARINGS, GLOSS_SQUARINGS = 2, 4
 # of the person's score
 _DOUBTED, _SURE = 0.15, 0.5
 _CARRIED_FROM, _CARRIED_TO = 0.35, 0.75
+# of the joints' mean score
+_JOINTS_SURE = (0.05, 0.35)
+_PALE = 0.25
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,22 @@ def part_colours(count: int) -> npt.NDArray[np.float32]:
 def presence(person: Person) -> float:
     """How much of a person is drawn, 0..1: less where the network doubts, fading while lost.
 
-    A measured person is drawn whole from a score of 0.5 on. One that is only carried on by the
+    A measured person is drawn whole from a score of 0.5 on, where the joints are sure enough too:
+    a body whose every joint is doubtful stays as a pale one. One that is only carried on by the
     smoothing, with a score that falls meanwhile, is gone when it comes to a third, so that no body
     waves its limbs about where nobody is seen.
     """
-    if not np.isfinite(person.score):
+    joints = float(np.mean(person.joint_score))
+    if not np.isfinite(person.score + joints):
         return 0.0
     low, high = (_CARRIED_FROM, _CARRIED_TO) if person.predicted else (_DOUBTED, _SURE)
-    part = float(np.clip((person.score - low) / (high - low), 0.0, 1.0))
+    doubt = 1 - _between(joints, *_JOINTS_SURE)
+    return _between(person.score, low, high) * (1 - (1 - _PALE) * doubt)
+
+
+def _between(value: float, low: float, high: float) -> float:
+    """0 up to `low`, 1 from `high` on, smooth between them."""
+    part = float(np.clip((value - low) / (high - low), 0.0, 1.0))
     return part * part * (3 - 2 * part)
 
 
