@@ -141,8 +141,6 @@ def assemble(
     timer.start()
     controller.find_demo()
     controller.find_cameras()
-    controller.models.look()
-    controller.exporting.look()
     controller.find_last()
     controller.takes.find()
     return Parts(state, controller, window, tools, take_tools, view_tools, care)

@@ -52,10 +52,8 @@ class Exporting:
         """What is being written and how far all is; set in the errand's thread."""
         self._begun = 0.0
         self._next_shown = 0.0
-
-    def look(self) -> None:
-        """Load the formats, so that the sheet opens at once."""
-        self._errands.run("formats", all_formats, self._export.formats.set, self._failed)
+        self._looked = False
+        state.take.watch(lambda status: self._look() if status.phase is TakePhase.READY else None)
 
     def start(
         self, stem: Path, formats: tuple[str, ...], options: ExportOptions, force: bool
@@ -128,6 +126,12 @@ class Exporting:
     def close(self) -> None:
         """Write no further."""
         self._stop.set()
+
+    def _look(self) -> None:
+        """Load the formats once there is something to export, so that the sheet opens at once."""
+        if not self._looked:
+            self._looked = True
+            self._errands.run("formats", all_formats, self._export.formats.set, self._failed)
 
     def _hints(self, formats: tuple[str, ...]) -> list[str]:
         return [each.hint for each in all_formats() if each.name in formats and each.hint]

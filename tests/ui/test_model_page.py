@@ -105,6 +105,8 @@ def test_what_cannot_be_used_says_why(
     monkeypatch.setattr("ui.models.shipped_models", lambda: {"lite": Path("/models/lite.onnx")})
     parts = open_window()
     page = parts.tools.model_page
+    assert not page.backends.buttons  # their libraries are loaded only for who asks
+    parts.tools.models.trigger()
     qtbot.waitUntil(lambda: bool(page.backends.buttons), timeout=10_000)
     assert page.backends.buttons["openvino"].isEnabled()
     assert not page.backends.buttons["onnxruntime"].isEnabled()

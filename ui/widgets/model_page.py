@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -51,6 +52,7 @@ class ModelPage(QWidget):
         super().__init__(parent)
         self._state = state.models
         self._deeds = deeds
+        self._looked = False
         self.running = QLabel()
         self.running.setWordWrap(True)
         self.running.setProperty("role", "quiet")
@@ -81,6 +83,13 @@ class ModelPage(QWidget):
         self._state.busy.watch(self._on_busy_change)
         self._state.complaint.watch(self._on_complaint_change)
         state.figures.watch(self._on_figures_change)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Look for back-ends when somebody first wants to know: that loads their libraries."""
+        super().showEvent(event)
+        if not self._looked:
+            self._looked = True
+            self._deeds.look()
 
     def ask_file(self) -> None:
         """Ask for a model file and have it tried."""
