@@ -15,10 +15,10 @@ from pymaf_live.body import Body, PointSet, person_from_estimate, project
 from pymaf_live.errors import ModelError
 from pymaf_live.inside import InsideReader
 from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.people.grain import Grain
 from pymaf_live.types import (
     Array,
     Camera,
-    Crop,
     Estimate,
     Frame,
     FrameResult,
@@ -144,6 +144,7 @@ class Estimator:
         self._unrelated = unrelated
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
+        self._grain = Grain()
         self.backend = session.backend
         self.precision: str = getattr(session, "precision", "")
         self.detector = detector.name if detector is not None else ""
@@ -242,7 +243,7 @@ class Estimator:
         measured = []
         for start in range(0, len(followed), _MOST_AT_ONCE):
             some = followed[start : start + _MOST_AT_ONCE]
-            estimates = self._run([looked.crop for looked in some], image, spent)
+            estimates = self._run(some, image, spent)
             with _timed(spent, "body"):
                 for looked, levels in zip(some, estimates, strict=True):
                     person = person_from_estimate(
@@ -261,10 +262,14 @@ class Estimator:
         )
 
     def _run(
-        self, crops: Sequence[Crop], image: Image, spent: dict[str, float]
+        self, followed: Sequence[FollowedCrop], image: Image, spent: dict[str, float]
     ) -> list[list[Estimate]]:
         with _timed(spent, "crop"):
-            images = network_input(np.stack([cut(image, crop) for crop in crops]))
+            cuts = [
+                self._grain.removed(looked.person, looked.crop, cut(image, looked.crop))
+                for looked in followed
+            ]
+            images = network_input(np.stack(cuts))
         with _timed(spent, "network"):
             return self._session.run(images)
 
