@@ -157,7 +157,7 @@ def check_contract(
     if not re.fullmatch("[0-9]{1,3}(,[0-9]{1,3})*", reads):
         raise refuse(f"its metadata reads is {reads[:40]!r}, not numbers with commas")
     sides = tuple(int(text) for text in reads.split(","))
-    if len(sides) < levels or any(side not in _READS for side in sides):
+    if not levels <= len(sides) <= _LEVELS[-1] or any(side not in _READS for side in sides):
         raise refuse(f"its metadata reads is {reads[:40]!r}, which does not fit {levels} levels")
     dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
     if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
