@@ -5,25 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.body import Body, pose_joints, project, rest_joints
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from pymaf_live.errors import UsageError
-from pymaf_live.motion.model import COAST, RESET_GAP, Noise, skeleton_size
-from pymaf_live.motion.place import Place
-from pymaf_live.motion.turning import Turning, smooth_backward
+from pymaf_live.errors import InputError, UsageError
+from pymaf_live.motion.gate import Measured
+from pymaf_live.motion.model import COAST, RESET_GAP, Model, skeleton_size
+from pymaf_live.motion.passes import forward_and_backward
 from pymaf_live.take_file import require_body
-from pymaf_live.types import Array, Camera, Take
+from pymaf_live.types import Array, Camera, Mask, Take
 
 
 def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
     """Smooth a take forward and backward with the live filter's model.
 
     A person's shape becomes one (the mean, weighted by the score). Gaps of up to 0.25 s are filled
-    (`predicted`); a gap of more than 0.5 s parts the motion in two. Rows that were predicted count
-    as not measured and are made anew or left out.
+    (`predicted`); a gap of more than 0.5 s parts the motion in two. Rows that were predicted, or
+    are not all numbers, count as not measured and are made anew or left out.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
     Raises
     ------
     InputError
-        If the take was made with another body.
+        If the take was made with another body, or has a person twice in a frame.
     UsageError
         If the strength is not in 0..1.
     """
@@ -46,17 +45,20 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
     require_body(take, body)
     if strength == 0:
         return take
-    noise = Noise.of(strength)
+    model = Model.of(strength)
     parts = []
+    usable = ~take.predicted & _finite(take)
     for person in np.unique(take.person):
-        rows = np.flatnonzero((take.person == person) & ~take.predicted)
+        rows = np.flatnonzero((take.person == person) & usable)
+        if (np.diff(take.frame[rows]) <= 0).any():
+            raise InputError(f"the take has two people with the number {person} in one frame")
         if not len(rows):
             continue
         weight = np.maximum(np.asarray(take.score[rows], dtype=np.float64), 1e-3)
         shape = np.average(take.shape[rows], axis=0, weights=weight)
         times = np.asarray(take.frame_time)[take.frame[rows]]
         for part in np.split(rows, np.flatnonzero(np.diff(times) > RESET_GAP) + 1):
-            parts.append(_smooth_part(take, body, part, shape, noise))  # noqa: PERF401
+            parts.append(_smooth_part(take, body, part, shape, model))  # noqa: PERF401
     return _joined(take, body, parts)
 
 
@@ -72,10 +74,10 @@ class _Part:
     place: Array
     score_part: Array
     """(N,) factor on the row's scores."""
-    predicted: npt.NDArray[np.bool_]
+    predicted: Mask
 
 
-def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, noise: Noise) -> _Part:
+def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, model: Model) -> _Part:
     frames = np.arange(take.frame[rows[0]], take.frame[rows[-1]] + 1)
     times = np.asarray(take.frame_time, dtype=np.float64)[frames]
     row_of = np.searchsorted(take.frame[rows], frames, side="right") - 1
@@ -87,21 +89,11 @@ def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, noise: Noise)
     root = np.asarray(take.translation[rows]) + rest_joints(body, shapes)[:, 0]
     places = root * sizes[:, None]
     turns = matrix_from_axis_angle(take.pose[rows])
-    variances = noise.turn_variance(take.joint_score[rows])
-
-    place = Place(places[0], noise)
-    turning = Turning.start(turns[0], variances[0])
-    states, beliefs = [place.state], [turning]
-    for index in range(1, len(frames)):
-        dt, row = float(times[index] - times[index - 1]), row_of[index]
-        place.step(dt, places[row] if measured[index] else None)
-        turning = turning.after(dt)
-        if measured[index]:
-            turning = turning.corrected(turns[row], variances[row])
-        states.append(place.state)
-        beliefs.append(turning)
-    smooth_places = place.smooth_backward(states, times)
-    smooth_turns = smooth_backward(beliefs, times)
+    seen = [
+        Measured(turns[row], places[row], take.joint_score[rows[row]]) if there else None
+        for row, there in zip(row_of, measured, strict=True)
+    ]
+    smooth_turns, smooth_places = forward_and_backward(seen, times, model)
 
     seen_times = np.asarray(take.frame_time, dtype=np.float64)[take.frame[rows]]
     gap = np.append(np.diff(seen_times), 0.0)[row_of]
@@ -116,6 +108,12 @@ def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, noise: Noise)
         score_part=1 - gone / RESET_GAP,
         predicted=~measured[keep],
     )
+
+
+def _finite(take: Take) -> Mask:
+    values = (take.pose, take.shape, take.translation)
+    finite = [np.isfinite(value).all(axis=tuple(range(1, value.ndim))) for value in values]
+    return np.asarray(np.logical_and.reduce(finite))
 
 
 def _joined(take: Take, body: Body, parts: list[_Part]) -> Take:

@@ -1,72 +1,137 @@
-"""Kalman filter of where a person is, by filterpy."""
+"""Kalman filter of where a person is, by filterpy, in what a camera tells: direction and size.
+
+State: the root joint's x/z, y/z and log z, and their velocities. So a wrong depth, which is the
+network's guess of a size, never moves the body in the picture.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pymaf_live.motion.model import (
-    Noise,
-    doubt,
-    place_spread,
-    place_start,
-    place_transition,
-)
+from pymaf_live.motion.model import NOTHING_KNOWN, START_SPEED, Model
 from pymaf_live.types import Array
+
+State = tuple[Array, Array]
+"""(6,) direction, log depth and their velocities; (6, 6) covariance."""
+
+_NEAREST = 0.05
+"""Metres; nobody is nearer to a camera."""
+
+
+def seen_from_place(place: Array) -> Array:
+    """(..., 3) m in the camera's frame to x/z, y/z and log z."""
+    depth = np.maximum(place[..., 2:], _NEAREST)
+    return np.concatenate([place[..., :2] / depth, np.log(depth)], axis=-1)
+
+
+def place_from_seen(seen: Array) -> Array:
+    """Back from `seen_from_place`."""
+    depth = np.exp(seen[..., 2:])
+    return np.concatenate([seen[..., :2] * depth, depth], axis=-1)
 
 
 class Place:
-    """A root joint's place (3,) m in the camera's frame, and its velocity.
+    """A root joint's place and its velocity.
 
     Parameters
     ----------
     place : (3,) array
-        First measurement.
-    noise : Noise
+        First measurement, m in the camera's frame.
+    model : Model
     """
 
-    def __init__(self, place: Array, noise: Noise) -> None:
+    def __init__(self, place: Array, model: Model) -> None:
         # 1.2 s, because it imports matplotlib
         from filterpy.kalman import KalmanFilter
 
-        self._noise = noise
         self._filter: Any = KalmanFilter(dim_x=6, dim_z=3)
         self._filter.H = np.eye(3, 6)
-        self._filter.x = np.r_[place, np.zeros(3)]
-        self._filter.P = place_start(noise.place_covariance(place))
+        self._filter.x = np.r_[seen_from_place(place), np.zeros(3)]
+        speed = START_SPEED / self._depth
+        self._filter.P = np.diag(np.r_[self._variance(model), np.full(3, speed**2)])
 
     @property
     def now(self) -> Array:
         """(3,) m."""
-        return np.array(self._filter.x[:3])
+        return place_from_seen(np.array(self._filter.x[:3]))
 
     @property
-    def state(self) -> tuple[Array, Array]:
-        """(6,) place and velocity, (6, 6) covariance."""
+    def state(self) -> State:
+        """What is believed now."""
         return np.array(self._filter.x), np.array(self._filter.P)
 
-    def carried(self, seconds: float) -> Array:
-        """(3,) m after going on for so many seconds at the present velocity."""
-        return np.array(self._filter.x[:3] + seconds * self._filter.x[3:])
+    @property
+    def velocity(self) -> Array:
+        """(3,) 1/s, of x/z, y/z and log z."""
+        return np.array(self._filter.x[3:])
 
-    def step(self, dt: float, measured: Array | None) -> None:
-        """Go on by dt seconds and take in a measurement (3,) m, where there is one."""
-        self._filter.predict(F=place_transition(dt), Q=place_spread(dt))
-        if measured is None:
-            return
-        R = self._noise.place_covariance(measured)
-        off = measured - self._filter.x[:3]
-        deviations = np.sqrt(off @ np.linalg.solve(self._filter.P[:3, :3] + R, off))
-        self._filter.update(measured, R=R * float(doubt(deviations)))
+    @property
+    def _depth(self) -> float:
+        return max(float(np.exp(self._filter.x[2])), _NEAREST)
 
-    def smooth_backward(self, states: list[tuple[Array, Array]], times: Array) -> Array:
-        """(N, 3) m: Rauch-Tung-Striebel over the states after each of N times."""
-        steps = np.diff(times, prepend=times[0])
-        smoothed, *_ = self._filter.rts_smoother(
-            np.array([mean for mean, _ in states]),
-            np.array([covariance for _, covariance in states]),
-            Fs=[place_transition(float(dt)) for dt in steps],
-            Qs=[place_spread(float(dt)) for dt in steps],
-        )
-        return np.asarray(smoothed[:, :3])
+    def _variance(self, model: Model) -> Array:
+        across = model.across_error / self._depth
+        return np.array([across, across, model.depth_error]) ** 2
+
+    def go_on(self, dt: float, model: Model) -> None:
+        """Go on by dt seconds without a measurement."""
+        depth = self._depth
+        speed = np.abs(self._filter.x[3:]) * depth
+        across = model.across.spread(dt, np.hypot(speed[0], speed[1]))
+        spread = np.stack([across, across, model.depth.spread(dt, speed[2])]) / depth**2
+        Q = np.zeros((6, 6))
+        for axis in range(3):
+            Q[axis::3, axis::3] = spread[axis]
+        self._filter.predict(F=transition(dt, model), Q=Q)
+
+    def after(self, dt: float, model: Model) -> Array:
+        """(3,) m, dt seconds later without a measurement; the state stays."""
+        seen = np.array(self._filter.x[:3])
+        seen[:2] += model.across.transition(dt)[0, 1] * self._filter.x[3:5]
+        seen[2] += model.depth.transition(dt)[0, 1] * self._filter.x[5]
+        return place_from_seen(seen)
+
+    def open(self) -> None:
+        """Know nothing any more: the person is elsewhere by surprise."""
+        self._filter.P = np.kron(NOTHING_KNOWN, np.eye(3))
+        self._filter.x[3:] = 0.0
+
+    def correct(self, place: Array, model: Model, doubt: float) -> None:
+        """Take in a measurement (3,) m, its variance multiplied by `doubt`."""
+        self._filter.update(seen_from_place(place), R=np.diag(self._variance(model) * doubt))
+
+
+def transition(dt: float, model: Model) -> Array:
+    """(6, 6) of the state over dt seconds."""
+    F = np.eye(6)
+    ways = [model.across.transition(dt)] * 2 + [model.depth.transition(dt)]
+    for axis, way in enumerate(ways):
+        F[axis, axis + 3], F[axis + 3, axis + 3] = way[0, 1], way[1, 1]
+    return F
+
+
+def smooth_backward(
+    before: Sequence[State], after: Sequence[State], transitions: Sequence[Array]
+) -> Array:
+    """(N, 3) m: Rauch-Tung-Striebel over a filter's states at N times.
+
+    Parameters
+    ----------
+    before : sequence of states
+        As expected at each time ahead of its measurement.
+    after : sequence of states
+        As believed after it.
+    transitions : sequence of (6, 6) arrays
+        That led to each time; the first is not used.
+    """
+    mean = after[-1][0]
+    smoothed = [mean[:3]]
+    for index in range(len(after) - 2, -1, -1):
+        (now, covariance), (expected, prior) = after[index], before[index + 1]
+        gain = covariance @ transitions[index + 1].T @ np.linalg.inv(prior)
+        mean = now + gain @ (mean - expected)
+        smoothed.append(mean[:3])
+    return place_from_seen(np.array(smoothed[::-1]))

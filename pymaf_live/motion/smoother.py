@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from pymaf_live.body import Body, pose_joints, project, rest_joints
 from pymaf_live.errors import UsageError
-from pymaf_live.motion.model import (
-    COAST,
-    RESET_GAP,
-    SHAPE_MEMORY,
-    Noise,
-    faded,
-    skeleton_size,
-)
-from pymaf_live.motion.place import Place
-from pymaf_live.motion.turning import Turning
+from pymaf_live.motion.gate import Measured
+from pymaf_live.motion.model import COAST, RESET_GAP, SHAPE_MEMORY, Model, skeleton_size
+from pymaf_live.motion.track import Track
 from pymaf_live.types import Array, Camera, Person
 
 _NO_TIME = 1e-6
 
 
 class Smoother:
-    """Constant-velocity Kalman filters of every person's place and joint rotations.
+    """Kalman filters of every person's place, size in the picture and joint rotations.
 
-    The place is filtered with its doubt along the line of sight, rotations in their tangent space
-    (`turning`), the shape is averaged; joints, their picture and the box follow from these. Who is
-    not seen is carried on for 0.25 s (`predicted`), then left out; after 0.5 s, or when time does
-    not rise, the filter starts anew.
+    Rotations are filtered in their tangent space (`turning`), the place by direction and depth
+    (`place`), the shape is averaged; joints, their picture and the box follow from these. Single
+    wild frames and short mix-ups do not pass (`gate`). Who is not seen, or is not a number, is
+    carried on for 0.25 s (`predicted`), then left out; after 0.5 s, or when time does not rise, the
+    filter starts anew.
 
     Parameters
     ----------
     body : Body
     strength : float
-        0 leaves everything as it is; 1 is the smoothest and slowest.
+        0 leaves everything as it is; above, from snappy to 1, the smoothest and slowest.
 
     Raises
     ------
@@ -45,21 +39,39 @@ class Smoother:
     """
 
     def __init__(self, body: Body, strength: float = 0.5) -> None:
+        self._body = body
+        self._tracks: dict[int, _Smoothed] = {}
+        self._time = -np.inf
+        self.strength = strength
+        # filterpy's slow import belongs before the first frame
+        import filterpy.kalman  # noqa: F401
+
+    @property
+    def strength(self) -> float:
+        """0..1; may be changed at any time, from any thread: the next frame is smoothed by it."""
+        return self._strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
         if not 0 <= strength <= 1:
             raise UsageError(f"the strength of the smoothing is {strength:g}, not in 0..1")
-        self._body = body
-        self._noise = Noise.of(strength) if strength > 0 else None
-        self._tracks: dict[int, _Track] = {}
-        self._time = -np.inf
-        if self._noise:  # filterpy's slow import belongs before the first frame
-            Place(np.array([0.0, 0.0, 1.0]), self._noise)
+        # one value, so that a frame never sees half of a change
+        self._model = Model.of(strength) if strength > 0 else None
+        self._strength = strength
 
     def reset(self) -> None:
         """Forget everybody: another source, or a jump in it."""
         self._tracks.clear()
         self._time = -np.inf
 
-    def update(self, time: float, people: Sequence[Person], camera: Camera) -> tuple[Person, ...]:
+    def update(
+        self,
+        time: float,
+        people: Sequence[Person],
+        camera: Camera,
+        *,
+        fresh: Collection[int] = (),
+    ) -> tuple[Person, ...]:
         """Smooth one frame's people.
 
         Parameters
@@ -67,71 +79,84 @@ class Smoother:
         time : float
             Seconds, of the frame.
         people : sequence of Person
-            As measured.
+            As measured. Of two with one id the first is smoothed, the other left as it is.
         camera : Camera
+        fresh : collection of int
+            Ids of people who have nothing to do with those of the frame before.
 
         Returns
         -------
         tuple of Person
             The same people in the same order, then those carried on.
         """
-        if self._noise is None:
+        model = self._model
+        if model is None:
+            self.reset()
             return tuple(people)
         if time <= self._time:
             self.reset()
         self._time = time
-        for lost in [i for i, track in self._tracks.items() if time - track.time > RESET_GAP]:
+        for lost in [
+            number
+            for number, track in self._tracks.items()
+            if time - track.time > RESET_GAP or number in fresh
+        ]:
             del self._tracks[lost]
         smoothed = []
+        seen = set()
         for person in people:
+            if person.id in seen:
+                smoothed.append(person)
+                continue
+            if not _is_number(person):
+                continue
+            seen.add(person.id)
             track = self._tracks.get(person.id)
             if track is None:
-                self._tracks[person.id] = track = _Track(self._body, self._noise, time, person)
+                self._tracks[person.id] = track = _Smoothed(self._body, model, time, person)
             elif time - track.time > _NO_TIME:
-                track.step(time, person)
+                track.see(time, person, model)
             smoothed.append(track.seen(person, camera))
-        seen = {person.id for person in people}
         carried = [
-            track.carried(time, camera)
+            track.carried(time, camera, model)
             for number, track in self._tracks.items()
             if number not in seen and time - track.time <= COAST
         ]
         return (*smoothed, *carried)
 
 
-class _Track:
-    """One person's filters."""
+class _Smoothed:
+    """One person's filters and shape."""
 
-    def __init__(self, body: Body, noise: Noise, time: float, person: Person) -> None:
-        self._body, self._noise = body, noise
+    def __init__(self, body: Body, model: Model, time: float, person: Person) -> None:
+        self._body = body
         self.time = time
         self._last = person
         self._shape = np.array(person.shape, dtype=np.float64)
         self._shape_age = 0.0
-        self._place = Place(self._measured_place(person), noise)
-        variance = noise.turn_variance(person.joint_score)
-        self._turning = Turning.start(person.rotations, variance)
+        self._track = Track(self._measured(person), model)
 
-    def _measured_place(self, person: Person) -> Array:
-        """(3,) m, where the root joint of the averaged body looks as large as the measured one."""
+    def _measured(self, person: Person) -> Measured:
+        # the root joint is where the averaged body looks as large as the measured one
         root = person.translation + rest_joints(self._body, person.shape)[0]
         sizes = skeleton_size(self._body, np.stack([self._shape, person.shape]))
-        return np.asarray(root * (sizes[0] / sizes[1]))
+        return Measured(person.rotations, root * (sizes[0] / sizes[1]), person.joint_score)
 
-    def step(self, time: float, person: Person) -> None:
+    def see(self, time: float, person: Person, model: Model) -> None:
         dt = time - self.time
         self.time, self._last = time, person
-        # a plain mean at first, then a slow one
-        self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
-        self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
-        self._place.step(dt, self._measured_place(person))
-        variance = self._noise.turn_variance(person.joint_score)
-        self._turning = self._turning.after(dt).corrected(person.rotations, variance)
+        measured = self._measured(person)
+        self._track.go_on(dt, model)
+        verdict = self._track.correct(measured, model)
+        if verdict.taken[-1]:
+            # a plain mean at first, then a slow one
+            self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
+            self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
 
     def seen(self, person: Person, camera: Camera) -> Person:
-        return self._person(person, self._turning.rotations, self._place.now, camera)
+        return self._person(person, self._track.turning.rotations, self._track.place.now, camera)
 
-    def carried(self, time: float, camera: Camera) -> Person:
+    def carried(self, time: float, camera: Camera, model: Model) -> Person:
         gone = time - self.time
         left = 1 - gone / RESET_GAP
         fading = replace(
@@ -140,10 +165,8 @@ class _Track:
             joint_score=self._last.joint_score * left,
             predicted=True,
         )
-        seconds = faded(gone)
-        return self._person(
-            fading, self._turning.carried(seconds), self._place.carried(seconds), camera
-        )
+        rotations = self._track.turning.after(gone, model.turn).rotations
+        return self._person(fading, rotations, self._track.place.after(gone, model), camera)
 
     def _person(self, person: Person, rotations: Array, place: Array, camera: Camera) -> Person:
         shape = self._shape.copy()
@@ -159,3 +182,8 @@ class _Track:
             joints_2d=joints_2d,
             box=np.r_[joints_2d.min(axis=0), joints_2d.max(axis=0)],
         )
+
+
+def _is_number(person: Person) -> bool:
+    values = (person.rotations, person.shape, person.translation)
+    return all(bool(np.isfinite(value).all()) for value in values)

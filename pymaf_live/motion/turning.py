@@ -7,13 +7,14 @@ about the three axes, so (2, 2) a joint does, and all joints go through NumPy at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from pymaf_live.motion.model import doubt, transition, turn_spread, turn_start
-from pymaf_live.types import Array
+from pymaf_live.motion.model import NOTHING_KNOWN, START_TURN, Walk
+from pymaf_live.types import Array, Mask
 
 
 @dataclass(frozen=True)
@@ -32,62 +33,77 @@ class Turning:
         """From a first measurement (J, 3, 3) of variance (J,) rad^2."""
         # through the axis-angle: float32 and sums of rotations are not quite rotations
         rotations = matrix_from_axis_angle(axis_angle_from_matrix(measured))
-        return cls(rotations, np.zeros((len(rotations), 3)), turn_start(variance))
+        covariance = np.zeros((len(rotations), 2, 2))
+        covariance[:, 0, 0], covariance[:, 1, 1] = variance, START_TURN**2
+        return cls(rotations, np.zeros((len(rotations), 3)), covariance)
 
-    def after(self, dt: float) -> Turning:
+    def after(self, dt: float, walk: Walk) -> Turning:
         """What is believed dt seconds later without a measurement."""
-        F = transition(dt)
+        F = walk.transition(dt)
+        spread = walk.spread(dt, np.sqrt((self.velocities**2).sum(axis=-1)))
         return Turning(
-            self.rotations @ matrix_from_axis_angle(self.velocities * dt),
-            self.velocities,
-            F @ self.covariance @ F.T + turn_spread(dt),
+            self.rotations @ matrix_from_axis_angle(self.velocities * F[0, 1]),
+            self.velocities * F[1, 1],
+            F @ self.covariance @ F.T + spread,
         )
 
-    def corrected(self, measured: Array, variance: Array) -> Turning:
-        """What is believed after a measurement (J, 3, 3) of variance (J,) rad^2."""
+    def opened(self, joints: Mask) -> Turning:
+        """The same with nothing known of some joints (J,): they turned by surprise."""
+        velocities, covariance = self.velocities.copy(), self.covariance.copy()
+        velocities[joints], covariance[joints] = 0.0, NOTHING_KNOWN
+        return Turning(self.rotations, velocities, covariance)
+
+    def corrected(self, measured: Array, variance: Array, taken: Mask) -> Turning:
+        """What is believed after measurements.
+
+        Parameters
+        ----------
+        measured : (J, 3, 3) array
+        variance : (J,) array
+            rad^2, about each axis.
+        taken : (J,) array of bool
+            Which of them count.
+        """
+        # in the joint's own frame
         error = axis_angle_from_matrix(np.swapaxes(self.rotations, -1, -2) @ measured)
-        expected = self.covariance[:, 0, 0]
-        deviations = np.linalg.norm(error, axis=-1) / np.sqrt(expected + variance)
-        gain = self.covariance[:, :, 0] / (expected + variance * doubt(deviations))[:, None]
-        step = matrix_from_axis_angle(gain[:, :1] * error)
+        gain = self.covariance[:, :, 0] / (self.covariance[:, 0, 0] + variance)[:, None]
+        gain = np.where(taken[:, None], gain, 0.0)
         return Turning(
-            self.rotations @ step,
+            self.rotations @ matrix_from_axis_angle(gain[:, :1] * error),
             self.velocities + gain[:, 1:] * error,
             self.covariance - gain[:, :, None] * self.covariance[:, None, 0, :],
         )
 
-    def carried(self, seconds: float) -> Array:
-        """(J, 3, 3) rotations after going on for so many seconds at the present velocity."""
-        return self.rotations @ matrix_from_axis_angle(self.velocities * seconds)
 
-
-def smooth_backward(forward: list[Turning], times: Array) -> Array:
+def smooth_backward(
+    before: Sequence[Turning], after: Sequence[Turning], transitions: Sequence[Array]
+) -> Array:
     """Rauch-Tung-Striebel pass over a filter's beliefs.
 
     Parameters
     ----------
-    forward : list of Turning
-        After each time's measurement (or without one), N of them.
-    times : (N,) array
-        Seconds.
+    before : sequence of Turning
+        What was expected at each time ahead of its measurement, N of them.
+    after : sequence of Turning
+        What was believed after it.
+    transitions : sequence of (2, 2) arrays
+        That led to each time; the first is not used.
 
     Returns
     -------
     (N, J, 3, 3) array
     """
-    smoothed = np.empty((len(forward), *forward[-1].rotations.shape))
-    later = forward[-1]
+    smoothed = np.empty((len(after), *after[-1].rotations.shape))
+    later = after[-1]
     smoothed[-1] = later.rotations
-    for index in range(len(forward) - 2, -1, -1):
-        now, dt = forward[index], float(times[index + 1] - times[index])
-        expected = now.after(dt)
-        F = transition(dt)
+    for index in range(len(after) - 2, -1, -1):
+        now, expected, F = after[index], before[index + 1], transitions[index + 1]
         gain = now.covariance @ F.T @ np.linalg.inv(expected.covariance)
         moved = np.swapaxes(expected.rotations, -1, -2) @ later.rotations
         # the error is told in the later frame; the correction is applied in the present one
-        turned = matrix_from_axis_angle(now.velocities * dt)
+        turned = matrix_from_axis_angle(now.velocities * F[0, 1])
         error = (turned @ axis_angle_from_matrix(moved)[..., None])[..., 0]
-        faster = later.velocities - now.velocities
+        faster = later.velocities - expected.velocities
         step = gain[:, 0, :1] * error + gain[:, 0, 1:] * faster
         later = Turning(
             now.rotations @ matrix_from_axis_angle(step),

@@ -1,0 +1,149 @@
+"""Which measurements are believed: nobody turns about or is elsewhere within a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from pymaf_live.motion.place import seen_from_place
+from pymaf_live.types import Array, Mask
+
+_FADING = 8.0
+"""1/s, at which what is expected of a velocity fades."""
+_TURN, _TURN_SPEED = 0.25, 8.0
+"""rad, and rad/s since the last one: between a joint's measured and expected rotation."""
+_ACROSS, _SPEED = 0.05, 2.0
+"""m, and m/s: between the root's measured and expected place across the line of sight."""
+_DEPTH, _DEPTH_SPEED = 0.08, 1.5
+"""Of the depth, and 1/s."""
+_SURE = 0.4
+"""Part of these limits within which a measurement counts in full."""
+_MOST_WILD = 0.15
+"""Part of the joints; if more are wild, the whole frame is: left and right were mixed up."""
+_LASTING = 0.11
+"""Seconds: wild measurements that last longer, and over more than `_FRAMES`, are real."""
+_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A person's place and rotations in one frame; J joints."""
+
+    rotations: Array
+    """(J, 3, 3)"""
+    place: Array
+    """(3,) m, of the root joint, camera frame."""
+    joint_score: Array
+    """(J,) 0..1"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was believed of a measurement; P = J + 1 parts: the joints, and last the place."""
+
+    taken: Mask
+    """(P,) counted."""
+    surprising: Mask
+    """(P,) far from what was expected, and counted: what was known before does not hold."""
+    lasting: Mask
+    """(P,) counted because it had lasted long enough."""
+    doubt: Array
+    """(P,) factor on the measurement's variance."""
+
+
+class Gate:
+    """Compares each measurement with the last one that was believed.
+
+    With that one and not with the filter's expectation, so that it is the same for any strength of
+    the smoothing.
+
+    Parameters
+    ----------
+    measured : Measured
+        The first.
+    """
+
+    def __init__(self, measured: Measured) -> None:
+        parts = len(measured.rotations) + 1
+        self._turns = np.array(measured.rotations, dtype=np.float64)
+        self._seen = seen_from_place(measured.place)
+        self._since = np.zeros(parts)
+        self._wild = np.zeros(parts, dtype=np.int64)
+        self._far = np.zeros(parts, dtype=bool)
+
+    def wait(self, dt: float) -> None:
+        """Let dt seconds pass."""
+        self._since += dt
+
+    def judge(self, measured: Measured, turning: Array, moving: Array) -> Verdict:
+        """Judge a measurement.
+
+        Parameters
+        ----------
+        measured : Measured
+        turning : (J, 3) array
+            rad/s, in the joints' own frames.
+        moving : (3,) array
+            1/s, of x/z, y/z and log z.
+        """
+        off = self._off(measured, turning, moving)
+        wild = off > 1
+        # a person who is elsewhere, turned about or bent all over is the whole frame's error
+        whole = bool(wild[-1] or wild[0] or wild[:-1].mean() > _MOST_WILD)
+        doubted = np.ones_like(wild) if whole else wild
+        lasting = doubted & (self._wild >= _FRAMES) & (self._since > _LASTING)
+        taken = ~doubted | lasting
+        # what is far off a second time is no accident
+        far = off > _SURE
+        doubt = np.where(self._far | lasting, 1.0, np.maximum(1.0, off / _SURE))
+        self._far = far & taken
+        return Verdict(taken, wild & lasting, lasting, doubt)
+
+    def believe(self, measured: Measured, taken: Mask) -> None:
+        """Measure the next ones by the parts (P,) of this one that were taken."""
+        self._turns[taken[:-1]] = measured.rotations[taken[:-1]]
+        if taken[-1]:
+            self._seen = seen_from_place(measured.place)
+        self._wild = np.where(taken, 0, self._wild + 1)
+        self._since[taken] = 0.0
+
+    def _off(self, measured: Measured, turning: Array, moving: Array) -> Array:
+        """(P,) distance from what was expected, as a part of the limits."""
+        ahead = (1 - np.exp(-_FADING * self._since)) / _FADING
+        expected = self._turns @ matrix_from_axis_angle(turning * ahead[:-1, None])
+        turn = axis_angle_from_matrix(np.swapaxes(expected, -1, -2) @ measured.rotations)
+        seen = seen_from_place(measured.place) - self._seen - moving * ahead[-1]
+        since = self._since[-1]
+        across = np.hypot(seen[0], seen[1]) * np.exp(self._seen[2]) / (_ACROSS + _SPEED * since)
+        depth = abs(seen[2]) / (_DEPTH + _DEPTH_SPEED * since)
+        angle = np.sqrt((turn**2).sum(axis=-1))
+        return np.append(angle / (_TURN + _TURN_SPEED * self._since[:-1]), max(across, depth))
+
+
+def by_hindsight(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts of one who knows what came after: what lasted was real from its first frame.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+        A measured frame each, in order.
+    """
+    if not verdicts:
+        return []
+    taken = np.array([verdict.taken for verdict in verdicts])
+    surprising = np.array([verdict.surprising for verdict in verdicts])
+    lasting = np.array([verdict.lasting for verdict in verdicts])
+    doubt = np.array([verdict.doubt for verdict in verdicts])
+    for index, part in np.argwhere(lasting):
+        first = index
+        while first > 0 and not taken[first - 1, part]:
+            first -= 1
+        was = surprising[index, part]
+        taken[first:index, part] = True
+        doubt[first:index, part] = 1.0
+        surprising[index, part] = False
+        surprising[first, part] = was
+    return [Verdict(*arrays) for arrays in zip(taken, surprising, lasting, doubt, strict=True)]

@@ -1,0 +1,78 @@
+"""The filter run over a whole stretch of motion, forward as live and then backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pymaf_live.motion import place, turning
+from pymaf_live.motion.gate import Measured, Verdict, by_hindsight
+from pymaf_live.motion.model import Model
+from pymaf_live.motion.place import State
+from pymaf_live.motion.track import Track
+from pymaf_live.motion.turning import Turning
+from pymaf_live.types import Array
+
+
+@dataclass
+class _Run:
+    """What a filter expected and then believed at every time."""
+
+    expected: list[tuple[Turning, State]] = field(default_factory=list)
+    believed: list[tuple[Turning, State]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+def forward_and_backward(
+    seen: Sequence[Measured | None], times: Array, model: Model
+) -> tuple[Array, Array]:
+    """What happened, in the light of all that was measured before and after.
+
+    Parameters
+    ----------
+    seen : sequence of Measured or None
+        N of them; the first is there.
+    times : (N,) array
+        Seconds, rising.
+    model : Model
+
+    Returns
+    -------
+    rotations : (N, J, 3, 3) array
+    places : (N, 3) array
+        m, of the root joint, camera frame.
+    """
+    # first as live, to learn which surprises lasted; they are then believed from their first frame
+    verdicts = by_hindsight(_forward(seen, times, model, None).verdicts)
+    run = _forward(seen, times, model, iter(verdicts))
+    steps = np.diff(times, prepend=times[0])
+    rotations = turning.smooth_backward(
+        [expected[0] for expected in run.expected],
+        [believed[0] for believed in run.believed],
+        [model.turn.transition(float(dt)) for dt in steps],
+    )
+    places = place.smooth_backward(
+        [expected[1] for expected in run.expected],
+        [believed[1] for believed in run.believed],
+        [place.transition(float(dt), model) for dt in steps],
+    )
+    return rotations, places
+
+
+def _forward(
+    seen: Sequence[Measured | None], times: Array, model: Model, verdicts: Iterator[Verdict] | None
+) -> _Run:
+    first = seen[0]
+    assert first is not None
+    track, run = Track(first, model), _Run()
+    for index, measured in enumerate(seen):
+        if index:
+            track.go_on(float(times[index] - times[index - 1]), model)
+            if measured is not None:
+                known = None if verdicts is None else next(verdicts)
+                run.verdicts.append(track.correct(measured, model, known))
+        run.expected.append(track.expected)
+        run.believed.append((track.turning, track.place.state))
+    return run

@@ -1,0 +1,297 @@
+"""How well the smoothing does on motion with a known truth, beside no filter and beside One-Euro.
+
+``python -m tests.motion.benchmark [--plot docs/smoothing.svg]`` takes a minute or two. It reads the
+CMU clips (../shared/data/mocap, or --mocap DIR) and puts errors like the network's own on them; the
+demo's errors are the network's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, load_body, pose_joints, rest_joints
+from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.motion import Smoother, smooth_offline
+from pymaf_live.motion.place import place_from_seen, seen_from_place
+from pymaf_live.takes import camera_of, people_by_frame
+from pymaf_live.types import Take
+from tests.made_up_take import UPRIGHT, make_take
+from tests.motion.measures import (
+    acceleration_error,
+    at_true_depth,
+    contacts,
+    delay,
+    foot_slide,
+    joint_error,
+)
+from tests.motion.network_errors import TRUTH, measured, recorded, spoilt
+from tests.motion.one_euro import OneEuro, filtered, filtered_rotations
+
+MOCAP = Path(__file__).parents[3] / "shared" / "data" / "mocap"
+CLIPS = (
+    "cmu_amc/11_01.amc", "cmu_bvh/131_01.bvh", "cmu_amc/05_06.amc", "cmu_amc/01_01.amc",
+    "cmu_expmap/jumping_1.txt", "cmu_expmap/jumping_3.txt", "cmu_expmap/running_1.txt",
+    "cmu_expmap/directing_traffic_1.txt", "cmu_expmap/basketball_1.txt",
+    "cmu_expmap/soccer_3.txt", "cmu_expmap/walking_4.txt", "cmu_amc/90_02.amc",
+    "cmu_bvh/scaled_131_03.bvh",
+)  # fmt: skip
+RATE = 30.0
+_LONGEST = 6.0
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A person's true motion, the same as measured, and which measured frames are wild."""
+
+    name: str
+    truth: Take
+    measured: Take
+    wild: np.ndarray
+    clean: Take
+    """As measured, without wild frames and gaps."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over the cases; 'own' is with the root at its true depth (`measures.at_true_depth`)."""
+
+    error: float
+    """mm"""
+    acceleration: float
+    """mm/frame^2"""
+    own_acceleration: float
+    """mm/frame^2"""
+    delay: float
+    """ms, own."""
+    depth_delay: float
+    """ms"""
+    slide: float
+    """mm/frame"""
+
+
+def cmu_truths(body: Body, mocap: Path, clips: Sequence[str] = CLIPS) -> list[tuple[str, Take]]:
+    """The CMU clips at 30 frames a second, each before a camera, from some side."""
+    from trainer.data.motion.clips import read_motions
+    from trainer.data.motion.retarget import resample
+
+    random = np.random.default_rng(11)
+    root = rest_joints(body, np.zeros(body.shape_count))[0]
+    truths = []
+    for motion in read_motions(mocap, body=body, sources=clips):
+        last = min((len(motion) - 1) / motion.frame_rate, _LONGEST)
+        times = np.arange(0, last, 1 / RATE)
+        turns, places = resample(motion.rotations, motion.translation, motion.frame_rate, times)
+        side = Rotation.from_euler("y", random.uniform(0, 2 * np.pi)).as_matrix()
+        turned = UPRIGHT @ side
+        turns[:, 0] = turned @ turns[:, 0]
+        places = (places + root) @ turned.T
+        places += [0, 0, 5 + np.ptp(places[:, 2]) / 2] - places.mean(axis=0)
+        truths.append((motion.source, make_take(body, times, {1: turns}, {1: places - root})))
+    return truths
+
+
+def cmu_cases(body: Body, mocap: Path, *, spoil: bool, clips: Sequence[str] = CLIPS) -> list[Case]:
+    """The CMU clips as the network would measure them."""
+    random, errors, cases = np.random.default_rng(5), recorded(), []
+    for name, truth in cmu_truths(body, mocap, clips):
+        clean = measured(body, truth, errors.like(len(truth.frame_time), random))
+        take, wild = clean, np.zeros(len(clean.frame), dtype=bool)
+        if spoil:
+            take, wild = spoilt(body, clean, random)
+        cases.append(Case(name, truth, take, wild, clean))
+    return cases
+
+
+def demo_case(body: Body) -> Case:
+    """The demo as the network measured it."""
+    with np.load(TRUTH) as file:
+        times, count = file["time"], len(file["time"])
+        truth = make_take(
+            body,
+            times,
+            {1: matrix_from_axis_angle(file["pose"])},
+            {1: file["translation"].astype(np.float64)},
+            shapes={1: np.broadcast_to(file["shape"], (count, body.shape_count))},
+            rate=Fraction(30),
+        )
+    take = measured(body, truth, recorded())
+    return Case("demo", truth, take, np.zeros(count, dtype=bool), take)
+
+
+def held(take: Take) -> np.ndarray:
+    """(F, J, 3) joints; where nobody was measured, those before."""
+    rows = np.searchsorted(take.frame, np.arange(len(take.frame_time)), side="right") - 1
+    return np.asarray(take.joints[np.maximum(rows, 0)], dtype=np.float64)
+
+
+def live(take: Take, body: Body, strength: float) -> np.ndarray:
+    """(F, J, 3) joints as the live filter shows them."""
+    smoother, camera, joints = Smoother(body, strength), camera_of(take), []
+    for time, people in zip(take.frame_time, people_by_frame(take), strict=True):
+        smooth = smoother.update(float(time), people, camera)
+        joints.append(smooth[0].joints if smooth else joints[-1])
+    return np.array(joints)
+
+
+def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> Figures:
+    feet = [body.joint_names.index(name) for name in ("left_foot", "right_foot")]
+    rows, pairs, depths = [], [], []
+    for case, own in zip(cases, joints, strict=True):
+        true = np.asarray(case.truth.joints)
+        standing = contacts(true, feet, np.array([0.0, -1.0, 0.0]), RATE)
+        placed = at_true_depth(own, true)
+        rows.append(
+            (
+                joint_error(own, true),
+                acceleration_error(own, true),
+                acceleration_error(placed, true),
+                foot_slide(own, feet, standing),
+            )
+        )
+        pairs.append((placed, true))
+        depths.append((own[:, 0, 2], true[:, 0, 2]))
+    error, acceleration, own_acceleration, slide = np.nanmean(rows, axis=0)
+    return Figures(
+        error, acceleration, own_acceleration, delay(pairs, RATE), delay(depths, RATE), slide
+    )
+
+
+def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...], Figures]:
+    """Figures of One-Euro filters of the rotations and the direction; the depth as measured."""
+    pose = [OneEuro(*p) for p in itertools.product((0.3, 1, 2, 3), (0.3, 0.7, 1.5, 3), (1, 3))]
+    across = [OneEuro(*p) for p in ((2, 20, 3), (1, 20, 1), (1, 80, 1), (2, 80, 3), (1, 5, 1))]
+    held_rows = [
+        np.maximum(
+            np.searchsorted(c.measured.frame, np.arange(len(c.truth.frame_time)), "right") - 1, 0
+        )
+        for c in cases
+    ]
+    seen = [seen_from_place(c.measured.joints[r, 0]) for c, r in zip(cases, held_rows, strict=True)]
+    turns = [
+        matrix_from_axis_angle(c.measured.pose[r]) for c, r in zip(cases, held_rows, strict=True)
+    ]
+    shape = [c.measured.shape.mean(axis=0) for c in cases]
+    times = [c.truth.frame_time for c in cases]
+    count = range(len(cases))
+    ways = {p: [filtered(seen[i][:, :2], times[i], p) for i in count] for p in across}
+    found = {}
+    for p in pose:
+        bodies = []
+        for i in count:
+            smooth = filtered_rotations(turns[i], times[i], p)
+            own = pose_joints(body, smooth, shape[i])
+            bodies.append(own - own[:, :1])
+        for a in across:
+            roots = [place_from_seen(np.c_[ways[a][i], seen[i][:, 2:]]) for i in count]
+            joints = [bodies[i] + roots[i][:, None] for i in count]
+            found[p, a] = figures(cases, joints, body)
+    return found
+
+
+def trace_of_wild_frames(cases: Sequence[Case], body: Body, strength: float) -> np.ndarray:
+    """mm, for each wild frame, the joints' mean distance from where they were without any."""
+    traces = []
+    for case in cases:
+        off = live(case.measured, body, strength) - live(case.clean, body, strength)
+        traces.append(1000 * np.linalg.norm(off, axis=-1).mean(axis=1)[case.wild])
+    return np.concatenate(traces)
+
+
+def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figures]]:
+    raw = figures(cases, [held(case.measured) for case in cases], body)
+    rows: list[tuple[str, Figures]] = [("raw", raw)]
+    for strength in STRENGTHS:
+        joints = [live(case.measured, body, strength) for case in cases]
+        rows.append((f"live {strength:.1f}", figures(cases, joints, body)))
+    offline = [held(smooth_offline(case.measured, body)) for case in cases]
+    rows.append(("offline", figures(cases, offline, body)))
+    print(f"\n{name}\n{'':10}  error    acceleration error     delay  depth's  slide")
+    print(f"{'':10}     mm    mm/frame^2    own mm/f^2     ms     ms   mm/frame")
+    for label, f in rows:
+        less = 100 * (1 - f.acceleration / raw.acceleration)
+        own_less = 100 * (1 - f.own_acceleration / raw.own_acceleration)
+        print(
+            f"{label:10} {f.error:6.1f}  {f.acceleration:5.1f} {-less:+4.0f} %  "
+            f"{f.own_acceleration:5.1f} {-own_less:+4.0f} %  {f.delay:5.1f} {f.depth_delay:6.1f} "
+            f"{f.slide:7.2f}"
+        )
+    return rows
+
+
+def _best(found: dict[tuple[OneEuro, ...], Figures]) -> list[tuple[tuple[OneEuro, ...], Figures]]:
+    """The One-Euro filters that no other one beats in both delay and jitter."""
+    front, least = [], np.inf
+    for key, f in sorted(found.items(), key=lambda item: item[1].delay):
+        if f.own_acceleration < least:
+            least = f.own_acceleration
+            front.append((key, f))
+    return front
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mocap", type=Path, default=MOCAP)
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args(arguments)
+    body = load_body()
+    groups: list[tuple[str, Callable[[], list[Case]]]] = [
+        ("CMU clips, errors like the network's", lambda: cmu_cases(body, given.mocap, spoil=False)),
+        ("the same with wild frames, mix-ups and gaps",
+         lambda: cmu_cases(body, given.mocap, spoil=True)),
+        ("demo, the network's own errors", lambda: [demo_case(body)]),
+    ]  # fmt: skip
+    curves = []
+    for name, make in groups:
+        cases = make()
+        rows = _table(name, cases, body)
+        front = _best(one_euro_grid(cases, body))
+        print("One-Euro, the best for its delay: error, own, delay; parameters of rotations, place")
+        for key, f in front:
+            text = "  ".join(f"{p.cutoff:g}/{p.beta:g}/{p.derivative_cutoff:g}" for p in key)
+            print(f"{f.error:6.1f} {f.own_acceleration:6.1f} {f.delay:6.1f}   {text}")
+        if any(case.wild.any() for case in cases):
+            trace = trace_of_wild_frames(cases, body, 0.5)
+            print(f"wild frames off by {np.median(trace):.1f} mm (median), "
+                  f"{np.percentile(trace, 95):.1f} (95 %), {trace.max():.1f} at most")  # fmt: skip
+        curves.append((name, rows, front))
+    if given.plot:
+        _plot(given.plot, curves)
+
+
+def _plot(path: Path, curves: list) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 3.8))
+    for axis, (name, rows, front) in zip(axes, curves, strict=True):
+        ours = [f for label, f in rows if label.startswith("live")]
+        axis.plot([f.delay for _, f in front], [f.own_acceleration for _, f in front], "o--",
+                  color="tab:orange", ms=3, label="One-Euro, best of its grid")  # fmt: skip
+        axis.plot([f.delay for f in ours], [f.own_acceleration for f in ours], "o-",
+                  color="tab:blue", ms=4, label="live, strength 0.1 to 1")  # fmt: skip
+        default = dict(rows)["live 0.5"]
+        axis.plot(default.delay, default.own_acceleration, "o", color="tab:blue", ms=9, mfc="none")
+        offline = dict(rows)["offline"]
+        axis.plot(offline.delay, offline.own_acceleration, "s", color="tab:green", label="off-line")
+        axis.axvline(33.3, color="grey", lw=0.7, ls=":")
+        axis.set(title=name, xlabel="delay, ms", xlim=(-15, 110), ylim=(0, None))
+        axis.title.set_fontsize(8)
+    axes[0].set_ylabel("acceleration error, mm/frame²")
+    axes[0].legend(fontsize=7, frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

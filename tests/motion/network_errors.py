@@ -1,0 +1,142 @@
+"""Motion measured with errors like the network's own, made from those recorded on the demo.
+
+What the network gets wrong changes slowly, together over the joints, and has a little jitter on
+top. The recorded errors (7 s, tests/data/network_errors.npz) keep all of it: their spectra get new
+random phases, the same for all joints, so that every clip has errors of its own of the recorded
+strength, colour and correlation (surrogate data, Prichard and Theiler 1994).
+
+``python -m tests.motion.network_errors TAKE.npz`` records them again from a take of the demo
+that was made with ``--smooth off``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, rest_joints
+from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from pymaf_live.types import Take
+from tests.made_up_take import make_take
+
+DATA = Path(__file__).parents[1] / "data"
+RECORDED = DATA / "network_errors.npz"
+TRUTH = DATA / "demo_truth.npz"
+
+
+@dataclass(frozen=True)
+class Errors:
+    """F frames, J joints."""
+
+    turn: np.ndarray
+    """(F, J, 3) rad, from the true rotation to the measured, in the joint's frame."""
+    seen: np.ndarray
+    """(F, 3) of the root's x/z, y/z and log z."""
+    shape: np.ndarray
+    """(F, S)"""
+    joint_score: np.ndarray
+    """(F, J)"""
+
+    def like(self, count: int, random: np.random.Generator) -> Errors:
+        """Errors for `count` frames that are like these, at most as many as there are."""
+        rows = len(self.turn)
+        flat = np.concatenate([self.turn.reshape(rows, -1), self.seen, self.shape], axis=1)
+        mean = flat.mean(axis=0)
+        # without the step from the last frame to the first, which would be heard at all pitches
+        line = flat[:1] + np.linspace(0, 1, rows)[:, None] * (flat[-1:] - flat[:1])
+        spectrum = np.fft.rfft(flat - line - (flat - line).mean(axis=0), axis=0)
+        spectrum *= np.exp(2j * np.pi * random.uniform(size=len(spectrum)))[:, None]
+        new = (np.fft.irfft(spectrum, rows, axis=0) + mean)[:count]
+        joints = self.turn.shape[1]
+        score = self.joint_score[random.integers(rows, size=count)]
+        return Errors(
+            new[:, : 3 * joints].reshape(count, joints, 3),
+            new[:, 3 * joints : 3 * joints + 3],
+            new[:, 3 * joints + 3 :],
+            score,
+        )
+
+
+def recorded() -> Errors:
+    with np.load(RECORDED) as file:
+        return Errors(*(file[name].astype(np.float64) for name in
+                        ("turn", "seen", "shape", "joint_score")))  # fmt: skip
+
+
+def measured(body: Body, truth: Take, errors: Errors) -> Take:
+    """The take of one person that a network with these errors would give."""
+    turns = matrix_from_axis_angle(truth.pose) @ matrix_from_axis_angle(errors.turn)
+    seen = _seen(truth.joints[:, 0]) + errors.seen
+    shapes = truth.shape + errors.shape
+    places = np.c_[seen[:, :2], np.ones(len(seen))] * np.exp(seen[:, 2:])
+    places = places - rest_joints(body, shapes)[:, 0]
+    take = make_take(body, truth.frame_time, {1: turns}, {1: places}, shapes={1: shapes})
+    return replace(take, joint_score=errors.joint_score)
+
+
+def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, np.ndarray]:
+    """The take with wild frames, left and right mixed up, and gaps; and which frames are wild.
+
+    Every second one wild frame and one mix-up of one to three frames; every three seconds a gap of
+    three to six.
+    """
+    turns = matrix_from_axis_angle(take.pose)
+    count, wild, there = len(turns), np.zeros(len(turns), bool), np.ones(len(turns), bool)
+    places = np.array(take.translation)
+    for start in range(8, count - 30, 30):
+        at = start + random.integers(5)
+        joints = random.choice(body.joint_count, size=random.integers(3, 9), replace=False)
+        turn = random.normal(size=(len(joints), 3))
+        turn *= random.uniform(0.8, 2.5, (len(joints), 1)) / np.linalg.norm(turn, axis=1)[:, None]
+        turns[at, joints] = turns[at, joints] @ matrix_from_axis_angle(turn)
+        places[at] += random.normal(0, 0.15, 3)
+        mixed = np.arange(at + 12, at + 12 + random.integers(1, 4))
+        turns[mixed] = mixed_up(body, turns[mixed])
+        wild[at] = wild[mixed] = True
+    for start in range(25, count - 12, 90):
+        there[start : start + random.integers(3, 7)] = False
+    rows = np.flatnonzero(there)
+    some = make_take(
+        body,
+        take.frame_time,
+        {1: turns[rows]},
+        {1: places[rows]},
+        frames={1: rows},
+        shapes={1: take.shape[rows]},
+    )
+    return replace(some, joint_score=take.joint_score[rows]), wild
+
+
+def mixed_up(body: Body, turns: np.ndarray) -> np.ndarray:
+    """Rotations (N, J, 3, 3) of whom the picture could show as well, from behind."""
+    mirror = np.diag([-1.0, 1.0, 1.0])
+    swapped = mirror @ turns[:, body.joint_mirror] @ mirror
+    swapped[:, 0] = turns[:, 0] @ Rotation.from_euler("y", np.pi).as_matrix()
+    return swapped
+
+
+def _seen(place: np.ndarray) -> np.ndarray:
+    place = np.asarray(place, dtype=np.float64)
+    return np.c_[place[:, 0] / place[:, 2], place[:, 1] / place[:, 2], np.log(place[:, 2])]
+
+
+def _record(path: str) -> None:
+    with np.load(TRUTH) as truth, np.load(path) as take:
+        true = matrix_from_axis_angle(truth["pose"].astype(np.float64))
+        said = matrix_from_axis_angle(take["pose"].astype(np.float64))
+        turn = axis_angle_from_matrix(np.swapaxes(true, -1, -2) @ said)
+        np.savez_compressed(
+            RECORDED,
+            turn=turn.astype(np.float16),
+            seen=(_seen(take["joints"][:, 0]) - _seen(truth["joints"][:, 0])).astype(np.float32),
+            shape=(take["shape"] - truth["shape"]).astype(np.float16),
+            joint_score=take["joint_score"].astype(np.float16),
+        )
+
+
+if __name__ == "__main__":
+    _record(sys.argv[1])
