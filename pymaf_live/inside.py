@@ -64,7 +64,7 @@ class InsideReader:
         """(N, 2) frame pixels; none where the level before is not known."""
         if side > 0:
             line = np.linspace(-1, 1, side)
-            units = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+            units: Array = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
         elif previous is not None:
             units = crop_points_2d(
                 self._sampled.pose(previous.rotations, previous.shape), previous.camera

@@ -117,7 +117,8 @@ def view_from(viewpoint: Viewpoint, target: Array) -> Array:
     about = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
     down = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     rotation = down @ about
-    return np.c_[rotation, np.array([0, 0, viewpoint.distance]) - rotation @ target]
+    shift = np.array([0, 0, viewpoint.distance]) - rotation @ target
+    return np.concatenate([rotation, shift[:, None]], axis=1)
 
 
 def _before(lines: Array) -> Array:

@@ -98,7 +98,9 @@ class SidePanel(QWidget):
         """The widget that was added as `name`."""
         scroll = self.stack.widget(self._names.index(name))
         assert isinstance(scroll, QScrollArea)
-        return scroll.widget()
+        widget = scroll.widget()
+        assert widget is not None
+        return widget
 
     def show_page(self, name: str) -> None:
         """Unfold the panel at a page."""

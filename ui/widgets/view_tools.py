@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -46,8 +47,8 @@ class ViewTools(QObject):
         )
         self.sides = [
             self._action(
-                f"{text}", keys, f"See the 3D view: {text.lower()}",
-                lambda side=side: self._look_from(side),
+                text, keys, f"See the 3D view: {text.lower()}",
+                partial(self._look_from, side),
             )
             for text, keys, side in _SIDES
         ]  # fmt: skip
@@ -78,9 +79,7 @@ class ViewTools(QObject):
         group = QActionGroup(self)
         actions = {}
         for layout, (text, tip) in _LAYOUTS.items():
-            action = self._action(
-                text, "", tip, lambda layout=layout: self._view.layout.set(layout)
-            )
+            action = self._action(text, "", tip, partial(self._view.layout.set, layout))
             action.setCheckable(True)
             group.addAction(action)
             actions[layout] = action
