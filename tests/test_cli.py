@@ -369,7 +369,7 @@ def test_a_model_that_is_none_is_told(run: Run, work: Work, tmp_path: Path) -> N
         ["process"],
         ["process", "a.mp4"],
         ["process", "a.mp4", "--out", "o", "--people", "0"],
-        ["process", "a.mp4", "--out", "o", "--export", "fbx"],
+        ["process", "a.mp4", "--out", "o", "--export", "dwg"],
         ["process", "a.mp4", "--out", "o", "--smooth", "much"],
         ["procces", "a.mp4"],
         ["export", "a.npz", "--to", "a.xyz"],

@@ -264,11 +264,11 @@ class _Content:
         for bone, places in scene.moving():
             self._curves(layer_id, bone, "T", "Lcl Translation", places * self._scale, times)
         count = len(scene.bones.names)
+        # on top of the rotation at rest, and so near zero, far from the poles
+        turns = np.swapaxes(rest, 1, 2) @ scene.turns
+        angles = np.degrees(continuous_angles(turns, "zyx"))[..., ::-1]
         for bone in range(count):
-            # on top of the rotation at rest, and so near zero, far from the poles
-            turns = rest[bone].T @ scene.turns[:, bone]
-            angles = np.degrees(continuous_angles(turns[:, None], "zyx"))[:, 0, ::-1]
-            self._curves(layer_id, bone, "R", "Lcl Rotation", angles, times)
+            self._curves(layer_id, bone, "R", "Lcl Rotation", angles[:, bone], times)
             watch((bone + 1) / count)
 
     def _skin(self, geometry_id: int) -> None:

@@ -1,0 +1,75 @@
+"""`main.py export` with the options of the formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pygltflib import GLTF2
+
+from pymaf_live import cli
+from pymaf_live.body import load_body
+from pymaf_live.take_file import write_take
+from tests.made_up_take import make_take, moving_limbs, walking_past
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    body, times = load_body(), np.arange(10) / 30
+    made = make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
+    write_take(tmp_path / "tänze.npz", made)
+    return tmp_path / "tänze.npz"
+
+
+def test_options_reach_the_file_and_its_check_is_told(
+    take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out" / "a.glb"
+    flags = ["--rig", "vrm", "--rate", "29.97", "--in-place", "--rest-first", "--no-mesh"]
+    code = cli.main(["export", str(take), "--to", str(target), *flags, "--world", "camera"])
+    assert code == 0
+    out = capsys.readouterr().out
+    assert "joints within 0.000 mm" in out
+    assert "29.97 frames/s" in out
+    document = GLTF2().load_binary(str(target))
+    assert document.nodes[0].name == "hips"
+    assert document.animations[0].extras["frame_rate"] == [30000, 1001]
+    assert not document.meshes
+
+
+@pytest.mark.parametrize(
+    ("target", "flags", "told"),
+    [
+        ("a.npz", ["--rig", "unity"], "--rig means nothing to npz"),
+        ("a.glb", ["--unit", "cm"], "--unit means nothing to glb"),
+        ("a.glb", ["--rate", "often"], "no frame rate"),
+        ("a.blend", [], "must end in one of"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line_before_anything_is_written(
+    take: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    flags: list[str],
+    told: str,
+) -> None:
+    folder = tmp_path / "out"
+    assert cli.main(["export", str(take), "--to", str(folder / target), *flags]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.strip().splitlines()) == 1
+    assert not folder.exists()
+
+
+def test_several_formats_take_the_options_that_are_theirs(
+    take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("a.bvh", "a.csv", "a.amass.npz", "a_masks")
+    targets = [str(tmp_path / name) for name in names]
+    assert cli.main(["export", str(take), "--to", *targets, "--unit", "m"]) == 0
+    assert all((tmp_path / name).exists() for name in names)
+    assert cli.main(["export", str(take), "--to", targets[3]]) == 4
+    assert "exists already" in capsys.readouterr().err
+    assert cli.main(["export", str(take), "--to", targets[3], "--force"]) == 0
