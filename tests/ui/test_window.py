@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -368,7 +368,12 @@ def test_every_control_has_a_name_to_be_read_aloud(open_window: OpenWindow) -> N
     kinds = (QAbstractButton, QSlider, QComboBox, QLineEdit)
     controls = [w for kind in kinds for w in parts.window.centralWidget().findChildren(kind)]
     assert len(controls) >= 10
-    assert [w for w in controls if not w.accessibleName()] == []
+    assert [w for w in controls if not read_aloud(w)] == []
+
+
+def read_aloud(widget: QWidget) -> str:
+    """What Qt tells a screen reader: a button's text will do where it has no other name."""
+    return QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
 
 
 @pytest.mark.parametrize("environment", [{}, {"DISPLAY": ":987"}])
