@@ -13,6 +13,7 @@ def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
     """A box that is ticked while the value is true."""
     box = QCheckBox(text)
     box.setToolTip(tip)
+    box.setAccessibleName(text)
     box.setAccessibleDescription(tip)
     value.watch(box.setChecked)
     box.toggled.connect(value.set)
