@@ -550,12 +550,20 @@ def _write(
 
 
 def _line_of(file: Exported) -> str:
-    figures = []
+    found = {"joint_error_mm": file.joint_error, "rate": file.rate}
     if file.joint_error is not None:
-        figures.append(f"joints within {file.joint_error * 1000:.3f} mm")
-    if file.rate is not None:
-        figures.append(f"{file.rate:.6g} frames/s")
-    return f"{file.path}  ({', '.join(figures)})" if figures else str(file.path)
+        found["joint_error_mm"] = file.joint_error * 1000
+    return f"{file.path}{_figures({k: v for k, v in found.items() if v is not None})}"
+
+
+def _figures(found: dict[str, float]) -> str:
+    """What reading a file again showed, to stand behind its name."""
+    words = []
+    if "joint_error_mm" in found:
+        words.append(f"joints within {found['joint_error_mm']:.3f} mm")
+    if "rate" in found:
+        words.append(f"{found['rate']:.6g} frames/s")
+    return f"  ({', '.join(words)})" if words else ""
 
 
 class _Passed:
@@ -624,6 +632,6 @@ def _print_summary(summary: Summary) -> None:
     elif summary.interrupted:
         print(f"{summary.name}: stopped before the first frame; nothing written")
     for file in summary.files:
-        print(f"  {file}")
+        print(f"  {file}{_figures(summary.checks.get(file.name, {}))}")
     for notice in summary.notices:
         tell(f"note: {notice}")

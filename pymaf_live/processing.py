@@ -61,6 +61,8 @@ class Summary:
     first_result_seconds: float | None = None
     """From the start of the work on this input."""
     files: list[Path] = field(default_factory=list)
+    checks: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By the name of an exported file what reading it again showed: joint_error_mm, rate."""
     notices: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Pictures that could not be read, and why."""
@@ -205,7 +207,7 @@ def process_input(
         summary.milliseconds |= overlay.milliseconds
     take = recording.take()
     if take is not None:
-        summary.files += _export(take, body, name, options)
+        _export(take, body, name, options, summary)
         summary.frames = len(take.frame_time)
         summary.rows = len(take.frame)
         summary.people = len(set(take.person.tolist()))
@@ -241,15 +243,25 @@ def _fraction(facts: SourceFacts, result: FrameResult, frames: int) -> float | N
     return min(1.0, frames / facts.frame_count) if facts.frame_count else None
 
 
-def _export(take: Take, body: Body, name: str, options: ProcessOptions) -> list[Path]:
+def _export(take: Take, body: Body, name: str, options: ProcessOptions, summary: Summary) -> None:
     from pymaf_live.export.formats import FORMATS
 
-    files: list[Path] = []
     for kind in options.exports:
-        if kind == "npz" or len(take.frame):
-            target = FORMATS[kind].target(options.out / name)
-            files += FORMATS[kind](take, body, target, options.export_options, force=options.force)
-    return files
+        if kind != "npz" and not len(take.frame):
+            continue
+        target = FORMATS[kind].target(options.out / name)
+        done = FORMATS[kind].write(take, body, target, options.export_options, force=options.force)
+        for file in done:
+            summary.files.append(file.path)
+            figures = {}
+            if file.joint_error is not None:
+                figures["joint_error_mm"] = file.joint_error * 1000
+            if file.rate is not None:
+                figures["rate"] = file.rate
+            if figures:
+                summary.checks[file.path.name] = figures
+            # the same holds for every format of a take: told once
+            summary.notices += [note for note in [file.note] if note not in ["", *summary.notices]]
 
 
 class _OverlayWriter:
