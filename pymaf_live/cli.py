@@ -59,6 +59,10 @@ FieldOfView = Annotated[
         min=1, max=179, help="Field of view along the frame's diagonal, degrees; 53 if not given."
     ),
 ]
+FootLock = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(help="Hold feet still while they stand: those that surely do, all, or none."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace results that exist already.")]
 Rate = Annotated[
     str,
@@ -126,6 +130,7 @@ def process(
         Literal["offline", "live", "off"],
         typer.Option(help="offline smooths the finished take, with all of it in sight."),
     ] = "live",
+    foot_lock: FootLock = "auto",
     model: Model = "auto",
     backend: Backend = "auto",
     rate: Rate = "source",
@@ -172,6 +177,7 @@ def process(
         exports=kinds,
         export_options=wanted,
         smoothing=smooth,
+        foot_lock=foot_lock,
         force=force,
     )
     if boxes is not None:
@@ -216,11 +222,13 @@ def export(
     in_place: InPlace = False,
     rest_first: RestFirst = False,
     mesh: Mesh = True,
+    foot_lock: FootLock = "never",
     force: Force = False,
 ) -> int:
     """Write a take in other formats."""
     from pymaf_live.body import load_body
     from pymaf_live.export.formats import format_of
+    from pymaf_live.motion import lock_feet
     from pymaf_live.takes import read_take, trimmed
 
     # `--to a.bvh b.npz` reads as one option and one argument more
@@ -244,6 +252,8 @@ def export(
         raise OutputError(f"{existing[0]} exists already; add --force to replace it")
     take = trimmed(read_take(take_path))
     body = load_body()
+    if foot_lock != "never":
+        take = lock_feet(take, body, foot_lock)
     for target in targets:
         _write(take, body, target, options, force=force)
     return 0

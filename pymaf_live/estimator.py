@@ -190,7 +190,8 @@ class Estimator:
         people = raw
         if self._smoother is not None:
             with _timed(spent, "smooth"):
-                people = self._smoother.update(frame.time, people, camera)
+                fresh = [one.looked.person for one in measured if one.looked.new]
+                people = self._smoother.update(frame.time, people, camera, fresh=fresh)
         return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
     def adjust(self, options: PipelineOptions) -> None:

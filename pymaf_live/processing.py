@@ -40,6 +40,8 @@ class ProcessOptions:
     exports: tuple[str, ...] = ("bvh", "npz")
     export_options: ExportOptions = field(default_factory=ExportOptions)
     smoothing: Literal["offline", "live", "off"] = "live"
+    foot_lock: Literal["auto", "always", "never"] = "auto"
+    """Of smoothed takes; 'always' of those that are not, too."""
     force: bool = False
     drawing: Literal["auto", "gl", "cpu"] = "auto"
 
@@ -174,6 +176,7 @@ def process_input(
         The first cause that ended the work; no partial file is left under a final name.
     """
     from pymaf_live.body import load_body
+    from pymaf_live.motion import lock_feet
     from pymaf_live.recording import Recording
 
     started = time.perf_counter()
@@ -206,6 +209,8 @@ def process_input(
     if overlay is not None:
         summary.milliseconds |= overlay.milliseconds
     take = recording.take()
+    if take is not None and (options.smoothing != "off" or options.foot_lock == "always"):
+        take = lock_feet(take, body, options.foot_lock)
     if take is not None:
         _export(take, body, name, options, summary)
         summary.frames = len(take.frame_time)

@@ -1,6 +1,7 @@
-"""Smoothing of people's motion: live, and off-line without delay."""
+"""Smoothing of people's motion: live, and off-line without delay; feet that stand still."""
 
+from pymaf_live.motion.foot_lock import FootLock, lock_feet
 from pymaf_live.motion.offline import smooth_offline
 from pymaf_live.motion.smoother import Smoother
 
-__all__ = ["Smoother", "smooth_offline"]
+__all__ = ["FootLock", "Smoother", "lock_feet", "smooth_offline"]

@@ -47,7 +47,7 @@ class Verdict:
     taken: Mask
     """(P,) counted."""
     surprising: Mask
-    """(P,) far from what was expected, and counted: what was known before does not hold."""
+    """(P,) was far from what was expected, and counts now: what was known does not hold."""
     lasting: Mask
     """(P,) counted because it had lasted long enough."""
     doubt: Array
@@ -73,6 +73,8 @@ class Gate:
         self._since = np.zeros(parts)
         self._wild = np.zeros(parts, dtype=np.int64)
         self._far = np.zeros(parts, dtype=bool)
+        # the limits widen with time, so what was beyond them at first may not be any more
+        self._stretch = np.zeros(parts, dtype=bool)
 
     def wait(self, dt: float) -> None:
         """Let dt seconds pass."""
@@ -100,7 +102,8 @@ class Gate:
         far = off > _SURE
         doubt = np.where(self._far | lasting, 1.0, np.maximum(1.0, off / _SURE))
         self._far = far & taken
-        return Verdict(taken, wild & lasting, lasting, doubt)
+        self._stretch |= wild
+        return Verdict(taken, self._stretch & lasting, lasting, doubt)
 
     def believe(self, measured: Measured, taken: Mask) -> None:
         """Measure the next ones by the parts (P,) of this one that were taken."""
@@ -108,6 +111,7 @@ class Gate:
         if taken[-1]:
             self._seen = seen_from_place(measured.place)
         self._wild = np.where(taken, 0, self._wild + 1)
+        self._stretch &= ~taken
         self._since[taken] = 0.0
 
     def _off(self, measured: Measured, turning: Array, moving: Array) -> Array:

@@ -86,6 +86,8 @@ START_TURN = 3.0
 """rad/s, spread of a new person's joint velocities."""
 START_SPEED = 1.0
 """m/s, spread of a new person's velocity."""
+CARRIED_FADING = 2.0
+"""1/s, at which the turning of a joint that is not seen fades."""
 NOTHING_KNOWN: Array = np.diag([100.0, 900.0])
 """Covariance of a value and its velocity that a measurement then decides alone."""
 

@@ -69,10 +69,11 @@ def _forward(
     track, run = Track(first, model), _Run()
     for index, measured in enumerate(seen):
         if index:
-            track.go_on(float(times[index] - times[index - 1]), model)
-            if measured is not None:
-                known = None if verdicts is None else next(verdicts)
-                run.verdicts.append(track.correct(measured, model, known))
+            dt = float(times[index] - times[index - 1])
+            known = next(verdicts) if verdicts is not None and measured is not None else None
+            verdict = track.step(dt, measured, model, known)
+            if verdict is not None:
+                run.verdicts.append(verdict)
         run.expected.append(track.expected)
         run.believed.append((track.turning, track.place.state))
     return run

@@ -145,10 +145,8 @@ class _Smoothed:
     def see(self, time: float, person: Person, model: Model) -> None:
         dt = time - self.time
         self.time, self._last = time, person
-        measured = self._measured(person)
-        self._track.go_on(dt, model)
-        verdict = self._track.correct(measured, model)
-        if verdict.taken[-1]:
+        verdict = self._track.step(dt, self._measured(person), model)
+        if verdict is not None and verdict.taken[-1]:
             # a plain mean at first, then a slow one
             self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
             self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
@@ -165,7 +163,7 @@ class _Smoothed:
             joint_score=self._last.joint_score * left,
             predicted=True,
         )
-        rotations = self._track.turning.after(gone, model.turn).rotations
+        rotations = self._track.turning.carried(gone).rotations
         return self._person(fading, rotations, self._track.place.after(gone, model), camera)
 
     def _person(self, person: Person, rotations: Array, place: Array, camera: Camera) -> Person:

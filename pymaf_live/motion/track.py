@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pymaf_live.motion.gate import Gate, Measured, Verdict
 from pymaf_live.motion.model import Model
 from pymaf_live.motion.place import Place, State
@@ -25,36 +27,46 @@ class Track:
         self.expected: tuple[Turning, State] = (self.turning, self.place.state)
         """What was expected of the last step's measurement, before it."""
 
-    def go_on(self, dt: float, model: Model) -> None:
-        """Go on by dt seconds without a measurement."""
-        self.turning = self.turning.after(dt, model.turn)
-        self.place.go_on(dt, model)
-        self._gate.wait(dt)
-        self.expected = (self.turning, self.place.state)
-
-    def correct(self, measured: Measured, model: Model, verdict: Verdict | None = None) -> Verdict:
-        """Take in a measurement, as far as it is believed.
+    def step(
+        self,
+        dt: float,
+        measured: Measured | None,
+        model: Model,
+        verdict: Verdict | None = None,
+    ) -> Verdict | None:
+        """Go on by dt seconds and take in what was measured then, as far as it is believed.
 
         Parameters
         ----------
-        measured : Measured
+        dt : float
+            s
+        measured : Measured or None
         model : Model
         verdict : Verdict, optional
             What to believe, where that is known by hindsight.
 
         Returns
         -------
-        Verdict
+        Verdict or None
+            None where nothing was measured.
         """
+        carried = self.turning.carried(dt)
+        turning, moving = self.turning.velocities, self.place.velocity
+        self.turning = self.turning.after(dt, model.turn)
+        self.place.go_on(dt, model)
+        self._gate.wait(dt)
+        if measured is None:
+            self.turning = self.turning.moved_to(carried, np.ones(len(turning), dtype=bool))
+            self.expected = (self.turning, self.place.state)
+            return None
         if verdict is None:
-            turning, moving = self.turning.velocities, self.place.velocity
             verdict = self._gate.judge(measured, turning, moving)
             self._gate.believe(measured, verdict.taken)
-        if verdict.surprising.any():
-            self.turning = self.turning.opened(verdict.surprising[:-1])
-            if verdict.surprising[-1]:
-                self.place.open()
-            self.expected = (self.turning, self.place.state)
+        self.turning = self.turning.moved_to(carried, ~verdict.taken[:-1])
+        self.turning = self.turning.opened(verdict.surprising[:-1])
+        if verdict.surprising[-1]:
+            self.place.open()
+        self.expected = (self.turning, self.place.state)
         variance = model.turn_variance(measured.joint_score) * verdict.doubt[:-1]
         self.turning = self.turning.corrected(measured.rotations, variance, verdict.taken[:-1])
         if verdict.taken[-1]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from pymaf_live.motion.model import NOTHING_KNOWN, START_TURN, Walk
+from pymaf_live.motion.model import CARRIED_FADING, NOTHING_KNOWN, START_TURN, Walk
 from pymaf_live.types import Array, Mask
 
 
@@ -45,6 +45,25 @@ class Turning:
             self.rotations @ matrix_from_axis_angle(self.velocities * F[0, 1]),
             self.velocities * F[1, 1],
             F @ self.covariance @ F.T + spread,
+        )
+
+    def carried(self, dt: float) -> Turning:
+        """Rotations and velocities dt seconds later where nothing is measured.
+
+        The best guess is then that the motion seen last goes on for a while; that it fades as fast
+        as the walk says is true on average only.
+        """
+        left = float(np.exp(-CARRIED_FADING * dt))
+        step = self.velocities * ((1 - left) / CARRIED_FADING)
+        rotations = self.rotations @ matrix_from_axis_angle(step)
+        return Turning(rotations, self.velocities * left, self.covariance)
+
+    def moved_to(self, other: Turning, joints: Mask) -> Turning:
+        """The same with another's rotations and velocities for some joints (J,)."""
+        return Turning(
+            np.where(joints[:, None, None], other.rotations, self.rotations),
+            np.where(joints[:, None], other.velocities, self.velocities),
+            self.covariance,
         )
 
     def opened(self, joints: Mask) -> Turning:
