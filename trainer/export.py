@@ -124,6 +124,7 @@ def export(
                 "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "licence": LICENCE,
                 "levels": str(levels if all_levels else 1),
+                "reads": ",".join(str(config.network.grid if g else 0) for g in model.on_grid),
             },
         )
         onnx.checker.check_model(graph, full_check=True)
