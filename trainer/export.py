@@ -124,7 +124,7 @@ def export(
                 "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "licence": LICENCE,
                 "levels": str(levels if all_levels else 1),
-                "reads": ",".join(str(config.network.grid if g else 0) for g in model.on_grid),
+                "reads": _reads(model, all_levels=all_levels),
             },
         )
         onnx.checker.check_model(graph, full_check=True)
@@ -133,6 +133,12 @@ def export(
         if not difference < _WORST_ERROR:
             raise ModelError(f"the ONNX file differs from torch by {difference:.1e} in a rotation")
     return difference
+
+
+def _reads(model: PyMAF, *, all_levels: bool) -> str:
+    """Of each level in the file, points a side of the grid it reads; 0 = under the mesh."""
+    sides = [model.config.grid if grid else 0 for grid in model.on_grid]
+    return ",".join(str(side) for side in (sides if all_levels else sides[-1:]))
 
 
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
