@@ -14,6 +14,7 @@ from pymaf_live.body import Body, joint_transforms, pose_joints, project, rest_j
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.motion.contacts import Stance, contact_probability, stances
+from pymaf_live.motion.gate import finite_rows
 from pymaf_live.motion.ground import Ground, ground_under, up_of_standing
 from pymaf_live.motion.model import RESET_GAP
 from pymaf_live.motion.two_bone import Leg, reach
@@ -105,11 +106,7 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
 def _walks_of(take: Take, body: Body) -> list[_Walk]:
     walks = []
     times = np.asarray(take.frame_time, dtype=np.float64)
-    values = np.concatenate(
-        [np.reshape(v, (len(take.frame), -1)) for v in (take.pose, take.shape, take.translation)],
-        axis=1,
-    )
-    finite = np.isfinite(values).all(axis=1)
+    finite = finite_rows(take)
     for person in np.unique(take.person):
         rows = np.flatnonzero((take.person == person) & finite)
         own = times[take.frame[rows]]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion.place import seen_from_place
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Mask, Take
 
 _FADING = 8.0
 """1/s, at which what is expected of a velocity fades."""
@@ -52,6 +52,13 @@ class Verdict:
     """(P,) counted because it had lasted long enough."""
     doubt: Array
     """(P,) factor on the measurement's variance."""
+
+
+def finite_rows(take: Take) -> Mask:
+    """(R,) which of a take's rows are numbers throughout."""
+    values = (take.pose, take.shape, take.translation)
+    finite = [np.isfinite(value).all(axis=tuple(range(1, value.ndim))) for value in values]
+    return np.asarray(np.logical_and.reduce(finite))
 
 
 class Gate:
@@ -118,12 +125,12 @@ class Gate:
         """(P,) distance from what was expected, as a part of the limits."""
         ahead = (1 - np.exp(-_FADING * self._since)) / _FADING
         expected = self._turns @ matrix_from_axis_angle(turning * ahead[:-1, None])
-        turn = axis_angle_from_matrix(np.swapaxes(expected, -1, -2) @ measured.rotations)
         seen = seen_from_place(measured.place) - self._seen - moving * ahead[-1]
         since = self._since[-1]
         across = np.hypot(seen[0], seen[1]) * np.exp(self._seen[2]) / (_ACROSS + _SPEED * since)
         depth = abs(seen[2]) / (_DEPTH + _DEPTH_SPEED * since)
-        angle = np.sqrt((turn**2).sum(axis=-1))
+        # of expected^T measured, from its trace
+        angle = np.arccos(np.clip(((expected * measured.rotations).sum((-2, -1)) - 1) / 2, -1, 1))
         return np.append(angle / (_TURN + _TURN_SPEED * self._since[:-1]), max(across, depth))
 
 

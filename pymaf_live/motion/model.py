@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body import Body, rest_joints
 from pymaf_live.types import Array
 
 RESET_GAP = 0.5
@@ -44,7 +43,10 @@ class Walk:
     def spread(self, dt: float, speed: Array) -> Array:
         """(..., 2, 2) covariance that dt seconds at speeds (...) add to (value, velocity)."""
         density = self.density * (1 + (self.liveliness * speed) ** 2)
-        unit = np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
+        a, left = self.fading, float(np.exp(-self.fading * dt))
+        value = (dt - 2 * (1 - left) / a + (1 - left**2) / (2 * a)) / a**2
+        both, velocity = (1 - left) ** 2 / (2 * a**2), (1 - left**2) / (2 * a)
+        unit = np.array([[value, both], [both, velocity]])
         return np.asarray(np.asarray(density)[..., None, None] * unit)
 
 
@@ -73,7 +75,7 @@ class Model:
             across=Walk(0.008 * snappy, 6.0, 2.0),
             depth=Walk(0.015 * snappy, 1.5, 2.0),
             # the smoothest still follows who moves fast
-            turn=Walk(3.5 * 7.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 8.0),
+            turn=Walk(4.4 * 7.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 8.0),
         )
 
     def turn_variance(self, joint_score: Array) -> Array:
@@ -90,11 +92,3 @@ CARRIED_FADING = 2.0
 """1/s, at which the turning of a joint that is not seen fades."""
 NOTHING_KNOWN: Array = np.diag([100.0, 900.0])
 """Covariance of a value and its velocity that a measurement then decides alone."""
-
-
-def skeleton_size(body: Body, shape: Array) -> Array:
-    """(...,) m, summed lengths of the bones: how large a body (..., S) looks at a given depth."""
-    rest = rest_joints(body, shape)
-    child = np.flatnonzero(body.parents >= 0)
-    bones = rest[..., child, :] - rest[..., body.parents[child], :]
-    return np.asarray(np.linalg.norm(bones, axis=-1).sum(axis=-1))

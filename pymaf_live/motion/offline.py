@@ -10,8 +10,8 @@ from pymaf_live.body import Body, pose_joints, project, rest_joints
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import InputError, UsageError
-from pymaf_live.motion.gate import Measured
-from pymaf_live.motion.model import COAST, RESET_GAP, Model, skeleton_size
+from pymaf_live.motion.gate import Measured, finite_rows
+from pymaf_live.motion.model import COAST, RESET_GAP, Model
 from pymaf_live.motion.passes import forward_and_backward
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Array, Camera, Mask, Take
@@ -47,7 +47,7 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
         return take
     model = Model.of(strength)
     parts = []
-    usable = ~take.predicted & _finite(take)
+    usable = ~take.predicted & finite_rows(take)
     for person in np.unique(take.person):
         rows = np.flatnonzero((take.person == person) & usable)
         if (np.diff(take.frame[rows]) <= 0).any():
@@ -85,7 +85,7 @@ def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, model: Model)
 
     shapes = np.asarray(take.shape[rows], dtype=np.float64)
     # the mean-shaped body stands where it looks as large as the measured one
-    sizes = skeleton_size(body, shape) / skeleton_size(body, shapes)
+    sizes = _skeleton_size(body, shape) / _skeleton_size(body, shapes)
     root = np.asarray(take.translation[rows]) + rest_joints(body, shapes)[:, 0]
     places = root * sizes[:, None]
     turns = matrix_from_axis_angle(take.pose[rows])
@@ -110,10 +110,12 @@ def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, model: Model)
     )
 
 
-def _finite(take: Take) -> Mask:
-    values = (take.pose, take.shape, take.translation)
-    finite = [np.isfinite(value).all(axis=tuple(range(1, value.ndim))) for value in values]
-    return np.asarray(np.logical_and.reduce(finite))
+def _skeleton_size(body: Body, shape: Array) -> Array:
+    """(...,) m, summed lengths of the bones: how large a body (..., S) looks at a given depth."""
+    rest = rest_joints(body, shape)
+    child = np.flatnonzero(body.parents >= 0)
+    bones = rest[..., child, :] - rest[..., body.parents[child], :]
+    return np.asarray(np.linalg.norm(bones, axis=-1).sum(axis=-1))
 
 
 def _joined(take: Take, body: Body, parts: list[_Part]) -> Take:

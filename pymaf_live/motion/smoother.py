@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pymaf_live.body import Body, pose_joints, project, rest_joints
+from pymaf_live.body import Body, joint_transforms, project, rest_joints
 from pymaf_live.errors import UsageError
 from pymaf_live.motion.gate import Measured
-from pymaf_live.motion.model import COAST, RESET_GAP, SHAPE_MEMORY, Model, skeleton_size
+from pymaf_live.motion.model import COAST, RESET_GAP, SHAPE_MEMORY, Model
 from pymaf_live.motion.track import Track
 from pymaf_live.types import Array, Camera, Person
 
@@ -39,7 +39,7 @@ class Smoother:
     """
 
     def __init__(self, body: Body, strength: float = 0.5) -> None:
-        self._body = body
+        self._skeleton = _Skeleton(body)
         self._tracks: dict[int, _Smoothed] = {}
         self._time = -np.inf
         self.strength = strength
@@ -113,7 +113,7 @@ class Smoother:
             seen.add(person.id)
             track = self._tracks.get(person.id)
             if track is None:
-                self._tracks[person.id] = track = _Smoothed(self._body, model, time, person)
+                self._tracks[person.id] = track = _Smoothed(self._skeleton, model, time, person)
             elif time - track.time > _NO_TIME:
                 track.see(time, person, model)
             smoothed.append(track.seen(person, camera))
@@ -125,22 +125,43 @@ class Smoother:
         return (*smoothed, *carried)
 
 
+class _Skeleton:
+    """Joints at rest as a linear function of the shape, which a frame needs several times."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self._mean = rest_joints(body, np.zeros(body.shape_count))
+        self._directions = rest_joints(body, np.eye(body.shape_count)) - self._mean
+        self._child = np.flatnonzero(body.parents >= 0)
+
+    def rest(self, shape: Array) -> Array:
+        """(J, 3) m"""
+        return np.asarray(self._mean + np.tensordot(shape, self._directions, 1))
+
+    def size(self, rest: Array) -> float:
+        """Summed lengths of the bones in m: how large the body looks at a given depth."""
+        bones = rest[self._child] - rest[self.body.parents[self._child]]
+        return float(np.sqrt((bones**2).sum(axis=-1)).sum())
+
+
 class _Smoothed:
     """One person's filters and shape."""
 
-    def __init__(self, body: Body, model: Model, time: float, person: Person) -> None:
-        self._body = body
+    def __init__(self, skeleton: _Skeleton, model: Model, time: float, person: Person) -> None:
+        self._skeleton = skeleton
         self.time = time
         self._last = person
         self._shape = np.array(person.shape, dtype=np.float64)
         self._shape_age = 0.0
+        self._rest = skeleton.rest(self._shape)
         self._track = Track(self._measured(person), model)
 
     def _measured(self, person: Person) -> Measured:
         # the root joint is where the averaged body looks as large as the measured one
-        root = person.translation + rest_joints(self._body, person.shape)[0]
-        sizes = skeleton_size(self._body, np.stack([self._shape, person.shape]))
-        return Measured(person.rotations, root * (sizes[0] / sizes[1]), person.joint_score)
+        rest = self._skeleton.rest(person.shape)
+        larger = self._skeleton.size(self._rest) / self._skeleton.size(rest)
+        root = (person.translation + rest[0]) * larger
+        return Measured(person.rotations, root, person.joint_score)
 
     def see(self, time: float, person: Person, model: Model) -> None:
         dt = time - self.time
@@ -150,6 +171,7 @@ class _Smoothed:
             # a plain mean at first, then a slow one
             self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
             self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
+            self._rest = self._skeleton.rest(self._shape)
 
     def seen(self, person: Person, camera: Camera) -> Person:
         return self._person(person, self._track.turning.rotations, self._track.place.now, camera)
@@ -167,14 +189,13 @@ class _Smoothed:
         return self._person(fading, rotations, self._track.place.after(gone, model), camera)
 
     def _person(self, person: Person, rotations: Array, place: Array, camera: Camera) -> Person:
-        shape = self._shape.copy()
-        translation = place - rest_joints(self._body, shape)[0]
-        joints = pose_joints(self._body, rotations, shape, translation)
+        translation = place - self._rest[0]
+        joints = joint_transforms(self._skeleton.body, rotations, self._rest)[1] + translation
         joints_2d = project(joints, camera)
         return replace(
             person,
             rotations=rotations,
-            shape=shape,
+            shape=self._shape.copy(),
             translation=translation,
             joints=joints,
             joints_2d=joints_2d,

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, load_body, pose_joints, rest_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.motion import Smoother, smooth_offline
+from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
 from pymaf_live.motion.place import place_from_seen, seen_from_place
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.types import Take
@@ -198,10 +198,17 @@ def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...]
 
 
 def trace_of_wild_frames(cases: Sequence[Case], body: Body, strength: float) -> np.ndarray:
-    """mm, for each wild frame, the joints' mean distance from where they were without any."""
+    """mm, for each wild frame, the joints' mean distance from where they were without any.
+
+    With the root at its true depth: what is to be seen.
+    """
     traces = []
     for case in cases:
-        off = live(case.measured, body, strength) - live(case.clean, body, strength)
+        true = np.asarray(case.truth.joints)
+        with_wild, without = (
+            at_true_depth(live(take, body, strength), true) for take in (case.measured, case.clean)
+        )
+        off = with_wild - without
         traces.append(1000 * np.linalg.norm(off, axis=-1).mean(axis=1)[case.wild])
     return np.concatenate(traces)
 
@@ -212,8 +219,12 @@ def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figu
     for strength in STRENGTHS:
         joints = [live(case.measured, body, strength) for case in cases]
         rows.append((f"live {strength:.1f}", figures(cases, joints, body)))
-    offline = [held(smooth_offline(case.measured, body)) for case in cases]
-    rows.append(("offline", figures(cases, offline, body)))
+    offline = [smooth_offline(case.measured, body) for case in cases]
+    rows.append(("offline", figures(cases, [held(take) for take in offline], body)))
+    modes: tuple[FootLock, ...] = ("auto", "always")
+    for mode in modes:
+        locked = [held(lock_feet(take, body, mode)) for take in offline]
+        rows.append((f"+ {mode}", figures(cases, locked, body)))
     print(f"\n{name}\n{'':10}  error    acceleration error     delay  depth's  slide")
     print(f"{'':10}     mm    mm/frame^2    own mm/f^2     ms     ms   mm/frame")
     for label, f in rows:

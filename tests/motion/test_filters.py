@@ -1,0 +1,133 @@
+"""The filters beside independent ones: filterpy's, SciPy's rotations, a closed-form solution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from filterpy.kalman import KalmanFilter
+from scipy.linalg import expm
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import load_body
+from pymaf_live.motion import place, turning
+from pymaf_live.motion.gate import Measured
+from pymaf_live.motion.model import Model, Walk
+from pymaf_live.motion.passes import forward_and_backward
+from pymaf_live.motion.place import place_from_seen, seen_from_place
+from pymaf_live.motion.turning import Turning
+
+
+def van_loan(walk: Walk, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    """Transition and added covariance of the fading velocity, by matrix exponential (Van Loan)."""
+    A = np.array([[0.0, 1.0], [0.0, -walk.fading]])
+    noise = np.diag([0.0, walk.density])
+    block = expm(np.block([[-A, noise], [np.zeros((2, 2)), A.T]]) * dt)
+    F = block[2:, 2:].T
+    return F, F @ block[:2, 2:]
+
+
+@pytest.mark.parametrize("dt", [1 / 120, 1 / 30, 0.1])
+def test_the_transition_is_that_of_a_fading_velocity(dt: float) -> None:
+    for walk in (Model.of(0.5).turn, Model.of(0.5).across, Model.of(0.5).depth):
+        F, Q = van_loan(walk, dt)
+        np.testing.assert_allclose(walk.transition(dt), F, rtol=1e-9)
+        np.testing.assert_allclose(walk.spread(dt, np.array(0.0)), Q, rtol=1e-6)
+
+
+def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_angle() -> None:
+    walk = Walk(density=3.0, liveliness=0.0, fading=8.0)
+    random = np.random.default_rng(0)
+    times = np.cumsum(random.uniform(0.01, 0.06, 80))
+    angles = 2.0 * np.sin(3 * times) + 4.0 * times + random.normal(0, 0.03, 80)  # many turns
+    # rotations cannot tell turns apart; a step between frames stays below half of one
+    axis = np.array([1.0, -2.0, 0.5]) / np.linalg.norm([1.0, -2.0, 0.5])
+    turns = Rotation.from_rotvec(angles[:, None] * axis).as_matrix()[:, None]
+    variance, everyone = np.array([0.03**2]), np.array([True])
+
+    belief = Turning.start(turns[0], variance)
+    before, after, ways = [belief], [belief], [np.eye(2)]
+    for index in range(1, 80):
+        dt = float(times[index] - times[index - 1])
+        expected = after[-1].after(dt, walk)
+        before.append(expected)
+        after.append(expected.corrected(turns[index], variance, everyone))
+        ways.append(walk.transition(dt))
+    smooth = turning.smooth_backward(before, after, ways)
+
+    reference = KalmanFilter(dim_x=2, dim_z=1)
+    reference.H, reference.R = np.array([[1.0, 0.0]]), np.array([[0.03**2]])
+    reference.x = np.array([angles[0], 0.0])
+    reference.P = np.diag([0.03**2, after[0].covariance[0, 1, 1]])
+    means, covariances, Fs, Qs = [reference.x], [reference.P], [np.eye(2)], [np.zeros((2, 2))]
+    for index in range(1, 80):
+        dt = float(times[index] - times[index - 1])
+        Fs.append(walk.transition(dt))
+        Qs.append(walk.spread(dt, np.array(0.0)))
+        reference.predict(F=Fs[-1], Q=Qs[-1])
+        reference.update(np.array([angles[index]]))
+        means.append(reference.x)
+        covariances.append(reference.P)
+    wanted, *_ = reference.rts_smoother(np.array(means), np.array(covariances), Fs, Qs)
+
+    def apart(rotations: np.ndarray, angle: np.ndarray) -> np.ndarray:
+        true = Rotation.from_rotvec(angle[:, None] * axis)
+        return (true.inv() * Rotation.from_matrix(rotations[:, 0])).magnitude()
+
+    live = np.array([belief.rotations for belief in after])
+    assert apart(live, np.array(means)[:, 0]).max() < 1e-7
+    assert apart(smooth, wanted[:, 0]).max() < 1e-7
+    np.testing.assert_allclose(after[-1].covariance[0], covariances[-1], rtol=1e-9)
+
+
+def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
+    body, random = load_body(), np.random.default_rng(2)
+    steps = Rotation.from_rotvec(random.normal(0, 0.1, (40, body.joint_count, 3)).reshape(-1, 3))
+    turns = steps.as_matrix().reshape(40, body.joint_count, 3, 3)
+    for index in range(1, 40):
+        turns[index] = turns[index - 1] @ turns[index]
+    frame = Rotation.from_euler("xyz", [1.0, 2.0, 3.0]).as_matrix()
+    times, score = np.arange(40) / 30, np.ones(body.joint_count)
+    where = np.array([0.2, 0.1, 4.0])
+    plain, _ = forward_and_backward(
+        [Measured(turn, where, score) for turn in turns], times, Model.of(0.5)
+    )
+    turned, _ = forward_and_backward(
+        [Measured(frame @ turn, where, score) for turn in turns], times, Model.of(0.5)
+    )
+    np.testing.assert_allclose(turned, frame @ plain, atol=1e-9)
+
+
+def test_direction_and_depth_tell_the_place() -> None:
+    places = np.array([[0.5, -0.2, 3.0], [-2.0, 1.0, 8.0]])
+    seen = seen_from_place(places)
+    np.testing.assert_allclose(seen, [[1 / 6, -1 / 15, np.log(3)], [-0.25, 0.125, np.log(8)]])
+    np.testing.assert_allclose(place_from_seen(seen), places)
+    # nobody stands behind the camera
+    assert np.isfinite(seen_from_place(np.array([1.0, 1.0, -2.0]))).all()
+
+
+def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
+    model, random = Model.of(0.5), np.random.default_rng(1)
+    times = np.cumsum(random.uniform(0.02, 0.05, 60))
+    places = np.c_[times, 0 * times, 4 + 0.3 * times] + random.normal(0, 0.01, (60, 3))
+    filtering = place.Place(places[0], model)
+    before, after = [filtering.state], [filtering.state]
+    for index in range(1, 60):
+        filtering.go_on(float(times[index] - times[index - 1]), model)
+        before.append(filtering.state)
+        filtering.correct(places[index], model, 1.0)
+        after.append(filtering.state)
+    steps = np.diff(times, prepend=times[0])
+    ways = [place.transition(float(dt), model) for dt in steps]
+    # what the time between added, as filterpy wants it
+    added = [b[1] - F @ a[1] @ F.T for F, a, b in zip(ways[1:], after, before[1:], strict=False)]
+    wanted, *_ = KalmanFilter(dim_x=6, dim_z=3).rts_smoother(
+        np.array([mean for mean, _ in after]),
+        np.array([covariance for _, covariance in after]),
+        Fs=ways,
+        Qs=[np.zeros((6, 6)), *added],
+    )
+    smooth = place.smooth_backward(before, after, ways)
+    np.testing.assert_allclose(smooth, place_from_seen(wanted[:, :3]), atol=1e-6)
+    error = np.linalg.norm(smooth - np.c_[times, 0 * times, 4 + 0.3 * times], axis=1)
+    assert error.mean() < 0.6 * 0.016

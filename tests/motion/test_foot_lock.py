@@ -1,0 +1,160 @@
+"""Feet that stand stay where they are, and nothing else is spoilt for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.motion import lock_feet, smooth_offline
+from pymaf_live.motion.contacts import contact_probability, stances, standing_mask
+from pymaf_live.motion.ground import ground_under
+from pymaf_live.motion.two_bone import Leg, reach
+from pymaf_live.types import Take
+from tests.made_up_take import UPRIGHT, make_take, standing
+from tests.motion.benchmark import demo_case
+from tests.motion.measures import acceleration_error, contacts, foot_slide, joint_error
+
+UP = np.array([0.0, -1.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+def feet_of(body: Body) -> list[int]:
+    return [body.joint_names.index(f"{side}_foot") for side in ("left", "right")]
+
+
+def swaying(body: Body, count: int = 120) -> Take:
+    """Somebody who stands, as a network sees it: the hips sway, the depth wanders by 10 cm."""
+    times = np.arange(count) / 30
+    turns = standing(body, count)
+    sway = 0.06 * np.sin(2 * np.pi * 0.7 * times)
+    for side in ("left", "right"):
+        hip = body.joint_names.index(f"{side}_hip")
+        turns[:, hip] = Rotation.from_euler("z", sway[:, None]).as_matrix()
+    places = np.tile([0.3, 0.1, 4.0], (count, 1))
+    places[:, 2] += 0.1 * np.sin(2 * np.pi * 0.3 * times)
+    return make_take(body, times, {1: turns}, {1: places})
+
+
+def test_a_person_who_stands_does_not_drift(body: Body) -> None:
+    take = swaying(body)
+    feet = feet_of(body)
+    assert np.ptp(take.joints[:, feet], axis=0).max() > 0.1
+    locked = lock_feet(take, body)
+    assert np.ptp(locked.joints[:, feet], axis=0).max() < 5e-3
+    assert np.ptp(locked.joints[:, 0, 2]) < 0.03  # nor does the rest of the body
+    # in the picture it stays where it was seen
+    assert np.abs(locked.joints_2d - take.joints_2d)[:, 0].max() < 15
+    np.testing.assert_array_equal(locked.pose[:, 12:], take.pose[:, 12:])  # above the hips
+
+
+def test_bones_keep_their_length_and_soles_their_slant(body: Body) -> None:
+    take = swaying(body)
+    locked = lock_feet(take, body)
+    child = np.flatnonzero(body.parents >= 0)
+
+    def lengths(t: Take) -> np.ndarray:
+        return np.linalg.norm(t.joints[:, child] - t.joints[:, body.parents[child]], axis=-1)
+
+    np.testing.assert_allclose(lengths(locked), lengths(take), atol=1e-6)
+    ankle, foot = (body.joint_names.index(f"left_{part}") for part in ("ankle", "foot"))
+    np.testing.assert_allclose(
+        locked.joints[:, foot] - locked.joints[:, ankle],
+        take.joints[:, foot] - take.joints[:, ankle],
+        atol=1e-6,
+    )
+
+
+def test_never_and_separate_pictures_leave_the_take_as_it_is(body: Body) -> None:
+    take = swaying(body, 30)
+    assert lock_feet(take, body, "never") is take
+    pictures = replace(take, picture_name=tuple(f"{i}.jpg" for i in range(30)))
+    assert lock_feet(pictures, body, "always") is pictures
+    nobody = make_take(body, np.arange(3) / 30, {}, {})
+    assert lock_feet(nobody, body) is nobody
+
+
+def test_who_floats_or_runs_past_is_not_held(body: Body) -> None:
+    times = np.arange(60) / 30
+    places = np.c_[-2 + 2.0 * times, 0 * times, 4 + 0 * times]
+    take = make_take(body, times, {1: standing(body, 60)}, {1: places})
+    for mode in ("auto", "always"):
+        np.testing.assert_allclose(lock_feet(take, body, mode).joints, take.joints, atol=1e-6)
+
+
+def test_feet_are_caught_and_let_go_without_a_jump(body: Body) -> None:
+    case = demo_case(body)
+    smooth = smooth_offline(case.measured, body)
+    locked = lock_feet(smooth, body)
+    true, feet = np.asarray(case.truth.joints), feet_of(body)
+    before, after = (np.asarray(take.joints) for take in (smooth, locked))
+    stood = contacts(true, feet, UP, 30.0)
+    assert foot_slide(after, feet, stood) < 0.2 * foot_slide(before, feet, stood)
+    assert joint_error(after, true) < 1.01 * joint_error(before, true)
+    assert acceleration_error(after, true) < 1.05 * acceleration_error(before, true)
+    # no joint's step between frames grows by more than a few centimetres anywhere
+    step = [np.linalg.norm(np.diff(joints, axis=0), axis=-1) for joints in (before, after)]
+    assert (step[1] - step[0]).max() < 0.06
+
+
+def test_contacts_of_the_demo_are_found(body: Body) -> None:
+    case = demo_case(body)
+    smooth = smooth_offline(case.measured, body)
+    feet = feet_of(body)
+    probability, ground = contact_probability(smooth.joints[:, feet], smooth.frame_time, UP)
+    found = standing_mask(stances(probability, smooth.frame_time), probability.shape)
+    true = contacts(np.asarray(case.truth.joints), feet, UP, 30.0)
+    assert (found & true).sum() > 0.9 * true.sum()
+    assert (found & true).sum() > 0.9 * found.sum()
+    # its camera is level
+    assert np.degrees(np.arccos(ground.up @ UP)) < 3.0
+
+
+def test_the_ground_is_fitted_by_feet_and_held_level_where_they_do_not_say() -> None:
+    random = np.random.default_rng(0)
+    up = Rotation.from_euler("x", 10, degrees=True).apply(UP)
+    across = np.cross(up, [0.0, 0.0, 1.0])
+    along = np.cross(across, up)
+    spread = random.uniform(-2, 2, (60, 2))
+    feet = 1.2 * -up + [0, 0, 5] + spread[:, :1] * across + spread[:, 1:] * along
+    feet[::10] += 0.5 * up  # a few stand on something
+    ground = ground_under(feet, UP)
+    assert np.degrees(np.arccos(np.clip(ground.up @ up, -1, 1))) < 2.0
+    assert np.median(np.abs(ground.above(feet))) < 0.03
+    one = ground_under(np.array([[0.3, 1.0, 4.0]]), UP)
+    np.testing.assert_allclose(one.up, UP, atol=1e-6)
+    assert one.height == pytest.approx(-1.0, abs=1e-6)
+
+
+def test_a_leg_reaches_what_is_in_reach_and_stretches_towards_the_rest() -> None:
+    random = np.random.default_rng(3)
+    count, thigh, shank = 200, 0.42, 0.4
+    hip_turn = Rotation.random(count, rng=random).as_matrix() @ UPRIGHT
+    bend = random.uniform(0, 2.2, count)
+    knee_turn = hip_turn @ Rotation.from_rotvec(np.outer(bend, [1, 0, 0])).as_matrix()
+    hip = random.normal(size=(count, 3))
+    knee = hip + hip_turn @ [0, -thigh, 0]
+    ankle = knee + knee_turn @ [0, -shank, 0]
+    leg = Leg(hip, knee, ankle, hip_turn, knee_turn)
+    target = ankle + random.normal(0, 0.1, (count, 3))
+    new_hip, new_knee = reach(leg, target)
+    reached = hip + new_hip @ [0, -thigh, 0] + new_knee @ [0, -shank, 0]
+    far = np.linalg.norm(target - hip, axis=1) > 0.998 * (thigh + shank)
+    np.testing.assert_allclose(reached[~far], target[~far], atol=1e-6)
+    direction = (target - hip) / np.linalg.norm(target - hip, axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        reached[far], (hip + 0.999 * (thigh + shank) * direction)[far], atol=1e-6
+    )
+    # nothing asked, nothing done; and a knee bends forward only
+    same_hip, _ = reach(leg, ankle)
+    kept = bend > 0.1
+    np.testing.assert_allclose(same_hip[kept], hip_turn[kept], atol=1e-6)
+    bent = Rotation.from_matrix(np.swapaxes(new_hip, 1, 2) @ new_knee).as_rotvec()
+    assert (bent[:, 0] > -1e-6).all()
