@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import zipfile
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _MOST_JOINTS = 256
 _MOST_SHAPES = 400
 _SUM_TOLERANCE = 1e-4
 _LOADING = threading.Lock()
+
+BODY_VARIABLE = "PYMAF_LIVE_BODY"
+"""Of the environment, so that the processes of a training see it too."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def load_body(path: Path | None = None) -> Body:
     Parameters
     ----------
     path : Path, optional
-        An ``.npz`` with SMPL's keys and ours (docs/body.md); the shipped open body by default.
+        An ``.npz`` with SMPL's keys and ours (docs/body.md). By default the body that the variable
+        PYMAF_LIVE_BODY names (one of the user's, or a path), and without it the shipped open body.
 
     Raises
     ------
@@ -100,11 +105,25 @@ def load_body(path: Path | None = None) -> Body:
     """
     # several threads ask for it while a run starts; the second waits instead of loading it again
     with _LOADING:
-        return _load_body(path or resource("body/open_body.npz"))
+        path = path or _usual()
+        try:
+            written = path.stat().st_mtime_ns
+        except OSError:
+            written = 0  # reading it tells what is wrong
+        return _load_body(path, written)
+
+
+def _usual() -> Path:
+    chosen = os.environ.get(BODY_VARIABLE)
+    if not chosen:
+        return resource("body/open_body.npz")
+    from pymaf_live.body.library import named_file
+
+    return named_file(chosen)
 
 
 @lru_cache(maxsize=4)
-def _load_body(path: Path) -> Body:
+def _load_body(path: Path, _written: int) -> Body:
     try:
         content = path.read_bytes()
         with np.load(path, allow_pickle=False) as file:
