@@ -20,7 +20,7 @@ RESET_GAP = 0.5
 """Seconds without a measurement after which a person's motion starts anew."""
 COAST = 0.25
 """Seconds for which a person who is not seen is carried on."""
-SHAPE_MEMORY = 3.0
+SHAPE_MEMORY = 1.0
 """Seconds over which the live shape is averaged."""
 
 
@@ -75,7 +75,7 @@ class Model:
             across=Walk(0.008 * snappy, 6.0, 2.0),
             depth=Walk(0.015 * snappy, 1.5, 2.0),
             # the smoothest still follows who moves fast
-            turn=Walk(4.4 * 7.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 8.0),
+            turn=Walk(5.5 * 8.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 8.0),
         )
 
     def turn_variance(self, joint_score: Array) -> Array:

@@ -238,11 +238,16 @@ def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figu
     return rows
 
 
-def _best(found: dict[tuple[OneEuro, ...], Figures]) -> list[tuple[tuple[OneEuro, ...], Figures]]:
-    """The One-Euro filters that no other one beats in both delay and jitter."""
+def _best(
+    found: dict[tuple[OneEuro, ...], Figures], most_error: float
+) -> list[tuple[tuple[OneEuro, ...], Figures]]:
+    """The One-Euro filters that no other one beats in both delay and jitter.
+
+    Without those that are smooth by hardly following any more: their joint error says so.
+    """
     front, least = [], np.inf
     for key, f in sorted(found.items(), key=lambda item: item[1].delay):
-        if f.own_acceleration < least:
+        if f.own_acceleration < least and f.error <= most_error:
             least = f.own_acceleration
             front.append((key, f))
     return front
@@ -264,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, make in groups:
         cases = make()
         rows = _table(name, cases, body)
-        front = _best(one_euro_grid(cases, body))
+        front = _best(one_euro_grid(cases, body), 1.15 * dict(rows)["raw"].error)
         print("One-Euro, the best for its delay: error, own, delay; parameters of rotations, place")
         for key, f in front:
             text = "  ".join(f"{p.cutoff:g}/{p.beta:g}/{p.derivative_cutoff:g}" for p in key)
@@ -288,7 +293,7 @@ def _plot(path: Path, curves: list) -> None:
     for axis, (name, rows, front) in zip(axes, curves, strict=True):
         ours = [f for label, f in rows if label.startswith("live")]
         axis.plot([f.delay for _, f in front], [f.own_acceleration for _, f in front], "o--",
-                  color="tab:orange", ms=3, label="One-Euro, best of its grid")  # fmt: skip
+                  color="tab:orange", ms=3, label="One-Euro, best of 160")  # fmt: skip
         axis.plot([f.delay for f in ours], [f.own_acceleration for f in ours], "o-",
                   color="tab:blue", ms=4, label="live, strength 0.1 to 1")  # fmt: skip
         default = dict(rows)["live 0.5"]
@@ -296,7 +301,7 @@ def _plot(path: Path, curves: list) -> None:
         offline = dict(rows)["offline"]
         axis.plot(offline.delay, offline.own_acceleration, "s", color="tab:green", label="off-line")
         axis.axvline(33.3, color="grey", lw=0.7, ls=":")
-        axis.set(title=name, xlabel="delay, ms", xlim=(-15, 110), ylim=(0, None))
+        axis.set(title=name, xlabel="delay, ms", xlim=(-8, 50), ylim=(0, None))
         axis.title.set_fontsize(8)
     axes[0].set_ylabel("acceleration error, mm/frame²")
     axes[0].legend(fontsize=7, frameon=False)
