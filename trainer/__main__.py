@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(ablate)
     _add_ablate(ablate)
 
+    importing = commands.add_parser("import", help="a licensed body, or a published checkpoint")
+    _add_import(importing)
+
     demo = commands.add_parser("demo", help="make the demo video and its truth")
     _add_demo(demo)
     return parser
@@ -293,6 +296,12 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
     demo.add_arguments(parser)
     parser.set_defaults(run=demo.run)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    from trainer.importers import command
+
+    command.add_arguments(parser)
 
 
 def _landmark_file(encoder: str, folder: Path) -> Path | None:

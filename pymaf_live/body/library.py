@@ -23,6 +23,11 @@ def user_bodies() -> Path:
     return platformdirs.user_data_path("pymaf-live", appauthor=False) / "bodies"
 
 
+def user_models() -> Path:
+    """Folder of the models that a user imported; it need not be there."""
+    return platformdirs.user_data_path("pymaf-live", appauthor=False) / "models"
+
+
 def adopt(path: Path, name: str, shapes: int = USUAL_SHAPES) -> Body:
     """Bring a licensed SMPL, SMPL-H or SMPL-X file into the user's own folder.
 

@@ -1,0 +1,192 @@
+"""A published checkpoint runs in the program and says what the published network says."""
+
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from scipy.sparse import csc_matrix  # noqa: E402
+
+from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body.library import body_named, body_of  # noqa: E402
+from pymaf_live.errors import InputError  # noqa: E402
+from tests.body.made_up_smpl import small_smpl, write_old_pickle  # noqa: E402
+from tests.trainer.importers.published_restated import forward, made_up_checkpoint  # noqa: E402
+from trainer.__main__ import main  # noqa: E402
+from trainer.importers.pymaf import import_pymaf  # noqa: E402
+
+LEFT_OUT = re.compile(r"regressor\.\d\.init_|maf_extractor\.\d\.Dmap|.*\.smpl\.")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("published")
+
+
+@pytest.fixture(scope="module")
+def smpl():
+    return small_smpl(load_body())
+
+
+@pytest.fixture(scope="module")
+def weights(smpl):
+    torch.set_num_threads(1)
+    return made_up_checkpoint(smpl)
+
+
+@pytest.fixture(scope="module")
+def smpl_file(folder, smpl):
+    return write_old_pickle(folder / "basic_model_neutral.pkl", smpl)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_folder(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("platformdirs.user_data_path", lambda *_, **__: folder / "user")
+        yield folder / "user"
+
+
+@pytest.fixture(scope="module")
+def imported(folder, weights, smpl_file):
+    path = folder / "PyMAF_model_checkpoint.pt"
+    # the published file keeps a figure of merit, a NumPy number, beside the weights
+    torch.save({"model": weights, "epoch": 3, "best_performance": np.float64(58.9)}, path)
+    return import_pymaf(path, smpl=smpl_file)
+
+
+def session_of(path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def test_it_says_what_the_published_network_says(imported, weights, smpl):
+    image = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        levels = forward(weights, smpl, image)
+    found = session_of(imported[0]).run(["rotations", "shape", "camera"], {"image": image.numpy()})
+    for ours, theirs in zip(found, levels[-1], strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+    # the levels have something to say, and differ from picture to picture
+    assert (levels[-1][0] - levels[0][0]).abs().max() > 0.05
+    assert np.abs(found[0][0] - found[0][1]).max() > 1e-3
+
+
+def test_its_metadata_tell_how_it_wants_its_crops(imported):
+    told = session_of(imported[0]).get_modelmeta().custom_metadata_map
+    assert told["crop_rule"] == "upright 1.20"
+    assert "ImageNet" in told["normalisation"]
+    assert told["input_size"] == "224"
+    assert body_of(told["body_sha256"]).sha256 == body_named("pymaf").sha256
+
+
+def test_what_the_checkpoint_lacks_comes_from_the_files(
+    folder, weights, smpl, smpl_file, imported, monkeypatch
+):
+    bare = {name: value for name, value in weights.items() if not LEFT_OUT.match(name)}
+    path, mean, reduced = folder / "bare.pt", folder / "mean.npz", folder / "downsampling.npz"
+    torch.save({"model": bare}, path)
+    start = {"pose": "init_pose", "shape": "init_shape", "cam": "init_cam"}
+    np.savez(mean, **{k: weights[f"regressor.0.{n}"].numpy()[0] for k, n in start.items()})
+    # two steps, as the published file has them: to 60 vertices, then to the points
+    whole = weights["maf_extractor.0.Dmap"].numpy().astype(np.float64)
+    first = np.random.default_rng(0).normal(size=(len(smpl["v_template"]),) * 2)
+    steps = np.empty(2, dtype=object)
+    steps[:] = [csc_matrix(first), csc_matrix(whole @ np.linalg.inv(first))]
+    np.savez(reduced, A=steps, D=steps)
+    # what would be exported, without the time that it takes
+    monkeypatch.setattr("trainer.importers.pymaf._export", lambda model, *_: models.append(model))
+    models = []
+    for checkpoint in (path, folder / "PyMAF_model_checkpoint.pt"):
+        import_pymaf(
+            checkpoint, smpl=smpl_file, mean=mean, downsampling=reduced, name="b", out=folder / "b"
+        )
+    image = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        one, other = (model(image)[-1].rotations for model in models)
+    np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-4)
+
+
+def changed(weights, drop=(), **more):
+    return {name: value for name, value in weights.items() if name not in drop} | more
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda w: changed(w, ["regressor.1.fc2.bias"]), r"lacks layers.*regressors\.1\.fc2\.bias"),
+        (
+            lambda w: changed(w, ["feature_extractor.layer3.4.conv2.weight"]),
+            r"lacks layers.*encoder\.layer3\.4\.conv2\.weight",
+        ),
+        (lambda w: changed(w, **{"head.fc.weight": torch.zeros(2)}), r"has not: head\.fc\.weight"),
+        (
+            lambda w: changed(w, **{"regressor.2.deccam.weight": torch.zeros(4, 1024)}),
+            r"regressor\.2\.deccam\.weight is \(4, 1024\), not \(3, 1024\)",
+        ),
+        (
+            lambda w: changed(w, **{"regressor.2.deccam.bias": torch.full((3,), torch.nan)}),
+            r"regressor\.2\.deccam\.bias has values that are not finite",
+        ),
+        (
+            lambda w: changed(w, **{"points_grid": w["points_grid"].flip(1)}),
+            "points_grid is in another order",
+        ),
+        (
+            lambda w: changed(w, [n for n in w if "init_cam" in n]),
+            "has no mean cam: give the file with --mean",
+        ),
+        (
+            lambda w: changed(w, [n for n in w if "Dmap" in n]),
+            "give the file with --downsampling",
+        ),
+        (
+            lambda w: {n: v + 0.1 if n.endswith("v_template") else v for n, v in w.items()},
+            "is another body than the checkpoint",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_make_is_refused_by_name(folder, weights, smpl_file, change, says):
+    path = folder / "odd.pt"
+    torch.save({"model": change(weights)}, path)
+    out = folder / "odd" / "odd.onnx"
+    with pytest.raises(InputError, match=says) as caught:
+        import_pymaf(path, smpl=smpl_file, name="odd", out=out)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+    assert not (folder / "user" / "bodies" / "odd.npz").exists()
+
+
+def test_a_body_of_another_topology_is_refused(folder, weights, capsys):
+    checkpoint, other = folder / "whole.pt", folder / "other.pkl"
+    torch.save({"model": weights}, checkpoint)
+    other.write_bytes(pickle.dumps(small_smpl(load_body(), vertices=150)))
+    assert main(["import", "pymaf", str(checkpoint), "--smpl", str(other)]) == 3
+    told = capsys.readouterr().err
+    assert "is for 160 vertices; the body has 150" in told
+    assert told.count("\n") == 1
+
+
+class _Malice:
+    def __reduce__(self):
+        return os.mkdir, ("made_by_a_checkpoint",)
+
+
+def test_a_checkpoint_with_anything_else_inside_is_refused(folder, smpl_file, monkeypatch):
+    monkeypatch.chdir(folder)
+    torch.save({"model": {"a": torch.zeros(1)}, "more": _Malice()}, folder / "evil.pt")
+    with pytest.raises(InputError, match=r"weights alone: it holds \w+\.mkdir"):
+        import_pymaf(folder / "evil.pt", smpl=smpl_file)
+    assert not (folder / "made_by_a_checkpoint").exists()
+
+
+def test_smpl_is_imported_from_the_command_line(folder, smpl_file, capsys):
+    assert main(["import", "smpl", str(smpl_file), "--name", "mine"]) == 0
+    assert "160 vertices, 24 joints, 10 shapes" in capsys.readouterr().out
+    assert body_named("mine").shape_count == 10
+    assert main(["import", "smpl", str(folder / "none.pkl")]) == 3
