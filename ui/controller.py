@@ -108,6 +108,8 @@ class Controller:
         self.live_out = LiveOut(state.live_out, self._errands)
         self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
         self._closed = threading.Event()
+        self._starting = threading.Lock()
+        self._started_last: Pipeline | None = None
         self.smoothing = Smoothing(state.preferences, lambda: self._options, self._adjust)
         self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
@@ -297,7 +299,9 @@ class Controller:
     def close(self) -> bool:
         """End all threads within 2 s; whether all have ended."""
         limit = time.monotonic() + _CLOSE_SECONDS
-        self._closed.set()
+        with self._starting:
+            self._closed.set()
+            on_its_way = self._started_last
         self.takes.close()
         before = self._leave()
         self.batch.close()
@@ -305,6 +309,8 @@ class Controller:
         self.exporting.close()
         if before is not None:
             before.pipeline.close()
+        elif on_its_way is not None:
+            on_its_way.close()  # it runs, but its news was not collected yet
         return self._errands.wait(limit - time.monotonic())
 
     # -- what comes back ----------------------------------------------------------------------
@@ -324,10 +330,14 @@ class Controller:
         except BaseException:
             source.close()
             raise
-        if self._closed.is_set() or wish != self._wanted:
+        with self._starting:  # against a `close` that would look for it too early
+            wanted = not self._closed.is_set() and wish == self._wanted
+            if wanted:
+                pipeline.start()
+                self._started_last = pipeline
+        if not wanted:
             pipeline.close()  # nobody waits for it any more
             return None
-        pipeline.start()
         return _Opened(wish, choice, pipeline, playback, source.facts)
 
     def _on_opened(self, opened: _Opened | None) -> None:

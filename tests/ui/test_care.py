@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
@@ -407,6 +407,16 @@ def test_the_log_of_the_last_run_can_be_shown_copied_and_deleted(
     qtbot.mouseClick(banner.delete, Qt.MouseButton.LeftButton)
     assert not banner.isVisible()
     assert not bad_end.path.exists()
+
+
+def test_qt_gives_back_what_it_returns(qtbot: QtBot) -> None:
+    # a binding that loses references to None ends the process by a fault after minutes
+    label = QLabel()
+    qtbot.addWidget(label)
+    before = sys.getrefcount(None)
+    for number in range(2000):
+        label.setText(str(number))
+    assert sys.getrefcount(None) > before - 200
 
 
 # -- the watch over the tests themselves ----------------------------------------------------------

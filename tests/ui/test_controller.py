@@ -267,3 +267,21 @@ def test_closing_ends_every_thread_within_two_seconds(
     assert controller.close()
     assert time.monotonic() - start < 2.0
     assert set(threading.enumerate()) <= before
+
+
+def test_closing_ends_what_was_opened_without_the_window_having_heard_of_it(
+    clip: SourceChoice,
+) -> None:
+    before = set(threading.enumerate())
+    controller = Controller(WindowState(), open_pipeline=with_estimator(), list_cameras=lambda: ())
+    controller.open(clip)
+    limit = time.monotonic() + 10
+    names = {"pymaf-live inference"}
+    while not names & {thread.name for thread in set(threading.enumerate()) - before}:
+        assert time.monotonic() < limit, "the pipeline did not start"
+        time.sleep(0.005)  # and no tick: its news waits
+    assert controller.close()
+    limit = time.monotonic() + 2
+    while not set(threading.enumerate()) <= before and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert set(threading.enumerate()) <= before
