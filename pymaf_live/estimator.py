@@ -190,7 +190,9 @@ class Estimator:
         people = raw
         if self._smoother is not None:
             with _timed(spent, "smooth"):
-                fresh = [one.looked.person for one in measured if one.looked.new]
+                # crops about given boxes are always new, the people in them are not
+                looks = [one.looked for one in measured]
+                fresh = [look.person for look in looks if look.new and not look.given]
                 people = self._smoother.update(frame.time, people, camera, fresh=fresh)
         return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
