@@ -63,8 +63,8 @@ class SettingsPage(QWidget):
         self.fov.setRange(10.0, 170.0)
         self.fov.setDecimals(1)
         self.fov.setSuffix("° from corner to corner")
-        for part in (self.fov, self.fov.lineEdit()):
-            part.setAccessibleName("Field of view in degrees, from corner to corner")
+        for control in (self.fov, self.fov.lineEdit()):
+            control.setAccessibleName("Field of view in degrees, from corner to corner")
         self.fov_note = _quiet("A field of view that is right makes distances right.")
 
         column = QVBoxLayout(self)
