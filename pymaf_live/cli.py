@@ -226,7 +226,7 @@ def export(
     force: Force = False,
 ) -> int:
     """Write a take in other formats."""
-    from pymaf_live.body import load_body
+    from pymaf_live.body.library import body_of
     from pymaf_live.export.formats import format_of
     from pymaf_live.motion import lock_feet
     from pymaf_live.takes import read_take, trimmed
@@ -251,7 +251,7 @@ def export(
     if existing and not force:
         raise OutputError(f"{existing[0]} exists already; add --force to replace it")
     take = trimmed(read_take(take_path))
-    body = load_body()
+    body = body_of(take.body_sha256)
     if foot_lock != "never":
         take = lock_feet(take, body, foot_lock)
     for target in targets:
@@ -285,9 +285,8 @@ def live(
     force: Force = False,
 ) -> int:
     """Record or stream a camera without a window; Ctrl-C stops and saves."""
-    from pymaf_live.body import load_body
     from pymaf_live.export.formats import format_of
-    from pymaf_live.model_choice import given_model
+    from pymaf_live.model_choice import body_of_model, given_model
     from pymaf_live.pipeline import Pipeline, PipelineOptions
     from pymaf_live.recording import Recording
     from pymaf_live.sources import open_source, paced
@@ -313,7 +312,7 @@ def live(
     with StopRequest() as stop, ExitStack() as stack:
         opened = paced(open_source(source))
         stack.callback(opened.close)
-        body = load_body()
+        body = body_of_model(options.model)
         passed = _Passed()
         recording = Recording(body, opened.facts, smooth)
         pipeline = Pipeline(opened, options)

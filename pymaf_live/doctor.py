@@ -173,11 +173,12 @@ def _further_model(name: str, path: Path) -> Check:
 
 def _foreign(session: Session) -> str:
     """Why a model does not go with this program; empty where it does."""
-    from pymaf_live.body import load_body
-    from pymaf_live.estimator import CROP_RULE
+    from pymaf_live.body.library import SHIPPED, body_named
+    from pymaf_live.people.crop import CropRule
 
     metadata = session.metadata
-    if metadata.body_sha256 == load_body().sha256 and metadata.crop_rule == CROP_RULE:
+    ours = body_named(SHIPPED).sha256
+    if metadata.body_sha256 == ours and CropRule.read(metadata.crop_rule) == CropRule():
         return ""
     return "belongs to another body or crop rule"
 

@@ -15,6 +15,7 @@ from pymaf_live.body import Body, PointSet, person_from_estimate, project
 from pymaf_live.errors import ModelError
 from pymaf_live.inside import InsideReader
 from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.people.crop import CropRule
 from pymaf_live.people.grain import Grain
 from pymaf_live.types import (
     Array,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pymaf_live.network import Session
     from pymaf_live.people import Detector, FollowedCrop, Following
 
-CROP_RULE = "trunk-up 1.75"
 _SURER = 0.05
 """By how much the mean score of the joints must rise for a second look at a box that was given."""
 _MOST_AT_ONCE = 8
@@ -117,7 +117,7 @@ class Estimator:
     Raises
     ------
     ModelError
-        If the model was made for another body or another crop rule.
+        If the model was made for another body or for crops that the program does not make.
     """
 
     def __init__(
@@ -301,7 +301,7 @@ class _Measured:
 
 
 def require_match(body: Body, session: Session) -> None:
-    """Refuse a model that was made for another body or another crop rule.
+    """Refuse a model that was made for another body or for crops that are not made here.
 
     Raises
     ------
@@ -313,10 +313,10 @@ def require_match(body: Body, session: Session) -> None:
             f"the model {metadata.name} was made for another body file; "
             "use the model and the body that belong together"
         )
-    if metadata.crop_rule != CROP_RULE:
+    if CropRule.read(metadata.crop_rule) is None:
         raise ModelError(
             f"the model {metadata.name} wants crops by the rule {metadata.crop_rule!r}, "
-            f"this program makes {CROP_RULE!r}"
+            "this program makes trunk-up and upright ones, such as 'trunk-up 1.75'"
         )
 
 

@@ -25,6 +25,7 @@ from pymaf_live.resources import resource, resource_folders
 from pymaf_live.types import SourceFacts
 
 if TYPE_CHECKING:
+    from pymaf_live.body import Body
     from pymaf_live.estimator import PipelineOptions
     from pymaf_live.network import Session
 
@@ -96,6 +97,27 @@ def given_model(model: str | Path) -> str | Path:
     return AUTO
 
 
+def body_of_model(model: str | Path) -> Body:
+    """The body that a model was made for: its own where a user brought it, else the usual one.
+
+    Parameters
+    ----------
+    model : str or Path
+        'auto', a shipped model's name, or a file. What is wrong with a file is told when it is
+        opened.
+    """
+    from pymaf_live.body import load_body
+    from pymaf_live.body.library import body_of
+    from pymaf_live.network.onnx_entries import metadata_entries
+
+    if str(model) == AUTO:
+        return load_body()
+    try:
+        return body_of(metadata_entries(model_path(model)).get("body_sha256", ""))
+    except ModelError:
+        return load_body()
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """What an opened and tried model file says of itself."""
@@ -127,13 +149,13 @@ def checked_model(path: Path, options: PipelineOptions) -> ModelFacts:
         If it is missing, no model, breaks the contract, belongs to another body or crop rule, or
         does not run.
     """
-    from pymaf_live.body import load_body
+    from pymaf_live.body.library import body_of
     from pymaf_live.estimator import require_match
     from pymaf_live.network import open_session
 
     session = open_session(path, options.backend, threads=options.threads, cache=options.cache)
     try:
-        require_match(load_body(), session)
+        require_match(body_of(session.metadata.body_sha256), session)
         said = session.metadata
         return ModelFacts(
             path,

@@ -27,6 +27,7 @@ from pymaf_live.handover import THREAD_PREFIX, HandOver
 from pymaf_live.types import Frame, FrameResult, SourceFacts
 
 if TYPE_CHECKING:
+    from pymaf_live.body import Body
     from pymaf_live.motion import Smoother
     from pymaf_live.people import Detector
     from pymaf_live.sources import Source
@@ -467,7 +468,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     ModelError
         If one of them cannot be used.
     """
-    from pymaf_live.body import load_body
+    from pymaf_live.body.library import body_of
     from pymaf_live.model_choice import chosen_model
 
     # before all else loads: where a model is timed for the choice, nothing may disturb it
@@ -486,7 +487,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     opened: list[Any] = []
     try:
         from pymaf_live.network import open_session
-        from pymaf_live.people import Following
+        from pymaf_live.people import CropRule, Following
 
         session = open_session(
             model,
@@ -495,7 +496,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
             cache=options.cache,
         )
         opened.append(session)
-        body = load_body()
+        body = body_of(session.metadata.body_sha256)
         finder = None
         if detector is not None:
             finder = detector.result(_OPENED_SECONDS)
@@ -504,8 +505,14 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
             body,
             session,
             finder,
-            Following(finder, session.metadata.input_size, options.people),
-            smoother.result(_OPENED_SECONDS) if smoother is not None else None,
+            Following(
+                finder,
+                session.metadata.input_size,
+                options.people,
+                rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
+                scored=session.metadata.scored,
+            ),
+            _of_body(smoother.result(_OPENED_SECONDS), body) if smoother is not None else None,
             fov=options.fov,
             boxes=options.boxes,
             unrelated=pictures,
@@ -532,6 +539,14 @@ def _open_smoother(strength: float) -> Smoother:
     from pymaf_live.motion import Smoother
 
     return Smoother(load_body(), strength)
+
+
+def _of_body(smoother: Smoother, body: Body) -> Smoother:
+    """The smoother that was opened meanwhile, or one for the body that the model turned out of."""
+    from pymaf_live.body import load_body
+    from pymaf_live.motion import Smoother
+
+    return smoother if body.sha256 == load_body().sha256 else Smoother(body, smoother.strength)
 
 
 def _in_background(name: str, work: Callable[[], A]) -> Future[A]:

@@ -175,7 +175,7 @@ def process_input(
     InputError, OutputError, ModelError
         The first cause that ended the work; no partial file is left under a final name.
     """
-    from pymaf_live.body import load_body
+    from pymaf_live.model_choice import body_of_model
     from pymaf_live.motion import lock_feet
     from pymaf_live.recording import Recording
 
@@ -187,7 +187,7 @@ def process_input(
         if facts.live:
             raise UsageError(f"{text} is live and has no end; record it with `live` instead")
         pipeline = stack.enter_context(Pipeline(source, _pipeline_options(facts, options)))
-        body = load_body()
+        body = body_of_model(options.model)
         overlay = _OverlayWriter(facts, body, name, options) if options.overlay else None
         if overlay is not None:
             stack.callback(overlay.close)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pymaf_live.body import load_body
+from pymaf_live.body.library import body_of
 from pymaf_live.errors import Interrupted
 from pymaf_live.export.options import Exported, ExportOptions
 from pymaf_live.types import Take
@@ -74,7 +74,8 @@ class Exporting:
         def work() -> None:
             by_name = {each.name: each for each in all_formats()}
             chosen = [by_name[name] for name in formats]
-            take, body = self._take(), load_body()
+            take = self._take()
+            body = body_of(take.body_sha256)
             for number, each in enumerate(chosen):
                 target = each.target(stem)
 

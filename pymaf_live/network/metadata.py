@@ -55,7 +55,7 @@ class ModelMetadata:
     input_size: int
     """Side of the crop in pixels."""
     crop_rule: str
-    """Such as 'trunk-up 1.75'."""
+    """Such as 'trunk-up 1.75', or 'upright 1.20' of an imported model."""
     joint_names: tuple[str, ...]
     body_sha256: str
     """Of the body file that the model was trained with, 64 hexadecimal digits."""
@@ -69,6 +69,10 @@ class ModelMetadata:
     under the mesh of the level before. From the optional key ``reads``; the paper's otherwise."""
     dense: tuple[str, ...] = ()
     """Which of `DENSE_OUTPUTS` the file has."""
+    scored: bool = True
+    """Whether its scores mean something; false where the optional key ``scores`` is 'none'."""
+    normalisation: str = ""
+    """What the graph does to the picture first, in words, where the file says."""
 
 
 def level_outputs(levels: int) -> list[tuple[str, ...]]:
@@ -159,6 +163,12 @@ def check_contract(
     sides = tuple(int(text) for text in reads.split(","))
     if not levels <= len(sides) <= _LEVELS[-1] or any(side not in _READS for side in sides):
         raise refuse(f"its metadata reads is {reads[:40]!r}, which does not fit {levels} levels")
+    extra = {key: entries.get(key, "") for key in ("scores", "normalisation")}
+    for key, text in extra.items():
+        if len(text) > _MOST_TEXT or not text.isprintable():
+            raise refuse(f"its metadata {key} is not plain text")
+    if extra["scores"] not in ("", "none"):
+        raise refuse(f"its metadata scores is {extra['scores'][:40]!r} instead of none")
     dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
     if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
         raise refuse(f"it has the outputs {', '.join(dense)} without the others of a dense map")
@@ -174,6 +184,8 @@ def check_contract(
         levels=levels,
         reads=sides[-levels:],
         dense=dense,
+        scored=not extra["scores"],
+        normalisation=extra["normalisation"],
     )
     wanted = output_shapes(metadata)
     if set(outputs) != set(wanted):

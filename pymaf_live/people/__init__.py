@@ -1,6 +1,7 @@
 """Finding people and following them: detection, tracks, the next crop."""
 
+from pymaf_live.people.crop import CropRule
 from pymaf_live.people.detector import Detector, open_detector
 from pymaf_live.people.following import FollowedCrop, Following
 
-__all__ = ["Detector", "FollowedCrop", "Following", "open_detector"]
+__all__ = ["CropRule", "Detector", "FollowedCrop", "Following", "open_detector"]

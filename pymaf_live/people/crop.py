@@ -7,12 +7,39 @@ frame; side = 1.75 x the box's larger extent, where BlazePose's features are at 
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 import numpy as np
 
 from pymaf_live.types import Array, Crop
 
 SIDE = 1.75
 """Side of the crop as a multiple of the larger extent of the points' box."""
+
+_LEAST_RULE, _MOST_RULE = 1.0, 4.0
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """How a model wants its crops; ours turns them, others were trained on upright squares."""
+
+    turned: bool = True
+    """Whether the trunk points up in the crop; else the crop is upright in the frame."""
+    side: float = SIDE
+    """Multiple of the larger extent of the points' box."""
+
+    @classmethod
+    def read(cls, text: str) -> CropRule | None:
+        """The rule that a model file names, such as 'trunk-up 1.75' or 'upright 1.20'.
+
+        None where it is neither.
+        """
+        found = re.fullmatch(r"(trunk-up|upright) ([0-9]\.[0-9]{2})", text)
+        if found is None or not _LEAST_RULE <= float(found[2]) <= _MOST_RULE:
+            return None
+        return cls(found[1] == "trunk-up", float(found[2]))
+
 
 # how far, of the side, in ratio and in turn, a crop may be off before it follows
 _STAYS_WITHIN = 0.03

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pymaf_live.errors import ModelError
-from pymaf_live.people.crop import crop_from_box, crop_from_points, steadied, trunk_turn
+from pymaf_live.people.crop import (
+    SIDE,
+    CropRule,
+    crop_from_box,
+    crop_from_points,
+    steadied,
+    trunk_turn,
+)
 from pymaf_live.people.cuts import CutFinder
 from pymaf_live.people.detector import Detector
 from pymaf_live.people.landmarks import BODY_POINTS, spanning_points
@@ -46,6 +53,8 @@ _MOST_SPEED = 3.0
 _MOST_JUMP = 0.12
 """How far a trunk may move between results, in extents of its person: at most 3 a second (about
 5 m/s) and a little for noise. A neighbour stands farther off: the network has changed person."""
+
+_OUR_RULE = CropRule()
 
 # LSP's order, in which the projected key points come
 _HIPS, _SHOULDERS = (2, 3), (8, 9)
@@ -125,6 +134,13 @@ class Following:
         Most people to follow.
     detect_every : float
         Seconds between detections while everybody wanted is followed.
+    trunk_finder : TrunkFinder, optional
+        Otherwise made when it is needed.
+    rule : CropRule
+        Of the network.
+    scored : bool
+        Whether the network says how sure it is of a person. If not, the detector is asked more
+        often, and whom it does not find any more is not followed any more.
     """
 
     def __init__(
@@ -135,13 +151,17 @@ class Following:
         *,
         detect_every: float = 1.0,
         trunk_finder: TrunkFinder | None = None,
+        rule: CropRule = _OUR_RULE,
+        scored: bool = True,
     ) -> None:
         self._detector = detector
         self._size = crop_size
         self._people = people
         self._detect_every = detect_every
         self._trunk_finder = trunk_finder
-        self._trunk_known = True
+        self._trunk_known = rule.turned
+        self._rule = rule
+        self._scored = scored
         self._cuts = CutFinder()
         self._frame: Frame | None = None
         self._detected_at: float | None = None
@@ -176,8 +196,10 @@ class Following:
         self._roll = _Roll()
         for person, box in enumerate(np.asarray(boxes, dtype=np.float64).reshape(-1, 4)):
             turn = self._turn_in(frame, box)
-            crop = crop_from_box(box, turn or 0.0, self._size, GIVEN_BOX_SIDE)
-            track = _Track(person, crop, turn is not None, given=True)
+            side = GIVEN_BOX_SIDE * self._rule.side / SIDE
+            crop = crop_from_box(box, turn or 0.0, self._size, side)
+            turned = turn is not None or not self._rule.turned
+            track = _Track(person, crop, turned, given=True)
             self._roll.tracks[person] = track
         return [self._followed(track) for track in self._roll.tracks.values()]
 
@@ -253,7 +275,7 @@ class Following:
             return False
         if self._detected_at is None or time < self._detected_at:
             return True
-        wait = self._detect_every
+        wait = self._detect_every if self._scored else min(self._detect_every, _SEARCH_ON)
         if not self._roll.tracks:
             wait = min(wait, _SEARCH_EVERY)
         elif len(self._roll.tracks) < self._people and time - self._roll.ended_at < _REMEMBERED:
@@ -280,7 +302,7 @@ class Following:
         for track in list(self._roll.tracks.values()):
             if track.person in met:
                 track.doubts = 0
-            elif free:
+            elif free or not self._scored:
                 track.doubts += 1
                 if track.doubts >= _MOST_DOUBTS:
                     self._end(track, remember=False)
@@ -291,13 +313,15 @@ class Following:
 
     def _begin(self, frame: Frame, person: Detection, points: Array) -> None:
         number = self._number_for(points, frame.time)
-        turned = person.trunk is not None
+        turned = person.trunk is not None or not self._rule.turned
         if person.trunk is None:
             guess = self._turn_in(frame, person.box)
-            turned = guess is not None
-            crop = crop_from_box(person.box, guess or 0.0, self._size, _DETECTED_BOX_SIDE)
+            turned = turned or guess is not None
+            side = _DETECTED_BOX_SIDE * self._rule.side / SIDE
+            crop = crop_from_box(person.box, guess or 0.0, self._size, side)
         else:
-            crop = crop_from_points(points, trunk_turn(*person.trunk), self._size)
+            turn = trunk_turn(*person.trunk) if self._rule.turned else 0.0
+            crop = crop_from_points(points, turn, self._size, self._rule.side)
         self._roll.lost.pop(number, None)
         self._roll.tracks[number] = _Track(number, crop, turned)
 
@@ -341,10 +365,12 @@ class Following:
 
     def _crop_about(self, keypoints: Array, before: Crop) -> Crop:
         points = np.asarray(keypoints, dtype=np.float64)
+        if not self._rule.turned:
+            return crop_from_points(points, 0.0, self._size, self._rule.side)
         hip, shoulder = points[list(_HIPS)].mean(axis=0), points[list(_SHOULDERS)].mean(axis=0)
         long_enough = np.hypot(*(shoulder - hip)) >= _LEAST_TRUNK * joints_extent(points)
         turn = trunk_turn(hip, shoulder) if long_enough else before.turn
-        return crop_from_points(points, turn, self._size)
+        return crop_from_points(points, turn, self._size, self._rule.side)
 
     def _goes_on(self, track: _Track, keypoints: Array) -> bool:
         """Whether key points can be where the track's person has got to since."""
