@@ -187,7 +187,7 @@ def process_input(
         if facts.live:
             raise UsageError(f"{text} is live and has no end; record it with `live` instead")
         pipeline = stack.enter_context(Pipeline(source, _pipeline_options(facts, options)))
-        body = body_of_model(options.model)
+        body = body_of_model(options.pipeline.model)
         overlay = _OverlayWriter(facts, body, name, options) if options.overlay else None
         if overlay is not None:
             stack.callback(overlay.close)
