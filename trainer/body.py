@@ -118,9 +118,16 @@ class PosedPoints(nn.Module):
 
     def forward(self, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor) -> Tensor:
         """Points (B, N, 3) in metres from a `Skeleton`'s rotations, places and rest joints."""
-        shift = places - applied(world, rest)
+        return self.posed(world, places, rest, self.resting(shape))
+
+    def resting(self, shape: Tensor) -> Tensor:
+        """What hangs on the shape (B, S) alone, for several poses of one shape: (B, M, 3)."""
         moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
-        resting = self.mean + moved.reshape(-1, *self.mean.shape)
+        return self.mean + moved.reshape(-1, *self.mean.shape)
+
+    def posed(self, world: Tensor, places: Tensor, rest: Tensor, resting: Tensor) -> Tensor:
+        """As `forward`, from what `resting` gave."""
+        shift = places - applied(world, rest)
         pairs = applied(world[:, self.joint], resting)
         pairs = pairs + self.weight[:, None] * shift[:, self.joint]
         return torch.matmul(self.gather, pairs)

@@ -140,9 +140,28 @@ def write_average(path: Path, out: Path) -> None:
         If `out` cannot be written.
     """
     tensors, progress = _read(path)
-    kept = {name: value for name, value in tensors.items() if name.startswith("average.")}
+    _write_average(
+        out,
+        {name: value for name, value in tensors.items() if name.startswith("average.")},
+        progress,
+    )
+
+
+def save_average(out: Path, model: nn.Module, progress: Progress) -> None:
+    """Write a model as the averaged weights of a run.
+
+    Raises
+    ------
+    OutputError
+        If `out` cannot be written.
+    """
+    kept = {f"average.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    _write_average(out, kept, progress)
+
+
+def _write_average(out: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
     with written_whole(out) as temporary:
-        temporary.write_bytes(save(kept, metadata={"progress": json.dumps(asdict(progress))}))
+        temporary.write_bytes(save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
 
 
 def read_progress(path: Path) -> Progress:

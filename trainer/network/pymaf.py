@@ -112,6 +112,30 @@ class Output:
     """Of the auxiliary head, where there is one; while training only, unless it is read."""
 
 
+@dataclass(frozen=True)
+class _Shaped:
+    """What hangs on the shape alone, of B bodies."""
+
+    rest: Tensor
+    """(B, J, 3) joints at rest."""
+    landmarks: Tensor | None
+    """Of the landmark points, before they are posed; None where landmarks are not fed."""
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """B posed bodies."""
+
+    rotations: Tensor
+    """(B, J, 3, 3) relative to the parent."""
+    world: Tensor
+    """(B, J, 3, 3)"""
+    places: Tensor
+    """(B, J, 3) m"""
+    points: Tensor | None
+    """(B, 33, 3) m, the landmark points; None where landmarks are not fed."""
+
+
 class PyMAF(nn.Module):
     """The network.
 
@@ -233,7 +257,8 @@ class PyMAF(nn.Module):
         levels: list[Level] = []
         trust: Trust | None = None
         for index in range(self.config.levels):
-            world, places, rest = self._moved(pose, shape)
+            shaped = self._shaped(shape)
+            posed = self._posed(self._rotations(pose), shaped)
             if self.config.features == "none":
                 read = encoded.summary[:, :0]
             elif self.config.features == "global":
@@ -242,14 +267,15 @@ class PyMAF(nn.Module):
                 if self.on_grid[index]:
                     where = self.grid.expand(batch, -1, -1)
                 else:
-                    where = projected(self.sample(world, places, rest, shape), camera)
+                    vertices = self.sample(posed.world, posed.places, shaped.rest, shape)
+                    where = projected(vertices, camera)
                 read = self.points[index](sampled(self._map(encoded, dense, index), where))
             features = self.narrow[index](read)
-            extra = self._landmarks(encoded, world, places, rest, shape, camera)
+            extra = self._landmarks(encoded, posed, camera)
             if extra is not None:
                 features = torch.cat([features, extra], dim=-1)
             if self.config.pulls:
-                missed = self._missed(encoded, self._rotations(pose), shape, camera)
+                missed = self._missed(encoded, posed, camera)
                 pull = self.direction[index]
                 assert isinstance(pull, Pull)
                 direction = pull.columns(missed, camera, trust)
@@ -308,27 +334,39 @@ class PyMAF(nn.Module):
         points = torch.zeros(1, LANDMARKS, 2, device=self.start_pose.device)
         world = points.new_zeros(1, LANDMARKS, 3)
         nothing = Encoded([], points[:, :0, 0], points, world, world[..., 0])
-        moved = self._moved(self.start_pose, self.start_shape)
-        extra = self._landmarks(nothing, *moved, self.start_shape, self.start_camera)
+        posed = self._posed(self._rotations(self.start_pose), self._shaped(self.start_shape))
+        extra = self._landmarks(nothing, posed, self.start_camera)
         given = [self.start_pose, self.start_shape, self.start_camera]
         return torch.cat(given if extra is None else [extra, *given], dim=-1)
 
-    def _moved(self, pose: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rest = self.skeleton.rest(shape)
-        world, places = self.skeleton(self._rotations(pose), rest)
-        return world, places, rest
+    def _shaped(self, shape: Tensor) -> _Shaped:
+        """What hangs on the shape alone, once for all poses that a level goes through."""
+        landmarks = self.landmark_points.resting(shape) if self.config.landmarks else None
+        return _Shaped(self.skeleton.rest(shape), landmarks)
+
+    def _posed(self, rotations: Tensor, shaped: _Shaped) -> _Posed:
+        world, places = self.skeleton(rotations, shaped.rest)
+        points = None
+        if shaped.landmarks is not None:
+            points = self.landmark_points.posed(world, places, shaped.rest, shaped.landmarks)
+        return _Posed(rotations, world, places, points)
 
     def _rotations(self, pose: Tensor) -> Tensor:
         return matrix_from_6d(pose.reshape(-1, self.joints, 6))
 
-    def _missed(self, encoded: Encoded, rotations: Tensor, shape: Tensor, camera: Tensor) -> Missed:
+    def _missed(self, encoded: Encoded, posed: _Posed, camera: Tensor) -> Missed:
         assert encoded.points is not None
         assert encoded.world is not None
-        rest = self.skeleton.rest(shape)
-        world, places = self.skeleton(rotations, rest)
-        points = self.landmark_points(world, places, rest, shape)
+        assert posed.points is not None
         return missed_by(
-            rotations, world, places, points, camera, encoded.points, encoded.world, self.hips
+            posed.rotations,
+            posed.world,
+            posed.places,
+            posed.points,
+            camera,
+            encoded.points,
+            encoded.world,
+            self.hips,
         )
 
     def _pulled(
@@ -344,31 +382,23 @@ class PyMAF(nn.Module):
         assert encoded.points is not None
         level = self.pulls[index]
         assert isinstance(level, nn.ModuleList)
-        turn: Tensor | None = None
+        shaped, turn = self._shaped(shape), None
         for pull in level:
             assert isinstance(pull, Pull)
-            missed = self._missed(encoded, rotations, shape, camera)
+            missed = self._missed(encoded, self._posed(rotations, shaped), camera)
             camera = pull.fitted_camera(missed.points, encoded.points, camera, trust)
             flat = encoded.points - projected(missed.points, camera)
             rotations, turn = pull(replace(missed, picture=flat), camera, trust, turn)
         return rotations, camera
 
-    def _landmarks(
-        self,
-        encoded: Encoded,
-        world: Tensor,
-        places: Tensor,
-        rest: Tensor,
-        shape: Tensor,
-        camera: Tensor,
-    ) -> Tensor | None:
+    def _landmarks(self, encoded: Encoded, posed: _Posed, camera: Tensor) -> Tensor | None:
         """The encoder's landmarks, and how the present body misses them, flat (B, 33 * 11)."""
-        if not self.config.landmarks:
+        body = posed.points
+        if body is None:
             return None
         assert encoded.points is not None
         assert encoded.world is not None
         assert encoded.visibility is not None
-        body = self.landmark_points(world, places, rest, shape)
         missed_2d = encoded.points - projected(body, camera)
         middle = body[:, self.hips].mean(1, keepdim=True)
         missed_3d = encoded.world - (body - middle)
@@ -388,8 +418,8 @@ class PyMAF(nn.Module):
         # the two heads look on and do not pull at what they judge
         person = self.score[1](self.score[0](encoded.summary.detach()))
         judged = [hidden.detach(), person.detach()]
-        world, places, rest = self._moved(pose, shape)
-        extra = self._landmarks(encoded, world, places, rest, shape, camera)
+        posed = self._posed(self._rotations(pose), self._shaped(shape))
+        extra = self._landmarks(encoded, posed, camera)
         if extra is not None:
             judged.append(extra.detach())
         joint_score = self.joint_score(torch.cat(judged, dim=-1))
