@@ -35,6 +35,9 @@ class NetworkConfig(BaseModel):
     """Steps of inverse kinematics after each level's regressor, to the encoder's landmarks: one
     number a level (or one for all), or none at all."""
 
+    limits: bool = False
+    """Whether the last level's joints are held within what joints can do."""
+
     auxiliary: Literal["none", "parts", "dense"] = "none"
     """What a head on the finest map learns to predict while training: nothing, which of the body's
     parts a cell sees, or also where on the part (U, V)."""

@@ -32,6 +32,7 @@ from trainer.landmarker import LANDMARKS
 from trainer.network.config import NetworkConfig
 from trainer.network.dense import DenseHead, DensePrediction, as_map
 from trainer.network.encoder import BlazePose, Encoded, Encoder, ResNet50
+from trainer.network.limits import JointLimits
 from trainer.network.points import PointFeatures, grid_points, sampled
 from trainer.network.pull import Missed, Pull, Trust, TrustHead, missed_by
 from trainer.network.regressor import Regressor
@@ -229,6 +230,7 @@ class PyMAF(nn.Module):
         self.pulls = nn.ModuleList(
             nn.ModuleList(Pull(body) for _ in range(count)) for count in config.pulls
         )
+        self.limits = JointLimits(body) if config.limits else None
         self.score = nn.Sequential(
             nn.Linear(self.encoder.summary_width, _SCORE_WIDTH), nn.ReLU(),
             nn.Linear(_SCORE_WIDTH, 1),
@@ -286,6 +288,8 @@ class PyMAF(nn.Module):
                 trust = self.trust[index](hidden)
                 rotations, camera = self._pulled(index, encoded, rotations, shape, camera, trust)
                 trust = trust.detached()
+            if self.limits is not None and index == self.config.levels - 1:
+                rotations = self.limits(rotations)
             levels.append(Level(rotations, shape, camera))
             pose = rotations[..., :2].flatten(1).detach()
             shape, camera = shape.detach(), camera.detach()
