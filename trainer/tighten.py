@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from pymaf_live.body import Body
@@ -59,7 +60,9 @@ def tightened(model: PyMAF, tightness: Tightness) -> PyMAF:
     if not model.config.pulls:
         raise ModelError("the network has no pulls to tighten")
     other = copy.deepcopy(model)
-    for number, pull in enumerate(other.pulls[-1]):  # type: ignore[arg-type]
+    last = other.pulls[-1]
+    assert isinstance(last, nn.ModuleList)
+    for number, pull in enumerate(last):
         assert isinstance(pull, Pull)
         weight = functional.softplus(pull.picture) * tightness.picture
         # the inverse of softplus

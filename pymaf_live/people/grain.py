@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pymaf_live.types import Crop, Image
 
@@ -61,10 +62,10 @@ class Grain:
         return found
 
 
-def _shares() -> np.ndarray:
-    change = np.arange(256, dtype=np.float32)
+def _shares() -> npt.NDArray[np.float32]:
+    change = np.arange(256)
     moves = np.clip((change - _LEAST_CHANGE) / (_MOST_CHANGE - _LEAST_CHANGE), 0, 1)
-    return (_SHARE + (1 - _SHARE) * moves).astype(np.float32)
+    return np.asarray(_SHARE + (1 - _SHARE) * moves, dtype=np.float32)
 
 
 _SHARES = _shares()
