@@ -25,6 +25,7 @@ from pymaf_live.errors import (
 )
 
 if TYPE_CHECKING:
+    from pymaf_live.body import Body
     from pymaf_live.export.options import Exported, ExportOptions
     from pymaf_live.processing import ProcessOptions, Summary
     from pymaf_live.sources import Source
@@ -50,7 +51,8 @@ Model = Annotated[
     ),
 ]
 Backend = Annotated[
-    Literal["auto", "openvino", "onnxruntime"], typer.Option(help="What runs the network.")
+    Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"],
+    typer.Option(help="What runs the network."),
 ]
 People = Annotated[int, typer.Option(min=1, max=32, help="How many people to follow at most.")]
 FieldOfView = Annotated[
@@ -223,9 +225,17 @@ def export(
     rest_first: RestFirst = False,
     mesh: Mesh = True,
     foot_lock: FootLock = "never",
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            "--body",
+            metavar="NAME",
+            help="Carry it over to another body first: open, one of yours, or its file.",
+        ),
+    ] = None,
     force: Force = False,
 ) -> int:
-    """Write a take in other formats."""
+    """Write a take in other formats, or on another body."""
     from pymaf_live.body.library import body_of
     from pymaf_live.export.formats import format_of
     from pymaf_live.motion import lock_feet
@@ -252,6 +262,8 @@ def export(
         raise OutputError(f"{existing[0]} exists already; add --force to replace it")
     take = trimmed(read_take(take_path))
     body = body_of(take.body_sha256)
+    if onto is not None:
+        take, body = _carried_over(take, body, onto)
     if foot_lock != "never":
         take = lock_feet(take, body, foot_lock)
     for target in targets:
@@ -388,9 +400,17 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, max=99, help="Medians are of so many runs.")] = 3,
     model: Model = "auto",
     backend: Backend = "auto",
+    self_test: Annotated[
+        bool,
+        typer.Option(
+            "--self-test", help="Compare a back-end's every output and its speed with OpenVINO's."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Measure this machine: time of each stage, frames a second, first result, memory."""
+    if self_test:
+        return _self_test(model, backend, as_json)
     from pymaf_live.bench import measure, print_figures
     from pymaf_live.model_choice import given_model
     from pymaf_live.resources import resource
@@ -413,6 +433,19 @@ def bench(
     else:
         print_figures(figures)
     return 0
+
+
+def _self_test(model: str, backend: str, as_json: bool) -> int:
+    from pymaf_live.backend_check import check_backend, print_findings
+    from pymaf_live.model_choice import AUTO, model_path, shipped_models
+
+    models = list(shipped_models().values()) if model == AUTO else [model_path(model)]
+    findings = [check_backend(path, backend, _cache_folder()) for path in models]
+    if as_json:
+        print(json.dumps(findings, indent=2))
+    else:
+        print_findings(findings)
+    return 0 if all(each["agrees"] for each in findings) else ModelError.exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -541,6 +574,19 @@ def _export_options(kinds: tuple[str, ...], *, rate: str, **given: Any) -> Expor
     options = ExportOptions(rate=parse_rate(rate), **given)
     require_taken(options, tuple(FORMATS[kind] for kind in kinds))
     return options
+
+
+def _carried_over(take: Take, body: Body, onto: str) -> tuple[Take, Body]:
+    """The take on another body; tells how far the joints are off."""
+    from pymaf_live.body.library import body_named
+    from pymaf_live.retargeting import retargeted_take
+
+    target = body_named(onto)
+    found, error = retargeted_take(take, body, target)
+    if len(error):
+        mean, worst = 1000 * error.mean(), 1000 * error.max()
+        print(f"carried over to {onto}: joints within {mean:.1f} mm, {worst:.1f} at worst")
+    return found, target
 
 
 def _write(
