@@ -148,10 +148,31 @@ def _first_model(path: Path) -> list[Check]:
             checks.append(Check(f"back-end {backend}", "ok", detail))
         finally:
             session.close()
+    checks += _gpu_backends()
     if not facts:
         detail = f"no back-end can run {path}"
         return [Check(name, "broken", detail, _INSTALL, model=True), *checks]
     return [Check(name, "ok", facts), *checks]
+
+
+def _gpu_backends() -> list[Check]:
+    """Whether TensorRT could run; no engine is built for it, which may take minutes."""
+    from pymaf_live.network.tensorrt_library import PACKAGES, complaint, find_device, load_library
+
+    checks = []
+    for backend in PACKAGES:
+        why = complaint(backend)
+        if why:
+            mend = (
+                "needs an NVIDIA GPU and its driver; the processor serves without"
+                if "GPU" in why
+                else f"with an NVIDIA GPU: pip install 'pymaf-live[{backend}]'"
+            )
+            checks.append(Check(f"back-end {backend}", "missing", why, mend))
+        else:
+            detail = f"{load_library(backend).title} on {find_device().name}; engines are built "
+            checks.append(Check(f"back-end {backend}", "ok", detail + "at first use"))
+    return checks
 
 
 def _further_model(name: str, path: Path) -> Check:

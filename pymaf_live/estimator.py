@@ -151,8 +151,7 @@ class Estimator:
         self.model = f"{session.metadata.name} {session.metadata.version}"
         self.look_inside = False
         self._inside = InsideReader(body, session.metadata.reads)
-        notices = (session.notice, detector.notice if detector is not None else "")
-        self.notices = tuple(notice for notice in notices if notice)
+        self.notices = self._all_notices()
 
     def estimate(self, frame: Frame) -> FrameResult:
         """People in a frame.
@@ -274,7 +273,17 @@ class Estimator:
             ]
             images = network_input(np.stack(cuts))
         with _timed(spent, "network"):
-            return self._session.run(images)
+            estimates = self._session.run(images)
+        if self._session.backend != self.backend:
+            # one failed in the middle and another took over
+            self.backend = self._session.backend
+            self.precision = getattr(self._session, "precision", "")
+            self.notices = self._all_notices()
+        return estimates
+
+    def _all_notices(self) -> tuple[str, ...]:
+        finder = self._detector.notice if self._detector is not None else ""
+        return tuple(notice for notice in (self._session.notice, finder) if notice)
 
 
 @dataclass(frozen=True)

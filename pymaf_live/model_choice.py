@@ -283,9 +283,13 @@ def _people(options: PipelineOptions) -> int:
 def _key(model: Path, options: PipelineOptions) -> str:
     """Of everything that a time hangs on."""
     from pymaf_live.network import BACKENDS
+    from pymaf_live.network.tensorrt_library import PACKAGES, identity
 
     versions = []
     for name in BACKENDS if options.backend == AUTO else (options.backend,):
+        if name in PACKAGES:
+            versions.append(identity(name))
+            continue
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

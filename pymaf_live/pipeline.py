@@ -314,6 +314,7 @@ class Pipeline:
                     estimator.look_inside = self.look_inside
                 result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
+                self._figures.opened(estimator)  # its back-end may have failed and been replaced
                 self._figures.add(result)
                 if self._listener is not None:
                     self._listener(result)

@@ -72,11 +72,19 @@ def _parser() -> argparse.ArgumentParser:
     unpack.set_defaults(run=_unpack)
 
     export = commands.add_parser("export", help="a checkpoint to ONNX with fp16 weights")
-    export.add_argument("checkpoint", type=Path)
+    export.add_argument(
+        "checkpoint", type=Path, help="or, with --tensorrt, an .onnx; --out is then their folder"
+    )
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--landmarks", type=Path, default=_LANDMARKS)
     export.add_argument("--levels", choices=["last", "all"], default="last")
     export.add_argument("--version", default="1")
+    export.add_argument(
+        "--tensorrt",
+        metavar="SM80,SM86,...",
+        help="and engines for these GPUs beside it, by TensorRT for RTX; no GPU is needed",
+    )
+    export.add_argument("--precision", choices=["f16", "f32"], default="f16", help="of the engines")
     export.set_defaults(run=_export)
 
     synthesize = commands.add_parser("synthesize", help="make pictures of people with exact truth")
@@ -247,6 +255,19 @@ def _unpack(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from trainer.engines import build_engines, named_capabilities
+
+    # what is wrong with the wish is told before the work
+    capabilities = named_capabilities(options.tensorrt) if options.tensorrt is not None else ()
+    if options.checkpoint.suffix == ".onnx" and capabilities:
+        build_engines(options.checkpoint, options.out, capabilities, options.precision)
+        return
+    _export_model(options)
+    if capabilities:
+        build_engines(options.out, options.out.parent / "engines", capabilities, options.precision)
+
+
+def _export_model(options: argparse.Namespace) -> None:
     from trainer.checkpoint import read_progress
     from trainer.export import export
     from trainer.run_config import read_run_config

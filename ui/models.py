@@ -25,7 +25,13 @@ Use = Callable[[PipelineOptions, Changed | None], None]
 """Opens what comes with other options and, where it is to tell how that went, has what plays go on
 with them. It tells in any thread: None, or why the old ones go on."""
 
-_BACKEND_TITLES = {AUTO: "Automatic", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
+_BACKEND_TITLES = {
+    AUTO: "Automatic",
+    "tensorrt": "TensorRT",
+    "tensorrt-rtx": "TensorRT for RTX",
+    "openvino": "OpenVINO",
+    "onnxruntime": "ONNX Runtime",
+}
 _MODEL_NOTES = {BETTER: "the better one", FASTER: "the faster one"}
 
 

@@ -1,4 +1,4 @@
-"""Running a model: crops in, estimates out, by OpenVINO or ONNX Runtime."""
+"""Running a model: crops in, estimates out, by whatever runs it best here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import ModelMetadata, check_outputs, level_outputs
+from pymaf_live.network.tensorrt_library import PACKAGES, NoDeviceError, complaint, missing
 from pymaf_live.types import DenseMap, Estimate
 
+Progress = Callable[[str, float], bool]
 Images = npt.NDArray[np.float32]
 
-BACKENDS = ("openvino", "onnxruntime")
-"""In the order in which 'auto' tries them: OpenVINO is faster on processors."""
+BACKENDS = ("tensorrt", "tensorrt-rtx", "openvino", "onnxruntime")
+"""In the order in which 'auto' tries them: a GPU before the processor, and OpenVINO is faster on
+processors."""
 
 
 class Session(Protocol):
@@ -35,6 +38,10 @@ class Session(Protocol):
     @property
     def notice(self) -> str:
         """What it does without, and why; empty when all is well."""
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Which back-ends would come before and why they do not run, one line each."""
 
     def run(self, images: Images) -> list[list[Estimate]]:
         """Estimate the people in crops.
@@ -75,7 +82,12 @@ class Engine(Protocol):
 
 
 def open_session(
-    model: Path, backend: str = "auto", *, threads: int = 0, cache: Path | None = None
+    model: Path,
+    backend: str = "auto",
+    *,
+    threads: int = 0,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> Session:
     """Open a model.
 
@@ -89,6 +101,14 @@ def open_session(
         Of the back-end; 0 leaves the choice to it.
     cache : Path, optional
         Folder for compiled models, so that the next start is faster; nothing is kept by default.
+    progress : callable, optional
+        Told what is done and how much of it, 0..1, while an engine for a GPU is built, which may
+        take minutes; False stops it.
+
+    Returns
+    -------
+    Session
+        With 'auto', one that goes on with the next back-end where one fails in the middle.
 
     Raises
     ------
@@ -102,21 +122,88 @@ def open_session(
     model = Path(model)
     if not model.is_file():
         raise ModelError(f"there is no model file {model}")
-    failures: list[str] = []
-    for name in BACKENDS if backend == "auto" else (backend,):
-        opener = _engine(name)
-        try:
-            engine = opener(model, threads, cache)
-        except ImportError as error:
-            failures.append(f"{name} cannot be loaded ({_first_line(error)})")
-            continue
-        notice = f"{'; '.join(failures)}: {name} is used" if failures else ""
-        return EngineSession(engine, notice)
-    raise ModelError(f"no back-end can run the model: {'; '.join(failures)}")
+    candidates = BACKENDS if backend == "auto" else (backend,)
+    chain = _Chain(model, candidates, threads, cache, progress)
+    engine = chain.next_engine()
+    notice = "; ".join(chain.failures)
+    if notice:
+        notice += f": {chain.current} is used"
+    own = getattr(engine, "notice", "")
+    return EngineSession(
+        engine,
+        "; ".join(text for text in (notice, own) if text),
+        passed_over=chain.passed_over,
+        substitute=chain.next_engine if backend == "auto" else None,
+    )
+
+
+class _Chain:
+    """The back-ends that are left to try, in order."""
+
+    def __init__(
+        self,
+        model: Path,
+        names: Sequence[str],
+        threads: int,
+        cache: Path | None,
+        progress: Progress | None,
+    ) -> None:
+        self._model, self._names = model, list(names)
+        self._threads, self._cache, self._progress = threads, cache, progress
+        self._only = len(names) == 1
+        self.current = ""
+        self.failures: list[str] = []
+        """Of what should work here and does not."""
+        self._absent: list[str] = []
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """All that were tried or need not be, and why."""
+        return (*self._absent, *self.failures)
+
+    def next_engine(self) -> Engine:
+        """Open the next that works.
+
+        Raises
+        ------
+        ModelError
+            If the model is at fault or none is left.
+        """
+        while self._names:
+            self.current = name = self._names.pop(0)
+            on_gpu = name in PACKAGES
+            if on_gpu and not self._only and missing(name):
+                # most machines have no such GPU and nobody asked for it: nothing to complain of
+                self._absent.append(f"{name}: {missing(name)}")
+                continue
+            try:
+                return self._opened(name)
+            except NoDeviceError as error:
+                if self._only:
+                    raise ModelError(f"{name} cannot run: {error}") from error
+                self._absent.append(f"{name}: {error}")
+            except ImportError as error:
+                self.failures.append(f"{name} cannot be loaded ({_first_line(error)})")
+            except ModelError as error:
+                # the processor's back-ends say best what is wrong with a file
+                if self._only or not on_gpu:
+                    raise
+                self.failures.append(f"{name} failed ({_first_line(error)})")
+        why = "; ".join(self.failures) or "none is left"
+        raise ModelError(f"no back-end can run the model: {why}")
+
+    def _opened(self, name: str) -> Engine:
+        if name in PACKAGES:
+            from pymaf_live.network.tensorrt_engine import TensorRtEngine
+
+            return TensorRtEngine(self._model, name, self._cache, progress=self._progress)
+        return _engine(name)(self._model, self._threads, self._cache)
 
 
 def backend_complaint(name: str) -> str:
     """Why a back-end cannot be used here, in one line; empty where it can. Loads its library."""
+    if name in PACKAGES:
+        return complaint(name)
     try:
         importlib.import_module(name)
     except Exception as error:  # a library may fail in its own way, such as over a missing .so
@@ -142,8 +229,17 @@ def _first_line(error: Exception) -> str:
 class EngineSession:
     """A session over any back-end: checks what goes in and what comes out."""
 
-    def __init__(self, engine: Engine, notice: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        notice: str = "",
+        *,
+        passed_over: tuple[str, ...] = (),
+        substitute: Callable[[], Engine] | None = None,
+    ) -> None:
         self._engine: Engine | None = engine
+        self._substitute = substitute
+        self.passed_over = passed_over
         self.metadata = engine.metadata
         self.backend = engine.name
         self.precision: str = getattr(engine, "precision", "")
@@ -167,7 +263,26 @@ class EngineSession:
             )
         if len(images) == 0:
             return []
-        outputs = self._engine.infer(np.ascontiguousarray(images))
+        contiguous = np.ascontiguousarray(images)
+        while True:
+            try:
+                copies = self._outputs(self._engine, contiguous)
+                break
+            except ModelError as error:
+                # without a substitute that works the first reason is the one to tell
+                if not self._replaced(error):
+                    raise
+        people = [
+            [_estimate(copies, level, person) for level in self._levels]
+            for person in range(len(images))
+        ]
+        if self.metadata.dense:
+            for person, levels in enumerate(people):
+                levels[-1] = replace(levels[-1], dense=_dense(copies, person))
+        return people
+
+    def _outputs(self, engine: Engine, images: Images) -> dict[str, npt.NDArray[np.float64]]:
+        outputs = engine.infer(images)
         check_outputs(
             self.metadata, {name: values.shape for name, values in outputs.items()}, len(images)
         )
@@ -179,18 +294,38 @@ class EngineSession:
                     "the file is damaged or does not run on this back-end"
                 )
             copies[name] = np.array(values, dtype=np.float64)
-        people = [
-            [_estimate(copies, level, person) for level in self._levels]
-            for person in range(len(images))
-        ]
-        if self.metadata.dense:
-            for person, levels in enumerate(people):
-                levels[-1] = replace(levels[-1], dense=_dense(copies, person))
-        return people
+        return copies
+
+    def _replaced(self, error: ModelError) -> bool:
+        """Go on with the next back-end, where there is one; the crops at hand are run again."""
+        if self._substitute is None or self._engine is None:
+            return False
+        try:
+            engine = self._substitute()
+        except ModelError:
+            return False
+        if engine.metadata != self.metadata:
+            return False  # the file was replaced meanwhile by another model
+        failed, self._engine = self._engine, engine
+        _closed(failed)
+        self.passed_over = (*self.passed_over, f"{self.backend} failed ({_first_line(error)})")
+        self.backend, self.precision = engine.name, getattr(engine, "precision", "")
+        note = f"{self.passed_over[-1]}: {self.backend} is used"
+        self.notice = f"{self.notice}; {note}" if self.notice else note
+        return True
 
     def close(self) -> None:
         """See `Session.close`."""
-        self._engine = None
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            _closed(engine)
+
+
+def _closed(engine: Engine) -> None:
+    # what holds a device's memory gives it back at once, not when it is collected
+    close = getattr(engine, "close", None)
+    if close is not None:
+        close()
 
 
 def _estimate(

@@ -1,0 +1,268 @@
+"""A model in half precision, said in the graph itself: the encoder in fp16, what follows in f32.
+
+TensorRT's newer releases choose no precision on their own; every tensor has the type that the file
+gives it. The encoder, which is nearly all of the work, is written in fp16. From the first place
+where feature maps are read at points (GridSample) on everything stays in f32: coordinates in fp16
+would err by parts of a cell, and the regressors feed their errors back into themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pymaf_live.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
+
+LAST_OPSET = 18
+"""Newer files call GridSample's 'bilinear' 'linear', which TensorRT takes for nearest, silently."""
+
+_SEEDS = ("Conv", "ConvTranspose")
+# nothing but these is ever turned; each computes in the type of its inputs
+_TURNED = frozenset(
+    [
+        "Conv",
+        "ConvTranspose",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Clip",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Tanh",
+        "MaxPool",
+        "AveragePool",
+        "GlobalAveragePool",
+        "Pad",
+        "Resize",
+        "Concat",
+        "BatchNormalization",
+        "Identity",
+        "Slice",
+        "Reshape",
+        "Transpose",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "ReduceMean",
+    ]
+)
+# inputs that stay f32 whatever the others are: scales and regions of interest
+_STAYING = {"Resize": (1, 2)}
+_MOST_BYTES = 1 << 30
+
+
+def read_model(path: Path) -> ModelProto:
+    """An ONNX file, with weights that are stored in fp16 and cast back made f32 constants.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, or its operators are newer than `LAST_OPSET`.
+    ImportError
+        If the package ``onnx`` is missing.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ModelError(f"{path} is too large to be a model")
+        model = onnx.load(path, load_external_data=False)
+        if any(tensor.external_data for tensor in model.graph.initializer):
+            raise ModelError(f"{path} keeps its weights in other files")
+        onnx.checker.check_model(model)
+    except ModelError:
+        raise
+    except Exception as error:  # protobuf's and the checker's errors share no base
+        raise ModelError(f"{path} is not a model that can be read") from error
+    opset = max((each.version for each in model.opset_import if not each.domain), default=0)
+    if not 0 < opset <= LAST_OPSET:
+        raise ModelError(
+            f"{path} has operators of ONNX {opset}; TensorRT reads GridSample wrongly above "
+            f"{LAST_OPSET}: export it again"
+        )
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    users: dict[str, int] = {}
+    for node in graph.node:
+        for name in node.input:
+            users[name] = users.get(name, 0) + 1
+    kept = []
+    for node in graph.node:
+        tensor = stored.get(node.input[0]) if node.op_type == "Cast" else None
+        if (
+            tensor is None
+            or tensor.data_type != onnx.TensorProto.FLOAT16
+            or node.attribute[0].i != onnx.TensorProto.FLOAT
+            or users[tensor.name] != 1
+        ):
+            kept.append(node)
+            continue
+        values = numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+    _set_nodes(graph, kept)
+    return model
+
+
+def to_half_precision(model: ModelProto) -> ModelProto:
+    """The same model with its encoder in fp16; inputs and outputs stay f32.
+
+    Parameters
+    ----------
+    model : ModelProto
+        From `read_model`; left as it is.
+
+    Returns
+    -------
+    ModelProto
+        Equal to the given one where there is no convolution.
+
+    Raises
+    ------
+    ModelError
+        If the types of the graph do not go together.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    try:
+        model = onnx.shape_inference.infer_shapes(model)
+    except Exception as error:
+        raise ModelError("the model's graph does not fit together") from error
+    graph = model.graph
+    inside = _encoder(graph)
+    values = {t.name: t for t in graph.initializer}
+    constants = {
+        node.output[0]: node.attribute[0].t
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
+    infos = [*graph.value_info, *graph.input, *graph.output]
+    floats = {info.name for info in infos if info.type.tensor_type.elem_type == TensorProto.FLOAT}
+    floats |= {name for name, t in values.items() if t.data_type == TensorProto.FLOAT}
+    floats |= {name for name, t in constants.items() if t.data_type == TensorProto.FLOAT}
+
+    halves: dict[str, str] = {}
+    """Name of the fp16 twin of a f32 tensor."""
+    made, nodes = [], []
+    inner = {name for k in inside for name in graph.node[k].output}
+    outside = _used_outside(graph, inside)
+
+    def half(name: str, fresh: list[NodeProto]) -> str:
+        if name in halves:
+            return halves[name]
+        halves[name] = twin = f"{name}.fp16"
+        tensor = values.get(name, constants.get(name))
+        if tensor is not None:
+            with np.errstate(over="ignore"):
+                array = numpy_helper.to_array(tensor).astype(np.float16)
+            made.append(numpy_helper.from_array(array, twin))
+        else:
+            fresh.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
+        return twin
+
+    for k, node in enumerate(graph.node):
+        if k not in inside:
+            nodes.append(node)
+            continue
+        turned = helper.make_node(node.op_type, [], [])
+        turned.CopyFrom(node)
+        fresh: list[NodeProto] = []
+        for slot, name in enumerate(node.input):
+            if name in floats and slot not in _STAYING.get(node.op_type, ()):
+                # what the encoder made is there in fp16 already
+                turned.input[slot] = f"{name}.fp16" if name in inner else half(name, fresh)
+        for slot, name in enumerate(node.output):
+            turned.output[slot] = f"{name}.fp16"
+        nodes += [*fresh, turned]
+        outward = set(node.output) & outside
+        nodes += [
+            helper.make_node("Cast", [f"{name}.fp16"], [name], to=TensorProto.FLOAT)
+            for name in sorted(outward)
+        ]
+    graph.initializer.extend(made)
+    # the recorded types of inner tensors are no longer true
+    del graph.value_info[:]
+    used = {name for node in nodes for name in node.input} | {o.name for o in graph.output}
+    _set_nodes(graph, [n for n in nodes if n.op_type != "Constant" or n.output[0] in used])
+    left = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(left)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise ModelError("the model cannot be written in half precision") from error
+    return model
+
+
+def _encoder(graph: GraphProto) -> frozenset[int]:
+    """Numbers of the nodes that lie between convolutions and read no feature map at points."""
+    producer = {name: k for k, node in enumerate(graph.node) for name in node.output}
+    before = [{producer[name] for name in n.input if name in producer} for n in graph.node]
+    after_sampling: set[int] = set()
+    after_seed: set[int] = set()
+    # nodes stand in the order in which they are computed
+    for k, node in enumerate(graph.node):
+        if node.op_type == "GridSample" or before[k] & after_sampling:
+            after_sampling.add(k)
+        elif node.op_type in _SEEDS or before[k] & after_seed:
+            after_seed.add(k)
+    leads_to_seed: set[int] = set()
+    for k in reversed(range(len(graph.node))):
+        if k in leads_to_seed or (graph.node[k].op_type in _SEEDS and k in after_seed):
+            leads_to_seed |= {k, *before[k]}
+    typed = _float_outputs(graph)
+    large = _too_large(graph)
+    return frozenset(
+        k
+        for k in after_seed & leads_to_seed
+        if graph.node[k].op_type in _TURNED
+        and set(graph.node[k].output) <= typed
+        and not set(graph.node[k].input) & large
+    )
+
+
+def _float_outputs(graph: GraphProto) -> set[str]:
+    from onnx import TensorProto
+
+    infos = [*graph.value_info, *graph.output]
+    return {info.name for info in infos if info.type.tensor_type.elem_type == TensorProto.FLOAT}
+
+
+def _too_large(graph: GraphProto) -> set[str]:
+    """Weights that fp16 cannot hold."""
+    from onnx import TensorProto, numpy_helper
+
+    found = set()
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            values = numpy_helper.to_array(tensor)
+            finite = values[np.isfinite(values)]
+            if finite.size and np.abs(finite).max() > np.finfo(np.float16).max:
+                found.add(tensor.name)
+    return found
+
+
+def _used_outside(graph: GraphProto, inside: frozenset[int]) -> set[str]:
+    used = {output.name for output in graph.output}
+    for k, node in enumerate(graph.node):
+        if k not in inside:
+            used |= set(node.input)
+        else:
+            used |= {node.input[s] for s in _STAYING.get(node.op_type, ()) if s < len(node.input)}
+    return used
+
+
+def _set_nodes(graph: GraphProto, nodes: list[Any]) -> None:
+    del graph.node[:]
+    graph.node.extend(nodes)
