@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND=FOLDER",
         help="another set than LSPET: lspet, lsp, mpii or coco, and its folder",
     )
+    parser.add_argument(
+        "--part", default="train2017", help="which part of a set in COCO's layout (--set coco=...)"
+    )
     parser.add_argument("--out", type=Path, default=_FITS, help="npz for the fits")
     parser.add_argument("--teacher", type=Path, help="kept landmarks (default: beside --out)")
     parser.add_argument("--steps", type=int, default=None, help="of the first round")
@@ -119,7 +122,8 @@ def _people(options: argparse.Namespace) -> PeopleSet:
     kind, _, folder = options.set.partition("=")
     if kind not in _KINDS or not folder:
         raise UsageError(f"--set {options.set} is not KIND=FOLDER, KIND of {', '.join(_KINDS)}")
-    return open_set(SetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all"), load_body())
+    chosen = SetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all", part=options.part)
+    return open_set(chosen, load_body())
 
 
 def _landmark_file(checkpoint: Path, folder: Path) -> Path | None:

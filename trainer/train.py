@@ -25,9 +25,9 @@ from trainer.checkpoint import (
     save_checkpoint,
     start_from,
 )
-from trainer.data.lspet import read_joint_set
+from trainer.data.lspet import JointSet, read_joint_set
 from trainer.distributed import Ranks, joined
-from trainer.fit import read_fits
+from trainer.fit import Fits, read_fits
 from trainer.learner import Learner, follow
 from trainer.loader import batches, on_device
 from trainer.losses import Losses
@@ -105,8 +105,7 @@ def _train(
     torch.manual_seed(schedule.seed)
 
     # what is measured while it learns, the network, and the average of its weights
-    joint_set = read_joint_set(locations.of(Path("lspet")))
-    known = read_fits(locations.of(Path("fits")), len(joint_set))
+    held_out = _held_out(config, locations)
     body = load_body()
     mean = mean_start(*open_sets(config, locations, body), body)
     model = PyMAF(config.network, body, mean, landmark_file).to(device)
@@ -193,7 +192,8 @@ def _train(
             raise Interrupted(f"stopped at step {step} of {steps}; the same command goes on")
         if step % validate_every == 0 or done:
             save()
-            if ranks.first:
+            if ranks.first and held_out is not None:
+                joint_set, known = held_out
                 figures = validate(average, joint_set, known, body, device)
                 log.figures(step, "validation", figures)
                 log.picture(step, "held out", training_picture(average, joint_set, body))
@@ -206,4 +206,16 @@ def _train(
         if done:
             break
     log.close()
+    if held_out is None:
+        log.say("nothing was measured: LSPET is not there; look at pictures with `process`")
     log.say(f"done: {checkpoint}")
+
+
+def _held_out(config: RunConfig, locations: Locations) -> tuple[JointSet, Fits] | None:
+    """LSPET with its fits, whose last rows are measured; None where a run does without LSPET."""
+    folder = locations.of(Path("lspet"))
+    learned_from = not config.data or any(one.kind == "lspet" for one in config.data)
+    if not learned_from and not (folder / "labels.npz").is_file():
+        return None
+    joint_set = read_joint_set(folder)
+    return joint_set, read_fits(locations.of(Path("fits")), len(joint_set))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
-from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known
+from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known, PeopleSet
 
 if TYPE_CHECKING:
     from trainer.fit import Fits
@@ -62,3 +63,50 @@ class FittedPeople:
         # the very crop in whose frame the bodies were fitted
         crop = annotated_crop(self.joint_set.joints[row], CROP_SIZE)
         return Known(crop, self._people.keypoints[row], label)
+
+
+_SAME_CROP = 0.01
+"""Pixels that a crop may lie off the one in which a body was fitted."""
+
+
+class PeopleWithFits:
+    """Any set of annotated people with the bodies that were fitted to it.
+
+    Parameters
+    ----------
+    people : PeopleSet
+    fits : Fits
+        Of these people, in the frames of their crops.
+
+    Raises
+    ------
+    InputError
+        If the fits are of other people.
+    """
+
+    def __init__(self, people: PeopleSet, fits: Fits) -> None:
+        if len(fits.kept) != len(people):
+            raise InputError(
+                f"{people.name} has {len(people)} people, the fits are of {len(fits.kept)}"
+            )
+        self.name, self._people, self._fits = people.name, people, fits
+
+    def __len__(self) -> int:
+        """How many people."""
+        return len(self._people)
+
+    def picture(self, row: int) -> Image:
+        """As the set's."""
+        return self._people.picture(row)
+
+    def known(self, row: int) -> Known:
+        """What the set knows, and the body where its fit was kept."""
+        known, fits = self._people.known(row), self._fits
+        if np.abs(known.crop.frame_from_crop - fits.frame_from_crop[row]).max() > _SAME_CROP:
+            raise InputError(f"the fits are not of {self.name}: person {row} is another one")
+        if not fits.kept[row]:
+            return known
+        body = BodyLabel(
+            fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
+        )
+        return replace(known, body=body)

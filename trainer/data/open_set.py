@@ -12,7 +12,7 @@ from pymaf_live.body import Body
 from pymaf_live.errors import InputError, UsageError
 from trainer.data.annotated import PeopleRows
 from trainer.data.coco import open_coco, open_packed_coco
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedPeople, PeopleWithFits
 from trainer.data.lsp import LSP_TRAINING, read_lsp, read_original_lspet
 from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
 from trainer.data.mpii import open_mpii
@@ -46,7 +46,7 @@ class SetConfig(BaseModel):
     folder: Path
     """Of the set; for sets in SPIN's layout, of its pictures."""
     fits: Path | None = None
-    """Bodies fitted to the set (LSPET, LSP)."""
+    """Bodies fitted to the set (LSPET, LSP, MPII, COCO)."""
     labels: Path | None = None
     """The npz file of a set in SPIN's layout (h36m, mpi_inf_3dhp, 3dpw, eft)."""
     part: str = "train2017"
@@ -77,7 +77,7 @@ def open_set(config: SetConfig, body: Body) -> PeopleSet:
         If the configuration asks for what the set does not have.
     """
     kind, folder = config.kind, config.folder
-    if config.fits is not None and kind not in ("lspet", "lsp"):
+    if config.fits is not None and kind not in ("lspet", "lsp", "mpii", "coco"):
         raise UsageError(f"the set {kind} takes no fits")
     if kind in ("lspet", "lsp"):
         return _fitted(config)
@@ -85,14 +85,26 @@ def open_set(config: SetConfig, body: Body) -> PeopleSet:
         return _synthetic(config, body)
     if config.rows == "held_out":
         raise UsageError(f"the set {kind} has no held-out rows of its own")
-    if kind == "mpii":
-        return open_mpii(folder)
-    if kind == "coco":
-        packed = (folder / "labels.npz").is_file()
-        return open_packed_coco(folder) if packed else open_coco(folder, config.part)
+    if kind in ("mpii", "coco"):
+        return _annotated(config)
     if config.labels is None:
         raise UsageError(f"the set {kind} needs its npz file (labels)")
     return SpinPeople(config.labels, folder, body, kind, smpl_body=config.smpl_body)
+
+
+def _annotated(config: SetConfig) -> PeopleSet:
+    folder = config.folder
+    if config.kind == "mpii":
+        people = open_mpii(folder)
+    elif (folder / "labels.npz").is_file():
+        people = open_packed_coco(folder)
+    else:
+        people = open_coco(folder, config.part)
+    if config.fits is None:
+        return people
+    from trainer.fits import read_fits
+
+    return PeopleWithFits(people, read_fits(config.fits, len(people)))
 
 
 def _synthetic(config: SetConfig, body: Body) -> PeopleSet:
