@@ -115,7 +115,8 @@ def _laid_over(source: Body, smpl: SmplFile) -> Array:
     theirs = smpl.joint_regressor @ smpl.template
     whole = np.ptp(smpl.template[:, 1]) / np.ptp(source.template[:, 1])
     moved = np.zeros_like(source.template)
-    turns, places = [np.eye(3)] * len(joints), np.zeros_like(joints)
+    turns: list[Array] = [np.eye(3) for _ in joints]
+    places = np.zeros_like(joints)
     scales = np.full(len(joints), whole)
     for joint, name in enumerate(source.joint_names):
         parent = int(source.parents[joint])

@@ -209,7 +209,7 @@ def _selected(told: dict[str, Any], depth: int) -> Any:
 def _matrix(record: _Sparse) -> csr_matrix:
     """The matrix that a record tells of, every index checked first."""
     told = record.told
-    shape = told.get("_shape", told.get("shape"))
+    shape = told["_shape"] if "_shape" in told else told["shape"]
     rows, columns = (int(size) for size in shape)
     if not (rows > 0 and columns > 0 and rows * columns <= _MOST_ENTRIES):
         raise ValueError("a sparse matrix of an odd size")

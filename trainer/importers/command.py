@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pymaf_live.body.library import USUAL_SHAPES, adopt, body_file
+from pymaf_live.body.library import adopt, body_file
+from pymaf_live.body.smpl_file import USUAL_SHAPES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,8 @@ from scipy.sparse import csc_matrix  # noqa: E402
 from pymaf_live.body import load_body  # noqa: E402
 from pymaf_live.body.library import body_named, body_of  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
+from pymaf_live.estimator import PipelineOptions  # noqa: E402
+from pymaf_live.model_choice import body_of_model, checked_model  # noqa: E402
 from tests.body.made_up_smpl import small_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.importers.published_restated import forward, made_up_checkpoint  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
@@ -83,6 +85,13 @@ def test_its_metadata_tell_how_it_wants_its_crops(imported):
     assert "ImageNet" in told["normalisation"]
     assert told["input_size"] == "224"
     assert body_of(told["body_sha256"]).sha256 == body_named("pymaf").sha256
+
+
+def test_the_program_takes_it_with_its_own_body(imported):
+    options = PipelineOptions(backend="onnxruntime", threads=1)
+    facts = checked_model(imported[0], options)
+    assert (facts.name, facts.input_size, facts.levels) == ("pymaf", 224, 1)
+    assert body_of_model(imported[0]).sha256 == body_named("pymaf").sha256
 
 
 def test_what_the_checkpoint_lacks_comes_from_the_files(

@@ -1,0 +1,43 @@
+"""A network of a brought body learns: sizes come from its file."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body.library import adopt  # noqa: E402
+from pymaf_live.body.model import BODY_VARIABLE  # noqa: E402
+from tests.body.made_up_smpl import made_up_smpl, write_old_pickle  # noqa: E402
+from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
+from trainer.network.config import NetworkConfig  # noqa: E402
+from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+
+
+def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
+    entries, _ = made_up_smpl(load_body(), pose_directions=False)
+    shapes = 7
+    adopted = adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
+    monkeypatch.setenv(BODY_VARIABLE, "smpl")
+    body = load_body()
+    assert body.sha256 == adopted.sha256
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        grid=3, point_widths=(4, 4), point_channels=2, hidden=16, dropout=0.0, activation=True
+    )
+    model = PyMAF(config, body, Start.upright(body), encoder=TinyEncoder())
+    image, aim = torch.rand(2, 3, 64, 64), torch.tensor(0.3)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(15):
+        last = model(image).levels[-1]
+        loss = ((last.shape - aim) ** 2).mean() + ((last.camera - aim) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert last.shape.shape == (2, shapes)
+    assert last.rotations.shape == (2, body.joint_count, 3, 3)
+    assert losses[-1] < 0.5 * losses[0]
+    assert model.sample.mean.shape[0] == len(np.unique(body.sample_vertices))
