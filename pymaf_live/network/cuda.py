@@ -109,9 +109,9 @@ class Cuda:
             self._runtime.cudaStreamSynchronize(stream)
         for graph in graphs:
             self._runtime.cudaGraphExecDestroy(graph)
-        for address in pinned:
+        for address in filter(None, pinned):
             self._runtime.cudaFreeHost(address)
-        for address in memory:
+        for address in filter(None, memory):
             self._runtime.cudaFree(address)
         if stream:
             self._runtime.cudaStreamDestroy(stream)

@@ -172,9 +172,12 @@ class _Chain:
         while self._names:
             self.current = name = self._names.pop(0)
             on_gpu = name in PACKAGES
-            if on_gpu and not self._only and missing(name):
+            lacking = missing(name) if on_gpu else ""
+            if lacking and self._only:
+                raise ModelError(f"{name} cannot be loaded ({lacking})")
+            if lacking:
                 # most machines have no such GPU and nobody asked for it: nothing to complain of
-                self._absent.append(f"{name}: {missing(name)}")
+                self._absent.append(f"{name}: {lacking}")
                 continue
             try:
                 return self._opened(name)

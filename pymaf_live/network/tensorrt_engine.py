@@ -198,7 +198,12 @@ class TensorRtEngine:
 
     def _capture(self, batch: _Batch) -> None:
         self._point(batch)
-        self._cuda.begin_capture(self._stream)
+        try:
+            self._cuda.begin_capture(self._stream)
+        except DeviceError:
+            self._captures = False
+            self._enqueue(batch)
+            return
         try:
             self._enqueue(batch)
             failed = None
