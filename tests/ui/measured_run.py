@@ -200,7 +200,7 @@ def main() -> int:
 
     def assemble_and_measure(*args: Any, **kinds: Any) -> Parts:
         parts = assemble(*args, **kinds)
-        warm = 250 if given.fast else 0  # more than the demo has, and than anything looks back on
+        warm = 800 if given.fast else 0  # the pools of all threads have their size after some 600
         measurements.append(Measurement(parts, started, given.seconds, given.page, warm))
         return parts
 
