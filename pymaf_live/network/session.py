@@ -199,7 +199,11 @@ class _Chain:
         if name in PACKAGES:
             from pymaf_live.network.tensorrt_engine import TensorRtEngine
 
-            return TensorRtEngine(self._model, name, self._cache, progress=self._progress)
+            # without a person who chose it, or at least watches, an engine is used but not built
+            build = self._only or self._progress is not None
+            return TensorRtEngine(
+                self._model, name, self._cache, progress=self._progress, build=build
+            )
         return _engine(name)(self._model, self._threads, self._cache)
 
 

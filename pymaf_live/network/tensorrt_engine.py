@@ -65,6 +65,8 @@ class TensorRtEngine:
     precision : {'f16', 'f32'}
     progress : callable, optional
         Told of the steps of building; False stops it.
+    build : bool
+        Whether an engine is built where none is kept.
     library, cuda : optional
         Stand-ins for tests.
 
@@ -77,7 +79,7 @@ class TensorRtEngine:
     DeviceError
         If the GPU fails, such as for want of memory.
     ModelError
-        If the model cannot be read or built.
+        If the model cannot be read or built, or is not built and must not be.
     Interrupted
         If `progress` stopped the building.
     """
@@ -90,6 +92,7 @@ class TensorRtEngine:
         *,
         precision: Precision = "f16",
         progress: Progress | None = None,
+        build: bool = True,
         library: Library | None = None,
         cuda: Cuda | None = None,
     ) -> None:
@@ -120,6 +123,9 @@ class TensorRtEngine:
         self._engine: Any = None
         try:
             why = self._find(path.parent / "engines", device)
+            if self._engine is None and not build:
+                # it may take many minutes, and nobody has asked for it
+                raise ModelError("its engine is not built yet; choose it once by name")
             if self._engine is None:
                 if why:
                     self._note(f"{why}; it was built again")

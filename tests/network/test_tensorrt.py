@@ -254,6 +254,11 @@ def test_too_little_memory_is_told_and_given_back(model: Path) -> None:
 # --- what `auto` does about it
 
 
+def watched(*step: object) -> bool:
+    """Somebody sees how the building goes and lets it go on."""
+    return True
+
+
 @pytest.fixture
 def with_double(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     """As if `tensorrt` were installed and a GPU there; both are the double."""
@@ -264,8 +269,18 @@ def with_double(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     return trt, runtime
 
 
+def test_auto_builds_nothing_unasked_and_takes_what_was_built(
+    model: Path, with_double: Any, tmp_path: Path
+) -> None:
+    unasked = open_session(model, cache=tmp_path)
+    assert unasked.backend.startswith("OpenVINO")
+    assert "not built yet; choose it once by name" in unasked.notice
+    assert open_session(model, "tensorrt", cache=tmp_path).backend.startswith("TensorRT")
+    assert open_session(model, cache=tmp_path).backend.startswith("TensorRT")
+
+
 def test_auto_takes_the_gpu_where_it_works(model: Path, with_double: Any) -> None:
-    session = open_session(model)
+    session = open_session(model, progress=watched)
     assert session.backend == "TensorRT 11.4.0 on Double 3000"
     assert session.notice == ""
 
@@ -274,7 +289,7 @@ def test_a_gpu_that_fails_in_the_middle_loses_no_frame(model: Path, with_double:
     trt, runtime = with_double
     # no graphs, so that each run asks the library
     runtime.refuse["cudaStreamBeginCapture"] = "cudaErrorStreamCaptureUnsupported"
-    session = open_session(model)
+    session = open_session(model, progress=watched)
     session.run(pictures(1))
     trt.fails_after = trt.calls.count("execute_async_v3")
     camera, _ = expected(pictures(2), BODY)
@@ -292,7 +307,7 @@ def test_too_little_memory_at_the_start_leads_to_the_processor(
 ) -> None:
     _, runtime = with_double
     runtime.refuse["cudaHostAlloc"] = "cudaErrorMemoryAllocation"
-    session = open_session(model)
+    session = open_session(model, progress=watched)
     assert session.backend.startswith("OpenVINO")
     assert "too little memory" in session.notice
 
