@@ -76,7 +76,7 @@ def test_the_file_has_exactly_the_documented_keys_and_needs_no_pickle(
     documented = {name.strip(" `") for cell in cells for name in cell.split(",")}
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         assert set(file.files) == documented - EDITED
-    assert documented > EDITED
+        assert documented > EDITED
         assert str(file["format"]) == "pymaf-live-take"
         assert int(file["version"]) == 1
         assert file["frame_rate"].tolist() == [30000, 1001]
