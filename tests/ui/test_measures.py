@@ -14,7 +14,7 @@ import pytest
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
 
-pytestmark = [pytest.mark.window, pytest.mark.integration]
+pytestmark = [pytest.mark.window, pytest.mark.benchmark]
 
 FIRST_BODY_SECONDS = 4.0
 LEAST_DRAWN = 15.0
