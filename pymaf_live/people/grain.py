@@ -21,7 +21,7 @@ _NEIGHBOURHOOD = (9, 9)
 """Pixels over which a change is averaged; noise averages out there and motion does not."""
 _LEAST_CHANGE, _MOST_CHANGE = 3.0, 7.0
 """Mean absolute change, of 255, up to which it is noise and from which on it is motion. Two
-frames with noise of a deviation of 3 differ by 3 * 2 / sqrt(pi) = 3.4; a crop averages some away."""
+frames with noise of a deviation of 3 differ by 3 * 2 / sqrt(pi) = 3.4; cutting averages some."""
 
 
 @dataclass
