@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from pymaf_live.types import DenseMap, Estimate
 
 Progress = Callable[[str, float], bool]
 Images = npt.NDArray[np.float32]
+Outputs = dict[str, npt.NDArray[np.float32]]
 
 BACKENDS = ("tensorrt", "tensorrt-rtx", "openvino", "onnxruntime")
 """In the order in which 'auto' tries them: a GPU before the processor, and OpenVINO is faster on
@@ -62,8 +65,46 @@ class Session(Protocol):
             If the images do not fit, the back-end fails, or a value is not finite.
         """
 
+    @property
+    def side_by_side(self) -> int:
+        """How many runs it works on at once; 1 where `start` waits for its own."""
+
+    def start(self, images: Images) -> Running:
+        """As `run`, but without waiting; several may be begun before the first is done.
+
+        Raises
+        ------
+        ModelError
+            If the images do not fit; what fails later is told by `Running.result`.
+        """
+
     def close(self) -> None:
         """Give back what the session holds; `run` may not be called again."""
+
+
+class Running(Protocol):
+    """A run that was begun."""
+
+    milliseconds: float
+    """What it took, where that is known; with the result."""
+
+    def result(self) -> list[list[Estimate]]:
+        """Wait for it; see `Session.run`. Asked for once."""
+
+
+class Started(Protocol):
+    """A run that an engine has begun."""
+
+    milliseconds: float
+
+    def outputs(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Wait for the outputs by name.
+
+        Raises
+        ------
+        ModelError
+            If it failed.
+        """
 
 
 class Engine(Protocol):
@@ -88,6 +129,7 @@ def open_session(
     threads: int = 0,
     cache: Path | None = None,
     progress: Progress | None = None,
+    streams: int = 1,
 ) -> Session:
     """Open a model.
 
@@ -104,6 +146,8 @@ def open_session(
     progress : callable, optional
         Told what is done and how much of it, 0..1, while an engine for a GPU is built, which may
         take minutes; False stops it.
+    streams : int
+        Runs side by side, each with its share of the cores; heeded where the back-end can.
 
     Returns
     -------
@@ -123,7 +167,7 @@ def open_session(
     if not model.is_file():
         raise ModelError(f"there is no model file {model}")
     candidates = BACKENDS if backend == "auto" else (backend,)
-    chain = _Chain(model, candidates, threads, cache, progress)
+    chain = _Chain(model, candidates, threads, cache, progress, streams)
     engine = chain.next_engine()
     notice = "; ".join(chain.failures)
     if notice:
@@ -147,9 +191,11 @@ class _Chain:
         threads: int,
         cache: Path | None,
         progress: Progress | None,
+        streams: int,
     ) -> None:
         self._model, self._names = model, list(names)
         self._threads, self._cache, self._progress = threads, cache, progress
+        self._streams = streams
         self._only = len(names) == 1
         self.current = ""
         self.failures: list[str] = []
@@ -204,7 +250,13 @@ class _Chain:
             return TensorRtEngine(
                 self._model, name, self._cache, progress=self._progress, build=build
             )
-        return _engine(name)(self._model, self._threads, self._cache)
+        if name == "openvino":
+            from pymaf_live.network.openvino_engine import OpenVinoEngine
+
+            return OpenVinoEngine(self._model, self._threads, self._cache, self._streams)
+        from pymaf_live.network.onnxruntime_engine import OnnxRuntimeEngine
+
+        return OnnxRuntimeEngine(self._model, self._threads, self._cache)
 
 
 def backend_complaint(name: str) -> str:
@@ -217,16 +269,6 @@ def backend_complaint(name: str) -> str:
         lacking = isinstance(error, ModuleNotFoundError) and error.name == name
         return f"not installed (pip install {name})" if lacking else _first_line(error)
     return ""
-
-
-def _engine(name: str) -> Callable[[Path, int, Path | None], Engine]:
-    if name == "openvino":
-        from pymaf_live.network.openvino_engine import OpenVinoEngine
-
-        return OpenVinoEngine
-    from pymaf_live.network.onnxruntime_engine import OnnxRuntimeEngine
-
-    return OnnxRuntimeEngine
 
 
 def _first_line(error: Exception) -> str:
@@ -258,8 +300,17 @@ class EngineSession:
         size = self.metadata.input_size
         self.run(np.zeros((1, 3, size, size), dtype=np.float32))
 
+    @property
+    def side_by_side(self) -> int:
+        """See `Session.side_by_side`."""
+        return int(getattr(self._engine, "streams", 1))
+
     def run(self, images: Images) -> list[list[Estimate]]:
         """See `Session.run`."""
+        return self.start(images).result()
+
+    def start(self, images: Images) -> Running:
+        """See `Session.start`."""
         if self._engine is None:
             raise ModelError("the session is closed")
         size = self.metadata.input_size
@@ -268,17 +319,29 @@ class EngineSession:
                 f"the model {self.metadata.name} takes (B, 3, {size}, {size}) float32, "
                 f"not {images.shape} {images.dtype}"
             )
-        if len(images) == 0:
-            return []
-        contiguous = np.ascontiguousarray(images)
+        return _Run(self, self._engine, np.ascontiguousarray(images))
+
+    def estimates(
+        self, engine: Engine, images: Images, first: Callable[[], Outputs]
+    ) -> list[list[Estimate]]:
+        """The levels of the people in images, from what `engine` gives first.
+
+        Where that fails the next back-end, if there is one, runs them again.
+        """
+        outputs = first
         while True:
             try:
-                copies = self._outputs(self._engine, contiguous)
+                copies = self._checked(outputs(), len(images))
                 break
             except ModelError as error:
+                # of two runs under way the first to fail has replaced the engine for both; and
                 # without a substitute that works the first reason is the one to tell
-                if not self._replaced(error):
+                if self._engine is engine and not self._replaced(error):
                     raise
+            if self._engine is None:
+                raise ModelError("the session is closed")
+            engine = self._engine
+            outputs = partial(engine.infer, images)
         people = [
             [_estimate(copies, level, person) for level in self._levels]
             for person in range(len(images))
@@ -288,10 +351,9 @@ class EngineSession:
                 levels[-1] = replace(levels[-1], dense=_dense(copies, person))
         return people
 
-    def _outputs(self, engine: Engine, images: Images) -> dict[str, npt.NDArray[np.float64]]:
-        outputs = engine.infer(images)
+    def _checked(self, outputs: Outputs, people: int) -> dict[str, npt.NDArray[np.float64]]:
         check_outputs(
-            self.metadata, {name: values.shape for name, values in outputs.items()}, len(images)
+            self.metadata, {name: values.shape for name, values in outputs.items()}, people
         )
         copies = {}
         for name, values in outputs.items():
@@ -326,6 +388,39 @@ class EngineSession:
         engine, self._engine = self._engine, None
         if engine is not None:
             _closed(engine)
+
+
+class _Run:
+    """A run of a session, under way where its engine can begin without waiting."""
+
+    def __init__(self, session: EngineSession, engine: Engine, images: Images) -> None:
+        self._session, self._engine, self._images = session, engine, images
+        self._started: Started | None = None
+        self._failure: ModelError | None = None
+        self.milliseconds = 0.0
+        start = getattr(engine, "start", None)
+        if start is not None and len(images):
+            try:
+                self._started = start(images)
+            except ModelError as error:
+                self._failure = error
+
+    def result(self) -> list[list[Estimate]]:
+        """See `Running.result`."""
+        if not len(self._images):
+            return []
+        begun = time.perf_counter()
+        found = self._session.estimates(self._engine, self._images, self._outputs)
+        own = 0.0 if self._started is None else self._started.milliseconds
+        self.milliseconds = own or 1000 * (time.perf_counter() - begun)
+        return found
+
+    def _outputs(self) -> Outputs:
+        if self._failure is not None:
+            raise self._failure
+        if self._started is None:
+            return self._engine.infer(self._images)
+        return self._started.outputs()
 
 
 def _closed(engine: Engine) -> None:

@@ -224,3 +224,34 @@ def test_importing_the_rooms_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_runs_side_by_side_give_what_one_after_the_other_gives(model: Path) -> None:
+    alone = open_session(model, "openvino")
+    session = open_session(model, "openvino", streams=2)
+    assert (alone.side_by_side, session.side_by_side) == (1, 2)
+    batches = [pictures(count) for count in (1, 3, 0, 2)]
+    for batch in batches:
+        batch *= 0.5 + 0.1 * len(batch)
+    running = [session.start(batch) for batch in batches]
+    for batch, run in reversed(list(zip(batches, running, strict=True))):
+        for people, wanted in zip(run.result(), alone.run(batch), strict=True):
+            np.testing.assert_allclose(people[0].camera, wanted[0].camera, atol=1e-6)
+
+
+def test_runs_under_way_when_a_backend_fails_are_done_by_the_next(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = open_session(model, "onnxruntime").run(pictures(2))
+    session = open_session(model, streams=2)
+    running = [session.start(pictures(2)) for _ in range(2)]
+
+    def failing(*_: object) -> None:
+        raise ModelError("OpenVINO failed: worn out")
+
+    monkeypatch.setattr(OpenVinoEngine, "take_back", failing)
+    for run in running:
+        for people, other in zip(run.result(), wanted, strict=True):
+            np.testing.assert_allclose(people[0].camera, other[0].camera, atol=1e-5)
+    assert session.backend.startswith("ONNX Runtime")
+    assert session.notice.count("worn out") == 1
