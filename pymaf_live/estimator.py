@@ -183,7 +183,9 @@ class Estimator:
         accepted = [
             one
             for one in measured
-            if self._following.accept(one.looked, one.keypoints, one.person.score)
+            if self._following.accept(
+                one.looked, one.keypoints, one.person.score, float(one.person.joint_score.mean())
+            )
         ]
         raw = tuple(one.person for one in accepted)
         people = raw

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.people import FollowedCrop, Following
 from pymaf_live.people.crop import crop_from_points
-from pymaf_live.people.following import GIVEN_BOX_SIDE, KEPT_SCORE, NEW_SCORE
+from pymaf_live.people.following import GIVEN_BOX_SIDE, KEPT_SCORE, NEW_SCORE, SURE_JOINTS
 from pymaf_live.people.same import same_person
 from pymaf_live.people.trunk import TrunkGuess
 from pymaf_live.types import Array, Detection, Frame, Image
@@ -136,6 +136,42 @@ def test_a_followed_person_may_be_missing_for_a_moment_then_is_lost_and_found_ag
     back = [index for index in range(8, 20) if follow(following, index, [person_at(230)])]
     assert back
     assert following.crops(frame(20))[0].person == 0
+
+
+def doubtful(following: Following, index: int, rate: float = 4.0) -> list[bool]:
+    """One frame of a slow machine: the network is sure of a person, not of the joints."""
+    return [
+        following.accept(followed, person_at(200), 0.9, SURE_JOINTS - 0.01)
+        for followed in following.crops(frame(index, rate))
+    ]
+
+
+def test_nobody_is_shown_on_a_slow_machine_where_nobody_is_any_more() -> None:
+    detector = SeenPeople(person_at(200))
+    following = Following(detector, 256)
+    for index in range(3):
+        assert [
+            following.accept(followed, person_at(200), 0.9, 0.8)
+            for followed in following.crops(frame(index, rate=4.0))
+        ] == [True]
+    detector.people = []
+    assert not any(any(doubtful(following, index)) for index in range(3, 12))
+    assert following.crops(frame(12, rate=4.0)) == []
+
+
+def test_who_is_half_hidden_stays_shown_while_the_detector_sees_them() -> None:
+    detector = SeenPeople(person_at(200))
+    following = Following(detector, 256)
+    assert all(doubtful(following, index) == [True] for index in range(12))
+    # asked four times a second at most, however many frames come
+    detector.asked = 0
+    assert all(doubtful(following, index, rate=30.0) == [True] for index in range(90, 180))
+    assert detector.asked <= 14
+
+
+def test_a_network_without_scores_is_believed_whatever_its_joints_say() -> None:
+    following = Following(SeenPeople(person_at(200)), 256, scored=False)
+    assert all(doubtful(following, index) == [True] for index in range(12))
 
 
 @pytest.mark.parametrize(
