@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -180,20 +180,11 @@ class Estimator:
         for number, second_measure in zip(better, again, strict=True):
             if measured[number].gives_way_to(second_measure):
                 measured[number] = second_measure
-        accepted = [
-            one
-            for one in measured
-            if self._following.accept(
-                one.looked, one.keypoints, one.person.score, float(one.person.joint_score.mean())
-            )
-        ]
+        accepted, fresh = self._settled(measured)
         raw = tuple(one.person for one in accepted)
         people = raw
         if self._smoother is not None:
             with _timed(spent, "smooth"):
-                # crops about given boxes are always new, the people in them are not
-                looks = [one.looked for one in measured]
-                fresh = [look.person for look in looks if look.new and not look.given]
                 people = self._smoother.update(frame.time, people, camera, fresh=fresh)
         return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
@@ -236,6 +227,26 @@ class Estimator:
             boxes = self._boxes.get(str(frame.index))
         # the boxes say where people are: a frame without one has nobody
         return [] if boxes is None else self._following.given_boxes(frame, boxes)
+
+    def _settled(self, measured: Sequence[_Measured]) -> tuple[list[_Measured], list[int]]:
+        """Whom to show, under their own numbers, and who of them does not go on from before."""
+        from pymaf_live.people import Seen
+
+        seen = [
+            Seen(one.looked, one.keypoints, one.person.score, float(one.person.joint_score.mean()))
+            for one in measured
+        ]
+        accepted, fresh = [], []
+        for one, number in zip(measured, self._following.settle(seen), strict=True):
+            # crops about given boxes are always new, the people in them are not
+            if one.looked.new and not one.looked.given:
+                fresh.append(one.looked.person)
+            if number is None:
+                continue
+            if number != one.person.id:
+                fresh.append(number)
+            accepted.append(one.of_person(number))
+        return accepted, fresh
 
     def _measure(
         self,
@@ -297,6 +308,12 @@ class _Measured:
     keypoints: Array
     """(14, 2) frame px, the projected 'lsp' key points."""
     levels: list[Estimate]
+
+    def of_person(self, number: int) -> _Measured:
+        """The same under another number, for somebody else's crop may have shown the person."""
+        if number == self.person.id:
+            return self
+        return replace(self, person=replace(self.person, id=number))
 
     def gives_way_to(self, second: _Measured) -> bool:
         """Whether a second look is believed instead.

@@ -2,6 +2,6 @@
 
 from pymaf_live.people.crop import CropRule
 from pymaf_live.people.detector import Detector, open_detector
-from pymaf_live.people.following import FollowedCrop, Following
+from pymaf_live.people.following import FollowedCrop, Following, Seen
 
-__all__ = ["CropRule", "Detector", "FollowedCrop", "Following", "open_detector"]
+__all__ = ["CropRule", "Detector", "FollowedCrop", "Following", "Seen", "open_detector"]

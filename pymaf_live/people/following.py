@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pymaf_live.errors import ModelError
-from pymaf_live.people.crop import (
-    SIDE,
-    CropRule,
-    crop_from_box,
-    crop_from_points,
-    steadied,
-    trunk_turn,
+from pymaf_live.people.appearance import Look, look_of
+from pymaf_live.people.assignment import (
+    DEAREST_RETURN,
+    NOBODY,
+    STRANGER,
+    assigned,
+    cost_of,
+    strangeness,
 )
+from pymaf_live.people.crop import CropRule, steadied
 from pymaf_live.people.cuts import CutFinder
 from pymaf_live.people.detector import Detector
-from pymaf_live.people.landmarks import BODY_POINTS, spanning_points
-from pymaf_live.people.same import joints_extent, same_person
+from pymaf_live.people.placing import Placing, moved, near
+from pymaf_live.people.same import joints_extent, overlapping, same_person
+from pymaf_live.people.sightings import Sighting, in_front, sighting_of, spanning
+from pymaf_live.people.tracks import Lost, Roll, Track, trunk_middle
 from pymaf_live.people.trunk import TrunkFinder
-from pymaf_live.types import Array, Crop, Detection, Frame
+from pymaf_live.types import Array, Crop, Frame
 
 NEW_SCORE = 0.5
 """The network must be this sure of a person before following begins."""
@@ -48,29 +52,28 @@ _SEARCH_ON = 0.25
 _REMEMBERED = 2.0
 """Seconds for which a lost person's place is kept, so that who returns there keeps the number."""
 
-GIVEN_BOX_SIDE = 1.45
-"""Crop side as a multiple of a given box: such boxes lie about 0.1 outside the joints all round,
-and 1.75 / 1.2 puts the joints at the crop rule's size (the plateau is broad)."""
+_LOOK_EVERY = 0.1
+"""Seconds between looks at what a person wears."""
 
-_DETECTED_BOX_SIDE = 1.75
+_MOST_STRANGE = 3
+"""Looks in a row that are not the person's before the detector is asked who is there."""
+
+_SURELY_LIKE = 0.7
+"""Strangeness below which somebody long gone is known again by looks alone."""
 
 _MOST_SPEED = 3.0
 _MOST_JUMP = 0.12
 """How far a trunk may move between results, in extents of its person: at most 3 a second (about
 5 m/s) and a little for noise. A neighbour stands farther off: the network has changed person."""
 
+_OWN = 0.3
+"""By how much cheaper a crop's result is for the crop's own person: who is who changes only where
+place and looks say so clearly."""
+
+_NEWCOMER = 1.5
+"""Cost of a newcomer for its own crop: a person who returns goes before."""
+
 _OUR_RULE = CropRule()
-
-# LSP's order, in which the projected key points come
-_HIPS, _SHOULDERS = (2, 3), (8, 9)
-
-_LEAST_TRUNK = 0.1
-"""Of the larger extent; a trunk seen end on is shorter, and its direction means nothing."""
-
-# how far a first crop may be from the crop rule's before a second pass is worth it
-_TURN_OFF = np.radians(30.0)
-_CENTRE_OFF = 0.2
-_SIDE_OFF = 1.4
 
 # in pixels, and as a multiple of the frame's larger side
 _LEAST_EXTENT = 8.0
@@ -92,35 +95,19 @@ class FollowedCrop:
     """The crop lies about a box that somebody gave: a second look counts only if it is surer."""
 
 
-@dataclass
-class _Track:
-    person: int
-    crop: Crop
-    turned: bool
-    new: bool = True
-    given: bool = False
-    keypoints: Array | None = None
-    seen_in: int = -1
-    seen_at: float = 0.0
-    missing: int = 0
-    doubts: int = 0
-    vouched_at: float = -np.inf
-    """When the detector saw the person last."""
+@dataclass(frozen=True)
+class Seen:
+    """What the network saw in a crop."""
 
-
-@dataclass
-class _Lost:
+    followed: FollowedCrop
+    """As `Following.crops` or `Following.second_look` gave it."""
     keypoints: Array
-    time: float
-
-
-@dataclass
-class _Roll:
-    """Tracks by person number, oldest first."""
-
-    tracks: dict[int, _Track] = field(default_factory=dict)
-    lost: dict[int, _Lost] = field(default_factory=dict)
-    ended_at: float = -np.inf
+    """(14, 2) projected 'lsp' key points, frame pixels."""
+    score: float
+    """0..1, that a person is in the crop."""
+    joints: float = 1.0
+    """0..1, the joints' mean score: the network may be sure of a person where nobody is, but then
+    not of the joints."""
 
 
 class Following:
@@ -128,8 +115,11 @@ class Following:
 
     A detector is asked when nobody is followed, after a loss, at a shot cut, and every
     `detect_every` seconds to see whether others are there. One call order a frame: `crops` (or
-    `given_boxes`), perhaps `second_look`, then `accept` for each crop in the order given. Not for
-    use from several threads at once.
+    `given_boxes`), perhaps `second_look`, then `settle` with what the network saw in every crop.
+    Not for use from several threads at once.
+
+    Who is who is settled by where people are expected and by what they look like, over all crops
+    of a frame at once, so that people who cross or hide one another keep their numbers.
 
     Parameters
     ----------
@@ -162,23 +152,22 @@ class Following:
         scored: bool = True,
     ) -> None:
         self._detector = detector
-        self._size = crop_size
         self._people = people
         self._detect_every = detect_every
-        self._trunk_finder = trunk_finder
-        self._trunk_known = rule.turned
-        self._rule = rule
+        self._placing = Placing(crop_size, rule, trunk_finder)
         self._scored = scored
         self._cuts = CutFinder()
         self._frame: Frame | None = None
         self._detected_at: float | None = None
-        self._roll = _Roll()
+        self._roll = Roll()
         self.detections = 0
         """How often the detector was asked."""
+        self.notice = ""
+        """That more people are there than are followed; empty until that was seen."""
 
     def reset(self) -> None:
         """Forget everybody: the next frame does not continue the last one."""
-        self._roll = _Roll()
+        self._roll = Roll()
         self._cuts.reset()
         self._detected_at = None
 
@@ -186,8 +175,7 @@ class Following:
         """Crops of the people in a frame, longest followed first."""
         self._frame = frame
         if self._cuts.is_cut(frame.image):
-            # who is where has nothing to do with the shot before
-            self._roll = _Roll()
+            self._roll.cut()
             self._detected_at = None
         if self._must_detect(frame.time):
             self._detect(frame)
@@ -200,14 +188,10 @@ class Following:
         upright in the frame and `turned` is false.
         """
         self._frame = frame
-        self._roll = _Roll()
+        self._roll = Roll()
         for person, box in enumerate(np.asarray(boxes, dtype=np.float64).reshape(-1, 4)):
-            turn = self._turn_in(frame, box)
-            side = GIVEN_BOX_SIDE * self._rule.side / SIDE
-            crop = crop_from_box(box, turn or 0.0, self._size, side)
-            turned = turn is not None or not self._rule.turned
-            track = _Track(person, crop, turned, given=True)
-            self._roll.tracks[person] = track
+            crop, turned = self._placing.about_given(frame.image, box)
+            self._roll.tracks[person] = Track(person, crop, turned, given=True)
         return [self._followed(track) for track in self._roll.tracks.values()]
 
     def second_look(self, followed: FollowedCrop, keypoints: Array) -> FollowedCrop | None:
@@ -222,180 +206,71 @@ class Following:
         track = self._roll.tracks.get(followed.person)
         if track is None or not followed.new or not self._sensible(keypoints):
             return None
-        crop = self._crop_about(keypoints, followed.crop)
-        if followed.turned and not track.given and _near(followed.crop, crop):
+        crop = self._placing.about_keypoints(keypoints, followed.crop)
+        if followed.turned and not track.given and near(followed.crop, crop):
             return None
         track.crop, track.turned = crop, True
         return replace(followed, crop=crop, turned=True)
 
-    def accept(
-        self, followed: FollowedCrop, keypoints: Array, score: float, joints: float = 1.0
-    ) -> bool:
-        """Take the network's result for a crop.
+    def settle(self, seen: Sequence[Seen]) -> list[int | None]:
+        """Take the network's results for all crops of a frame, and say who is who.
 
         Parameters
         ----------
-        followed : FollowedCrop
-            As `crops` or `second_look` gave it.
-        keypoints : (14, 2) array
-            Projected 'lsp' key points, frame pixels.
-        score : float
-            0..1, that a person is in the crop.
-        joints : float
-            0..1, the joints' mean score: the network may be sure of a person where nobody is, but
-            then not of the joints.
+        seen : sequence of Seen
+            In the order of the crops.
 
         Returns
         -------
-        bool
-            Whether this is a person to show. If not, a new track ends at once; one that was
-            followed is looked for at the same place for a few frames more.
+        list
+            For each of them the number of the person it shows, mostly that of its crop; None where
+            nobody is to be shown. Of results that lie on one person, one is shown. A new track
+            that is not believed ends at once; somebody who was followed is looked for at the place
+            expected for a few frames more.
         """
-        track = self._roll.tracks.get(followed.person)
-        if track is None or self._frame is None:
-            return False
-        if track.given:
+        if self._frame is None:
+            return [None] * len(seen)
+        if any(one.followed.given for one in seen):
             # whoever gave the box says that somebody is there
-            return bool(np.isfinite(keypoints).all())
-        wanted = NEW_SCORE if track.new else KEPT_SCORE
-        believed = (
-            score >= wanted
-            and self._sensible(keypoints)
-            and self._goes_on(track, keypoints)
-            and (
-                track.new
-                or not self._scored
-                or joints >= SURE_JOINTS
-                or self._vouched(track, keypoints)
-            )
-        )
-        if not believed:
-            track.missing += 1
-            if track.new or track.missing >= _MOST_MISSING:
-                self._end(track)
-            return False
-        for other in self._roll.tracks.values():
-            # tracks come oldest first, so the one that drifted onto another's person is the younger
-            if (
-                other is not track
-                and other.seen_in == self._frame.index
-                and other.keypoints is not None
-                and same_person(other.keypoints, keypoints)
-            ):
-                self._end(track, remember=False)
-                return False
-        track.crop = steadied(self._crop_about(keypoints, followed.crop), followed.crop)
-        track.keypoints = np.array(keypoints, dtype=np.float64)
-        track.seen_in, track.seen_at = self._frame.index, self._frame.time
-        track.turned, track.new, track.missing = True, False, 0
-        return True
-
-    def _followed(self, track: _Track) -> FollowedCrop:
-        return FollowedCrop(track.person, track.crop, track.new, track.turned, track.given)
-
-    def _must_detect(self, time: float) -> bool:
-        if self._detector is None:
-            return False
-        if self._detected_at is None or time < self._detected_at:
-            return True
-        wait = self._detect_every if self._scored else min(self._detect_every, _SEARCH_ON)
-        if not self._roll.tracks:
-            wait = min(wait, _SEARCH_EVERY)
-        elif len(self._roll.tracks) < self._people and time - self._roll.ended_at < _REMEMBERED:
-            wait = min(wait, _SEARCH_ON)
-        return time - self._detected_at >= wait
-
-    def _detect(self, frame: Frame) -> None:
-        assert self._detector is not None
-        self._detected_at = frame.time
-        self.detections += 1
-        found = self._detector.detect(frame.image)
-        placed = [(person, _points_of(person)) for person in found]
-        free = []
-        met: set[int] = set()
-        for person, points in placed:
-            same = [
-                track.person
-                for track in self._roll.tracks.values()
-                if track.keypoints is not None and same_person(track.keypoints, points)
+            return [
+                one.followed.person if np.isfinite(one.keypoints).all() else None for one in seen
             ]
-            met.update(same)
-            if not same:
-                free.append((person, points))
-        for track in list(self._roll.tracks.values()):
-            if track.person in met:
-                track.doubts, track.vouched_at = 0, frame.time
-            elif free or not self._scored:
-                track.doubts += 1
-                if track.doubts >= _MOST_DOUBTS:
-                    self._end(track, remember=False)
-        for person, points in free:
-            if len(self._roll.tracks) >= self._people:
-                break
-            self._begin(frame, person, points)
+        people = self._one_each([one for one in seen if self._believable(one)])
+        rows: list[Track | Lost] = [
+            track
+            for one in seen
+            if (track := self._roll.tracks.get(one.followed.person)) is not None
+        ]
+        rows += self._lost_lately(self._frame.time) if people else []
+        winner: dict[int, int] = {}
+        for row, column in self._who_is_who(rows, people).items():
+            known = rows[row]
+            taken = self._own(known, people[column])
+            self._go_on(known, taken)
+            winner[id(taken)] = known.person
+        for track in [row for row in rows if isinstance(row, Track)]:
+            if track.seen_in != self._frame.index:
+                self._miss(track)
+        self._look_at_people()
+        return [winner.get(id(one)) for one in seen]
 
-    def _begin(self, frame: Frame, person: Detection, points: Array) -> None:
-        number = self._number_for(points, frame.time)
-        turned = person.trunk is not None or not self._rule.turned
-        if person.trunk is None:
-            guess = self._turn_in(frame, person.box)
-            turned = turned or guess is not None
-            side = _DETECTED_BOX_SIDE * self._rule.side / SIDE
-            crop = crop_from_box(person.box, guess or 0.0, self._size, side)
-        else:
-            turn = trunk_turn(*person.trunk) if self._rule.turned else 0.0
-            crop = crop_from_points(points, turn, self._size, self._rule.side)
-        self._roll.lost.pop(number, None)
-        self._roll.tracks[number] = _Track(number, crop, turned, vouched_at=frame.time)
+    def _followed(self, track: Track) -> FollowedCrop:
+        crop = track.crop
+        if track.missing and self._frame is not None and track.keypoints is not None:
+            # whoever is hidden goes on behind what hides her
+            crop = moved(crop, track.moved_on(self._frame.time))
+        return FollowedCrop(track.person, crop, track.new, track.turned, track.given)
 
-    def _number_for(self, points: Array, time: float) -> int:
-        roll = self._roll
-        free = [number for number in range(self._people) if number not in roll.tracks]
-        nearest: tuple[float, int] | None = None
-        for number in free:
-            lost = roll.lost.get(number)
-            if lost is None or time - lost.time > _REMEMBERED:
-                continue
-            apart = float(np.hypot(*(lost.keypoints.mean(axis=0) - points.mean(axis=0))))
-            if nearest is None or apart < nearest[0]:
-                nearest = apart, number
-        if nearest is not None and nearest[0] < joints_extent(points):
-            return nearest[1]
-        unused = [number for number in free if number not in roll.lost]
-        return (unused or free)[0]
+    def _believable(self, one: Seen) -> bool:
+        track = self._roll.tracks.get(one.followed.person)
+        if track is None or not self._sensible(one.keypoints):
+            return False
+        if track.new or not self._scored:
+            return one.score >= (NEW_SCORE if track.new else KEPT_SCORE)
+        sure = one.joints >= SURE_JOINTS
+        return one.score >= KEPT_SCORE and (sure or self._vouched(track, one.keypoints))
 
-    def _end(self, track: _Track, *, remember: bool = True) -> None:
-        del self._roll.tracks[track.person]
-        if track.keypoints is None or self._frame is None:
-            # never was a person: the detector erred and would err again at once
-            return
-        self._detected_at = None
-        self._roll.ended_at = self._frame.time
-        if remember:
-            self._roll.lost[track.person] = _Lost(track.keypoints, self._frame.time)
-
-    def _turn_in(self, frame: Frame, box: Array) -> float | None:
-        if self._trunk_finder is None and self._trunk_known:
-            try:
-                self._trunk_finder = TrunkFinder()
-            except ModelError:
-                # without OpenVINO the network's own first pass must do
-                self._trunk_known = False
-        if self._trunk_finder is None:
-            return None
-        guess = self._trunk_finder.find(frame.image, box)
-        return None if guess is None else guess.turn
-
-    def _crop_about(self, keypoints: Array, before: Crop) -> Crop:
-        points = np.asarray(keypoints, dtype=np.float64)
-        if not self._rule.turned:
-            return crop_from_points(points, 0.0, self._size, self._rule.side)
-        hip, shoulder = points[list(_HIPS)].mean(axis=0), points[list(_SHOULDERS)].mean(axis=0)
-        long_enough = np.hypot(*(shoulder - hip)) >= _LEAST_TRUNK * joints_extent(points)
-        turn = trunk_turn(hip, shoulder) if long_enough else before.turn
-        return crop_from_points(points, turn, self._size, self._rule.side)
-
-    def _vouched(self, track: _Track, keypoints: Array) -> bool:
+    def _vouched(self, track: Track, keypoints: Array) -> bool:
         """Whether the detector sees somebody where the key points lie; asked only so often."""
         if self._frame is None or self._detector is None:
             return True
@@ -403,19 +278,266 @@ class Following:
             return True
         self.detections += 1
         found = self._detector.detect(self._frame.image)
-        if not any(same_person(keypoints, _points_of(person)) for person in found):
+        if not any(same_person(keypoints, spanning(person)) for person in found):
             return False
         track.vouched_at = self._frame.time
         return True
 
-    def _goes_on(self, track: _Track, keypoints: Array) -> bool:
-        """Whether key points can be where the track's person has got to since."""
-        if track.keypoints is None or self._frame is None:
+    def _one_each(self, seen: Sequence[Seen]) -> list[list[Seen]]:
+        """Results by the person they lie on, the surest first."""
+        people: list[list[Seen]] = []
+        for one in sorted(seen, key=lambda one: -one.score):
+            for person in people:
+                if same_person(person[0].keypoints, one.keypoints):
+                    person.append(one)
+                    break
+            else:
+                people.append([one])
+        return people
+
+    def _lost_lately(self, time: float) -> list[Lost]:
+        return [
+            lost
+            for number, lost in self._roll.lost.items()
+            if number not in self._roll.tracks and time - lost.seen_at <= _REMEMBERED
+        ]
+
+    def _who_is_who(
+        self, rows: Sequence[Track | Lost], people: Sequence[Sequence[Seen]]
+    ) -> dict[int, int]:
+        """Row to person; both by number."""
+        if not rows or not people:
+            return {}
+        possible = np.array([[self._may_be(row, person) for person in people] for row in rows])
+        if possible.sum(axis=0).max() <= 1 and possible.sum(axis=1).max() <= 1:
+            # nobody near anybody: no looks are needed
+            return {int(row): int(column) for row, column in np.argwhere(possible)}
+        costs = np.full(possible.shape, NOBODY)
+        for column, person in enumerate(people):
+            looks: dict[int, Look | None] = {}
+            for row in map(int, np.flatnonzero(possible[:, column])):
+                costs[row, column] = self._cost(rows[row], person, looks)
+        return assigned(costs)
+
+    def _own(self, known: Track | Lost, person: Sequence[Seen]) -> Seen:
+        """Of the results on one person, the one from the known person's own crop, or the surest."""
+        own = [one for one in person if one.followed.person == known.person]
+        return own[0] if own and isinstance(known, Track) else person[0]
+
+    def _may_be(self, known: Track | Lost, person: Sequence[Seen]) -> bool:
+        if isinstance(known, Track):
+            own = self._own(known, person)
+            if own.followed.person != known.person and (known.new or own.followed.new):
+                return False
+            return self._goes_on(known, own.keypoints)
+        return all(not one.followed.new for one in person) and (
+            cost_of(known, self._now, trunk_middle(person[0].keypoints), None) < NOBODY
+        )
+
+    def _cost(
+        self, known: Track | Lost, person: Sequence[Seen], looks: dict[int, Look | None]
+    ) -> float:
+        own = self._own(known, person)
+        if isinstance(known, Track) and known.new:
+            return _NEWCOMER
+        if id(own) not in looks:
+            looks[id(own)] = self._look(own.keypoints)
+        look, middle = looks[id(own)], trunk_middle(own.keypoints)
+        if isinstance(known, Lost):
+            cost = cost_of(known, self._now, middle, look) + _OWN
+            return cost if cost <= DEAREST_RETURN else NOBODY
+        if known.strange and known.sure is not None:
+            # she may be on somebody else already: what counts is where she was herself
+            cost = min(cost_of(known.sure, self._now, middle, look), DEAREST_RETURN * 2)
+        else:
+            cost = cost_of(known, self._now, middle, look)
+            # whoever has moved fast is still herself in her own crop
+            cost = min(cost, DEAREST_RETURN * 2)
+        return cost - (_OWN if own.followed.person == known.person else 0.0)
+
+    @property
+    def _now(self) -> float:
+        return 0.0 if self._frame is None else self._frame.time
+
+    def _look(self, keypoints: Array) -> Look | None:
+        return None if self._frame is None else look_of(self._frame.image, keypoints)
+
+    def _go_on(self, known: Track | Lost, taken: Seen) -> None:
+        assert self._frame is not None
+        before = taken.followed.crop
+        track = self._returned(known, before) if isinstance(known, Lost) else known
+        track.crop = steadied(self._placing.about_keypoints(taken.keypoints, before), before)
+        track.see(taken.keypoints, self._frame.index, self._frame.time)
+        self._roll.lost.pop(track.person, None)
+
+    def _returned(self, lost: Lost, crop: Crop, turned: bool = True) -> Track:
+        # kept in mind until the network confirms that she is there
+        track = Track(
+            lost.person, crop, turned, look=lost.look, looks=lost.looks, vouched_at=self._now
+        )
+        self._roll.tracks[lost.person] = track
+        return track
+
+    def _miss(self, track: Track) -> None:
+        track.missing += 1
+        if track.new or track.missing >= _MOST_MISSING:
+            self._end(track)
+
+    def _look_at_people(self) -> None:
+        """Learn what people who stand free look like."""
+        assert self._frame is not None
+        here = [t for t in self._roll.tracks.values() if t.seen_in == self._frame.index]
+        for track in here:
+            assert track.keypoints is not None
+            if self._frame.time - track.looked_at < _LOOK_EVERY and not track.strange:
+                continue
+            if any(
+                other is not track
+                and other.keypoints is not None
+                and overlapping(track.keypoints, other.keypoints)
+                for other in self._roll.tracks.values()
+            ):
+                continue
+            look = self._look(track.keypoints)
+            if look is None:
+                continue
+            if track.look is not None and strangeness(track.look, look) >= STRANGER:
+                track.strange += 1
+            else:
+                track.learn(look, self._frame.time)
+
+    def _must_detect(self, time: float) -> bool:
+        if self._detector is None:
+            return False
+        if self._detected_at is None or time < self._detected_at:
             return True
-        trunk = [*_HIPS, *_SHOULDERS]
-        moved = keypoints[trunk].mean(axis=0) - track.keypoints[trunk].mean(axis=0)
-        allowed = _MOST_JUMP + _MOST_SPEED * (self._frame.time - track.seen_at)
-        return float(np.hypot(*moved)) <= allowed * joints_extent(track.keypoints)
+        wait = self._detect_every if self._scored else min(self._detect_every, _SEARCH_ON)
+        tracks = self._roll.tracks
+        lately = len(tracks) < self._people and time - self._roll.ended_at < _REMEMBERED
+        if not tracks:
+            wait = min(wait, _SEARCH_EVERY)
+        elif lately or any(track.strange >= _MOST_STRANGE for track in tracks.values()):
+            wait = min(wait, _SEARCH_ON)
+        return time - self._detected_at >= wait
+
+    def _detect(self, frame: Frame) -> None:
+        assert self._detector is not None
+        self._detected_at = frame.time
+        self.detections += 1
+        found = [sighting_of(frame.image, one) for one in self._detector.detect(frame.image)]
+        found.sort(key=lambda one: -in_front(one, frame.image.shape[1]))
+        rows: list[Track | Lost] = [*self._roll.tracks.values(), *self._lost_lately(frame.time)]
+        costs = np.array(
+            [[self._cost_of_found(row, one) for one in found] for row in rows]
+        ).reshape(len(rows), len(found))
+        given_to = {column: rows[row] for row, column in assigned(costs).items()}
+        free: list[Sighting] = []
+        told: set[int] = set()
+        for column, one in enumerate(found):
+            known = given_to.get(column)
+            here = [track for track in self._roll.tracks.values() if one.lies_on(track)]
+            if known is None:
+                if not here:
+                    free.append(one)
+                known = here[0] if len(here) == 1 else None
+            if known is None:
+                continue
+            told.add(known.person)
+            if isinstance(known, Lost):
+                self._return(known, one, here)
+            elif known in here:
+                self._confirm(known, one)
+            else:
+                self._seat_again(known, one, here)
+        self._doubt_all_but(told, bool(free))
+        for one in free:
+            if len(self._roll.tracks) >= self._people:
+                self._tell_of_more()
+                break
+            self._begin(frame, one)
+
+    def _cost_of_found(self, known: Track | Lost, one: Sighting) -> float:
+        place = known
+        if isinstance(known, Track) and known.strange >= _MOST_STRANGE and known.sure is not None:
+            place = known.sure
+        cost = cost_of(place, self._now, one.middle, one.look)
+        if isinstance(known, Track) and not known.strange and one.lies_on(known):
+            return min(cost, DEAREST_RETURN)
+        return cost if cost <= DEAREST_RETURN else NOBODY
+
+    def _return(self, lost: Lost, one: Sighting, here: Sequence[Track]) -> None:
+        """Somebody lost is back; whoever is followed in that place was somebody else."""
+        for track in here:
+            self._end(track)
+        self._returned(lost, *self._crop_of(one))
+
+    def _confirm(self, track: Track, one: Sighting) -> None:
+        track.doubts, track.vouched_at = 0, self._now
+        if track.strange >= _MOST_STRANGE and one.look is not None:
+            # nobody here is more like her: she has changed
+            track.learn(one.look, self._now)
+
+    def _seat_again(self, track: Track, one: Sighting, here: Sequence[Track]) -> None:
+        """A track's person was found elsewhere than where the track is."""
+        track.doubts += 1
+        lost = track.sure if track.strange else track.as_lost()
+        doubted = track.strange >= _MOST_STRANGE or track.doubts >= _MOST_DOUBTS or track.missing
+        if lost is None or not doubted:
+            return
+        for other in here:
+            self._end(other)
+        self._roll.lost[track.person] = lost
+        self._returned(lost, *self._crop_of(one))
+
+    def _doubt_all_but(self, told: set[int], others: bool) -> None:
+        for track in list(self._roll.tracks.values()):
+            if track.person not in told and (others or not self._scored):
+                track.doubts += 1
+                if track.doubts >= _MOST_DOUBTS:
+                    self._end(track, remember=False)
+
+    def _tell_of_more(self) -> None:
+        who = "the one in front is" if self._people == 1 else f"the nearest {self._people} are"
+        self.notice = f"more people are in the picture than are wanted: {who} followed"
+
+    def _begin(self, frame: Frame, one: Sighting) -> None:
+        number = self._number_for(one, frame.time)
+        if number is not None:
+            crop, turned = self._crop_of(one)
+            self._roll.tracks[number] = Track(number, crop, turned, vouched_at=frame.time)
+
+    def _crop_of(self, one: Sighting) -> tuple[Crop, bool]:
+        assert self._frame is not None
+        return self._placing.about_sighting(self._frame.image, one)
+
+    def _number_for(self, one: Sighting, time: float) -> int | None:
+        """A newcomer's number; None while those that are free wait for people lost just now."""
+        roll = self._roll
+        free = [number for number in range(self._people) if number not in roll.tracks]
+        unused = [number for number in free if number not in roll.lost]
+        gone = [roll.lost[n] for n in free if n in roll.lost]
+        gone = [lost for lost in gone if time - lost.seen_at > _REMEMBERED]
+        alike = [lost for lost in gone if strangeness(lost.look, one.look) < _SURELY_LIKE]
+        if alike:
+            return min(alike, key=lambda lost: strangeness(lost.look, one.look)).person
+        if unused:
+            return unused[0]
+        return min(gone, key=lambda lost: lost.seen_at).person if gone else None
+
+    def _end(self, track: Track, *, remember: bool = True) -> None:
+        if track.keypoints is not None:
+            # otherwise never a person: the detector erred and would err again at once
+            self._detected_at = None
+        self._roll.end(track, self._now, remember=remember)
+
+    def _goes_on(self, track: Track, keypoints: Array) -> bool:
+        """Whether key points can be where the track's person has got to since."""
+        if track.keypoints is None:
+            return True
+        way = trunk_middle(keypoints) - trunk_middle(track.keypoints)
+        off = min(float(np.hypot(*way)), float(np.hypot(*(way - track.moved_on(self._now)))))
+        allowed = _MOST_JUMP + _MOST_SPEED * (self._now - track.seen_at)
+        return off <= allowed * joints_extent(track.keypoints)
 
     def _sensible(self, keypoints: Array) -> bool:
         """Whether key points could be a person in the frame at all."""
@@ -427,17 +549,3 @@ class Following:
             return False
         low, high = keypoints.min(axis=0), keypoints.max(axis=0)
         return bool((high > 0).all() and (low < (width, height)).all())
-
-
-def _points_of(person: Detection) -> Array:
-    """(N, 2) points that span a detected person as the crop rule wants."""
-    if person.keypoints is not None and len(person.keypoints) == BODY_POINTS:
-        return spanning_points(person.keypoints)
-    return np.asarray(person.box, dtype=np.float64).reshape(2, 2)
-
-
-def _near(crop: Crop, wanted: Crop) -> bool:
-    turn = abs((crop.turn - wanted.turn + np.pi) % (2 * np.pi) - np.pi)
-    apart = float(np.hypot(*(crop.centre - wanted.centre)))
-    ratio = max(crop.side / wanted.side, wanted.side / crop.side)
-    return bool(turn < _TURN_OFF and apart < _CENTRE_OFF * wanted.side and ratio < _SIDE_OFF)

@@ -23,6 +23,8 @@ BODY_POINTS = 33
 _EARS = (7, 8)
 _SHOULDERS = (11, 12)
 _HIPS = (23, 24)
+# LSP goes from the right ankle up to the hips and down the left, and so with the arms
+_LSP_LIMBS = (28, 26, 24, 23, 25, 27, 16, 14, 12, 11, 13, 15)
 _LIMBS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 _EAR_TO_CROWN = 0.6
@@ -42,6 +44,13 @@ def spanning_points(points: Array) -> Array:
     ears = points[list(_EARS)].mean(axis=0)
     crown = ears + _EAR_TO_CROWN * (ears - points[list(_SHOULDERS)].mean(axis=0))
     return np.concatenate([points[list(_LIMBS)], crown[None]])
+
+
+def as_lsp(points: Array) -> Array:
+    """Of BlazePose's points (33, 2), LSP's fourteen (14, 2) as near as they come."""
+    spanning = spanning_points(points)
+    neck = points[list(_SHOULDERS)].mean(axis=0)
+    return np.concatenate([points[list(_LSP_LIMBS)], neck[None], spanning[-1:]])
 
 
 def joints_box(points: Array) -> Array:

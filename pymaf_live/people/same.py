@@ -12,6 +12,9 @@ _OVERLAP = 0.4
 _APART = 0.2
 """Distance of the boxes' middles over the larger extent; people side by side are farther apart."""
 
+_TOUCHING = 0.08
+"""Of the smaller box; below, two people stand free of one another."""
+
 
 def joints_extent(points: Array) -> float:
     """Larger extent of points (N, 2), in their unit."""
@@ -33,3 +36,12 @@ def same_person(one: Array, other: Array) -> bool:
     middles = [(points.max(axis=0) + points.min(axis=0)) / 2 for points in (one, other)]
     apart = float(np.hypot(*(middles[0] - middles[1])))
     return apart < _APART * max(joints_extent(one), joints_extent(other))
+
+
+def overlapping(one: Array, other: Array) -> bool:
+    """Whether the boxes of points (N, 2) and (M, 2) share a good part of the smaller one."""
+    low = np.maximum(one.min(axis=0), other.min(axis=0))
+    high = np.minimum(one.max(axis=0), other.max(axis=0))
+    shared = float(np.prod(np.clip(high - low, 0, None)))
+    least = min(float(np.prod(np.ptp(points, axis=0))) for points in (one, other))
+    return shared > _TOUCHING * least

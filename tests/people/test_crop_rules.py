@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_live.people import CropRule, Following
+from pymaf_live.people import CropRule, Following, Seen
 from pymaf_live.types import Detection, Frame
 
 LYING = np.array(
@@ -53,14 +53,14 @@ def test_an_upright_rule_does_not_turn_with_the_trunk() -> None:
     assert first.turned
     assert first.crop.turn == pytest.approx(0.0)
     assert first.crop.side == pytest.approx(1.2 * 144)
-    assert following.accept(first, LYING, 1.0)
+    assert following.settle([Seen(first, LYING, 1.0)]) == [first.person]
     (second,) = following.crops(frame(0.1))
     assert second.crop.turn == pytest.approx(0.0)
     np.testing.assert_allclose(second.crop.centre, (LYING.min(0) + LYING.max(0)) / 2)
     assert second.crop.side == pytest.approx(1.2 * 120)
     turning = Following(Finds(), 224)
     (first,) = turning.crops(frame(0.0))
-    assert turning.accept(first, LYING, 1.0)
+    assert turning.settle([Seen(first, LYING, 1.0)]) == [first.person]
     (second,) = turning.crops(frame(0.1))
     assert abs(second.crop.turn) == pytest.approx(np.pi / 2)
 
@@ -84,6 +84,6 @@ def test_without_scores_whom_the_detector_misses_is_not_followed_on(scored: bool
         crops = following.crops(frame(step / 10))
         followed.append(bool(crops))
         for one in crops:
-            following.accept(one, LYING, 1.0)
+            following.settle([Seen(one, LYING, 1.0)])
     assert all(followed[:5])
     assert followed[-1] == scored

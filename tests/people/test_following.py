@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pymaf_live.people import FollowedCrop, Following
+from pymaf_live.people import FollowedCrop, Following, Seen
 from pymaf_live.people.crop import crop_from_points
-from pymaf_live.people.following import GIVEN_BOX_SIDE, KEPT_SCORE, NEW_SCORE, SURE_JOINTS
+from pymaf_live.people.following import KEPT_SCORE, NEW_SCORE, SURE_JOINTS
+from pymaf_live.people.placing import GIVEN_BOX_SIDE
 from pymaf_live.people.same import same_person
 from pymaf_live.people.trunk import TrunkGuess
 from pymaf_live.types import Array, Detection, Frame, Image
@@ -61,20 +62,27 @@ def frame(index: int, rate: float = 30.0, image: Image | None = None) -> Frame:
     return Frame(index, index / rate, picture)
 
 
+def accepted(
+    following: Following, followed: FollowedCrop, points: Array, score: float, joints: float = 1.0
+) -> bool:
+    """Whether the one crop of a frame shows its person."""
+    return following.settle([Seen(followed, points, score, joints)]) == [followed.person]
+
+
 def follow(
     following: Following, index: int, people: list[Array], score: float = 0.9
 ) -> dict[int, bool]:
     """One frame whose crops each show the person nearest to the crop's middle."""
-    answers = {}
-    for followed in following.crops(frame(index)):
+    crops = following.crops(frame(index))
+    seen = []
+    for followed in crops:
         nearest = min(
             people, key=lambda p: np.hypot(*(p.mean(axis=0) - followed.crop.centre)), default=None
         )
         shown = nearest if nearest is not None else person_at(*followed.crop.centre)
-        answers[followed.person] = following.accept(
-            followed, shown, score if nearest is not None else 0.0
-        )
-    return answers
+        seen.append(Seen(followed, shown, score if nearest is not None else 0.0))
+    settled = following.settle(seen)
+    return {one.person: one.person == who for one, who in zip(crops, settled, strict=True)}
 
 
 def test_the_next_crop_is_the_crop_rules_about_the_last_result() -> None:
@@ -83,7 +91,7 @@ def test_the_next_crop_is_the_crop_rules_about_the_last_result() -> None:
     assert first.new
     assert first.turned
     leaning = person_at(230, turn=0.6)
-    assert following.accept(first, leaning, 0.9)
+    assert accepted(following, first, leaning, 0.9)
     second = following.crops(frame(1))[0]
     assert not second.new
     assert second.person == first.person
@@ -117,7 +125,7 @@ def test_nobody_is_looked_for_ten_times_a_second_and_found_when_they_come() -> N
 def test_a_new_person_whom_the_network_does_not_confirm_is_dropped_at_once() -> None:
     following = Following(SeenPeople(person_at(200)), 256)
     followed = following.crops(frame(0))[0]
-    assert not following.accept(followed, person_at(200), NEW_SCORE - 0.01)
+    assert not accepted(following, followed, person_at(200), NEW_SCORE - 0.01)
     assert following.crops(frame(1)) == []
 
 
@@ -141,7 +149,7 @@ def test_a_followed_person_may_be_missing_for_a_moment_then_is_lost_and_found_ag
 def doubtful(following: Following, index: int, rate: float = 4.0) -> list[bool]:
     """One frame of a slow machine: the network is sure of a person, not of the joints."""
     return [
-        following.accept(followed, person_at(200), 0.9, SURE_JOINTS - 0.01)
+        accepted(following, followed, person_at(200), 0.9, SURE_JOINTS - 0.01)
         for followed in following.crops(frame(index, rate))
     ]
 
@@ -151,7 +159,7 @@ def test_nobody_is_shown_on_a_slow_machine_where_nobody_is_any_more() -> None:
     following = Following(detector, 256)
     for index in range(3):
         assert [
-            following.accept(followed, person_at(200), 0.9, 0.8)
+            accepted(following, followed, person_at(200), 0.9, 0.8)
             for followed in following.crops(frame(index, rate=4.0))
         ] == [True]
     detector.people = []
@@ -183,7 +191,7 @@ def test_key_points_that_cannot_be_a_person_do_not_move_the_crop(points: Array) 
     following = Following(SeenPeople(person_at(200)), 256)
     follow(following, 0, [person_at(200)])
     before = following.crops(frame(1))[0]
-    assert not following.accept(before, points, 0.99)
+    assert not accepted(following, before, points, 0.99)
     after = following.crops(frame(2))[0]
     assert_allclose(after.crop.frame_from_crop, before.crop.frame_from_crop)
 
@@ -191,11 +199,11 @@ def test_key_points_that_cannot_be_a_person_do_not_move_the_crop(points: Array) 
 def test_a_trunk_seen_end_on_keeps_the_last_turn() -> None:
     following = Following(SeenPeople(person_at(200)), 256)
     first = following.crops(frame(0))[0]
-    assert following.accept(first, person_at(200, turn=0.5), 0.9)
+    assert accepted(following, first, person_at(200, turn=0.5), 0.9)
     folded = person_at(200, turn=0.5)
     folded[[8, 9]] = folded[[2, 3]] + (3, 2)
     second = following.crops(frame(1))[0]
-    assert following.accept(second, folded, 0.9)
+    assert accepted(following, second, folded, 0.9)
     assert following.crops(frame(2))[0].crop.turn == pytest.approx(0.5)
 
 
@@ -210,7 +218,7 @@ def test_a_shot_cut_starts_afresh() -> None:
     for index in range(3):
         followed = following.crops(frame(index, image=shots[0].astype(np.uint8)))[0]
         assert followed.new == (index == 0)
-        assert following.accept(followed, person_at(150), 0.9)
+        assert accepted(following, followed, person_at(150), 0.9)
     detector.people = [person_at(480)]
     followed = following.crops(frame(3, image=shots[1].astype(np.uint8)))[0]
     assert followed.new
@@ -227,12 +235,18 @@ def test_two_tracks_are_never_on_one_person() -> None:
         hidden = 450 - 10 * index
         people = [person_at(150)] if hidden < 210 else [person_at(150), person_at(hidden)]
         detector.people = people
-        shown: list[Array] = []
-        for followed in following.crops(frame(index)):
-            near = min(people, key=lambda p: abs(p.mean(axis=0)[0] - followed.crop.centre[0]))
-            if following.accept(followed, near, 0.9):
-                assert not any(same_person(near, other) for other in shown)
-                shown.append(near)
+        crops = following.crops(frame(index))
+        near = [
+            min(people, key=lambda p: abs(p.mean(axis=0)[0] - one.crop.centre[0])) for one in crops
+        ]
+        seen = [Seen(one, points, 0.9) for one, points in zip(crops, near, strict=True)]
+        shown = [
+            points
+            for points, who in zip(near, following.settle(seen), strict=True)
+            if who is not None
+        ]
+        for number, points in enumerate(shown):
+            assert not any(same_person(points, other) for other in shown[:number])
         assert len(shown) == len(people)
     # and when she comes out on the other side within two seconds... she has a number again
     detector.people = [person_at(150), person_at(380)]
@@ -300,8 +314,8 @@ def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
         assert again is not None
         assert again.given
     # the box says that somebody is there, whatever the network thinks
-    assert following.accept(followed[1], person_at(400), 0.01)
-    assert not following.accept(followed[0], np.full((14, 2), np.nan), 0.9)
+    assert accepted(following, followed[1], person_at(400), 0.01)
+    assert not accepted(following, followed[0], np.full((14, 2), np.nan), 0.9)
 
 
 def test_where_no_trunk_is_found_the_first_pass_turns_the_second() -> None:
@@ -314,7 +328,7 @@ def test_where_no_trunk_is_found_the_first_pass_turns_the_second() -> None:
     assert second is not None
     assert second.turned
     assert second.crop.turn == pytest.approx(np.pi / 2)
-    assert following.accept(second, lying, 0.2)
+    assert accepted(following, second, lying, 0.2)
 
 
 def test_a_badly_placed_first_crop_is_looked_at_again_and_a_good_one_is_not() -> None:
@@ -325,7 +339,7 @@ def test_a_badly_placed_first_crop_is_looked_at_again_and_a_good_one_is_not() ->
     assert better is not None
     assert better.crop.centre[0] == pytest.approx(330, abs=1)
     assert following.second_look(first, np.full((14, 2), np.inf)) is None
-    assert following.accept(better, person_at(330), 0.9)
+    assert accepted(following, better, person_at(330), 0.9)
     later = following.crops(frame(1))[0]
     assert following.second_look(later, person_at(100)) is None
 
