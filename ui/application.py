@@ -66,6 +66,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
     from PySide6.QtWidgets import QApplication
 
     from ui.controller import Controller, options_from
+    from ui.keeping import Keeping
     from ui.memory import Memory
     from ui.run_log import RunLog, last_bad_end
     from ui.state import WindowState
@@ -84,8 +85,10 @@ def run_window(argv: Sequence[str] = ()) -> int:
     run_log = RunLog()
     run_log.begin()
     options = options_from(memory.settings, chosen.model, chosen.backend)
-    parts = assemble(state, Controller(state, options), on_close=memory.keep)
+    keeping = Keeping(memory)
+    parts = assemble(state, Controller(state, options), on_close=keeping.end)
     memory.place(parts.window)
+    keeping.begin(state, parts.window)
     # while models load, three threads run Python: waits of the window's own fell from 104 to 65 ms
     sys.setswitchinterval(_SWITCH_SECONDS)
     signal.signal(signal.SIGINT, lambda *_: parts.window.close())

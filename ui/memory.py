@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 
 from pydantic import ValidationError
 from PySide6.QtCore import QRect
@@ -23,6 +25,10 @@ class Memory:
 
     def __init__(self) -> None:
         self.settings, self._notice = load_settings()
+        self._writing = threading.Lock()
+        self._wishes = 0
+        self._written = 0
+        self._refused = False
 
     def recall(self, state: WindowState) -> None:
         """Set the state as it was left."""
@@ -70,6 +76,46 @@ class Memory:
 
     def keep(self, state: WindowState, window: MainWindow) -> None:
         """Write the settings; that they cannot be written is no reason not to close."""
+        work = self.writing(state, window, again=True)
+        if work is not None:
+            work()
+
+    def writing(
+        self, state: WindowState, window: MainWindow, *, again: bool = False
+    ) -> Callable[[], None] | None:
+        """What writes the settings as they are now, in any thread; None if they are kept.
+
+        An older one that comes after a newer one does nothing. Where they could not be written
+        they are tried anew when they change, or with `again`.
+        """
+        changes = self._changes(state, window)
+        try:
+            settings = Settings.model_validate({**self.settings.model_dump(), **changes})
+        except ValidationError as error:
+            _log.warning("the settings were not kept: %s", error)
+            return None
+        if settings == self.settings and not (again and self._refused):
+            return None
+        self.settings = settings
+        self._wishes += 1
+        number = self._wishes
+
+        def write() -> None:
+            with self._writing:
+                if number < self._written:
+                    return
+                self._written = number
+                try:
+                    save_settings(settings)
+                    self._refused = False
+                except OutputError as error:
+                    self._refused = True
+                    _log.warning("the settings were not kept: %s", error)
+
+        return write
+
+    @staticmethod
+    def _changes(state: WindowState, window: MainWindow) -> dict[str, object]:
         place = window.normalGeometry()
         changes: dict[str, object] = {
             "opacity": state.opacity.value,
@@ -108,9 +154,4 @@ class Memory:
             changes["source"] = without_password(window.last_choice.text)
         if window.export_folder is not None:
             changes["out_folder"] = window.export_folder
-        try:
-            settings = Settings.model_validate({**self.settings.model_dump(), **changes})
-            if settings != self.settings:
-                save_settings(settings)
-        except (OutputError, ValidationError) as error:
-            _log.warning("the settings were not kept: %s", error)
+        return changes

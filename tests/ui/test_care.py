@@ -23,6 +23,7 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import load_body
 from pymaf_live.estimator import PipelineOptions
 from pymaf_live.pipeline import Pipeline
+from pymaf_live.settings import load_settings
 from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 from tests.ui.conftest import OpenWindow, own_threads, running
 from tests.ui.doubles import StandingEstimator, standing_person
@@ -182,6 +183,91 @@ def test_every_setting_comes_back_and_a_broken_file_is_set_aside(
     assert broken.message.value is not None
     assert "theme" in broken.message.value.text
     assert file.with_name("settings.toml.broken").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtTest import QTest
+import pymaf_live.settings as settings
+from ui import application
+
+file, made = Path(sys.argv[1]), application.assemble
+settings.settings_path = lambda: file
+
+def assembled(*arguments, **more):
+    parts = made(*arguments, **more)
+    def change():
+        QTest.keyClick(parts.window, Qt.Key.Key_P)
+        parts.window.side_panel.show_page("settings")
+        parts.care.settings.smoothing.setFocus()
+        QTest.keyClick(parts.care.settings.smoothing, Qt.Key.Key_End)
+        parts.window.resize(901, 603)
+        # nothing closes the window: what is kept was written while it ran
+        QTimer.singleShot(3000, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    QTimer.singleShot(1500, change)
+    return parts
+
+application.assemble = assembled
+application.run_window([])
+"""
+
+
+def test_what_was_changed_before_a_kill_is_there_at_the_next_start(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "settings.toml"
+    homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("DATA", "STATE", "CACHE")}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(file)],
+        env={**os.environ, **homes, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    kept, notice = load_settings(file)
+    assert notice == ""
+    assert kept.smoothing == 1.0
+    assert kept.panel
+    assert kept.panel_page == "settings"
+    assert kept.window is not None
+    assert kept.window[2:] == (901, 603)
+    assert [each.name for each in file.parent.iterdir()] == ["settings.toml"]
+
+
+def test_settings_that_were_refused_by_the_disk_are_tried_again_at_the_end(
+    open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "config"
+    folder.write_text("in the way")
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: folder / "settings.toml")
+    parts, memory = open_window(), Memory()
+    parts.state.skeleton.set(True)
+    refused = memory.writing(parts.state, parts.window)
+    assert refused is not None
+    refused()
+    assert memory.writing(parts.state, parts.window) is None  # not at every look
+    folder.unlink()
+    memory.keep(parts.state, parts.window)
+    assert load_settings(folder / "settings.toml")[0].skeleton
+
+
+def test_an_older_wish_never_replaces_a_newer_one(
+    open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+    monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
+    parts, memory = open_window(), Memory()
+    parts.state.opacity.set(0.25)
+    older = memory.writing(parts.state, parts.window)
+    parts.state.opacity.set(0.75)
+    newer = memory.writing(parts.state, parts.window)
+    assert older is not None
+    assert newer is not None
+    newer()
+    older()
+    assert load_settings(file)[0].opacity == 0.75
 
 
 # -- themes and hints -----------------------------------------------------------------------------
