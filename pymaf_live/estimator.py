@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-import numpy as np
-
 from pymaf_live.body import Body, PointSet, person_from_estimate, project
 from pymaf_live.errors import ModelError
 from pymaf_live.inside import InsideReader
-from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.looking import Begun, Look, Looking
 from pymaf_live.people.crop import CropRule
-from pymaf_live.people.grain import Grain
+from pymaf_live.spent import timed
 from pymaf_live.types import (
     Array,
     Camera,
-    Estimate,
     Frame,
     FrameResult,
-    Image,
     Inside,
     Person,
 )
@@ -35,8 +29,6 @@ if TYPE_CHECKING:
 
 _SURER = 0.05
 """By how much the mean score of the joints must rise for a second look at a box that was given."""
-_MOST_AT_ONCE = 8
-"""Crops a network run; more people than that take several runs, so that memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,18 @@ class AdjustableEstimator(Protocol):
 
     def adjust(self, options: PipelineOptions) -> None:
         """Take over strength of the smoothing and field of view."""
+
+
+@runtime_checkable
+class ForesightedEstimator(FrameEstimator, Protocol):
+    """One that may begin a frame before its turn."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it does."""
+
+    def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
+        """People in a frame; `coming` is the one after it."""
 
 
 @runtime_checkable
@@ -144,7 +148,7 @@ class Estimator:
         self._unrelated = unrelated
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
-        self._grain = Grain()
+        self._looking = Looking(session)
         self.backend = session.backend
         self.precision: str = getattr(session, "precision", "")
         self.detector = detector.name if detector is not None else ""
@@ -153,13 +157,20 @@ class Estimator:
         self._inside = InsideReader(body, session.metadata.reads)
         self.notices = self._all_notices()
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether `estimate` is done sooner where it is told the next frame."""
+        return self._session.side_by_side > 1
+
+    def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
         """People in a frame.
 
         Parameters
         ----------
         frame : Frame
             Later than the frame before.
+        coming : Frame, optional
+            The next one, where it is known: it is begun while this one is still looked at.
 
         Returns
         -------
@@ -168,15 +179,19 @@ class Estimator:
         """
         spent: dict[str, float] = {}
         camera = self._camera_for(frame)
-        with _timed(spent, "detect"):
+        with timed(spent, "detect"):
             followed = self._crops(frame)
-        measured = self._measure(frame.image, followed, camera, spent)
+        looks = self._looking.look(frame, followed, spent)
+        if coming is not None and self._boxes is None and not self._unrelated:
+            self._looking.begin_ahead(coming, followed, spent)
+        measured = self._measure(followed, looks, camera, spent)
         better: dict[int, FollowedCrop] = {}
         for number, one in enumerate(measured):
             second = self._following.second_look(one.looked, one.keypoints)
             if second is not None:
                 better[number] = second
-        again = self._measure(frame.image, list(better.values()), camera, spent)
+        closer = list(better.values())
+        again = self._measure(closer, self._looking.look(frame, closer, spent), camera, spent)
         for number, second_measure in zip(better, again, strict=True):
             if measured[number].gives_way_to(second_measure):
                 measured[number] = second_measure
@@ -184,7 +199,7 @@ class Estimator:
         raw = tuple(one.person for one in accepted)
         people = raw
         if self._smoother is not None:
-            with _timed(spent, "smooth"):
+            with timed(spent, "smooth"):
                 people = self._smoother.update(frame.time, people, camera, fresh=fresh)
         return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
@@ -250,49 +265,37 @@ class Estimator:
 
     def _measure(
         self,
-        image: Image,
         followed: Sequence[FollowedCrop],
+        looks: Sequence[Begun],
         camera: Camera,
         spent: dict[str, float],
     ) -> list[_Measured]:
         measured = []
-        for start in range(0, len(followed), _MOST_AT_ONCE):
-            some = followed[start : start + _MOST_AT_ONCE]
-            estimates = self._run(some, image, spent)
-            with _timed(spent, "body"):
-                for looked, levels in zip(some, estimates, strict=True):
-                    person = person_from_estimate(
-                        self._body, levels[-1], looked.crop, camera, looked.person
-                    )
-                    posed = self._points.pose(person.rotations, person.shape, person.translation)
-                    measured.append(_Measured(looked, person, project(posed, camera), levels))
+        for looked, begun in zip(followed, looks, strict=True):
+            look = begun.wait(spent)
+            with timed(spent, "body"):
+                person = person_from_estimate(
+                    self._body, look.levels[-1], look.crop, camera, looked.person
+                )
+                posed = self._points.pose(person.rotations, person.shape, person.translation)
+                measured.append(_Measured(looked, look, person, project(posed, camera)))
+        self._note_backend()
         return measured
 
     def _insides(self, measured: Sequence[_Measured], camera: Camera) -> tuple[Inside, ...]:
         if not self.look_inside:
             return ()
         return tuple(
-            self._inside.read(one.levels, one.looked.crop, camera, one.person.id)
+            self._inside.read(one.look.levels, one.look.crop, camera, one.person.id)
             for one in measured
         )
 
-    def _run(
-        self, followed: Sequence[FollowedCrop], image: Image, spent: dict[str, float]
-    ) -> list[list[Estimate]]:
-        with _timed(spent, "crop"):
-            cuts = [
-                self._grain.removed(looked.person, looked.crop, cut(image, looked.crop))
-                for looked in followed
-            ]
-            images = network_input(np.stack(cuts))
-        with _timed(spent, "network"):
-            estimates = self._session.run(images)
+    def _note_backend(self) -> None:
         if self._session.backend != self.backend:
             # one failed in the middle and another took over
             self.backend = self._session.backend
             self.precision = getattr(self._session, "precision", "")
             self.notices = self._all_notices()
-        return estimates
 
     def _all_notices(self) -> tuple[str, ...]:
         finder = self._detector.notice if self._detector is not None else ""
@@ -304,10 +307,10 @@ class _Measured:
     """One pass over a followed person."""
 
     looked: FollowedCrop
+    look: Look
     person: Person
     keypoints: Array
     """(14, 2) frame px, the projected 'lsp' key points."""
-    levels: list[Estimate]
 
     def of_person(self, number: int) -> _Measured:
         """The same under another number, for somebody else's crop may have shown the person."""
@@ -346,12 +349,3 @@ def require_match(body: Body, session: Session) -> None:
             f"the model {metadata.name} wants crops by the rule {metadata.crop_rule!r}, "
             "this program makes trunk-up and upright ones, such as 'trunk-up 1.75'"
         )
-
-
-@contextmanager
-def _timed(spent: dict[str, float], name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        spent[name] = spent.get(name, 0.0) + 1000 * (time.perf_counter() - start)

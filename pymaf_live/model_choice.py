@@ -299,7 +299,7 @@ def _key(model: Path, options: PipelineOptions) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"cannot read the model {model}: {error.strerror or error}") from error
-    machine = (platform.node(), platform.machine(), _processor(), str(_cores()))
+    machine = (platform.node(), platform.machine(), _processor(), str(available_cores()))
     parts = (*machine, *versions, f"{options.threads} threads", content)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -313,7 +313,8 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """Of the processor, as far as this process may use them."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

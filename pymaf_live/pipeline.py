@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from pymaf_live.estimator import (
     AdjustableEstimator,
     Estimator,
+    ForesightedEstimator,
     FrameEstimator,
     OpenEstimator,
     PipelineOptions,
@@ -295,6 +296,7 @@ class Pipeline:
     def _infer(self) -> None:
         error: BaseException | None = None
         estimator: FrameEstimator | None = None
+        coming: tuple[Frame, float] | None = None
         try:
             estimator = self._open_estimator(self.source.facts, self.options)
             self._figures.opened(estimator)
@@ -302,7 +304,7 @@ class Pipeline:
             while True:
                 estimator = self._after_change(estimator)
                 # in pieces: a change must not wait for the next frame of a film that is held
-                item = self._frames.get(_CHANGE_SECONDS)
+                item, coming = coming or self._frames.get(_CHANGE_SECONDS), None
                 if item is None and not self._frames.ended:
                     continue
                 item = item or self._frames.get()  # what ended it may have come just now
@@ -312,7 +314,11 @@ class Pipeline:
                 self._adjust(estimator)
                 if isinstance(estimator, OpenEstimator):
                     estimator.look_inside = self.look_inside
-                result = estimator.estimate(frame)
+                if self._wants_next(estimator):
+                    coming = self._next_frame()
+                    result = estimator.estimate(frame, None if coming is None else coming[0])
+                else:
+                    result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
                 self._figures.opened(estimator)  # its back-end may have failed and been replaced
                 self._figures.add(result)
@@ -330,6 +336,22 @@ class Pipeline:
         self._results.finish(None if self._closed.is_set() else error)
         if estimator is not None:
             estimator.close()
+
+    def _wants_next(self, estimator: FrameEstimator) -> TypeGuard[ForesightedEstimator]:
+        # a live source's next frame is not there yet, and this one must not wait for it
+        return (
+            not self._live and isinstance(estimator, ForesightedEstimator) and estimator.looks_ahead
+        )
+
+    def _next_frame(self) -> tuple[Frame, float] | None:
+        """Wait for the frame after the one at hand; None at the end, or when options change."""
+        coming: tuple[Frame, float] | None = None
+        while coming is None and not self._frames.ended and self._change is None:
+            try:
+                coming = self._frames.get(_CHANGE_SECONDS)
+            except BaseException:
+                break  # told again when it is its turn
+        return coming
 
     def _adjust(self, estimator: FrameEstimator) -> None:
         with self._change_lock:
@@ -495,6 +517,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
             options.backend,
             threads=options.threads,
             cache=options.cache,
+            streams=_streams(facts, options),
         )
         opened.append(session)
         body = body_of(session.metadata.body_sha256)
@@ -522,6 +545,15 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         for part in opened:
             part.close()
         raise
+
+
+def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
+    """Runs of the network side by side: as many as there is work and are cores for."""
+    # of a live source's single person one run on all cores is the soonest done
+    useful = options.people if facts.live else 2
+    from pymaf_live.model_choice import available_cores
+
+    return max(1, min(useful, available_cores()))
 
 
 def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEstimator:

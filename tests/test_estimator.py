@@ -12,6 +12,7 @@ import pytest
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
 from pymaf_live.estimator import Estimator, PipelineOptions, _Measured
+from pymaf_live.looking import Look
 from pymaf_live.model_choice import model_path
 from pymaf_live.people import FollowedCrop
 from pymaf_live.people.crop import crop_about
@@ -197,7 +198,7 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
 
     def measured(sure: float) -> _Measured:
         scored = replace(person, joint_score=np.full(body.joint_count, sure))
-        return _Measured(looked, scored, np.zeros((14, 2)), [])
+        return _Measured(looked, Look(crop, []), scored, np.zeros((14, 2)))
 
     assert measured(first).gives_way_to(measured(second)) == believed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,9 @@ class OpenVinoEngine:
         self._outputs = [port.any_name for port in model.outputs]
         size = self.metadata.input_size
         model.reshape({"image": [1, 3, size, size]})
-        self._compiled_model = self._compiled(model)
+        self._network = self._compiled(model)
         self._free = [self._request() for _ in range(self.streams)]
+        self._ending: list[Any] = []
 
     def infer(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
         """Outputs by name for images (B, 3, S, S), B >= 1."""
@@ -67,25 +70,19 @@ class OpenVinoEngine:
 
     def start(self, images: npt.NDArray[np.float32]) -> Started:
         """Begin with images (B, 3, S, S), B >= 1; several may be begun before the first is done."""
-        requests = []
+        return Started(self, images)
+
+    def begin(self, image: npt.NDArray[np.float32]) -> Any:
+        """A request that works on an image (1, 3, S, S), which it reads where it lies."""
+        request = self._unused()
         try:
-            for image in images:
-                request = self._free.pop() if self._free else self._request()
-                requests.append(request)
-                # it reads the image where it lies, which `Started` keeps
-                request.start_async({"image": image[None]}, share_inputs=True)
+            request.start_async({"image": image}, share_inputs=True)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
-        return Started(self, requests, images)
-
-    def _request(self) -> Any:
-        try:
-            return self._compiled_model.create_infer_request()
-        except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
+        return request
 
     def take_back(self, request: Any) -> dict[str, npt.NDArray[np.float32]]:
-        """The outputs of a request that was started, which is free from here on."""
+        """The outputs of a request that was begun, which is free from here on."""
         try:
             request.wait()
         except RuntimeError as error:
@@ -95,6 +92,27 @@ class OpenVinoEngine:
         outputs = {name: request.get_tensor(port).data.copy() for name, port in ports}
         self._free.append(request)
         return outputs
+
+    def drop(self, request: Any) -> None:
+        """Have a request that was begun end, which takes a moment."""
+        request.cancel()
+        self._ending.append(request)
+
+    def _unused(self) -> Any:
+        if self._free:
+            return self._free.pop()
+        if self._ending:
+            request = self._ending.pop(0)
+            with suppress(RuntimeError):  # which is how it says that it was called off
+                request.wait()
+            return request
+        return self._request()
+
+    def _request(self) -> Any:
+        try:
+            return self._network.create_infer_request()
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
 
     def _read(self) -> Any:
         try:
@@ -113,16 +131,17 @@ class OpenVinoEngine:
 
 
 class Started:
-    """Runs that were begun together."""
+    """Runs that were begun together: a few are under way at once, the others follow."""
 
-    def __init__(
-        self, engine: OpenVinoEngine, requests: list[Any], images: npt.NDArray[np.float32]
-    ) -> None:
+    def __init__(self, engine: OpenVinoEngine, images: npt.NDArray[np.float32]) -> None:
         self._engine = engine
-        self._requests = requests
         self._images = images
+        self._begun: deque[Any] = deque()
+        self._next = 0
         self.milliseconds = 0.0
-        """Of the longest of the runs; known with the outputs."""
+        """Of the runs, as far as they were not side by side; known with the outputs."""
+        for _ in range(min(len(images), engine.streams)):
+            self._begin()
 
     def outputs(self) -> dict[str, npt.NDArray[np.float32]]:
         """Wait for the outputs by name; asked for once.
@@ -133,10 +152,23 @@ class Started:
             If a run failed.
         """
         people = []
-        for request in self._requests:
+        while self._begun:
+            request = self._begun.popleft()
             people.append(self._engine.take_back(request))
-            self.milliseconds = max(self.milliseconds, float(request.latency))
+            side_by_side = min(len(self._images), self._engine.streams)
+            self.milliseconds += float(request.latency) / side_by_side
+            if self._next < len(self._images):
+                self._begin()
         return {name: np.concatenate([one[name] for one in people]) for name in people[0]}
+
+    def call_off(self) -> None:
+        """Stop as soon as that can be; no outputs will be asked for."""
+        while self._begun:
+            self._engine.drop(self._begun.popleft())
+
+    def _begin(self) -> None:
+        self._begun.append(self._engine.begin(self._images[self._next : self._next + 1]))
+        self._next += 1
 
 
 def _metadata_entries(model: Any) -> dict[str, str]:

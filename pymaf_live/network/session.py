@@ -91,6 +91,9 @@ class Running(Protocol):
     def result(self) -> list[list[Estimate]]:
         """Wait for it; see `Session.run`. Asked for once."""
 
+    def call_off(self) -> None:
+        """Nobody will ask for the result; what is left of the work need not be done."""
+
 
 class Started(Protocol):
     """A run that an engine has begun."""
@@ -105,6 +108,9 @@ class Started(Protocol):
         ModelError
             If it failed.
         """
+
+    def call_off(self) -> None:
+        """Stop, as soon as that can be."""
 
 
 class Engine(Protocol):
@@ -414,6 +420,11 @@ class _Run:
         own = 0.0 if self._started is None else self._started.milliseconds
         self.milliseconds = own or 1000 * (time.perf_counter() - begun)
         return found
+
+    def call_off(self) -> None:
+        """See `Running.call_off`."""
+        if self._started is not None:
+            self._started.call_off()
 
     def _outputs(self) -> Outputs:
         if self._failure is not None:

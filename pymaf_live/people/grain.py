@@ -24,17 +24,20 @@ _LEAST_CHANGE, _MOST_CHANGE = 3.0, 7.0
 frames with noise of a deviation of 3 differ by 3 * 2 / sqrt(pi) = 3.4; cutting averages some."""
 
 
-@dataclass
-class _Kept:
+@dataclass(frozen=True)
+class Mean:
+    """A crop without its grain: a running mean, which the next frame goes on from."""
+
     crop: Crop
-    mean: Image
+    image: Image
+    """(S, S, 3)"""
 
 
 class Grain:
     """The running means of the people that are followed."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, Mean] = {}
 
     def removed(self, person: int, crop: Crop, cut: Image) -> Image:
         """A person's crop without its grain.
@@ -51,15 +54,23 @@ class Grain:
         -------
         (S, S, 3) uint8 array
         """
+        mean = self.mean(person, crop, cut)
+        self.keep(person, mean)
+        return mean.image
+
+    def mean(self, person: int, crop: Crop, cut: Image) -> Mean:
+        """As `removed`, without going on from it: for a frame that may not count."""
         kept = self._kept.get(person)
         if kept is None or kept.crop is not crop:
-            self._kept[person] = _Kept(crop, cut)
-            return cut
-        change = cv2.cvtColor(cv2.absdiff(cut, kept.mean), cv2.COLOR_RGB2GRAY)
+            return Mean(crop, cut)
+        change = cv2.cvtColor(cv2.absdiff(cut, kept.image), cv2.COLOR_RGB2GRAY)
         share = cv2.LUT(cv2.blur(change, _NEIGHBOURHOOD), _SHARES)
-        found = np.asarray(cv2.blendLinear(cut, kept.mean, share, 1 - share), dtype=np.uint8)
-        self._kept[person] = _Kept(crop, found)
-        return found
+        found = np.asarray(cv2.blendLinear(cut, kept.image, share, 1 - share), dtype=np.uint8)
+        return Mean(crop, found)
+
+    def keep(self, person: int, mean: Mean) -> None:
+        """Go on from a person's mean."""
+        self._kept[person] = mean
 
 
 def _shares() -> npt.NDArray[np.float32]:

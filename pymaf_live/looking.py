@@ -1,0 +1,174 @@
+"""Crops to what the network says of them, also of the frame that comes next.
+
+While a frame is looked at, the next one of a file is begun with the crops of this one, so that two
+runs of the network are under way at once: each on a core of its own, which costs less than one run
+on all cores. A crop stays where it is while its person does (`people.crop.steadied`), in three
+frames of four of the demo; where it turns out to have moved, that look is called off and another
+begun. So what is seen does not hang on what was begun ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.people.grain import Grain, Mean
+from pymaf_live.spent import timed
+from pymaf_live.types import Crop, Estimate, Frame, Image
+
+if TYPE_CHECKING:
+    from pymaf_live.network import Session
+    from pymaf_live.network.session import Running
+    from pymaf_live.people import FollowedCrop
+
+_MOST_AT_ONCE = 8
+"""Crops a network run; more people than that take several runs, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the network says of one crop."""
+
+    crop: Crop
+    levels: list[Estimate]
+
+
+class Looking:
+    """Cuts crops, takes their grain out and has the network look at them.
+
+    Parameters
+    ----------
+    session : Session
+        Not closed here.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._grain = Grain()
+        self._ahead: _Ahead | None = None
+        self.begun_ahead = 0
+        """People in frames that were begun before their turn."""
+        self.used_ahead = 0
+        """Of these, those whose look was used."""
+
+    def look(
+        self, frame: Frame, followed: Sequence[FollowedCrop], spent: dict[str, float]
+    ) -> list[Begun]:
+        """Have people's crops looked at.
+
+        Parameters
+        ----------
+        frame : Frame
+        followed : sequence of FollowedCrop
+        spent : dict
+            Milliseconds of 'crop' and 'network' are added.
+
+        Returns
+        -------
+        list of Begun
+            One for each of `followed`, perhaps still under way.
+        """
+        begun: dict[int, Begun] = {}
+        ahead = self._ahead
+        if ahead is not None and ahead.frame is frame:
+            self._ahead = None
+            self.begun_ahead += len(ahead.begun)
+            for number, one in enumerate(followed):
+                guess = ahead.begun.get(one.person)
+                if guess is not None and not one.new and guess.mean.crop is one.crop:
+                    begun[number] = guess
+            self.used_ahead += len(begun)
+            for guess in ahead.begun.values():
+                if not any(guess is used for used in begun.values()):
+                    guess.call_off()
+        left = [number for number in range(len(followed)) if number not in begun]
+        for start in range(0, len(left), _MOST_AT_ONCE):
+            some = left[start : start + _MOST_AT_ONCE]
+            runs = self._begin(frame.image, [followed[number] for number in some], spent)
+            begun.update(zip(some, runs, strict=True))
+            if len(left) > _MOST_AT_ONCE:
+                runs[0].wait(spent)
+        for number, one in enumerate(followed):
+            self._grain.keep(one.person, begun[number].mean)
+        return [begun[number] for number in range(len(followed))]
+
+    def begin_ahead(
+        self, frame: Frame, followed: Sequence[FollowedCrop], spent: dict[str, float]
+    ) -> None:
+        """Begin the next frame with the crops of this one, where that can pay.
+
+        Parameters
+        ----------
+        frame : Frame
+            The next.
+        followed : sequence of FollowedCrop
+            Of this frame; whoever is new is not guessed at.
+        spent : dict
+            As `look` has it.
+        """
+        if not 0 < len(followed) <= self._session.side_by_side > 1:
+            return
+        if any(one.new for one in followed):
+            return
+        # each by itself, so that one can be called off
+        begun = {one.person: self._begin(frame.image, [one], spent)[0] for one in followed}
+        self._ahead = _Ahead(frame, begun)
+
+    def _begin(
+        self, image: Image, followed: Sequence[FollowedCrop], spent: dict[str, float]
+    ) -> list[Begun]:
+        with timed(spent, "crop"):
+            means = [
+                self._grain.mean(looked.person, looked.crop, cut(image, looked.crop))
+                for looked in followed
+            ]
+            images = network_input(np.stack([mean.image for mean in means]))
+        with timed(spent, "network"):
+            batch = _Batch(self._session.start(images))
+        return [Begun(mean, batch, number) for number, mean in enumerate(means)]
+
+
+class Begun:
+    """A look that was begun."""
+
+    def __init__(self, mean: Mean, batch: _Batch, number: int) -> None:
+        self.mean = mean
+        self._batch, self._number = batch, number
+
+    def wait(self, spent: dict[str, float]) -> Look:
+        """Wait for it; the time of its run is added to 'network' of `spent`."""
+        return Look(self.mean.crop, self._batch.result(spent)[self._number])
+
+    def call_off(self) -> None:
+        """Nobody will wait for it."""
+        self._batch.call_off()
+
+
+class _Batch:
+    """A run that several looks share."""
+
+    def __init__(self, running: Running) -> None:
+        self._running: Running | None = running
+        self._levels: list[list[Estimate]] = []
+
+    def result(self, spent: dict[str, float]) -> list[list[Estimate]]:
+        if self._running is not None:
+            self._levels = self._running.result()
+            spent["network"] = spent.get("network", 0.0) + self._running.milliseconds
+            self._running = None
+        return self._levels
+
+    def call_off(self) -> None:
+        if self._running is not None:
+            self._running.call_off()
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    frame: Frame
+    begun: dict[int, Begun]
+    """By person."""

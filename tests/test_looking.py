@@ -1,0 +1,116 @@
+"""Looking ahead changes nothing in what is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.looking import Looking
+from pymaf_live.network import open_session
+from pymaf_live.people import FollowedCrop
+from pymaf_live.people.crop import crop_about
+from pymaf_live.types import Array, Crop, Frame
+from tests.made_up_model import write_made_up_model
+
+SIDE_BY_SIDE = 2
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_made_up_model(tmp_path_factory.mktemp("model") / "made_up.onnx", load_body())
+
+
+@pytest.fixture(scope="module")
+def film() -> list[Frame]:
+    """Noise, so that the grain's running means differ with every crop that was cut."""
+    noise = np.random.default_rng(3)
+    images = noise.integers(120, 124, (8, 480, 640, 3), np.uint8)
+    images[:, 120:360, 280:360] += 100
+    return [Frame(index, index / 30, image) for index, image in enumerate(images)]
+
+
+def crop(x: float = 320.0) -> Crop:
+    return crop_about(np.array([x, 240.0]), 400.0, 0.0, 256)
+
+
+def seen(looking: Looking, film: list[Frame], places: list[list[Crop]], ahead: bool) -> list[Array]:
+    """What a film's people look like: their cameras, frame by frame, person by person."""
+    cameras = []
+    for number, (frame, crops) in enumerate(zip(film, places, strict=True)):
+        spent: dict[str, float] = {}
+        people = [
+            FollowedCrop(person, one, new=number == 0, turned=True)
+            for person, one in enumerate(crops)
+        ]
+        looks = looking.look(frame, people, spent)
+        if ahead and frame is not film[-1]:
+            looking.begin_ahead(film[number + 1], people, spent)
+        for one, begun in zip(people, looks, strict=True):
+            look = begun.wait(spent)
+            assert look.crop is one.crop
+            cameras.append(look.levels[-1].camera)
+        assert not crops or spent["network"] > 0
+    return cameras
+
+
+STILL, ASIDE, FAR = crop(), crop(340.0), crop(200.0)
+
+
+@pytest.mark.parametrize(
+    ("places", "used"),
+    [
+        ([[STILL]] * 8, 6),
+        ([[STILL]] * 4 + [[ASIDE]] * 4, 5),
+        ([[crop(300.0 + 5 * number)] for number in range(8)], 0),
+        ([[STILL, FAR]] * 4 + [[STILL, ASIDE]] * 4, 11),
+        ([[STILL, FAR]] * 3 + [[STILL]] * 5, 7),
+        ([[STILL]] * 3 + [[]] * 2 + [[STILL]] * 3, 3),
+    ],
+    ids=["still", "moves once", "always moves", "one of two moves", "one goes", "away"],
+)
+def test_a_film_looks_the_same_whether_frames_are_begun_ahead_or_not(
+    model: Path, film: list[Frame], places: list[list[Crop]], used: int
+) -> None:
+    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
+    plain, ahead = Looking(session), Looking(session)
+    wanted = seen(plain, film, places, ahead=False)
+    np.testing.assert_array_equal(seen(ahead, film, places, ahead=True), wanted)
+    assert (plain.begun_ahead, plain.used_ahead) == (0, 0)
+    assert ahead.used_ahead == used
+    session.close()
+
+
+def test_more_people_than_run_side_by_side_are_not_guessed_at(
+    model: Path, film: list[Frame]
+) -> None:
+    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
+    places = [[crop(200.0 + 20 * person) for person in range(10)]] * len(film)
+    looking = Looking(session)
+    cameras = seen(looking, film, places, ahead=True)
+    assert looking.begun_ahead == 0
+    assert len(cameras) == 10 * len(film)
+    session.close()
+
+
+@pytest.mark.parametrize(("backend", "streams"), [("onnxruntime", 2), ("openvino", 1)])
+def test_where_runs_cannot_lie_side_by_side_nothing_is_begun_ahead(
+    model: Path, film: list[Frame], backend: str, streams: int
+) -> None:
+    session = open_session(model, backend, streams=streams)
+    looking = Looking(session)
+    seen(looking, film, [[STILL]] * len(film), ahead=True)
+    assert looking.begun_ahead == 0
+    session.close()
+
+
+def test_what_is_called_off_leaves_its_place_to_the_next(model: Path) -> None:
+    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
+    images = np.full((1, 3, 256, 256), 0.5, np.float32)
+    wanted = session.run(images)[0][0].camera
+    for _ in range(20):
+        session.start(np.zeros_like(images)).call_off()
+        np.testing.assert_array_equal(session.run(images)[0][0].camera, wanted)
+    session.close()
