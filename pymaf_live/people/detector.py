@@ -14,6 +14,7 @@ from pymaf_live.people.bundle import bundle_path
 from pymaf_live.people.landmarks import BODY_POINTS, Landmarker, Landmarks, joints_box
 from pymaf_live.people.quiet import native_logs_dropped
 from pymaf_live.people.ssd import SquareDetector, region_of, whole_picture
+from pymaf_live.people.wide import WideDetector
 from pymaf_live.types import Detection, Image
 
 _LEAST_DETECTION = 0.5
@@ -53,7 +54,7 @@ def open_detector(
     Parameters
     ----------
     prefer : {'auto', 'mediapipe', 'openvino'}
-        'auto' takes MediaPipe and, where its native library cannot be loaded, OpenVINO.
+    XX, where its native library cannot be loaded, OpenVINO.
     people : int
         How many people are wanted; a few more are looked for.
 
@@ -64,7 +65,13 @@ def open_detector(
     """
     most = people + _SPARE
     if prefer == "openvino":
-        return OpenVinoDetector(most)
+        return WideDetector(most) if people > 1 else OpenVinoDetector(most)
+    if prefer == "auto" and people > 1:
+        try:
+            return WideDetector(most)
+        except ModelError:
+            # MediaPipe sees fewer of them, but needs no OpenVINO
+            return MediaPipeDetector(most)
     try:
         return MediaPipeDetector(most)
     except ModelError as error:
