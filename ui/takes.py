@@ -25,6 +25,7 @@ from pymaf_live.takes.editing import (
     person_for_box,
     trim_of,
     with_marker,
+    with_moved_marker,
     with_trim,
     without_marker,
 )
@@ -422,6 +423,14 @@ class Takes:
         if opened is not None and frame in opened.stored.take.marker_frame:
             take = without_marker(opened.stored.take, frame)
             self._edit("removed marker", replace(opened.stored, take=take))
+
+    def move_marker(self, frame: int, to: int) -> None:
+        """Put the marker of a frame at another; can be undone."""
+        opened = self._state.opened.value
+        if opened is not None and frame in opened.stored.take.marker_frame:
+            take = with_moved_marker(opened.stored.take, frame, to)
+            if take.marker_frame != opened.stored.take.marker_frame:
+                self._edit("moved marker", replace(opened.stored, take=take))
 
     def correct(self, box: Array) -> None:
         """Measure again from the frame that is shown on, beginning in a box; can be undone.

@@ -86,6 +86,24 @@ def without_marker(take: Take, frame: int) -> Take:
     return _with_markers(take, markers)
 
 
+def with_moved_marker(take: Take, frame: int, to: int) -> Take:
+    """The take with the marker of a frame at another; where one is there, at the nearest free one.
+
+    Raises
+    ------
+    UsageError
+        If there is no marker at `frame`.
+    """
+    markers = _markers(take)
+    if frame not in markers:
+        raise UsageError(f"there is no marker at frame {frame}")
+    name = markers.pop(frame)
+    free = [each for each in range(len(take.frame_time)) if each not in markers]
+    # of two that are as near the one on the side that it came from
+    nearest = min(free, key=lambda each: (abs(each - to), (each < to) != (frame < to)))
+    return _with_markers(take, {**markers, nearest: name})
+
+
 def with_rows(take: Take, person: int, first: int, last: int, new: Take) -> Take:
     """The take with a person's rows of the frames `first` to `last` replaced.
 

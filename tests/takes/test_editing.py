@@ -13,6 +13,7 @@ from pymaf_live.takes.editing import (
     disagreement,
     trim_of,
     with_marker,
+    with_moved_marker,
     with_rows,
     with_trim,
     without_marker,
@@ -76,6 +77,18 @@ def test_markers_are_in_order_and_go_with_their_frames(take: Take) -> None:
     assert take.marker_frame == ()
     with pytest.raises(UsageError):
         with_marker(take, 40, "after the end")
+
+
+def test_a_marker_moves_to_the_nearest_free_frame_and_keeps_its_name(take: Take) -> None:
+    marked = with_marker(with_marker(with_marker(take, 5, "a"), 20, "b"), 21, "c")
+    assert with_moved_marker(marked, 5, 9).marker_frame == (9, 20, 21)
+    beside = with_moved_marker(marked, 5, 20)
+    assert dict(zip(beside.marker_frame, beside.marker_name, strict=True)) == {
+        19: "a", 20: "b", 21: "c"
+    }  # fmt: skip
+    assert with_moved_marker(marked, 20, 900).marker_frame == (5, 21, len(take.frame_time) - 1)
+    with pytest.raises(UsageError, match="no marker"):
+        with_moved_marker(marked, 6, 7)
 
 
 def test_replaced_rows_touch_one_person_in_the_given_frames_only(take: Take, body: Body) -> None:

@@ -327,6 +327,50 @@ def test_a_marker_is_set_undone_and_kept(
     qtbot.waitUntil(lambda: read_take(path).marker_frame == (6,), timeout=10_000)
 
 
+def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
+    looking: Parts, qtbot: QtBot
+) -> None:
+    track, takes = looking.take_tools.timeline.track, looking.controller.takes
+
+    def markers() -> dict[int, str]:
+        opened = looking.state.takes.opened.value
+        assert opened is not None
+        take = opened.stored.take
+        return dict(zip(take.marker_frame, take.marker_name, strict=True))
+
+    for frame, name in ((6, "jump"), (20, "land")):
+        takes.go_to(frame)
+        takes.mark(name)
+    flag = track.height() // 5
+    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(6)), flag))
+    assert looking.state.takes.look.value.frame == 6
+    qtbot.mouseMove(track, QPoint(round(track.place_of(9)), flag))
+    assert markers() == {6: "jump", 20: "land"}  # only when it is let go
+    qtbot.mouseMove(track, QPoint(round(track.place_of(12)), flag))
+    assert looking.state.takes.look.value.frame == 12
+    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(12)), flag))
+    assert markers() == {12: "jump", 20: "land"}
+    # onto another one: beside it, and neither is lost
+    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(12)), flag))
+    qtbot.mouseMove(track, QPoint(round(track.place_of(20)), flag))
+    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(20)), flag))
+    assert markers() == {19: "jump", 20: "land"}
+    activate(looking, qtbot)
+    control = Qt.KeyboardModifier.ControlModifier
+    for _ in range(2):
+        qtbot.keyClick(looking.window, Qt.Key.Key_Z, control)
+    assert markers() == {6: "jump", 20: "land"}
+    # a click on a flag goes there and moves nothing
+    qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(6)), flag))
+    assert markers() == {6: "jump", 20: "land"}
+    track.setFocus()
+    qtbot.keyClick(track, Qt.Key.Key_Right, control | Qt.KeyboardModifier.ShiftModifier)
+    assert markers() == {16: "jump", 20: "land"}
+    assert looking.state.takes.look.value.frame == 16
+    path = on_disk(looking)
+    qtbot.waitUntil(lambda: read_take(path).marker_frame == (16, 20), timeout=10_000)
+
+
 def test_a_take_is_renamed_in_the_list_and_that_is_undone(looking: Parts, qtbot: QtBot) -> None:
     looking.window.side_panel.show_page("takes")
     page = looking.take_tools.page

@@ -69,6 +69,9 @@ class TakeDeeds(LibraryDeeds, Protocol):
     def unmark(self, frame: int) -> None:
         """Remove the marker of a frame."""
 
+    def move_marker(self, frame: int, to: int) -> None:
+        """Put the marker of a frame at another."""
+
     def correct(self, box: Array) -> None:
         """Measure again from the frame that is shown on, beginning in a box."""
 
@@ -103,6 +106,7 @@ class TakeTools(QObject):
         )
         self.timeline.track.wanted.connect(deeds.go_to)
         self.timeline.track.trimmed.connect(deeds.trim)
+        self.timeline.track.marker_moved.connect(deeds.move_marker)
         self.found = Banner()
         self.keep = self.found.add_button("Keep it", "Keep the recording that was cut off")
         self.discard = self.found.add_button("Discard…", "Discard the recording that was cut off")

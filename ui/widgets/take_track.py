@@ -15,15 +15,18 @@ _FAR = 10
 
 
 class TakeTrack(QWidget):
-    """Scrub by dragging anywhere, trim by dragging the brackets at the ends.
+    """Scrub by dragging anywhere, trim by dragging the brackets at the ends, move markers.
 
-    Keys: Left and Right go a frame, with Shift ten; Home and End go to the ends of the trim.
+    Keys: Left and Right go a frame, with Shift ten, and with Ctrl take the marker that is there
+    along; Home and End go to the ends of the trim.
     """
 
     wanted = Signal(int)
     """A frame to show."""
     trimmed = Signal(int, int)
     """First and last frame, once a bracket is let go."""
+    marker_moved = Signal(int, int)
+    """A marker's frame and where it is wanted, once it is let go."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +34,8 @@ class TakeTrack(QWidget):
         self._frame = 0
         self._trim = (0, 0)
         self._dragged: str | None = None
+        self._marker: tuple[int, int] | None = None
+        """The frame of the marker that is dragged, and where it is now."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -68,8 +73,14 @@ class TakeTrack(QWidget):
     # -- mouse and keyboard -------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Take hold of a bracket, or go where it was clicked."""
+        """Take hold of a marker or a bracket, or go where it was clicked."""
         if self._take is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        marker = self._marker_at(event.position())
+        if marker is not None:
+            # not moved until it is dragged: a click only goes there
+            self._dragged, self._marker = "marker", (marker, marker)
+            self.wanted.emit(marker)
             return
         self._dragged = self._bracket_at(event.position()) or "frame"
         self._drag(event.position().x())
@@ -81,16 +92,23 @@ class TakeTrack(QWidget):
         if self._dragged is not None:
             self._drag(event.position().x())
         else:
-            bracket = self._bracket_at(event.position())
+            place = event.position()
+            marker = self._marker_at(place)
+            held = marker is not None or self._bracket_at(place) is not None
             self.setCursor(
-                Qt.CursorShape.SizeHorCursor if bracket else Qt.CursorShape.PointingHandCursor
+                Qt.CursorShape.SizeHorCursor if held else Qt.CursorShape.PointingHandCursor
             )
+            self.setToolTip("" if marker is None else self._marker_name(marker))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Let go."""
         dragged, self._dragged = self._dragged, None
+        marker, self._marker = self._marker, None
         if dragged in ("first", "last"):
             self.trimmed.emit(*self._trim)
+        elif marker is not None and marker[0] != marker[1]:
+            self.marker_moved.emit(*marker)
+        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Steps and ends."""
@@ -104,8 +122,15 @@ class TakeTrack(QWidget):
         frame = places.get(Qt.Key(event.key()))
         if frame is None or self._take is None:
             super().keyPressEvent(event)
-        else:
-            self.wanted.emit(min(max(frame, 0), len(self._take.frame_time) - 1))
+            return
+        frame = min(max(frame, 0), len(self._take.frame_time) - 1)
+        along = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if along and self._frame in self._take.marker_frame and frame != self._frame:
+            before = set(self._take.marker_frame)
+            self.marker_moved.emit(self._frame, frame)
+            # where it came to: another may have been in its way
+            frame = next(iter(set(self._take.marker_frame) - before), frame)
+        self.wanted.emit(frame)
 
     # -- drawing ------------------------------------------------------------------------------
 
@@ -124,6 +149,8 @@ class TakeTrack(QWidget):
         painter.drawRect(QRectF(first, groove.top(), max(1.0, last - first), groove.height()))
         painter.setBrush(QColor(look.done))
         for frame in self._take.marker_frame:
+            if self._marker is not None and frame == self._marker[0]:
+                frame = self._marker[1]
             x, top = self.place_of(frame), groove.top() - unit / 4
             painter.drawPolygon(
                 QPolygonF(
@@ -185,11 +212,24 @@ class TakeTrack(QWidget):
         high = place.y() <= self._groove().center().y()
         return name if high and near[name] <= 1.2 * self._unit() else None
 
+    def _marker_at(self, place: QPointF) -> int | None:
+        """The frame of the marker whose flag, above the line, lies under the mouse."""
+        if self._take is None or place.y() > self._groove().top() - self._unit() / 4:
+            return None
+        near = {abs(self.place_of(each) - place.x()): each for each in self._take.marker_frame}
+        return near[min(near)] if near and min(near) <= self._unit() else None
+
+    def _marker_name(self, frame: int) -> str:
+        assert self._take is not None
+        return self._take.marker_name[self._take.marker_frame.index(frame)]
+
     def _drag(self, x: float) -> None:
         frame = self._frame_at(x)
         if self._dragged == "first":
             self._trim = (min(frame, self._trim[1]), self._trim[1])
         elif self._dragged == "last":
             self._trim = (self._trim[0], max(frame, self._trim[0]))
+        elif self._marker is not None:
+            self._marker = (self._marker[0], frame)
         self.update()
         self.wanted.emit(frame)
