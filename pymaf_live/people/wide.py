@@ -16,7 +16,7 @@ import numpy as np
 
 from pymaf_live.people.crop import crop_about
 from pymaf_live.people.landmarks import BODY_POINTS, Landmarker, Landmarks, joints_box
-from pymaf_live.people.same import same_person
+from pymaf_live.people.same import joints_extent, same_person
 from pymaf_live.people.ssd import SquareDetector, region_of
 from pymaf_live.types import Array, Crop, Detection, Image
 
@@ -50,7 +50,7 @@ class _Candidate:
 
 
 class WideDetector:
-    """People found in the whole picture and in overlapping squares of it, nearest first.
+    """People found in the whole picture and in overlapping squares of it, the largest first.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class WideDetector:
                     people.append(
                         Detection(joints_box(points), landmarks.presence, landmarks.trunk, points)
                     )
-        return people
+        return sorted(people, key=lambda one: -joints_extent(one.box.reshape(2, 2)))
 
     def close(self) -> None:
         """Nothing to close: OpenVINO frees its requests itself."""
