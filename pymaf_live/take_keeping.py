@@ -125,6 +125,15 @@ def open_pictures(take: Take, file: Path | None, copy: Path | None) -> TakePictu
     return None
 
 
+def in_frame_size(image: Image, size: tuple[int, int]) -> Image:
+    """A picture, perhaps a small copy, in the size (width, height) that the take's pixels mean."""
+    if image.shape[1::-1] == size:
+        return image
+    import cv2
+
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def ground(size: tuple[int, int]) -> Image:
     """A plain picture of a size (width, height), for under the body."""
     # one pixel seen everywhere: a take of an 8K film need not have its picture in memory

@@ -11,7 +11,7 @@ import numpy as np
 
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.pipeline import BackgroundStage, StageClosedError
-from pymaf_live.take_keeping import TakePictures, ground
+from pymaf_live.take_keeping import TakePictures, ground, in_frame_size
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.types import Frame, FrameResult, Image, Take
@@ -186,7 +186,7 @@ class _Images:
                 with suppress(PymafLiveError):
                     image = pictures.picture(frame)
             if image is not None:
-                image = _in_size(image, camera_at(self._take, frame).size)
+                image = in_frame_size(image, camera_at(self._take, frame).size)
             with self._lock:
                 self._answer, self._busy = (frame, image), False
 
@@ -195,12 +195,3 @@ class _Images:
         finally:
             if pictures is not None:
                 pictures.close()
-
-
-def _in_size(image: Image, size: tuple[int, int]) -> Image:
-    """A small copy in the size of the frames that the take's pixels refer to."""
-    if image.shape[1::-1] == size:
-        return image
-    import cv2
-
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -21,9 +21,9 @@ class OpenTake:
     id: str
     stored: StoredTake
     full_size: bool
-    """Its pictures are those of the source, not a small copy: it can be measured again."""
+    """Its pictures are those of the source, not a small copy."""
     pictures: bool
-    """There is something to see under the body."""
+    """There is something to see under the body, and to measure again."""
 
 
 @dataclass(frozen=True)

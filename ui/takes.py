@@ -441,7 +441,7 @@ class Takes:
             x0, y0, x1, y1 frame pixels.
         """
         opened = self._state.opened.value
-        if opened is None or not opened.full_size or any(w.can_cancel for w in self._works):
+        if opened is None or not opened.pictures or any(w.can_cancel for w in self._works):
             return
         self.pause()
         frame = self._state.look.value.frame
@@ -450,12 +450,13 @@ class Takes:
         raw = replace(stored.raw, trim=stored.take.trim)
         where = BoxCorrection(frame, person_for_box(raw, frame, box), np.asarray(box, np.float64))
         options, strength = self._options(), self._strength()
+        copy = self.library.pictures(opened.id)
 
         def work(task: _Work) -> tuple[Take, Take]:
             body = load_body()
-            pictures = open_pictures(raw, stored.about.file, None)
+            pictures = open_pictures(raw, stored.about.file, copy)
             if pictures is None:
-                raise InputError(f"the file {stored.about.file} is not there any more")
+                raise InputError("the take's pictures are not there any more")
             try:
                 corrected = measure_again(
                     raw,

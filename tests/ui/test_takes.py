@@ -25,9 +25,11 @@ from pymaf_live.takes import read_take
 from pymaf_live.takes.editing import with_rows
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
+from pymaf_live.takes.pictures import CopiedPictures
 from pymaf_live.types import Take
+from tests.stand_in_camera import StandInCamera
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import StandingEstimator
+from tests.ui.doubles import StandingEstimator, write_clip
 from ui.application import Parts
 from ui.state import Phase, SourceChoice, TakePhase
 
@@ -474,6 +476,53 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
     np.testing.assert_array_equal(raw().translation, wrong.translation)
     parts.take_tools.redo.trigger()
     np.testing.assert_allclose(raw().translation, stored.raw.translation, atol=1e-5)
+
+
+def test_a_box_corrects_a_cameras_take_by_its_small_copy(
+    open_window: OpenWindow,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_data_folder: Path,
+) -> None:
+    film = write_clip(tmp_path / "seen.mp4", frames=90, size=(800, 600))
+    camera = StandInCamera(film, tmp_path / "machine")
+    camera.install(monkeypatch)
+    parts = open_window()
+    play(parts, qtbot, SourceChoice("camera", "0", "Stand-in"))
+    record(parts, qtbot)
+    parts.controller.close_source()
+    library = TakeLibrary(own_data_folder)
+    entry = library.entries()[0]
+    copy = library.pictures(entry.id)
+    assert copy is not None
+    small = CopiedPictures(copy)
+    picture = small.at(0.0)
+    small.close()
+    assert picture is not None
+    assert picture.shape == (360, 480, 3)
+    stored = library.load(entry.id)
+    assert stored.raw.frame_size == (800, 600)
+    away = replace(stored.raw, joints_2d=stored.raw.joints_2d + np.float32([150.0, 0]))
+    wrong = with_rows(stored.raw, 1, 3, 6, away)
+    library.save(entry.id, StoredTake(stored.about, wrong, wrong))
+
+    parts.controller.takes.open_last()
+    qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
+    parts.controller.takes.go_to(3)
+    qtbot.waitUntil(lambda: _index(parts) == 3, timeout=10_000)
+    assert parts.take_tools.box.isEnabled()
+    activate(parts, qtbot)
+    qtbot.keyClick(parts.window, Qt.Key.Key_B)
+    overlay = parts.take_tools.overlay
+    middle, high = overlay.width() // 2, overlay.height()
+    qtbot.mousePress(overlay, LEFT, pos=QPoint(middle - high // 3, high // 20))
+    qtbot.mouseMove(overlay, QPoint(middle, high // 2))
+    qtbot.mouseRelease(overlay, LEFT, pos=QPoint(middle + high // 3, high * 19 // 20))
+    qtbot.waitUntil(lambda: parts.take_tools.undo.isEnabled(), timeout=20_000)
+    opened = parts.state.takes.opened.value
+    assert opened is not None
+    np.testing.assert_allclose(opened.stored.raw.joints_2d, stored.raw.joints_2d, atol=0.1)
 
 
 def test_escape_gives_up_a_box(looking: Parts, qtbot: QtBot) -> None:

@@ -300,7 +300,7 @@ class TakeTools(QObject):
             *(self.marker, self.named_marker, self.close_take),
         ):
             action.setEnabled(there)
-        self.box.setEnabled(opened is not None and opened.full_size)
+        self.box.setEnabled(opened is not None and opened.pictures)
         if opened is not None:
             self._window.setWindowTitle(f"{opened.stored.about.name} – PyMAF Live")
         elif self._state.source.value is None:
