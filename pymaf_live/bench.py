@@ -230,7 +230,7 @@ def _process_here(
     options = ProcessOptions(
         out=Path(folder),
         pipeline=PipelineOptions(
-            model=model, backend=backend, cache=Path(cache) if cache else None
+            model=model, backend=backend, people=1, cache=Path(cache) if cache else None
         ),
         overlay=overlay == "overlay",
     )

@@ -110,4 +110,7 @@ def _boxes_of(value: Any, where: str) -> Array:
             raise InputError(f"{where} has a box with coordinates out of range")
         if not (box[2] > box[0] and box[3] > box[1]):
             raise InputError(f"{where} has a box without extent: x1 > x0 and y1 > y0 are needed")
-    return np.asarray(value, dtype=np.float64).reshape(-1, 4)
+    boxes = np.asarray(value, dtype=np.float64).reshape(-1, 4)
+    if len(np.unique(boxes, axis=0)) < len(boxes):
+        raise InputError(f"{where} has the same box twice; each person needs a box of its own")
+    return boxes

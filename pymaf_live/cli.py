@@ -54,7 +54,16 @@ Backend = Annotated[
     Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"],
     typer.Option(help="What runs the network."),
 ]
-People = Annotated[int, typer.Option(min=1, max=32, help="How many people to follow at most.")]
+People = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=32,
+        help="How many people to follow at most, the nearest first; live the one in front and in "
+        "files 4 if not given.",
+        show_default=False,
+    ),
+]
 FieldOfView = Annotated[
     float | None,
     typer.Option(
@@ -126,7 +135,7 @@ def process(
             '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
         ),
     ] = None,
-    people: People = 1,
+    people: People = None,
     fov: FieldOfView = None,
     smooth: Annotated[
         Literal["offline", "live", "off"],
@@ -289,7 +298,7 @@ def live(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="How long; without it until Ctrl-C.")
     ] = None,
-    people: People = 1,
+    people: People = None,
     fov: FieldOfView = None,
     smooth: Annotated[Literal["live", "off"], typer.Option(help="Filter the motion.")] = "live",
     model: Model = "auto",

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _SURER = 0.05
 """By how much the mean score of the joints must rise for a second look at a box that was given."""
 
+PEOPLE_IN_FILES = 4
+"""Followed at most in a file where nobody says how many."""
+
 
 @dataclass(frozen=True)
 class PipelineOptions:
@@ -38,8 +41,9 @@ class PipelineOptions:
     model: str | Path = "auto"
     """'auto' (the best that keeps up), a shipped model's name such as 'lite', or a path."""
     backend: str = "auto"
-    people: int = 1
-    """Followed at most; boxes given by hand are not limited by it."""
+    people: int | None = None
+    """Followed at most; None: of what is live the one in front, of files up to `PEOPLE_IN_FILES`.
+    Boxes given by hand are not limited by it."""
     fov: float | None = None
     """Degrees along the frame's diagonal; None: the focal length is the diagonal."""
     smoothing: Literal["live", "off"] = "live"
@@ -53,6 +57,13 @@ class PipelineOptions:
     """Of the inference back-end; 0 leaves the choice to it."""
     cache: Path | None = None
     """Folder for compiled models."""
+
+
+def people_wanted(options: PipelineOptions, *, live: bool) -> int:
+    """How many people are followed at most."""
+    if options.people is not None:
+        return options.people
+    return 1 if live else PEOPLE_IN_FILES
 
 
 class FrameEstimator(Protocol):
@@ -196,6 +207,8 @@ class Estimator:
             if measured[number].gives_way_to(second_measure):
                 measured[number] = second_measure
         accepted, fresh = self._settled(measured)
+        if self._following.notice and self._following.notice not in self.notices:
+            self.notices = self._all_notices()
         raw = tuple(one.person for one in accepted)
         people = raw
         if self._smoother is not None:
@@ -299,7 +312,8 @@ class Estimator:
 
     def _all_notices(self) -> tuple[str, ...]:
         finder = self._detector.notice if self._detector is not None else ""
-        return tuple(notice for notice in (self._session.notice, finder) if notice)
+        told = (self._session.notice, finder, self._following.notice)
+        return tuple(notice for notice in told if notice)
 
 
 @dataclass(frozen=True)

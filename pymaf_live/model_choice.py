@@ -276,7 +276,8 @@ def _known_milliseconds(model: Path, options: PipelineOptions) -> float:
 
 def _people(options: PipelineOptions) -> int:
     if options.boxes is None:
-        return options.people
+        # where nobody says how many there are, most have one
+        return options.people or 1
     return max((len(boxes) for boxes in options.boxes.values()), default=1)
 
 

@@ -23,6 +23,7 @@ from pymaf_live.estimator import (
     FrameEstimator,
     OpenEstimator,
     PipelineOptions,
+    people_wanted,
 )
 from pymaf_live.handover import THREAD_PREFIX, HandOver
 from pymaf_live.types import Frame, FrameResult, SourceFacts
@@ -498,7 +499,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     model = chosen_model(facts, options)
     pictures = facts.kind == "pictures"
     detector = (
-        _in_background("open detector", lambda: _open_detector(options))
+        _in_background("open detector", lambda: _open_detector(facts, options))
         if options.boxes is None
         else None
     )
@@ -532,7 +533,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
             Following(
                 finder,
                 session.metadata.input_size,
-                options.people,
+                people_wanted(options, live=facts.live),
                 rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
                 scored=session.metadata.scored,
             ),
@@ -550,7 +551,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
 def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
     """Runs of the network side by side: as many as there is work and are cores for."""
     # of a live source's single person one run on all cores is the soonest done
-    useful = options.people if facts.live else 2
+    useful = people_wanted(options, live=True) if facts.live else 2
     from pymaf_live.model_choice import available_cores
 
     return max(1, min(useful, available_cores()))
@@ -560,10 +561,10 @@ def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEst
     return open_estimator(facts, options)
 
 
-def _open_detector(options: PipelineOptions) -> Detector:
+def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
     from pymaf_live.people import open_detector
 
-    return open_detector(options.detector, people=options.people)
+    return open_detector(options.detector, people=people_wanted(options, live=facts.live))
 
 
 def _open_smoother(strength: float) -> Smoother:

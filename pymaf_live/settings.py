@@ -48,8 +48,8 @@ class Settings(BaseModel):
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
     smoothing: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Strength; 0 is off."""
-    people: Annotated[int, Field(ge=1, le=16)] = 1
-    """Followed at most."""
+    people: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Followed at most; None: of what is live the one in front, several of files."""
     fov: Annotated[float, Field(gt=1, lt=179)] | None = None
     """Of the camera along the diagonal, degrees; None: focal length = diagonal."""
     mirror: bool = True

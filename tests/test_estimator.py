@@ -11,7 +11,7 @@ import pytest
 
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
-from pymaf_live.estimator import Estimator, PipelineOptions, _Measured
+from pymaf_live.estimator import Estimator, PipelineOptions, _Measured, people_wanted
 from pymaf_live.looking import Look
 from pymaf_live.model_choice import model_path
 from pymaf_live.people import FollowedCrop
@@ -201,6 +201,15 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
         return _Measured(looked, Look(crop, []), scored, np.zeros((14, 2)))
 
     assert measured(first).gives_way_to(measured(second)) == believed
+
+
+@pytest.mark.parametrize(
+    ("people", "live", "wanted"), [(None, True, 1), (None, False, 4), (3, True, 3), (1, False, 1)]
+)
+def test_live_the_one_in_front_is_wanted_and_in_files_several(
+    people: int | None, live: bool, wanted: int
+) -> None:
+    assert people_wanted(PipelineOptions(people=people), live=live) == wanted
 
 
 def test_field_of_view_and_smoothing_change_between_two_frames(model: Path) -> None:

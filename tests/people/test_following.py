@@ -348,3 +348,23 @@ def test_same_person_tells_people_side_by_side_apart() -> None:
     assert same_person(person_at(200), person_at(210, 405))
     assert not same_person(person_at(200), person_at(290))
     assert not same_person(person_at(200), person_at(200, height=120))
+
+
+def test_of_a_crowd_the_nearest_are_followed_and_it_is_said_once() -> None:
+    crowd = [person_at(20 + 20 * n, 470, height=60 + 8 * (n * 7 % 30)) for n in range(30)]
+    following = Following(SeenPeople(*crowd), 256, people=3)
+    assert following.notice == ""
+    heights = sorted(float(np.ptp(points[:, 1])) for points in crowd)
+    sides = [followed.crop.side for followed in following.crops(frame(0))]
+    assert len(sides) == 3
+    assert min(sides) >= 1.75 * heights[-8]
+    assert "the nearest 3 are followed" in following.notice
+
+
+def test_the_one_in_front_is_the_large_one_in_the_middle() -> None:
+    edge, middle = person_at(60, height=310), person_at(330, height=290)
+    small = person_at(320, height=120)
+    following = Following(SeenPeople(small, edge, middle), 256)
+    (followed,) = following.crops(frame(0))
+    assert followed.crop.centre[0] == pytest.approx(330, abs=5)
+    assert "the one in front is followed" in following.notice
