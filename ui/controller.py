@@ -455,6 +455,8 @@ class Controller:
         self.smoothing.tell()
         result = self._state.result.value
         drawn = self._state.drawn.value
+        timed = drawn.milliseconds if drawn is not None else None
+        drawing = () if timed is None else (("draw", timed),)
         self._state.figures.set(
             Figures(
                 frames_per_second=(len(times) - 1) / span if span > 0 else 0.0,
@@ -465,7 +467,7 @@ class Controller:
                 model=health.model,
                 precision=health.precision,
                 detector=health.detector,
-                stages=tuple(health.milliseconds.items()),
+                stages=(*health.milliseconds.items(), *drawing),
                 people=len(result.people) if result is not None else 0,
                 notices=health.notices,
             )

@@ -80,7 +80,7 @@ class Figures:
     """What the network counts in; empty where that is not told."""
     detector: str = ""
     stages: tuple[tuple[str, float], ...] = ()
-    """Mean milliseconds a picture of each stage of the pipeline."""
+    """Mean milliseconds a picture of each stage of the pipeline, and of drawing."""
     people: int = 0
     notices: tuple[str, ...] = ()
     """What the pipeline does without, and why."""
@@ -94,6 +94,8 @@ class Drawn:
     """Of its frame."""
     delay: float
     """Milliseconds from its leaving the source."""
+    milliseconds: float | None = None
+    """What drawing takes, mean over the last pictures; None until that was timed."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,12 @@ from pymaf_live.body import load_body
 from pymaf_live.estimator import PipelineOptions
 from pymaf_live.pipeline import Pipeline
 from pymaf_live.settings import load_settings
-from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
+from pymaf_live.types import Camera, Frame, FrameResult, Image, SourceFacts
 from tests.ui.conftest import OpenWindow, own_threads, running
 from tests.ui.doubles import StandingEstimator, standing_person
 from ui.application import Parts, assemble
+from ui.canvas.painter import Painter
+from ui.canvas.pane import Pane
 from ui.controller import Controller
 from ui.memory import Memory
 from ui.preferences_state import BadEnd
@@ -370,6 +372,25 @@ def test_the_health_page_names_the_slowest_stage(
     assert float(page.stage_text("decode").split()[0]) < 30
     parts.window.actions_.close_source.trigger()
     assert page.nothing.isVisibleTo(page)
+
+
+def test_drawing_is_a_stage_and_is_named_where_it_is_the_slowest(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = Painter.picture
+
+    def slow(self: Painter, pane: Pane, image: Image) -> None:
+        time.sleep(0.06)
+        draw(self, pane, image)
+
+    monkeypatch.setattr(Painter, "picture", slow)
+    parts = open_window(stages={"network": 2.0})
+    page = parts.care.health
+    play(parts, qtbot, clip)
+    parts.window.side_panel.show_page("health")
+    qtbot.waitUntil(lambda: bool(page.stage_text("draw")), timeout=10_000)
+    assert float(page.stage_text("draw").split()[0]) >= 60
+    assert page.slowest.text().startswith("Slowest: Drawing, ")
 
 
 # -- faults ---------------------------------------------------------------------------------------

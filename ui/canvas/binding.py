@@ -103,4 +103,4 @@ class CanvasBinding:
         drawn = self._state.drawn.value
         if drawn is None or drawn.index != result.frame.index:
             delay = 1000 * (time.monotonic() - result.frame.arrived)
-            self._state.drawn.set(Drawn(result.frame.index, delay))
+            self._state.drawn.set(Drawn(result.frame.index, delay, self._canvas.milliseconds))

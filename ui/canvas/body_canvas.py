@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vispy import app
+from vispy import app, gloo
 
 from pymaf_live.body import Body
 from pymaf_live.drawing import Look
@@ -27,6 +29,10 @@ _GHOST = Look(opacity=0.55, tint=(0.93, 0.94, 0.96))
 _DEGREES = 0.5
 """That the free view turns with each pixel of the mouse."""
 _ZOOM = 1.15
+_TIMED_EVERY = 4
+"""Paints of which one is timed to its end: the card is waited for then."""
+_TIMED = 8
+"""Timed paints that the mean is over."""
 _ARROWS = {"Left": (10.0, 0.0), "Right": (-10.0, 0.0), "Up": (0.0, 10.0), "Down": (0.0, -10.0)}
 
 
@@ -68,6 +74,8 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._painter: Painter | None = None
         self._free_area: Area | None = None
         self._held = False
+        self._paints = 0
+        self._times: deque[float] = deque(maxlen=_TIMED)
         self._on_drawn = on_drawn
         self._on_turned = on_turned
         self.failure = ""
@@ -85,6 +93,11 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
     def result(self) -> FrameResult | None:
         """What was given to `show_result` last."""
         return self._result
+
+    @property
+    def milliseconds(self) -> float | None:
+        """What a paint takes, mean over some of the last ones; None before the first timed one."""
+        return sum(self._times) / len(self._times) if self._times else None
 
     @property
     def look(self) -> Look:
@@ -169,7 +182,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         if self.failure:
             return
         try:
-            self._paint()
+            self._paint_timed()
         except Exception as error:
             # a driver's fault must not end a run that records
             self.failure = " ".join(str(error).split()) or type(error).__name__
@@ -225,6 +238,16 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
             self._on_turned(viewpoint)
 
     # -- drawing ------------------------------------------------------------------------------
+
+    def _paint_timed(self) -> None:
+        self._paints += 1
+        if self._result is None or self._paints % _TIMED_EVERY:
+            self._paint()
+            return
+        start = time.perf_counter()
+        self._paint()
+        gloo.finish()  # drawing goes on after the calls for it have returned
+        self._times.append(1000 * (time.perf_counter() - start))
 
     def _paint(self) -> None:
         width, height = self.physical_size

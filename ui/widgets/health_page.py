@@ -14,8 +14,9 @@ _STAGES = {
     "network": "Network",
     "body": "Body",
     "smooth": "Smoothing",
+    "draw": "Drawing",
 }
-"""What a person reads for a stage of the pipeline, in the order of the work."""
+"""What a person reads for a stage of the pipeline or the canvas, in the order of the work."""
 
 
 class HealthPage(QWidget):
