@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from pymaf_live.motion import Smoother
     from pymaf_live.network import Session
     from pymaf_live.people import Detector, FollowedCrop, Following
-
-_SURER = 0.05
-"""By how much the mean score of the joints must rise for a second look at a box that was given."""
 
 PEOPLE_IN_FILES = 4
 """Followed at most in a file where nobody says how many."""
@@ -192,10 +190,11 @@ class Estimator:
         camera = self._camera_for(frame)
         with timed(spent, "detect"):
             followed = self._crops(frame)
-        looks = self._looking.look(frame, followed, spent)
+        tried = [size for one in followed for size in one.every_size()]
+        looks = self._looking.look(frame, tried, spent)
         if coming is not None and self._boxes is None and not self._unrelated:
             self._looking.begin_ahead(coming, followed, spent)
-        measured = self._measure(followed, looks, camera, spent)
+        measured = _surest(followed, self._measure(tried, looks, camera, spent))
         better: dict[int, FollowedCrop] = {}
         for number, one in enumerate(measured):
             second = self._following.second_look(one.looked, one.keypoints)
@@ -260,10 +259,7 @@ class Estimator:
         """Whom to show, under their own numbers, and who of them does not go on from before."""
         from pymaf_live.people import Seen
 
-        seen = [
-            Seen(one.looked, one.keypoints, one.person.score, float(one.person.joint_score.mean()))
-            for one in measured
-        ]
+        seen = [Seen(one.looked, one.keypoints, one.person.score, one.sureness) for one in measured]
         accepted, fresh = [], []
         for one, number in zip(measured, self._following.settle(seen), strict=True):
             # crops about given boxes are always new, the people in them are not
@@ -332,17 +328,29 @@ class _Measured:
             return self
         return replace(self, person=replace(self.person, id=number))
 
+    @property
+    def sureness(self) -> float:
+        """Mean score of the joints."""
+        return float(self.person.joint_score.mean())
+
     def gives_way_to(self, second: _Measured) -> bool:
         """Whether a second look is believed instead.
 
         A box that was given lies well already, and the second crop hangs on what the first pass
-        found: both ways err, and the mean score of the joints tells which did. Last 500 of LSPET
-        with `full`: first .616, second .616, the surer .624 of the joints.
+        found: both ways err, and the mean score of the joints tells which did.
         """
         if not (self.looked.given and self.looked.turned):
             return True
-        surer = second.person.joint_score.mean() - self.person.joint_score.mean()
-        return bool(surer > _SURER)
+        return second.sureness > self.sureness
+
+
+def _surest(followed: Sequence[FollowedCrop], measured: Sequence[_Measured]) -> list[_Measured]:
+    """Of the looks at `FollowedCrop.every_size` of each, one after the other, the surest."""
+    passes = iter(measured)
+    return [
+        max(islice(passes, 1 + len(one.others)), key=lambda found: found.sureness)
+        for one in followed
+    ]
 
 
 def require_match(body: Body, session: Session) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
-from pymaf_live.estimator import Estimator, PipelineOptions, _Measured, people_wanted
+from pymaf_live.estimator import Estimator, PipelineOptions, _Measured, _surest, people_wanted
 from pymaf_live.looking import Look
 from pymaf_live.model_choice import model_path
 from pymaf_live.people import FollowedCrop
@@ -184,7 +184,8 @@ def test_names_of_models_that_are_not_there_are_told(tmp_path: Path) -> None:
     ("given", "turned", "first", "second", "believed"),
     [
         (True, True, 0.6, 0.7, True),
-        (True, True, 0.6, 0.63, False),
+        (True, True, 0.6, 0.6, False),
+        (True, True, 0.6, 0.5, False),
         (True, False, 0.6, 0.5, True),
         (False, True, 0.6, 0.5, True),
     ],
@@ -210,6 +211,25 @@ def test_live_the_one_in_front_is_wanted_and_in_files_several(
     people: int | None, live: bool, wanted: int
 ) -> None:
     assert people_wanted(PipelineOptions(people=people), live=live) == wanted
+
+
+@pytest.mark.parametrize("best_first", [True, False])
+def test_of_the_sizes_of_a_given_box_the_surest_counts(model: Path, best_first: bool) -> None:
+    # a square figure of 200 px: filled by it the crop shows nothing, and the network is unsure
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[140:340, 220:420] = 40
+    middle = np.array([320.0, 240.0])
+    within, about = (crop_about(middle, side, 0.0, 256) for side in (150.0, 280.0))
+    first, other = (about, within) if best_first else (within, about)
+    looked = FollowedCrop(0, first, new=True, turned=True, given=True, others=(other,))
+    estimator = estimator_for(model, FILM, {})
+    tried = looked.every_size()
+    looks = estimator._looking.look(Frame(0, 0.0, image), tried, {})
+    measured = estimator._measure(tried, looks, Camera.for_frame((640, 480)), {})
+    estimator.close()
+    (surest,) = _surest([looked], measured)
+    assert surest.looked.crop == about
+    assert surest.sureness > 0.3
 
 
 def test_field_of_view_and_smoothing_change_between_two_frames(model: Path) -> None:

@@ -93,6 +93,12 @@ class FollowedCrop:
     """Whether the crop is upright along the trunk; if not, the trunk is not known yet."""
     given: bool = False
     """The crop lies about a box that somebody gave: a second look counts only if it is surer."""
+    others: tuple[Crop, ...] = ()
+    """The same at other sizes; of the first looks the surest counts."""
+
+    def every_size(self) -> list[FollowedCrop]:
+        """The crop, and each of the others by itself."""
+        return [replace(self, crop=crop, others=()) for crop in (self.crop, *self.others)]
 
 
 @dataclass(frozen=True)
@@ -184,15 +190,22 @@ class Following:
     def given_boxes(self, frame: Frame, boxes: Array) -> list[FollowedCrop]:
         """Crops for boxes (N, 4) in frame pixels, one a person; nothing is detected or followed.
 
+        Each is to be looked at in several sizes (`FollowedCrop.others`).
+
         The trunk's direction is looked for inside each box; where it is not found the crop is
         upright in the frame and `turned` is false.
         """
         self._frame = frame
         self._roll = Roll()
+        followed = []
         for person, box in enumerate(np.asarray(boxes, dtype=np.float64).reshape(-1, 4)):
             crop, turned = self._placing.about_given(frame.image, box)
-            self._roll.tracks[person] = Track(person, crop, turned, given=True)
-        return [self._followed(track) for track in self._roll.tracks.values()]
+            track = Track(person, crop, turned, given=True)
+            self._roll.tracks[person] = track
+            # without scores nothing tells which size is the best
+            others = self._placing.others_about_given(box, crop) if self._scored else ()
+            followed.append(replace(self._followed(track), others=others))
+        return followed
 
     def second_look(self, followed: FollowedCrop, keypoints: Array) -> FollowedCrop | None:
         """A better crop after the first pass over a new person, or None where the first was good.

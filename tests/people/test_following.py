@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from pymaf_live.people import FollowedCrop, Following, Seen
 from pymaf_live.people.crop import crop_from_points
 from pymaf_live.people.following import KEPT_SCORE, NEW_SCORE, SURE_JOINTS
-from pymaf_live.people.placing import GIVEN_BOX_SIDE
+from pymaf_live.people.placing import GIVEN_BOX_SIDE, OTHER_BOX_SIDES
 from pymaf_live.people.same import same_person
 from pymaf_live.people.trunk import TrunkGuess
 from pymaf_live.types import Array, Detection, Frame, Image
@@ -307,7 +307,10 @@ def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
         assert one.new
         assert one.crop.turn == pytest.approx(2.5)
         assert_allclose(one.crop.centre, box.reshape(2, 2).mean(axis=0))
-        assert one.crop.side == pytest.approx(GIVEN_BOX_SIDE * (box[2:] - box[:2]).max())
+        sides = [size.crop.side for size in one.every_size()]
+        wanted = (GIVEN_BOX_SIDE, *OTHER_BOX_SIDES)
+        assert_allclose(sides, np.multiply(wanted, (box[2:] - box[:2]).max()))
+        assert all(size.crop.turn == pytest.approx(2.5) for size in one.every_size())
         # somebody gave it: looked at twice all the same, to see which is surer
         assert one.given
         again = following.second_look(one, person_at(150))
@@ -316,6 +319,15 @@ def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
     # the box says that somebody is there, whatever the network thinks
     assert accepted(following, followed[1], person_at(400), 0.01)
     assert not accepted(following, followed[0], np.full((14, 2), np.nan), 0.9)
+
+
+def test_without_scores_a_given_box_is_looked_at_in_one_size() -> None:
+    # nothing would tell which look is the best
+    finder = KnownTrunk(0.0)
+    following = Following(None, 256, trunk_finder=finder, scored=False)  # type: ignore[arg-type]
+    (one,) = following.given_boxes(frame(0), np.array([[100.0, 50, 200, 350]]))
+    assert one.crop.side == pytest.approx(GIVEN_BOX_SIDE * 300)
+    assert one.every_size() == [one]
 
 
 def test_where_no_trunk_is_found_the_first_pass_turns_the_second() -> None:
