@@ -27,6 +27,31 @@ def axis_angle_from_matrix(matrix: Array) -> Array:
     return np.asarray(Rotation.from_matrix(flat).as_rotvec()).reshape(matrix.shape[:-1])
 
 
+def axis_angle_from_rotation(rotation: Array) -> Array:
+    """As `axis_angle_from_matrix`, of matrices (..., 3, 3) that are rotations already.
+
+    They are not checked and put right, which for a single body takes most of the time.
+    """
+    sines = 0.5 * np.stack(
+        [
+            rotation[..., 2, 1] - rotation[..., 1, 2],
+            rotation[..., 0, 2] - rotation[..., 2, 0],
+            rotation[..., 1, 0] - rotation[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    sine = np.sqrt((sines**2).sum(axis=-1))
+    cosine = (rotation[..., 0, 0] + rotation[..., 1, 1] + rotation[..., 2, 2] - 1) / 2
+    angle = np.arctan2(sine, cosine)
+    with np.errstate(invalid="ignore"):
+        found = sines * np.where(sine > 0, angle / sine, 1.0)[..., None]
+    # near half a turn the sines vanish, and the axis with them
+    half = cosine < -0.99
+    if half.any():
+        found[half] = axis_angle_from_matrix(rotation[half])
+    return np.asarray(found)
+
+
 def quaternion_from_matrix(matrix: Array) -> Array:
     """Rotation matrices (..., 3, 3) to unit quaternions (..., 4), w first, w >= 0."""
     flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)

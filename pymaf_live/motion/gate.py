@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion.place import seen_from_place
 from pymaf_live.types import Array, Mask, Take
@@ -21,8 +22,14 @@ _DEPTH, _DEPTH_SPEED = 0.08, 1.5
 """Of the depth, and 1/s."""
 _SURE = 0.4
 """Part of these limits within which a measurement counts in full."""
-_MOST_WILD = 0.15
-"""Part of the joints; if more are wild, the whole frame is: left and right were mixed up."""
+_MOST_WILD = 0.4
+"""Part of the joints; if more are wild, the whole frame is."""
+_MOST_WILD_TURNED = 0.15
+"""The same of a frame that is taken for the body seen the other way round."""
+_SOME_WILD = 0.1
+"""Part of the joints; if more are wild, or the root is, the place is believed half as far."""
+_TURNED_DOUBT = 2.0
+"""Factor on the variance of what is told by a body that was turned round."""
 _LASTING = 0.11
 """Seconds: wild measurements that last longer, and over more than `_FRAMES`, are real."""
 _FRAMES = 3
@@ -39,6 +46,25 @@ class Measured:
     joint_score: Array
     """(J,) 0..1"""
 
+    def turned_round(self, mirror: Ints) -> Measured:
+        """The same with depth the other way round: front for back, and left for right.
+
+        In the picture both look alike, and the network now and then takes the one for the other;
+        turned back, such a frame still tells how the limbs lie.
+
+        Parameters
+        ----------
+        mirror : (J,) array
+            Each joint's opposite.
+        """
+        reflected = _SIDEWAYS @ self.rotations[mirror] @ _SIDEWAYS
+        reflected[0] = self.rotations[0] @ _HALF_TURN
+        return Measured(reflected, self.place, self.joint_score[mirror])
+
+
+_SIDEWAYS: Array = np.diag([-1.0, 1.0, 1.0])
+_HALF_TURN: Array = np.diag([-1.0, 1.0, -1.0])
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -46,6 +72,8 @@ class Verdict:
 
     taken: Mask
     """(P,) counted."""
+    turned_round: bool
+    """They counted as `Measured.turned_round` has them."""
     surprising: Mask
     """(P,) was far from what was expected, and counts now: what was known does not hold."""
     lasting: Mask
@@ -71,13 +99,17 @@ class Gate:
     ----------
     measured : Measured
         The first.
+    mirror : (J,) array
+        Each joint's opposite.
     """
 
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: Measured, mirror: Ints) -> None:
+        self._mirror = mirror
         parts = len(measured.rotations) + 1
         self._turns = np.array(measured.rotations, dtype=np.float64)
         self._seen = seen_from_place(measured.place)
         self._since = np.zeros(parts)
+        self._lasted = np.zeros(parts)
         self._wild = np.zeros(parts, dtype=np.int64)
         self._far = np.zeros(parts, dtype=bool)
         # the limits widen with time, so what was beyond them at first may not be any more
@@ -86,6 +118,7 @@ class Gate:
     def wait(self, dt: float) -> None:
         """Let dt seconds pass."""
         self._since += dt
+        self._lasted += dt
 
     def judge(self, measured: Measured, turning: Array, moving: Array) -> Verdict:
         """Judge a measurement.
@@ -99,27 +132,39 @@ class Gate:
             1/s, of x/z, y/z and log z.
         """
         off = self._off(measured, turning, moving)
+        if off[0] > 1 or (off[:-1] > 1).mean() > _SOME_WILD:
+            off[-1] *= 2
         wild = off > 1
-        # a person who is elsewhere, turned about or bent all over is the whole frame's error
-        whole = bool(wild[-1] or wild[0] or wild[:-1].mean() > _MOST_WILD)
+        whole = bool(wild[:-1].mean() > _MOST_WILD)
         doubted = np.ones_like(wild) if whole else wild
-        lasting = doubted & (self._wild >= _FRAMES) & (self._since > _LASTING)
+        lasting = doubted & (self._wild >= _FRAMES) & (self._lasted > _LASTING)
         taken = ~doubted | lasting
+        self._stretch |= wild
+        if (whole or wild[0]) and not taken[0]:
+            turned = self._off(measured.turned_round(self._mirror), turning, moving)
+            if turned[0] <= 1 and (turned[:-1] > 1).mean() <= _MOST_WILD_TURNED:
+                self._far = np.zeros_like(wild)
+                doubt = _TURNED_DOUBT * np.maximum(1.0, turned / _SURE) ** 2
+                return Verdict(turned <= 1, True, np.zeros_like(wild), lasting, doubt)
         # what is far off a second time is no accident
         far = off > _SURE
-        doubt = np.where(self._far | lasting, 1.0, np.maximum(1.0, off / _SURE))
+        doubt = np.where(self._far | lasting, 1.0, np.maximum(1.0, off / _SURE) ** 2)
         self._far = far & taken
-        self._stretch |= wild
-        return Verdict(taken, self._stretch & lasting, lasting, doubt)
+        return Verdict(taken, False, self._stretch & lasting, lasting, doubt)
 
-    def believe(self, measured: Measured, taken: Mask) -> None:
-        """Measure the next ones by the parts (P,) of this one that were taken."""
-        self._turns[taken[:-1]] = measured.rotations[taken[:-1]]
+    def believe(self, measured: Measured, verdict: Verdict) -> None:
+        """Measure the next ones by the parts of this one that were taken."""
+        taken = verdict.taken
+        seen = measured.turned_round(self._mirror) if verdict.turned_round else measured
+        self._turns[taken[:-1]] = seen.rotations[taken[:-1]]
         if taken[-1]:
             self._seen = seen_from_place(measured.place)
-        self._wild = np.where(taken, 0, self._wild + 1)
-        self._stretch &= ~taken
         self._since[taken] = 0.0
+        # who is always seen the other way round is that way
+        as_measured = taken & (not verdict.turned_round)
+        self._wild = np.where(as_measured, 0, self._wild + 1)
+        self._lasted[as_measured] = 0.0
+        self._stretch &= ~as_measured
 
     def _off(self, measured: Measured, turning: Array, moving: Array) -> Array:
         """(P,) distance from what was expected, as a part of the limits."""
@@ -145,16 +190,21 @@ def by_hindsight(verdicts: Sequence[Verdict]) -> list[Verdict]:
     if not verdicts:
         return []
     taken = np.array([verdict.taken for verdict in verdicts])
+    turned_round = np.array([verdict.turned_round for verdict in verdicts])
     surprising = np.array([verdict.surprising for verdict in verdicts])
     lasting = np.array([verdict.lasting for verdict in verdicts])
     doubt = np.array([verdict.doubt for verdict in verdicts])
     for index, part in np.argwhere(lasting):
         first = index
-        while first > 0 and not taken[first - 1, part]:
+        while first > 0 and (turned_round[first - 1] or not taken[first - 1, part]):
             first -= 1
         was = surprising[index, part]
         taken[first:index, part] = True
         doubt[first:index, part] = 1.0
         surprising[index, part] = False
         surprising[first, part] = was
-    return [Verdict(*arrays) for arrays in zip(taken, surprising, lasting, doubt, strict=True)]
+        turned_round[first:index] &= part != 0
+    return [
+        Verdict(*found)
+        for found in zip(taken, turned_round, surprising, lasting, doubt, strict=True)
+    ]

@@ -45,7 +45,7 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
     require_body(take, body)
     if strength == 0:
         return take
-    model = Model.of(strength)
+    model = Model.in_hindsight(strength)
     parts = []
     usable = ~take.predicted & finite_rows(take)
     for person in np.unique(take.person):
@@ -93,7 +93,7 @@ def _smooth_part(take: Take, body: Body, rows: Ints, shape: Array, model: Model)
         Measured(turns[row], places[row], take.joint_score[rows[row]]) if there else None
         for row, there in zip(row_of, measured, strict=True)
     ]
-    smooth_turns, smooth_places = forward_and_backward(seen, times, model)
+    smooth_turns, smooth_places = forward_and_backward(seen, times, body.joint_mirror, model)
 
     seen_times = np.asarray(take.frame_time, dtype=np.float64)[take.frame[rows]]
     gap = np.append(np.diff(seen_times), 0.0)[row_of]

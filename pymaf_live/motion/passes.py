@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pymaf_live.body.model import Ints
 from pymaf_live.motion import place, turning
 from pymaf_live.motion.gate import Measured, Verdict, by_hindsight
 from pymaf_live.motion.model import Model
@@ -26,7 +27,7 @@ class _Run:
 
 
 def forward_and_backward(
-    seen: Sequence[Measured | None], times: Array, model: Model
+    seen: Sequence[Measured | None], times: Array, mirror: Ints, model: Model
 ) -> tuple[Array, Array]:
     """What happened, in the light of all that was measured before and after.
 
@@ -36,6 +37,8 @@ def forward_and_backward(
         N of them; the first is there.
     times : (N,) array
         Seconds, rising.
+    mirror : (J,) array
+        Each joint's opposite.
     model : Model
 
     Returns
@@ -45,8 +48,8 @@ def forward_and_backward(
         m, of the root joint, camera frame.
     """
     # first as live, to learn which surprises lasted; they are then believed from their first frame
-    verdicts = by_hindsight(_forward(seen, times, model, None).verdicts)
-    run = _forward(seen, times, model, iter(verdicts))
+    verdicts = by_hindsight(_forward(seen, times, mirror, model, None).verdicts)
+    run = _forward(seen, times, mirror, model, iter(verdicts))
     steps = np.diff(times, prepend=times[0])
     rotations = turning.smooth_backward(
         [expected[0] for expected in run.expected],
@@ -62,11 +65,15 @@ def forward_and_backward(
 
 
 def _forward(
-    seen: Sequence[Measured | None], times: Array, model: Model, verdicts: Iterator[Verdict] | None
+    seen: Sequence[Measured | None],
+    times: Array,
+    mirror: Ints,
+    model: Model,
+    verdicts: Iterator[Verdict] | None,
 ) -> _Run:
     first = seen[0]
     assert first is not None
-    track, run = Track(first, model), _Run()
+    track, run = Track(first, mirror, model), _Run()
     for index, measured in enumerate(seen):
         if index:
             dt = float(times[index] - times[index - 1])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.motion.model import NOTHING_KNOWN, START_SPEED, Model
+from pymaf_live.motion.model import NOTHING_KNOWN, START_SPEED, SURPRISE_MEMORY, Model
 from pymaf_live.types import Array
 
 State = tuple[Array, Array]
@@ -52,6 +52,8 @@ class Place:
         self._filter.x = np.r_[seen_from_place(place), np.zeros(3)]
         speed = START_SPEED / self._depth
         self._filter.P = np.diag(np.r_[self._variance(model), np.full(3, speed**2)])
+        # across and in depth, as `Walk.spread` has it
+        self._surprise = np.ones(2)
 
     @property
     def now(self) -> Array:
@@ -80,8 +82,9 @@ class Place:
         """Go on by dt seconds without a measurement."""
         depth = self._depth
         speed = np.abs(self._filter.x[3:]) * depth
-        across = model.across.spread(dt, np.hypot(speed[0], speed[1]))
-        spread = np.stack([across, across, model.depth.spread(dt, speed[2])]) / depth**2
+        across = model.across.spread(dt, np.hypot(speed[0], speed[1]), self._surprise[0])
+        along = model.depth.spread(dt, speed[2], self._surprise[1])
+        spread = np.stack([across, across, along]) / depth**2
         Q = np.zeros((6, 6))
         for axis in range(3):
             Q[axis::3, axis::3] = spread[axis]
@@ -99,9 +102,13 @@ class Place:
         self._filter.P = np.kron(NOTHING_KNOWN, np.eye(3))
         self._filter.x[3:] = 0.0
 
-    def correct(self, place: Array, model: Model, doubt: float) -> None:
-        """Take in a measurement (3,) m, its variance multiplied by `doubt`."""
-        self._filter.update(seen_from_place(place), R=np.diag(self._variance(model) * doubt))
+    def correct(self, dt: float, place: Array, model: Model, doubt: float) -> None:
+        """Take in a measurement (3,) m, dt seconds after the last, its variance times `doubt`."""
+        seen, variance = seen_from_place(place), self._variance(model) * doubt
+        off = (seen - self._filter.x[:3]) ** 2 / (np.diag(self._filter.P)[:3] + variance)
+        new = 1 - np.exp(-dt / SURPRISE_MEMORY)
+        self._surprise = self._surprise + new * (np.r_[off[:2].mean(), off[2]] - self._surprise)
+        self._filter.update(seen, R=np.diag(variance))
 
 
 def transition(dt: float, model: Model) -> Array:

@@ -116,7 +116,7 @@ class Smoother:
                 self._tracks[person.id] = track = _Smoothed(self._skeleton, model, time, person)
             elif time - track.time > _NO_TIME:
                 track.see(time, person, model)
-            smoothed.append(track.seen(person, camera))
+            smoothed.append(track.seen(person, camera, model))
         carried = [
             track.carried(time, camera, model)
             for number, track in self._tracks.items()
@@ -131,12 +131,13 @@ class _Skeleton:
     def __init__(self, body: Body) -> None:
         self.body = body
         self._mean = rest_joints(body, np.zeros(body.shape_count))
-        self._directions = rest_joints(body, np.eye(body.shape_count)) - self._mean
+        directions = rest_joints(body, np.eye(body.shape_count)) - self._mean
+        self._directions = directions.reshape(body.shape_count, -1)
         self._child = np.flatnonzero(body.parents >= 0)
 
     def rest(self, shape: Array) -> Array:
         """(J, 3) m"""
-        return np.asarray(self._mean + np.tensordot(shape, self._directions, 1))
+        return np.asarray(self._mean + (shape @ self._directions).reshape(self._mean.shape))
 
     def size(self, rest: Array) -> float:
         """Summed lengths of the bones in m: how large the body looks at a given depth."""
@@ -154,7 +155,7 @@ class _Smoothed:
         self._shape = np.array(person.shape, dtype=np.float64)
         self._shape_age = 0.0
         self._rest = skeleton.rest(self._shape)
-        self._track = Track(self._measured(person), model)
+        self._track = Track(self._measured(person), skeleton.body.joint_mirror, model)
 
     def _measured(self, person: Person) -> Measured:
         # the root joint is where the averaged body looks as large as the measured one
@@ -173,8 +174,8 @@ class _Smoothed:
             self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
             self._rest = self._skeleton.rest(self._shape)
 
-    def seen(self, person: Person, camera: Camera) -> Person:
-        return self._person(person, self._track.turning.rotations, self._track.place.now, camera)
+    def seen(self, person: Person, camera: Camera, model: Model) -> Person:
+        return self._person(person, *self._track.late(model), camera)
 
     def carried(self, time: float, camera: Camera, model: Model) -> Person:
         gone = time - self.time
@@ -185,8 +186,10 @@ class _Smoothed:
             joint_score=self._last.joint_score * left,
             predicted=True,
         )
-        rotations = self._track.turning.carried(gone).rotations
-        return self._person(fading, rotations, self._track.place.after(gone, model), camera)
+        # as late as those who are seen
+        on = max(gone - model.lag, 0.0)
+        rotations = self._track.turning.carried(on).rotations
+        return self._person(fading, rotations, self._track.place.after(on, model), camera)
 
     def _person(self, person: Person, rotations: Array, place: Array, camera: Camera) -> Person:
         translation = place - self._rest[0]

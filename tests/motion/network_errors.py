@@ -81,11 +81,11 @@ def measured(body: Body, truth: Take, errors: Errors) -> Take:
 def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, np.ndarray]:
     """The take with wild frames, left and right mixed up, and gaps; and which frames are wild.
 
-    Every second one wild frame and one mix-up of one to three frames; every three seconds a gap of
-    three to six.
+    Every second one wild frame (1) and one mix-up of one to three frames (2); every three seconds
+    a gap of three to six.
     """
     turns = matrix_from_axis_angle(take.pose)
-    count, wild, there = len(turns), np.zeros(len(turns), bool), np.ones(len(turns), bool)
+    count, wild, there = len(turns), np.zeros(len(turns), int), np.ones(len(turns), bool)
     places = np.array(take.translation)
     for start in range(8, count - 30, 30):
         at = start + random.integers(5)
@@ -96,7 +96,7 @@ def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, n
         places[at] += random.normal(0, 0.15, 3)
         mixed = np.arange(at + 12, at + 12 + random.integers(1, 4))
         turns[mixed] = mixed_up(body, turns[mixed])
-        wild[at] = wild[mixed] = True
+        wild[at], wild[mixed] = 1, 2
     for start in range(25, count - 12, 90):
         there[start : start + random.integers(3, 7)] = False
     rows = np.flatnonzero(there)

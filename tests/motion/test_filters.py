@@ -9,6 +9,7 @@ from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import load_body
+from pymaf_live.body.rotations import axis_angle_from_rotation
 from pymaf_live.motion import place, turning
 from pymaf_live.motion.gate import Measured
 from pymaf_live.motion.model import Model, Walk
@@ -50,7 +51,7 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
         dt = float(times[index] - times[index - 1])
         expected = after[-1].after(dt, walk)
         before.append(expected)
-        after.append(expected.corrected(turns[index], variance, everyone))
+        after.append(expected.corrected(dt, turns[index], variance, everyone))
         ways.append(walk.transition(dt))
     smooth = turning.smooth_backward(before, after, ways)
 
@@ -62,7 +63,7 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
     for index in range(1, 80):
         dt = float(times[index] - times[index - 1])
         Fs.append(walk.transition(dt))
-        Qs.append(walk.spread(dt, np.array(0.0)))
+        Qs.append(walk.spread(dt, np.array(0.0), after[index - 1].surprise[0]))
         reference.predict(F=Fs[-1], Q=Qs[-1])
         reference.update(np.array([angles[index]]))
         means.append(reference.x)
@@ -79,6 +80,28 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
     np.testing.assert_allclose(after[-1].covariance[0], covariances[-1], rtol=1e-9)
 
 
+def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
+    walk, variance, everyone = Walk(0.1, 0.0, 8.0), np.array([0.03**2]), np.array([True])
+    random = np.random.default_rng(3)
+
+    def surprise(angles: np.ndarray) -> float:
+        turns = Rotation.from_euler("x", angles[:, None]).as_matrix()[:, None]
+        belief = Turning.start(turns[0], variance)
+        for turn in turns[1:]:
+            belief = belief.after(1 / 30, walk).corrected(1 / 30, turn, variance, everyone)
+        return float(belief.surprise[0])
+
+    times = np.arange(300) / 30
+    # one axis of three is noisy: a third of what the model allows
+    calm = [surprise(random.normal(0, 0.03, 300)) for _ in range(20)]
+    assert np.mean(calm) < 0.5
+    assert surprise(0.8 * np.sin(15 * times)) > 3.0
+    # a density that is three times as high
+    np.testing.assert_allclose(
+        walk.spread(0.03, np.array(0.0), 3.0), 3 * walk.spread(0.03, np.array(0.0), 0.2)
+    )
+
+
 def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
     body, random = load_body(), np.random.default_rng(2)
     steps = Rotation.from_rotvec(random.normal(0, 0.1, (40, body.joint_count, 3)).reshape(-1, 3))
@@ -89,10 +112,13 @@ def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
     times, score = np.arange(40) / 30, np.ones(body.joint_count)
     where = np.array([0.2, 0.1, 4.0])
     plain, _ = forward_and_backward(
-        [Measured(turn, where, score) for turn in turns], times, Model.of(0.5)
+        [Measured(turn, where, score) for turn in turns], times, body.joint_mirror, Model.of(0.5)
     )
     turned, _ = forward_and_backward(
-        [Measured(frame @ turn, where, score) for turn in turns], times, Model.of(0.5)
+        [Measured(frame @ turn, where, score) for turn in turns],
+        times,
+        body.joint_mirror,
+        Model.of(0.5),
     )
     np.testing.assert_allclose(turned, frame @ plain, atol=1e-9)
 
@@ -107,7 +133,7 @@ def test_direction_and_depth_tell_the_place() -> None:
 
 
 def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
-    model, random = Model.of(0.5), np.random.default_rng(1)
+    model, random = Model.in_hindsight(0.5), np.random.default_rng(1)
     times = np.cumsum(random.uniform(0.02, 0.05, 60))
     places = np.c_[times, 0 * times, 4 + 0.3 * times] + random.normal(0, 0.01, (60, 3))
     filtering = place.Place(places[0], model)
@@ -115,7 +141,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
     for index in range(1, 60):
         filtering.go_on(float(times[index] - times[index - 1]), model)
         before.append(filtering.state)
-        filtering.correct(places[index], model, 1.0)
+        filtering.correct(float(times[index] - times[index - 1]), places[index], model, 1.0)
         after.append(filtering.state)
     steps = np.diff(times, prepend=times[0])
     ways = [place.transition(float(dt), model) for dt in steps]
@@ -131,3 +157,14 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
     np.testing.assert_allclose(smooth, place_from_seen(wanted[:, :3]), atol=1e-6)
     error = np.linalg.norm(smooth - np.c_[times, 0 * times, 4 + 0.3 * times], axis=1)
     assert error.mean() < 0.6 * 0.016
+
+
+def test_rotations_that_need_no_check_have_scipy_s_axis_and_angle() -> None:
+    random = np.random.default_rng(6)
+    axes = random.normal(size=(400, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    angles = np.r_[np.zeros(5), np.geomspace(1e-12, np.pi, 390), np.pi - 10.0 ** -np.arange(3, 8)]
+    wanted = Rotation.from_rotvec(axes * angles[:, None])
+    found = axis_angle_from_rotation(wanted.as_matrix())
+    assert (Rotation.from_rotvec(found).inv() * wanted).magnitude().max() < 1e-9
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), angles, atol=1e-9)
