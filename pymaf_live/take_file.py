@@ -67,12 +67,15 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "trim": ("i8", (2,)),
     "marker_frame": ("i8", ("M",)),
     "marker_name": ("U", ("M",)),
+    "person_number": ("i8", ("P",)),
+    "person_name": ("U", ("P",)),
 }
 _OPTIONAL = (
     ("picture_name", "picture_camera"),
     ("file_time",),
     ("trim",),
     ("marker_frame", "marker_name"),
+    ("person_number", "person_name"),
 )
 """Groups of which a file has all or none."""
 _MAY_LACK = frozenset(name for group in _OPTIONAL for name in group)
@@ -164,6 +167,7 @@ def _arrays_from_take(take: Take) -> dict[str, _AnyArray]:
     values["joint_names"] = list(take.joint_names)
     values["picture_name"] = list(take.picture_name)
     values["marker_name"] = list(take.marker_name)
+    values["person_name"] = list(take.person_name)
     left_out = {
         name
         for group in _OPTIONAL
@@ -200,9 +204,10 @@ def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
     values["frame_rate"] = Fraction(numerator, denominator)
     values["frame_size"] = (width, height)
     values["focal_length"] = float(arrays["focal_length"])
-    for name in ("joint_names", "picture_name", "marker_name"):
+    for name in ("joint_names", "picture_name", "marker_name", "person_name"):
         values[name] = tuple(str(text) for text in arrays.get(name, ()))
-    values["marker_frame"] = tuple(int(frame) for frame in arrays.get("marker_frame", ()))
+    for name in ("marker_frame", "person_number"):
+        values[name] = tuple(int(number) for number in arrays.get(name, ()))
     if "trim" in arrays:
         first, last = (int(frame) for frame in arrays["trim"])
         values["trim"] = (first, last)
@@ -365,4 +370,7 @@ def _complaint_of_edits(arrays: dict[str, _AnyArray], sizes: dict[str | int, int
             return f"marker_frame points outside 0..{sizes['F'] - 1}"
         if not (np.diff(marker) > 0).all():
             return "marker_frame does not rise"
+    named = arrays.get("person_number")
+    if named is not None and len(named) and not (named[0] >= 0 and (np.diff(named) > 0).all()):
+        return "person_number does not rise from 0 on"
     return ""

@@ -272,3 +272,7 @@ class Take:
     """Rising."""
     marker_name: tuple[str, ...] = ()
     """One a marker."""
+    person_number: tuple[int, ...] = ()
+    """Rising; of people who were given a name."""
+    person_name: tuple[str, ...] = ()
+    """One a number of `person_number`."""

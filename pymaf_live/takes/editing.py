@@ -54,7 +54,7 @@ def trimmed(take: Take) -> Take:
         if first <= frame <= last
     ]
     rows = np.flatnonzero((take.frame >= first) & (take.frame <= last))
-    part = _rows(take, rows)
+    part = taken_rows(take, rows)
     return replace(
         part,
         frame=part.frame - first,
@@ -195,7 +195,8 @@ def _of(take: Take, person: int, first: int, last: int) -> npt.NDArray[np.bool_]
     return of
 
 
-def _rows(take: Take, rows: npt.NDArray[np.int64]) -> Take:
+def taken_rows(take: Take, rows: npt.NDArray[np.int64]) -> Take:
+    """The take with some of its rows alone, in the order given."""
     return replace(take, **{name: getattr(take, name)[rows] for name in _OF_ROWS})
 
 

@@ -17,7 +17,7 @@ from pymaf_live.takes import read_take, write_take
 from pymaf_live.types import Take
 from tests.made_up_take import make_take, moving_limbs, standing, walking_past
 
-EDITED = {"file_time", "trim", "marker_frame", "marker_name"}
+EDITED = {"file_time", "trim", "marker_frame", "marker_name", "person_number", "person_name"}
 """Keys of takes that were trimmed, marked or recorded beside a file; others do without."""
 
 
