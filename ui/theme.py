@@ -163,6 +163,7 @@ QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.edge};
 QLineEdit, QComboBox, QPlainTextEdit {{
     background: {c.raised}; border: 1px solid {c.edge}; border-radius: 5px; padding: 6px 8px;
 }}
+QAbstractSpinBox QLineEdit {{ border: none; padding: 0 5px; background: transparent; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{
     width: 0; height: 0; border-left: 4px solid {c.raised}; border-right: 4px solid {c.raised};
@@ -187,6 +188,7 @@ QPushButton[role="main"]:focus {{ border: 2px solid {c.text}; padding: 6px 13px;
 QPushButton[role="main"]:disabled {{ background: {c.accent_faded}; color: {c.quiet}; }}
 QToolButton:checked {{ background: {c.chosen}; border-color: {c.accent}; }}
 QToolButton[role="quiet"] {{ background: transparent; border-color: transparent; padding: 4px; }}
+QToolButton[role="tool"] {{ padding: 7px 5px; }}
 QToolButton[role="quiet"]:focus {{ border-color: {c.accent}; }}
 
 QPushButton#choice {{ text-align: left; padding: 16px 20px; font-size: 12pt; }}

@@ -60,6 +60,7 @@ class SettingsPage(QWidget):
         self.knows_fov = QCheckBox("The camera's field of view is known")
         self.knows_fov.setAccessibleName("The camera's field of view is known")
         self.fov = QDoubleSpinBox()
+        self.fov.setMinimumHeight(2 * self.fontMetrics().height())
         self.fov.setRange(10.0, 170.0)
         self.fov.setDecimals(1)
         self.fov.setSuffix("° from corner to corner")

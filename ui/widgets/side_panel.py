@@ -11,14 +11,16 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QSplitter,
     QStackedWidget,
+    QStyle,
     QTabBar,
     QWidget,
 )
 
 from ui.view_state import ViewState
 
-_LEAST_LETTERS = 34
-"""Width of the narrowest page, in average letters of the window's font."""
+_LEAST_LETTERS, _USUAL_LETTERS = 34, 44
+"""Width of the narrowest page and of one that nobody drew wider, in average letters of the window's
+font."""
 
 
 class SidePanel(QWidget):
@@ -176,11 +178,16 @@ class SidePanel(QWidget):
 
     def _least_width(self) -> int:
         letters = _LEAST_LETTERS * self.fontMetrics().averageCharWidth()
-        return self.rail.sizeHint().width() + letters
+        # a page that scrolls must not hide its right edge behind the bar, nor beyond the panel
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        pages = [self.page(name).minimumSizeHint().width() + bar for name in self._names]
+        return self.rail.sizeHint().width() + max([letters, *pages])
 
     def _wished_width(self) -> int:
         least = self._least_width()
-        return min(max(least, self._view.panel_width.value or round(1.25 * least)), 3 * least)
+        letters = round(_USUAL_LETTERS * self.fontMetrics().averageCharWidth())
+        usual = self.rail.sizeHint().width() + letters
+        return min(max(least, self._view.panel_width.value or usual), 3 * least)
 
     def _take_width(self, width: int) -> None:
         splitter = self.parentWidget()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -16,7 +18,7 @@ from PySide6.QtWidgets import (
 from ui.state import SourceChoice, WindowState
 from ui.widgets.icons import icon
 
-_WIDTH = 440
+_WIDTH, _LEAST_WIDTH = 440, 320
 
 
 class StartPage(QWidget):
@@ -81,9 +83,30 @@ class StartPage(QWidget):
         column.addWidget(self.drop_note)
         block = QWidget()
         block.setLayout(column)
-        block.setFixedWidth(_WIDTH)
+        block.setMinimumWidth(_LEAST_WIDTH)
+        block.setMaximumWidth(_WIDTH)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(block, 100)
+        middle.addStretch(1)
+        whole = QWidget()
+        inner = QVBoxLayout(whole)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addStretch(1)
+        inner.addLayout(middle)
+        inner.addStretch(1)
+        # in a low window it scrolls: buttons that are pressed flat cannot be read
+        scroll = QScrollArea()
+        scroll.setWidget(whole)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.viewport().setAutoFillBackground(False)
+        whole.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
-        outer.addWidget(block, 0, Qt.AlignmentFlag.AlignCenter)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
 
         state.cameras.watch(self._on_cameras_change)
         state.demo.watch(self._on_demo_change)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from ui.state import Figures, Phase, SourceChoice, WindowState
+from ui.widgets.fitting import ElidedLabel
+
+_GAP = 8
+"""Pixels about each part; the style's own are no more."""
 
 
 class StatusLine(QStatusBar):
-    """Figures of the running source; empty while nothing runs."""
+    """Figures of the running source; empty while nothing runs.
+
+    Where there is no room for all of them the source's name is cut short first, then the figures
+    that matter least go; the page Health has them all.
+    """
 
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self._state = state
-        self.source = QLabel()
+        self._running = False
+        self._permanent: list[QWidget] = []
+        self.source = ElidedLabel()
         self.source.setAccessibleName("Source")
         self.addWidget(self.source, 1)
         self.people = self._figure("People", "People in the picture")
@@ -27,6 +39,33 @@ class StatusLine(QStatusBar):
         state.source.watch(self._on_source_change)
         state.phase.watch(lambda _: self._on_source_change(state.source.value))
         state.figures.watch(self._on_figures_change)
+
+    def addPermanentWidget(self, widget: QWidget, stretch: int = 0) -> None:  # noqa: N802 - Qt's
+        """Add a part at the right end."""
+        super().addPermanentWidget(widget, stretch)
+        self._permanent.append(widget)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """There is more or less room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        """A part came, went or wants more room."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
+
+    def _fit(self) -> None:
+        """Show as many figures as there is room for, the most important ones first."""
+        figures = (self.speed, self.delay, self.people, self.dropped, self.backend)
+        others = [each for each in self._permanent if each not in figures and not each.isHidden()]
+        room = self.width() - self.source.minimumSizeHint().width() - 2 * _GAP
+        room -= sum(each.sizeHint().width() + _GAP for each in others)
+        for label in figures:
+            room -= label.sizeHint().width() + _GAP
+            label.setVisible(self._running and room >= 0)
 
     def _figure(self, name: str, tip: str) -> QLabel:
         label = QLabel()
@@ -42,9 +81,7 @@ class StatusLine(QStatusBar):
 
     def _on_figures_change(self, figures: Figures) -> None:
         phase = self._state.phase.value
-        running = phase not in (Phase.EMPTY, Phase.OPENING) and figures.delay is not None
-        for label in (self.people, self.speed, self.delay, self.dropped, self.backend):
-            label.setVisible(running)
+        self._running = phase not in (Phase.EMPTY, Phase.OPENING) and figures.delay is not None
         self.people.setText("1 person" if figures.people == 1 else f"{figures.people} people")
         self.speed.setText(f"{figures.frames_per_second:.0f} frames/s")
         self.delay.setText(f"{figures.delay or 0.0:.0f} ms delay")
@@ -57,3 +94,4 @@ class StatusLine(QStatusBar):
         self.backend.setToolTip(
             "\n".join((f"What runs the network {figures.model}", *figures.notices))
         )
+        self._fit()

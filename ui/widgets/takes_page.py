@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.takes.library import TakeEntry
 from ui.take_state import PRE_ROLLS, CountDown, OpenTake, TakesState
+from ui.widgets.fitting import breakable
 from ui.widgets.icons import icon
 from ui.widgets.transport_bar import clock
 
@@ -162,7 +163,7 @@ class TakesPage(QWidget):
         for button in (self.open, self.rename, self.delete):
             button.setEnabled(entry is not None)
         nothing = "No takes yet. Open a camera or a video and press R to record one."
-        self.note.setText(nothing if entry is None else _details(entry))
+        self.note.setText(nothing if entry is None else breakable(_details(entry)))
 
     def _on_renamed(self, item: QListWidgetItem) -> None:
         if self._filling:

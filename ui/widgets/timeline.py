@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.take_state import Look, OpenTake, TakesState, Task
+from ui.widgets.fitting import ElidedLabel, FittingRow
 from ui.widgets.take_track import TakeTrack
 from ui.widgets.transport_bar import clock
 
@@ -47,22 +48,25 @@ class Timeline(QWidget):
         self.track = TakeTrack()
         self.place = QLabel()
         self.place.setAccessibleName("Place in the take")
-        self.note = QLabel()
+        self.note = ElidedLabel()
         self.note.setProperty("role", "quiet")
         self.buttons: list[QToolButton] = []
-        row = QHBoxLayout()
-        row.setSpacing(6)
+        line = FittingRow()
+        row = line.row
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
         self._add(row, left)
         row.addWidget(self.place)
         row.addSpacing(10)
         self._add(row, middle)
         row.addWidget(self.note, 1)
         self._add(row, right)
+        line.may_hide(self.place)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 6, 14, 2)
         column.setSpacing(4)
         column.addWidget(self.track)
-        column.addLayout(row)
+        column.addWidget(line)
         state.opened.watch(self._on_opened_change)
         state.look.watch(self._on_look_change)
 
@@ -72,6 +76,7 @@ class Timeline(QWidget):
             button.setDefaultAction(action)
             button.setIconSize(QSize(18, 18))
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.setProperty("role", "tool")
             button.setAccessibleName(action.statusTip() or action.text())
             row.addWidget(button)
             self.buttons.append(button)

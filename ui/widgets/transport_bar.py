@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
 from ui.state import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
+from ui.widgets.fitting import ElidedLabel, FittingRow
 
 
-class TransportBar(QWidget):
-    """Buttons of the shared actions on the left, the view on the right."""
+class TransportBar(FittingRow):
+    """Buttons of the shared actions on the left, the view on the right.
+
+    In a narrow window the view's go: the page and the menu of that name have them too.
+    """
 
     def __init__(self, state: WindowState, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -20,7 +24,7 @@ class TransportBar(QWidget):
         self.pause = _button(actions.pause, "Pause or go on")
         self.record = _button(actions.record, "Record or stop recording")
         self.export = _button(actions.export, "Export the recorded take")
-        self.take_note = QLabel()
+        self.take_note = ElidedLabel()
         self.take_note.setProperty("role", "quiet")
         self.take_note.setAccessibleName("Recording")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
@@ -33,19 +37,21 @@ class TransportBar(QWidget):
         self.skeleton = _button(actions.skeleton, "Draw the skeleton")
         self.mirror = _button(actions.mirror, "Mirror the view")
 
-        row = QHBoxLayout(self)
+        row = self.row
         row.setContentsMargins(14, 10, 14, 10)
         row.setSpacing(8)
         for widget in (self.pause, self.record, self.export):
             row.addWidget(widget)
         row.addSpacing(6)
-        row.addWidget(self.take_note)
-        row.addStretch(1)
+        row.addWidget(self.take_note, 1)
         row.addWidget(label)
         row.addWidget(self.opacity)
         row.addSpacing(10)
         row.addWidget(self.skeleton)
         row.addWidget(self.mirror)
+        self.may_lose_text(self.pause, self.record, self.export)
+        self.may_hide(label, self.opacity)
+        self.may_hide(self.skeleton, self.mirror)
 
         state.take.watch(self._on_take_change)
         state.opacity.watch(lambda value: self.opacity.setValue(round(100 * value)))
