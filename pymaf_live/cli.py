@@ -287,9 +287,11 @@ def live(
         typer.Option(metavar="FILE", help="What to record into: take.npz or motion.bvh."),
     ] = None,
     vmc: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="HOST:PORT", help="Stream as VMC, such as to 127.0.0.1:39539 (this machine)."
+            metavar="HOST:PORT",
+            help="Stream as VMC, such as to 127.0.0.1:39539 (this machine). Given several times, "
+            "each address gets a person of its own.",
         ),
     ] = None,
     source: Annotated[
@@ -313,7 +315,7 @@ def live(
     from pymaf_live.sources import open_source, paced
     from pymaf_live.streaming import VmcStream, parse_address
 
-    if record is None and vmc is None:
+    if record is None and not vmc:
         raise UsageError("nothing to do: give --record FILE, --vmc HOST:PORT or both")
     if record is not None:
         format_of(record)
@@ -321,7 +323,11 @@ def live(
             raise OutputError(f"{record} exists already; add --force to replace it")
         if not record.parent.is_dir():
             raise OutputError(f"there is no folder {record.parent} to record into")
-    address = None if vmc is None else parse_address(vmc)
+    addresses = [parse_address(text) for text in vmc or ()]
+    if len(set(addresses)) < len(addresses):
+        raise UsageError("two people cannot be streamed to one address; give each a port")
+    if len(addresses) > 1:
+        people = max(people or 1, len(addresses))
     options = PipelineOptions(
         model=given_model(model),
         backend=backend,
@@ -340,9 +346,10 @@ def live(
         pipeline.follow(passed.add)
         if record is not None:  # a stream may last for days, and what is recorded is in memory
             pipeline.listen(lambda result: recording.add(result, pipeline.model))
-        stream = None if address is None else VmcStream(body, address)
-        if stream is not None:
+        streams = [VmcStream(body, address) for address in addresses]
+        for number, stream in enumerate(streams):
             stack.callback(stream.close)
+            stream.choose(number if len(streams) > 1 else None)
             pipeline.follow(stream.send)
         stack.callback(pipeline.close)
         pipeline.start()
@@ -355,7 +362,7 @@ def live(
             cause = error
         pipeline.close()
         health = pipeline.health
-    if stream is not None:
+    for stream in streams:
         print(f"{stream.sent} poses sent to {stream.address}")
         if stream.failure:
             tell(f"note: the last packets could not be sent: {stream.failure}")

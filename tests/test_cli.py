@@ -456,6 +456,7 @@ def test_live_streams_what_it_sees(tmp_path: Path, capfd: pytest.CaptureFixture[
         ([], "--record"),
         (["--vmc", "127.0.0.1:0"], "1 to 65535"),
         (["--vmc", "http://there"], "no port"),
+        (["--vmc", ":39540", "--vmc", "127.0.0.1:39540"], "give each a port"),
     ],
 )
 def test_live_says_in_one_line_what_it_lacks(

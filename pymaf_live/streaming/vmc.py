@@ -65,6 +65,7 @@ class VmcStream:
         self._begun = time.monotonic()
         self._origin: Array | None = None
         self._person: int | None = None
+        self._wanted: int | None = None
         self._seen = 0.0
         self._sent_times: deque[float] = deque(maxlen=512)
         self.sent = 0
@@ -88,6 +89,12 @@ class VmcStream:
                 self.sent += 1
                 self._sent_times.append(time.monotonic())
 
+    def choose(self, person: int | None) -> None:
+        """Stream one person alone by number; None: the one followed longest."""
+        with self._lock:
+            if person != self._wanted:
+                self._wanted, self._person = person, None
+
     def set_origin(self) -> None:
         """Take the place where the person stands next for the origin."""
         with self._lock:
@@ -110,7 +117,11 @@ class VmcStream:
             self._socket.close()
 
     def _chosen(self, people: tuple[Person, ...]) -> Person | None:
-        """The person streamed before while it is there; the one followed longest otherwise."""
+        """The person that was chosen, or the one streamed before while it is there, or the one
+        followed longest.
+        """
+        if self._wanted is not None:
+            return next((person for person in people if person.id == self._wanted), None)
         now = time.monotonic()
         for person in people:
             if person.id == self._person:

@@ -205,6 +205,26 @@ def test_one_person_is_streamed_and_another_only_when_the_first_has_gone(
     assert hips_after(two) == pytest.approx(0, abs=1e-5)
 
 
+def test_whoever_is_chosen_is_streamed_alone(
+    body: Body, stream: VmcStream, receiver: VmcReceiver
+) -> None:
+    one = a_person(body, at_rest(body), (0.0, 0.0, 3.0), number=1)
+    two = a_person(body, at_rest(body), (1.0, 0.0, 3.0), number=2)
+    stream.send(result(one, two))
+    receiver.wait(lambda: "Hips" in receiver.bones)
+    assert receiver.bones["Hips"][0] == pytest.approx(0, abs=1e-5)
+    stream.choose(2)
+    stream.send(result(one, two))
+    receiver.wait(lambda: receiver.bones["Hips"][0] < -0.5)
+    assert receiver.bones["Hips"][0] == pytest.approx(-1, abs=1e-5)
+    sent = stream.sent
+    stream.send(result(one))
+    assert stream.sent == sent
+    stream.choose(None)
+    stream.send(result(one))
+    assert stream.sent == sent + 1
+
+
 def test_a_body_without_some_joints_streams_the_bones_it_has(body: Body) -> None:
     """Turns of a joint that is left out stay in the bone below it."""
     names = tuple("else" if name == "spine2" else name for name in body.joint_names)
