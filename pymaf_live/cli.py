@@ -608,10 +608,16 @@ def _carried_over(take: Take, body: Body, onto: str) -> tuple[Take, Body]:
 def _write(
     take: Take, body: Any, target: Path, options: ExportOptions | None = None, *, force: bool
 ) -> None:
-    """Write a take and tell what was written."""
+    """Write a take and tell how far that is and what was written."""
     from pymaf_live.export.formats import format_of
 
-    files = format_of(target).write(take, body, target, options, force=force)
+    # no StopRequest at work: Ctrl-C interrupts at once, and half a file is not left behind
+    with ProgressDisplay("", StopRequest()) as display:
+
+        def watch(fraction: float) -> None:
+            display.exporting(target.name, fraction)
+
+        files = format_of(target).write(take, body, target, options, force=force, watch=watch)
     for file in files:
         print(_line_of(file))
         if file.note:

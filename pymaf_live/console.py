@@ -116,7 +116,7 @@ class ProgressDisplay:
     Parameters
     ----------
     name : str
-        Of the input.
+        Of the input; empty where files are exported from a take that is there.
     stop : StopRequest
     """
 
@@ -127,6 +127,7 @@ class ProgressDisplay:
         self._told = 0.0
         self._first: tuple[float, int] | None = None
         self._bar: Progress | None = None
+        self._file = ""
 
     def asked_to_stop(self) -> bool:
         """Whether the user asked."""
@@ -136,7 +137,8 @@ class ProgressDisplay:
         if sys.stderr.isatty():
             self._bar = _bar()
             self._bar.start()
-            self._task = self._bar.add_task(self._name, total=None, rate="")
+            if self._name:
+                self._task = self._bar.add_task(self._name, total=None, rate="")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -166,6 +168,20 @@ class ProgressDisplay:
             if fraction:
                 left = f", about {(now - self._start) * (1 - fraction) / fraction:.0f} s left"
             tell(f"{self._name}: {part}{frames} frames, {rate:.1f} frames/s{left}")
+
+    def exporting(self, file: str, fraction: float) -> None:
+        """`fraction` of the work on an exported file of this name is done."""
+        now = time.monotonic()
+        if file != self._file:
+            self._file, self._export_start, self._told = file, now, now
+            if self._bar is not None:
+                self._export_task = self._bar.add_task(one_line(file), total=1.0, rate="")
+        if self._bar is not None:
+            self._bar.update(self._export_task, completed=fraction)
+        elif now - self._told > _LINE_SECONDS and fraction:
+            self._told = now
+            left = (now - self._export_start) * (1 - fraction) / fraction
+            tell(f"{one_line(file)}: {100 * fraction:.0f} %, about {left:.0f} s left")
 
 
 def _bar() -> Progress:

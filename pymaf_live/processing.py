@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pymaf_live.atomic import make_folder, written_whole
-from pymaf_live.errors import OutputError, UsageError
+from pymaf_live.errors import Interrupted, OutputError, UsageError
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.pipeline import (
     BackgroundStage,
@@ -80,6 +80,9 @@ class Watcher(Protocol):
 
     def advance(self, frames: int, fraction: float | None) -> None:
         """`frames` are done; `fraction` of the input, where its length is known."""
+
+    def exporting(self, file: str, fraction: float) -> None:
+        """`fraction` of the work on an exported file of this name is done."""
 
     def asked_to_stop(self) -> bool:
         """Whether to finish with what is there."""
@@ -162,7 +165,8 @@ def process_input(
         From `result_names`.
     options : ProcessOptions
     watcher : Watcher
-        When it asks to stop, what was done so far becomes complete files.
+        When it asks to stop, what was done so far becomes complete files. When it begins to ask
+        while files are exported, those that are complete stay and no other is written.
 
     Returns
     -------
@@ -212,7 +216,7 @@ def process_input(
     if take is not None and (options.smoothing != "off" or options.foot_lock == "always"):
         take = lock_feet(take, body, options.foot_lock)
     if take is not None:
-        _export(take, body, name, options, summary)
+        export_take(take, body, name, options, watcher, summary)
         summary.frames = len(take.frame_time)
         summary.rows = len(take.frame)
         summary.people = len(set(take.person.tolist()))
@@ -248,14 +252,40 @@ def _fraction(facts: SourceFacts, result: FrameResult, frames: int) -> float | N
     return min(1.0, frames / facts.frame_count) if facts.frame_count else None
 
 
-def _export(take: Take, body: Body, name: str, options: ProcessOptions, summary: Summary) -> None:
+def export_take(
+    take: Take,
+    body: Body,
+    name: str,
+    options: ProcessOptions,
+    watcher: Watcher,
+    summary: Summary,
+) -> None:
+    """Write a take in the formats of `options` and put into `summary` what was written.
+
+    Who asks `watcher` to stop keeps the files that are complete.
+    """
     from pymaf_live.export.formats import FORMATS
 
-    for kind in options.exports:
-        if kind != "npz" and not len(take.frame):
-            continue
-        target = FORMATS[kind].target(options.out / name)
-        done = FORMATS[kind].write(take, body, target, options.export_options, force=options.force)
+    # who stopped the film wants what was seen of it in files
+    stopped_before = watcher.asked_to_stop()
+    kinds = [kind for kind in options.exports if kind == "npz" or len(take.frame)]
+    targets = [FORMATS[kind].target(options.out / name) for kind in kinds]
+    for index, (kind, target) in enumerate(zip(kinds, targets, strict=True)):
+
+        def watch(fraction: float, file: str = target.name) -> None:
+            watcher.exporting(file, fraction)
+            if watcher.asked_to_stop() and not stopped_before:
+                raise Interrupted("the export was stopped")
+
+        try:
+            done = FORMATS[kind].write(
+                take, body, target, options.export_options, force=options.force, watch=watch
+            )
+        except Interrupted:
+            left = ", ".join(each.name for each in targets[index:])
+            summary.interrupted = True
+            summary.notices.append(f"stopped; not written: {left}")
+            return
         for file in done:
             summary.files.append(file.path)
             figures = {}

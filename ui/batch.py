@@ -28,6 +28,9 @@ class Watcher(Protocol):
     def advance(self, frames: int, fraction: float | None) -> None:
         """So much is done."""
 
+    def exporting(self, file: str, fraction: float) -> None:
+        """So much of an exported file is done."""
+
     def asked_to_stop(self) -> bool:
         """Whether to finish with what is there."""
 
@@ -229,6 +232,10 @@ class _Progress:
         if self._begun is None:  # the loading of the models says nothing of the speed
             self._begun = time.monotonic()
         self.fraction = fraction
+
+    def exporting(self, file: str, fraction: float) -> None:
+        """See `pymaf_live.processing.Watcher`."""
+        self._give_up()
 
     def asked_to_stop(self) -> bool:
         """See `pymaf_live.processing.Watcher`."""
