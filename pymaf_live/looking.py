@@ -1,16 +1,16 @@
 """Crops to what the network says of them, also of the frame that comes next.
 
-While a frame is looked at, the next one of a file is begun with the crops of this one, so that two
-runs of the network are under way at once: each on a core of its own, which costs less than one run
-on all cores. A crop stays where it is while its person does (`people.crop.steadied`), in three
-frames of four of the demo; where it turns out to have moved, that look is called off and another
-begun. So what is seen does not hang on what was begun ahead.
+While a frame is looked at, the next one of a file is begun, so that two runs of the network are
+under way at once: each on a core of its own, which costs less than one run on all cores. Following
+with foresight says where the crops will lie (`FollowedCrop.coming`); should it say otherwise when
+it comes to it, that look is called off and another begun. So what is seen does not hang on what was
+begun ahead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 8
 """Crops a network run; more people than that take several runs, so that memory stays bounded."""
+_MOST_AHEAD = 4
+"""People begun ahead, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +101,24 @@ class Looking:
     def begin_ahead(
         self, frame: Frame, followed: Sequence[FollowedCrop], spent: dict[str, float]
     ) -> None:
-        """Begin the next frame with the crops of this one, where that can pay.
+        """Begin the next frame, as far as it is known where people will be looked for.
 
         Parameters
         ----------
         frame : Frame
             The next.
         followed : sequence of FollowedCrop
-            Of this frame; whoever is new is not guessed at.
+            Of this frame.
         spent : dict
             As `look` has it.
         """
-        if not 0 < len(followed) <= self._session.side_by_side > 1:
+        if self._session.side_by_side == 1:
             return
-        if any(one.new for one in followed):
-            return
+        known = [replace(one, crop=one.coming) for one in followed if one.coming is not None]
         # each by itself, so that one can be called off
-        begun = {one.person: self._begin(frame.image, [one], spent)[0] for one in followed}
+        begun = {
+            one.person: self._begin(frame.image, [one], spent)[0] for one in known[:_MOST_AHEAD]
+        }
         self._ahead = _Ahead(frame, begun)
 
     def _begin(

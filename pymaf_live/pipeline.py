@@ -536,6 +536,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
                 people_wanted(options, live=facts.live),
                 rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
                 scored=session.metadata.scored,
+                foresight=not facts.live and not pictures,
             ),
             _of_body(smoother.result(_OPENED_SECONDS), body) if smoother is not None else None,
             fov=options.fov,
@@ -550,10 +551,10 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
 
 def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
     """Runs of the network side by side: as many as there is work and are cores for."""
-    # of a live source's single person one run on all cores is the soonest done
-    useful = people_wanted(options, live=True) if facts.live else 2
     from pymaf_live.model_choice import available_cores
 
+    # of a live source's single person one run on all cores is the soonest done
+    useful = people_wanted(options, live=True) if facts.live else 2
     return max(1, min(useful, available_cores()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from pymaf_live.types import Array, Crop, Frame
 from tests.made_up_model import write_made_up_model
 
 SIDE_BY_SIDE = 2
+Places = list[list[Crop]]
+"""Of each frame, the crops of its people."""
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +39,21 @@ def crop(x: float = 320.0) -> Crop:
     return crop_about(np.array([x, 240.0]), 400.0, 0.0, 256)
 
 
-def seen(looking: Looking, film: list[Frame], places: list[list[Crop]], ahead: bool) -> list[Array]:
-    """What a film's people look like: their cameras, frame by frame, person by person."""
+def seen(looking: Looking, film: list[Frame], places: Places, told: Places | None) -> list[Array]:
+    """What a film's people look like: their cameras, frame by frame, person by person.
+
+    `told` are the crops that are foreseen for each frame.
+    """
     cameras = []
     for number, (frame, crops) in enumerate(zip(film, places, strict=True)):
         spent: dict[str, float] = {}
+        foreseen = told[number + 1] if told is not None and 0 < number < len(film) - 1 else []
         people = [
-            FollowedCrop(person, one, new=number == 0, turned=True)
-            for person, one in enumerate(crops)
+            FollowedCrop(person, one, number == 0, True, coming=coming)
+            for person, (one, coming) in enumerate(zip_longest(crops, foreseen[: len(crops)]))
         ]
         looks = looking.look(frame, people, spent)
-        if ahead and frame is not film[-1]:
+        if told is not None and frame is not film[-1]:
             looking.begin_ahead(film[number + 1], people, spent)
         for one, begun in zip(people, looks, strict=True):
             look = begun.wait(spent)
@@ -57,41 +64,41 @@ def seen(looking: Looking, film: list[Frame], places: list[list[Crop]], ahead: b
 
 
 STILL, ASIDE, FAR = crop(), crop(340.0), crop(200.0)
+WALKED: Places = [[crop(300.0 + 5 * number)] for number in range(8)]
 
 
 @pytest.mark.parametrize(
-    ("places", "used"),
+    ("places", "told", "used"),
     [
-        ([[STILL]] * 8, 6),
-        ([[STILL]] * 4 + [[ASIDE]] * 4, 5),
-        ([[crop(300.0 + 5 * number)] for number in range(8)], 0),
-        ([[STILL, FAR]] * 4 + [[STILL, ASIDE]] * 4, 11),
-        ([[STILL, FAR]] * 3 + [[STILL]] * 5, 7),
-        ([[STILL]] * 3 + [[]] * 2 + [[STILL]] * 3, 3),
+        ([[STILL]] * 8, [[STILL]] * 8, 6),
+        (WALKED, WALKED, 6),
+        (WALKED, [[STILL]] * 8, 0),
+        ([[STILL]] * 4 + [[ASIDE]] * 4, [[STILL]] * 5 + [[ASIDE]] * 3, 5),
+        ([[STILL, FAR]] * 4 + [[STILL, ASIDE]] * 4, [[STILL, FAR]] * 8, 8),
+        ([[STILL, FAR]] * 3 + [[STILL]] * 5, [[STILL, FAR]] * 8, 7),
+        ([[STILL]] * 3 + [[]] * 2 + [[STILL]] * 3, [[STILL]] * 8, 3),
     ],
-    ids=["still", "moves once", "always moves", "one of two moves", "one goes", "away"],
+    ids=["still", "walks", "all wrong", "once wrong", "one of two wrong", "one goes", "away"],
 )
 def test_a_film_looks_the_same_whether_frames_are_begun_ahead_or_not(
-    model: Path, film: list[Frame], places: list[list[Crop]], used: int
+    model: Path, film: list[Frame], places: Places, told: Places, used: int
 ) -> None:
     session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
     plain, ahead = Looking(session), Looking(session)
-    wanted = seen(plain, film, places, ahead=False)
-    np.testing.assert_array_equal(seen(ahead, film, places, ahead=True), wanted)
+    wanted = seen(plain, film, places, None)
+    np.testing.assert_array_equal(seen(ahead, film, places, told), wanted)
     assert (plain.begun_ahead, plain.used_ahead) == (0, 0)
     assert ahead.used_ahead == used
     session.close()
 
 
-def test_more_people_than_run_side_by_side_are_not_guessed_at(
-    model: Path, film: list[Frame]
-) -> None:
+def test_of_very_many_people_some_are_begun_ahead(model: Path, film: list[Frame]) -> None:
     session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
     places = [[crop(200.0 + 20 * person) for person in range(10)]] * len(film)
-    looking = Looking(session)
-    cameras = seen(looking, film, places, ahead=True)
-    assert looking.begun_ahead == 0
-    assert len(cameras) == 10 * len(film)
+    plain, ahead = Looking(session), Looking(session)
+    wanted = seen(plain, film, places, None)
+    np.testing.assert_array_equal(seen(ahead, film, places, places), wanted)
+    assert 0 < ahead.used_ahead < 6 * 10
     session.close()
 
 
@@ -101,7 +108,7 @@ def test_where_runs_cannot_lie_side_by_side_nothing_is_begun_ahead(
 ) -> None:
     session = open_session(model, backend, streams=streams)
     looking = Looking(session)
-    seen(looking, film, [[STILL]] * len(film), ahead=True)
+    seen(looking, film, WALKED, WALKED)
     assert looking.begun_ahead == 0
     session.close()
 

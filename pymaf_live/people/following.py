@@ -93,6 +93,8 @@ class FollowedCrop:
     """Whether the crop is upright along the trunk; if not, the trunk is not known yet."""
     given: bool = False
     """The crop lies about a box that somebody gave: a second look counts only if it is surer."""
+    coming: Crop | None = None
+    """Where this person will be looked for in the next frame, if still followed; with foresight."""
     others: tuple[Crop, ...] = ()
     """The same at other sizes; of the first looks the surest counts."""
 
@@ -144,6 +146,10 @@ class Following:
     scored : bool
         Whether the network says how sure it is of a person. If not, the detector is asked more
         often, and whom it does not find any more is not followed any more.
+    foresight : bool
+        A crop comes from the result before the last and so is known a frame earlier
+        (`FollowedCrop.coming`): the next frame can be looked at beside this one. At 30 and at 15
+        frames a second that is as good (demo: 62.1 and 63.1 mm, without 63.2 and 62.6).
     """
 
     def __init__(
@@ -156,12 +162,14 @@ class Following:
         trunk_finder: TrunkFinder | None = None,
         rule: CropRule = _OUR_RULE,
         scored: bool = True,
+        foresight: bool = False,
     ) -> None:
         self._detector = detector
         self._people = people
         self._detect_every = detect_every
         self._placing = Placing(crop_size, rule, trunk_finder)
         self._scored = scored
+        self._foresight = foresight
         self._cuts = CutFinder()
         self._frame: Frame | None = None
         self._detected_at: float | None = None
@@ -268,11 +276,11 @@ class Following:
         return [winner.get(id(one)) for one in seen]
 
     def _followed(self, track: Track) -> FollowedCrop:
-        crop = track.crop
+        crop, coming = track.crop, track.coming
         if track.missing and self._frame is not None and track.keypoints is not None:
             # whoever is hidden goes on behind what hides her
-            crop = moved(crop, track.moved_on(self._frame.time))
-        return FollowedCrop(track.person, crop, track.new, track.turned, track.given)
+            crop, coming = moved(crop, track.moved_on(self._frame.time)), None
+        return FollowedCrop(track.person, crop, track.new, track.turned, track.given, coming)
 
     def _believable(self, one: Seen) -> bool:
         track = self._roll.tracks.get(one.followed.person)
@@ -377,9 +385,15 @@ class Following:
 
     def _go_on(self, known: Track | Lost, taken: Seen) -> None:
         assert self._frame is not None
-        before = taken.followed.crop
+        before, coming = taken.followed.crop, taken.followed.coming
         track = self._returned(known, before) if isinstance(known, Lost) else known
-        track.crop = steadied(self._placing.about_keypoints(taken.keypoints, before), before)
+        if coming is None or taken.followed.person != known.person:
+            track.crop = steadied(self._placing.about_keypoints(taken.keypoints, before), before)
+            track.coming = track.crop if self._foresight else None
+        else:
+            # the next frame is being looked at there already
+            track.crop = coming
+            track.coming = steadied(self._placing.about_keypoints(taken.keypoints, coming), coming)
         track.see(taken.keypoints, self._frame.index, self._frame.time)
         self._roll.lost.pop(track.person, None)
 

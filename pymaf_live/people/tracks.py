@@ -35,6 +35,8 @@ class Track:
     turned: bool
     new: bool = True
     given: bool = False
+    coming: Crop | None = None
+    """The crop after `crop`, where it is known."""
     keypoints: Array | None = None
     """(14, 2) frame pixels of the last accepted result."""
     seen_in: int = -1
