@@ -275,6 +275,7 @@ class Controller:
         self._waiting.tick()
         self._look_for_cameras()
         self.live_out.tick()
+        self.models.tick()
         self.batch.tick()
         self.exporting.tick()
         self.takes.tick()
@@ -306,6 +307,7 @@ class Controller:
         before = self._leave()
         self.batch.close()
         self.live_out.close()
+        self.models.close()
         self.exporting.close()
         if before is not None:
             before.pipeline.close()

@@ -21,6 +21,19 @@ class Option:
     """By the person: it can be taken off the list."""
 
 
+@dataclass(frozen=True)
+class Building:
+    """An engine for a GPU that is being built."""
+
+    text: str
+    step: str
+    """The builder's own word for what it does now; empty before it says one."""
+    fraction: float | None
+    """0..1 of that step; None before it is known."""
+    stopping: bool = False
+    """It was ended and comes to its end."""
+
+
 @dataclass
 class ModelState:
     """All of the model and back-end picker."""
@@ -41,6 +54,10 @@ class ModelState:
     """Model files that the person added."""
     busy: Observable[str] = field(default_factory=lambda: Observable(""))
     """What is being opened or tried now; empty otherwise."""
+    building: Observable[Building | None] = field(
+        default_factory=lambda: Observable[Building | None](None)
+    )
+    """None while no engine is built."""
     complaint: Observable[str] = field(default_factory=lambda: Observable(""))
     """Why the last wish was not granted, one line."""
     picked: Observable[bool] = field(default_factory=lambda: Observable(False))

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pymaf_live.errors import PymafLiveError
+from pymaf_live.errors import Interrupted, PymafLiveError
 from pymaf_live.model_choice import (
     AUTO,
     BETTER,
     FASTER,
     ModelFacts,
     checked_model,
+    model_path,
     shipped_models,
 )
 from pymaf_live.network import BACKENDS, backend_complaint
+from pymaf_live.network.tensorrt_library import PACKAGES
 from pymaf_live.pipeline import PipelineOptions
+from ui.engine_building import EngineBuilding
 from ui.errands import Errands
 from ui.model_state import ModelState, Option
 
@@ -65,6 +68,7 @@ class Models:
         self._use = use
         self._check = check
         self._changes = 0
+        self._building = EngineBuilding(state, errands)
         self._notes: dict[str, str] = {}
         """What the tried model files say of themselves."""
         self._shipped: dict[str, Path] = {}
@@ -131,11 +135,60 @@ class Models:
         self._changes += 1
         self._state.busy.set("")
 
+    def cancel_building(self) -> None:
+        """Build no engine after all; what ran before runs on."""
+        self._building.cancel()
+
+    def tick(self) -> None:
+        """Bring the progress up to date; never blocks."""
+        self._building.tick()
+
+    def close(self) -> None:
+        """Nothing more will be asked."""
+        self._building.cancel()
+
     def _change(self, options: PipelineOptions) -> None:
         before = self._current()
+        self._building.cancel()
         self._show()
         if options == before:
             return
+        if options.backend in PACKAGES:
+            self._build_first(options)
+        else:
+            self._apply(options)
+
+    def _build_first(self, options: PipelineOptions) -> None:
+        """Change once the engines are there: what plays goes on meanwhile."""
+        self._state.complaint.set("")
+        self._state.model.set(str(options.model))
+        self._state.backend.set(options.backend)
+
+        def done() -> None:
+            self._apply(replace(self._current(), model=options.model, backend=options.backend))
+
+        def failed(error: Exception) -> None:
+            self._show()
+            self._complain(error)
+
+        try:
+            models = self._files(str(options.model))
+        except PymafLiveError as error:
+            failed(error)
+        else:
+            title = _BACKEND_TITLES[options.backend]
+            self._building.begin(models, title, options, done, failed)
+
+    def _files(self, model: str) -> list[tuple[str, Path]]:
+        """Names and files that a choice of a model may come to."""
+        if model != AUTO:
+            path = model_path(model)
+            return [(path.stem, path)]
+        shipped = shipped_models()
+        return [(name, shipped[name]) for name in (BETTER, FASTER) if name in shipped]
+
+    def _apply(self, options: PipelineOptions) -> None:
+        before = self._current()
         self._changes += 1
         change = self._changes
         self._state.picked.set(True)
@@ -177,5 +230,7 @@ class Models:
         self._state.models.set(tuple(found))
 
     def _complain(self, error: Exception) -> None:
+        if isinstance(error, Interrupted):
+            return  # a person's own wish
         text = str(error) if isinstance(error, PymafLiveError) else f"{type(error).__name__}"
         self._state.complaint.set(text[:1].upper() + text[1:] + ".")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -11,11 +13,13 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
+from pymaf_live.network.tensorrt_library import Library
 from pymaf_live.pipeline import Pipeline, PipelineOptions
 from pymaf_live.sources import Source
 from pymaf_live.types import SourceFacts
 from tests.made_up_model import write_made_up_model
-from tests.ui.conftest import OpenWindow
+from tests.network.tensorrt_double import TensorRtDouble, doubles
+from tests.ui.conftest import OpenWindow, own_threads
 from tests.ui.doubles import StandingEstimator
 from ui.application import Parts
 from ui.memory import Memory
@@ -171,3 +175,125 @@ def test_a_model_for_another_body_is_not_taken(
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert "another body" in page.complaint.text()
     assert str(model) not in page.models.buttons
+
+
+# -- engines for a GPU ------------------------------------------------------------------------
+
+
+class SlowBuild(TensorRtDouble):
+    """Builds step by step, when it is told to."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.steps = threading.Semaphore(0)
+
+    def _build(self, network: Any, config: Any) -> bytes | None:
+        monitor = config.progress_monitor
+        monitor.phase_start("Timing kernels", None, 4)
+        for step in range(4):
+            self.steps.acquire(timeout=20)
+            if not monitor.step_complete("Timing kernels", step):
+                return None
+        return super()._build(network, config)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
+    """A machine with a GPU, as far as the back-end can tell."""
+    _, runtime, _, cuda = doubles()
+    trt = SlowBuild(runtime)
+    monkeypatch.setattr("ui.models.backend_complaint", lambda name: "")
+    monkeypatch.setattr("pymaf_live.network.session.missing", lambda name: "")
+    monkeypatch.setattr("pymaf_live.network.tensorrt_engine.Cuda", lambda: cuda)
+    monkeypatch.setattr(
+        "pymaf_live.network.tensorrt_engine.load_library", lambda name: Library(name, trt)
+    )
+    return trt
+
+
+@pytest.fixture
+def with_model(
+    gpu: SlowBuild, open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, clip: SourceChoice,
+) -> Parts:  # fmt: skip
+    """Plays by a model file, with a page that offers TensorRT."""
+    model = write_made_up_model(tmp_path / "mine.onnx", load_body())
+    parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
+    monkeypatch.setattr(parts.controller, "_open_pipeline", with_named)
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    parts.tools.models.trigger()
+    qtbot.waitUntil(lambda: "tensorrt" in parts.tools.model_page.backends.buttons, timeout=10_000)
+    return parts
+
+
+def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
+    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page = with_model.tools.model_page
+    assert not page.building.isVisible()
+    click(qtbot, with_model, "tensorrt")
+    qtbot.waitUntil(page.building.isVisible, timeout=10_000)
+    gpu.steps.release(2)
+    qtbot.waitUntil(lambda: page.building.bar.value() == 50, timeout=20_000)
+    assert "TensorRT's engine for mine" in page.building.text.text()
+    assert page.building.step.text() == "Timing kernels"
+    drawn = with_model.state.drawn.value
+    qtbot.waitUntil(lambda: with_model.state.drawn.value != drawn, timeout=5000)
+    assert with_model.state.figures.value.backend != "tensorrt"
+    gpu.steps.release(2)
+    qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "tensorrt", timeout=20_000)
+    assert not page.building.isVisible()
+    assert page.backends.buttons["tensorrt"].isChecked()
+    assert gpu.builds == 1
+    assert list((tmp_path / "cache" / "engines").glob("*.engine"))
+    # it is kept: chosen again it is there at once
+    click(qtbot, with_model, "openvino")
+    qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "openvino", timeout=20_000)
+    click(qtbot, with_model, "tensorrt")
+    qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "tensorrt", timeout=20_000)
+    assert gpu.builds == 1
+
+
+def test_the_building_of_an_engine_is_ended_and_changes_nothing(
+    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page = with_model.tools.model_page
+    before = with_model.state.figures.value.backend
+    click(qtbot, with_model, "tensorrt")
+    gpu.steps.release(1)
+    qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)
+    qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)
+    assert not page.building.cancel.isEnabled()
+    gpu.steps.release(1)
+    qtbot.waitUntil(lambda: not page.building.isVisible(), timeout=20_000)
+    assert gpu.builds == 0
+    assert page.backends.buttons["auto"].isChecked()
+    assert not page.complaint.isVisible()
+    assert with_model.state.figures.value.backend == before
+    assert not list((tmp_path / "cache").rglob("*.engine"))
+
+
+def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
+    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = with_model.tools.model_page
+    monkeypatch.setattr(gpu, "_build", lambda network, config: None)
+    click(qtbot, with_model, "tensorrt")
+    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
+    assert "cannot build" in page.complaint.text()
+    assert page.backends.buttons["auto"].isChecked()
+    assert not page.building.isVisible()
+
+
+def test_closing_the_window_ends_a_building(
+    with_model: Parts, gpu: SlowBuild, qtbot: QtBot
+) -> None:
+    click(qtbot, with_model, "tensorrt")
+    gpu.steps.release(1)
+    page = with_model.tools.model_page
+    qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)
+    with_model.window.close()
+    gpu.steps.release(1)  # the builder asks at its next step whether to go on
+    qtbot.waitUntil(lambda: not own_threads(set()), timeout=5000)
+    assert gpu.builds == 0

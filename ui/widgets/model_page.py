@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QRadioButton,
     QToolButton,
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.model_state import Option
+from ui.model_state import Building, Option
 from ui.state import Figures, WindowState
 from ui.widgets.icons import icon
 
@@ -41,6 +42,9 @@ class ModelDeeds(Protocol):
 
     def remove(self, key: str) -> None:
         """Take an added file off the list."""
+
+    def cancel_building(self) -> None:
+        """Build no engine after all."""
 
 
 class ModelPage(QWidget):
@@ -71,7 +75,11 @@ class ModelPage(QWidget):
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
-        for widget in (self.models, self.add, self.backends, self.busy, self.complaint):
+        self.building = BuildingLine(deeds.cancel_building)
+        for widget in (
+            *(self.models, self.add, self.backends),
+            *(self.building, self.busy, self.complaint),
+        ):
             column.addWidget(widget)
         column.addWidget(self.running)
         column.addStretch(1)
@@ -80,6 +88,7 @@ class ModelPage(QWidget):
         self._state.backends.watch(self.backends.fill)
         self._state.model.watch(self.models.choose)
         self._state.backend.watch(self.backends.choose)
+        self._state.building.watch(self.building.show_progress)
         self._state.busy.watch(self._on_busy_change)
         self._state.complaint.watch(self._on_complaint_change)
         state.figures.watch(self._on_figures_change)
@@ -110,6 +119,46 @@ class ModelPage(QWidget):
         text = f"Running {figures.model} by {figures.backend}." if figures.model else ""
         self.running.setText("\n".join((text, *figures.notices)) if text else "")
         self.running.setVisible(bool(text))
+
+
+class BuildingLine(QWidget):
+    """How far the building of an engine is, and a way to end it."""
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        super().__init__()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumHeight(self.fontMetrics().height() // 2)
+        self.bar.setAccessibleName("How far this step of the building is")
+        self.step = QLabel()
+        self.step.setProperty("role", "quiet")
+        self.step.setWordWrap(True)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setAccessibleName("End the building of the engine")
+        self.cancel.clicked.connect(cancel)
+        row = QHBoxLayout()
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.text)
+        column.addLayout(row)
+        column.addWidget(self.step)
+
+    def show_progress(self, building: Building | None) -> None:
+        """Show it, or nothing while none goes on."""
+        self.setVisible(building is not None)
+        if building is None:
+            return
+        self.text.setText(building.text)
+        self.step.setText(building.step)
+        # without a maximum the bar runs to and fro
+        self.bar.setRange(0, 0 if building.fraction is None else 100)
+        self.bar.setValue(round(100 * (building.fraction or 0.0)))
+        self.cancel.setEnabled(not building.stopping)
 
 
 class OptionList(QWidget):
