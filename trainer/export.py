@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array
 from trainer.checkpoint import load_average, read_progress
+from trainer.lean_graph import folded
 from trainer.network.pymaf import PyMAF, Start
 from trainer.run_config import read_run_config
 
@@ -27,7 +29,9 @@ nearest, silently."""
 CROP_RULE = "trunk-up 1.75"
 LICENCE = "Apache-2.0 weights; trained on LSPET pictures (research use), see the model card"
 
-_LEAST_HALVED = 64
+_LEAST_ROUNDED = 64
+_LEAST_HALVED = 4096
+"""Smaller ones would save less than the node costs that casts them back."""
 _WORST_ERROR = 2e-3
 
 
@@ -94,24 +98,8 @@ def export(
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
     levels = config.network.levels
-    names = ["rotations", "shape", "camera", "score", "joint_score"]
-    if all_levels:
-        names += [f"{n}_{k + 1}" for k in range(levels - 1) for n in names[:3]]
     with written_whole(out) as temporary:
-        with warnings.catch_warnings():
-            # the older exporter is chosen on purpose: the newer one gives no opset below 18
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                _Exported(model, all_levels=all_levels).eval(),
-                (torch.zeros(2, 3, size, size),),
-                str(temporary),
-                input_names=["image"],
-                output_names=names,
-                dynamic_axes={name: {0: "batch"} for name in ["image", *names]},
-                opset_version=OPSET,
-                dynamo=False,
-            )
-        graph = _halved(onnx.load(temporary))
+        graph = _halved(folded(traced(model, all_levels=all_levels)))
         _describe(
             graph,
             {
@@ -133,6 +121,30 @@ def export(
         if not difference < _WORST_ERROR:
             raise ModelError(f"the ONNX file differs from torch by {difference:.1e} in a rotation")
     return difference
+
+
+def traced(model: PyMAF, *, all_levels: bool) -> onnx.ModelProto:
+    """The network's operators as torch writes them down, for any number of people at once."""
+    size = model.encoder.size
+    names = ["rotations", "shape", "camera", "score", "joint_score"]
+    if all_levels:
+        earlier = range(1, model.config.levels)
+        names += [f"{name}_{level}" for level in earlier for name in names[:3]]
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = f"{folder}/traced.onnx"
+        # the older exporter is chosen on purpose: the newer one gives no opset below 18
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Exported(model, all_levels=all_levels).eval(),
+            (torch.zeros(2, 3, size, size),),
+            path,
+            input_names=["image"],
+            output_names=names,
+            dynamic_axes={name: {0: "batch"} for name in ["image", *names]},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return onnx.load(path)
 
 
 def _reads(model: PyMAF, *, all_levels: bool) -> str:
@@ -168,7 +180,7 @@ def _rounded(values: Array) -> Array:
 def round_weights(model: nn.Module) -> None:
     """Round every weight to fp16's grid, as the file will hold it."""
     for parameter in model.parameters():
-        if parameter.numel() >= _LEAST_HALVED:
+        if parameter.numel() >= _LEAST_ROUNDED:
             parameter.copy_(parameter.half().float())
 
 

@@ -171,8 +171,10 @@ def _steps(graph: _Graph) -> Iterator[tuple[int, list[int], nn.Module]]:
         elif kind == "ADD":
             yield output, inputs, _activation(options)
         elif kind == "RESIZE_BILINEAR":
-            size = tuple(graph.constants[inputs[1]].tolist())
-            yield output, inputs[:1], nn.Upsample(size=size, mode="bilinear", align_corners=False)
+            size, before = graph.constants[inputs[1]].tolist(), graph.shape(inputs[0])[1:3]
+            # by factors: sizes would be worked out from the batch in an exported graph
+            factors = tuple(to / extent for to, extent in zip(size, before, strict=True))
+            yield output, inputs[:1], nn.Upsample(scale_factor=factors, mode="bilinear")
         elif kind == "MAX_POOL_2D":
             window = (options.filterHeight, options.filterWidth)
             stride = (options.strideH, options.strideW)

@@ -171,7 +171,7 @@ class BlazePose(Encoder):
         # the file's landmarks are in units of pixel edges, so edges of the crop are 0 and SIZE
         points, seen = landmarks[..., :2] * (2 / SIZE) - 1, landmarks[..., 3]
         if self.peaks is not None:
-            points, seen = self.peaks(out["heat"][:, :LANDMARKS], points)
+            points, seen = self.peaks(out["heat"], points)
         return Encoded(
             maps=[out[f"map{i}"] for i in range(3)],
             summary=out["trunk"].flatten(1),
@@ -197,22 +197,35 @@ class HeatPeaks(nn.Module):
         self.offset = nn.Parameter(torch.full((landmarks,), _PEAK_OFFSET))
 
     def forward(self, heat: Tensor, regressed: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, H, W) logits and (B, K, 2) crop units to points (B, K, 2) and peaks (B, K)."""
-        height, width = int(heat.shape[2]), int(heat.shape[3])
-        flat = heat.flatten(2)
-        weight = torch.softmax(_SHARPNESS * flat, dim=-1)
-        points = torch.matmul(weight, _cell_centres(height, width, heat.device))
-        peak = flat.amax(-1)
-        sure = torch.sigmoid(self.gain * peak + self.offset)[..., None]
-        return sure * points + (1 - sure) * regressed, peak
+        """Points (B, K, 2) and peaks (B, K).
+
+        Parameters
+        ----------
+        heat : (B, M, H, W) tensor
+            Logits, M >= K; the maps past K are not looked at.
+        regressed : (B, K, 2) tensor
+            Crop units.
+        """
+        maps, height, width = (int(extent) for extent in heat.shape[1:])
+        # channels last, as convolutions leave them: to bring them first would cost a tenth of the
+        # whole network's time, and so they are not cut off at K before they are summed either
+        flat = heat.permute(0, 2, 3, 1).reshape(-1, height * width, maps)
+        peak = flat.amax(1, keepdim=True)
+        weight = torch.exp(_SHARPNESS * (flat - peak))
+        # sums of the weights times x, times y, and alone
+        sums = torch.matmul(_cells(height, width, heat.device), weight)
+        sums, peak = sums[..., : len(self.gain)].transpose(1, 2), peak[:, 0, : len(self.gain)]
+        points = sums[..., :2] / sums[..., 2:]
+        sure = torch.sigmoid(self.gain * peak + self.offset).unsqueeze(-1)
+        return regressed + sure * (points - regressed), peak
 
 
-def _cell_centres(height: int, width: int, device: torch.device) -> Tensor:
-    """(H * W, 2) x, y in crop units, the crop's edges at -1 and 1."""
+def _cells(height: int, width: int, device: torch.device) -> Tensor:
+    """(3, H * W) x, y of the cells' centres in crop units, the crop's edges at -1 and 1; ones."""
     x = (torch.arange(width, device=device) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=device) + 0.5) * (2 / height) - 1
     y, x = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([x, y], dim=-1).reshape(-1, 2)
+    return torch.stack([x, y, torch.ones_like(x)]).reshape(3, -1)
 
 
 def _rows(flat: Tensor, width: int) -> Tensor:

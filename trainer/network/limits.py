@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pymaf_live.body import Body
-from trainer.body import matrix_from_axis_angle
+from trainer.body import CROSSING, matrix_from_axis_angle
 from trainer.joint_limits import LIMITS, MARGIN
 
 _WITHIN = 0.02
@@ -48,16 +48,16 @@ class JointLimits(nn.Module):
         """(B, J, 3, 3) relative to the parent, to the same within the limits."""
         vector = rotation_vector(rotations)
         held = torch.minimum(torch.maximum(vector, self.low), self.high)
-        past = (held - vector).abs().amax(-1, keepdim=True)[..., None] > 0
+        past = (held - vector).abs().amax(-1, keepdim=True).unsqueeze(-1) > 0
         return torch.where(past, matrix_from_axis_angle(held), rotations)
 
 
 def rotation_vector(rotations: Tensor) -> Tensor:
     """Rotations (..., 3, 3) to rotation vectors (..., 3), for turns short of a half one."""
-    after, before = rotations[..., [2, 0, 1], [1, 2, 0]], rotations[..., [1, 2, 0], [2, 0, 1]]
-    # the axis times the sine
-    crossed = (after - before) / 2
+    # the axis times the sine, from what is not symmetric
+    crossed = (rotations.unsqueeze(-3) * rotations.new_tensor(CROSSING)).sum((-2, -1)) / 2
     sine = crossed.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
-    cosine = (rotations[..., [0, 1, 2], [0, 1, 2]].sum(-1, keepdim=True) - 1) / 2
+    eye = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+    cosine = ((rotations * eye).sum((-2, -1)).unsqueeze(-1) - 1) / 2
     angle = torch.acos(cosine.clamp(-1 + 1e-7, 1 - 1e-7))
     return crossed * (angle / sine)

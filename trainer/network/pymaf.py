@@ -20,21 +20,32 @@ from torch import Tensor, nn
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array
-from trainer.body import (
-    PosedPoints,
-    Skeleton,
-    SkinnedVertices,
-    matrix_from_6d,
-    projected,
-    six_from_matrix,
-)
+from trainer.body import projected, six_from_matrix
 from trainer.landmarker import LANDMARKS
+from trainer.network.chain import (
+    AnchoredPoints,
+    Chain,
+    SampledSkin,
+    columns_of,
+    pose_of,
+    righted,
+)
 from trainer.network.config import NetworkConfig
 from trainer.network.dense import DenseHead, DensePrediction, as_map
 from trainer.network.encoder import BlazePose, Encoded, Encoder, ResNet50
 from trainer.network.limits import JointLimits
-from trainer.network.points import PointFeatures, grid_points, sampled
-from trainer.network.pull import Missed, Pull, Trust, TrustHead, missed_by
+from trainer.network.points import PointFeatures, sampled, sampled_on_grid
+from trainer.network.pull import (
+    CameraWeights,
+    Landmarks,
+    Misses,
+    Pull,
+    Shot,
+    Stance,
+    Trust,
+    TrustHead,
+    weights_of,
+)
 from trainer.network.regressor import Regressor
 
 _SCORE_WIDTH = 64
@@ -117,24 +128,24 @@ class Output:
 class _Shaped:
     """What hangs on the shape alone, of B bodies."""
 
-    rest: Tensor
-    """(B, J, 3) joints at rest."""
-    landmarks: Tensor | None
-    """Of the landmark points, before they are posed; None where landmarks are not fed."""
+    shape: Tensor
+    """(B, S)"""
+    bones: Tensor
+    """(B, J + 1, 16), for `Chain`."""
+    anchors: Tensor | None
+    """(B, 1, 33, 4 (J + 1)) of the landmark points; None where landmarks are not fed."""
 
 
 @dataclass(frozen=True)
 class _Posed:
     """B posed bodies."""
 
-    rotations: Tensor
-    """(B, J, 3, 3) relative to the parent."""
-    world: Tensor
-    """(B, J, 3, 3)"""
-    places: Tensor
-    """(B, J, 3) m"""
+    columns: Tensor
+    """(B, J, 2, 3) first two columns of each rotation relative to the parent."""
+    frames: Tensor
+    """(B, J + 1, 4, 4) from `Chain`."""
     points: Tensor | None
-    """(B, 33, 3) m, the landmark points; None where landmarks are not fed."""
+    """(B, 1, 33, 4) m and a one, the landmark points; None where landmarks are not fed."""
 
 
 class PyMAF(nn.Module):
@@ -154,7 +165,6 @@ class PyMAF(nn.Module):
     start_pose: Tensor
     start_shape: Tensor
     start_camera: Tensor
-    grid: Tensor
 
     def __init__(
         self,
@@ -167,17 +177,17 @@ class PyMAF(nn.Module):
         super().__init__()
         self.config = config
         self.encoder: Encoder = encoder or _make_encoder(config, landmark_file)
-        self.skeleton = Skeleton(body)
-        self.sample = SkinnedVertices(body, body.sample_vertices)
-        self.landmark_points = PosedPoints(body, body.keypoint_rows("blazepose"))
+        self.chain = Chain(body)
+        self.sample = SampledSkin(body, body.sample_vertices)
+        self.landmark_points = AnchoredPoints(body, body.keypoint_rows("blazepose"))
         hips = [body.keypoint_sets["blazepose"].tolist().index(k) for k in _hips(body)]
         self.hips = hips
+        self.misses = Misses(LANDMARKS, hips)
         joints, shape = body.joint_count, body.shape_count
         self.joints = joints
         self.register_buffer("start_pose", six_from_matrix(start.rotations).reshape(1, -1))
         self.register_buffer("start_shape", start.shape.reshape(1, -1))
         self.register_buffer("start_camera", start.camera.reshape(1, -1))
-        self.register_buffer("grid", grid_points(config.grid)[None], persistent=False)
 
         self.auxiliary: DenseHead | None = None
         if config.auxiliary != "none":
@@ -251,50 +261,73 @@ class PyMAF(nn.Module):
 
     def estimate(self, encoded: Encoded) -> Output:
         """Run the feedback loop on what the encoder gave."""
-        batch = encoded.summary.shape[0]
-        pose = self.start_pose.expand(batch, -1)
-        shape = self.start_shape.expand(batch, -1)
-        camera = self.start_camera.expand(batch, -1)
+        # of one person, so that in an exported graph all that hangs on the start is constant
+        pose, shape, camera = self.start_pose, self.start_shape, self.start_camera
+        columns = self._columns(pose)
+        landmarks = self._given(encoded)
         dense = self._dense(encoded)
         levels: list[Level] = []
         trust: Trust | None = None
         for index in range(self.config.levels):
-            shaped = self._shaped(shape)
-            posed = self._posed(self._rotations(pose), shaped)
-            if self.config.features == "none":
-                read = encoded.summary[:, :0]
-            elif self.config.features == "global":
-                read = encoded.summary
-            else:
-                if self.on_grid[index]:
-                    where = self.grid.expand(batch, -1, -1)
-                else:
-                    vertices = self.sample(posed.world, posed.places, shaped.rest, shape)
-                    where = projected(vertices, camera)
-                read = self.points[index](sampled(self._map(encoded, dense, index), where))
-            features = self.narrow[index](read)
-            extra = self._landmarks(encoded, posed, camera)
-            if extra is not None:
-                features = torch.cat([features, extra], dim=-1)
-            if self.config.pulls:
-                missed = self._missed(encoded, posed, camera)
-                pull = self.direction[index]
-                assert isinstance(pull, Pull)
-                direction = pull.columns(missed, camera, trust)
-                features = torch.cat([features, direction], dim=-1)
-            pose, shape, camera, hidden = self.regressors[index](features, pose, shape, camera)
-            rotations = self._rotations(pose)
-            if self.config.pulls:
+            posed = self._posed(columns, self._shaped(shape))
+            read = self._read(index, encoded, dense, posed, shape, camera)
+            features = [self.narrow[index](read)]
+            if posed.points is not None:
+                features.append(self._landmarks(encoded, posed.points[:, 0, :, :3], camera))
+            if landmarks is not None:
+                features.append(self._direction(index, landmarks, posed, camera, trust))
+            pose, shape, camera, hidden = self.regressors[index](
+                torch.cat(features, dim=-1), pose, shape, camera
+            )
+            columns = self._columns(pose)
+            if landmarks is not None:
                 trust = self.trust[index](hidden)
-                rotations, camera = self._pulled(index, encoded, rotations, shape, camera, trust)
+                columns, camera = self._pulled(index, landmarks, columns, shape, camera, trust)
                 trust = trust.detached()
+            rotations = self.chain.rotations(columns)
             if self.limits is not None and index == self.config.levels - 1:
                 rotations = self.limits(rotations)
+                columns = rotations[..., :2].transpose(-1, -2)
             levels.append(Level(rotations, shape, camera))
-            pose = rotations[..., :2].flatten(1).detach()
-            shape, camera = shape.detach(), camera.detach()
-        output = self._scored(encoded, levels, hidden, pose, shape, camera)
+            columns, shape, camera = columns.detach(), shape.detach(), camera.detach()
+            pose = pose_of(columns)
+        output = self._scored(encoded, levels, hidden, columns, shape, camera)
         return replace(output, dense=dense)
+
+    def _given(self, encoded: Encoded) -> Landmarks | None:
+        """The landmarks that pull, where some do."""
+        if not self.config.pulls:
+            return None
+        assert encoded.points is not None
+        assert encoded.world is not None
+        return Landmarks.given(encoded.points, encoded.world)
+
+    def _read(
+        self,
+        index: int,
+        encoded: Encoded,
+        dense: DensePrediction | None,
+        posed: _Posed,
+        shape: Tensor,
+        camera: Tensor,
+    ) -> Tensor:
+        """What a level reads of the picture, (B, N)."""
+        if self.config.features == "none":
+            return encoded.summary[:, :0]
+        if self.config.features == "global":
+            return encoded.summary
+        feature_map = self._map(encoded, dense, index)
+        if self.on_grid[index]:
+            samples = sampled_on_grid(feature_map, self.config.grid)
+        else:
+            vertices = self.sample(posed.frames, shape)
+            where = projected(vertices, camera)
+            if index == 0:
+                # the mean body's mesh is one for all
+                where = where.expand(len(feature_map), -1, -1)
+            samples = sampled(feature_map, where)
+        read: Tensor = self.points[index](samples)
+        return read
 
     def _dense(self, encoded: Encoded) -> DensePrediction | None:
         """What the auxiliary head says, where somebody listens: the losses or the levels."""
@@ -338,68 +371,73 @@ class PyMAF(nn.Module):
         points = torch.zeros(1, LANDMARKS, 2, device=self.start_pose.device)
         world = points.new_zeros(1, LANDMARKS, 3)
         nothing = Encoded([], points[:, :0, 0], points, world, world[..., 0])
-        posed = self._posed(self._rotations(self.start_pose), self._shaped(self.start_shape))
-        extra = self._landmarks(nothing, posed, self.start_camera)
+        posed = self._posed(self._columns(self.start_pose), self._shaped(self.start_shape))
         given = [self.start_pose, self.start_shape, self.start_camera]
-        return torch.cat(given if extra is None else [extra, *given], dim=-1)
+        if posed.points is not None:
+            body = posed.points[:, 0, :, :3]
+            given.insert(0, self._landmarks(nothing, body, self.start_camera))
+        return torch.cat(given, dim=-1)
 
     def _shaped(self, shape: Tensor) -> _Shaped:
         """What hangs on the shape alone, once for all poses that a level goes through."""
-        landmarks = self.landmark_points.resting(shape) if self.config.landmarks else None
-        return _Shaped(self.skeleton.rest(shape), landmarks)
+        anchors = self.landmark_points.anchors(shape) if self.config.landmarks else None
+        return _Shaped(shape, self.chain.bones(shape), anchors)
 
-    def _posed(self, rotations: Tensor, shaped: _Shaped) -> _Posed:
-        world, places = self.skeleton(rotations, shaped.rest)
+    def _posed(self, columns: Tensor, shaped: _Shaped) -> _Posed:
+        frames = self.chain(columns, shaped.bones)
         points = None
-        if shaped.landmarks is not None:
-            points = self.landmark_points.posed(world, places, shaped.rest, shaped.landmarks)
-        return _Posed(rotations, world, places, points)
+        if shaped.anchors is not None:
+            points = self.landmark_points(shaped.anchors, frames)
+        return _Posed(columns, frames, points)
 
-    def _rotations(self, pose: Tensor) -> Tensor:
-        return matrix_from_6d(pose.reshape(-1, self.joints, 6))
+    def _columns(self, pose: Tensor) -> Tensor:
+        return righted(columns_of(pose, self.joints))
 
-    def _missed(self, encoded: Encoded, posed: _Posed, camera: Tensor) -> Missed:
-        assert encoded.points is not None
-        assert encoded.world is not None
+    def _stance(self, posed: _Posed) -> Stance:
         assert posed.points is not None
-        return missed_by(
-            posed.rotations,
-            posed.world,
-            posed.places,
-            posed.points,
-            camera,
-            encoded.points,
-            encoded.world,
-            self.hips,
-        )
+        rows = posed.frames.reshape(-1, 4 * (self.joints + 1), 4)
+        return Stance(posed.columns, rows, posed.points)
+
+    def _direction(
+        self,
+        index: int,
+        landmarks: Landmarks,
+        posed: _Posed,
+        camera: Tensor,
+        trust: Trust | None,
+    ) -> Tensor:
+        """Where the landmarks would have the body go, (B, 6 J)."""
+        pull, stance, shot = self.direction[index], self._stance(posed), Shot.of(camera)
+        assert isinstance(pull, Pull)
+        missed = self.misses(stance.points.transpose(-1, -2), shot, landmarks)
+        return pull.columns(stance, missed, shot.scale, trust)
 
     def _pulled(
         self,
         index: int,
-        encoded: Encoded,
-        rotations: Tensor,
+        landmarks: Landmarks,
+        columns: Tensor,
         shape: Tensor,
         camera: Tensor,
         trust: Trust,
     ) -> tuple[Tensor, Tensor]:
-        """Rotations and camera after the landmarks have pulled at a level's estimate."""
-        assert encoded.points is not None
+        """Columns and camera after the landmarks have pulled at a level's estimate."""
         level = self.pulls[index]
         assert isinstance(level, nn.ModuleList)
-        shaped, turn = self._shaped(shape), None
-        for pull in level:
-            assert isinstance(pull, Pull)
-            missed = self._missed(encoded, self._posed(rotations, shaped), camera)
-            camera = pull.fitted_camera(missed.points, encoded.points, camera, trust)
-            flat = encoded.points - projected(missed.points, camera)
-            rotations, turn = pull(replace(missed, picture=flat), camera, trust, turn)
-        return rotations, camera
+        pulls = [pull for pull in level if isinstance(pull, Pull)]
+        weights = weights_of(pulls, trust)
+        of_camera = CameraWeights.of(weights, landmarks).steps()
+        shaped, shot, turn = self._shaped(shape), Shot.of(camera), None
+        for pull, step, of_shot in zip(pulls, weights.steps(), of_camera, strict=True):
+            stance = self._stance(self._posed(columns, shaped))
+            points = stance.points.transpose(-1, -2)
+            shot = pull.fitted(points, shot, of_shot)
+            missed = self.misses(points, shot, landmarks)
+            columns, turn = pull(stance, missed, shot.scale, step, trust.gate, turn)
+        return columns, shot.camera()
 
-    def _landmarks(self, encoded: Encoded, posed: _Posed, camera: Tensor) -> Tensor | None:
-        """The encoder's landmarks, and how the present body misses them, flat (B, 33 * 11)."""
-        body = posed.points
-        if body is None:
-            return None
+    def _landmarks(self, encoded: Encoded, body: Tensor, camera: Tensor) -> Tensor:
+        """The encoder's landmarks, and how the body's (B, 33, 3) miss them, flat (B, 33 * 11)."""
         assert encoded.points is not None
         assert encoded.world is not None
         assert encoded.visibility is not None
@@ -415,17 +453,17 @@ class PyMAF(nn.Module):
         encoded: Encoded,
         levels: list[Level],
         hidden: Tensor,
-        pose: Tensor,
+        columns: Tensor,
         shape: Tensor,
         camera: Tensor,
     ) -> Output:
         # the two heads look on and do not pull at what they judge
         person = self.score[1](self.score[0](encoded.summary.detach()))
         judged = [hidden.detach(), person.detach()]
-        posed = self._posed(self._rotations(pose), self._shaped(shape))
-        extra = self._landmarks(encoded, posed, camera)
-        if extra is not None:
-            judged.append(extra.detach())
+        if self.config.landmarks:
+            posed = self._posed(columns, self._shaped(shape))
+            assert posed.points is not None
+            judged.append(self._landmarks(encoded, posed.points[:, 0, :, :3], camera).detach())
         joint_score = self.joint_score(torch.cat(judged, dim=-1))
         return Output(levels, self.score[2](person), joint_score, encoded)
 

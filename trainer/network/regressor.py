@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 _HEAD_GAIN = 0.01
 
@@ -43,9 +44,12 @@ class Regressor(nn.Module):
     def forward(
         self, features: Tensor, pose: Tensor, shape: Tensor, camera: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The corrected pose (B, 6J), shape (B, S), camera (B, 3), and the last hidden layer."""
-        x = self._layer(self.fc1, torch.cat([features, pose, shape, camera], dim=-1))
-        x = self._layer(self.fc2, x)
+        """The corrected pose (B, 6J), shape (B, S), camera (B, 3), and the last hidden layer.
+
+        An estimate of one body stands for all B.
+        """
+        x = self._activated(self._first(features, torch.cat([pose, shape, camera], dim=-1)))
+        x = self._activated(self.fc2(x))
         return (
             pose + self.decpose(x),
             shape + self.decshape(x),
@@ -53,7 +57,17 @@ class Regressor(nn.Module):
             x,
         )
 
-    def _layer(self, layer: nn.Linear, x: Tensor) -> Tensor:
-        x = layer(x)
+    def _first(self, features: Tensor, estimate: Tensor) -> Tensor:
+        if len(estimate) == len(features):
+            whole: Tensor = self.fc1(torch.cat([features, estimate], dim=-1))
+            return whole
+        # what the start adds is the same for all, and a constant of an exported graph
+        of_features, of_estimate = torch.split(
+            self.fc1.weight, [int(features.shape[-1]), int(estimate.shape[-1])], dim=1
+        )
+        added = functional.linear(estimate, of_estimate, self.fc1.bias)
+        return functional.linear(features, of_features) + added
+
+    def _activated(self, x: Tensor) -> Tensor:
         dropped: Tensor = self.drop(torch.relu(x) if self.activation else x)
         return dropped
