@@ -13,6 +13,7 @@ import av
 import av.container
 import av.error
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources.clock import RisingClock
@@ -73,6 +74,8 @@ class VideoSource:
         """Frames in order of presentation; see `Source.frames`."""
         interval = float(1 / (self.facts.frame_rate or FALLBACK_RATE))
         clock = RisingClock(interval)
+        # a frame's own would be set up anew for every frame
+        converter = VideoReformatter()
         index = 0
         while not self._closed.is_set():
             before = index
@@ -82,7 +85,7 @@ class VideoSource:
                 stamp = self._stamp(decoded)
                 if index == before and index > 0:
                     clock.start_again(stamp if stamp is not None else 0.0)
-                image = self._upright(decoded)
+                image = self._upright(decoded, converter)
                 yield Frame(index, clock.time_of(stamp), image, arrived=time.monotonic())
                 index += 1
             if index == before and not self._closed.is_set():
@@ -96,6 +99,7 @@ class VideoSource:
         Times are the stamps as they are, as those of `frames()` in a file without disorder; frames
         without one are left out.
         """
+        converter = VideoReformatter()
         with self._open() as container:
             stream = self._stream(container)
             if seconds > 0 and stream.time_base:
@@ -111,7 +115,8 @@ class VideoSource:
                 stamp = self._stamp(decoded)
                 if stamp is None:
                     continue
-                yield Frame(index, stamp, self._upright(decoded), arrived=time.monotonic())
+                image = self._upright(decoded, converter)
+                yield Frame(index, stamp, image, arrived=time.monotonic())
                 index += 1
 
     def close(self) -> None:
@@ -210,9 +215,11 @@ class VideoSource:
             return None
         return float(frame.pts * frame.time_base) - self._start
 
-    def _upright(self, frame: av.VideoFrame) -> Image:
+    def _upright(self, frame: av.VideoFrame, converter: VideoReformatter) -> Image:
         width, height = self._size
-        plain = np.asarray(frame.reformat(width, height, "rgb24").to_ndarray(), np.uint8)
+        # by one thread: it is quick, and others have work for the cores
+        converted = converter.reformat(frame, width, height, "rgb24", threads=1)
+        plain = np.asarray(converted.to_ndarray(), np.uint8)
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
         image.flags.writeable = False
         return image
