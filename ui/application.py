@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ui.state import WindowState
     from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.people_page import PeoplePage
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
     from ui.widgets.view_tools import ViewTools
@@ -39,6 +40,7 @@ class Parts:
     take_tools: TakeTools
     view_tools: ViewTools
     care: Care
+    people_page: PeoplePage
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -118,6 +120,7 @@ def assemble(
     from ui.canvas.binding import CanvasBinding
     from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
+    from ui.widgets.people_page import PeoplePage
     from ui.widgets.take_tools import TakeTools
     from ui.widgets.tools_menu import Tools
     from ui.widgets.view_tools import ViewTools
@@ -140,13 +143,15 @@ def assemble(
     take_tools = TakeTools(window, state, controller.takes)
     tools = Tools(window, state, controller)
     care = Care(window, state)
+    people_page = PeoplePage(state, controller.people)
+    window.side_panel.add_page("people", "People", people_page)
     timer.setParent(window)
     timer.start()
     controller.find_demo()
     controller.find_cameras()
     controller.find_last()
     controller.takes.find()
-    return Parts(state, controller, window, tools, take_tools, view_tools, care)
+    return Parts(state, controller, window, tools, take_tools, view_tools, care, people_page)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ from ui.exporting import Exporting
 from ui.given_files import choices_of
 from ui.live_out import LiveOut
 from ui.models import Changed, Models
+from ui.people import People
 from ui.playback import Playback
 from ui.smoothing import Smoothing
 from ui.source_state import FileQueue
@@ -123,6 +124,13 @@ class Controller:
             lambda: self._options.strength if self._options.smoothing == "live" else 0.0,
             lambda error: state.message.set(Message("error", _line(error))),
             open_estimator=open_estimator,
+        )
+        self.people = People(
+            state,
+            self.takes,
+            self.live_out.choose,
+            lambda: self._options,
+            self._use_options,
         )
         self.exporting = Exporting(
             state,
@@ -352,7 +360,8 @@ class Controller:
         self.live_out.attach(opened.pipeline)
         self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
         begun, now = opened.pipeline.options, self._options
-        if (begun.model, begun.backend) != (now.model, now.backend):  # while it was being opened
+        asked = (now.model, now.backend, now.people)
+        if (begun.model, begun.backend, begun.people) != asked:  # while it was being opened
             opened.pipeline.change(now)
         self._on_loop_change(self._state.loop.value)
         self._on_inside_change(self._state.view.inside.value)

@@ -52,6 +52,7 @@ class LiveOut:
         self._stream: VmcStream | None = None
         self._pipeline: Followed | None = None
         self._leave: Callable[[], None] | None = None
+        self._person: int | None = None
         self._wish = 0
         """Number of the last wish; a stream that answers an older one is let go."""
         self._next_figures = 0.0
@@ -73,6 +74,7 @@ class LiveOut:
                 stream.close()
                 return
             self._stream = stream
+            stream.choose(self._person)
             self._state.status.set(LiveOutStatus(LiveOutPhase.WAITING, str(address)))
             self._join()
 
@@ -92,6 +94,12 @@ class LiveOut:
         """Make the place where the person stands now the receiver's origin."""
         if self._stream is not None:
             self._stream.set_origin()
+
+    def choose(self, person: int | None) -> None:
+        """Stream one person alone; None: the one followed longest."""
+        self._person = person
+        if self._stream is not None:
+            self._stream.choose(person)
 
     def attach(self, pipeline: Followed) -> None:
         """Another pipeline's results are what there is to send."""

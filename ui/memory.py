@@ -40,6 +40,7 @@ class Memory:
         state.preferences.theme.set(self.settings.theme)
         state.preferences.smoothing.set(self.settings.smoothing)
         state.preferences.fov.set(self.settings.fov)
+        state.people.most.set(self.settings.people or 0)
         state.preferences.hints.set(not self.settings.hints_seen)
         state.view.layout.set(Layout(self.settings.layout))
         state.view.mesh.set(self.settings.body)
@@ -125,6 +126,7 @@ class Memory:
             "theme": state.preferences.theme.value,
             "smoothing": state.preferences.smoothing.value,
             "fov": state.preferences.fov.value,
+            "people": state.people.most.value or None,
             "hints_seen": True,
             "layout": state.view.layout.value.value,
             "body": state.view.mesh.value,

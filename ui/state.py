@@ -18,6 +18,7 @@ from ui.export_state import ExportState
 from ui.live_out_state import LiveOutState
 from ui.model_state import ModelState
 from ui.observable import Observable
+from ui.people_state import PeopleState
 from ui.preferences_state import PreferencesState
 from ui.source_state import SourceChoice as SourceChoice
 from ui.source_state import SourceState
@@ -158,6 +159,8 @@ class WindowState:
     """Motion sent to other programs while it happens."""
     models: ModelState = field(default_factory=ModelState)
     """Which models and back-ends there are, and which runs."""
+    people: PeopleState = field(default_factory=PeopleState)
+    """Who is in the picture, and what a person chose about them."""
     takes: TakesState = field(default_factory=TakesState)
     """The takes that are kept, and the one that is looked at."""
     view: ViewState = field(default_factory=ViewState)

@@ -424,6 +424,13 @@ class Takes:
             take = without_marker(opened.stored.take, frame)
             self._edit("removed marker", replace(opened.stored, take=take))
 
+    def change_people(self, text: str, change: Callable[[Take], Take]) -> None:
+        """Do something to the people of the open take and of its measurement; can be undone."""
+        opened = self._state.opened.value
+        if opened is not None:
+            stored = opened.stored
+            self._edit(text, replace(stored, take=change(stored.take), raw=change(stored.raw)))
+
     def move_marker(self, frame: int, to: int) -> None:
         """Put the marker of a frame at another; can be undone."""
         opened = self._state.opened.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymaf_live.body import Body
@@ -10,6 +11,7 @@ from pymaf_live.drawing import Look
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
 from ui.canvas.inside_view import InsideLook
+from ui.people_state import drawn
 from ui.state import Drawn, Message, WindowState
 from ui.view_state import Layout, Viewpoint
 
@@ -30,9 +32,19 @@ class CanvasBinding:
         self._state = state
         self._told = False
         view = state.view
-        self._canvas = BodyCanvas(body, on_drawn=self._on_drawn, on_turned=view.viewpoint.set)
+        people = state.people
+        self._canvas = BodyCanvas(
+            body,
+            on_drawn=self._on_drawn,
+            on_turned=view.viewpoint.set,
+            on_picked=people.chosen.set,
+        )
         self._unwatch = (
             state.result.watch(self._on_result_change),
+            *(
+                part.watch(lambda _: self._on_result_change(state.result.value))
+                for part in (people.muted, people.chosen, people.alone)
+            ),
             state.mirror.watch(self._on_mirror_change),
             *(
                 part.watch(self._on_look_change)
@@ -61,6 +73,11 @@ class CanvasBinding:
         self._canvas.close()
 
     def _on_result_change(self, result: FrameResult | None) -> None:
+        if result is not None:
+            people = self._state.people
+            shown, raw = drawn(result.people, people), drawn(result.raw, people)
+            if (len(shown), len(raw)) != (len(result.people), len(result.raw)):
+                result = replace(result, people=shown, raw=raw)
         self._canvas.show_result(result)
         if self._canvas.failure and not self._told:
             self._told = True

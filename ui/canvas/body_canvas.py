@@ -19,6 +19,7 @@ from ui.canvas.free_view import FreeView
 from ui.canvas.inside_view import InsideLook, InsideView
 from ui.canvas.painter import Painter
 from ui.canvas.pane import Area, Pane, halves
+from ui.people_state import person_at
 from ui.view_state import Layout, Viewpoint
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         Called after each paint with the result that is now on the screen.
     on_turned : callable, optional
         Called when a person has turned the free view by mouse or keys.
+    on_picked : callable, optional
+        Called with whom a person has clicked on in the picture; None: on nobody.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         parent: QWidget | None = None,
         on_drawn: Callable[[FrameResult], None] | None = None,
         on_turned: Callable[[Viewpoint], None] | None = None,
+        on_picked: Callable[[int | None], None] | None = None,
     ) -> None:
         surface = Surface(body)
         self._stage = Stage(surface)
@@ -78,6 +82,8 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._times: deque[float] = deque(maxlen=_TIMED)
         self._on_drawn = on_drawn
         self._on_turned = on_turned
+        self._on_picked = on_picked
+        self._picture_pane: Pane | None = None
         self.failure = ""
         """Why nothing more is drawn; empty when all is well."""
         super().__init__(
@@ -193,8 +199,17 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
     # -- mouse and keys -----------------------------------------------------------------------
 
     def on_mouse_press(self, event: Any) -> None:
-        """Take hold of the free view."""
+        """Take hold of the free view, or choose somebody in the picture."""
         self._held = self._in_free_view(event) and event.button == 1
+        pane, scale = self._picture_pane, self.pixel_scale
+        if self._held or event.button != 1 or pane is None or self._on_picked is None:
+            return
+        x, y = (float(n) * scale for n in event.pos[:2])
+        if pane.area.holds(x, y):
+            # pixel centres lie at whole numbers there, edges here
+            across, down = pane.in_picture(x, y)
+            people = self._result.people if self._result is not None else ()
+            self._on_picked(person_at(people, across - 0.5, down - 0.5))
 
     def on_mouse_release(self, event: Any) -> None:
         """Let go of the free view."""
@@ -265,7 +280,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
             Layout.FREE: (None, whole),
             Layout.BOTH: halves(whole),
         }[self._layout]
-        self._free_area = free
+        self._free_area, self._picture_pane = free, None
         if result is None:
             return
         if free is not None:
@@ -287,6 +302,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
     def _paint_picture(self, painter: Painter, area: Area, result: FrameResult) -> None:
         rows, columns = result.frame.image.shape[:2]
         pane = Pane.about(area, (0, 0, columns, rows), self._mirrored)
+        self._picture_pane = pane
         painter.picture(pane, result.frame.image)
         if result.camera is None:
             return

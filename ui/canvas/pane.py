@@ -57,6 +57,14 @@ class Pane:
         top, bottom = (1 - 2 * (part[i] - self.y0) / (self.y1 - self.y0) for i in (1, 3))
         return (-left, top, -right, bottom) if self.mirrored else (left, top, right, bottom)
 
+    def in_picture(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the canvas lies in the picture, edges at whole numbers."""
+        across = (x - self.area.left) / self.area.width
+        down = (y - self.area.top) / self.area.height
+        if self.mirrored:
+            across = 1 - across
+        return self.x0 + across * (self.x1 - self.x0), self.y0 + down * (self.y1 - self.y0)
+
 
 def halves(area: Area) -> tuple[Area, Area]:
     """Two halves beside each other, or one above the other where it is higher than wide."""

@@ -1,0 +1,195 @@
+"""People in the window: chosen by a click, named, left undrawn, and made one in a take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.body import load_body
+from pymaf_live.take_keeping import keep_recording
+from pymaf_live.takes.journal import TakeJournal
+from pymaf_live.takes.library import JOURNAL, TakeLibrary
+from pymaf_live.takes.people import names_of, people_of
+from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
+from tests.ui.conftest import OpenWindow
+from tests.ui.doubles import standing_person
+from ui.application import Parts
+from ui.people_state import PeopleState, person_at
+from ui.state import Phase, SourceChoice
+
+pytestmark = pytest.mark.window
+SIZE = (480, 360)
+CAMERA = Camera.for_frame(SIZE)
+LEFT = Qt.MouseButton.LeftButton
+
+
+def someone(number: int, sideways: float, nearer: float = 0.0) -> Person:
+    person = replace(standing_person(load_body(), CAMERA, sideways), id=number)
+    return replace(person, joints=person.joints - np.array([0, 0, nearer]))
+
+
+def result_of(*people: Person, index: int = 0) -> FrameResult:
+    image = np.full((SIZE[1], SIZE[0], 3), 20, np.uint8)
+    return FrameResult(Frame(index, index / 30, image), people, people, CAMERA)
+
+
+@pytest.fixture
+def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
+    parts = open_window()
+    parts.window.resize(1200, 760)
+    parts.state.source.set(SourceChoice("file", "made-up.mp4", "made up"))
+    parts.state.phase.set(Phase.PLAYING)
+    parts.state.opacity.set(1.0)
+    parts.window.side_panel.show_page("people")
+    qtbot.waitUntil(parts.people_page.isVisible)
+    parts.state.result.set(result_of(someone(0, -0.9), someone(2, 0.9)))
+    return parts
+
+
+def columns(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.float64]:
+    """How much is drawn in the left and in the right half of the canvas."""
+    qtbot.wait(100)
+    shown = parts.window.stage.canvas.grabFramebuffer()  # type: ignore[attr-defined]
+    shown = shown.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(shown.constBits(), np.uint8).reshape(shown.height(), -1)
+    rgb = rows[:, : 3 * shown.width()].reshape(shown.height(), shown.width(), 3)
+    bright = (rgb.max(axis=2) > 90).mean(axis=0)
+    half = shown.width() // 2
+    return np.array([bright[:half].mean(), bright[half:].mean()])
+
+
+def click(parts: Parts, qtbot: QtBot, person: Person | None) -> None:
+    """On a person's chest in the picture, or beside everybody."""
+    canvas: QWidget = parts.window.stage.canvas
+    scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
+    at = np.array([SIZE[0] / 2, 10.0]) if person is None else person.joints_2d[9] + 0.5
+    place = (at - np.array(SIZE) / 2) * scale + (canvas.width() / 2, canvas.height() / 2)
+    qtbot.mouseClick(canvas, LEFT, pos=QPoint(int(place[0]), int(place[1])))
+
+
+def test_a_click_chooses_and_only_this_one_is_drawn(parts: Parts, qtbot: QtBot) -> None:
+    people, page = parts.state.people, parts.people_page
+    assert [page.list.item(row).text() for row in range(2)] == ["Person 1", "Person 3"]
+    assert (columns(parts, qtbot) > 0.005).all()
+    click(parts, qtbot, someone(2, 0.9))
+    assert people.chosen.value == 2
+    assert page.list.currentRow() == 1
+    page.alone.setChecked(True)
+    left, right = columns(parts, qtbot)
+    assert left < 0.001 < 0.005 < right
+    click(parts, qtbot, someone(0, -0.9))
+    # nobody is drawn there, so nobody is there to click on
+    assert people.chosen.value is None
+    assert (columns(parts, qtbot) > 0.005).all()
+    click(parts, qtbot, someone(0, -0.9))
+    assert people.chosen.value == 0
+    click(parts, qtbot, None)
+    assert people.chosen.value is None
+
+
+def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(
+    parts: Parts, qtbot: QtBot
+) -> None:
+    page = parts.people_page
+    page.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    left, right = columns(parts, qtbot)
+    assert left < 0.001 < 0.005 < right
+    result = parts.state.result.value
+    assert result is not None
+    assert len(result.people) == 2
+    page.list.item(0).setCheckState(Qt.CheckState.Checked)
+    assert (columns(parts, qtbot) > 0.005).all()
+
+
+def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
+    parts: Parts, qtbot: QtBot
+) -> None:
+    page, people = parts.people_page, parts.state.people
+    page.list.item(1).setText("  Ann  Lee ")
+    assert people.name_of(2) == "Ann Lee"
+    assert page.list.item(1).text() == "Ann Lee"
+    page.list.item(1).setText("")
+    assert page.list.item(1).text() == "Person 3"
+    parts.state.source.set(SourceChoice("file", "other.mp4", "other"))
+    assert people.there.value == ()
+    assert page.nobody.isVisible()
+
+
+def test_the_nearest_of_several_is_the_one_clicked_on() -> None:
+    front, back = someone(4, 0.0, nearer=1.0), someone(1, 0.1)
+    x, y = front.joints_2d[0]
+    assert person_at((back, front), float(x), float(y)) == 4
+    assert person_at((back,), float(x), float(y)) == 1
+    assert person_at((back, front), 2.0, 2.0) is None
+
+
+def test_what_was_chosen_about_people_is_told_by_number() -> None:
+    people = PeopleState()
+    people.see(result_of(someone(3, 0), someone(1, 0)))
+    assert people.there.value == (1, 3)
+    people.mute(3, True)
+    assert (people.draws(1), people.draws(3)) == (True, False)
+    people.chosen.set(3)
+    people.alone.set(True)
+    assert (people.draws(1), people.draws(3)) == (False, True)
+    people.forget()
+    assert people.draws(3)
+
+
+@pytest.fixture
+def take_of_three(own_data_folder: Path) -> Path:
+    """A kept take: 0 in its first half, 1 in its second, 2 throughout."""
+    library, body = TakeLibrary(), load_body()
+    facts = SourceFacts("video", "three", SIZE, None, 30, 1.0, live=False)
+    take = library.begin("three", None)
+    journal = TakeJournal(library.folder(take) / JOURNAL, body, facts, model="double 0")
+    for index in range(30):
+        first = someone(0 if index < 15 else 1, -0.9)
+        journal.add(result_of(first, someone(2, 0.9), index=index))
+    journal.close()
+    keep_recording(library, take, body, 0.0, lambda fraction: None)
+    return library.root
+
+
+def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
+    open_window: OpenWindow, qtbot: QtBot, take_of_three: Path
+) -> None:
+    parts = open_window()
+    takes = parts.state.takes
+    qtbot.waitUntil(lambda: len(takes.entries.value) == 1, timeout=20_000)
+    parts.controller.takes.open(takes.entries.value[0].id)
+    qtbot.waitUntil(lambda: takes.opened.value is not None, timeout=20_000)
+    parts.window.side_panel.show_page("people")
+    page, people, undo = parts.people_page, parts.state.people, parts.take_tools.undo
+
+    def take() -> object:
+        assert takes.opened.value is not None
+        return takes.opened.value.stored.take
+
+    assert people.there.value == (0, 1, 2)
+    page.list.item(0).setText("Ann")
+    assert names_of(take()) == {0: "Ann"}  # type: ignore[arg-type]
+    people.chosen.set(1)
+    page.into.setCurrentIndex(page.into.findData(0))
+    qtbot.mouseClick(page.merge, LEFT)
+    assert people_of(take()) == (0, 2)  # type: ignore[arg-type]
+    assert people.there.value == (0, 2)
+    assert people.chosen.value == 0
+    assert undo.text() == "Undo merged people"
+    undo.trigger()
+    assert people.there.value == (0, 1, 2)
+    undo.trigger()
+    assert names_of(take()) == {}  # type: ignore[arg-type]
+    people.chosen.set(2)
+    qtbot.mouseClick(page.keep, LEFT)
+    assert people_of(take()) == (2,)  # type: ignore[arg-type]
+    undo.trigger()
+    assert people_of(take()) == (0, 1, 2)  # type: ignore[arg-type]
