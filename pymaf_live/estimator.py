@@ -19,6 +19,7 @@ from pymaf_live.types import (
     Camera,
     Frame,
     FrameResult,
+    Image,
     Inside,
     Person,
 )
@@ -95,8 +96,19 @@ class ForesightedEstimator(FrameEstimator, Protocol):
     def looks_ahead(self) -> bool:
         """Whether it does."""
 
+    def foresee(self, waiting: Sequence[Frame]) -> None:
+        """Begin what later frames will need, which have been read already."""
+
     def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
         """People in a frame; `coming` is the one after it."""
+
+
+@runtime_checkable
+class ForesightedDetector(Protocol):
+    """One that may begin with a picture before it is asked for it."""
+
+    def begin(self, image: Image) -> None:
+        """Begin, if it is not busy."""
 
 
 @runtime_checkable
@@ -170,6 +182,16 @@ class Estimator:
     def looks_ahead(self) -> bool:
         """Whether `estimate` is done sooner where it is told the next frame."""
         return self._session.side_by_side > 1
+
+    def foresee(self, waiting: Sequence[Frame]) -> None:
+        """Have the detector begin with the first of later frames in which it will be asked."""
+        if self._boxes is not None or self._unrelated:
+            return
+        if isinstance(self._detector, ForesightedDetector):
+            for frame in waiting:
+                if self._following.detects_at(frame.time):
+                    self._detector.begin(frame.image)
+                    return
 
     def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
         """People in a frame.

@@ -103,6 +103,11 @@ class HandOver(Generic[T]):
                 self._changed.wait(left)
             return self._next()
 
+    def waiting(self) -> tuple[T, ...]:
+        """What waits, oldest first; it goes on waiting."""
+        with self._changed:
+            return tuple(self._items)
+
     def newest(self) -> T | None:
         """Take everything that waits, and give the last of it; None if nothing waits.
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
@@ -26,7 +26,7 @@ from pymaf_live.estimator import (
     people_wanted,
 )
 from pymaf_live.handover import THREAD_PREFIX, HandOver
-from pymaf_live.types import Frame, FrameResult, SourceFacts
+from pymaf_live.types import Detection, Frame, FrameResult, Image, SourceFacts
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -47,7 +47,7 @@ __all__ = [
 A = TypeVar("A")
 
 _CLOSE_SECONDS = 2.0
-_FRAMES_AHEAD = 4
+_FRAMES_AHEAD = 6
 """Frames of a file that wait between two threads at most, to even out what each takes."""
 _BYTES_AHEAD = 32 << 20
 """What those frames may take up; large pictures wait one by one."""
@@ -316,6 +316,7 @@ class Pipeline:
                 if isinstance(estimator, OpenEstimator):
                     estimator.look_inside = self.look_inside
                 if self._wants_next(estimator):
+                    estimator.foresee([waiting for waiting, _ in self._frames.waiting()])
                     coming = self._next_frame()
                     result = estimator.estimate(frame, None if coming is None else coming[0])
                 else:
@@ -381,6 +382,51 @@ class Pipeline:
         if changed is not None:
             changed(None)
         return opened
+
+
+class DetectorAside:
+    """A detector that can look at a picture in a thread of its own before it is asked.
+
+    What it finds hangs on the picture alone, so that is the same; but a film's other frames need
+    not wait for it.
+
+    Parameters
+    ----------
+    detector : Detector
+        Belongs to this one.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._begun: tuple[Image, Future[list[Detection]]] | None = None
+        self.name = detector.name
+
+    @property
+    def notice(self) -> str:
+        """See `Detector.notice`."""
+        return self._detector.notice
+
+    def begin(self, image: Image) -> None:
+        """Begin with a picture that will be asked for, unless another was begun."""
+        if self._begun is None:
+            found = _in_background("detect", lambda: self._detector.detect(image))
+            self._begun = image, found
+
+    def detect(self, image: Image) -> list[Detection]:
+        """People in a picture; see `Detector.detect`."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            # the detector does one thing at a time, wanted or not
+            wait([begun[1]])
+            if begun[0] is image:
+                return begun[1].result()
+        return self._detector.detect(image)
+
+    def close(self) -> None:
+        """Give back what the detector holds, once it is done."""
+        if self._begun is not None:
+            wait([self._begun[1]], _CLOSE_SECONDS)
+        self._detector.close()
 
 
 class BackgroundStage(Generic[A]):
@@ -525,6 +571,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         finder = None
         if detector is not None:
             finder = detector.result(_OPENED_SECONDS)
+            finder = finder if facts.live or pictures else DetectorAside(finder)
             opened.append(finder)
         return Estimator(
             body,

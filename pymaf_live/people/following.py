@@ -191,7 +191,7 @@ class Following:
         if self._cuts.is_cut(frame.image):
             self._roll.cut()
             self._detected_at = None
-        if self._must_detect(frame.time):
+        if self.detects_at(frame.time):
             self._detect(frame)
         return [self._followed(track) for track in self._roll.tracks.values()]
 
@@ -433,7 +433,8 @@ class Following:
             else:
                 track.learn(look, self._frame.time)
 
-    def _must_detect(self, time: float) -> bool:
+    def detects_at(self, time: float) -> bool:
+        """Whether a frame of that time (s) makes the detector be asked, as things are now."""
         if self._detector is None:
             return False
         if self._detected_at is None or time < self._detected_at:
