@@ -8,9 +8,17 @@ import pytest
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted, ModelError
+from pymaf_live.model_choice import shipped_models
 from pymaf_live.network.engine_cache import EngineKey, file_sha256, kept_engine
 from pymaf_live.network.half_precision import to_half_precision
-from pymaf_live.network.tensorrt_build import MOST_AT_ONCE, Source, build_engine, prepare
+from pymaf_live.network.metadata import output_shapes
+from pymaf_live.network.tensorrt_build import (
+    MOST_AT_ONCE,
+    Source,
+    build_engine,
+    prepare,
+    quiet_logger,
+)
 from pymaf_live.network.tensorrt_library import Library, load_library
 from tests.made_up_model import write_made_up_model
 from tests.network.test_half_precision import sampling_model
@@ -46,6 +54,58 @@ def test_convolutions_and_sampling_are_built(precision: str, library: Library, m
     typed = to_half_precision(graph) if precision == "f16" else graph
     source = Source(typed.SerializeToString(), prepare(model, "f32").metadata)
     assert len(build_engine(library, source, capabilities=("SM86",))) > 1000
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_the_shipped_models_are_built_for_all_gpus(
+    name: str, precision: str, library: Library
+) -> None:
+    """One engine for all of them at once, which takes no longer than one for one."""
+    source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
+    told: list[float] = []
+
+    def progress(step: str, part: float) -> bool:
+        told.append(part)
+        return True
+
+    engine = build_engine(library, source, capabilities=CAPABILITIES, progress=progress)
+    assert len(engine) > len(source.content)
+    assert len(told) > 100
+    assert all(0 <= part <= 1 for part in told)
+
+
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_building_a_shipped_model_stops_at_once(name: str, library: Library) -> None:
+    source, asked = prepare(shipped_models()[name], "f32"), []
+
+    def stop(step: str, part: float) -> bool:
+        asked.append(step)
+        return False
+
+    with pytest.raises(Interrupted):
+        build_engine(library, source, capabilities=("SM86",), progress=stop)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_inputs_and_outputs_of_the_shipped_models_are_understood(
+    name: str, precision: str, library: Library
+) -> None:
+    trt = library.module
+    source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
+    logger = quiet_logger(library)
+    network = trt.Builder(logger).create_network(0)
+    assert trt.OnnxParser(network, logger).parse(source.content), logger.last
+    outputs = [network.get_output(number) for number in range(network.num_outputs)]
+    wanted = output_shapes(source.metadata)
+    assert {port.name for port in outputs} == set(wanted)
+    assert {port.dtype for port in outputs} == {trt.DataType.FLOAT}
+    for port in outputs:
+        sizes = [size or int(port.shape[-1]) for size in wanted[port.name]]
+        assert list(port.shape) == [-1, *sizes], port.name
 
 
 def test_what_is_no_model_is_refused_in_one_line(library: Library, model: Path) -> None:
