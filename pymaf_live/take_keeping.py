@@ -55,7 +55,7 @@ def smoothed_take(raw: Take, body: Body, strength: float) -> Take:
 
 
 def keep_recording(
-    library: TakeLibrary, take: str, body: Body, strength: float, progress: Progress
+    library: TakeLibrary, take: str, body: Body | None, strength: float, progress: Progress
 ) -> TakeEntry:
     """Make the take of a recording in the library, smoothed off-line; the recording then goes.
 
@@ -64,7 +64,8 @@ def keep_recording(
     library : TakeLibrary
     take : str
         Its id, as `TakeLibrary.begin` gave it.
-    body : Body
+    body : Body, optional
+        The recording's own, found among those at hand, by default.
     strength : float
         Of the smoothing, 0..1; 0 leaves the measurements as they are.
     progress : callable
@@ -79,6 +80,10 @@ def keep_recording(
     progress(0.0)
     raw = read_journal(library.folder(take) / JOURNAL).take
     progress(0.15)
+    if body is None:
+        from pymaf_live.body.library import body_of
+
+        body = body_of(raw.body_sha256)
     smoothed = smoothed_take(raw, body, strength)
     progress(0.75)
     about = library.about(take)

@@ -116,7 +116,6 @@ def assemble(
     """
     from PySide6.QtCore import QTimer
 
-    from pymaf_live.body import load_body
     from ui.canvas.binding import CanvasBinding
     from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
@@ -125,7 +124,7 @@ def assemble(
     from ui.widgets.tools_menu import Tools
     from ui.widgets.view_tools import ViewTools
 
-    binding = CanvasBinding(state, load_body())
+    binding = CanvasBinding(state)
     timer = QTimer()
     timer.setInterval(_TICK_MILLISECONDS)
     timer.timeout.connect(controller.tick)

@@ -17,13 +17,16 @@ from pathlib import Path
 
 import platformdirs
 
+from pymaf_live.body import Body
 from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.estimator import FrameEstimator
 from pymaf_live.export.options import ExportOptions
+from pymaf_live.model_choice import body_of_model
 from pymaf_live.pipeline import Pipeline, PipelineOptions, open_estimator
 from pymaf_live.resources import resource
 from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
+from pymaf_live.streaming import VmcStream
 from pymaf_live.types import FrameResult, SourceFacts
 from ui.batch import Batch
 from ui.cameras import camera_nodes, find_cameras
@@ -70,6 +73,8 @@ class _Opened:
     playback: Playback | None
     """Of files; None for cameras and streams."""
     facts: SourceFacts
+    body: Body
+    """Of its model."""
 
 
 class Controller:
@@ -106,8 +111,18 @@ class Controller:
         self._next_cameras = 0.0
         self._errands = Errands()
         self.batch = Batch(state.batch, self._errands, lambda: self._options)
-        self.live_out = LiveOut(state.live_out, self._errands)
-        self.models = Models(state.models, self._errands, lambda: self._options, self._use_options)
+        self.live_out = LiveOut(
+            state.live_out,
+            self._errands,
+            lambda address: VmcStream(state.body.value, address),
+        )
+        self.models = Models(
+            state.models,
+            self._errands,
+            lambda: self._options,
+            self._use_options,
+            tell=lambda text: state.message.set(Message("done", text)),
+        )
         self._closed = threading.Event()
         self._starting = threading.Lock()
         self._started_last: Pipeline | None = None
@@ -144,6 +159,7 @@ class Controller:
         state.loop.watch(self._on_loop_change)
         state.mirror.watch(self._on_mirror_change)
         state.view.inside.watch(self._on_inside_change)
+        state.body.watch(self._on_body_change)
 
     # -- deeds --------------------------------------------------------------------------------
 
@@ -348,7 +364,8 @@ class Controller:
         if not wanted:
             pipeline.close()  # nobody waits for it any more
             return None
-        return _Opened(wish, choice, pipeline, playback, source.facts)
+        body = body_of_model(pipeline.options.model)
+        return _Opened(wish, choice, pipeline, playback, source.facts, body)
 
     def _on_opened(self, opened: _Opened | None) -> None:
         if opened is None:
@@ -357,6 +374,7 @@ class Controller:
             self._let_go(opened)
             return
         self._opened = opened
+        self._state.body.set(opened.body)
         self.live_out.attach(opened.pipeline)
         self.takes.source_opened(opened.pipeline, opened.facts, opened.choice)
         begun, now = opened.pipeline.options, self._options
@@ -429,6 +447,10 @@ class Controller:
     def _on_inside_change(self, inside: bool) -> None:
         if self._opened is not None:
             self._opened.pipeline.look_inside = inside
+
+    def _on_body_change(self, _: Body) -> None:
+        if self._state.live_out.status.value.on:
+            self.live_out.start()  # a stream is of one body
 
     def _on_mirror_change(self, mirror: bool) -> None:
         if self._opened is not None and self._opened.choice.kind == "camera":
@@ -507,10 +529,24 @@ class Controller:
         self._options = options
         if changed is None:
             return
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             changed(None)
-        else:
-            self._opened.pipeline.change(options, changed)
+            return
+
+        def found(body: Body) -> None:
+            if self._opened is not opened:
+                changed(None)
+            elif body.sha256 == opened.body.sha256:
+                opened.pipeline.change(options, changed)
+            else:
+                # recording, smoothing and stream are of one body: all begins anew
+                changed(None)
+                queue = self._state.sources.queue.value
+                self.open(opened.choice)
+                self._state.sources.queue.set(queue)
+
+        self._errands.run("find body", lambda: body_of_model(options.model), found, changed)
 
     def _adjust(self, options: PipelineOptions) -> None:
         self._options = options

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pymaf_live.body import load_body
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.streaming import Address, VmcStream, parse_address
 from pymaf_live.types import FrameResult
@@ -23,11 +22,6 @@ class Followed(Protocol):
         """Have every result handed to `follower`; gives what ends it."""
 
 
-def open_stream(address: Address) -> VmcStream:
-    """A stream of the program's own body."""
-    return VmcStream(load_body(), address)
-
-
 class LiveOut:
     """Switches the stream on and off, whatever source plays or comes to play.
 
@@ -37,14 +31,15 @@ class LiveOut:
         Written here.
     errands : Errands
         Looking a name up may take seconds.
-    open_stream : callable, optional
+    open_stream : callable
+        Of the body that is shown; in a thread.
     """
 
     def __init__(
         self,
         state: LiveOutState,
         errands: Errands,
-        open_stream: Callable[[Address], VmcStream] = open_stream,
+        open_stream: Callable[[Address], VmcStream],
     ) -> None:
         self._state = state
         self._errands = errands

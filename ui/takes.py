@@ -15,9 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from pymaf_live.body import load_body
+from pymaf_live.body import Body
+from pymaf_live.body.library import body_of
 from pymaf_live.correction import BoxCorrection, OpenEstimator, measure_again
 from pymaf_live.errors import InputError, Interrupted
+from pymaf_live.model_choice import body_of_model
 from pymaf_live.pipeline import Pipeline, PipelineOptions, open_estimator
 from pymaf_live.take_keeping import keep_recording, open_pictures, smoothed_take
 from pymaf_live.takes import trimmed
@@ -302,17 +304,18 @@ class Takes:
         self._opening += 1
         wish = self._opening
 
-        def work() -> OpenTake:
+        def work() -> tuple[OpenTake, Body]:
             with self._save_lock:
                 stored = self.library.load(take)
             file = stored.about.file
             full_size = file is not None and file.exists()
             some = full_size or self.library.pictures(take) is not None
-            return OpenTake(take, stored, full_size, some)
+            opened = OpenTake(take, stored, full_size, some)
+            return opened, body_of(stored.take.body_sha256)
 
-        def done(opened: OpenTake) -> None:
+        def done(found: tuple[OpenTake, Body]) -> None:
             if wish == self._opening and not self._closed.is_set():
-                self._show(opened)
+                self._show(*found)
 
         self._errands.run("open take", work, done, self._tell)
 
@@ -460,7 +463,12 @@ class Takes:
         copy = self.library.pictures(opened.id)
 
         def work(task: _Work) -> tuple[Take, Take]:
-            body = load_body()
+            body = body_of(raw.body_sha256)
+            if body_of_model(options.model).sha256 != raw.body_sha256:
+                raise InputError(
+                    f"the take is of the body of {raw.model or 'another model'}; choose a model "
+                    "of that body on the page Model first"
+                )
             pictures = open_pictures(raw, stored.about.file, copy)
             if pictures is None:
                 raise InputError("the take's pictures are not there any more")
@@ -537,7 +545,8 @@ class Takes:
             made.id = self.library.begin(playing.choice.title, playing.facts.path)
             return self.library.folder(made.id)
 
-        recording = LiveRecording(begin, load_body(), playing.facts, playing.pipeline.health.model)
+        body = self._window.body.value
+        recording = LiveRecording(begin, body, playing.facts, playing.pipeline.health.model)
         self._made, self._recording, self._last_recording = made, recording, recording
         playing.recorder.begin(recording)
         self._window.take.set(TakeStatus(TakePhase.RECORDING))
@@ -564,10 +573,11 @@ class Takes:
             )
 
     def _kept(self, take: str, task: _Work) -> TakeEntry:
-        return keep_recording(self.library, take, load_body(), self._strength(), task.progress)
+        return keep_recording(self.library, take, None, self._strength(), task.progress)
 
-    def _show(self, opened: OpenTake) -> None:
+    def _show(self, opened: OpenTake, body: Body) -> None:
         self._leave()
+        self._window.body.set(body)
         self.history.clear()
         stored, library = opened.stored, self.library
         copy = library.pictures(opened.id)

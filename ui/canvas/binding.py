@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pymaf_live.body import Body
 from pymaf_live.drawing import Look
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
@@ -25,21 +24,21 @@ class CanvasBinding:
     Parameters
     ----------
     state : WindowState
-    body : Body
     """
 
-    def __init__(self, state: WindowState, body: Body) -> None:
+    def __init__(self, state: WindowState) -> None:
         self._state = state
         self._told = False
         view = state.view
         people = state.people
         self._canvas = BodyCanvas(
-            body,
+            state.body.value,
             on_drawn=self._on_drawn,
             on_turned=view.viewpoint.set,
             on_picked=people.chosen.set,
         )
         self._unwatch = (
+            state.body.watch(self._canvas.show_body),
             state.result.watch(self._on_result_change),
             *(
                 part.watch(lambda _: self._on_result_change(state.result.value))

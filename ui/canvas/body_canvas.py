@@ -63,11 +63,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         on_turned: Callable[[Viewpoint], None] | None = None,
         on_picked: Callable[[int | None], None] | None = None,
     ) -> None:
-        surface = Surface(body)
-        self._stage = Stage(surface)
-        self._ghost_stage = Stage(surface, "ghost")
-        self._free = FreeView(body, self._stage)
-        self._levels = InsideView(surface)
+        self._take_body(body)
         self._look = Look()
         self._mirrored = False
         self._ghost = False
@@ -75,7 +71,6 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._viewpoint = Viewpoint()
         self._inside: InsideLook | None = None
         self._result: FrameResult | None = None
-        self._painter: Painter | None = None
         self._free_area: Area | None = None
         self._held = False
         self._paints = 0
@@ -94,6 +89,22 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         """Show a frame and its people from the next paint on; None empties the canvas."""
         self._result = result
         self.update()
+
+    def show_body(self, body: Body) -> None:
+        """Draw what comes as this body; what is shown is of another one and goes."""
+        if body is self._body:
+            return
+        self._take_body(body)
+        self.show_result(None)
+
+    def _take_body(self, body: Body) -> None:
+        self._body = body
+        surface = Surface(body)
+        self._stage = Stage(surface)
+        self._ghost_stage = Stage(surface, "ghost")
+        self._free = FreeView(body, self._stage)
+        self._levels = InsideView(surface)
+        self._painter: Painter | None = None
 
     @property
     def result(self) -> FrameResult | None:
