@@ -23,7 +23,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Building:
-    """An engine for a GPU that is being built."""
+    """An engine for a GPU that is being built, or a file that is being imported."""
 
     text: str
     step: str
@@ -57,7 +57,7 @@ class ModelState:
     building: Observable[Building | None] = field(
         default_factory=lambda: Observable[Building | None](None)
     )
-    """None while no engine is built."""
+    """None while nothing is built or imported."""
     complaint: Observable[str] = field(default_factory=lambda: Observable(""))
     """Why the last wish was not granted, one line."""
     picked: Observable[bool] = field(default_factory=lambda: Observable(False))

@@ -19,6 +19,7 @@ from pymaf_live.model_choice import (
 from pymaf_live.network import BACKENDS, backend_complaint
 from pymaf_live.network.tensorrt_library import PACKAGES
 from pymaf_live.pipeline import PipelineOptions
+from ui.bringing import Bringing
 from ui.engine_building import EngineBuilding
 from ui.errands import Errands
 from ui.model_state import ModelState, Option
@@ -52,6 +53,8 @@ class Models:
         Takes others.
     check : callable, optional
         Tries a model file.
+    tell : callable, optional
+        Shows a line of what was done.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Models:
         current: Callable[[], PipelineOptions],
         use: Use,
         check: Callable[[Path, PipelineOptions], ModelFacts] = checked_model,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._state = state
         self._errands = errands
@@ -69,6 +73,7 @@ class Models:
         self._check = check
         self._changes = 0
         self._building = EngineBuilding(state, errands)
+        self._bringing = Bringing(state, errands, self._complain, tell, self.add)
         self._notes: dict[str, str] = {}
         """What the tried model files say of themselves."""
         self._shipped: dict[str, Path] = {}
@@ -100,8 +105,7 @@ class Models:
     def add(self, path: Path) -> None:
         """Try a model file and, where it is sound, list and choose it.
 
-        Files of other kinds (a licensed body, published weights) are to be converted first; what
-        converts them hands its result in here.
+        Published weights are converted first (`bring_checkpoint`), and their file comes here.
         """
         self._state.complaint.set("")
         self._state.busy.set(f"Trying {path.name}…")
@@ -136,8 +140,19 @@ class Models:
         self._state.busy.set("")
 
     def cancel_building(self) -> None:
-        """Build no engine after all; what ran before runs on."""
+        """Build or import nothing after all; what ran before runs on."""
         self._building.cancel()
+        self._bringing.cancel()
+
+    def bring_body(self, path: Path) -> None:
+        """Take SMPL's own file into the person's folder of bodies."""
+        self._building.cancel()
+        self._bringing.bring_body(path)
+
+    def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
+        """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
+        self._building.cancel()
+        self._bringing.bring_checkpoint(checkpoint, smpl)
 
     def tick(self) -> None:
         """Bring the progress up to date; never blocks."""
@@ -145,7 +160,7 @@ class Models:
 
     def close(self) -> None:
         """Nothing more will be asked."""
-        self._building.cancel()
+        self.cancel_building()
 
     def _change(self, options: PipelineOptions) -> None:
         before = self._current()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
+from pymaf_live.body.library import body_named, user_models
 from pymaf_live.errors import ModelError
 from pymaf_live.network.tensorrt_library import Library
 from pymaf_live.pipeline import Pipeline, PipelineOptions
 from pymaf_live.sources import Source
 from pymaf_live.types import SourceFacts
+from tests.body.made_up_smpl import made_up_smpl, write_old_pickle
 from tests.made_up_model import write_made_up_model
 from tests.network.tensorrt_double import TensorRtDouble, doubles
 from tests.ui.conftest import OpenWindow, own_threads
@@ -24,6 +28,7 @@ from tests.ui.doubles import StandingEstimator
 from ui.application import Parts
 from ui.memory import Memory
 from ui.state import SourceChoice, TakePhase, WindowState
+from ui.widgets.checkpoint_dialog import CheckpointDialog
 
 pytestmark = pytest.mark.window
 
@@ -297,3 +302,167 @@ def test_closing_the_window_ends_a_building(
     gpu.steps.release(1)  # the builder asks at its next step whether to go on
     qtbot.waitUntil(lambda: not own_threads(set()), timeout=5000)
     assert gpu.builds == 0
+
+
+# -- files under their owners' terms ----------------------------------------------------------
+
+
+@pytest.fixture
+def smpl_file(tmp_path: Path) -> Path:
+    entries, _ = made_up_smpl(load_body(), pose_directions=False)
+    return write_old_pickle(tmp_path / "basicmodel v1.1.pkl", entries)
+
+
+def bring_body(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    parts.tools.model_page.bring_body.click()
+
+
+def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    smpl_file: Path, clip: SourceChoice,
+) -> None:  # fmt: skip
+    page = parts.tools.model_page
+    bring_body(parts, monkeypatch, smpl_file)
+    qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=20_000)
+    said = parts.state.message.value
+    assert said is not None
+    assert "basicmodel-v1-1" in said.text
+    brought = body_named("basicmodel-v1-1")
+    assert f"{len(brought.template)} vertices" in said.text
+    assert brought.sha256 != load_body().sha256
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    assert parts.state.body.value.sha256 == load_body().sha256
+    # a model of it takes over: what plays begins anew with the other body
+    model = write_made_up_model(tmp_path / "of_smpl.onnx", brought)
+    add(parts, monkeypatch, model)
+    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == brought.sha256, timeout=20_000)
+    qtbot.waitUntil(lambda: parts.state.figures.value.model == str(model), timeout=20_000)
+    assert page.models.buttons[str(model)].isChecked()
+    assert parts.state.source.value == clip
+    parts.controller.record()
+    qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=10_000)
+    parts.controller.record()
+    parts.controller.stop_recording()
+    qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=20_000)
+    take = parts.controller.takes.current_take()
+    assert take.body_sha256 == brought.sha256
+    # and what is looked at is drawn as what it is of, whatever model is chosen
+    page.models.buttons["auto"].click()
+    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == load_body().sha256, timeout=20_000)
+    parts.controller.takes.open_last()
+    qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
+    assert parts.state.body.value.sha256 == brought.sha256
+    # but it is not measured again by a network of another body
+    qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
+    parts.controller.takes.correct(np.array([100.0, 20.0, 380.0, 340.0]))
+    qtbot.waitUntil(lambda: "choose a model" in message(parts), timeout=20_000)
+
+
+def message(parts: Parts) -> str:
+    shown = parts.state.message.value
+    return shown.text if shown is not None else ""
+
+
+def test_a_file_that_is_no_body_says_why(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.pkl"
+    bad.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    bring_body(parts, monkeypatch, bad)
+    page = parts.tools.model_page
+    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
+    assert "bad.pkl" in page.complaint.text()
+    assert "\n" not in page.complaint.text()
+    assert not page.building.isVisible()
+
+
+def bring_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
+    """Fill the dialog in as a person does."""
+
+    def fill() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, CheckpointDialog)
+        dialog.checkpoint.setText(str(checkpoint))
+        assert not dialog.begin.isEnabled()
+        dialog.smpl.setText(str(smpl))
+        assert dialog.begin.isEnabled()
+        dialog.begin.click()
+
+    QTimer.singleShot(300, fill)
+    qtbot.mouseClick(parts.tools.model_page.bring_checkpoint, Qt.MouseButton.LeftButton)
+
+
+def test_without_the_extra_for_training_the_import_says_what_to_install(
+    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, smpl_file: Path
+) -> None:
+    monkeypatch.setattr("ui.bringing.importlib.util.find_spec", lambda name: None)
+    checkpoint = tmp_path / "PyMAF_model_checkpoint.pt"
+    checkpoint.write_bytes(b"weights")
+    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    page = parts.tools.model_page
+    qtbot.waitUntil(page.complaint.isVisible, timeout=5000)
+    assert "pip install 'pymaf-live[train]'" in page.complaint.text()
+
+
+IMPORTS = """
+import sys, time
+from pathlib import Path
+def main():
+    path, out = Path(sys.argv[3]), Path(sys.argv[sys.argv.index("--out") + 1])
+    if path.read_bytes() == b"slow":
+        time.sleep(60)
+    if path.read_bytes() == b"bad":
+        print("Traceback ...\\ntrainer: the checkpoint lacks conv1.weight", file=sys.stderr)
+        sys.exit(3)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(path.read_bytes())
+main()
+"""
+
+
+@pytest.fixture
+def stand_in_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of that name whose import copies its input; the true one has tests of its own."""
+    package = tmp_path / "elsewhere" / "trainer"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(IMPORTS)
+    spec = SimpleNamespace(origin=str(package / "__init__.py"))
+    monkeypatch.setattr("ui.bringing.importlib.util.find_spec", lambda name: spec)
+
+
+def test_an_imported_checkpoint_is_tried_listed_and_chosen(
+    parts: Parts, qtbot: QtBot, stand_in_trainer: None, tmp_path: Path, smpl_file: Path
+) -> None:
+    checkpoint = write_made_up_model(tmp_path / "checkpoint.pt", load_body())
+    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    page = parts.tools.model_page
+    qtbot.waitUntil(page.building.isVisible, timeout=5000)
+    assert "checkpoint.pt" in page.building.text.text()
+    out = str(user_models() / "pymaf.onnx")
+    qtbot.waitUntil(lambda: out in page.models.buttons, timeout=20_000)
+    assert page.models.buttons[out].isChecked()
+    assert not page.building.isVisible()
+
+
+def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
+    parts: Parts, qtbot: QtBot, stand_in_trainer: None, tmp_path: Path, smpl_file: Path
+) -> None:
+    page = parts.tools.model_page
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(b"bad")
+    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
+    assert page.complaint.text() == (
+        "The checkpoint was not imported: the checkpoint lacks conv1.weight."
+    )
+    checkpoint.write_bytes(b"slow")
+    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    qtbot.waitUntil(page.building.isVisible, timeout=5000)
+    assert not page.complaint.isVisible()
+    qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.building.isVisible(), timeout=10_000)
+    assert not page.complaint.isVisible()
+    assert not (user_models() / "pymaf.onnx").exists()

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from ui.model_state import Building, Option
 from ui.state import Figures, WindowState
+from ui.widgets.checkpoint_dialog import CheckpointDialog
 from ui.widgets.icons import icon
 
 
@@ -44,7 +45,13 @@ class ModelDeeds(Protocol):
         """Take an added file off the list."""
 
     def cancel_building(self) -> None:
-        """Build no engine after all."""
+        """Build or import nothing after all."""
+
+    def bring_body(self, path: Path) -> None:
+        """Take SMPL's own file."""
+
+    def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
+        """Import PyMAF's published checkpoint."""
 
 
 class ModelPage(QWidget):
@@ -66,6 +73,14 @@ class ModelPage(QWidget):
         self.add = QPushButton("Add a model file…")
         self.add.setAccessibleName("Add a model file")
         self.add.clicked.connect(self.ask_file)
+        self.bring_body = QPushButton("Add SMPL's body…")
+        self.bring_body.setAccessibleName("Add SMPL's body")
+        self.bring_body.setToolTip("Its .pkl or .npz, which you have under its owners' terms")
+        self.bring_body.clicked.connect(self.ask_body)
+        self.bring_checkpoint = QPushButton("Import PyMAF's checkpoint…")
+        self.bring_checkpoint.setAccessibleName("Import PyMAF's checkpoint")
+        self.bring_checkpoint.setToolTip("The authors' published weights, with SMPL's body")
+        self.bring_checkpoint.clicked.connect(self.ask_checkpoint)
         self.busy = QLabel()
         self.busy.setProperty("role", "quiet")
         self.complaint = QLabel()
@@ -77,7 +92,7 @@ class ModelPage(QWidget):
         column.setSpacing(10)
         self.building = BuildingLine(deeds.cancel_building)
         for widget in (
-            *(self.models, self.add, self.backends),
+            *(self.models, self.add, self.bring_body, self.bring_checkpoint, self.backends),
             *(self.building, self.busy, self.complaint),
         ):
             column.addWidget(widget)
@@ -106,6 +121,18 @@ class ModelPage(QWidget):
         if path:
             self._deeds.add(Path(path))
 
+    def ask_body(self) -> None:
+        """Ask for SMPL's file and have it read."""
+        path, _ = QFileDialog.getOpenFileName(self, "Add SMPL's body", "", "SMPL (*.pkl *.npz)")
+        if path:
+            self._deeds.bring_body(Path(path))
+
+    def ask_checkpoint(self) -> None:
+        """Ask for PyMAF's checkpoint and its body, and have them imported."""
+        dialog = CheckpointDialog(self)
+        if dialog.exec() == CheckpointDialog.DialogCode.Accepted:
+            self._deeds.bring_checkpoint(*dialog.files)
+
     def _on_busy_change(self, text: str) -> None:
         self.busy.setText(text)
         self.busy.setVisible(bool(text))
@@ -122,7 +149,7 @@ class ModelPage(QWidget):
 
 
 class BuildingLine(QWidget):
-    """How far the building of an engine is, and a way to end it."""
+    """How far the building of an engine or an import is, and a way to end it."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         super().__init__()
@@ -136,7 +163,7 @@ class BuildingLine(QWidget):
         self.step.setProperty("role", "quiet")
         self.step.setWordWrap(True)
         self.cancel = QPushButton("Cancel")
-        self.cancel.setAccessibleName("End the building of the engine")
+        self.cancel.setAccessibleName("End the building or the import")
         self.cancel.clicked.connect(cancel)
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)

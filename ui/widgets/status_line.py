@@ -40,9 +40,11 @@ class StatusLine(QStatusBar):
         state.phase.watch(lambda _: self._on_source_change(state.source.value))
         state.figures.watch(self._on_figures_change)
 
-    def addPermanentWidget(self, widget: QWidget, stretch: int = 0) -> None:  # noqa: N802 - Qt's
+    def addPermanentWidget(  # noqa: N802 - Qt's name
+        self, widget: QWidget, stretch: int | None = 0
+    ) -> None:
         """Add a part at the right end."""
-        super().addPermanentWidget(widget, stretch)
+        super().addPermanentWidget(widget, stretch or 0)
         self._permanent.append(widget)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
