@@ -154,3 +154,48 @@ def test_field_of_view_along_the_diagonal():
     camera = Camera.for_frame((640, 480), fov=90)
     assert camera.focal_length == pytest.approx(400)
     assert Camera.for_frame((640, 480)).focal_length == pytest.approx(800)
+
+
+def estimate_seen_by(body, rotations, shape, translation, camera, crop):
+    """What a perfect network would say of a crop: the weak perspective nearest to the truth."""
+    joints = pose_joints(body, rotations, shape, translation)
+    root = project(joints[:1], camera)[0]
+    ray = np.append((root - camera.principal_point) / camera.focal_length, 1.0)
+    ray /= np.linalg.norm(ray)
+    axis = np.cross([0.0, 0.0, 1.0], ray)
+    angle = np.arctan2(np.linalg.norm(axis), ray[2])
+    towards = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix()
+    in_crop = rotations.copy()
+    in_crop[0] = towards.T @ rotations[0]
+    own = pose_joints(body, in_crop, shape)
+    units = crop_units_from_pixels(crop.to_crop(project(joints, camera)), crop.size)
+    p, u = own[:, :2] - own[:, :2].mean(axis=0), units - units.mean(axis=0)
+    scale = float((p * u).sum() / (p * p).sum())
+    shift = units.mean(axis=0) / scale - own[:, :2].mean(axis=0)
+    return Estimate(in_crop, shape, np.array([scale, *shift]), 1.0, np.ones(body.joint_count))
+
+
+@pytest.mark.parametrize("height", [0.8, 1.6, 2.4])
+def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
+    camera = Camera.for_frame((1280, 720))
+    random = np.random.default_rng(5)
+    feet = [body.joint_names.index(name) for name in ("left_foot", "right_foot")]
+    for place in [(-1.5, 3.5), (0.3, 5.0), (1.0, 4.2), (-2.0, 9.0), (3.0, 7.0)]:
+        shape = random.normal(0, 1.5, body.shape_count)
+        rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
+        turn = Rotation.from_euler("xy", [np.pi, random.uniform(-3, 3)])
+        rotations[0] = turn.as_matrix()
+        joints = pose_joints(body, rotations, shape)
+        x, z = place
+        translation = np.array([x, height - joints[feet, 1].max(), z]) - [
+            joints[0, 0],
+            0,
+            joints[0, 2],
+        ]
+        flat = project(joints + translation, camera)
+        middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
+        crop = crop_about(middle, 1.75 * float(np.ptp(flat, axis=0).max()), 0.0, 256)
+        estimate = estimate_seen_by(body, rotations, shape, translation, camera, crop)
+        person = person_from_estimate(body, estimate, crop, camera)
+        assert person.joints[feet, 1].max() == pytest.approx(height, abs=0.05)
+        np.testing.assert_allclose(person.joints[0, [0, 2]], place, rtol=0.03, atol=0.05)

@@ -144,6 +144,42 @@ def test_the_nearer_person_is_seen_whatever_the_order(
     assert np.abs(hue - person_colour(1) / person_colour(1).max()).max() < 0.15
 
 
+def test_a_number_has_one_colour_whoever_else_is_there(open_one: Open, body: Body) -> None:
+    overlay = open_one(OPAQUE)
+    left = person(body, at=(-0.8, 0.2, 4.0), number=0)
+    right = person(body, at=(0.8, 0.2, 4.0), number=3)
+    alone = overlay.draw(black(), [right], CAMERA)
+    both = overlay.draw(black(), [left, right], CAMERA)
+    swapped = overlay.draw(black(), [right, left], CAMERA)
+    half = SIZE[0] // 2
+    np.testing.assert_allclose(both[:, half:], alone[:, half:], atol=1)
+    np.testing.assert_allclose(swapped, both, atol=1)
+    lit = alone.max(axis=2) > 100
+    hue = alone[lit].mean(axis=0) / alone[lit].mean()
+    own = [
+        float(np.abs(hue - colour / colour.mean()).sum()) for colour in map(person_colour, range(8))
+    ]
+    assert int(np.argmin(own)) == 3
+
+
+def test_two_bodies_through_one_another_are_each_seen_where_they_are_nearer(
+    open_one: Open, body: Body
+) -> None:
+    overlay = open_one(OPAQUE)
+    # turned aside, one's arm reaches before the other and its other arm behind
+    across = person(body, bend=0.0, turn=np.pi / 2, at=(0.0, 0.2, 4.0), number=0)
+    facing = person(body, bend=0.0, at=(0.0, 0.2, 4.0), number=3)
+    drawn = overlay.draw(black(), [across, facing], CAMERA).astype(float)
+    first = overlay.draw(black(), [across], CAMERA).astype(float)
+    second = overlay.draw(black(), [facing], CAMERA).astype(float)
+    shared = (first.max(axis=2) > 60) & (second.max(axis=2) > 60)
+    as_first = shared & (np.abs(drawn - first).max(axis=2) < 3)
+    as_second = shared & (np.abs(drawn - second).max(axis=2) < 3)
+    assert as_first.sum() > 20
+    assert as_second.sum() > 20
+    assert (as_first | as_second).sum() > 0.8 * shared.sum()
+
+
 def test_depth_is_told_apart_to_centimetres(open_one: Open, body: Body) -> None:
     # the same body twice, the second two centimetres behind: it may shine through nowhere
     one, other = person(body, 1, number=1), person(body, 1, (0.0, 0.2, 4.02), number=2)
