@@ -612,11 +612,16 @@ def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEst
 def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
     from pymaf_live.people import open_detector
 
-    return open_detector(options.detector, people=people_wanted(options, live=facts.live))
+    return open_detector(
+        options.detector,
+        people=people_wanted(options, live=facts.live),
+        # beside a film's frames, which have the other cores; live everything waits for it
+        threads=0 if facts.live else 1,
+        cache=options.cache,
+    )
 
 
 def _open_smoother(strength: float) -> Smoother:
-    # filterpy loads matplotlib: a second that passes while the models load
     from pymaf_live.body import load_body
     from pymaf_live.motion import Smoother
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_live.filterpy_alone import kalman_filter_class
 from pymaf_live.motion.model import NOTHING_KNOWN, START_SPEED, SURPRISE_MEMORY, Model
 from pymaf_live.types import Array
 
@@ -44,10 +45,7 @@ class Place:
     """
 
     def __init__(self, place: Array, model: Model) -> None:
-        # 1.2 s, because it imports matplotlib
-        from filterpy.kalman import KalmanFilter
-
-        self._filter: Any = KalmanFilter(dim_x=6, dim_z=3)
+        self._filter: Any = kalman_filter_class()(dim_x=6, dim_z=3)
         self._filter.H = np.eye(3, 6)
         self._filter.x = np.r_[seen_from_place(place), np.zeros(3)]
         speed = START_SPEED / self._depth

@@ -9,6 +9,7 @@ import numpy as np
 
 from pymaf_live.body import Body, joint_transforms, project, rest_joints
 from pymaf_live.errors import UsageError
+from pymaf_live.filterpy_alone import kalman_filter_class
 from pymaf_live.motion.gate import Measured
 from pymaf_live.motion.model import COAST, RESET_GAP, SHAPE_MEMORY, Model
 from pymaf_live.motion.track import Track
@@ -43,8 +44,8 @@ class Smoother:
         self._tracks: dict[int, _Smoothed] = {}
         self._time = -np.inf
         self.strength = strength
-        # filterpy's slow import belongs before the first frame
-        import filterpy.kalman  # noqa: F401
+        # its import belongs before the first frame
+        kalman_filter_class()
 
     @property
     def strength(self) -> float:

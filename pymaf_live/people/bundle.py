@@ -49,8 +49,21 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def compiled(entry: str, bundle: Path | None = None, threads: int = 0) -> Any:
+def compiled(
+    entry: str, bundle: Path | None = None, threads: int = 0, cache: Path | None = None
+) -> Any:
     """A model of the bundle compiled by OpenVINO for one picture at a time.
+
+    Parameters
+    ----------
+    entry : str
+        Name of the model in the bundle.
+    bundle : Path, optional
+        Ours by default.
+    threads : int
+        0 leaves the choice to OpenVINO.
+    cache : Path, optional
+        Folder where the compiled model is kept for the next time.
 
     Raises
     ------
@@ -62,12 +75,15 @@ def compiled(entry: str, bundle: Path | None = None, threads: int = 0) -> Any:
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
+    if cache is not None:
+        options["CACHE_DIR"] = str(cache)
     try:
         core = _core()
         # OpenVINO reads TensorFlow Lite from a file with the right suffix only, not from bytes
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / entry
             file.write_bytes(content)
+            # by its content: what is kept would not be found again by the path
             return core.compile_model(core.read_model(file), "CPU", options)
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -47,16 +48,25 @@ class Detector(Protocol):
 
 
 def open_detector(
-    prefer: Literal["auto", "mediapipe", "openvino"] = "auto", *, people: int = 1
+    prefer: Literal["auto", "mediapipe", "openvino"] = "auto",
+    *,
+    people: int = 1,
+    threads: int = 0,
+    cache: Path | None = None,
 ) -> Detector:
     """Open a person detector.
 
     Parameters
     ----------
     prefer : {'auto', 'mediapipe', 'openvino'}
-    XX, where its native library cannot be loaded, OpenVINO.
+        'auto' takes MediaPipe for one person and, where its native library cannot be loaded,
+        OpenVINO; for several OpenVINO, which looks at parts of the picture too.
     people : int
         How many people are wanted; a few more are looked for.
+    threads : int
+        Of OpenVINO; 0 leaves the choice to it.
+    cache : Path, optional
+        Folder where OpenVINO keeps compiled models, so that the next start is faster.
 
     Raises
     ------
@@ -65,10 +75,11 @@ def open_detector(
     """
     most = people + _SPARE
     if prefer == "openvino":
-        return WideDetector(most) if people > 1 else OpenVinoDetector(most)
+        kind = WideDetector if people > 1 else OpenVinoDetector
+        return kind(most, threads=threads, cache=cache)
     if prefer == "auto" and people > 1:
         try:
-            return WideDetector(most)
+            return WideDetector(most, threads=threads, cache=cache)
         except ModelError:
             # MediaPipe sees fewer of them, but needs no OpenVINO
             return MediaPipeDetector(most)
@@ -78,7 +89,7 @@ def open_detector(
         if prefer == "mediapipe":
             raise
         notice = f"people are found by OpenVINO instead of MediaPipe: {error}"
-        return OpenVinoDetector(most, notice)
+        return OpenVinoDetector(most, notice, threads=threads, cache=cache)
 
 
 def _best_first(people: Sequence[Detection]) -> list[Detection]:
@@ -175,11 +186,13 @@ class OpenVinoDetector:
 
     name = "BlazePose on OpenVINO"
 
-    def __init__(self, most: int = 4, notice: str = "") -> None:
+    def __init__(
+        self, most: int = 4, notice: str = "", *, threads: int = 0, cache: Path | None = None
+    ) -> None:
         self.notice = notice
         self._most = most
-        self._squares = SquareDetector()
-        self._landmarker = Landmarker()
+        self._squares = SquareDetector(threads=threads, cache=cache)
+        self._landmarker = Landmarker(threads=threads, cache=cache)
 
     def detect(self, image: Image) -> list[Detection]:
         """People in a picture; see `Detector.detect`."""

@@ -79,8 +79,10 @@ class Landmarks:
 class Landmarker:
     """The landmark network of the bundle."""
 
-    def __init__(self, path: Path | None = None, threads: int = 0) -> None:
-        model = bundle.compiled(bundle.LANDMARKS, path, threads)
+    def __init__(
+        self, path: Path | None = None, threads: int = 0, cache: Path | None = None
+    ) -> None:
+        model = bundle.compiled(bundle.LANDMARKS, path, threads, cache)
         self.size = int(model.input(0).shape[1])
         self._request = model.create_infer_request()
         # outputs are told apart by their names' meaning in the file, since their order differs

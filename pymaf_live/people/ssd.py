@@ -149,8 +149,10 @@ def square_of(image: Image, square: Crop) -> Image:
 class SquareDetector:
     """The detector on squares of a picture."""
 
-    def __init__(self, path: Path | None = None, threads: int = 0) -> None:
-        model = bundle.compiled(bundle.DETECTOR, path, threads)
+    def __init__(
+        self, path: Path | None = None, threads: int = 0, cache: Path | None = None
+    ) -> None:
+        model = bundle.compiled(bundle.DETECTOR, path, threads, cache)
         self.size = int(model.input(0).shape[1])
         self._request = model.create_infer_request()
         shapes = [tuple(output.shape) for output in model.outputs]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -58,15 +59,19 @@ class WideDetector:
         Most people; of more, the largest are taken.
     notice : str
         What it does without, and why.
+    threads, cache
+        As `bundle.compiled` has them.
     """
 
     name = "BlazePose on OpenVINO, in parts"
 
-    def __init__(self, most: int, notice: str = "") -> None:
+    def __init__(
+        self, most: int, notice: str = "", *, threads: int = 0, cache: Path | None = None
+    ) -> None:
         self.notice = notice
         self._most = most
-        self._squares = SquareDetector()
-        self._landmarker = Landmarker()
+        self._squares = SquareDetector(threads=threads, cache=cache)
+        self._landmarker = Landmarker(threads=threads, cache=cache)
 
     def detect(self, image: Image) -> list[Detection]:
         """People in a picture; see `Detector.detect`."""
