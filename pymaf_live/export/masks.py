@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.atomic import make_folder
-from pymaf_live.body import Body, PointSet, project
-from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.export.people import finite_rows
+from pymaf_live.export.silhouette import Silhouettes, write_mask
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Array, Camera, Take
 
-_NEAREST = 0.05
-"""Metres before the camera; faces that reach nearer cannot be projected."""
-_SUBPIXELS = 4
-"""Bits of a pixel that corners keep."""
+_CHUNK = 32
+"""Frames that are drawn at one go."""
+_SHARED = 300
+"""Frames from which on starting processes takes less than it saves."""
+_MOST_PROCESSES = 16
 
-_Mask = npt.NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some of a take's frames."""
+
+    pose: Array
+    """(R, J, 3)"""
+    shape: Array
+    """(R, S)"""
+    translation: Array
+    """(R, 3) m"""
+    rows: tuple[slice, ...]
+    """Of each frame."""
+    cameras: tuple[Camera, ...]
+    paths: tuple[Path, ...]
 
 
 def export_masks(
@@ -36,32 +55,141 @@ def export_masks(
     """As `formats.Writer`; `path` is the folder. Frames in which nobody was seen are black."""
     require_body(take, body)
     take = finite_rows(take)
-    if not len(take.frame_time):
+    count = len(take.frame_time)
+    if not count:
         return []
-    points = PointSet.vertices(body)
-    names = _names(take)
-    rows_of_frame = np.searchsorted(take.frame, np.arange(len(names) + 1))
     watch(0.0)
     with _folder_written_whole(path, force=force) as temporary:
-        for frame, name in enumerate(names):
-            rows = slice(rows_of_frame[frame], rows_of_frame[frame + 1])
-            mask = silhouette(take, body, points, rows, camera_of(take, frame))
-            _write(temporary / name, mask)
-            watch((frame + 1) / len(names))
+        done = 0
+        # closed at once where `watch` raises: the folder must not be written into any more
+        with closing(_written(list(_chunks(take, temporary)), body)) as parts:
+            for written in parts:
+                done += written
+                watch(done / count)
     return [Exported(path, rate=None)]
 
 
-def silhouette(take: Take, body: Body, points: PointSet, rows: slice, camera: Camera) -> _Mask:
-    """(H, W) 255 where a body of these rows is seen, else 0."""
-    width, height = camera.size
-    mask = np.zeros((height, width), dtype=np.uint8)
-    if rows.start == rows.stop:
-        return mask
-    rotations = matrix_from_axis_angle(take.pose[rows])
-    placed = points.pose(rotations, take.shape[rows], take.translation[rows])
-    for vertices in placed:
-        _fill(mask, vertices, body, camera)
-    return mask
+def _chunks(take: Take, folder: Path) -> Iterator[_Chunk]:
+    names = _names(take)
+    first_rows = np.searchsorted(take.frame, np.arange(len(names) + 1))
+    for start in range(0, len(names), _CHUNK):
+        frames = range(start, min(start + _CHUNK, len(names)))
+        begin, end = int(first_rows[frames.start]), int(first_rows[frames.stop])
+        yield _Chunk(
+            take.pose[begin:end],
+            take.shape[begin:end],
+            take.translation[begin:end],
+            tuple(slice(first_rows[f] - begin, first_rows[f + 1] - begin) for f in frames),
+            tuple(camera_of(take, frame) for frame in frames),
+            tuple(folder / names[frame] for frame in frames),
+        )
+
+
+def _written(chunks: list[_Chunk], body: Body) -> Generator[int, None, None]:
+    """Write the pictures of chunks; gives how many, as they are done."""
+    processes = min(_processors(), _MOST_PROCESSES, len(chunks))
+    if processes < 2 or sum(len(chunk.paths) for chunk in chunks) < _SHARED:
+        silhouettes = Silhouettes(body)
+        for chunk in chunks:
+            for frame in range(len(chunk.paths)):
+                _write(silhouettes, chunk, frame)
+                yield 1
+        return
+    yield from _shared(chunks, body, processes)
+
+
+def _shared(chunks: list[_Chunk], body: Body, count: int) -> Generator[int, None, None]:
+    """As `_written`, by several processes, each of which gets a chunk when it has written one."""
+    # not forked: this process has threads
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(chunks)
+    workers: list[BaseProcess] = []
+    # of each worker, whether it knows the body; Connection has another name on Windows
+    lines: dict[Any, bool] = {}
+    try:
+        with _interrupts_waiting():
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                workers.append(context.Process(target=_work, args=(theirs,), daemon=True))
+                workers[-1].start()
+                # else its end would not be noticed here
+                theirs.close()
+                lines[ours] = False
+        while lines:
+            for line in wait(list(lines)):
+                yield _told(line)
+                if not lines[line]:
+                    line.send(body)
+                    lines[line] = True
+                chunk = next(waiting, None)
+                line.send(chunk)
+                if chunk is None:
+                    del lines[line]
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+
+
+def _told(line: Any) -> int:
+    try:
+        told: int | str = line.recv()
+    except (EOFError, ConnectionError) as error:
+        raise OutputError("a process that drew masks ended before its work was done") from error
+    if isinstance(told, str):
+        raise OutputError(told)
+    return told
+
+
+def _work(line: Any) -> None:
+    """Write chunks until there are no more; in a process of its own.
+
+    Tells how many pictures it has written, or in words why it could not.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # the other side may end without a word
+    with suppress(EOFError, ConnectionError):
+        line.send(0)
+        silhouettes = Silhouettes(line.recv())
+        while (chunk := line.recv()) is not None:
+            try:
+                for frame in range(len(chunk.paths)):
+                    _write(silhouettes, chunk, frame)
+            except (OutputError, OSError) as error:
+                line.send(str(error))
+                return
+            line.send(len(chunk.paths))
+
+
+@contextmanager
+def _interrupts_waiting() -> Iterator[None]:
+    """Ctrl-C comes after this; to processes that are started meanwhile it does not come at all.
+
+    It reaches every process of a terminal; the one that has the others draw ends them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _write(silhouettes: Silhouettes, chunk: _Chunk, frame: int) -> None:
+    rows = chunk.rows[frame]
+    mask = silhouettes.of(
+        chunk.pose[rows], chunk.shape[rows], chunk.translation[rows], chunk.cameras[frame]
+    )
+    write_mask(chunk.paths[frame], mask)
 
 
 def camera_of(take: Take, frame: int) -> Camera:
@@ -70,23 +198,6 @@ def camera_of(take: Take, frame: int) -> Camera:
         return Camera(take.focal_length, take.principal_point, take.frame_size)
     width, height, focal, x, y = take.picture_camera[frame]
     return Camera(float(focal), np.array([x, y]), (int(width), int(height)))
-
-
-def _fill(mask: _Mask, vertices: Array, body: Body, camera: Camera) -> None:
-    before = vertices[:, 2] > _NEAREST
-    corners = project(np.where(before[:, None], vertices, [0.0, 0.0, 1.0]), camera)
-    triangles = corners[body.faces]
-    low, high = triangles.min(axis=1), triangles.max(axis=1)
-    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    # faces turned away lie behind those that are not; clockwise in a picture whose y points down
-    facing = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    height, width = mask.shape
-    inside = (high >= -1).all(axis=1) & (low[:, 0] <= width) & (low[:, 1] <= height)
-    drawn = triangles[facing & inside & before[body.faces].all(axis=1)]
-    limit = 1 << 14  # beyond it OpenCV's fixed-point numbers overflow
-    fixed = np.round(np.clip(drawn, -limit, limit) * (1 << _SUBPIXELS)).astype(np.int32)
-    for triangle in fixed:
-        cv2.fillConvexPoly(mask, triangle, 255, lineType=cv2.LINE_8, shift=_SUBPIXELS)
 
 
 def _names(take: Take) -> list[str]:
@@ -105,16 +216,6 @@ def _names(take: Take) -> list[str]:
         taken.add(name.casefold())
         names.append(f"{name}.png")
     return names
-
-
-def _write(path: Path, mask: _Mask) -> None:
-    done, content = cv2.imencode(".png", mask)
-    if not done:
-        raise OutputError(f"cannot write {path}: the picture cannot be encoded")
-    path.write_bytes(content.tobytes())
-    again = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if again is None or not np.array_equal(again, mask):
-        raise OutputError(f"cannot write {path}: read again, it differs")
 
 
 @contextmanager

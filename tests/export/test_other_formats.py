@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, PointSet, load_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.errors import OutputError
-from pymaf_live.export import amass, table
+from pymaf_live.errors import Interrupted, OutputError
+from pymaf_live.export import amass, masks, table
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
 from pymaf_live.types import Take
@@ -130,6 +130,50 @@ def test_a_wrong_amass_file_never_gets_its_name(
     with pytest.raises(OutputError, match="mm off"):
         FORMATS["amass"](take, body, tmp_path / "a.amass.npz")
     assert not list(tmp_path.iterdir())
+
+
+def test_masks_drawn_by_several_processes_are_those_of_one(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = np.arange(70) / 30
+    turns, places = moving_limbs(body, times), walking_past(times)
+    beside = places + np.array([0.5, 0, 1])
+    take = make_take(body, times, {1: turns, 2: turns}, {1: places, 2: beside})
+    told: list[float] = []
+    monkeypatch.setattr(masks, "_processors", lambda: 2)
+    FORMATS["mask"](take, body, tmp_path / "one_masks")
+    monkeypatch.setattr(masks, "_SHARED", 60)
+    FORMATS["mask"](take, body, tmp_path / "two_masks", watch=told.append)
+    names = [path.name for path in sorted((tmp_path / "one_masks").iterdir())]
+    assert names == [path.name for path in sorted((tmp_path / "two_masks").iterdir())]
+    assert len(names) == 70
+    for name in names:
+        one, two = ((tmp_path / f"{n}_masks" / name).read_bytes() for n in ("one", "two"))
+        assert one == two
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+    def stop(fraction: float) -> None:
+        if fraction:
+            raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        FORMATS["mask"](take, body, tmp_path / "no_masks", watch=stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one_masks", "two_masks"]
+
+
+def test_a_body_that_reaches_out_of_the_picture_or_behind_the_camera_is_cut_off(
+    body: Body, tmp_path: Path
+) -> None:
+    # the trunk fills the picture, its faces' corners far outside; the feet are behind the camera
+    turns = np.tile(standing(body, 1), (2, 1, 1, 1))
+    near = np.array([[0.0, 0.1, 0.35], [30.0, 0.0, 4.0]])
+    take = make_take(body, np.arange(2) / 30, {1: turns}, {1: near})
+    (folder,) = FORMATS["mask"](take, body, tmp_path / "a_masks")
+    within, outside = (cv2.imread(str(path), -1) for path in sorted(folder.iterdir()))
+    assert within[360, 640] == 255
+    assert within.mean() > 0.25 * 255
+    assert not outside.any()
 
 
 def test_silhouettes_cover_the_joints_and_nothing_beside_the_body(

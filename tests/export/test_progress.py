@@ -125,7 +125,7 @@ def test_a_terminal_shows_a_bar_and_results_stay_apart_from_it(tmp_path: Path) -
 
 
 def test_ctrl_c_leaves_no_half_export(tmp_path: Path) -> None:
-    write_take(tmp_path / "a.npz", made(3000))
+    write_take(tmp_path / "a.npz", made(2000))
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), "export", str(tmp_path / "a.npz"), "--to",
          str(tmp_path / "a.bvh"), str(tmp_path / "a_masks")],
