@@ -116,7 +116,8 @@ def _shared(chunks: list[_Chunk], body: Body, count: int) -> Generator[int, None
                 theirs.close()
                 lines[ours] = False
         while lines:
-            for line in wait(list(lines)):
+            ready: list[Any] = wait(list(lines))
+            for line in ready:
                 yield _told(line)
                 if not lines[line]:
                     line.send(body)

@@ -74,7 +74,7 @@ class Silhouettes:
         outside = _outside(fixed, mask.shape)
         if outside.any():
             # a face may reach across the picture from one side of it to another
-            drawn &= ~outside[self._faces].all(axis=1).any(axis=1)
+            drawn &= ~np.any(outside[self._faces].all(axis=1), axis=1)
         for triangle in list(fixed[self._faces[drawn]]):
             cv2.fillConvexPoly(mask, triangle, 255, lineType=cv2.LINE_8, shift=_SUBPIXELS)
 
