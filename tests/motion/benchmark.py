@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Case:
     wild: np.ndarray
     """(F,) 0, 1 in a wild frame, 2 in a mix-up."""
     clean: Take
-    """As measured, without wild frames and gaps."""
+    """As measured, without wild frames, but with the same gaps."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,15 @@ def cmu_cases(body: Body, mocap: Path, *, spoil: bool, clips: Sequence[str] = CL
         take, wild = clean, np.zeros(len(clean.frame), dtype=bool)
         if spoil:
             take, wild = spoilt(body, clean, random)
+            clean = _rows(clean, take.frame)
         cases.append(Case(name, truth, take, wild, clean))
     return cases
+
+
+def _rows(take: Take, rows: np.ndarray) -> Take:
+    names = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d", "box",
+             "score", "joint_score", "predicted")  # fmt: skip
+    return replace(take, **{name: getattr(take, name)[rows] for name in names})
 
 
 def demo_case(body: Body) -> Case:
