@@ -17,11 +17,11 @@ from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import about_x, axis_angle_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.verify import ReadAgain
-from pymaf_live.types import Array, Take
+from pymaf_live.types import Array
 
 JOINTS = 52
 """Of SMPL+H: the body's without SMPL's two hands, and thirty of fingers."""
@@ -31,33 +31,16 @@ _HANDS = ("left_hand", "right_hand")
 _Z_UP: Array = about_x(np.pi / 2)
 
 
-def export_amass(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`."""
-    if len(_body_joints(body)) > JOINTS:
-        raise OutputError(f"cannot write {path}: the body has more joints than AMASS's")
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit="m",
-        write=_write_scene,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".amass.npz",
-        plain_axes=True,
-    )
-
-
 def _body_joints(body: Body) -> Ints:
     return np.array([j for j, name in enumerate(body.joint_names) if name not in _HANDS])
 
 
-def _write_scene(path: Path, scene: Scene, scale: float, watch: Watch) -> None:
+def _write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
     kept = _body_joints(scene.body)
+    if len(kept) > JOINTS:
+        raise OutputError("the body has more joints than AMASS's")
     turns = scene.turns[:, kept].copy()
     turns[:, 0] = _Z_UP @ turns[:, 0]
     poses = np.zeros((scene.frames, JOINTS, 3))
@@ -107,3 +90,8 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
         turns.append(turn)
     names = tuple(scene.bones.names[bone] for bone in scene.joint_bones)
     return ReadAgain(rate, len(poses), np.arange(len(poses)), names, places @ _Z_UP)
+
+
+export_amass = FileAPerson(
+    ending=".amass.npz", unit="m", write=_write_scene, read=read_again, plain_axes=True
+)

@@ -11,8 +11,8 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch, unwatched
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Unit, Watch, unwatched
 from pymaf_live.export.people import finite_rows, people_of, person_motion
 from pymaf_live.export.scene import Scene, scene_of
 from pymaf_live.export.verify import ReadAgain, frames_to_check, judged
@@ -29,29 +29,10 @@ _PLACES = "Xposition Yposition Zposition "
 def write_bvh(
     take: Take, body: Body, path: Path, *, unit: Unit = "cm", force: bool = False
 ) -> list[Path]:
-    """Write a BVH file for every person of a take; as `one_a_person.write_people`."""
+    """Write a BVH file for every person of a take; as `one_a_person.FileAPerson`."""
     options = ExportOptions(unit=unit)
     done = export_bvh(take, body, path, options, force=force, watch=unwatched)
     return [each.path for each in done]
-
-
-def export_bvh(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`."""
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit=options.unit or "cm",
-        write=write_scene,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".bvh",
-        plain_axes=True,  # BVH knows no rotation at rest
-    )
 
 
 def check_bvh(path: Path, take: Take, person: int, body: Body, unit: Unit) -> float:
@@ -84,7 +65,9 @@ def check_bvh(path: Path, take: Take, person: int, body: Body, unit: Unit) -> fl
     return judged(path, read_again(path, scene, SCALE[unit]), scene)[0]
 
 
-def write_scene(path: Path, scene: Scene, scale: float, watch: Watch) -> None:
+def write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
     """As `one_a_person.WriteScene`."""
     moving = dict(scene.moving())
     # some readers add a bone's offset to its channels and some do not: at zero they agree
@@ -211,3 +194,12 @@ def _read_by_bvhio(header: list[str], frames: list[str]) -> tuple[Array, list[st
         hierarchy.loadPose(frame)
         places[frame] = [tuple(joint.PositionWorld) for joint in joints]
     return places, [str(joint.Name) for joint in joints], float(content.FrameTime)
+
+
+export_bvh = FileAPerson(
+    ending=".bvh",
+    unit="cm",
+    write=write_scene,
+    read=read_again,
+    plain_axes=True,  # BVH knows no rotation at rest
+)

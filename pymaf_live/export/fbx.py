@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 
 from pymaf_live import __version__
-from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed, write_file
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences, vertex_normals
 from pymaf_live.export.verify import ReadAgain, frames_to_check
-from pymaf_live.types import Array, Take
+from pymaf_live.types import Array
 
 TICKS = 46186158000
 """Of FBX's clock in a second."""
@@ -54,29 +53,9 @@ _STATED_TOLERANCE = 1e-5
 """Relative: FBX names 23.976 and its like, which is rounded."""
 
 
-def export_fbx(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`."""
-
-    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
-        write_scene(temporary, scene, scale, told, mesh=options.mesh)
-
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit=options.unit or "cm",
-        write=write,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".fbx",
-    )
-
-
-def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: bool) -> None:
+def write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
     """Write a scene.
 
     Parameters
@@ -86,8 +65,8 @@ def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: b
     scale : float
         File units in a metre: 1 or 100.
     watch : callable
-    mesh : bool
-        Whether the skinned body is in it, or the bones alone.
+    options : ExportOptions
+        Of which `mesh` counts: whether the skinned body is in it, or the bones alone.
 
     Raises
     ------
@@ -96,9 +75,9 @@ def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: b
     """
     content = _Content(scene, scale)
     content.bones()
-    if mesh:
+    if options.mesh:
         content.mesh()
-    content.bind_pose(mesh)
+    content.bind_pose(options.mesh)
     content.animation(lambda part: watch(0.8 * part))
     definitions = Node("Definitions")
     definitions.add("Version", Int32(100))
@@ -428,3 +407,19 @@ def _takes(ticks: int) -> Node:
     take.add("LocalTime", 0, ticks)
     take.add("ReferenceTime", 0, ticks)
     return takes
+
+
+def _told_of_rate(scene: Scene) -> str:
+    """Blender's importer counts times in whole frames a second and plays them by the true rate."""
+    if scene.rate.denominator == 1:
+        return ""
+    whole = round(scene.rate)
+    return (
+        f"at {float(scene.rate):.5g} frames/s Blender plays FBX 0.1 % too slowly: set its scene to "
+        f"{whole} after importing, or export with --rate {whole}"
+    )
+
+
+export_fbx = FileAPerson(
+    ending=".fbx", unit="cm", write=write_scene, read=read_again, note=_told_of_rate
+)

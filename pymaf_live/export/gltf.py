@@ -16,15 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live import __version__
-from pymaf_live.body import Body
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences, vertex_normals
 from pymaf_live.export.verify import ReadAgain
-from pymaf_live.types import Array, Take
+from pymaf_live.types import Array
 
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
 _WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -34,38 +33,20 @@ _SET = 4
 """Influences of a vertex in one JOINTS/WEIGHTS attribute."""
 
 
-def export_glb(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`."""
-
-    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
-        write_scene(temporary, scene, told, mesh=options.mesh)
-
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit="m",  # glTF knows no other
-        write=write,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".glb",
-    )
-
-
-def write_scene(path: Path, scene: Scene, watch: Watch, *, mesh: bool) -> None:
+def write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
     """Write a scene.
 
     Parameters
     ----------
     path : Path
     scene : Scene
+    scale : float
+        1: glTF knows metres alone.
     watch : callable
-    mesh : bool
-        Whether the skinned body is in it, or the bones alone.
+    options : ExportOptions
+        Of which `mesh` counts: whether the skinned body is in it, or the bones alone.
     """
     bones = scene.bones
     count = len(bones.names)
@@ -86,7 +67,7 @@ def write_scene(path: Path, scene: Scene, watch: Watch, *, mesh: bool) -> None:
         "scene": 0,
         "animations": [_animation(buffer, scene, watch)],
     }
-    if mesh:
+    if options.mesh:
         roots.append(count)
         nodes.append({"name": "body", "mesh": 0, "skin": 0})
         document["meshes"] = [{"name": "body", "primitives": [_primitive(buffer, scene)]}]
@@ -307,3 +288,6 @@ def _floats(document: Any, blob: bytes, index: int) -> Array:
     width = _WIDTH[accessor.type]
     values = np.frombuffer(blob, "<f4", accessor.count * width, start)
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
+
+
+export_glb = FileAPerson(ending=".glb", unit="m", write=write_scene, read=read_again)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ from pymaf_live.export.world import SCALE, Placed, place
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Take
 
-WriteScene = Callable[[Path, Scene, float, Watch], None]
-"""Writes a scene with its lengths times the scale; tells the part done."""
+WriteScene = Callable[[Path, Scene, float, Watch, ExportOptions], None]
+"""Writes a scene with its lengths times the scale; tells the part done. The options name a unit."""
 ReadScene = Callable[[Path, Scene, float], ReadAgain]
 """Reads a file again, its lengths divided by the scale; the scene says only what to look for."""
 
@@ -97,60 +97,80 @@ def require_free(paths: list[Path], *, force: bool) -> None:
             raise OutputError(f"{target} exists already; add --force to replace it")
 
 
-def write_people(
-    take: Take,
-    body: Body,
-    path: Path,
-    options: ExportOptions,
-    *,
-    unit: Unit,
-    write: WriteScene,
-    read: ReadScene,
-    force: bool,
-    watch: Watch,
-    ending: str,
-    plain_axes: bool = False,
-) -> list[Exported]:
-    """Write a file for every person of a take and read each again before it gets its name.
+def _nothing_to_say(scene: Scene) -> str:
+    return ""
 
-    The person with the most frames gets `path`; another with id 3 gets ``name_person3`` and the
-    ending.
 
-    Raises
-    ------
-    InputError
-        If the take was made with another body.
-    OutputError
-        If a file cannot be written, exists without `force`, or does not pass its check.
-    """
-    cast = cast_of(take, body, options)
-    if cast is None:
-        return []
-    stem = path.name[: -len(ending)] if path.name.lower().endswith(ending) else path.stem
-    paths = [path] + [
-        path.with_name(f"{stem}_person{person}{path.name[len(stem) :]}")
-        for person in cast.people[1:]
-    ]
-    require_free(paths, force=force)
-    make_folder(path.parent)
-    watch(0.0)
-    scale = SCALE[unit]
-    done = []
-    for index, (person, target) in enumerate(zip(cast.people, paths, strict=True)):
+@dataclass(frozen=True)
+class FileAPerson:
+    """Writes a file for every person of a take: a `formats.Writer`."""
 
-        def part(fraction: float, index: int = index) -> None:
-            watch((index + fraction) / len(paths))
+    ending: str
+    """Of the files; who has the most frames gets the name asked for, another with id 3
+    ``name_person3`` and the ending."""
+    unit: Unit
+    """Where the options name none."""
+    write: WriteScene
+    read: ReadScene
+    """By somebody else's reader, before a file gets its name."""
+    plain_axes: bool = False
+    """As `rigs.skeleton_of`."""
+    note: Callable[[Scene], str] = _nothing_to_say
+    """What must be told of a file beside the format's hint."""
 
-        def writing(fraction: float, part: Watch = part) -> None:
-            part(_WRITING * fraction)
+    def __call__(
+        self,
+        take: Take,
+        body: Body,
+        path: Path,
+        options: ExportOptions,
+        *,
+        force: bool,
+        watch: Watch,
+    ) -> list[Exported]:
+        """Write the files and read each again before it gets its name.
 
-        motion = cast.motion(person)
-        scene = scene_of(body, motion, options, plain_axes=plain_axes)
-        notes = [cast.note if index == 0 else "", cast.gaps(motion)]
-        with written_whole(target, force=force) as temporary:
-            write(temporary, scene, scale, writing)
-            part(_WRITING)
-            error, rate = judged(target, read(temporary, scene, scale), scene)
-            part(1.0)
-        done.append(Exported(target, error, rate, "; ".join(note for note in notes if note)))
-    return done
+        Raises
+        ------
+        InputError
+            If the take was made with another body.
+        OutputError
+            If a file cannot be written, exists without `force`, or does not pass its check.
+        """
+        cast = cast_of(take, body, options)
+        if cast is None:
+            return []
+        paths = self._paths(path, cast.people)
+        require_free(paths, force=force)
+        make_folder(path.parent)
+        watch(0.0)
+        unit = options.unit or self.unit
+        scale, options = SCALE[unit], replace(options, unit=unit)
+        done = []
+        for index, (person, target) in enumerate(zip(cast.people, paths, strict=True)):
+
+            def part(fraction: float, index: int = index) -> None:
+                watch((index + fraction) / len(paths))
+
+            def writing(fraction: float, part: Watch = part) -> None:
+                part(_WRITING * fraction)
+
+            motion = cast.motion(person)
+            scene = scene_of(body, motion, options, plain_axes=self.plain_axes)
+            notes = [cast.note, self.note(scene)] if index == 0 else []
+            notes.append(cast.gaps(motion))
+            with written_whole(target, force=force) as temporary:
+                self.write(temporary, scene, scale, writing, options)
+                part(_WRITING)
+                error, rate = judged(target, self.read(temporary, scene, scale), scene)
+                part(1.0)
+            done.append(Exported(target, error, rate, "; ".join(note for note in notes if note)))
+        return done
+
+    def _paths(self, path: Path, people: tuple[int, ...]) -> list[Path]:
+        ends_so = path.name.lower().endswith(self.ending)
+        stem = path.name[: -len(self.ending)] if ends_so else path.stem
+        return [path] + [
+            path.with_name(f"{stem}_person{person}{path.name[len(stem) :]}")
+            for person in people[1:]
+        ]

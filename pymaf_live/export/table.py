@@ -7,43 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pymaf_live.body import Body
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Unit, Watch
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.verify import ReadAgain
-from pymaf_live.types import Array, Take
+from pymaf_live.types import Array
 
 _HEAD = ("frame", "time_s", "seen")
 _ROWS_AT_ONCE = 1000
 _OFF = 1e-3
 """Metres between a joint's place and where the rotations put it."""
-
-
-def export_csv(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`."""
-    unit: Unit = options.unit or "m"
-
-    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
-        write_scene(temporary, scene, scale, told, unit=unit)
-
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit=unit,
-        write=write,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".csv",
-        plain_axes=True,  # as the body has them
-    )
 
 
 def header(scene: Scene, unit: Unit) -> list[str]:
@@ -56,12 +31,14 @@ def header(scene: Scene, unit: Unit) -> list[str]:
     return columns
 
 
-def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, unit: Unit) -> None:
+def write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
     """As `one_a_person.WriteScene`."""
     line = "%d,%.9f,%d" + ",%.6f,%.6f,%.6f,%.7f,%.7f,%.7f,%.7f" * len(scene.joint_bones) + "\r\n"
     step = 1 / scene.rate
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerow(header(scene, unit))
+        csv.writer(file).writerow(header(scene, options.unit or "m"))
         for start in range(0, scene.frames, _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, scene.frames)
             turns = quaternion_from_matrix(scene.turns[start:stop, scene.joint_bones])
@@ -106,3 +83,12 @@ def _placed(places: Array, quaternions: Array, scene: Scene) -> Array:
             found[:, index] = found[:, parent] + turns[:, parent] @ scene.bones.offsets[bone]
             turns[:, index] = turns[:, parent] @ turns[:, index]
     return found
+
+
+export_csv = FileAPerson(
+    ending=".csv",
+    unit="m",
+    write=write_scene,
+    read=read_again,
+    plain_axes=True,  # as the body has them
+)

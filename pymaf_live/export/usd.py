@@ -11,56 +11,34 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.body import Body
 from pymaf_live.body.rotations import quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.one_a_person import write_people
-from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.one_a_person import FileAPerson
+from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences, vertex_normals
 from pymaf_live.export.verify import ReadAgain
-from pymaf_live.types import Array, Take
+from pymaf_live.types import Array
 
 MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"
 _ROOT = "/person"
 _TOLD_EVERY = 500
 
 
-def export_usd(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
-    """As `formats.Writer`.
+def write_scene(
+    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+) -> None:
+    """Write a scene; arguments as `fbx.write_scene`.
 
     Raises
     ------
     OutputError
-        Also if usd-core is not installed.
+        If usd-core is not installed.
     """
     try:
-        from pxr import Usd  # noqa: F401
+        from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
     except ImportError as error:
-        raise OutputError(f"cannot write {path}: {MISSING}") from error
-
-    def write(temporary: Path, scene: Scene, scale: float, told: Watch) -> None:
-        write_scene(temporary, scene, scale, told, mesh=options.mesh)
-
-    return write_people(
-        take,
-        body,
-        path,
-        options,
-        unit=options.unit or "m",
-        write=write,
-        read=read_again,
-        force=force,
-        watch=watch,
-        ending=".usd",
-    )
-
-
-def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: bool) -> None:
-    """Write a scene; arguments as `fbx.write_scene`."""
-    from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
+        raise OutputError(f"cannot write USD: {MISSING}") from error
 
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
@@ -81,7 +59,7 @@ def write_scene(path: Path, scene: Scene, scale: float, watch: Watch, *, mesh: b
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
-    if mesh:
+    if options.mesh:
         _define_mesh(stage, skeleton.GetPath(), scene, scale)
     places = np.tile(bones.offsets * scale, (scene.frames, 1, 1)).astype(np.float32)
     for bone, moved in scene.moving():
@@ -175,3 +153,6 @@ def _matrices(turns: Array, places: Array) -> Any:
     matrices[:, :3, :3] = np.swapaxes(turns, 1, 2)
     matrices[:, 3, :3] = places
     return Vt.Matrix4dArray.FromNumpy(matrices)
+
+
+export_usd = FileAPerson(ending=".usd", unit="m", write=write_scene, read=read_again)

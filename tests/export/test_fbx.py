@@ -150,3 +150,18 @@ def test_a_file_that_ufbx_cannot_read_is_an_output_error(
     with pytest.raises(OutputError, match="cannot be read again"):
         FORMATS["fbx"](take, body, tmp_path / "a.fbx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [(RATE, "set its scene to 30"), (Fraction(24000, 1001), "--rate 24"), (Fraction(25), "")],
+)
+def test_what_blender_makes_of_a_broken_rate_is_told(
+    body: Body, tmp_path: Path, rate: Fraction, told: str
+) -> None:
+    times = np.arange(3) / float(rate)
+    turns = {1: moving_limbs(body, times)}
+    take = make_take(body, times, turns, {1: walking_past(times)}, rate=rate)
+    (file,) = FORMATS["fbx"].write(take, body, tmp_path / "a.fbx")
+    assert told in file.note
+    assert ("Blender" in file.note) == bool(told)
