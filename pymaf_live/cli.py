@@ -408,10 +408,21 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="A video; the demo if not given.")
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Run MediaPipe's pose landmarker on it as well.")
+        bool,
+        typer.Option(
+            "--compare", help="Run MediaPipe's pose landmarker on it as well, and torch's network."
+        ),
     ] = False,
     mediapipe_task: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its bundle (.task), for --compare.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A bundle of it (.task) for --compare, beside the lite one here.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What --json printed before, to compare with."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, max=99, help="Medians are of so many runs.")] = 3,
     model: Model = "auto",
@@ -427,27 +438,32 @@ def bench(
     """Measure this machine: time of each stage, frames a second, first result, memory."""
     if self_test:
         return _self_test(model, backend, as_json)
-    from pymaf_live.bench import measure, print_figures
+    from pymaf_live.bench import changes, measure, print_changes, print_figures, read_figures
     from pymaf_live.model_choice import given_model
     from pymaf_live.resources import resource
 
-    if compare and mediapipe_task is None:
-        raise UsageError("--compare needs --mediapipe-task FILE, a pose landmarker's bundle")
-    for path in (clip, mediapipe_task):
+    if mediapipe_task and not compare:
+        raise UsageError("--mediapipe-task is for --compare")
+    for path in (clip, against, *(mediapipe_task or ())):
         if path is not None and not path.is_file():
             raise InputError(f"there is no file {path}")
+    before = None if against is None else read_figures(against)
     figures = measure(
         clip or resource("demo.mp4"),
         given_model(model),
         backend,
-        mediapipe_task if compare else None,
         _cache_folder(),
         runs,
+        [resource("detector/person.task"), *(mediapipe_task or ())] if compare else None,
     )
+    if before is not None:
+        figures["against"] = changes(figures, before)
     if as_json:
         print(json.dumps(figures, indent=2))
-    else:
-        print_figures(figures)
+        return 0
+    print_figures(figures)
+    if before is not None:
+        print_changes(figures["against"])
     return 0
 
 

@@ -44,6 +44,8 @@ class ProcessOptions:
     """Of smoothed takes; 'always' of those that are not, too."""
     force: bool = False
     drawing: Literal["auto", "gl", "cpu"] = "auto"
+    told: Callable[[FrameResult], None] | None = None
+    """Told every result as it comes."""
 
 
 @dataclass
@@ -199,6 +201,8 @@ def process_input(
         for result in _results(pipeline, watcher, summary):
             if summary.first_result_seconds is None:
                 summary.first_result_seconds = time.perf_counter() - started
+            if options.told is not None:
+                options.told(result)
             recording.add(result, pipeline.model)
             if overlay is not None:
                 overlay.add(result)

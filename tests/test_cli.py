@@ -380,7 +380,7 @@ def test_a_model_that_is_none_is_told(run: Run, work: Work, tmp_path: Path) -> N
         ["procces", "a.mp4"],
         ["export", "a.npz", "--to", "a.xyz"],
         ["live", "--record", "a.mp4"],
-        ["bench", "--compare"],
+        ["bench", "--mediapipe-task", "a.task"],
         ["doctor", "--unknown"],
     ],
     ids=" ".join,
