@@ -216,7 +216,7 @@ QSplitter::handle {{ background: {c.ground}; }}
 QTabBar {{ background: {c.panel}; }}
 QTabBar QToolButton {{ padding: 0; }}
 QTabBar::tab {{
-    background: {c.panel}; color: {c.quiet}; padding: 10px 7px;
+    background: {c.panel}; color: {c.quiet}; padding: 6px 7px;
     border: none; border-left: 2px solid {c.panel};
 }}
 QTabBar::tab:hover {{ color: {c.text}; background: {c.raised}; }}
