@@ -1,13 +1,16 @@
 """Which way is up in a take: the camera's pitch and roll from who stands and where the feet stand.
 
-Two witnesses, joined by least squares. People who stand straight point up, on average (each leans a
-little). Feet that rest are on the ground; where they spread, their plane says more than anybody's
-posture. The estimate minimises, over the up vector n and the ground's height,
+Three witnesses, joined by least squares. People who stand straight point up, on average (each leans
+a little). Feet that rest are on the ground; where they spread, their plane says more than anybody's
+posture. And who films holds the camera level from side to side, or turns it on purpose and then by
+much. The estimate minimises, over the up vector n and the ground's height,
 
-    |n - mean axis|^2 / axis_error^2 + sum |n . foot - height|^2 / foot_error^2,
+    |n - mean axis|^2 / axis_error^2 + sum |n . foot - height|^2 / foot_error^2 + (n . x / roll)^2,
 
-the feet weighted down by Huber's function where they are off the plane (a foot taken for resting
-that was not), and counted once for each stretch of ground, since errors of neighbours are alike.
+x to the right in the picture. The feet are weighted down by Huber's function where they are off the
+plane (a foot taken for resting that was not), and counted once for each stretch of ground, since
+errors of neighbours are alike; the roll by Geman and McClure's, where it is larger than a hand is
+unsteady.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ _STRAIGHT = np.radians(25.0)
 _AXIS_ERROR = np.radians(3.0)
 _FOOT_ERROR = 0.05
 """Metres; monocular depth wanders by more, but what is alike in neighbours tilts nothing."""
+_ROLL_ERROR, _ROLL_MEANT = np.radians(2.0), np.radians(3.5)
+"""Of a camera that is held level; and from where on it is likelier that it is not."""
 _RESTING = 0.25
 """m/s, of an ankle."""
 _CELL = 0.3
@@ -78,7 +83,8 @@ def up_of(take: Take, body: Body) -> Up:
         return level
     axis = _middle_direction(axes[upright])
     feet = _resting_places(take, joints, names, axis)
-    direction = _join(axis, feet) if len(feet) > 2 else axis
+    # two places are a line: they say nothing of the ground's slope across it
+    direction = _join(axis, feet if len(feet) > 2 else feet[:0])
     return Up(direction, int(upright.sum()), len(feet))
 
 
@@ -141,15 +147,23 @@ def _join(axis: Array, feet: Array) -> Array:
     e2 = np.cross(axis, e1)
     rows = np.column_stack([feet @ e1, feet @ e2, -np.ones(len(feet))]) / _FOOT_ERROR
     right = -(feet @ axis) / _FOOT_ERROR
-    prior = np.diag([1 / _AXIS_ERROR**2, 1 / _AXIS_ERROR**2, 0.0])
-    weight = np.ones(len(feet))
+    prior = np.diag([1 / _AXIS_ERROR**2, 1 / _AXIS_ERROR**2, 1e-9])
+    across = np.array([e1[0], e2[0], 0.0]) / _ROLL_ERROR
+    level = -axis[0] / _ROLL_ERROR
+    weight, level_weight = np.ones(len(feet)), _likely_level(axis[0])
     answer: Array = np.zeros(3)
     for _ in range(_ROUNDS):
         weighted = rows * weight[:, None]
-        answer = np.linalg.solve(rows.T @ weighted + prior, weighted.T @ right)
+        matrix = rows.T @ weighted + prior + level_weight * np.outer(across, across)
+        answer = np.linalg.solve(matrix, weighted.T @ right + level_weight * level * across)
         off = np.abs(rows @ answer - right)
         weight = np.where(off > 1.0, 1.0 / np.maximum(off, 1.0), 1.0)
+        level_weight = _likely_level(axis[0] + answer[0] * e1[0] + answer[1] * e2[0])
     return _unit(axis + answer[0] * e1 + answer[1] * e2)
+
+
+def _likely_level(roll: float) -> float:
+    return float(1 / (1 + (roll / _ROLL_MEANT) ** 2) ** 2)
 
 
 def _middle_direction(directions: Array) -> Array:

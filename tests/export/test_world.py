@@ -84,6 +84,20 @@ def test_the_ground_mends_what_a_lean_of_all_people_spoils(body: Body) -> None:
     assert degrees_between(up_of(leaning, body).direction, up) < by_posture - 2
 
 
+@pytest.mark.parametrize(("lean", "roll"), [(3, 1.5), (-4, 2.0), (15, 1.0)])
+def test_a_small_roll_is_the_people_s_lean_and_a_large_one_the_camera_s(
+    body: Body, lean: float, roll: float
+) -> None:
+    # one person who stands in one place: the ground says nothing
+    turns = standing(body, 30)
+    side = Rotation.from_euler("z", lean, degrees=True)
+    turns[:, 0] = side.as_matrix() @ turns[:, 0]
+    take = make_take(body, np.arange(30) / 30, {1: turns}, {1: np.tile([0, 0.2, 4.0], (30, 1))})
+    camera = np.array([0, -1.0, 0]) if abs(lean) < 10 else side.apply([0, -1.0, 0])
+    found = up_of(take, body).direction
+    assert degrees_between(found * [1, 1, 0], camera * [1, 1, 0]) < roll
+
+
 def test_who_lies_before_a_level_camera_does_not_tip_the_world(body: Body) -> None:
     turns = standing(body, 20)
     turns[:, 0] = Rotation.from_euler("z", 90, degrees=True).as_matrix() @ turns[:, 0]
