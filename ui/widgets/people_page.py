@@ -68,7 +68,9 @@ class PeoplePage(QWidget):
         self.most = QSpinBox()
         self.most.setRange(0, _MOST)
         self.most.setSpecialValueText("As usual")
-        self.most.setAccessibleName("People followed at most")
+        self.most.setMinimumHeight(2 * self.fontMetrics().height())
+        for control in (self.most, self.most.lineEdit()):
+            control.setAccessibleName("People followed at most")
         self.most.setToolTip("As usual: live the one in front, in files up to four")
         # a number is asked for whole: each change opens the network anew
         self.most.setKeyboardTracking(False)
