@@ -55,6 +55,9 @@ _REMEMBERED = 2.0
 _LOOK_EVERY = 0.1
 """Seconds between looks at what a person wears."""
 
+_LEAST_LOOKS = 3
+"""Looks before it is known well enough what somebody looks like to call another one strange."""
+
 _MOST_STRANGE = 3
 """Looks in a row that are not the person's before the detector is asked who is there."""
 
@@ -428,7 +431,8 @@ class Following:
             look = self._look(track.keypoints)
             if look is None:
                 continue
-            if track.look is not None and strangeness(track.look, look) >= STRANGER:
+            known = track.look is not None and track.looks >= _LEAST_LOOKS
+            if known and strangeness(track.look, look) >= STRANGER:
                 track.strange += 1
             else:
                 track.learn(look, self._frame.time)

@@ -154,6 +154,8 @@ class Outcome:
     """What became of one crossing."""
 
     name: str
+    seen: bool
+    """Everybody was seen before."""
     switched: bool
     """Somebody has another number afterwards, or a number shows somebody else."""
     lost: bool
@@ -176,10 +178,13 @@ def judged(name: str, shown: Sequence[dict[int, int]], people: int, rate: float)
     """
     second = int(rate)
     early, late = _numbers(shown[second // 2 : 2 * second]), _numbers(shown[-second:])
-    lost = len(late) < people
-    switched = any(late[who] != early.get(who) for who in late)
+    # who was not seen before has no number to lose, but must not have somebody else's
+    known = {number: who for who, number in early.items()}
+    switched = any(
+        late[who] != early.get(who, late[who]) or known.get(late[who], who) != who for who in late
+    )
     doubled = sum(len(set(frame.values())) < len(frame) for frame in shown)
-    return Outcome(name, switched, lost, doubled)
+    return Outcome(name, len(early) == people, switched, len(late) < people, doubled)
 
 
 def _numbers(shown: Sequence[dict[int, int]]) -> dict[int, int]:

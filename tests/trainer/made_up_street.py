@@ -1,4 +1,4 @@
-"""Several clothed bodies walking before one camera, with truth: where everybody stands and is seen."""
+"""Several clothed bodies walking before one camera, with truth: where everybody stands."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from trainer.synthesis.poses import Poses
 from trainer.synthesis.wardrobe import posed
 
 SIZE = (640, 360)
-CAMERA_HEIGHT = 1.0
-"""Metres above the ground; the camera looks along it."""
-
 Path = Callable[[float], tuple[float, float]]
 """Seconds to metres: to the right of the camera and away from it."""
 
@@ -48,9 +45,12 @@ class StreetCamera:
     ----------
     seed : int
         Of place and light.
+    height : float
+        Metres above the ground; the camera looks along it.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, height: float = 1.0) -> None:
+        self.height = height
         self.body: Body = load_body()
         self.camera = Camera.for_frame(SIZE)
         self._rng = np.random.default_rng(seed)
@@ -100,7 +100,9 @@ class StreetCamera:
         joints = pose_joints(self.body, rotations, shape)
         feet = [self.body.joint_names.index(name) for name in ("left_foot", "right_foot")]
         sole = 0.03  # the joint lies above the ground
-        return np.array([x - joints[0, 0], CAMERA_HEIGHT - sole - joints[feet, 1].max(), z - joints[0, 2]])
+        return np.array(
+            [x - joints[0, 0], self.height - sole - joints[feet, 1].max(), z - joints[0, 2]]
+        )
 
 
 def walking(body: Body, path: Path, time: float, phase: float) -> Array:
@@ -147,23 +149,34 @@ def _stops(x0: float, x1: float, x2: float, z: float, arrives: float, waits: flo
     return path
 
 
+_FIRST = 0.8
+"""Seconds that everybody stands and faces the camera before setting out."""
+
+
+def _later(path: Path) -> Path:
+    return lambda t: path(max(0.0, t - _FIRST))
+
+
 def streets() -> list[Street]:
     """Crossings of different kinds, each with other people in other clothes."""
     kinds: list[tuple[str, Path, Path, float]] = [
         ("opposite", _past(-1.9, 1.9, 5.5, 3.6), _past(2.2, -2.2, 7, 3.6), 4.6),
-        ("opposite and near each other", _past(-1.9, 1.9, 5.8, 3.6), _past(1.9, -1.9, 6.4, 3.6), 4.6),
+        ("opposite and near", _past(-1.9, 1.9, 5.8, 3.6), _past(1.9, -1.9, 6.4, 3.6), 4.6),
         ("one overtakes the other", _past(-2, 2, 5.5, 3.2), _past(-1, 1.2, 6.8, 3.6), 4.6),
         ("they meet and turn back", _back(-1.7, -0.25, 5.8, 4), _back(1.8, 0.25, 6.6, 4), 5),
-        ("one stands", _past(-1.9, 2, 5.3, 3.8), lambda t: (0.1, 7.0), 4.8),
-        ("hidden for half a second", _stops(-1.7, 0, 1.7, 5.5, 1.5, 0.5), lambda t: (0, 7.0), 4.8),
-        ("hidden for a second and a half", _stops(-1.7, 0, 1.7, 5.5, 1.5, 1.5), lambda t: (0, 7), 5.6),
-        ("out at the edge and back", lambda t: (-0.8, 6.0), _stops(1.2, 3.4, 1.0, 6.2, 1.6, 0.6), 5.2),
-    ]  # fmt: skip
+        ("one stands", _past(-1.9, 2, 5.3, 3.8), lambda t: (0.1, 7), 4.8),
+        ("hidden for 0.5 s", _stops(-1.7, 0, 1.7, 5.5, 1.5, 0.5), lambda t: (0, 7), 4.8),
+        ("hidden for 1.5 s", _stops(-1.7, 0, 1.7, 5.5, 1.5, 1.5), lambda t: (0, 7), 5.6),
+        ("out and back", lambda t: (-0.8, 6), _stops(1.2, 3.4, 1, 6.2, 1.6, 0.6), 5.2),
+    ]
     return [
         Street(
             f"{name}, clothes {dress}",
-            (Passer(one, 100 * dress + 2 * number), Passer(other, 100 * dress + 2 * number + 1)),
-            seconds,
+            (
+                Passer(_later(one), 100 * dress + 2 * number),
+                Passer(_later(other), 100 * dress + 2 * number + 1),
+            ),
+            seconds + _FIRST,
         )
         for dress in (1, 2, 3)
         for number, (name, one, other, seconds) in enumerate(kinds)

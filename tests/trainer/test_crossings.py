@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from pymaf_live.estimator import PipelineOptions
 from pymaf_live.body import PointSet, project
+from pymaf_live.estimator import PipelineOptions
 from pymaf_live.pipeline import open_estimator
 from pymaf_live.types import Frame, SourceFacts
 from tests.people.made_up_crossings import Outcome, judged
-from tests.trainer.made_up_street import SIZE, Street, StreetCamera, streets
+from tests.trainer.made_up_street import SIZE, Passer, Street, StreetCamera, streets
 
 RATE = 12.0
 FILM = SourceFacts("video", "street", SIZE, None, None, None, live=False)
@@ -29,7 +31,9 @@ def followed_through(street: Street, camera: StreetCamera) -> Outcome:
         truth = [camera.keypoints(person, time) for person in street.people]
         frame = {}
         for person in result.people:
-            seen = project(points.pose(person.rotations, person.shape, person.translation), camera.camera)
+            seen = project(
+                points.pose(person.rotations, person.shape, person.translation), camera.camera
+            )
             off = [float(np.hypot(*(seen.mean(axis=0) - one.mean(axis=0)))) for one in truth]
             nearest = int(np.argmin(off))
             if off[nearest] < _LEAST_NEAR * float(np.ptp(truth[nearest][:, 1])):
@@ -45,10 +49,51 @@ def test_of_rendered_crossings_at_most_one_in_ten_is_switched(
 ) -> None:
     camera = StreetCamera(seed=1)
     outcomes = [followed_through(street, camera) for street in streets()]
+    seen = [outcome for outcome in outcomes if outcome.seen]
     switched = [outcome.name for outcome in outcomes if outcome.switched]
-    lost = [outcome.name for outcome in outcomes if outcome.lost]
-    record_property("switched", switched)
-    record_property("lost", lost)
-    print(f"{len(outcomes)} crossings, switched: {switched}, lost: {lost}")
-    assert len(outcomes) >= 20
-    assert len(switched) <= len(outcomes) / 10
+    lost = [outcome.name for outcome in seen if outcome.lost]
+    for name, value in (("seen", len(seen)), ("switched", switched), ("lost", lost)):
+        record_property(name, value)
+        print(name, value)
+    assert len(seen) >= 20
+    assert len(switched) <= len(seen) / 10
+
+
+def standing_apart(seed: int) -> tuple[Passer, ...]:
+    """Three people at three depths."""
+
+    def at(x: float, z: float) -> Callable[[float], tuple[float, float]]:
+        return lambda t: (x + 0.25 * t, z)
+
+    places = ((-1.3, 6.0), (0.2, 8.0), (1.8, 6.8))
+    return tuple(Passer(at(*place), seed + n) for n, place in enumerate(places))
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("height", [1.0, 1.6])
+def test_the_feet_of_all_people_of_a_frame_stand_on_one_ground(height: float) -> None:
+    camera = StreetCamera(seed=2, height=height)
+    feet = [camera.body.joint_names.index(name) for name in ("left_foot", "right_foot")]
+    spreads = []
+    for seed in (11, 21, 31, 41):
+        people = standing_apart(seed)
+        boxes = {}
+        for index in range(3):
+            points = [camera.keypoints(person, index / 3) for person in people]
+            margin = [0.1 * float(np.ptp(each, axis=0).max()) for each in points]
+            boxes[str(index)] = np.array(
+                [
+                    np.r_[each.min(axis=0) - spare, each.max(axis=0) + spare]
+                    for each, spare in zip(points, margin, strict=True)
+                ]
+            )
+        options = PipelineOptions(model="lite", boxes=boxes, smoothing="off")
+        estimator = open_estimator(FILM, options)
+        for index in range(3):
+            image = camera.picture(people, index / 3)
+            result = estimator.estimate(Frame(index, index / 3, image))
+            assert len(result.people) == 3
+            spreads.append(np.ptp([p.joints[feet, 1].max() for p in result.people]))
+        estimator.close()
+    print(f"camera at {height} m: feet apart in height, m: {np.round(spreads, 2)}")
+    assert max(spreads) <= 0.3
