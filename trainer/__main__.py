@@ -87,6 +87,20 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--precision", choices=["f16", "f32"], default="f16", help="of the engines")
     export.set_defaults(run=_export)
 
+    quantise = commands.add_parser("quantise", help="an exported model with its encoder in int8")
+    quantise.add_argument("model", type=Path, help="an exported .onnx")
+    quantise.add_argument("--lspet", type=Path, default=_LSPET, help="the packed LSPET set")
+    quantise.add_argument("--out", type=Path, required=True)
+    quantise.set_defaults(run=_quantise)
+
+    speed = commands.add_parser("speed", help="the paper's network here, as ratios to torch")
+    speed.add_argument("--threads", type=int, default=2)
+    speed.add_argument("--rounds", type=int, default=15)
+    speed.add_argument(
+        "--json", nargs="?", type=Path, const=Path("-"), metavar="FILE", help="default: the output"
+    )
+    speed.set_defaults(run=_speed)
+
     synthesize = commands.add_parser("synthesize", help="make pictures of people with exact truth")
     _add_synthesize(synthesize)
 
@@ -282,6 +296,32 @@ def _export_model(options: argparse.Namespace) -> None:
         version=options.version,
     )
     print(f"{options.out}: within {difference:.1e} of torch")
+
+
+def _quantise(options: argparse.Namespace) -> None:
+    from trainer.quantise import quantise
+
+    if not options.model.is_file():
+        raise UsageError(f"there is no model file {options.model}")
+    apart = quantise(options.model, options.out, options.lspet)
+    print(f"{options.out}: mean vertices within {apart:.2f} mm of f32")
+
+
+def _speed(options: argparse.Namespace) -> None:
+    import json
+
+    from trainer.published_speed import measure, write
+
+    if options.threads < 1 or options.rounds < 1:
+        raise UsageError("--threads and --rounds are 1 or more")
+    figures = measure(options.threads, options.rounds)
+    if options.json is None:
+        for name, value in figures["ratios"].items():
+            print(f"{name}: {value:.2f}")
+    elif options.json == Path("-"):
+        print(json.dumps(figures, indent=1))
+    else:
+        write(figures, options.json)
 
 
 def _add_synthesize(parser: argparse.ArgumentParser) -> None:
