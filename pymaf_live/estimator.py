@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from pymaf_live.body import Body, PointSet, person_from_estimate, project
+from pymaf_live.body import Body, PointSet, person_with_points
 from pymaf_live.errors import ModelError
 from pymaf_live.inside import InsideReader
 from pymaf_live.looking import Begun, Look, Looking
@@ -305,11 +305,10 @@ class Estimator:
         for looked, begun in zip(followed, looks, strict=True):
             look = begun.wait(spent)
             with timed(spent, "body"):
-                person = person_from_estimate(
-                    self._body, look.levels[-1], look.crop, camera, looked.person
+                person, pixels = person_with_points(
+                    self._body, self._points, look.levels[-1], look.crop, camera, looked.person
                 )
-                posed = self._points.pose(person.rotations, person.shape, person.translation)
-                measured.append(_Measured(looked, look, person, project(posed, camera)))
+                measured.append(_Measured(looked, look, person, pixels))
         self._note_backend()
         return measured
 

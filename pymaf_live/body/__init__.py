@@ -4,6 +4,7 @@ from pymaf_live.body.camera import (
     crop_points_2d,
     crop_units_from_pixels,
     person_from_estimate,
+    person_with_points,
     pixels_from_crop_units,
     project,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "joint_transforms",
     "load_body",
     "person_from_estimate",
+    "person_with_points",
     "pixels_from_crop_units",
     "pose_joints",
     "project",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.body.kinematics import pose_joints
+from pymaf_live.body.kinematics import PointSet, joint_transforms, rest_joints
 from pymaf_live.body.model import Body
 from pymaf_live.body.rotations import about_z
 from pymaf_live.types import Array, Camera, Crop, Estimate, Person
@@ -62,7 +62,37 @@ def person_from_estimate(
     -------
     Person
     """
-    in_crop = pose_joints(body, estimate.rotations, estimate.shape)
+    return person_with_points(body, None, estimate, crop, camera, person_id)[0]
+
+
+def person_with_points(
+    body: Body,
+    points: PointSet | None,
+    estimate: Estimate,
+    crop: Crop,
+    camera: Camera,
+    person_id: int = 0,
+) -> tuple[Person, Array]:
+    """As `person_from_estimate`, and where points of the person lie in the frame.
+
+    Parameters
+    ----------
+    body : Body
+    points : PointSet or None
+        Of that body; None for no points.
+    estimate : Estimate
+    crop : Crop
+    camera : Camera
+    person_id : int
+
+    Returns
+    -------
+    person : Person
+    pixels : (N, 2) array
+        Frame pixels of the points.
+    """
+    rest = rest_joints(body, estimate.shape)
+    world, in_crop = joint_transforms(body, estimate.rotations, rest)
     flat = crop_points_2d(in_crop, estimate.camera)
     seen = crop.to_frame(pixels_from_crop_units(flat, crop.size))
     ray = np.append((seen[0] - camera.principal_point) / camera.focal_length, 1.0)
@@ -77,7 +107,12 @@ def person_from_estimate(
     translation = _placed(posed, seen, camera, ray * depth - root)
     joints = posed + translation
     joints_2d = project(joints, camera)
-    return Person(
+    pixels: Array = np.zeros((0, 2))
+    if points is not None:
+        # posed in the crop's frame, then turned about the root and moved as the joints are
+        posed_points = points.moved(world, in_crop, rest, estimate.shape)
+        pixels = project((posed_points - root) @ turn.T + root + translation, camera)
+    person = Person(
         id=person_id,
         rotations=rotations,
         shape=np.asarray(estimate.shape, dtype=np.float64),
@@ -88,6 +123,7 @@ def person_from_estimate(
         score=float(estimate.score),
         joint_score=np.asarray(estimate.joint_score, dtype=np.float64),
     )
+    return person, pixels
 
 
 def _turn_to(ray: Array) -> Array:
@@ -109,18 +145,19 @@ def _placed(posed: Array, seen: Array, camera: Camera, first: Array) -> Array:
     Steps from the `first` are taken while they help: a body that reaches behind the camera has no
     such place.
     """
-    best, least = first, _missed(posed + first, seen, camera)[1]
+    best: Array = first
+    moved: Array = posed + first
+    missed, least = _missed(moved, seen, camera)
+    slope = np.zeros((len(posed), 2, 3))
     for _ in range(_PLACING_STEPS):
-        moved = posed + best
-        missed, _ = _missed(moved, seen, camera)
         depth = np.maximum(moved[:, 2], _NEAREST)
-        slope = np.zeros((len(posed), 2, 3))
         slope[:, 0, 0] = slope[:, 1, 1] = camera.focal_length / depth
         slope[:, :, 2] = -moved[:, :2] * (camera.focal_length / depth**2)[:, None]
         flat = slope.reshape(-1, 3)
         step = np.linalg.solve(flat.T @ flat + _RIDGE * np.eye(3), flat.T @ missed.reshape(-1))
         found = best + step
-        error = _missed(posed + found, seen, camera)[1]
+        moved = posed + found
+        missed, error = _missed(moved, seen, camera)
         if not (error < least and found[2] > _NEAREST):
             break
         best, least = found, error

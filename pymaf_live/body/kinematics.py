@@ -36,9 +36,7 @@ def rest_joints(body: Body, shape: Array) -> Array:
     (..., J, 3) array
         Metres, body frame.
     """
-    mean = body.joint_regressor @ body.template
-    flat = body.shape_directions.reshape(len(body.template), -1)
-    directions = (body.joint_regressor @ flat).reshape(*mean.shape, -1)
+    mean, directions = body.rest_joints
     joints: Array = mean + np.einsum("jcs,...s->...jc", directions, np.asarray(shape))
     return joints
 
@@ -163,6 +161,21 @@ class PointSet:
         rotations, shape = np.asarray(rotations), np.asarray(shape)
         rest = rest_joints(self.body, shape)
         world, places = joint_transforms(self.body, rotations, rest)
+        points = self.moved(world, places, rest, shape)
+        return points if translation is None else points + np.asarray(translation)[..., None, :]
+
+    def moved(self, world: Array, places: Array, rest: Array, shape: Array) -> Array:
+        """The points (..., N, 3) of bodies whose joints are posed already.
+
+        Parameters
+        ----------
+        world : (..., J, 3, 3) array
+        places : (..., J, 3) array
+            From `joint_transforms`.
+        rest : (..., J, 3) array
+            From `rest_joints`.
+        shape : (..., S) array
+        """
         shift = places - np.einsum("...jab,...jb->...ja", world, rest)
         resting = self.mean + np.einsum("mcs,...s->...mc", self.directions, shape)
         moved = np.einsum("...mab,...mb->...ma", world[..., self.joint, :, :], resting)
@@ -171,7 +184,7 @@ class PointSet:
         # pairs are sorted by point, so each point's pairs are one run
         starts = np.flatnonzero(np.r_[True, self.point[1:] != self.point[:-1]])
         points[..., self.point[starts], :] = np.add.reduceat(moved, starts, axis=-2)
-        return points if translation is None else points + np.asarray(translation)[..., None, :]
+        return points
 
 
 def pose_joints(

@@ -7,7 +7,7 @@ import os
 import threading
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,13 @@ class Body:
     """(F,) part of each face, 1-based."""
     sha256: str
     """Of the file, as hexadecimal digits."""
+
+    @cached_property
+    def rest_joints(self) -> tuple[Array, Array]:
+        """Joints (J, 3) of the mean body at rest, m, and their change (J, 3, S) with shape."""
+        mean: Array = self.joint_regressor @ self.template
+        flat = self.shape_directions.reshape(len(self.template), -1)
+        return mean, (self.joint_regressor @ flat).reshape(*mean.shape, -1)
 
     @property
     def joint_count(self) -> int:

@@ -48,5 +48,9 @@ def cut(image: Image, crop: Crop) -> Image:
 
 def network_input(cuts: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Crops (B, S, S, 3) uint8 to the network's input (B, 3, S, S) float32 in 0..1."""
-    planes = np.ascontiguousarray(cuts.transpose(0, 3, 1, 2))
-    return planes.astype(np.float32) * np.float32(1 / 255)
+    count, height, width, channels = cuts.shape
+    images = np.empty((count, channels, height, width), np.float32)
+    for image, pixels in zip(images, cuts, strict=True):
+        for plane, values in zip(image, cv2.split(pixels), strict=True):
+            np.multiply(values, np.float32(1 / 255), out=plane)
+    return images

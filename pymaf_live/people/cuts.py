@@ -42,10 +42,13 @@ class CutFinder:
 def thumbnail(image: Image) -> Array:
     """Small luminance picture, 0..255."""
     # thin the rows and columns out first: area means over a whole 4K frame cost milliseconds
-    step = max(1, min(image.shape[0] // 144, image.shape[1] // 256))
-    small = cv2.resize(
-        np.ascontiguousarray(image[::step, ::step]), _THUMBNAIL, interpolation=cv2.INTER_AREA
+    height, width = image.shape[:2]
+    step = max(1, min(height // 144, width // 256))
+    rows, columns = height // step, width // step
+    thinned = cv2.resize(
+        image[: rows * step, : columns * step], (columns, rows), interpolation=cv2.INTER_NEAREST
     )
+    small = cv2.resize(thinned, _THUMBNAIL, interpolation=cv2.INTER_AREA)
     return np.asarray(small.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
 
 

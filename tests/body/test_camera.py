@@ -7,10 +7,12 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import (
+    PointSet,
     crop_points_2d,
     crop_units_from_pixels,
     load_body,
     person_from_estimate,
+    person_with_points,
     pixels_from_crop_units,
     pose_joints,
     project,
@@ -199,3 +201,27 @@ def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
         person = person_from_estimate(body, estimate, crop, camera)
         assert person.joints[feet, 1].max() == pytest.approx(height, abs=0.05)
         np.testing.assert_allclose(person.joints[0, [0, 2]], place, rtol=0.03, atol=0.05)
+
+
+def test_points_of_a_person_lie_where_posing_them_in_the_camera_puts_them(body):
+    rng = np.random.default_rng(5)
+    rotations = Rotation.from_rotvec(rng.normal(0, 0.3, (body.joint_count, 3))).as_matrix()
+    estimate = Estimate(
+        rotations,
+        rng.normal(0, 0.5, body.shape_count),
+        np.array([0.6, 0.05, 0.1]),
+        0.9,
+        np.ones(body.joint_count),
+    )
+    crop = crop_about(np.array([500.0, 300.0]), 400.0, 0.4, 256)
+    camera = Camera.for_frame((1280, 720))
+    points = PointSet.keypoints(body, "lsp")
+    person, pixels = person_with_points(body, points, estimate, crop, camera, 3)
+    posed = points.pose(person.rotations, person.shape, person.translation)
+    np.testing.assert_allclose(pixels, project(posed, camera), atol=1e-6)
+    np.testing.assert_allclose(
+        pose_joints(body, person.rotations, person.shape, person.translation),
+        person.joints,
+        atol=1e-9,
+    )
+    assert person.id == 3
