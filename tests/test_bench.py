@@ -48,6 +48,7 @@ class Runs:
             "fps": 30.0,
             "first_result_seconds": 1.5,
             "peak_mb": 500.0,
+            "processor_ms": 18.0,
             "intervals": [milliseconds] * 98 + [60.0] * 2,
             "stages": {"network": [8.0] * 98 + [16.0] * 2},
             "means": {"draw": 5.0 if overlay else 0.0, "write": 0.0},
@@ -65,6 +66,7 @@ class Runs:
             "frames_fps": rate,
             "intervals": [milliseconds] * 100,
             "milliseconds": milliseconds - 2,
+            "processor_ms": milliseconds,
         }
 
 
@@ -162,6 +164,7 @@ def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> Non
     assert {"decode", "detect"} <= set(run["stages"])
     assert all(len(values) <= 12 for values in run["stages"].values())
     assert run["model"] == "made-up 0"
+    assert 0 < run["processor_ms"] < 10_000
 
 
 def test_a_run_that_fails_tells_why_in_one_line(tmp_path: Path) -> None:
