@@ -23,6 +23,7 @@ from pymaf_live.errors import (
     PymafLiveError,
     UsageError,
 )
+from pymaf_live.resources import cache_folder
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -152,6 +153,13 @@ def process(
     rest_first: RestFirst = False,
     mesh: Mesh = True,
     force: Force = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Process inputs side by side: on this machine's cores, or on a Ray cluster.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Turn videos, pictures and folders into overlays, takes (npz) and BVH files."""
@@ -182,7 +190,7 @@ def process(
             people=people,
             fov=fov,
             boxes=None if boxes is None else read_boxes(boxes),
-            cache=_cache_folder(),
+            cache=cache_folder(),
         ),
         overlay=overlay,
         exports=kinds,
@@ -194,7 +202,11 @@ def process(
     if boxes is not None:
         _require_boxes_of_inputs(options, boxes, texts)
     require_free(names, options)
-    done, errors, interrupted = _process_all(list(zip(texts, names, strict=True)), options)
+    work = list(zip(texts, names, strict=True))
+    if cluster is None:
+        done, errors, interrupted = _process_all(work, options)
+    else:
+        done, errors, interrupted = _process_side_by_side(work, options, cluster)
     failures = [failure for summary in done for failure in summary.failures]
     code = 0
     if interrupted:
@@ -334,7 +346,7 @@ def live(
         people=people,
         fov=fov,
         smoothing=smooth,
-        cache=_cache_folder(),
+        cache=cache_folder(),
     )
     with StopRequest() as stop, ExitStack() as stack:
         opened = paced(open_source(source))
@@ -452,7 +464,7 @@ def bench(
         clip or resource("demo.mp4"),
         given_model(model),
         backend,
-        _cache_folder(),
+        cache_folder(),
         runs,
         [resource("detector/person.task"), *(mediapipe_task or ())] if compare else None,
     )
@@ -472,7 +484,7 @@ def _self_test(model: str, backend: str, as_json: bool) -> int:
     from pymaf_live.model_choice import AUTO, model_path, shipped_models
 
     models = list(shipped_models().values()) if model == AUTO else [model_path(model)]
-    findings = [check_backend(path, backend, _cache_folder()) for path in models]
+    findings = [check_backend(path, backend, cache_folder()) for path in models]
     if as_json:
         print(json.dumps(findings, indent=2))
     else:
@@ -561,6 +573,19 @@ def _process_all(
             if stop.asked_to_stop():
                 break
     return done, errors, stop.asked_to_stop()
+
+
+def _process_side_by_side(
+    work: Sequence[tuple[str, str]], options: ProcessOptions, address: str
+) -> tuple[list[Summary], dict[str, str], bool]:
+    from pymaf_live.cluster import process_on_cluster
+    from pymaf_live.console import SideBySide
+
+    with StopRequest() as stop, SideBySide(len(work), stop) as display:
+        outcome = process_on_cluster(work, options, address, display)
+    for reason in outcome.errors.values():
+        tell(f"{PROGRAM}: {reason}")
+    return outcome.done, outcome.errors, stop.asked_to_stop()
 
 
 def _require_boxes_of_inputs(options: ProcessOptions, path: Path, texts: Sequence[str]) -> None:
@@ -682,17 +707,6 @@ def _until(pipeline: Any, passed: _Passed, display: ProgressDisplay, seconds: fl
             return
         fraction = None if seconds is None else min(1.0, passed.seconds / seconds)
         display.advance(passed.frames, fraction)
-
-
-def _cache_folder() -> Path | None:
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("pymaf-live", appauthor=False)) / "models"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
 
 
 def _report(code: int, done: Sequence[Summary], errors: dict[str, str]) -> dict[str, Any]:

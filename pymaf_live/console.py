@@ -184,6 +184,68 @@ class ProgressDisplay:
             tell(f"{one_line(file)}: {100 * fraction:.0f} %, about {left:.0f} s left")
 
 
+class SideBySide:
+    """How far several inputs are that are processed at once: bars, else a line now and then.
+
+    Parameters
+    ----------
+    count : int
+        Of the inputs.
+    stop : StopRequest
+    """
+
+    def __init__(self, count: int, stop: StopRequest) -> None:
+        self._count, self._stop = count, stop
+        self._told = time.monotonic()
+        self._bar: Progress | None = None
+        self._tasks: dict[str, Any] = {}
+        self._ended: set[str] = set()
+
+    def asked_to_stop(self) -> bool:
+        """Whether the user asked."""
+        return self._stop.asked_to_stop()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, name: str, frames: int, fraction: float | None) -> None:
+        """`frames` of an input are done; `fraction` of it, where its length is known."""
+        if name in self._ended:
+            return
+        if self._bar is not None:
+            if name not in self._tasks:
+                self._tasks[name] = self._bar.add_task(one_line(name), total=None, rate="")
+            self._bar.update(
+                self._tasks[name],
+                completed=frames if fraction is None else fraction,
+                total=None if fraction is None else 1.0,
+            )
+        elif time.monotonic() - self._told > _LINE_SECONDS:
+            self._told = time.monotonic()
+            part = "" if fraction is None else f" ({100 * fraction:.0f} %)"
+            tell(
+                f"{len(self._ended)} of {self._count} inputs done; {one_line(name)}: "
+                f"{frames} frames{part}"
+            )
+
+    def again(self, name: str) -> None:
+        """The worker of an input was lost; another begins with it."""
+        tell(f"note: the worker of {one_line(name)} was lost; another begins with it")
+
+    def done(self, name: str) -> None:
+        """An input is done, or cannot be."""
+        self._ended.add(name)
+        if self._bar is not None and name in self._tasks:
+            self._bar.update(self._tasks[name], completed=1.0, total=1.0)
+
+
 def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn

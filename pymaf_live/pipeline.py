@@ -600,6 +600,8 @@ def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
     """Runs of the network side by side: as many as there is work and are cores for."""
     from pymaf_live.model_choice import available_cores
 
+    if options.threads == 1:
+        return 1
     # of a live source's single person one run on all cores is the soonest done
     useful = people_wanted(options, live=True) if facts.live else 2
     return max(1, min(useful, available_cores()))
