@@ -81,7 +81,8 @@ def measure(
         plain.append(process_run(clip, model, backend, cache, overlay=False))
         drawn.append(process_run(clip, model, backend, cache, overlay=True))
         if compare:
-            lite = process_run(clip, "lite", backend, cache, overlay=False)
+            # one person, as the landmarkers follow
+            lite = process_run(clip, "lite", backend, cache, overlay=False, people=1)
             compared.append(lite)
         for task in compare or ():
             theirs[kind_of(task)].append(mediapipe_run(clip, task))

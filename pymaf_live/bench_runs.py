@@ -28,12 +28,18 @@ _LIVE_SECONDS = 4.0
 
 
 def process_run(
-    clip: Path, model: str | Path, backend: str, cache: Path | None, *, overlay: bool
+    clip: Path,
+    model: str | Path,
+    backend: str,
+    cache: Path | None,
+    *,
+    overlay: bool,
+    people: int = 0,
 ) -> dict[str, Any]:
-    """Process a clip into a folder that is thrown away."""
+    """Process a clip into a folder that is thrown away; 0 people are as many as usual."""
     with tempfile.TemporaryDirectory() as folder:
         kind = "overlay" if overlay else "plain"
-        return _run("process", clip, folder, model, backend, cache or "", kind)
+        return _run("process", clip, folder, model, backend, cache or "", kind, people)
 
 
 def live_run(clip: Path, model: str | Path, backend: str, cache: Path | None) -> dict[str, Any]:
@@ -96,7 +102,14 @@ class _Clock:
 
 
 def _process_here(
-    clip: str, folder: str, model: str, backend: str, cache: str, kind: str, started: float
+    clip: str,
+    folder: str,
+    model: str,
+    backend: str,
+    cache: str,
+    kind: str,
+    people: str,
+    started: float,
 ) -> dict[str, Any]:
     from pymaf_live.processing import ProcessOptions, process_input
     from pymaf_live.sources import open_source
@@ -104,7 +117,7 @@ def _process_here(
     clock = _Clock()
     options = ProcessOptions(
         out=Path(folder),
-        pipeline=_options(model, backend, cache),
+        pipeline=_options(model, backend, cache, int(people)),
         overlay=kind == "overlay",
         told=clock.note,
     )
@@ -157,13 +170,11 @@ def _live_here(clip: str, model: str, backend: str, cache: str, started: float) 
     }
 
 
-def _options(model: str, backend: str, cache: str) -> Any:
+def _options(model: str, backend: str, cache: str, people: int = 0) -> Any:
     from pymaf_live.pipeline import PipelineOptions
 
-    # one person, as the landmarkers that it is compared with follow
-    return PipelineOptions(
-        model=model, backend=backend, people=1, cache=Path(cache) if cache else None
-    )
+    folder = Path(cache) if cache else None
+    return PipelineOptions(model=model, backend=backend, people=people or None, cache=folder)
 
 
 def _mediapipe_here(clip: str, task: str, _started: float) -> dict[str, Any]:

@@ -37,7 +37,9 @@ class Runs:
         line = Roofline(threads=1, operations=1e8, milliseconds=10.0, peak=4e10, precision="f32")
         monkeypatch.setattr("pymaf_live.roofline.roofline_of", lambda *_: line)
 
-    def process(self, clip: Path, model: Any, *_: Any, overlay: bool) -> dict[str, Any]:
+    def process(
+        self, clip: Path, model: Any, *_: Any, overlay: bool, people: int = 0
+    ) -> dict[str, Any]:
         name = Path(str(model)).stem
         self.order.append(f"{name} {'drawn' if overlay else 'plain'}")
         milliseconds = 10.0 if name == "lite" else 20.0
