@@ -73,10 +73,12 @@ class OpenVinoEngine:
         return Started(self, images)
 
     def begin(self, image: npt.NDArray[np.float32]) -> Any:
-        """A request that works on an image (1, 3, S, S), which it reads where it lies."""
+        """A request that works on an image (1, 3, S, S)."""
         request = self._unused()
         try:
-            request.start_async({"image": image}, share_inputs=True)
+            # into its own memory: handing it an array costs four times what copying takes
+            request.get_input_tensor().data[:] = image
+            request.start_async()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
         return request
