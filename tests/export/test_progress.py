@@ -124,12 +124,17 @@ def test_a_terminal_shows_a_bar_and_results_stay_apart_from_it(tmp_path: Path) -
     assert done.stdout.count("\n") == 1
 
 
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to whatever it runs in the background: ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_no_half_export(tmp_path: Path) -> None:
     write_take(tmp_path / "a.npz", made(2000))
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), "export", str(tmp_path / "a.npz"), "--to",
          str(tmp_path / "a.bvh"), str(tmp_path / "a_masks")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     limit = time.monotonic() + 60
     while time.monotonic() < limit and not list(tmp_path.glob(".a_masks*/*.png")):

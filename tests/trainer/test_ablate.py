@@ -223,7 +223,7 @@ def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp
     assert json.loads((tmp_path / "budget.json").read_text()) == budget
     levels = json.loads((tmp_path / "mesh_dense_0.json").read_text())["mpjpe_to_fits_mm"]
     assert len(levels) == 4
-    assert "mesh-aligned, pyramid, dense taught" in page.read_text()
+    assert "mesh-aligned, pyramid, dense taught" in page.read_text(encoding="utf-8")
     assert (tmp_path / "ablation.png").stat().st_size > 10_000
     with pytest.raises(InputError, match="other minutes"):
         ablate(replace(asked, minutes=5), **where)

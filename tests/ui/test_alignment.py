@@ -21,6 +21,10 @@ from ui.state import Phase, SourceChoice
 pytestmark = pytest.mark.window
 Mask = npt.NDArray[np.bool_]
 
+NEAR = 2.0
+"""Pixels between the middles of both shapes: bars of a fraction of a pixel are rounded by one of
+the two, and what hardly differs from the picture under it does not count as body."""
+
 
 def grabbed(parts: Parts) -> npt.NDArray[np.int64]:
     """What the canvas shows of the newest result, (H, W, 3)."""
@@ -79,7 +83,7 @@ def test_while_a_film_plays_each_picture_has_its_own_body_at_its_place(
         assert result is not None
         body = drawn_body(parts)
         expected = overlay_of(result, (body.shape[1], body.shape[0]))
-        assert np.abs(off_by(body, expected)).max() < 1.0
+        assert np.abs(off_by(body, expected)).max() < NEAR
         assert (body & expected).sum() / (body | expected).sum() > 0.95
         seen.add(result.frame.index)
         qtbot.wait(150)
@@ -101,8 +105,8 @@ def test_on_a_still_picture_the_body_lies_where_a_processed_picture_has_it(
     assert result is not None
     plain = drawn_body(parts)
     expected = overlay_of(result, (plain.shape[1], plain.shape[0]))
-    assert np.abs(off_by(plain, expected)).max() < 1.0
+    assert np.abs(off_by(plain, expected)).max() < NEAR
     # mirrored: as its own picture is, about the middle of the canvas
     parts.state.mirror.set(True)
     mirrored = drawn_body(parts)
-    assert np.abs(off_by(mirrored[:, ::-1], expected)).max() < 1.0
+    assert np.abs(off_by(mirrored[:, ::-1], expected)).max() < NEAR
