@@ -27,13 +27,14 @@ _FIGURES = (
 
 def markdown(results: Results, budget: Mapping[str, Any], plot: str) -> str:
     """The page; variants without a result have empty rows."""
-    seeds = max((len(found) for found in results.values()), default=0)
+    counts = sorted({len(found) for found in results.values() if found} or {0})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         "# The paper's comparisons under one equal budget",
         "",
         f"Every variant learned from the same {budget['pictures']:,} pictures in the same order, "
         f"which is {budget['minutes']:g} minutes of one {budget['device']} for the slowest "
-        f"(`{budget['slowest']}`); {seeds} seed{'s' if seeds != 1 else ''}.",
+        f"(`{budget['slowest']}`); {seeds} seed{'s' if counts[-1] != 1 else ''}.",
         "",
         f"LSPET, {budget['people']:,} people and their mirror images, with fitted bodies; measured "
         f"on {budget['held_out']} people never learned from, against annotated joints (PCK within "
