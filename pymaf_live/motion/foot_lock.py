@@ -31,13 +31,13 @@ _FAR = 0.2
 """m that 'auto' moves a foot by at most."""
 _RAMP = 0.15
 """s over which a foot is let go, and caught."""
-_FOOT, _ON_GROUND = 0.01, 0.02
+_FOOT, _ON_GROUND = 0.02, 0.02
 """m: how firmly the body's place holds standing feet, and these the ground."""
-_ACROSS, _DEPTH = 0.03, 0.3
-"""m that the body may be moved by, across the line of sight (as seen in the picture) and along."""
+_ACROSS, _DEPTH = 0.01, 0.05
+"""m that the body may be moved by, across the line of sight (the picture tells well) and along."""
 _ALIKE = 0.3
 """s in which the depth's errors are alike: so long a stretch counts once."""
-_CHANGE = 0.6
+_CHANGE = 2.0
 """m/s^2 that this may bring in."""
 
 
@@ -190,12 +190,12 @@ def _place(walk: _Walk, feet: Array, found: list[Stance], ground: Ground) -> tup
         system.add(place[None], ground.up[None], np.array([ground.height]), firmness)
     every = 3 * np.arange(count)[:, None, None] + np.arange(3)
     rays = walk.root / np.linalg.norm(walk.root, axis=1, keepdims=True)
-    across, along = 1 / _ACROSS, 1 / _DEPTH
-    weight = across * np.eye(3) + (along - across) * rays[:, :, None] * rays[:, None]
-    columns = np.broadcast_to(every, weight.shape).reshape(-1, 3)
     per_second = (count - 1) / (walk.times[-1] - walk.times[0])
     alike = max(1.0, float(np.sqrt(_ALIKE * per_second)))
-    system.add(columns, weight.reshape(-1, 3), np.zeros(3 * count), alike)
+    across, along = 1 / _ACROSS, 1 / (_DEPTH * alike)
+    weight = across * np.eye(3) + (along - across) * rays[:, :, None] * rays[:, None]
+    columns = np.broadcast_to(every, weight.shape).reshape(-1, 3)
+    system.add(columns, weight.reshape(-1, 3), np.zeros(3 * count), 1.0)
     steps = np.diff(walk.times)
     before, after = steps[:-1], steps[1:]
     middle = (before + after) / 2

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints, rest_joints
+from pymaf_live.body import Body, load_body, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
 from pymaf_live.motion.place import place_from_seen, seen_from_place
@@ -31,6 +31,7 @@ from tests.motion.measures import (
     delay,
     foot_slide,
     joint_error,
+    picture_miss,
 )
 from tests.motion.network_errors import TRUTH, measured, recorded, spoilt
 from tests.motion.one_euro import OneEuro, filtered, filtered_rotations
@@ -81,6 +82,8 @@ class Figures:
     """ms"""
     slide: float
     """mm/frame"""
+    miss: float
+    """px, how far the joints lie from the true ones in the picture."""
 
 
 def cmu_truths(body: Body, mocap: Path, clips: Sequence[str] = CLIPS) -> list[tuple[str, Take]]:
@@ -158,7 +161,7 @@ def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> 
     feet = [body.joint_names.index(name) for name in ("left_foot", "right_foot")]
     rows, pairs, depths = [], [], []
     for case, own in zip(cases, joints, strict=True):
-        true = np.asarray(case.truth.joints)
+        true, camera = np.asarray(case.truth.joints), camera_of(case.truth)
         standing = contacts(true, feet, np.array([0.0, -1.0, 0.0]), RATE)
         placed = at_true_depth(own, true)
         rows.append(
@@ -167,13 +170,14 @@ def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> 
                 acceleration_error(own, true),
                 acceleration_error(placed, true),
                 foot_slide(own, feet, standing),
+                picture_miss(project(own, camera), project(true, camera)),
             )
         )
         pairs.append((placed, true))
         depths.append((own[:, 0, 2], true[:, 0, 2]))
-    error, acceleration, own_acceleration, slide = np.nanmean(rows, axis=0)
+    error, acceleration, own_acceleration, slide, miss = np.nanmean(rows, axis=0)
     return Figures(
-        error, acceleration, own_acceleration, delay(pairs, RATE), delay(depths, RATE), slide
+        error, acceleration, own_acceleration, delay(pairs, RATE), delay(depths, RATE), slide, miss
     )
 
 
@@ -244,15 +248,15 @@ def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figu
     for mode in modes:
         locked = [held(lock_feet(take, body, mode)) for take in offline]
         rows.append((f"+ {mode}", figures(cases, locked, body)))
-    print(f"\n{name}\n{'':10}  error    acceleration error     delay  depth's  slide")
-    print(f"{'':10}     mm    mm/frame^2    own mm/f^2     ms     ms   mm/frame")
+    print(f"\n{name}\n{'':10}  error    acceleration error     delay  depth's  slide   miss")
+    print(f"{'':10}     mm    mm/frame^2    own mm/f^2     ms     ms   mm/frame px")
     for label, f in rows:
         less = 100 * (1 - f.acceleration / raw.acceleration)
         own_less = 100 * (1 - f.own_acceleration / raw.own_acceleration)
         print(
             f"{label:10} {f.error:6.1f}  {f.acceleration:5.1f} {-less:+4.0f} %  "
             f"{f.own_acceleration:5.1f} {-own_less:+4.0f} %  {f.delay:5.1f} {f.depth_delay:6.1f} "
-            f"{f.slide:7.2f}"
+            f"{f.slide:7.2f} {f.miss:5.1f}"
         )
     return rows
 

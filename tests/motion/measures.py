@@ -71,3 +71,8 @@ def foot_slide(joints: np.ndarray, feet: Sequence[int], standing: np.ndarray) ->
     step = 1000 * np.linalg.norm(np.diff(joints[:, feet], axis=0), axis=-1)
     both = standing[1:] & standing[:-1]
     return float(step[both].mean()) if both.any() else float("nan")
+
+
+def picture_miss(seen: np.ndarray, truth: np.ndarray) -> float:
+    """px, mean distance of joints (F, J, 2) from where they truly are in the picture."""
+    return float(np.linalg.norm(seen - truth, axis=-1).mean())

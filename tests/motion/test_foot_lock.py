@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, load_body, project
 from pymaf_live.cli import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, stances, standing_mask
 from pymaf_live.motion.ground import ground_under
 from pymaf_live.motion.two_bone import Leg, reach
-from pymaf_live.takes import read_take, write_take
+from pymaf_live.takes import camera_of, read_take, write_take
 from pymaf_live.types import Take
 from tests.made_up_take import UPRIGHT, make_take, standing
 from tests.motion.benchmark import demo_case
-from tests.motion.measures import acceleration_error, contacts, foot_slide, joint_error
+from tests.motion.measures import (
+    acceleration_error,
+    contacts,
+    foot_slide,
+    joint_error,
+    picture_miss,
+)
 
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -116,6 +122,10 @@ def test_feet_are_caught_and_let_go_without_a_jump(body: Body) -> None:
     assert foot_slide(after, feet, stood) < 0.2 * foot_slide(before, feet, stood)
     assert joint_error(after, true) < 1.01 * joint_error(before, true)
     assert acceleration_error(after, true) < 1.05 * acceleration_error(before, true)
+    # and the body stays on the person in the picture: 20 px off before the line of sight was held
+    seen, camera = np.asarray(case.truth.joints_2d), camera_of(case.truth)
+    miss = [picture_miss(project(joints, camera), seen) for joints in (before, after)]
+    assert miss[1] < 1.1 * miss[0]
     # no joint's step between frames grows by more than a few centimetres anywhere
     step = [np.linalg.norm(np.diff(joints, axis=0), axis=-1) for joints in (before, after)]
     assert (step[1] - step[0]).max() < 0.06
