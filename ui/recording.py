@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +50,7 @@ class LiveRecording:
         self._journal: TakeJournal | None = None
         self._copy: PictureCopy | None = None
         self._copy_to = Path()
+        self._names: dict[int, str] = {}
         self._handed = self._written = 0
         self._over = False
         self.finished = threading.Event()
@@ -66,6 +67,10 @@ class LiveRecording:
     def seconds(self) -> float:
         """Between the first and the last recorded frame, by the source's own stamps."""
         return self._journal.seconds if self._journal is not None else 0.0
+
+    def call(self, names: Mapping[int, str]) -> None:
+        """Say what people are called; never waits for the disk, the last word holds."""
+        self._names = dict(names)
 
     def finish(self) -> None:
         """Wait until all that was handed in is on disk, and end the files; never in the GUI.
@@ -84,6 +89,7 @@ class LiveRecording:
                 if self._copy is not None:
                     self._copy.close()
                 if self._journal is not None:
+                    self._journal.call(self._names)
                     self._journal.close()
             finally:
                 self.finished.set()
@@ -115,6 +121,7 @@ class LiveRecording:
             self._journal = TakeJournal(
                 folder / JOURNAL, self._body, self._facts, model=self._model
             )
+        self._journal.call(self._names)
         for result, jpeg in results:
             if not self._journal.add(result) or not jpeg:
                 continue

@@ -145,6 +145,7 @@ class Takes:
         self._saved: dict[str, int] = {}
         self._save_lock = threading.Lock()
         self._closed = threading.Event()
+        state.people.names.watch(self._on_names_change)
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -547,9 +548,14 @@ class Takes:
 
         body = self._window.body.value
         recording = LiveRecording(begin, body, playing.facts, playing.pipeline.health.model)
+        recording.call(self._window.people.names.value)
         self._made, self._recording, self._last_recording = made, recording, recording
         playing.recorder.begin(recording)
         self._window.take.set(TakeStatus(TakePhase.RECORDING))
+
+    def _on_names_change(self, names: dict[int, str]) -> None:
+        if self._recording is not None:
+            self._recording.call(names)
 
     def _count(self) -> None:
         if not self._state.counting.value:

@@ -1,5 +1,8 @@
 """FBX (binary 7.4): skeleton, skinned body with normals, animation; one file a person.
 
+A person's name is that of a Null above the bones, which Blender makes the armature. It has no
+attribute of its own: an importer that climbs from bones to parents with one ends at the bones.
+
 Read by Blender's importers and ufbx; Unity, Unreal and Autodesk's programs read the same version.
 y up, x to the person's left, z forward; angles about x, then y, then z (FBX's default order), in
 degrees and without jumps, on top of each bone's rotation at rest (PreRotation).
@@ -157,6 +160,11 @@ class _Content:
     def bones(self) -> None:
         bones = self._scene.bones
         rest = np.degrees(continuous_angles(bones.rest_local[None], "zyx"))[0]
+        above = 0
+        if self._scene.name:
+            _model(self._object("Model", self._scene.name, "Model", "Null"))
+            above = self._last_id
+            self._connect(above, 0)
         for bone, name in enumerate(bones.names):
             attribute = self._object("NodeAttribute", name, "NodeAttribute", "LimbNode")
             attribute_id = self._last_id
@@ -171,7 +179,7 @@ class _Content:
             _vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
             self._connect(attribute_id, self._bone_ids[bone])
             parent = int(bones.parents[bone])
-            self._connect(self._bone_ids[bone], self._bone_ids[parent] if parent >= 0 else 0)
+            self._connect(self._bone_ids[bone], self._bone_ids[parent] if parent >= 0 else above)
 
     def mesh(self) -> None:
         scene = self._scene
@@ -201,7 +209,8 @@ class _Content:
             element = layer.add("LayerElement")
             element.add("Type", kind)
             element.add("TypedIndex", Int32(0))
-        model = self._object("Model", "body", "Model", "Mesh")
+        name = f"{scene.name} body" if scene.name else "body"
+        model = self._object("Model", name, "Model", "Mesh")
         self._mesh_id = self._last_id
         _model(model)
         material = self._object("Material", "body", "Material", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from pymaf_live.export.bvh import export_bvh
 from pymaf_live.export.fbx import export_fbx
 from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.masks import export_masks
+from pymaf_live.export.naming import others_pattern
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import (
     Exported,
@@ -64,7 +65,7 @@ class Format:
     unit: Unit
     """Where the options name none."""
     one_a_person: bool
-    """Another person with id 3 gets ``name_person3`` and the ending."""
+    """Of several, another person with id 3 gets ``name_person3`` or ``name_Ann`` and the ending."""
     writer: Writer
     needs: str = ""
     """A module that only an extra brings."""
@@ -79,12 +80,21 @@ class Format:
         """The file of a take that is called `stem`."""
         return stem.with_name(stem.name + self.ending)
 
-    def existing(self, stem: Path) -> list[Path]:
-        """Files there already that an export of `stem` may replace, other people's included."""
+    def existing(self, stem: Path, people: Collection[str] = ()) -> list[Path]:
+        """Files there already that an export of `stem` may replace, other people's included.
+
+        Parameters
+        ----------
+        stem : Path
+        people : collection of str
+            Names that people of the take were given.
+        """
         plain = self.target(stem)
         found = [plain] if plain.exists() else []
         if self.one_a_person and stem.parent.is_dir():
-            others = re.compile(re.escape(stem.name) + r"_person\d+" + re.escape(self.ending))
+            others = re.compile(
+                re.escape(stem.name) + others_pattern(people) + re.escape(self.ending)
+            )
             found += sorted(p for p in stem.parent.iterdir() if others.fullmatch(p.name))
         return found
 

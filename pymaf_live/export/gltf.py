@@ -2,7 +2,8 @@
 
 Written to the glTF 2.0 specification (Khronos Group): metres, y up, the person facing +z. Rotations
 are quaternions (x, y, z, w) of like sign along time; times are seconds from the first frame. The
-exact rate stands in the animation's extras, because times are 32-bit.
+exact rate stands in the animation's extras, because times are 32-bit. A person's name is that of a
+node above the bones, of the skin and of the animation, after which programs call what they make.
 """
 
 from __future__ import annotations
@@ -62,15 +63,20 @@ def write_scene(
         children = np.flatnonzero(bones.parents == bone).tolist()
         nodes.append(node | ({"children": children} if children else {}))
     roots = [0]
+    if scene.name:
+        # behind the bones, whose numbers are those of the skeleton
+        nodes.append({"name": scene.name, "children": [0]})
+        roots = [count]
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
         "animations": [_animation(buffer, scene, watch)],
     }
     if options.mesh:
-        roots.append(count)
-        nodes.append({"name": "body", "mesh": 0, "skin": 0})
-        document["meshes"] = [{"name": "body", "primitives": [_primitive(buffer, scene)]}]
+        body = f"{scene.name} body" if scene.name else "body"
+        roots.append(len(nodes))
+        nodes.append({"name": body, "mesh": 0, "skin": 0})
+        document["meshes"] = [{"name": body, "primitives": [_primitive(buffer, scene)]}]
         document["materials"] = [
             {
                 "name": "body",
@@ -83,7 +89,7 @@ def write_scene(
         ]
         document["skins"] = [
             {
-                "name": "skeleton",
+                "name": scene.name or "skeleton",
                 "skeleton": 0,
                 "joints": list(range(count)),
                 "inverseBindMatrices": buffer.add(_inverse_binds(scene), "MAT4"),
@@ -164,7 +170,7 @@ def _animation(buffer: _Buffer, scene: Scene, watch: Watch) -> dict[str, Any]:
         watch(0.9 * (bone + 1) / len(scene.bones.names))
     rate = scene.rate.as_integer_ratio()
     return {
-        "name": "motion",
+        "name": scene.name or "motion",
         "channels": channels,
         "samplers": samplers,
         "extras": {"frame_rate": list(rate)},

@@ -12,6 +12,7 @@ import numpy as np
 from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
+from pymaf_live.export.naming import behind_the_stem, name_of
 from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
 from pymaf_live.export.people import PersonMotion, finite_rows, people_of, person_motion
 from pymaf_live.export.scene import Scene, scene_of
@@ -53,8 +54,9 @@ class Cast:
         count = int(np.count_nonzero(~motion.seen))
         if not count:
             return ""
+        who = motion.name or f"person {motion.person}"
         return (
-            f"person {motion.person} was not seen in {count} of {len(motion.seen)} frames: "
+            f"{who} was not seen in {count} of {len(motion.seen)} frames: "
             "interpolated or held there"
         )
 
@@ -106,8 +108,7 @@ class FileAPerson:
     """Writes a file for every person of a take: a `formats.Writer`."""
 
     ending: str
-    """Of the files; who has the most frames gets the name asked for, another with id 3
-    ``name_person3`` and the ending."""
+    """Of the files, behind the name asked for and what `naming.behind_the_stem` adds to it."""
     unit: Unit
     """Where the options name none."""
     write: WriteScene
@@ -140,7 +141,7 @@ class FileAPerson:
         cast = cast_of(take, body, options)
         if cast is None:
             return []
-        paths = self._paths(path, cast.people)
+        paths = self._paths(path, cast)
         require_free(paths, force=force)
         make_folder(path.parent)
         watch(0.0)
@@ -167,10 +168,11 @@ class FileAPerson:
             done.append(Exported(target, error, rate, "; ".join(note for note in notes if note)))
         return done
 
-    def _paths(self, path: Path, people: tuple[int, ...]) -> list[Path]:
+    def _paths(self, path: Path, cast: Cast) -> list[Path]:
         ends_so = path.name.lower().endswith(self.ending)
         stem = path.name[: -len(self.ending)] if ends_so else path.stem
-        return [path] + [
-            path.with_name(f"{stem}_person{person}{path.name[len(stem) :]}")
-            for person in people[1:]
+        names = {person: name_of(cast.take, person) for person in cast.people}
+        return [
+            path.with_name(f"{stem}{behind}{path.name[len(stem) :]}")
+            for behind in behind_the_stem(cast.people, names)
         ]

@@ -11,6 +11,7 @@ from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import OutputError
+from pymaf_live.export.naming import name_of
 from pymaf_live.export.world import Placed
 from pymaf_live.types import Array, Mask, Take
 
@@ -51,6 +52,8 @@ class PersonMotion:
     """Frames a second."""
     seen: Mask
     """(N,) the person was measured around this time; elsewhere interpolated or held."""
+    name: str = ""
+    """As somebody called the person; '' where nobody did."""
 
 
 def finite_rows(take: Take) -> Take:
@@ -162,6 +165,7 @@ def person_motion(
         times=grid,
         rate=rate or take.frame_rate,
         seen=_seen(take, rows, all_times, grid),
+        name=name_of(take, person),
     )
 
 

@@ -38,6 +38,8 @@ class Scene:
     """(V, 3) m, the body in the rig's rest pose."""
     rest_joints: Array
     """(J, 3) m, joints of the shape at rest, where the body file has its origin."""
+    name: str
+    """The person's; '' without one."""
 
     @property
     def frames(self) -> int:
@@ -107,6 +109,7 @@ def scene_of(
         seen=seen,
         vertices=vertices,
         rest_joints=motion.rest,
+        name=motion.name,
     )
 
 

@@ -1,11 +1,13 @@
 """USD (UsdSkel, binary crate): skeleton, skinned body, animation; one file a person.
 
 Needs the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are stated, and a frame
-is one time code.
+is one time code. A person's name is that of the prim that holds all, as far as an identifier can
+say it, and as it was given the prim's display name.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from pymaf_live.export.verify import ReadAgain
 from pymaf_live.types import Array
 
 MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"
-_ROOT = "/person"
+_NOBODY = "person"
 _TOLD_EVERY = 500
 
 
@@ -47,15 +49,18 @@ def write_scene(
     stage.SetFramesPerSecond(float(scene.rate))
     stage.SetStartTimeCode(0)
     stage.SetEndTimeCode(scene.frames - 1)
-    root = UsdSkel.Root.Define(stage, _ROOT)
+    place = _root(scene)
+    root = UsdSkel.Root.Define(stage, place)
     stage.SetDefaultPrim(root.GetPrim())
+    if scene.name:
+        root.GetPrim().SetDisplayName(scene.name)
     bones = scene.bones
-    skeleton = UsdSkel.Skeleton.Define(stage, f"{_ROOT}/skeleton")
+    skeleton = UsdSkel.Skeleton.Define(stage, f"{place}/skeleton")
     joints = Vt.TokenArray(_joint_paths(scene))
     skeleton.CreateJointsAttr(joints)
     skeleton.CreateBindTransformsAttr(_matrices(bones.rest_turn, bones.rest_place * scale))
     skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local, bones.offsets * scale))
-    motion = UsdSkel.Animation.Define(stage, f"{_ROOT}/motion")
+    motion = UsdSkel.Animation.Define(stage, f"{place}/motion")
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
@@ -82,7 +87,7 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     from pxr import Gf, UsdGeom, UsdSkel, Vt
 
     vertices, faces = scene.vertices, scene.body.faces
-    mesh = UsdGeom.Mesh.Define(stage, f"{_ROOT}/body")
+    mesh = UsdGeom.Mesh.Define(stage, f"{_root(scene)}/body")
     points = Vt.Vec3fArray.FromNumpy((vertices * scale).astype(np.float32))
     mesh.CreatePointsAttr(points)
     mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
@@ -110,9 +115,10 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
     try:
         stage = Usd.Stage.Open(str(path))
         metres = UsdGeom.GetStageMetersPerUnit(stage)
-        prim = stage.GetPrimAtPath(f"{_ROOT}/skeleton")
+        place = _root(scene)
+        prim = stage.GetPrimAtPath(f"{place}/skeleton")
         cache = UsdSkel.Cache()
-        cache.Populate(UsdSkel.Root(stage.GetPrimAtPath(_ROOT)), Usd.TraverseInstanceProxies())
+        cache.Populate(UsdSkel.Root(stage.GetPrimAtPath(place)), Usd.TraverseInstanceProxies())
         query = cache.GetSkelQuery(UsdSkel.Skeleton(prim))
         order = [str(joint) for joint in query.GetJointOrder()]
         times = query.GetAnimQuery().GetJointTransformTimeSamples()
@@ -129,6 +135,17 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
     if codes:  # a frame is one time code, or the motion would run at another rate
         rate *= (len(times) - 1) / codes
     return ReadAgain(rate, len(times), np.arange(len(times)), names, places * metres)
+
+
+def _root(scene: Scene) -> str:
+    """Path of the prim that holds a person."""
+    from pxr import Tf
+
+    apart = unicodedata.normalize("NFKD", scene.name)
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    word = str(Tf.MakeValidIdentifier(plain)).strip("_")
+    # where nothing is left, as of a name in other letters, the display name alone tells it
+    return f"/{word if word[:1].isalpha() else _NOBODY}"
 
 
 def _joint_paths(scene: Scene) -> list[str]:

@@ -2,7 +2,8 @@
 
 A file of records behind a signature: each has its length, its CRC-32 and its content, so that a
 torn last one is told from a whole one and all before it are good. An empty record says that the
-recording was ended on purpose.
+recording was ended on purpose. A record is a frame's, or the names of people: of these the last
+holds.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
+from pymaf_live.takes.people import with_names
 from pymaf_live.takes.rows import measured_rate, require_same_size, row_type, rows_of
 from pymaf_live.types import Camera, FrameResult, SourceFacts, Take
 
@@ -39,6 +41,8 @@ _HEAD = struct.Struct("<II")
 _FRAME = struct.Struct("<dd5dHH")
 """time, time in the file (NaN: the same), camera (width, height, focal length, principal point),
 bytes of the picture's name, people."""
+_NAMES = struct.pack("<d", math.nan)
+"""What a record of names begins with: no frame has such a time."""
 _MOST_RECORD = 64 << 20
 _MOST_BYTES = 4 << 30
 """Of a journal that is read: what a take may have, and its frames' times."""
@@ -165,6 +169,14 @@ class _About(BaseModel):
     model: str
 
 
+class _Names(BaseModel):
+    """A record of what people are called."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    names: dict[Annotated[int, Field(ge=0)], str] = Field(max_length=_MOST_PEOPLE)
+
+
 class TakeJournal:
     """Writes frame results as they come, in constant memory; people as they were measured.
 
@@ -189,6 +201,7 @@ class TakeJournal:
         self._pictures = facts.kind == "pictures"
         self._row = row_type(body.joint_count, body.shape_count)
         self._camera: Camera | None = None
+        self._names: dict[int, str] = {}
         self._first_time = 0.0
         self._last_time = -math.inf
         self.frames = 0
@@ -253,6 +266,18 @@ class TakeJournal:
         self.rows += len(people)
         return True
 
+    def call(self, names: Mapping[int, str]) -> None:
+        """Write what people are called from here on, by their numbers; the last word holds.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        if dict(names) != self._names:
+            self._names = dict(names)
+            self._records.append(_NAMES + _Names(names=self._names).model_dump_json().encode())
+
     def close(self) -> None:
         """End the recording on purpose.
 
@@ -316,7 +341,7 @@ def summary_of_journal(path: Path) -> JournalSummary:
                 raise InputError(f"{path} holds nothing")
             for _, content in records:
                 complete = not content
-                if len(content) >= _FRAME.size:
+                if len(content) >= _FRAME.size and not content.startswith(_NAMES):
                     head = _FRAME.unpack_from(content)
                     times = [*times[:1], head[0]]
                     frames += 1
@@ -341,12 +366,16 @@ def _read(path: Path, file: BinaryIO) -> Recorded:
     kept = row_type(len(about.joint_names), about.shapes)
     heads: list[tuple[float, ...]] = []
     names: list[str] = []
+    called: dict[int, str] = {}
     rows = io.BytesIO()
     complete = False
     for _, content in records:
         complete = not content
         if complete:
             break
+        if content.startswith(_NAMES):
+            called = _names_in(content, called)
+            continue
         if len(content) < _FRAME.size:
             break
         head = _FRAME.unpack_from(content)
@@ -358,7 +387,16 @@ def _read(path: Path, file: BinaryIO) -> Recorded:
         rows.write(content[end_of_name:])
     if not heads:
         raise InputError(f"nothing was recorded from {about.source}: no frame came")
-    return Recorded(_take(about, heads, names, np.frombuffer(rows.getbuffer(), kept)), complete)
+    take = _take(about, heads, names, np.frombuffer(rows.getbuffer(), kept))
+    return Recorded(with_names(take, called), complete)
+
+
+def _names_in(content: bytes, before: dict[int, str]) -> dict[int, str]:
+    """What a record says that people are called; what was known before where it is damaged."""
+    try:
+        return _Names.model_validate_json(content[len(_NAMES) :]).names
+    except ValidationError:
+        return before
 
 
 def _take(

@@ -5,7 +5,7 @@ Every change gives a new take and leaves the old one as it was, for undoing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -36,8 +36,17 @@ def with_name(take: Take, person: int, name: str) -> Take:
         If nobody has that number.
     """
     _require(take, person)
-    names = {**names_of(take), person: " ".join(name.split())[:LONGEST_NAME]}
-    return _with_names(take, names)
+    return with_names(take, {**names_of(take), person: name})
+
+
+def with_names(take: Take, names: Mapping[int, str]) -> Take:
+    """The take with the names of all its people in place of those that it had.
+
+    Of people who are not in it, and empty ones, nothing is kept.
+    """
+    there = people_of(take)
+    cut = {number: " ".join(name.split())[:LONGEST_NAME] for number, name in names.items()}
+    return _with_names(take, {number: name for number, name in cut.items() if number in there})
 
 
 def merged(take: Take, person: int, into: int) -> Take:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.takes import TakeRecorder, people_by_frame
 from pymaf_live.takes.journal import TakeJournal, in_use, read_journal, summary_of_journal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
+from pymaf_live.takes.people import names_of
 from pymaf_live.takes.pictures import LONGEST_SIDE, CopiedPictures, PictureCopy, small_jpeg
 from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts, Take
 from tests.made_up_take import SIZE, make_take, moving_limbs, walking_past
@@ -107,6 +109,47 @@ def test_a_damaged_frame_ends_what_is_believed(
     content[len(content) // 2] ^= 0x40
     path.write_bytes(content)
     assert 20 < len(read_journal(path).take.frame_time) < 40
+
+
+def test_names_are_in_the_take_and_the_last_word_holds(
+    body: Body, results: list[FrameResult], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.journal"
+    journal = recorded(path, body, results[:3])
+    journal.call({1: "Ann", 7: "Nobody who was seen"})
+    for result in results[3:20]:
+        journal.add(result)
+    # known even if the program ends here
+    torn = read_journal(path)
+    assert not torn.complete
+    assert names_of(torn.take) == {1: "Ann"}
+    journal.call({1: "Änn  Lee"})
+    journal.close()
+    take = read_journal(path).take
+    assert names_of(take) == {1: "Änn Lee"}
+    assert len(take.frame_time) == 20
+    assert (summary_of_journal(path).frames, summary_of_journal(path).rows) == (20, 19)
+    assert summary_of_journal(path).seconds == pytest.approx(19 / 25)
+    # a name taken away again
+    other = recorded(tmp_path / "b.journal", body, results[:3])
+    other.call({1: "Ann"})
+    other.call({})
+    other.close()
+    assert names_of(read_journal(tmp_path / "b.journal").take) == {}
+
+
+def test_names_that_cannot_be_read_cost_the_names_only(
+    body: Body, results: list[FrameResult], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.journal"
+    journal = recorded(path, body, results[:3])
+    for text in (b"", b"{", b'{"names": {"-1": "x"}}', b'{"names": {"1": 5}}', b"\xff" * 80):
+        journal._records.append(struct.pack("<d", float("nan")) + text)
+    journal.add(results[3])
+    journal.close()
+    take = read_journal(path).take
+    assert len(take.frame_time) == 4
+    assert names_of(take) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"no journal at all", b"PyMAF Live journal 1\n"])

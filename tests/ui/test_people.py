@@ -18,7 +18,7 @@ from pymaf_live.take_keeping import keep_recording
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.people import names_of, people_of
-from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
+from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts, Take
 from tests.ui.conftest import OpenWindow
 from tests.ui.doubles import standing_person
 from ui.application import Parts
@@ -142,6 +142,34 @@ def test_what_was_chosen_about_people_is_told_by_number() -> None:
     assert (people.draws(1), people.draws(3)) == (False, True)
     people.forget()
     assert people.draws(3)
+
+
+def test_a_name_given_live_is_in_the_recorded_take(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    parts = open_window()
+    state, deeds = parts.state, parts.controller
+    entries = state.takes.entries
+
+    def record(during: str = "") -> Take:
+        before = len(entries.value)
+        deeds.takes.record()
+        qtbot.waitUntil(lambda: state.take.value.seconds > 0.3, timeout=20_000)
+        if during:
+            deeds.people.name(1, during)
+        # another source is opened while it goes on
+        parts.window.open_choice(replace(clip, title=f"clip {before}"))
+        qtbot.waitUntil(lambda: len(entries.value) > before, timeout=30_000)
+        return deeds.takes.library.load(entries.value[0].id).take
+
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    deeds.people.name(1, "Ann")
+    assert names_of(record()) == {1: "Ann"}
+    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    assert names_of(record(during="Bo  Ek")) == {1: "Bo Ek"}
+    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    assert names_of(record()) == {}
 
 
 @pytest.fixture

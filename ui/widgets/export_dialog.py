@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,20 @@ class ExportWish:
 
 
 class ExportDialog(QDialog):
-    """Name, folder and formats on one sheet, with what would be replaced said before it happens."""
+    """Name, folder and formats on one sheet, with what would be replaced said before it happens.
+
+    Parameters
+    ----------
+    formats : tuple of Format
+    name : str
+    folder : Path
+    chosen : tuple of str
+        Names of the formats that are ticked.
+    options : ExportOptions, optional
+    parent : QWidget, optional
+    people : collection of str
+        Names that people of the take were given: files are called after them.
+    """
 
     def __init__(
         self,
@@ -50,8 +64,11 @@ class ExportDialog(QDialog):
         chosen: tuple[str, ...] = ("bvh", "npz"),
         options: ExportOptions | None = None,
         parent: QWidget | None = None,
+        *,
+        people: Collection[str] = (),
     ) -> None:
         super().__init__(parent)
+        self._people = people
         self.setWindowTitle("Export the take")
         self.setMinimumWidth(520)
         self.name = QLineEdit(name)
@@ -119,7 +136,7 @@ class ExportDialog(QDialog):
         elif not stem.parent.is_dir():
             complaint = "There is no such folder."
         sound = not complaint and not self.form.complaint_text()
-        there = existing(stem, self.form.chosen_formats()) if sound else []
+        there = existing(stem, self.form.chosen_formats(), self._people) if sound else []
         self.note.setText(complaint)
         self.note.setVisible(bool(complaint))
         self.replace.setText(f"Replace {', '.join(each.name for each in there)}")
@@ -132,9 +149,9 @@ class ExportDialog(QDialog):
             self.folder.setText(chosen)
 
 
-def existing(stem: Path, formats: tuple[Format, ...]) -> list[Path]:
+def existing(stem: Path, formats: tuple[Format, ...], people: Collection[str] = ()) -> list[Path]:
     """Files that the export may replace: its own names and those of further people."""
-    return [path for each in formats for path in each.existing(stem)]
+    return [path for each in formats for path in each.existing(stem, people)]
 
 
 def default_folder() -> Path:

@@ -229,6 +229,7 @@ class MainWindow(QMainWindow):
             export.chosen.value,
             export.options.value,
             self,
+            people=tuple(self._state.people.names.value.values()),
         )
         return dialog.wish() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
 
