@@ -66,10 +66,23 @@ DEMO_PALETTE = Palette(
 )
 
 
-def _step(value: Array, width: float) -> Array:
+def step(value: Array, width: float) -> Array:
     """0 below -width, 1 above width, smooth between."""
     t = np.clip(value / (2 * width) + 0.5, 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
+
+
+def above_hairline(points: Array, eye: Array, ear: Array) -> Array:
+    """How far points (N, 3) of a head lie above its hairline, m.
+
+    `eye` and `ear`: where they are on the rest body (3,), which looks along z.
+    """
+    line = np.interp(
+        points[:, 2],
+        [ear[2] - 0.05, ear[2] - 0.015, ear[2] + 0.012, ear[2] + 0.03, eye[2] - 0.02, eye[2]],
+        [-0.075, -0.055, -0.012, 0.022, 0.052, 0.066],
+    )
+    return np.asarray(points[:, 1] - eye[1] - line)
 
 
 class Dressed:
@@ -130,13 +143,8 @@ class Dressed:
 
     def _hair(self, p: Array) -> Array:
         eye, ear = self._point["left_eye"], self._point["left_ear"]
-        line = np.interp(
-            p[:, 2],
-            [ear[2] - 0.05, ear[2] - 0.015, ear[2] + 0.012, ear[2] + 0.03, eye[2] - 0.02, eye[2]],
-            [-0.075, -0.055, -0.012, 0.022, 0.052, 0.066],
-        )
         strands = 0.004 * self._noise.at(np.arctan2(p[:, 0], p[:, 2]) / 6.3, p[:, 1], 0.5)
-        above = p[:, 1] - eye[1] - line + strands
+        above = above_hairline(p, eye, ear) + strands
         side = np.abs(p[:, 0])
         from_ear = np.hypot(p[:, 1] - ear[1], p[:, 2] - ear[2]) - 0.03
         on_ear = np.where(side > ear[0] - 0.012, from_ear, np.inf)
@@ -157,8 +165,8 @@ class Dressed:
             return out
 
         head = self._head_weight
-        shirt, trousers = _step(self._shirt(p), 0.015), _step(self._trousers(p), 0.02)
-        shoe = _step(self._shoe(p), 0.01) * (p[:, 1] < self._joint["left_knee"][1])
+        shirt, trousers = step(self._shirt(p), 0.015), step(self._trousers(p), 0.02)
+        shoe = step(self._shoe(p), 0.01) * (p[:, 1] < self._joint["left_knee"][1])
         cloth = np.maximum(shirt, trousers)
         # cloth spans hollows and rounds what is under it; shoes have no toes
         armpit = self._joint["left_shoulder"][1] - 0.1
@@ -178,7 +186,7 @@ class Dressed:
         legs_pad = 0.006 + 0.018 * down**1.5
         folds = 0.0015 * self._noise.at(p[:, 0] + 0.6 * p[:, 2], p[:, 1], 0.6)
         pad = shirt * shirt_pad + np.clip(trousers - shirt, 0, 1) * legs_pad + cloth * folds
-        hair = _step(self._hair(p), 0.012) * (head > 0.5)
+        hair = step(self._hair(p), 0.012) * (head > 0.5)
         tuft = 0.017 + 0.004 * self._noise.at(p[:, 0] * 2, p[:, 1] + p[:, 2], 0.4)
         pad += hair * tuft + 0.012 * shoe
         out += normals * pad[:, None]
@@ -198,7 +206,7 @@ class Dressed:
 
         def lay(inside: Array, width: float, over: Array) -> None:
             nonlocal out
-            cover = _step(inside, width)[:, None]
+            cover = step(inside, width)[:, None]
             out = out + cover * (over - out)
 
         hair = np.where(head > 0.5, self._hair(p), -1.0)
@@ -221,7 +229,7 @@ class Dressed:
             shoulder = self._joint["left_shoulder"]
             wave = np.cos(2 * np.pi * p[:, 1] / palette.stripes) - 0.45
             plain = (np.abs(p[:, 0]) > shoulder[0] + 0.02) | (p[:, 1] > shoulder[1] - 0.02)
-            band = _step(np.where(plain, -1.0, wave), 0.12)[:, None]
+            band = step(np.where(plain, -1.0, wave), 0.12)[:, None]
             cloth = cloth + band * (palette.stripe - cloth)
         lay(shirt, 0.002, cloth * (1 + 0.05 * grain + 0.03 * fine))
         # stitched borders at neck, sleeves and hem
@@ -237,7 +245,7 @@ class Dressed:
 
         def ellipse(cx: float, cy: float, rx: float, ry: float, edge: float = 0.25) -> Array:
             reach = 1 - np.hypot((x - cx) / rx, (y - cy) / ry)
-            return np.where(front, _step(reach, edge), 0.0)[:, None]
+            return np.where(front, step(reach, edge), 0.0)[:, None]
 
         def lay(cover: Array, over: Array) -> None:
             nonlocal out
@@ -250,16 +258,16 @@ class Dressed:
         lay(ellipse(eye[0], eye[1], 0.0066, 0.0066), colour(52, 34, 24))
         lid = 0.0045 - np.abs(y - eye[1] - 0.0075 + 12 * (x - eye[0]) ** 2)
         lid = np.where(front & (np.abs(x - eye[0]) < 0.017), lid, -1.0)
-        lay(0.85 * _step(lid, 0.002)[:, None], colour(50, 30, 24))
+        lay(0.85 * step(lid, 0.002)[:, None], colour(50, 30, 24))
         brow = eye[1] + 0.0235 - 14 * (x - eye[0] - 0.004) ** 2
         across = front & (np.abs(x - eye[0] - 0.001) < 0.02)
         arch = np.where(across, 0.0042 - np.abs(y - brow), -1.0)
-        lay(0.85 * _step(arch, 0.0025)[:, None], self.palette.hair)
+        lay(0.85 * step(arch, 0.0025)[:, None], self.palette.hair)
         lay(0.5 * ellipse(0.007, nose[1] - 0.012, 0.0045, 0.003, 0.5), skin * 0.35)
         lips = ellipse(0.0, corner[1] - 0.001, corner[0] + 0.004, 0.0105, 0.3)
         lay(0.75 * lips, colour(176, 84, 78))
         parting = np.where(front & (x < corner[0] + 0.003), 0.0016 - np.abs(y - corner[1]), -1.0)
-        lay(0.7 * _step(parting, 0.0012)[:, None], colour(96, 40, 40))
+        lay(0.7 * step(parting, 0.0012)[:, None], colour(96, 40, 40))
         lay(0.12 * ellipse(0.0, chin[1] + 0.01, 0.03, 0.012, 0.6), skin * 0.6)
         return out
 

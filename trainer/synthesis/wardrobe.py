@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix, diags
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
 from pymaf_live.types import Array
+from trainer.clothing import above_hairline, step
 from trainer.render import linear_from_srgb
 
 Ints = npt.NDArray[np.int64]
@@ -40,12 +41,6 @@ BODY, SKIRT, MANE = 0, 1, 2
 
 def _linear(srgb: Array) -> Floats:
     return np.asarray(linear_from_srgb(np.clip(srgb, 0, 255) / 255.0), dtype=np.float32)
-
-
-def _step(value: Array, width: float) -> Array:
-    """0 below -width, 1 above width, smooth between."""
-    t = np.clip(value / (2 * width) + 0.5, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t))
 
 
 def random_colour(rng: np.random.Generator) -> Floats:
@@ -259,13 +254,7 @@ class Wardrobe:
         return np.asarray(np.maximum(top, self._sole + 0.045) - p[:, 1])
 
     def _hair(self, p: Array) -> Array:
-        eye, ear = self._point["left_eye"], self._point["left_ear"]
-        line = np.interp(
-            p[:, 2],
-            [ear[2] - 0.05, ear[2] - 0.015, ear[2] + 0.012, ear[2] + 0.03, eye[2] - 0.02, eye[2]],
-            [-0.075, -0.055, -0.012, 0.022, 0.052, 0.066],
-        )
-        return np.asarray(p[:, 1] - eye[1] - line)
+        return above_hairline(p, self._point["left_eye"], self._point["left_ear"])
 
     def draw(self, rng: np.random.Generator) -> Outfit:
         """An outfit at random."""
@@ -334,14 +323,14 @@ class Wardrobe:
         pelvis, ankle = self._joint["pelvis"][1], self._joint["left_ankle"][1]
         shoulder, elbow = self._joint["left_shoulder"], self._joint["left_elbow"]
         if o.top is not None:
-            cover = _step(self._top(place, o), 0.015) * (head < 0.5)
+            cover = step(self._top(place, o), 0.015) * (head < 0.5)
             sleeve = np.clip((side - shoulder[0]) / (elbow[0] - shoulder[0]), 0, 1.4)
             low = np.clip((pelvis + 0.25 - place[:, 1]) / 0.3, 0, 1.5)
             amount = 0.004 + o.top_loose * (0.008 + 0.02 * sleeve + 0.024 * low)
             pad += cover * amount
             torso_cloth = np.maximum(torso_cloth, cover)
         if o.bottom is not None:
-            cover = _step(self._bottom(place, o), 0.02)
+            cover = step(self._bottom(place, o), 0.02)
             down = np.clip((pelvis - place[:, 1]) / (pelvis - ankle), 0, 1)
             amount = 0.003 + o.bottom_loose * (0.006 + 0.03 * down**1.3)
             pad = np.maximum(pad, cover * amount)
@@ -356,11 +345,11 @@ class Wardrobe:
         arm = (side > shoulder[0] - 0.03) & (place[:, 1] > shoulder[1] - 0.1)
         spanned = self._smoothed[0] * (0.8 * torso_cloth * ~arm)[:, None]
         if o.shoes is not None:
-            shoe = _step(self._shoe(place, o), 0.01) * (place[:, 1] < pelvis - 0.5)
+            shoe = step(self._shoe(place, o), 0.01) * (place[:, 1] < pelvis - 0.5)
             spanned = spanned + self._smoothed[1] * (0.8 * shoe)[:, None]
             pad = np.maximum(pad, 0.012 * shoe)
         if o.hair_thick or o.hat is not None:
-            hair = _step(self._hair(place), 0.012) * (head > 0.5)
+            hair = step(self._hair(place), 0.012) * (head > 0.5)
             thick = o.hair_thick if o.hat is None else 0.02
             pad += hair * thick * (1 + 0.18 * noise[columns, rows])
         rest = rest + spanned + self._normals * pad[:, None]
@@ -416,7 +405,7 @@ class Wardrobe:
         ], axis=-1).reshape(-1, 3)  # fmt: skip
         weights = np.zeros((rows * columns, self.body.joint_count))
         legs = np.clip((down - 0.12) * 1.5, 0, 0.92) + 0 * angle
-        left = _step(np.sin(angle), 0.9) + 0 * down
+        left = step(np.sin(angle), 0.9) + 0 * down
         weights[:, self._index["left_hip"]] = (legs * left).ravel()
         weights[:, self._index["right_hip"]] = (legs * (1 - left)).ravel()
         weights[:, 0] = (1 - legs).ravel()
@@ -478,13 +467,13 @@ class Wardrobe:
             rows_ = low & (p[:, 1] < self._joint["pelvis"][1] + 0.12)
             q = p[rows_]
             inside = self._bottom(q, o)
-            lay(rows_, _step(inside, 0.003), o.bottom.at(q, self.noise))
+            lay(rows_, step(inside, 0.003), o.bottom.at(q, self.noise))
         if o.shoes is not None:
             rows_ = low & (p[:, 1] < self._joint["left_knee"][1] - 0.05)
             q = p[rows_]
             inside = self._shoe(q, o)
-            lay(rows_, _step(inside, 0.003), o.shoes)
-            lay(rows_, _step(self._sole + 0.022 - q[:, 1], 0.003), o.sole)
+            lay(rows_, step(inside, 0.003), o.shoes)
+            lay(rows_, step(self._sole + 0.022 - q[:, 1], 0.003), o.sole)
         if o.top is not None:
             rows_ = low & (p[:, 1] > self._joint["pelvis"][1] + o.top_hem - 0.01)
             q = p[rows_]
@@ -494,7 +483,7 @@ class Wardrobe:
                 front = (np.abs(q[:, 0]) < 0.055) & (q[:, 2] > 0.02)
                 cloth = np.where(front[:, None], o.open_front, cloth)
             cloth = cloth * np.where(np.abs(inside - 0.012) < 0.004, 0.72, 1.0)[:, None]
-            lay(rows_, _step(inside, 0.003), cloth.astype(np.float32))
+            lay(rows_, step(inside, 0.003), cloth.astype(np.float32))
         sheet = material == SKIRT
         if sheet.any() and o.bottom is not None:
             out[sheet] = o.bottom.at(p[sheet], self.noise)
@@ -521,7 +510,7 @@ class Wardrobe:
             colours = colours + share * (over - colours)
 
         def ellipse(cx: float, cy: float, rx: float, ry: float, edge: float = 0.25) -> Array:
-            return np.where(front, _step(1 - np.hypot((x - cx) / rx, (y - cy) / ry), edge), 0.0)
+            return np.where(front, step(1 - np.hypot((x - cx) / rx, (y - cy) / ry), edge), 0.0)
 
         dark = _linear(np.array([44.0, 30, 24]))
         cheek = ellipse(eye[0] + 0.012, nose[1] - 0.008, 0.026, 0.02, 0.5)
@@ -531,7 +520,7 @@ class Wardrobe:
         lay(ellipse(eye[0], eye[1], 0.0066, 0.0066), dark)
         brow = eye[1] + 0.0235 - 14 * (x - eye[0] - 0.004) ** 2
         across = front & (np.abs(x - eye[0] - 0.001) < 0.021)
-        lay(0.8 * np.where(across, _step(0.0045 - np.abs(y - brow), 0.0025), 0.0), o.hair * 0.8)
+        lay(0.8 * np.where(across, step(0.0045 - np.abs(y - brow), 0.0025), 0.0), o.hair * 0.8)
         lay(0.5 * ellipse(0.007, nose[1] - 0.012, 0.0045, 0.003, 0.5), o.skin * 0.3)
         if o.beard:
             jaw = (y < corner[1] + 0.018 + 0.5 * np.clip(x - 0.03, 0, 1)) & (y > chin[1] - 0.05)
@@ -546,10 +535,10 @@ class Wardrobe:
             lay(1.0 * (front & ((np.abs(reach - 1) < 0.14) | bridge)), dark)
         above = self._hair(q)
         if o.hat is not None:
-            lay(_step(above + 0.012, 0.004), o.hat * (1 + 0.03 * grain[rows]))
+            lay(step(above + 0.012, 0.004), o.hat * (1 + 0.03 * grain[rows]))
         elif o.hair_thick:
             on_ear = (x > ear[0] - 0.012) & (np.hypot(y - ear[1], q[:, 2] - ear[2]) < 0.03)
-            cover = np.where(on_ear, 0.0, _step(above + 0.004 * grain[rows][:, 0], 0.004))
+            cover = np.where(on_ear, 0.0, step(above + 0.004 * grain[rows][:, 0], 0.004))
             lay(cover, o.hair * np.clip(1 + 0.35 * grain[rows], 0.4, 2.0))
         out[rows] = colours
 
