@@ -141,85 +141,98 @@ def read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> 
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _checked(entries: Mapping[str, Any], path: Path, like: Body, shapes: int) -> SmplFile:
-    def refuse(what: str) -> NoReturn:
-        raise InputError(f"{path} is no SMPL body: {what}")
+class _Entries:
+    """A file's entries, as numbers of the shapes they must have."""
 
-    for key in _KEYS:
-        if key not in entries:
-            refuse(f"it lacks {key}")
+    def __init__(self, entries: Mapping[str, Any], path: Path) -> None:
+        self._entries, self._path = entries, path
+        for key in _KEYS:
+            if key not in entries:
+                self.refuse(f"it lacks {key}")
 
-    def numbers(key: str) -> Array:
+    def refuse(self, what: str) -> NoReturn:
+        raise InputError(f"{self._path} is no SMPL body: {what}")
+
+    def numbers(self, key: str, *shape: int | str) -> Array:
+        """Finite numbers; a letter in `shape` stands for any number above 0."""
         try:
-            values = np.asarray(entries[key], dtype=np.float64)
+            values = np.asarray(self._entries[key], dtype=np.float64)
         except (TypeError, ValueError):
-            refuse(f"{key} is not numbers")
+            self.refuse(f"{key} is not numbers")
         if not np.isfinite(values).all():
-            refuse(f"{key} has values that are not finite")
+            self.refuse(f"{key} has values that are not finite")
+        self._require(key, values.shape, shape)
         return values
 
-    def whole(key: str) -> Ints:
-        values = np.asarray(entries[key])
+    def whole(self, key: str, *shape: int | str) -> Ints:
+        """Whole numbers, likewise."""
+        values = np.asarray(self._entries[key])
         if values.dtype.kind not in "iu":
-            refuse(f"{key} is not whole numbers")
+            self.refuse(f"{key} is not whole numbers")
+        self._require(key, values.shape, shape)
         return values.astype(np.int64)
 
-    template = numbers("v_template")
-    if template.ndim != 2 or template.shape[1] != 3 or not 0 < len(template) <= _MOST_VERTICES:
-        refuse(f"v_template is {template.shape}, not (V, 3)")
+    def rows_of_one(self, key: str, *shape: int) -> csr_matrix:
+        """A matrix whose rows sum to 1, but for rounding, which is taken out."""
+        raw = self._entries[key]
+        matrix = csr_matrix(raw if issparse(raw) else self.numbers(key, *shape), dtype=np.float64)
+        self._require(key, matrix.shape, shape)
+        if not np.isfinite(matrix.data).all():
+            self.refuse(f"{key} has values that are not finite")
+        sums = np.asarray(matrix.sum(axis=1))
+        if np.abs(sums - 1).max() > _OFF_ONE:
+            self.refuse(f"the rows of {key} do not sum to 1")
+        return csr_matrix(matrix.multiply(1 / sums))
+
+    def optional(self, key: str, *shape: int) -> Array | None:
+        return self.numbers(key, *shape) if key in self._entries else None
+
+    def _require(self, key: str, found: tuple[int, ...], wanted: tuple[int | str, ...]) -> None:
+        fits = len(found) == len(wanted) and all(
+            n == w if isinstance(w, int) else n > 0 for n, w in zip(found, wanted, strict=True)
+        )
+        if not fits:
+            self.refuse(f"{key} is {found}, not ({', '.join(map(str, wanted))})")
+
+
+def _checked(found: Mapping[str, Any], path: Path, like: Body, shapes: int) -> SmplFile:
+    entries = _Entries(found, path)
+    template = entries.numbers("v_template", "V", 3)
     vertices = len(template)
-    tree = whole("kintree_table")
-    if tree.ndim != 2 or tree.shape[0] != 2:
-        refuse(f"kintree_table is {tree.shape}, not (2, J)")
-    parents = tree[0].copy()
+    if vertices > _MOST_VERTICES:
+        entries.refuse(f"v_template is {template.shape}, which is too large")
+    parents, names = _tree(entries, like)
+    joints = len(parents)
+    faces = entries.whole("f", "F", 3)
+    if faces.min() < 0 or faces.max() >= vertices:
+        entries.refuse(f"f points outside its {vertices} vertices")
+    return SmplFile(
+        template,
+        faces,
+        entries.numbers("shapedirs", vertices, 3, "S")[:, :, :shapes],
+        entries.optional("posedirs", vertices, 3, 9 * (joints - 1)),
+        entries.rows_of_one("J_regressor", joints, vertices),
+        entries.rows_of_one("weights", vertices, joints).toarray(),
+        parents,
+        names,
+    )
+
+
+def _tree(entries: _Entries, like: Body) -> tuple[Ints, tuple[str, ...]]:
+    """Parents (J,), -1 for the root, and names of the joints."""
+    parents = entries.whole("kintree_table", 2, "J")[0].copy()
     parents[0] = -1  # the file has what -1 is without a sign
     joints = len(parents)
     names = _names(joints, like)
     if names is None:
-        refuse(
+        entries.refuse(
             f"it has {joints} joints; SMPL has {like.joint_count}, SMPL-H and SMPL-X have 52 and 55"
         )
     common = min(_NO_HANDS, joints) if joints != like.joint_count else joints
     other = not np.array_equal(parents[:common], like.parents[:common])
     if other or (parents[1:] < 0).any() or not (parents < np.arange(joints)).all():
-        refuse("its joints hang together in another way than SMPL's")
-
-    faces = whole("f")
-    if faces.ndim != 2 or faces.shape[1] != 3 or not len(faces):
-        refuse(f"f is {faces.shape}, not (F, 3)")
-    if faces.min() < 0 or faces.max() >= vertices:
-        refuse(f"f points outside its {vertices} vertices")
-    directions = numbers("shapedirs")
-    if directions.ndim != 3 or directions.shape[:2] != (vertices, 3) or not directions.shape[2]:
-        refuse(f"shapedirs is {directions.shape}, not ({vertices}, 3, S)")
-    weights = numbers("weights")
-    if weights.shape != (vertices, joints):
-        refuse(f"weights is {weights.shape}, not ({vertices}, {joints})")
-    raw = entries["J_regressor"]
-    regressor = csr_matrix(raw if issparse(raw) else numbers("J_regressor"), dtype=np.float64)
-    if regressor.shape != (joints, vertices):
-        refuse(f"J_regressor is {regressor.shape}, not ({joints}, {vertices})")
-    if not np.isfinite(regressor.data).all():
-        refuse("J_regressor has values that are not finite")
-    for name, sums in (
-        ("weights", weights.sum(axis=1)),
-        ("J_regressor", np.asarray(regressor.sum(axis=1)).ravel()),
-    ):
-        if np.abs(sums - 1).max() > _OFF_ONE:
-            refuse(f"the rows of {name} do not sum to 1")
-    pose = numbers("posedirs") if "posedirs" in entries else None
-    if pose is not None and pose.shape != (vertices, 3, 9 * (joints - 1)):
-        refuse(f"posedirs is {pose.shape}, not ({vertices}, 3, {9 * (joints - 1)})")
-    return SmplFile(
-        template,
-        faces,
-        directions[:, :, :shapes],
-        pose,
-        csr_matrix(regressor.multiply(1 / np.asarray(regressor.sum(axis=1)))),
-        weights / weights.sum(axis=1, keepdims=True),
-        parents,
-        names,
-    )
+        entries.refuse("its joints hang together in another way than SMPL's")
+    return parents, names
 
 
 def _names(joints: int, like: Body) -> tuple[str, ...] | None:
