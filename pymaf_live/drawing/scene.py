@@ -119,7 +119,7 @@ class Stage:
             mesh = self._mesh(person)
             bones = self.surface.bones(person)
             if view is not None:
-                person = _seen_from(person, view, camera)
+                person = seen_from(person, view, camera)
                 bones = _moved(bones, view)
             extent = Surface.extent(mesh, bones, camera)
             if extent is None:
@@ -162,7 +162,7 @@ def _moved(bones: Floats, view: Array) -> Floats:
     return np.asarray(whole, np.float32)
 
 
-def _seen_from(person: Person, view: Array, camera: Camera) -> Person:
+def seen_from(person: Person, view: Array, camera: Camera) -> Person:
     """The same person with the joints where another camera sees them."""
     joints = person.joints @ view[:, :3].T + view[:, 3]
     seen = project(joints, camera)

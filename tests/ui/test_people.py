@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
+from pymaf_live.drawing import person_colour
 from pymaf_live.take_keeping import keep_recording
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
@@ -54,15 +55,21 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
     return parts
 
 
+def shown(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.int16]:
+    """(H, W, 3) what the canvas shows."""
+    qtbot.wait(100)
+    image = parts.window.stage.canvas.grabFramebuffer()  # type: ignore[attr-defined]
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
+    rgb = rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+    return rgb.astype(np.int16)
+
+
 def columns(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.float64]:
     """How much is drawn in the left and in the right half of the canvas."""
-    qtbot.wait(100)
-    shown = parts.window.stage.canvas.grabFramebuffer()  # type: ignore[attr-defined]
-    shown = shown.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(shown.constBits(), np.uint8).reshape(shown.height(), -1)
-    rgb = rows[:, : 3 * shown.width()].reshape(shown.height(), shown.width(), 3)
+    rgb = shown(parts, qtbot)
     bright = (rgb.max(axis=2) > 90).mean(axis=0)
-    half = shown.width() // 2
+    half = rgb.shape[1] // 2
     return np.array([bright[:half].mean(), bright[half:].mean()])
 
 
@@ -93,6 +100,55 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: Parts, qtbot: QtBot) 
     assert people.chosen.value == 0
     click(parts, qtbot, None)
     assert people.chosen.value is None
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_who_is_chosen_is_told_from_the_others_in_the_picture(
+    parts: Parts, qtbot: QtBot, mirrored: bool
+) -> None:
+    people = parts.state.people
+    parts.state.mirror.set(mirrored)
+    before = shown(parts, qtbot)
+    people.chosen.set(2)
+    marked = shown(parts, qtbot)
+    changed = np.abs(marked - before).max(axis=2) > 40
+    assert changed.any()
+    # about the chosen one alone, in that person's colour, and what is drawn of her stays as it was
+    other = 0.4 * before.shape[1]
+    columns_there = np.nonzero(changed[:, ::-1] if mirrored else changed)[1]
+    assert len(columns_there) > 100
+    assert columns_there.min() > other
+    colours = marked[changed].astype(float) / 255
+    near = np.abs(colours - person_colour(2)).max(axis=1) < 0.06
+    assert near.sum() > 60
+    rows, columns_ = np.nonzero(changed)
+    scale = min(before.shape[1] / SIZE[0], before.shape[0] / SIZE[1])
+    low, high = someone(2, 0.9).joints_2d.min(axis=0), someone(2, 0.9).joints_2d.max(axis=0)
+    assert np.ptp(columns_) > scale * (high - low)[0]
+    assert np.ptp(rows) > scale * (high - low)[1]
+    # the name is above, and another name is seen
+    people.call(2, "Somebody else")
+    renamed = np.abs(shown(parts, qtbot) - marked).max(axis=2) > 40
+    assert renamed.any()
+    assert np.nonzero(renamed)[0].max() < rows.min() + 0.25 * np.ptp(rows)
+    # where one is drawn alone nobody need be told apart
+    people.call(2, "")
+    people.mute(0, True)
+    alone = shown(parts, qtbot)
+    people.alone.set(True)
+    assert (np.abs(shown(parts, qtbot) - alone).max(axis=2) > 40).sum() > 100
+    people.alone.set(False)
+    people.mute(0, False)
+    people.chosen.set(None)
+    assert np.abs(shown(parts, qtbot) - before).max() <= 2
+
+
+def test_the_only_one_has_no_mark(parts: Parts, qtbot: QtBot) -> None:
+    parts.state.people.forget()
+    parts.state.result.set(result_of(someone(0, -0.9), index=1))
+    before = shown(parts, qtbot)
+    parts.state.people.chosen.set(0)
+    assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
 def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pymaf_live.drawing import Look
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
+from ui.canvas.chosen_mark import Chosen
 from ui.canvas.inside_view import InsideLook
 from ui.people_state import drawn
 from ui.state import Drawn, Message, WindowState
@@ -43,6 +44,10 @@ class CanvasBinding:
             *(
                 part.watch(lambda _: self._on_result_change(state.result.value))
                 for part in (people.muted, people.chosen, people.alone)
+            ),
+            *(
+                part.watch(self._on_chosen_change)
+                for part in (people.chosen, people.names, people.there, people.alone)
             ),
             state.mirror.watch(self._on_mirror_change),
             *(
@@ -82,6 +87,14 @@ class CanvasBinding:
             self._told = True
             text = f"The picture cannot be drawn ({self._canvas.failure}); recording still works."
             self._state.message.set(Message("error", text))
+
+    def _on_chosen_change(self, _: object) -> None:
+        people = self._state.people
+        person = people.chosen.value
+        # who is the only one needs no mark
+        told = person is not None and len(people.there.value) > 1 and not people.alone.value
+        mark = Chosen(person, people.name_of(person)) if told and person is not None else None
+        self._canvas.chosen = mark
 
     def _on_look_change(self, _: object) -> None:
         state, view = self._state, self._state.view

@@ -15,6 +15,7 @@ from pymaf_live.drawing import Look
 from pymaf_live.drawing.scene import Stage
 from pymaf_live.drawing.surface import Surface
 from pymaf_live.types import FrameResult
+from ui.canvas.chosen_mark import Chosen, draw_chosen
 from ui.canvas.free_view import FreeView
 from ui.canvas.inside_view import InsideLook, InsideView
 from ui.canvas.painter import Painter
@@ -70,6 +71,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._layout = Layout.PICTURE
         self._viewpoint = Viewpoint()
         self._inside: InsideLook | None = None
+        self._chosen: Chosen | None = None
         self._result: FrameResult | None = None
         self._free_area: Area | None = None
         self._held = False
@@ -194,6 +196,16 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self._inside = look
         self.update()
 
+    @property
+    def chosen(self) -> Chosen | None:
+        """Who is marked; None: nobody."""
+        return self._chosen
+
+    @chosen.setter
+    def chosen(self, chosen: Chosen | None) -> None:
+        self._chosen = chosen
+        self.update()
+
     def on_draw(self, event: Any) -> None:
         """Paint; called by vispy with the context current."""
         if self.failure:
@@ -296,10 +308,11 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
             return
         if free is not None:
             self._free.follow(result)
-            self._free.draw(
+            pane, people = self._free.draw(
                 painter, free, result, self._viewpoint, replace(self._look, box=False),
                 self._mirrored, (self._ghost_stage, _GHOST) if self._ghost else None,
             )  # fmt: skip
+            draw_chosen(painter, pane, people, self._chosen, self.pixel_scale)
         if picture is None:
             return
         if self._inside is not None and result.inside:
@@ -321,3 +334,4 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         if self._ghost:
             painter.bodies(pane, self._ghost_stage.scene(result.raw, result.camera, size, _GHOST))
         painter.bodies(pane, self._stage.scene(result.people, result.camera, size, self._look))
+        draw_chosen(painter, pane, result.people, self._chosen, self.pixel_scale)

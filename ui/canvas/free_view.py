@@ -6,7 +6,7 @@ import numpy as np
 
 from pymaf_live.body import Body, PointSet, project
 from pymaf_live.drawing import Look
-from pymaf_live.drawing.scene import Stage
+from pymaf_live.drawing.scene import Stage, seen_from
 from pymaf_live.drawing.strokes import Strokes
 from pymaf_live.types import Array, Camera, FrameResult, Person
 from ui.canvas.painter import Painter
@@ -75,8 +75,15 @@ class FreeView:
         look: Look,
         mirrored: bool,
         ghost: tuple[Stage, Look] | None = None,
-    ) -> None:
-        """Draw ground and people."""
+    ) -> tuple[Pane, list[Person]]:
+        """Draw ground and people.
+
+        Returns
+        -------
+        pane : Pane
+        people : list of Person
+            Those of the result as they are seen here, in the pane's pixels.
+        """
         size = (area.width, area.height)
         focal = _FOCAL * min(area.height, 1.2 * area.width)
         camera = Camera(focal, np.array([(size[0] - 1) / 2, (size[1] - 1) / 2]), size)
@@ -86,10 +93,11 @@ class FreeView:
         view = view_from(viewpoint, target)
         painter.strokes(pane, self._ground(view, camera, middle))
         if result is None:
-            return
+            return pane, []
         if ghost is not None:
             painter.bodies(pane, ghost[0].scene(result.raw, camera, size, ghost[1], view))
         painter.bodies(pane, self._stage.scene(result.people, camera, size, look, view))
+        return pane, [seen_from(person, view, camera) for person in result.people]
 
     def _lowest(self, person: Person) -> float:
         points = self._skin.pose(person.rotations, person.shape, person.translation)

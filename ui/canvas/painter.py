@@ -26,6 +26,7 @@ from ui.canvas.pane import Area, Pane, Place
 _RENDERER = 0x1F01
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 _MOST_LABELS = 32
+_LETTERS = QColor(231, 233, 236)
 
 
 class Painter:
@@ -42,7 +43,9 @@ class Painter:
         self._strokes = StrokeVisual()
         self._uploaded: tuple[Image, float] | None = None
         self._sheet: tuple[Any, TextureQuad] | None = None
-        self._labels: OrderedDict[tuple[str, float], tuple[TextureQuad, int, int]] = OrderedDict()
+        self._labels: OrderedDict[tuple[str, float, str], tuple[TextureQuad, int, int]] = (
+            OrderedDict()
+        )
         renderer = str(gl.glGetParameter(_RENDERER)).lower()
         # two samples a pixel along each axis smooth the edges where that costs nothing
         self._fineness = 1.0 if any(name in renderer for name in _SOFTWARE) else 2.0
@@ -106,16 +109,47 @@ class Painter:
         gap = round(6 * pixels_a_point)
         quad.draw(pane.place((gap, gap, gap + width, gap + height)), (1.0, 1.0), blend=True)
 
+    def label_above(
+        self,
+        pane: Pane,
+        text: str,
+        point: tuple[float, float],
+        pixels_a_point: float,
+        colour: npt.NDArray[np.float32],
+    ) -> None:
+        """Write a line above a point of the picture, whole within the pane; never mirrored.
+
+        Parameters
+        ----------
+        pane : Pane
+        text : str
+        point : tuple of float
+            Picture pixels, edges at whole numbers; the line's middle lies above it.
+        pixels_a_point : float
+        colour : (3,) array
+            sRGB 0..1 of the letters.
+        """
+        quad, width, height = self._label(text, pixels_a_point, QColor.fromRgbF(*colour.tolist()))
+        area, gap = pane.area, round(3 * pixels_a_point)
+        x, y = pane.in_area(*point)
+        left = min(max(round(x - width / 2), 0), max(area.width - width, 0))
+        top = min(max(round(y) - height - gap, 0), max(area.height - height, 0))
+        self._enter(area)
+        upright = Pane(area, 0, 0, area.width, area.height)
+        quad.draw(upright.place((left, top, left + width, top + height)), (1.0, 1.0), blend=True)
+
     def _enter(self, area: Area) -> None:
         bottom = self._height - area.top - area.height
         gloo.set_viewport(area.left, bottom, area.width, area.height)
 
-    def _label(self, text: str, pixels_a_point: float) -> tuple[TextureQuad, int, int]:
-        key = (text, pixels_a_point)
+    def _label(
+        self, text: str, pixels_a_point: float, colour: QColor = _LETTERS
+    ) -> tuple[TextureQuad, int, int]:
+        key = (text, pixels_a_point, colour.name())
         if key not in self._labels:
             while len(self._labels) >= _MOST_LABELS:
                 self._labels.popitem(last=False)
-            colours = _written(text, pixels_a_point)
+            colours = _written(text, pixels_a_point, colour)
             quad = TextureQuad(gloo.Texture2D(colours, interpolation="linear"))
             self._labels[key] = (quad, colours.shape[1], colours.shape[0])
         return self._labels[key]
@@ -149,7 +183,7 @@ def _common(window: Window, pane: Pane) -> Window | None:
     return common if common.width > 0 and common.height > 0 else None
 
 
-def _written(text: str, pixels_a_point: float) -> npt.NDArray[np.uint8]:
+def _written(text: str, pixels_a_point: float, colour: QColor) -> npt.NDArray[np.uint8]:
     """(h, w, 4) premultiplied RGBA of a line of text on a dark ground."""
     font = QFont()
     font.setPixelSize(max(8, round(13 * pixels_a_point)))
@@ -163,7 +197,7 @@ def _written(text: str, pixels_a_point: float) -> npt.NDArray[np.uint8]:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(16, 18, 21, 190))
     painter.drawRoundedRect(image.rect(), gap, gap)
-    painter.setPen(QColor(231, 233, 236))
+    painter.setPen(colour)
     painter.setFont(font)
     painter.drawText(image.rect(), Qt.AlignmentFlag.AlignCenter, text)
     painter.end()

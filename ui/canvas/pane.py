@@ -57,6 +57,12 @@ class Pane:
         top, bottom = (1 - 2 * (part[i] - self.y0) / (self.y1 - self.y0) for i in (1, 3))
         return (-left, top, -right, bottom) if self.mirrored else (left, top, right, bottom)
 
+    def in_area(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the picture, edges at whole numbers, lies from the area's corner."""
+        across = (x - self.x0) * self.scale
+        down = (y - self.y0) / (self.y1 - self.y0) * self.area.height
+        return (self.area.width - across if self.mirrored else across), down
+
     def in_picture(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the canvas lies in the picture, edges at whole numbers."""
         across = (x - self.area.left) / self.area.width
