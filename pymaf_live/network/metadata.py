@@ -11,6 +11,9 @@ from pymaf_live.errors import ModelError
 Shape = tuple[int | None, ...]
 """Of a tensor; None where a dimension is dynamic or the file does not say."""
 
+Refuse = Callable[[str], ModelError]
+"""The error for a model of which something is so that it cannot be used."""
+
 OUTPUTS = ("rotations", "shape", "camera", "score", "joint_score")
 """Of the finest level, in the order in which `Estimate` is made of them."""
 
@@ -35,6 +38,7 @@ _KEYS = (
     "licence",
     "levels",
 )
+_MAY_LACK = ("reads", "scores", "normalisation")
 
 # what a file may ask for at most
 _SIZES = range(32, 1025)
@@ -129,49 +133,16 @@ def check_contract(
     def refuse(what: str) -> ModelError:
         return ModelError(f"the model {path} does not fit this program: {what}")
 
-    missing = [key for key in _KEYS if key not in entries]
-    if missing:
-        raise refuse(f"its metadata lacks {', '.join(missing)}")
-    for key in _KEYS:
-        text = entries[key]
-        if not text.strip() or len(text) > _MOST_TEXT or not text.isprintable():
-            raise refuse(f"its metadata {key} is empty or not plain text")
-    for key in ("body_sha256", "config_sha256"):
-        if not re.fullmatch("[0-9a-f]{64}", entries[key]):
-            raise refuse(f"its metadata {key} is not a SHA-256 in hexadecimal digits")
-
-    def number(key: str, allowed: range) -> int:
-        text = entries[key]
-        if not re.fullmatch("[0-9]{1,6}", text) or int(text) not in allowed:
-            raise refuse(f"its metadata {key} is {text!r}, not {allowed[0]}..{allowed[-1]}")
-        return int(text)
-
-    size, levels = number("input_size", _SIZES), number("levels", _LEVELS)
+    _require_texts(entries, refuse)
+    size = _number(entries, "input_size", _SIZES, refuse)
+    levels = _number(entries, "levels", _LEVELS, refuse)
     joint_names = tuple(entries["joint_names"].split(","))
     joints = len(joint_names)
     if joints > _MOST_JOINTS or len(set(joint_names)) != joints or not all(joint_names):
         raise refuse("its metadata joint_names is not a list of distinct names")
-
     if list(inputs) != ["image"]:
         raise refuse(f"its inputs are {_listed(inputs)} instead of image")
     _require_shape("image", inputs["image"], (3, size, size), refuse)
-    reads = entries.get("reads", ",".join([str(PAPER_READS), *["0"] * (levels - 1)]))
-    if levels == 1 and "reads" not in entries:
-        reads = "0"  # the last of the paper's levels
-    if not re.fullmatch("[0-9]{1,3}(,[0-9]{1,3})*", reads):
-        raise refuse(f"its metadata reads is {reads[:40]!r}, not numbers with commas")
-    sides = tuple(int(text) for text in reads.split(","))
-    if not levels <= len(sides) <= _LEVELS[-1] or any(side not in _READS for side in sides):
-        raise refuse(f"its metadata reads is {reads[:40]!r}, which does not fit {levels} levels")
-    extra = {key: entries.get(key, "") for key in ("scores", "normalisation")}
-    for key, text in extra.items():
-        if len(text) > _MOST_TEXT or not text.isprintable():
-            raise refuse(f"its metadata {key} is not plain text")
-    if extra["scores"] not in ("", "none"):
-        raise refuse(f"its metadata scores is {extra['scores'][:40]!r} instead of none")
-    dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
-    if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
-        raise refuse(f"it has the outputs {', '.join(dense)} without the others of a dense map")
     metadata = ModelMetadata(
         name=entries["name"],
         version=entries["version"],
@@ -182,10 +153,10 @@ def check_contract(
         config_sha256=entries["config_sha256"],
         licence=entries["licence"],
         levels=levels,
-        reads=sides[-levels:],
-        dense=dense,
-        scored=not extra["scores"],
-        normalisation=extra["normalisation"],
+        reads=_reads(entries, levels, refuse),
+        dense=_dense(outputs, refuse),
+        scored=not entries.get("scores"),
+        normalisation=entries.get("normalisation", ""),
     )
     wanted = output_shapes(metadata)
     if set(outputs) != set(wanted):
@@ -193,6 +164,52 @@ def check_contract(
     for name, rest in wanted.items():
         _require_shape(name, outputs[name], rest, refuse)
     return metadata
+
+
+def _require_texts(entries: Mapping[str, str], refuse: Refuse) -> None:
+    missing = [key for key in _KEYS if key not in entries]
+    if missing:
+        raise refuse(f"its metadata lacks {', '.join(missing)}")
+    for key in (*_KEYS, *_MAY_LACK):
+        text = entries.get(key, "")
+        if len(text) > _MOST_TEXT or not text.isprintable():
+            raise refuse(f"its metadata {key} is not plain text")
+        if key in _KEYS and not text.strip():
+            raise refuse(f"its metadata {key} is empty")
+    for key in ("body_sha256", "config_sha256"):
+        if not re.fullmatch("[0-9a-f]{64}", entries[key]):
+            raise refuse(f"its metadata {key} is not a SHA-256 in hexadecimal digits")
+    scores = entries.get("scores", "")
+    if scores not in ("", "none"):
+        raise refuse(f"its metadata scores is {scores[:40]!r} instead of none")
+
+
+def _number(entries: Mapping[str, str], key: str, allowed: range, refuse: Refuse) -> int:
+    text = entries[key]
+    if not re.fullmatch("[0-9]{1,6}", text) or int(text) not in allowed:
+        raise refuse(f"its metadata {key} is {text[:40]!r}, not {allowed[0]}..{allowed[-1]}")
+    return int(text)
+
+
+def _reads(entries: Mapping[str, str], levels: int, refuse: Refuse) -> tuple[int, ...]:
+    """As `ModelMetadata.reads`."""
+    # one level is the last of the paper's
+    papers = (PAPER_READS, *[0] * (levels - 1)) if levels > 1 else (0,)
+    text = entries.get("reads", ",".join(map(str, papers)))
+    if not re.fullmatch("[0-9]{1,3}(,[0-9]{1,3})*", text):
+        raise refuse(f"its metadata reads is {text[:40]!r}, not numbers with commas")
+    sides = tuple(int(side) for side in text.split(","))
+    if not levels <= len(sides) <= _LEVELS[-1] or any(side not in _READS for side in sides):
+        raise refuse(f"its metadata reads is {text[:40]!r}, which does not fit {levels} levels")
+    return sides[-levels:]
+
+
+def _dense(outputs: Mapping[str, Shape], refuse: Refuse) -> tuple[str, ...]:
+    """As `ModelMetadata.dense`."""
+    dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
+    if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
+        raise refuse(f"it has the outputs {', '.join(dense)} without the others of a dense map")
+    return dense
 
 
 def check_outputs(
@@ -231,9 +248,7 @@ def check_outputs(
             raise refuse(f"{name} is {_written(outputs[name])} instead of {_written(wanted)}")
 
 
-def _require_shape(
-    name: str, shape: Shape, rest: Shape, refuse: Callable[[str], ModelError]
-) -> None:
+def _require_shape(name: str, shape: Shape, rest: Shape, refuse: Refuse) -> None:
     # the batch must be dynamic: people in a frame go through together
     fits = len(shape) == len(rest) + 1 and shape[0] is None
     if not fits or any(
