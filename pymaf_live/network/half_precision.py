@@ -16,7 +16,7 @@ import numpy as np
 from pymaf_live.errors import ModelError
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 LAST_OPSET = 18
 """Newer files call GridSample's 'bilinear' 'linear', which TensorRT takes for nearest, silently."""
@@ -133,64 +133,47 @@ def to_half_precision(model: ModelProto) -> ModelProto:
         If the types of the graph do not go together.
     """
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
 
     try:
         model = onnx.shape_inference.infer_shapes(model)
     except Exception as error:
         raise ModelError("the model's graph does not fit together") from error
-    graph = model.graph
-    inside = _encoder(graph)
-    values = {t.name: t for t in graph.initializer}
-    constants = {
-        node.output[0]: node.attribute[0].t
-        for node in graph.node
-        if node.op_type == "Constant" and node.attribute[0].name == "value"
-    }
-    infos = [*graph.value_info, *graph.input, *graph.output]
-    floats = {info.name for info in infos if info.type.tensor_type.elem_type == TensorProto.FLOAT}
-    floats |= {name for name, t in values.items() if t.data_type == TensorProto.FLOAT}
-    floats |= {name for name, t in constants.items() if t.data_type == TensorProto.FLOAT}
+    inside = _encoder(model.graph)
+    _turn(model.graph, inside)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise ModelError("the model cannot be written in half precision") from error
+    return model
 
-    halves: dict[str, str] = {}
-    """Name of the fp16 twin of a f32 tensor."""
-    made, nodes = [], []
+
+def _turn(graph: GraphProto, inside: frozenset[int]) -> None:
+    """Compute the nodes `inside` in fp16, with casts where their tensors come in and go out."""
+    from onnx import TensorProto, helper
+
     inner = {name for k in inside for name in graph.node[k].output}
     outside = _used_outside(graph, inside)
-
-    def half(name: str, fresh: list[NodeProto]) -> str:
-        if name in halves:
-            return halves[name]
-        halves[name] = twin = f"{name}.fp16"
-        tensor = values.get(name, constants.get(name))
-        if tensor is not None:
-            with np.errstate(over="ignore"):
-                array = numpy_helper.to_array(tensor).astype(np.float16)
-            made.append(numpy_helper.from_array(array, twin))
-        else:
-            fresh.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
-        return twin
-
+    floats = _floats(graph)
+    twins = _Twins(graph)
+    nodes: list[NodeProto] = []
     for k, node in enumerate(graph.node):
         if k not in inside:
             nodes.append(node)
             continue
         turned = helper.make_node(node.op_type, [], [])
         turned.CopyFrom(node)
-        fresh: list[NodeProto] = []
         for slot, name in enumerate(node.input):
             if name in floats and slot not in _STAYING.get(node.op_type, ()):
                 # what the encoder made is there in fp16 already
-                turned.input[slot] = f"{name}.fp16" if name in inner else half(name, fresh)
+                turned.input[slot] = _twin(name) if name in inner else twins.of(name, nodes)
         for slot, name in enumerate(node.output):
-            turned.output[slot] = f"{name}.fp16"
-        nodes += [*fresh, turned]
-        outward = set(node.output) & outside
+            turned.output[slot] = _twin(name)
+        nodes.append(turned)
         nodes += [
-            helper.make_node("Cast", [f"{name}.fp16"], [name], to=TensorProto.FLOAT)
-            for name in sorted(outward)
+            helper.make_node("Cast", [_twin(name)], [name], to=TensorProto.FLOAT)
+            for name in sorted(set(node.output) & outside)
         ]
-    graph.initializer.extend(made)
+    graph.initializer.extend(twins.made)
     # the recorded types of inner tensors are no longer true
     del graph.value_info[:]
     used = {name for node in nodes for name in node.input} | {o.name for o in graph.output}
@@ -198,11 +181,58 @@ def to_half_precision(model: ModelProto) -> ModelProto:
     left = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(left)
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:
-        raise ModelError("the model cannot be written in half precision") from error
-    return model
+
+
+def _twin(name: str) -> str:
+    """Name of the fp16 twin of a f32 tensor."""
+    return f"{name}.fp16"
+
+
+class _Twins:
+    """The fp16 twins of f32 tensors that come from outside; each is made once."""
+
+    def __init__(self, graph: GraphProto) -> None:
+        self._known = _known(graph)
+        self._names: set[str] = set()
+        self.made: list[TensorProto] = []
+        """Of tensors whose values are known."""
+
+    def of(self, name: str, nodes: list[NodeProto]) -> str:
+        """Name of the twin; a cast to it is added to `nodes` where it is needed."""
+        from onnx import TensorProto, helper, numpy_helper
+
+        twin = _twin(name)
+        if name in self._names:
+            return twin
+        self._names.add(name)
+        tensor = self._known.get(name)
+        if tensor is None:
+            nodes.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
+        else:
+            with np.errstate(over="ignore"):
+                array = numpy_helper.to_array(tensor).astype(np.float16)
+            self.made.append(numpy_helper.from_array(array, twin))
+        return twin
+
+
+def _known(graph: GraphProto) -> dict[str, TensorProto]:
+    """Tensors whose values stand in the graph."""
+    known = {t.name: t for t in graph.initializer}
+    return known | {
+        node.output[0]: node.attribute[0].t
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
+
+
+def _floats(graph: GraphProto) -> set[str]:
+    """Names of the f32 tensors."""
+    from onnx import TensorProto
+
+    infos = [*graph.value_info, *graph.input, *graph.output]
+    floats = {info.name for info in infos if info.type.tensor_type.elem_type == TensorProto.FLOAT}
+    known = _known(graph).items()
+    return floats | {name for name, tensor in known if tensor.data_type == TensorProto.FLOAT}
 
 
 def _encoder(graph: GraphProto) -> frozenset[int]:

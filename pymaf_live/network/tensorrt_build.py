@@ -91,33 +91,8 @@ def build_engine(
     unknown = [name for name in capabilities if name not in CAPABILITIES]
     if unknown:
         raise ModelError(f"{', '.join(unknown)}: not one of {', '.join(CAPABILITIES)}")
-    try:
-        builder = trt.Builder(said)
-        # 10.x builds networks with types of its own choice unless told; later ones know no other
-        flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-        network = builder.create_network(0 if flag is None else 1 << int(flag))
-        parser = trt.OnnxParser(network, said)
-        parsed = parser.parse(source.content)
-    except Exception as error:
-        raise ModelError(f"{library.title} cannot start: {_line(error)}") from error
-    if not parsed:
-        why = str(parser.get_error(0)) if parser.num_errors else said.last
-        raise ModelError(f"{library.title} refuses the model: {_line(why)}")
-    _check_network(trt, network, source.metadata)
-    config = builder.create_builder_config()
-    profile = builder.create_optimization_profile()
-    size = source.metadata.input_size
-    one, most = (1, 3, size, size), (MOST_AT_ONCE, 3, size, size)
-    profile.set_shape("image", one, one, most)
-    if config.add_optimization_profile(profile) < 0:
-        raise ModelError(f"{library.title} takes no batch of 1..{MOST_AT_ONCE}")
-    if capabilities:
-        config.num_compute_capabilities = len(capabilities)
-        for number, name in enumerate(capabilities):
-            config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
-    if hasattr(trt.BuilderFlag, "TF32"):
-        # f32 is to be f32: the regressors feed their errors back into themselves
-        config.clear_flag(trt.BuilderFlag.TF32)
+    builder, network = _parsed(library, source, said)
+    config = _configured(library, builder, source.metadata.input_size, capabilities)
     if timings is not None:
         _load_timings(config, timings)
     monitor = _make_monitor(trt, progress)
@@ -135,6 +110,44 @@ def build_engine(
         with suppress(OutputError, RuntimeError, TypeError, AttributeError):
             keep_learned(timings, bytes(config.get_timing_cache().serialize()))
     return bytes(engine)
+
+
+def _parsed(library: Library, source: Source, said: Any) -> tuple[Any, Any]:
+    """Builder and network; `said` hears the library's complaints."""
+    trt = library.module
+    try:
+        builder = trt.Builder(said)
+        # 10.x builds networks with types of its own choice unless told; later ones know no other
+        flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+        network = builder.create_network(0 if flag is None else 1 << int(flag))
+        parser = trt.OnnxParser(network, said)
+        parsed = parser.parse(source.content)
+    except Exception as error:
+        raise ModelError(f"{library.title} cannot start: {_line(error)}") from error
+    if not parsed:
+        why = str(parser.get_error(0)) if parser.num_errors else said.last
+        raise ModelError(f"{library.title} refuses the model: {_line(why)}")
+    _check_network(trt, network, source.metadata)
+    return builder, network
+
+
+def _configured(library: Library, builder: Any, size: int, capabilities: Sequence[str]) -> Any:
+    """Batches of up to `MOST_AT_ONCE` crops of side `size`, and the GPUs to build for."""
+    trt = library.module
+    config = builder.create_builder_config()
+    profile = builder.create_optimization_profile()
+    one, most = (1, 3, size, size), (MOST_AT_ONCE, 3, size, size)
+    profile.set_shape("image", one, one, most)
+    if config.add_optimization_profile(profile) < 0:
+        raise ModelError(f"{library.title} takes no batch of 1..{MOST_AT_ONCE}")
+    if capabilities:
+        config.num_compute_capabilities = len(capabilities)
+        for number, name in enumerate(capabilities):
+            config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
+    if hasattr(trt.BuilderFlag, "TF32"):
+        # f32 is to be f32: the regressors feed their errors back into themselves
+        config.clear_flag(trt.BuilderFlag.TF32)
+    return config
 
 
 def _load_timings(config: Any, path: Path) -> None:
