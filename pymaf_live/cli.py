@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pymaf_live.export.options import Exported, ExportOptions
     from pymaf_live.processing import ProcessOptions, Summary
     from pymaf_live.sources import Source
+    from pymaf_live.streaming import Address, VmcStream
     from pymaf_live.types import FrameResult, Take
 
 PROGRAM = "pymaf-live"
@@ -320,24 +321,17 @@ def live(
     force: Force = False,
 ) -> int:
     """Record or stream a camera without a window; Ctrl-C stops and saves."""
-    from pymaf_live.export.formats import format_of
     from pymaf_live.model_choice import body_of_model, given_model
     from pymaf_live.pipeline import Pipeline, PipelineOptions
     from pymaf_live.recording import Recording
     from pymaf_live.sources import open_source, paced
-    from pymaf_live.streaming import VmcStream, parse_address
+    from pymaf_live.streaming import VmcStream
 
     if record is None and not vmc:
         raise UsageError("nothing to do: give --record FILE, --vmc HOST:PORT or both")
     if record is not None:
-        format_of(record)
-        if record.exists() and not force:
-            raise OutputError(f"{record} exists already; add --force to replace it")
-        if not record.parent.is_dir():
-            raise OutputError(f"there is no folder {record.parent} to record into")
-    addresses = [parse_address(text) for text in vmc or ()]
-    if len(set(addresses)) < len(addresses):
-        raise UsageError("two people cannot be streamed to one address; give each a port")
+        _require_recordable(record, force=force)
+    addresses = _addresses(vmc or ())
     if len(addresses) > 1:
         people = max(people or 1, len(addresses))
     options = PipelineOptions(
@@ -374,10 +368,7 @@ def live(
             cause = error
         pipeline.close()
         health = pipeline.health
-    for stream in streams:
-        print(f"{stream.sent} poses sent to {stream.address}")
-        if stream.failure:
-            tell(f"note: the last packets could not be sent: {stream.failure}")
+    _tell_of(streams)
     take = recording.take()
     if record is not None and take is not None:
         _write(take, body, record, force=force)
@@ -682,6 +673,32 @@ def _figures(found: dict[str, float]) -> str:
     if "rate" in found:
         words.append(f"{found['rate']:.6g} frames/s")
     return f"  ({', '.join(words)})" if words else ""
+
+
+def _require_recordable(record: Path, *, force: bool) -> None:
+    from pymaf_live.export.formats import format_of
+
+    format_of(record)
+    if record.exists() and not force:
+        raise OutputError(f"{record} exists already; add --force to replace it")
+    if not record.parent.is_dir():
+        raise OutputError(f"there is no folder {record.parent} to record into")
+
+
+def _addresses(texts: Sequence[str]) -> list[Address]:
+    from pymaf_live.streaming import parse_address
+
+    addresses = [parse_address(text) for text in texts]
+    if len(set(addresses)) < len(addresses):
+        raise UsageError("two people cannot be streamed to one address; give each a port")
+    return addresses
+
+
+def _tell_of(streams: Sequence[VmcStream]) -> None:
+    for stream in streams:
+        print(f"{stream.sent} poses sent to {stream.address}")
+        if stream.failure:
+            tell(f"note: the last packets could not be sent: {stream.failure}")
 
 
 class _Passed:
