@@ -19,10 +19,12 @@ import numpy as np
 
 from pymaf_live.atomic import make_folder
 from pymaf_live.body import Body
+from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError
+from pymaf_live.export.bilevel import BilevelFiles
 from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.export.people import finite_rows
-from pymaf_live.export.silhouette import Silhouettes, write_mask
+from pymaf_live.export.silhouette import Silhouettes
 from pymaf_live.take_file import require_body
 from pymaf_live.types import Array, Camera, Take
 
@@ -31,6 +33,8 @@ _CHUNK = 32
 _SHARED = 300
 """Frames from which on starting processes takes less than it saves."""
 _MOST_PROCESSES = 16
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Of the environment, read by NumPy's linear algebra when it is loaded."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class _Chunk:
     """(R, S)"""
     translation: Array
     """(R, 3) m"""
-    rows: tuple[slice, ...]
-    """Of each frame."""
+    frame: Ints
+    """(R,) counted from the first of these."""
     cameras: tuple[Camera, ...]
     paths: tuple[Path, ...]
 
@@ -79,7 +83,7 @@ def _chunks(take: Take, folder: Path) -> Iterator[_Chunk]:
             take.pose[begin:end],
             take.shape[begin:end],
             take.translation[begin:end],
-            tuple(slice(first_rows[f] - begin, first_rows[f + 1] - begin) for f in frames),
+            take.frame[begin:end] - start,
             tuple(camera_of(take, frame) for frame in frames),
             tuple(folder / names[frame] for frame in frames),
         )
@@ -89,11 +93,9 @@ def _written(chunks: list[_Chunk], body: Body) -> Generator[int, None, None]:
     """Write the pictures of chunks; gives how many, as they are done."""
     processes = min(_processors(), _MOST_PROCESSES, len(chunks))
     if processes < 2 or sum(len(chunk.paths) for chunk in chunks) < _SHARED:
-        silhouettes = Silhouettes(body)
+        silhouettes, files = Silhouettes(body), BilevelFiles()
         for chunk in chunks:
-            for frame in range(len(chunk.paths)):
-                _write(silhouettes, chunk, frame)
-                yield 1
+            yield from _drawn(chunk, silhouettes, files)
         return
     yield from _shared(chunks, body, processes)
 
@@ -107,7 +109,7 @@ def _shared(chunks: list[_Chunk], body: Body, count: int) -> Generator[int, None
     # of each worker, whether it knows the body; Connection has another name on Windows
     lines: dict[Any, bool] = {}
     try:
-        with _interrupts_waiting():
+        with _interrupts_waiting(), _a_thread_each():
             for _ in range(count):
                 ours, theirs = context.Pipe()
                 workers.append(context.Process(target=_work, args=(theirs,), daemon=True))
@@ -151,15 +153,14 @@ def _work(line: Any) -> None:
     # the other side may end without a word
     with suppress(EOFError, ConnectionError):
         line.send(0)
-        silhouettes = Silhouettes(line.recv())
+        silhouettes, files = Silhouettes(line.recv()), BilevelFiles()
         while (chunk := line.recv()) is not None:
             try:
-                for frame in range(len(chunk.paths)):
-                    _write(silhouettes, chunk, frame)
+                written = sum(_drawn(chunk, silhouettes, files))
             except (OutputError, OSError) as error:
                 line.send(str(error))
                 return
-            line.send(len(chunk.paths))
+            line.send(written)
 
 
 @contextmanager
@@ -178,6 +179,18 @@ def _interrupts_waiting() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _a_thread_each() -> Iterator[None]:
+    """Processes that are started meanwhile do their sums in one thread: so many are enough."""
+    ours = {name: "1" for name in _THREADS if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
 def _processors() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -185,12 +198,14 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _write(silhouettes: Silhouettes, chunk: _Chunk, frame: int) -> None:
-    rows = chunk.rows[frame]
-    mask = silhouettes.of(
-        chunk.pose[rows], chunk.shape[rows], chunk.translation[rows], chunk.cameras[frame]
+def _drawn(chunk: _Chunk, silhouettes: Silhouettes, files: BilevelFiles) -> Iterator[int]:
+    """Write a chunk's pictures; gives 1 for each."""
+    pictures = silhouettes.of(
+        chunk.pose, chunk.shape, chunk.translation, chunk.frame, chunk.cameras
     )
-    write_mask(chunk.paths[frame], mask)
+    for path, bits, camera in zip(chunk.paths, pictures, chunk.cameras, strict=True):
+        files.write(path, bits, camera.size)
+        yield 1
 
 
 def camera_of(take: Take, frame: int) -> Camera:

@@ -13,9 +13,9 @@ from pymaf_live.export.formats import FORMATS
 
 pytestmark = pytest.mark.benchmark
 
-SECONDS = {name: 60 if name == "fbx" else 30 for name in FORMATS if name != "mask"}
+SECONDS = {name: 60 if name in ("fbx", "mask") else 30 for name in FORMATS}
 """Of the processor, which on a quiet machine is what a clock shows: all of it runs in one thread.
-Silhouettes are pictures, 36,000 of them: their time is the pictures' own."""
+Silhouettes, 36,000 pictures of 1280 x 720, are drawn by a process a processor: 30 s of two."""
 MOST_BYTES = 1.5e9
 ALONE = """
 import json, os, resource, sys, time
@@ -42,11 +42,12 @@ take = replace(
 start = time.perf_counter()
 before = os.times()
 done = FORMATS[name].write(take, body, FORMATS[name].target(Path(out) / "long"))
+whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
 spent = [b - a for a, b in zip(before[:4], os.times()[:4])]
 print(json.dumps({
     "clock": time.perf_counter() - start,
     "seconds": sum(spent),
-    "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "bytes": sum(resource.getrusage(who).ru_maxrss for who in whose) * 1024,
     "error": done[0].joint_error,
     "rate": done[0].rate,
 }))
@@ -69,4 +70,5 @@ def test_ten_minutes_at_60_frames_a_second_are_written_in_time(name: str, tmp_pa
     print(name, figures)
     assert figures["seconds"] < SECONDS[name]
     assert figures["bytes"] < MOST_BYTES
-    assert figures["rate"] == pytest.approx(60, rel=1e-6)
+    if name != "mask":  # pictures have none
+        assert figures["rate"] == pytest.approx(60, rel=1e-6)

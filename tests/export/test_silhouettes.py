@@ -1,0 +1,209 @@
+"""Silhouettes against every pixel's centre tried in every face, and the PNGs that hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pymaf_live.body import Body, PointSet, load_body, project
+from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.errors import OutputError
+from pymaf_live.export.bilevel import BilevelFiles
+from pymaf_live.export.outline import Outline
+from pymaf_live.export.silhouette import Silhouettes
+from pymaf_live.types import Array, Camera
+
+Flags = npt.NDArray[np.bool_]
+SIZE = (171, 123)
+CAMERA = Camera(160.0, np.array([85.3, 60.8]), SIZE)
+CLOSE = 0.01
+"""Pixels; centres as close as this to an edge may fall on either side of it."""
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def silhouettes(body: Body) -> Silhouettes:
+    return Silhouettes(body)
+
+
+def poses_of(body: Body, count: int, spread: float, seed: int) -> Array:
+    """Standing before the camera, every joint turned at random."""
+    rng = np.random.default_rng(seed)
+    pose = rng.normal(0, spread, (count, body.joint_count, 3))
+    pose[:, 0] = [np.pi, 0, 0]  # y up to y down
+    return pose
+
+
+def flags(bits: npt.NDArray[np.uint8], size: tuple[int, int] = SIZE) -> Flags:
+    return np.unpackbits(bits, axis=1)[:, : size[0]].astype(bool)
+
+
+def tried(corners: Array, size: tuple[int, int] = SIZE) -> tuple[Flags, Flags]:
+    """Of triangles (N, 3, 2), the pixels whose centres surely lie in one; those that may."""
+    width, height = size
+    sure, possible = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    least = np.clip(np.floor(corners.min(axis=1)), 0, [width, height]).astype(int)
+    most = np.clip(np.ceil(corners.max(axis=1)) + 1, 0, [width, height]).astype(int)
+    for triangle, (x0, y0), (x1, y1) in zip(corners, least, most, strict=True):
+        x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+        inside = np.full(x.shape, np.inf)
+        side = np.roll(triangle, -1, axis=0) - triangle
+        area = side[0, 0] * side[1, 1] - side[0, 1] * side[1, 0]
+        for (px, py), (dx, dy) in zip(triangle, side, strict=True):
+            length = max(np.hypot(dx, dy), 1e-12) * np.sign(area)
+            distance = (dx * (y - py) - dy * (x - px)) / length if area else -np.inf
+            inside = np.minimum(inside, distance)
+        sure[y0:y1, x0:x1] |= inside > CLOSE
+        possible[y0:y1, x0:x1] |= inside > -CLOSE
+    return sure, possible
+
+
+def vertices_of(body: Body, pose: Array, shape: Array, place: Array) -> Array:
+    return PointSet.vertices(body).pose(matrix_from_axis_angle(pose), shape, place)
+
+
+@pytest.mark.parametrize(
+    ("place", "spread"),
+    [
+        ((0.0, 0.0, 3.0), 0.1),
+        ((0.1, -0.1, 2.6), 0.7),  # limbs within each other
+        ((-1.4, -0.9, 2.5), 0.4),  # cut by the left and the upper side
+        ((1.5, 0.6, 2.5), 0.4),  # by the right and the lower side
+        ((0.3, 0.2, 60.0), 0.4),  # of some pixels
+    ],
+)
+def test_a_body_covers_the_centres_of_pixels_that_lie_in_its_faces(
+    body: Body, silhouettes: Silhouettes, place: tuple[float, ...], spread: float
+) -> None:
+    pose = poses_of(body, 1, spread, seed=1)
+    shape = np.random.default_rng(2).normal(size=(1, body.shape_count))
+    at = np.array([place])
+    (bits,) = silhouettes.of(pose, shape, at, np.array([0]), [CAMERA])
+    points = project(vertices_of(body, pose[0], shape[0], at[0]), CAMERA)
+    # the body is closed: what a face turned away covers, another covers too
+    sure, possible = tried(points[body.faces])
+    mask = flags(bits)
+    assert sure.any()
+    assert mask[sure].all()
+    assert not mask[~possible].any()
+
+
+def test_faces_that_reach_the_camera_are_left_out_and_the_others_drawn(
+    body: Body, silhouettes: Silhouettes
+) -> None:
+    pose, shape = poses_of(body, 1, 0.3, seed=3), np.zeros((1, body.shape_count))
+    pose[0, 0] = [np.pi / 2, 0, 0]  # along the camera's axis, partly behind it
+    at = np.array([[0.1, 0.2, 0.5]])
+    (bits,) = silhouettes.of(pose, shape, at, np.array([0]), [CAMERA])
+    vertices = vertices_of(body, pose[0], shape[0], at[0])
+    corners = vertices[body.faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    looking = np.einsum("fc,fc->f", normal, corners[:, 0]) < 0
+    drawn = (corners[..., 2] > 0.05).all(axis=1) & looking
+    assert 0 < drawn.sum() < looking.sum()
+    sure, possible = tried(project(corners[drawn], CAMERA))
+    mask = flags(bits)
+    assert sure.any()
+    assert mask[sure].all()
+    # the nearest are a hundred times as large, and as far off
+    assert (mask & ~possible).mean() < 1e-3
+
+
+def test_people_of_a_picture_are_drawn_together_and_each_in_their_own_picture(
+    body: Body, silhouettes: Silhouettes
+) -> None:
+    count = 40  # more than are drawn at one go
+    small = Camera(50.0, np.array([20.0, 30.0]), (45, 64))
+    cameras = [CAMERA, small, CAMERA]
+    frames = np.repeat([0, 1, 2], [count - 3, 1, 2])
+    rng = np.random.default_rng(4)
+    pose, shape = poses_of(body, count, 0.4, seed=5), rng.normal(size=(count, body.shape_count))
+    place = np.c_[rng.uniform(-1, 1, (count, 2)), rng.uniform(3, 5, count)]
+    together = silhouettes.of(pose, shape, place, frames, cameras)
+    assert [bits.shape for bits in together] == [(123, 22), (64, 6), (123, 22)]
+    wanted = [np.zeros_like(bits) for bits in together]
+    for row, frame in enumerate(frames):
+        one = slice(row, row + 1)
+        (bits,) = silhouettes.of(pose[one], shape[one], place[one], np.array([0]), [cameras[frame]])
+        assert bits.any()
+        wanted[frame] |= bits
+    for bits, alone in zip(together, wanted, strict=True):
+        assert np.array_equal(bits, alone)
+
+
+def test_places_out_of_all_bounds_are_not_drawn_and_spoil_nothing(
+    body: Body, silhouettes: Silhouettes
+) -> None:
+    pose, shape = poses_of(body, 4, 0.1, seed=6), np.zeros((4, body.shape_count))
+    place = np.array([[0.0, 0.0, 3.0], [1e300, 0.0, 3.0], [1e30, 1e30, 2.0], [0.0, 0.0, 1e30]])
+    seen = silhouettes.of(pose, shape, place, np.arange(4), [CAMERA] * 4)
+    (alone,) = silhouettes.of(pose[:1], shape[:1], place[:1], np.array([0]), [CAMERA])
+    assert alone.any()
+    assert np.array_equal(seen[0], alone)
+    assert not any(bits.any() for bits in seen[1:])
+
+
+def test_any_faces_will_do() -> None:
+    # two squares at an edge, one of them twice, and a third upright on the same edge
+    points = np.array(
+        [[10, 10], [20, 10], [20, 20], [10, 20], [30, 10], [30, 20], [20, 2], [25, 2]], float
+    )
+    faces = np.array([[0, 2, 1], [0, 3, 2], [1, 2, 5], [1, 5, 4], [0, 2, 1], [1, 7, 6], [1, 2, 7]])
+    x, y = (points.astype(np.float32) + 0.5).T
+    front = np.ones((len(faces), 1), bool)
+    # as seen counter-clockwise, y down
+    corners = points[faces] + 0.5
+    one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    turned = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0] > 0
+    faces[turned] = faces[turned][:, ::-1]
+    (bits,) = Outline(faces).covered(x[:, None], y[:, None], front, [(40, 32)])
+    sure, possible = tried(points[faces] + 0.5, (40, 32))
+    mask = flags(bits, (40, 32))
+    assert mask[11:20, 11:20].all()
+    assert mask[sure].all()
+    assert not mask[~possible].any()
+
+
+def test_pictures_read_as_black_and_white_with_opencv(tmp_path: Path) -> None:
+    files = BilevelFiles()
+    rng = np.random.default_rng(7)
+    for number, size in enumerate([(1280, 720), (61, 47), (61, 47), (1, 1), (8, 3), (1921, 5)]):
+        wanted = rng.random((size[1], size[0])) < 0.3
+        path = tmp_path / f"ü{number}.png"
+        files.write(path, np.packbits(wanted, axis=1), size)
+        content = path.read_bytes()
+        assert content[24:26] == b"\x01\x00"  # a bit a pixel, grey
+        by_opencv = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert by_opencv is not None
+        assert by_opencv.dtype == np.uint8
+        assert np.array_equal(by_opencv, 255 * wanted)
+
+
+def test_pictures_read_as_black_and_white_with_pillow_s_greys(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra 'train'")
+    wanted = np.random.default_rng(8).random((47, 61)) < 0.3
+    BilevelFiles().write(tmp_path / "a.png", np.packbits(wanted, axis=1), (61, 47))
+    greys = np.asarray(pillow.open(tmp_path / "a.png").convert("L"))
+    assert np.array_equal(greys, 255 * wanted)
+
+
+def test_a_picture_that_reads_otherwise_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = BilevelFiles()
+    bits = np.packbits(np.eye(16, dtype=bool), axis=1)
+    files.write(tmp_path / "a.png", bits, (16, 16))
+    files.write(tmp_path / "other.png", ~bits, (16, 16))
+    other, read = (tmp_path / "other.png").read_bytes(), Path.read_bytes
+    for content in (other, read(tmp_path / "a.png")[:30], b"", b"no picture"):
+        monkeypatch.setattr(Path, "read_bytes", lambda path, content=content: content)
+        with pytest.raises(OutputError, match="it differs"):
+            files.write(tmp_path / "b.png", bits, (16, 16))
