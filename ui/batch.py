@@ -128,7 +128,8 @@ class Batch:
         number, progress = self._now
         if not progress.stop.is_set():
             left = progress.seconds_left(now)
-            self._change(number, fraction=progress.fraction, seconds_left=left)
+            doing = f"Writing {progress.file}…" if progress.file else ""
+            self._change(number, fraction=progress.fraction, seconds_left=left, doing=doing)
 
     def close(self) -> None:
         """End at once: of the file that runs nothing is kept."""
@@ -147,7 +148,7 @@ class Batch:
         file = waiting[0]
         progress = _Progress()
         self._now = file.number, progress
-        self._change(file.number, phase=FilePhase.RUNNING, fraction=None, line="")
+        self._change(file.number, phase=FilePhase.RUNNING, fraction=None, line="", doing="")
         options = self._process_options(folder)
         name = self._name(file)
 
@@ -222,6 +223,8 @@ class _Progress:
 
     def __init__(self) -> None:
         self.fraction: float | None = None
+        self.file = ""
+        """That is being written, once the film is seen; the fraction is its own."""
         self.stop = threading.Event()
         self.abandon = threading.Event()
         self._begun: float | None = None
@@ -236,6 +239,9 @@ class _Progress:
     def exporting(self, file: str, fraction: float) -> None:
         """See `pymaf_live.processing.Watcher`."""
         self._give_up()
+        if file != self.file:
+            self._begun = time.monotonic()
+        self.file, self.fraction = file, fraction
 
     def asked_to_stop(self) -> bool:
         """See `pymaf_live.processing.Watcher`."""

@@ -39,6 +39,8 @@ class BatchFile:
     """0..1 while it runs; None where its length is unknown."""
     seconds_left: float | None = None
     """None until that can be told."""
+    doing: str = ""
+    """What goes on with it, where that is not the film itself."""
     line: str = ""
     """What became of it, or why it failed."""
     files: tuple[Path, ...] = ()

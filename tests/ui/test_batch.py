@@ -174,6 +174,41 @@ def test_progress_cancel_one_cancel_all_and_try_again(
     )
 
 
+def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    go_on = threading.Event()
+
+    def writes(text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
+        watcher.advance(4, 1.0)
+        for part in range(100):
+            while part == 40 and not go_on.wait(0.02):
+                if watcher.asked_to_stop():
+                    return Summary(text, name, frames=4, interrupted=True)
+            watcher.exporting("a.fbx", part / 100)
+            time.sleep(0.03 if part < 40 else 0.0)
+        return Summary(text, name, frames=4, rows=1, people=1, frames_with_people=1)
+
+    parts = open_window()
+    parts.controller.batch._process = writes
+    parts.state.batch.folder.set(tmp_path)
+    window = parts.tools.open_batch()
+    parts.controller.batch.add([tmp_path / "a.mp4", tmp_path / "b.mp4"])
+    window.start.click()
+    bar = window.list.itemWidget(window.list.topLevelItem(0), 2)
+    assert isinstance(bar, QProgressBar)
+    qtbot.waitUntil(lambda: bar.value() == 390, timeout=10_000)
+    assert lines(window)[0].startswith("Writing a.fbx…  ")
+    assert lines(window)[0].endswith(" s left")
+    select(window, 0)
+    qtbot.mouseClick(window.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: phases(parts)[0] is FilePhase.STOPPED, timeout=5000)
+    assert "Writing" not in lines(window)[0]
+    go_on.set()
+    qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.DONE, timeout=10_000)
+    assert "Writing" not in lines(window)[1]
+
+
 def test_the_window_plays_on_while_the_batch_runs(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, clip: SourceChoice, steps: Steps
 ) -> None:

@@ -264,7 +264,8 @@ class BatchWindow(QWidget):
         item.setText(_STATE, file.phase.value)
         running = file.phase in (FilePhase.RUNNING, FilePhase.STOPPING)
         left = time_left(file.seconds_left) if file.seconds_left is not None else ""
-        item.setText(_LINE, left if running else file.line)
+        goes_on = "  ".join(text for text in (file.doing, left) if text)
+        item.setText(_LINE, goes_on if running else file.line)
         item.setToolTip(_LINE, file.line)
         bar = self.list.itemWidget(item, _PROGRESS)
         assert isinstance(bar, QProgressBar)
