@@ -2,8 +2,9 @@
 
 TensorRT's newer releases choose no precision on their own; every tensor has the type that the file
 gives it. The encoder, which is nearly all of the work, is written in fp16. From the first place
-where feature maps are read at points (GridSample) on everything stays in f32: coordinates in fp16
-would err by parts of a cell, and the regressors feed their errors back into themselves.
+where feature maps are read at points (GridSample, or GatherND cell by cell) on everything stays in
+f32: coordinates in fp16 would err by parts of a cell, and the regressors feed their errors back
+into themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LAST_OPSET = 18
 """Newer files call GridSample's 'bilinear' 'linear', which TensorRT takes for nearest, silently."""
 
 _SEEDS = ("Conv", "ConvTranspose")
+_READING = ("GridSample", "GatherND")
 # nothing but these is ever turned; each computes in the type of its inputs
 _TURNED = frozenset(
     [
@@ -243,7 +245,7 @@ def _encoder(graph: GraphProto) -> frozenset[int]:
     after_seed: set[int] = set()
     # nodes stand in the order in which they are computed
     for k, node in enumerate(graph.node):
-        if node.op_type == "GridSample" or before[k] & after_sampling:
+        if node.op_type in _READING or before[k] & after_sampling:
             after_sampling.add(k)
         elif node.op_type in _SEEDS or before[k] & after_seed:
             after_seed.add(k)

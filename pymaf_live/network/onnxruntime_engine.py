@@ -41,7 +41,7 @@ class OnnxRuntimeEngine:
     def infer(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
         """Outputs by name for images (B, 3, S, S)."""
         try:
-            values = self._session.run(self._names, {"image": images})
+            values = self._session.run(self._names, {"image": np.ascontiguousarray(images)})
         except Exception as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"ONNX Runtime failed: {reason}") from error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import Shape, check_contract
+from pymaf_live.network.openvino_graph import with_pixels_together, with_whole_weights
 from pymaf_live.openvino_offline import import_openvino
 
 
@@ -60,7 +61,8 @@ class OpenVinoEngine:
         self._outputs = [port.any_name for port in model.outputs]
         size = self.metadata.input_size
         model.reshape({"image": [1, 3, size, size]})
-        self._network = self._compiled(model)
+        with_whole_weights(model)
+        self._network = self._compiled(with_pixels_together(model))
         self._free = [self._request() for _ in range(self.streams)]
         self._ending: list[Any] = []
 
@@ -77,7 +79,7 @@ class OpenVinoEngine:
         request = self._unused()
         try:
             # into its own memory: handing it an array costs four times what copying takes
-            request.get_input_tensor().data[:] = image
+            request.get_input_tensor().data[:] = image.transpose(0, 2, 3, 1)
             request.start_async()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO failed: {_reason(error)}") from error

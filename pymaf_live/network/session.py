@@ -325,7 +325,7 @@ class EngineSession:
                 f"the model {self.metadata.name} takes (B, 3, {size}, {size}) float32, "
                 f"not {images.shape} {images.dtype}"
             )
-        return _Run(self, self._engine, np.ascontiguousarray(images))
+        return _Run(self, self._engine, images)
 
     def estimates(
         self, engine: Engine, images: Images, first: Callable[[], Outputs]

@@ -10,7 +10,7 @@ from pymaf_live.body.rotations import matrix_from_6d as matrix_from_6d_numpy  # 
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.body import PosedPoints, Skeleton, SkinnedVertices, matrix_from_6d  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.points import PointFeatures, grid_points, sampled  # noqa: E402
+from trainer.network.points import PointFeatures, grid_points, sampled, sampled_by_rows  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
 
 
@@ -62,7 +62,16 @@ def test_grid_order_has_x_slowest():
 def test_sampling_is_bilinear_with_aligned_corners_and_zero_outside():
     feature_map = torch.arange(9.0).reshape(1, 1, 3, 3)
     points = torch.tensor([[[-1, -1], [1, -1], [0, 0], [0.5, 0.0], [-3, 0]]])
-    assert sampled(feature_map, points)[0, 0].tolist() == [0, 2, 4, 4.5, 0]
+    assert sampled(feature_map, points)[0, :, 0].tolist() == [0, 2, 4, 4.5, 0]
+
+
+def test_sampling_by_rows_is_sampling_also_outside_and_on_the_last_cell():
+    torch.manual_seed(3)
+    feature_map = torch.rand(2, 5, 6, 9)
+    points = torch.cat([4 * torch.rand(2, 200, 2) - 2, torch.tensor([[[1.0, 1], [-1, -1]]] * 2)], 1)
+    torch.testing.assert_close(
+        sampled_by_rows(feature_map, points), sampled(feature_map, points), atol=1e-5, rtol=0
+    )
 
 
 def test_published_sizes(published, body):
@@ -99,9 +108,9 @@ def test_resnet50_is_the_usual_one(published):
 
 def test_features_are_channel_major():
     features = PointFeatures(4, (3,), 2)
-    samples = torch.rand(1, 4, 7)
+    samples = torch.rand(1, 7, 4)
     with torch.no_grad():
-        flat, alone = features(samples), features(samples[:, :, 2:3])
+        flat, alone = features(samples), features(samples[:, 2:3])
     assert torch.allclose(flat[0, [2, 9]], alone[0])
 
 
