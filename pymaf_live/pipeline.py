@@ -49,6 +49,9 @@ A = TypeVar("A")
 _CLOSE_SECONDS = 2.0
 _FRAMES_AHEAD = 6
 """Frames of a file that wait between two threads at most, to even out what each takes."""
+_FRAMES_READ = 11
+"""Frames of a file that are read before their turn at most: while as many go by, the finder has
+looked for several people in one of them."""
 _BYTES_AHEAD = 32 << 20
 """What those frames may take up; large pictures wait one by one."""
 _RESULTS_KEPT_LIVE = 8
@@ -112,7 +115,9 @@ class Pipeline:
         self._live = source.facts.live
         ahead = frames_ahead(source.facts)
         self._frames: HandOver[tuple[Frame, float]] = (
-            HandOver(1, drop_oldest=True) if self._live else HandOver(ahead)
+            HandOver(1, drop_oldest=True)
+            if self._live
+            else HandOver(frames_ahead(source.facts, _FRAMES_READ))
         )
         self._results: HandOver[FrameResult] = (
             HandOver(_RESULTS_KEPT_LIVE, drop_oldest=True) if self._live else HandOver(ahead)
@@ -522,12 +527,12 @@ class BackgroundStage(Generic[A]):
         self._inputs.close()
 
 
-def frames_ahead(facts: SourceFacts) -> int:
-    """Frames of a source that may wait between two threads."""
+def frames_ahead(facts: SourceFacts, most: int = _FRAMES_AHEAD) -> int:
+    """Frames of a source that may wait between two threads, `most` or less if they are large."""
     if facts.size is None:
         return 1
     width, height = facts.size
-    return max(1, min(_FRAMES_AHEAD, _BYTES_AHEAD // max(3 * width * height, 1)))
+    return max(1, min(most, _BYTES_AHEAD // max(3 * width * height, 1)))
 
 
 def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:

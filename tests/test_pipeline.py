@@ -87,8 +87,8 @@ def test_a_file_gives_every_frame_in_order_however_slow_the_consumer_is() -> Non
         for result in pipeline.results():
             indices.append(result.frame.index)
             time.sleep(0.002)
-            # waiting frames are bounded: two hand-overs of six, and one in each hand
-            assert source.given - len(indices) <= 6 + 6 + 3
+            # waiting frames are bounded: hand-overs of eleven and of six, and one in each hand
+            assert source.given - len(indices) <= 11 + 6 + 3
         assert indices == list(range(40))
         assert pipeline.health.dropped == 0
         assert pipeline.health.frames == 40

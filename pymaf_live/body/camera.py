@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from pymaf_live.body.kinematics import PointSet, joint_transforms, rest_joints
@@ -146,27 +148,50 @@ def _placed(posed: Array, seen: Array, camera: Camera, first: Array) -> Array:
     such place.
     """
     best: Array = first
-    moved: Array = posed + first
-    missed, least = _missed(moved, seen, camera)
-    slope = np.zeros((len(posed), 2, 3))
+    view = _View.of(posed + first, seen, camera)
     for _ in range(_PLACING_STEPS):
-        depth = np.maximum(moved[:, 2], _NEAREST)
-        slope[:, 0, 0] = slope[:, 1, 1] = camera.focal_length / depth
-        slope[:, :, 2] = -moved[:, :2] * (camera.focal_length / depth**2)[:, None]
-        flat = slope.reshape(-1, 3)
-        step = np.linalg.solve(flat.T @ flat + _RIDGE * np.eye(3), flat.T @ missed.reshape(-1))
-        found = best + step
-        moved = posed + found
-        missed, error = _missed(moved, seen, camera)
-        if not (error < least and found[2] > _NEAREST):
+        found = best + view.step()
+        after = _View.of(posed + found, seen, camera)
+        if not (after.error < view.error and found[2] > _NEAREST):
             break
-        best, least = found, error
+        best, view = found, after
     return best
 
 
-def _missed(points: Array, seen: Array, camera: Camera) -> tuple[Array, float]:
-    missed = seen - project(points, camera)
-    return missed, float(np.square(missed).sum())
+@dataclass(frozen=True)
+class _View:
+    """Points as a camera sees them, and how they miss the pixels where they should be."""
+
+    nearness: Array
+    """(N,) pixels a metre across at each point."""
+    directions: Array
+    """(N, 2) x/z, y/z."""
+    missed: Array
+    """(N, 2) px"""
+    error: float
+
+    @classmethod
+    def of(cls, points: Array, seen: Array, camera: Camera) -> _View:
+        depth = np.maximum(points[:, 2:], _NEAREST)
+        directions = points[:, :2] / depth
+        missed = seen - (directions * camera.focal_length + camera.principal_point)
+        nearness = camera.focal_length / depth[:, 0]
+        return cls(nearness, directions, missed, float(np.vdot(missed, missed)))
+
+    def step(self) -> Array:
+        """The translation (3,) of Gauss and Newton's step.
+
+        A pixel x moves by n dx - n (x/z) dz, with n the nearness; of the normal equations' matrix
+        the part of dx and dy is a number, so that dz is found first.
+        """
+        square = np.square(self.nearness)
+        across = square @ self.directions
+        pulled = self.nearness @ self.missed
+        forward = -float(self.nearness @ (self.directions * self.missed).sum(axis=1))
+        much = float(square.sum()) + _RIDGE
+        spread = float(square @ np.square(self.directions).sum(axis=1)) + _RIDGE
+        dz = (forward + float(across @ pulled) / much) / (spread - float(across @ across) / much)
+        return np.append((pulled + across * dz) / much, dz)
 
 
 def crop_points_2d(points: Array, camera: Array) -> Array:

@@ -59,30 +59,31 @@ def joint_transforms(body: Body, rotations: Array, rest: Array) -> tuple[Array, 
         Metres, without translation.
     """
     batch = np.broadcast_shapes(rotations.shape[:-3], rest.shape[:-2])
-    world = np.empty((*batch, body.joint_count, 3, 3))
-    places = np.empty((*batch, body.joint_count, 3))
-    world[..., 0, :, :] = rotations[..., 0, :, :]
-    places[..., 0, :] = rest[..., 0, :]
-    # joints of one depth at once: a third of the calls, which are what a single body costs
-    for joints, parents in _by_depth(tuple(body.parents.tolist())):
-        bones = rest[..., joints, :] - rest[..., parents, :]
-        above = world[..., parents, :, :]
-        world[..., joints, :, :] = above @ rotations[..., joints, :, :]
-        places[..., joints, :] = places[..., parents, :] + (above @ bones[..., None])[..., 0]
-    return world, places
+    joints, parents = body.joint_count, tuple(body.parents.tolist())
+    # a motion a joint, and the world's, which moves nothing, for the root's parent
+    motions = np.zeros((*batch, joints + 1, 4, 4))
+    motions[..., :joints, :3, :3] = rotations
+    motions[..., :joints, :3, 3] = rest
+    motions[..., 1:joints, :3, 3] -= rest[..., body.parents[1:], :]
+    motions[..., 3, 3] = 1.0
+    motions[..., joints, :3, :3] = np.eye(3)
+    # with the motion of the parent, then of the two above, then of the four: a few products of all
+    # joints at once, for calls are what a single body costs
+    for ancestors in _jumps(parents):
+        motions = motions.take(ancestors, axis=-3) @ motions
+    return motions[..., :joints, :3, :3], motions[..., :joints, :3, 3]
 
 
 @lru_cache(maxsize=4)
-def _by_depth(parents: tuple[int, ...]) -> list[tuple[Ints, Ints]]:
-    """Joints below the root and their parents, a pair of index arrays a depth of the tree."""
-    depth = [0] * len(parents)
-    for joint, parent in enumerate(parents[1:], start=1):
-        depth[joint] = depth[parent] + 1
-    levels = []
-    for level in range(1, max(depth) + 1):
-        joints = np.flatnonzero(np.equal(depth, level))
-        levels.append((joints, np.asarray(parents)[joints]))
-    return levels
+def _jumps(parents: tuple[int, ...]) -> list[Ints]:
+    """Each joint's ancestor 1, 2, 4, ... generations up; J, the world, where there is none."""
+    world = len(parents)
+    up = np.array([*(parent if parent >= 0 else world for parent in parents), world])
+    jumps = []
+    while (up < world).any():
+        jumps.append(up)
+        up = up[up]
+    return jumps
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.types import Array
 
+# of a matrix row by row, what stands below the diagonal and what faces it, axis by axis
+_BELOW, _ABOVE = [7, 2, 3], [5, 6, 1]
+
 
 def matrix_from_axis_angle(axis_angle: Array) -> Array:
     """Rotation vectors (..., 3) in radians to matrices (..., 3, 3)."""
@@ -32,19 +35,13 @@ def axis_angle_from_rotation(rotation: Array) -> Array:
 
     They are not checked and put right, which for a single body takes most of the time.
     """
-    sines = 0.5 * np.stack(
-        [
-            rotation[..., 2, 1] - rotation[..., 1, 2],
-            rotation[..., 0, 2] - rotation[..., 2, 0],
-            rotation[..., 1, 0] - rotation[..., 0, 1],
-        ],
-        axis=-1,
-    )
-    sine = np.sqrt((sines**2).sum(axis=-1))
-    cosine = (rotation[..., 0, 0] + rotation[..., 1, 1] + rotation[..., 2, 2] - 1) / 2
-    angle = np.arctan2(sine, cosine)
-    with np.errstate(invalid="ignore"):
-        found = sines * np.where(sine > 0, angle / sine, 1.0)[..., None]
+    flat = rotation.reshape(*rotation.shape[:-2], 9)
+    sines = 0.5 * (flat[..., _BELOW] - flat[..., _ABOVE])
+    sine = np.sqrt(np.einsum("...i,...i->...", sines, sines))
+    cosine = (flat[..., 0] + flat[..., 4] + flat[..., 8] - 1) / 2
+    ratio = np.ones_like(sine)
+    np.divide(np.arctan2(sine, cosine), sine, out=ratio, where=sine > 0)
+    found = sines * ratio[..., None]
     # near half a turn the sines vanish, and the axis with them
     half = cosine < -0.99
     if half.any():

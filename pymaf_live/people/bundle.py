@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,11 @@ def _core() -> Any:
 
 
 def compiled(
-    entry: str, bundle: Path | None = None, threads: int = 0, cache: Path | None = None
+    entry: str,
+    bundle: Path | None = None,
+    threads: int = 0,
+    cache: Path | None = None,
+    wanted: Collection[str] = (),
 ) -> Any:
     """A model of the bundle compiled by OpenVINO for one picture at a time.
 
@@ -64,6 +69,8 @@ def compiled(
         0 leaves the choice to OpenVINO.
     cache : Path, optional
         Folder where the compiled model is kept for the next time.
+    wanted : collection of str, optional
+        Outputs that are read; what only the others need is left out. Empty: all.
 
     Raises
     ------
@@ -84,7 +91,15 @@ def compiled(
             file = Path(folder) / entry
             file.write_bytes(content)
             # by its content: what is kept would not be found again by the path
-            return core.compile_model(core.read_model(file), "CPU", options)
+            model = core.read_model(file)
+            if wanted:
+                model = _pruned(model, wanted)
+            return core.compile_model(model, "CPU", options)
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ModelError(f"OpenVINO cannot run the finder {entry}: {reason}") from error
+
+
+def _pruned(model: Any, wanted: Collection[str]) -> Any:
+    kept = [port.node for port in model.outputs if not port.names.isdisjoint(wanted)]
+    return import_openvino().Model(kept, model.get_parameters(), model.get_friendly_name())

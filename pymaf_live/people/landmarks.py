@@ -59,6 +59,10 @@ def joints_box(points: Array) -> Array:
     return np.concatenate([spanning.min(axis=0), spanning.max(axis=0)])
 
 
+_POINTS, _PRESENCE = "Identity", "Identity_1"
+"""What the landmark network calls these outputs."""
+
+
 @dataclass(frozen=True)
 class Landmarks:
     """What the landmarker sees in one crop."""
@@ -82,12 +86,13 @@ class Landmarker:
     def __init__(
         self, path: Path | None = None, threads: int = 0, cache: Path | None = None
     ) -> None:
-        model = bundle.compiled(bundle.LANDMARKS, path, threads, cache)
+        # its outline of the person, which nobody reads, takes half of the whole
+        model = bundle.compiled(bundle.LANDMARKS, path, threads, cache, (_POINTS, _PRESENCE))
         self.size = int(model.input(0).shape[1])
         self._request = model.create_infer_request()
         # outputs are told apart by their names' meaning in the file, since their order differs
         names = [next(iter(output.get_names())) for output in model.outputs]
-        self._points, self._presence = names.index("Identity"), names.index("Identity_1")
+        self._points, self._presence = names.index(_POINTS), names.index(_PRESENCE)
 
     def look(self, image: Image, crop: Crop) -> Landmarks:
         """Landmarks of the person in a crop whose size must be `size`."""

@@ -142,8 +142,10 @@ def square_of(image: Image, square: Crop) -> Image:
         matrix, scale = matrix / 2, scale / 2
         matrix[:, 2] -= 0.25
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(image, matrix, (square.size, square.size), flags=flags)
-    return np.asarray(warped, dtype=np.uint8)
+    # OpenCV warps four channels in less than half of the time that three take
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    warped = cv2.warpAffine(four, matrix, (square.size, square.size), flags=flags)
+    return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
 
 
 class SquareDetector:

@@ -48,14 +48,17 @@ def sampled_by_rows(feature_map: Tensor, points: Tensor) -> Tensor:
     left, near_left, near_right = _neighbours(across, width)
     top, near_top, near_bottom = _neighbours(down, height)
     cell = (top * width + left).long()
-    parts = (
-        (cell, near_top * near_left),
-        (cell + 1, near_top * near_right),
-        (cell + width, near_bottom * near_left),
-        (cell + (width + 1), near_bottom * near_right),
+
+    def part(number: Tensor, near: Tensor) -> Tensor:
+        cells: Tensor = _Rows.apply(rows, number)  # type: ignore[no-untyped-call]
+        return near * cells
+
+    return (
+        part(cell, near_top * near_left)
+        + part(cell + 1, near_top * near_right)
+        + part(cell + width, near_bottom * near_left)
+        + part(cell + (width + 1), near_bottom * near_right)
     )
-    found: Tensor = sum(part * _Rows.apply(rows, which) for which, part in parts)  # type: ignore[assignment]
-    return found
 
 
 def _neighbours(units: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
