@@ -109,6 +109,16 @@ class Place:
         self._filter.update(seen, R=np.diag(variance))
 
 
+    def pass_over(self, model: Model) -> None:
+        """Be as sure as after a measurement, where there was one that is not believed.
+
+        Grown doubt would have the next one followed all the more: what is seen is a jump.
+        """
+        P = np.array(self._filter.P)
+        gain = P[:, :3] @ np.linalg.inv(P[:3, :3] + np.diag(self._variance(model)))
+        self._filter.P = P - gain @ P[:3]
+
+
 def transition(dt: float, model: Model) -> Array:
     """(6, 6) of the state over dt seconds."""
     F = np.eye(6)

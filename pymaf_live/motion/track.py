@@ -73,6 +73,7 @@ class Track:
             self.turning = self.turning.moved_to(before.carried(dt), everyone)
             self.expected = (self.turning, self.place.state)
             return None
+        in_hindsight = verdict is not None
         if verdict is None:
             verdict = self._gate.judge(measured, before.velocities, moving)
             self._gate.believe(measured, verdict)
@@ -90,6 +91,8 @@ class Track:
         self.turning = self.turning.corrected(dt, measured.rotations, variance, verdict.taken[:-1])
         if verdict.taken[-1]:
             self.place.correct(dt, measured.place, model, float(verdict.doubt[-1]))
+        elif not in_hindsight:  # which goes by how sure it truly was
+            self.place.pass_over(model)
         return verdict
 
     def late(self, model: Model) -> tuple[Array, Array]:

@@ -48,6 +48,7 @@ IMPOSSIBLE = "cmu_amc/05_06.amc"
 """A clip whose right hip turns by 178 degrees between frames and back, thirty times: no truth."""
 RATE = 30.0
 _LONGEST = 6.0
+_REDRAWS = 6
 _DRAWS = 2
 """Of errors for a clip: one draw alone moves its joint error by 0.2 mm."""
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -64,6 +65,8 @@ class Case:
     """(F,) 0, 1 in a wild frame, 2 in a mix-up."""
     clean: Take
     """As measured, without wild frames, but with the same gaps."""
+    redrawn: tuple[Take, ...] = ()
+    """As `clean`, with other ordinary errors in the frames that are wild in `measured`."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,20 @@ def cmu_truths(body: Body, mocap: Path, clips: Sequence[str] = CLIPS) -> list[tu
 def cmu_cases(body: Body, mocap: Path, *, spoil: bool, clips: Sequence[str] = CLIPS) -> list[Case]:
     """The CMU clips as the network would measure them, each with several draws of its errors."""
     random, errors, cases = np.random.default_rng(5), recorded(), []
+    again = np.random.default_rng(3)
     for name, truth in _DRAWS * cmu_truths(body, mocap, clips):
-        clean = measured(body, truth, errors.like(len(truth.frame_time), random))
+        own = errors.like(len(truth.frame_time), random)
+        clean = measured(body, truth, own)
         take, wild = clean, np.zeros(len(clean.frame), dtype=bool)
+        redrawn: list[Take] = []
         if spoil:
             take, wild = spoilt(body, clean, random)
             clean = _rows(clean, take.frame)
-        cases.append(Case(name, truth, take, wild, clean))
+            redrawn += [
+                _rows(measured(body, truth, own.redrawn(wild > 0, again)), take.frame)
+                for _ in range(_REDRAWS)
+            ]
+        cases.append(Case(name, truth, take, wild, clean, tuple(redrawn)))
     return cases
 
 
@@ -213,27 +223,55 @@ def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...]
     return found
 
 
-def trace_of_outliers(
-    cases: Sequence[Case], body: Body, strength: float
-) -> dict[tuple[int, int], np.ndarray]:
-    """mm, of each (kind, length) of outlier the greatest distance from the run without any.
+@dataclass(frozen=True)
+class Traces:
+    """What N outliers of a kind leave, and what other ordinary errors in their frames would.
 
-    A mean over the joints, with the root at its true depth (what is to be seen), from its first
+    The greatest distance from the run without any, a mean over the joints, from the outlier's first
     frame until 0.2 s after its last.
     """
-    traces: dict[tuple[int, int], list[float]] = {}
+
+    mm: np.ndarray
+    """(N,) with the root at its true depth: what is to be seen."""
+    px: np.ndarray
+    """(N,) in the picture."""
+    ordinary_mm: np.ndarray
+    """(N, D) of D other draws of the errors."""
+    ordinary_px: np.ndarray
+    """(N, D)"""
+
+
+def traces_of_outliers(
+    cases: Sequence[Case], body: Body, strength: float
+) -> dict[tuple[int, int], Traces]:
+    """Traces by kind and length of the outliers."""
+    found: dict[tuple[int, int], list[np.ndarray]] = {}
     for case in cases:
-        true = np.asarray(case.truth.joints)
-        with_wild, without = (
-            at_true_depth(live(take, body, strength), true) for take in (case.measured, case.clean)
-        )
-        off = 1000 * np.linalg.norm(with_wild - without, axis=-1).mean(axis=1)
+        true, camera = np.asarray(case.truth.joints), camera_of(case.truth)
+        without = live(case.clean, body, strength)
+        # (2, 1 + D, F): mm and px, of the outliers and of the draws
+        off = np.empty((2, 1 + len(case.redrawn), len(true)))
+        for index, take in enumerate((case.measured, *case.redrawn)):
+            joints = live(take, body, strength)
+            apart = at_true_depth(joints, true) - at_true_depth(without, true)
+            off[0, index] = 1000 * np.linalg.norm(apart, axis=-1).mean(axis=1)
+            seen = project(joints, camera) - project(without, camera)
+            off[1, index] = np.linalg.norm(seen, axis=-1).mean(axis=1)
         borders = np.flatnonzero(np.diff(np.r_[0, case.wild, 0]))
         for first, after in itertools.pairwise(borders):
             if case.wild[first]:
                 key = int(case.wild[first]), int(after - first)
-                traces.setdefault(key, []).append(off[first : after + 6].max())
-    return {key: np.array(traces[key]) for key in sorted(traces)}
+                found.setdefault(key, []).append(off[..., first : after + 6].max(axis=-1))
+    traces = {}
+    for key in sorted(found):
+        mm, px = np.moveaxis(np.array(found[key]), 1, 0)
+        traces[key] = Traces(mm[:, 0], px[:, 0], mm[:, 1:], px[:, 1:])
+    return traces
+
+
+def _three(values: np.ndarray, unit: str) -> str:
+    middle, most = np.percentile(values, (50, 95))
+    return f"{middle:.1f}, {most:.1f}, {values.max():.1f} {unit}"
 
 
 def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figures]]:
@@ -298,11 +336,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             text = "  ".join(f"{p.cutoff:g}/{p.beta:g}/{p.derivative_cutoff:g}" for p in key)
             print(f"{f.error:6.1f} {f.own_acceleration:6.1f} {f.delay:6.1f}   {text}")
         if any(case.wild.any() for case in cases):
-            for (kind, length), peaks in trace_of_outliers(cases, body, 0.5).items():
+            print("Traces of outliers (and of other ordinary errors): median, 95 %, most; how many "
+                  "are further off than 95 % of those")  # fmt: skip
+            for (kind, length), t in traces_of_outliers(cases, body, 0.5).items():
                 name_of = {1: "wild frame", 2: "mix-up"}[kind]
-                middle, most = np.percentile(peaks, (50, 95))
-                print(f"{name_of} of {length}: {len(peaks)}, off by {middle:.1f} mm (median), "
-                      f"{most:.1f} (95 %), {peaks.max():.1f} at most")  # fmt: skip
+                beyond = (t.mm > np.percentile(t.ordinary_mm, 95)).mean()
+                print(f"{name_of} of {length}: {len(t.mm)}, {_three(t.mm, 'mm')} "
+                      f"({_three(t.ordinary_mm, 'mm')}), {_three(t.px, 'px')} "
+                      f"({_three(t.ordinary_px, 'px')}), {beyond:.0%}")  # fmt: skip
         curves.append((name, rows, front))
     if given.plot:
         _plot(given.plot, curves)

@@ -60,6 +60,31 @@ class Errors:
             score,
         )
 
+    def redrawn(self, some: np.ndarray, random: np.random.Generator) -> Errors:
+        """Errors like these that differ from them in some frames (F,) alone.
+
+        What leads from the frame before to the frame after stays; what the errors do between these
+        beside a straight line is taken from as many frames elsewhere.
+        """
+        rows = len(self.turn)
+        parts = (self.turn.reshape(rows, -1), self.seen, self.shape)
+        flat = np.concatenate(parts, axis=1)
+        new = flat.copy()
+        borders = np.flatnonzero(np.diff(np.r_[False, np.asarray(some, bool), False]))
+        for first, after in borders.reshape(-1, 2):
+            count = after - first
+            if first == 0 or after == rows:
+                continue
+            part = np.arange(1, count + 1)[:, None] / (count + 1)
+
+            def line(at: int, part: np.ndarray = part, count: int = count) -> np.ndarray:
+                return np.asarray((1 - part) * flat[at - 1] + part * flat[at + count])
+
+            other = int(random.integers(1, rows - count))
+            new[first:after] = line(first) + flat[other : other + count] - line(other)
+        turn, seen, shape = np.split(new, np.cumsum([each.shape[1] for each in parts])[:-1], axis=1)
+        return Errors(turn.reshape(self.turn.shape), seen, shape, self.joint_score)
+
 
 def recorded() -> Errors:
     with np.load(RECORDED) as file:

@@ -12,7 +12,7 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, walking_past
+from tests.made_up_take import make_take, moving_limbs, standing, walking_past
 from tests.motion.network_errors import mixed_up
 
 TRACE = 0.012
@@ -89,6 +89,21 @@ def test_a_place_that_jumps_with_some_joints_leaves_no_trace(body: Body, shift: 
     take = make_take(body, times, {1: turns}, {1: places})
     spoilt = make_take(body, times, {1: wrong}, {1: elsewhere})
     assert furthest(live_joints(body, spoilt), live_joints(body, take)) < TRACE
+
+
+def test_what_follows_a_wild_place_is_followed_no_faster_than_else(body: Body) -> None:
+    times = times_of(40)
+    turns, places = standing(body, 40), np.tile([0.0, 0.1, 4.0], (40, 1))
+    places[31:] += [0.03, 0.0, 0.0]
+    elsewhere = places.copy()
+    elsewhere[30] += [0.5, 0.0, 0.0]
+    still, wild = (
+        live_joints(body, make_take(body, times, {1: turns}, {1: each}))[:, 0, 0]
+        for each in (places, elsewhere)
+    )
+    assert np.ptp(wild[:31]) < 1e-6
+    assert 0.005 < still[31] < 0.03
+    np.testing.assert_allclose(wild[31:], still[31:], atol=2e-4)
 
 
 def test_who_is_seen_the_other_way_round_for_long_is_that_way(body: Body) -> None:
