@@ -108,7 +108,6 @@ class Place:
         self._surprise = self._surprise + new * (np.r_[off[:2].mean(), off[2]] - self._surprise)
         self._filter.update(seen, R=np.diag(variance))
 
-
     def pass_over(self, model: Model) -> None:
         """Be as sure as after a measurement, where there was one that is not believed.
 
