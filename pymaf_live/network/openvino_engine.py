@@ -12,7 +12,11 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import Shape, check_contract
-from pymaf_live.network.openvino_graph import with_pixels_together, with_whole_weights
+from pymaf_live.network.openvino_graph import (
+    with_activations_apart,
+    with_pixels_together,
+    with_whole_weights,
+)
 from pymaf_live.openvino_offline import import_openvino
 
 
@@ -62,6 +66,7 @@ class OpenVinoEngine:
         size = self.metadata.input_size
         model.reshape({"image": [1, 3, size, size]})
         with_whole_weights(model)
+        with_activations_apart(model)
         self._network = self._compiled(with_pixels_together(model))
         self._free = [self._request() for _ in range(self.streams)]
         self._ending: list[Any] = []
