@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+import cv2
+
 from pymaf_live.body import Body, PointSet, person_with_points
 from pymaf_live.errors import ModelError
 from pymaf_live.inside import InsideReader
@@ -158,6 +160,9 @@ class Estimator:
         unrelated: bool = False,
     ) -> None:
         require_match(body, session)
+        # crops are small: OpenCV's second thread would wait for its part with a core of its own,
+        # for half a millisecond a frame, which the network wants
+        cv2.setNumThreads(1)
         self._body = body
         self._session = session
         self._detector = detector
