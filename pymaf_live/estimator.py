@@ -192,11 +192,14 @@ class Estimator:
         """Have the detector begin with the first of later frames in which it will be asked."""
         if self._boxes is not None or self._unrelated:
             return
+        for frame in waiting:
+            if self._following.detects_at(frame.time):
+                self._find_ahead(frame)
+                return
+
+    def _find_ahead(self, frame: Frame) -> None:
         if isinstance(self._detector, ForesightedDetector):
-            for frame in waiting:
-                if self._following.detects_at(frame.time):
-                    self._detector.begin(frame.image)
-                    return
+            self._detector.begin(frame.image)
 
     def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
         """People in a frame.
@@ -217,6 +220,9 @@ class Estimator:
         camera = self._camera_for(frame)
         with timed(spent, "detect"):
             followed = self._crops(frame)
+        if coming is not None and self._unrelated and self._boxes is None:
+            # in a picture by itself people are looked for anew, which takes longer than all else
+            self._find_ahead(coming)
         tried = [size for one in followed for size in one.every_size()]
         looks = self._looking.look(frame, tried, spent)
         if coming is not None and self._boxes is None and not self._unrelated:

@@ -576,7 +576,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         finder = None
         if detector is not None:
             finder = detector.result(_OPENED_SECONDS)
-            finder = finder if facts.live or pictures else DetectorAside(finder)
+            finder = finder if facts.live else DetectorAside(finder)
             opened.append(finder)
         return Estimator(
             body,

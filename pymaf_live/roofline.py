@@ -51,7 +51,8 @@ class Roofline:
 def operations_of(model: Any) -> float:
     """Operations of an OpenVINO model whose shapes are all known.
 
-    Counted are convolutions and matrix products; a grouped convolution by its groups.
+    Counted are convolutions, transposed ones too, and matrix products; a grouped convolution by its
+    groups.
     """
     return float(sum(_operations(op) for op in model.get_ops()))
 
@@ -63,6 +64,11 @@ def _operations(op: Any) -> int:
         # (groups,) out, in, window...: each value of the output sums what lies behind `out`
         products = math.prod(weights[2 if kind == "GroupConvolution" else 1 :])
         return 2 * products * math.prod(int(n) for n in op.output(0).get_shape())
+    if kind in ("ConvolutionBackpropData", "GroupConvolutionBackpropData"):
+        weights = [int(n) for n in op.input_value(1).get_shape()]
+        # (groups,) in, out, window...: each value of the input goes into what lies behind `in`
+        products = math.prod(weights[2 if kind.startswith("Group") else 1 :])
+        return 2 * products * math.prod(int(n) for n in op.input_value(0).get_shape())
     if kind == "MatMul":
         first = [int(n) for n in op.input_value(0).get_shape()]
         summed = first[-2] if op.get_attributes()["transpose_a"] and len(first) > 1 else first[-1]

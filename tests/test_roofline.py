@@ -35,6 +35,15 @@ def test_a_depthwise_convolution_counts_one_channel_a_value() -> None:
     assert operations_of(model_of(node, image)) == 2 * (5 * 5 * 8) * (5 * 5)
 
 
+def test_a_transposed_convolution_counts_its_window_for_every_value_it_reads() -> None:
+    image = ops.parameter([1, 16, 7, 9], np.float32)
+    node = ops.convolution_backprop_data(
+        image, weights(16, 8, 4, 4), [2, 2], pads_begin=[1, 1], pads_end=[1, 1]
+    )
+    assert list(node.output(0).shape) == [1, 8, 14, 18]
+    assert operations_of(model_of(node, image)) == 2 * (7 * 9 * 16) * (8 * 4 * 4)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_matrix_product_counts_rows_times_columns_times_sum(turned: bool) -> None:
     left = ops.parameter([7, 4] if turned else [4, 7], np.float32)

@@ -6,7 +6,6 @@ Matrices inside the program, axis-angle in files, quaternions (w, x, y, z) for f
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pymaf_live.types import Array
 
@@ -14,16 +13,41 @@ from pymaf_live.types import Array
 _BELOW, _ABOVE = [7, 2, 3], [5, 6, 1]
 
 
+# takes a vector to the flat matrix that crosses it with what stands behind
+_CROSSING = np.array(
+    [
+        [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0],
+        [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ]
+)
+_EYE = np.eye(3).ravel()
+
+# SciPy's rotations take a tenth of the program's start: only what is not asked for before the first
+# result uses them
+
+
 def matrix_from_axis_angle(axis_angle: Array) -> Array:
-    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3)."""
-    flat = np.asarray(axis_angle, dtype=np.float64).reshape(-1, 3)
-    if not len(flat):
-        return np.zeros((*axis_angle.shape[:-1], 3, 3))
-    return np.asarray(Rotation.from_rotvec(flat).as_matrix()).reshape(*axis_angle.shape[:-1], 3, 3)
+    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3).
+
+    Rodrigues' formula, with the sines of half the angle, so that small angles lose nothing.
+    """
+    vector = np.asarray(axis_angle, dtype=np.float64)
+    square = np.einsum("...i,...i->...", vector, vector)[..., None]
+    half = np.sqrt(square) / 2
+    # sin(half) / half, of which numpy's is of pi x
+    part = np.sinc(half / np.pi)
+    flat = (vector @ _CROSSING) * (np.cos(half) * part)
+    outer = vector[..., :, None] * vector[..., None, :]
+    flat += outer.reshape(*vector.shape[:-1], 9) * (part * part / 2)
+    flat += _EYE * (1 - part * part / 2 * square)
+    return flat.reshape(*vector.shape[:-1], 3, 3)
 
 
 def axis_angle_from_matrix(matrix: Array) -> Array:
     """Rotation matrices (..., 3, 3) to rotation vectors (..., 3), angle in 0..pi."""
+    from scipy.spatial.transform import Rotation
+
     flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
     if not len(flat):
         return np.zeros(matrix.shape[:-1])
@@ -45,12 +69,37 @@ def axis_angle_from_rotation(rotation: Array) -> Array:
     # near half a turn the sines vanish, and the axis with them
     half = cosine < -0.99
     if half.any():
-        found[half] = axis_angle_from_matrix(rotation[half])
+        found[half] = _axis_angle_by_quaternion(rotation[half])
     return np.asarray(found)
+
+
+def _axis_angle_by_quaternion(rotation: Array) -> Array:
+    """As `axis_angle_from_rotation`, of rotations (N, 3, 3) about any angle.
+
+    Four times the quaternion's products with itself are sums of the matrix's elements; of their
+    rows the one of its largest number is taken (Shepperd 1978).
+    """
+    flat = rotation.reshape(-1, 9)
+    signs = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    diagonal = 1 + flat[:, [0, 4, 8]] @ signs.T
+    below, above = flat[:, _BELOW], flat[:, _ABOVE]
+    crossed, shared = below - above, below + above
+    products = np.empty((len(flat), 4, 4))
+    products[:, range(4), range(4)] = diagonal
+    products[:, 0, 1:] = products[:, 1:, 0] = crossed
+    for one, other, axis in ((1, 2, 2), (1, 3, 1), (2, 3, 0)):
+        products[:, one, other] = products[:, other, one] = shared[:, axis]
+    quaternion = products[np.arange(len(flat)), diagonal.argmax(axis=1)]
+    quaternion = np.where(quaternion[:, :1] < 0, -quaternion, quaternion)
+    sine = np.linalg.norm(quaternion[:, 1:], axis=1, keepdims=True)
+    # not zero: at no turn at all the largest number is another one, and this is not asked then
+    return quaternion[:, 1:] * (2 * np.arctan2(sine, quaternion[:, :1]) / np.maximum(sine, 1e-300))
 
 
 def quaternion_from_matrix(matrix: Array) -> Array:
     """Rotation matrices (..., 3, 3) to unit quaternions (..., 4), w first, w >= 0."""
+    from scipy.spatial.transform import Rotation
+
     flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
     if not len(flat):
         return np.zeros((*matrix.shape[:-2], 4))
@@ -60,6 +109,8 @@ def quaternion_from_matrix(matrix: Array) -> Array:
 
 def matrix_from_quaternion(quaternion: Array) -> Array:
     """Quaternions (..., 4), w first, of any length but zero, to matrices (..., 3, 3)."""
+    from scipy.spatial.transform import Rotation
+
     flat = np.asarray(quaternion, dtype=np.float64).reshape(-1, 4)
     if not len(flat):
         return np.zeros((*quaternion.shape[:-1], 3, 3))

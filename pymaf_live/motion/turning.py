@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.rotations import (
-    axis_angle_from_matrix,
     axis_angle_from_rotation,
     matrix_from_axis_angle,
 )
@@ -44,7 +43,7 @@ class Turning:
     def start(cls, measured: Array, variance: Array) -> Turning:
         """From a first measurement (J, 3, 3) of variance (J,) rad^2."""
         # through the axis-angle: float32 and sums of rotations are not quite rotations
-        rotations = matrix_from_axis_angle(axis_angle_from_matrix(measured))
+        rotations = matrix_from_axis_angle(axis_angle_from_rotation(measured))
         covariance = np.zeros((len(rotations), 2, 2))
         covariance[:, 0, 0], covariance[:, 1, 1] = variance, START_TURN**2
         return cls(rotations, np.zeros((len(rotations), 3)), covariance, np.ones(len(rotations)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,18 @@ import numpy.typing as npt
 
 from pymaf_live.network.tensorrt_library import Device, DeviceError, NoDeviceError
 
+_BINDINGS = "cuda.bindings.runtime"
+_NOBODY = "no NVIDIA GPU with a driver that is new enough"
+_DRIVERS = {"win32": "nvcuda.dll"}
 _NO_DEVICE = ("cudaErrorInsufficientDriver", "cudaErrorNoDevice", "cudaErrorStubLibrary")
+
+
+def _driver_is_there() -> bool:
+    try:
+        ctypes.CDLL(_DRIVERS.get(sys.platform, "libcuda.so.1"))
+    except OSError:
+        return False
+    return True
 
 
 class Cuda:
@@ -25,11 +38,17 @@ class Cuda:
     ------
     ImportError
         If the bindings are missing or in part.
+    NoDeviceError
+        If there is no driver.
     """
 
     def __init__(self, runtime: Any = None) -> None:
+        loaded = runtime is not None or _BINDINGS in sys.modules
+        if not loaded and not _driver_is_there():
+            # told without the bindings, which take a tenth of a second to load
+            raise NoDeviceError(_NOBODY)
         try:
-            self._runtime: Any = runtime or importlib.import_module("cuda.bindings.runtime")
+            self._runtime: Any = runtime or importlib.import_module(_BINDINGS)
         except Exception as error:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ImportError(f"CUDA's bindings ({line}); pip install cuda-bindings") from error
@@ -43,7 +62,7 @@ class Cuda:
         """
         code, count = self._runtime.cudaGetDeviceCount()
         if _name(code) in _NO_DEVICE or (_name(code) == "cudaSuccess" and not count):
-            raise NoDeviceError("no NVIDIA GPU with a driver that is new enough")
+            raise NoDeviceError(_NOBODY)
         self._check(code, "find the GPU")
         facts = self._call("find the GPU", "cudaGetDeviceProperties", 0)
         driver = self._call("find the driver", "cudaDriverGetVersion")
