@@ -14,7 +14,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
-_PACKAGES = ("filterpy", "filterpy.kalman")
+_PACKAGES = ("filterpy", "filterpy.kalman", "filterpy.common")
 _LOADING = threading.Lock()
 _loaded: list[Any] = []
 
@@ -48,6 +48,10 @@ def _alone() -> Any:
             # the folder without what its __init__ imports
             sys.modules[name] = _shell(name)
         sys.modules["filterpy.stats"] = _statistics()
+        # its other parts load SciPy's linear algebra
+        helpers = importlib.import_module("filterpy.common.helpers")
+        for name in ("pretty_str", "reshape_z"):
+            setattr(sys.modules["filterpy.common"], name, getattr(helpers, name))
         return importlib.import_module("filterpy.kalman.kalman_filter").KalmanFilter
     finally:
         # who imports filterpy after this gets the whole of it

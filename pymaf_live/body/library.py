@@ -8,9 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pymaf_live.body.adopted import write_adopted
 from pymaf_live.body.model import Body, load_body
-from pymaf_live.body.smpl_file import USUAL_SHAPES, read_smpl
 from pymaf_live.errors import ModelError, UsageError
 from pymaf_live.resources import resource
 
@@ -28,7 +26,7 @@ def user_models() -> Path:
     return platformdirs.user_data_path("pymaf-live", appauthor=False) / "models"
 
 
-def adopt(path: Path, name: str, shapes: int = USUAL_SHAPES) -> Body:
+def adopt(path: Path, name: str, shapes: int | None = None) -> Body:
     """Bring a licensed SMPL, SMPL-H or SMPL-X file into the user's own folder.
 
     Parameters
@@ -36,8 +34,8 @@ def adopt(path: Path, name: str, shapes: int = USUAL_SHAPES) -> Body:
     path : Path
     name : str
         To call the body by.
-    shapes : int
-        Shape coefficients to keep.
+    shapes : int, optional
+        Shape coefficients to keep; by default as many as is usual.
 
     Raises
     ------
@@ -48,10 +46,18 @@ def adopt(path: Path, name: str, shapes: int = USUAL_SHAPES) -> Body:
     OutputError
         If the folder cannot be written.
     """
+    # what reads such files is not wanted at every start
+    from pymaf_live.body.adopted import write_adopted
+    from pymaf_live.body.smpl_file import USUAL_SHAPES, read_smpl
+
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,40}", name) or name == SHIPPED:
         raise UsageError(f"{name!r} cannot be a body's name: letters, digits, - and _")
     shipped = load_body(resource("body/open_body.npz"))
-    return write_adopted(body_file(name), read_smpl(path, shipped, shapes), shipped)
+    return write_adopted(
+        body_file(name),
+        read_smpl(path, shipped, USUAL_SHAPES if shapes is None else shapes),
+        shipped,
+    )
 
 
 def body_file(name: str) -> Path:

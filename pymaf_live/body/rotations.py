@@ -41,7 +41,7 @@ def matrix_from_axis_angle(axis_angle: Array) -> Array:
     outer = vector[..., :, None] * vector[..., None, :]
     flat += outer.reshape(*vector.shape[:-1], 9) * (part * part / 2)
     flat += _EYE * (1 - part * part / 2 * square)
-    return flat.reshape(*vector.shape[:-1], 3, 3)
+    return np.asarray(flat.reshape(*vector.shape[:-1], 3, 3))
 
 
 def axis_angle_from_matrix(matrix: Array) -> Array:
@@ -93,7 +93,8 @@ def _axis_angle_by_quaternion(rotation: Array) -> Array:
     quaternion = np.where(quaternion[:, :1] < 0, -quaternion, quaternion)
     sine = np.linalg.norm(quaternion[:, 1:], axis=1, keepdims=True)
     # not zero: at no turn at all the largest number is another one, and this is not asked then
-    return quaternion[:, 1:] * (2 * np.arctan2(sine, quaternion[:, :1]) / np.maximum(sine, 1e-300))
+    angle = 2 * np.arctan2(sine, quaternion[:, :1])
+    return np.asarray(quaternion[:, 1:] * (angle / np.maximum(sine, 1e-300)))
 
 
 def quaternion_from_matrix(matrix: Array) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from pymaf_live.motion.ground import Ground, ground_under
 from pymaf_live.types import Array, Mask
@@ -63,6 +62,9 @@ def contact_probability(feet: Array, times: Array, up: Array) -> tuple[Array, Gr
     (N, K) array and Ground
         The ground is that under the feet which stand.
     """
+    # its import takes a part of the program's start, which needs none of this
+    from scipy.ndimage import gaussian_filter1d, minimum_filter1d
+
     speed = _speed_across(feet, times)
     noise = float(np.median(speed.min(axis=1)))
     middle = float(np.clip(_NOISE * noise, _LEAST_SPEED, _MOST_SPEED))

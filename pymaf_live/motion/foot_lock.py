@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import spsolve
 
 from pymaf_live.body import Body, joint_transforms, pose_joints, project, rest_joints
 from pymaf_live.body.model import Ints
@@ -223,6 +222,9 @@ class _System:
         self._wanted += block.T @ (wanted / error)
 
     def solve(self) -> Array:
+        # its import takes a twentieth of the program's start, which needs none of this
+        from scipy.sparse.linalg import spsolve
+
         return np.asarray(spsolve(self._normal.tocsc(), self._wanted))
 
 

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import Shape, check_contract
+from pymaf_live.network.onnx_entries import metadata_entries
 from pymaf_live.network.openvino_graph import (
     with_activations_apart,
     with_pixels_together,
     with_whole_weights,
 )
+from pymaf_live.network.openvino_kept import KeptModel
 from pymaf_live.openvino_offline import import_openvino
 
 
@@ -52,22 +54,24 @@ class OpenVinoEngine:
             self._options["ENABLE_CPU_PINNING"] = False
         if threads:
             self._options["INFERENCE_NUM_THREADS"] = threads
-        if cache is not None:
-            self._options["CACHE_DIR"] = str(cache)
-        model = self._read()
-        self.metadata = check_contract(
-            path,
-            _metadata_entries(model),
-            {port.any_name: _shape(port) for port in model.inputs},
-            {port.any_name: _shape(port) for port in model.outputs},
-        )
+        kept = self._kept(openvino, cache)
+        found = kept.read() if kept is not None else None
+        if found is not None:
+            self._network, inputs, outputs = found
+            self.metadata = check_contract(path, metadata_entries(path), inputs, outputs)
+        else:
+            model = self._read()
+            inputs = {port.any_name: _shape(port) for port in model.inputs}
+            outputs = {port.any_name: _shape(port) for port in model.outputs}
+            self.metadata = check_contract(path, _metadata_entries(model), inputs, outputs)
+            self._network = self._compiled(model)
+            if kept is not None:
+                kept.keep(self._network, inputs, outputs)
         # compiling may give an output more names, of which any_name may be one; the order stays
-        self._outputs = [port.any_name for port in model.outputs]
-        size = self.metadata.input_size
-        model.reshape({"image": [1, 3, size, size]})
-        with_whole_weights(model)
-        with_activations_apart(model)
-        self._network = self._compiled(with_pixels_together(model))
+        self._outputs = list(outputs)
+        # asked, not assumed: a processor need not do what it is told
+        precision = self._network.get_property("INFERENCE_PRECISION_HINT")
+        self.precision = precision.get_type_name()
         self._free = [self._request() for _ in range(self.streams)]
         self._ending: list[Any] = []
 
@@ -129,12 +133,21 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise ModelError(f"{self._path} is not a model that can be read") from error
 
-    def _compiled(self, model: Any) -> Any:
+    def _kept(self, openvino: Any, cache: Path | None) -> KeptModel | None:
+        if cache is None:
+            return None
         try:
-            compiled = self._core.compile_model(model, "CPU", self._options)
-            # asked, not assumed: a processor need not do what it is told
-            self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-            return compiled
+            return KeptModel(cache, self._path, openvino, self._core, self._options)
+        except (OSError, RuntimeError):
+            return None
+
+    def _compiled(self, model: Any) -> Any:
+        size = self.metadata.input_size
+        model.reshape({"image": [1, 3, size, size]})
+        with_whole_weights(model)
+        with_activations_apart(model)
+        try:
+            return self._core.compile_model(with_pixels_together(model), "CPU", self._options)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
 

@@ -216,6 +216,40 @@ def test_compiled_models_are_kept_where_asked(model: Path, tmp_path: Path) -> No
     assert any((tmp_path / "kept").iterdir())
 
 
+def test_what_was_kept_says_the_same_and_is_no_longer_read(model: Path, tmp_path: Path) -> None:
+    images = pictures(1)
+    first = open_session(model, "openvino", cache=tmp_path).run(images)
+    (kept,) = tmp_path.iterdir()
+    written = kept.stat().st_mtime_ns
+    second = open_session(model, "openvino", cache=tmp_path)
+    np.testing.assert_array_equal(second.run(images)[0][-1].rotations, first[0][-1].rotations)
+    assert second.metadata == open_session(model, "openvino").metadata
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_a_damaged_compiled_model_is_made_anew(model: Path, tmp_path: Path) -> None:
+    images = pictures(1)
+    true = open_session(model, "openvino", cache=tmp_path).run(images)
+    (kept,) = tmp_path.iterdir()
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    kept.write_bytes(content)
+    again = open_session(model, "openvino", cache=tmp_path).run(images)
+    np.testing.assert_array_equal(again[0][-1].rotations, true[0][-1].rotations)
+    assert kept.read_bytes() != bytes(content)
+
+
+def test_another_model_in_the_same_place_is_not_mistaken_for_the_kept_one(
+    model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onnx"
+    path.write_bytes(model.read_bytes())
+    open_session(path, "openvino", cache=tmp_path / "kept")
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelError, match="not a model that can be read"):
+        open_session(path, "openvino", cache=tmp_path / "kept")
+
+
 def test_importing_the_rooms_loads_no_heavy_library() -> None:
     code = (
         "import sys, pymaf_live.network, pymaf_live.people;"
