@@ -141,6 +141,7 @@ def _process_here(
         "intervals": _intervals(clock.times),
         # by all threads: unlike the rate it hardly hangs on what else the machine does
         "processor_ms": 1000 * (clock.worked[-1] - clock.worked[0]) / (frames - 1),
+        "processor_intervals": _intervals(clock.worked),
         "stages": clock.stages,
         "means": {name: summary.milliseconds.get(name, 0.0) for name in ("draw", "write")},
         "model": summary.model,

@@ -88,12 +88,13 @@ class Looking:
                 if not any(guess is used for used in begun.values()):
                     guess.call_off()
         left = [number for number in range(len(followed)) if number not in begun]
-        for start in range(0, len(left), _MOST_AT_ONCE):
-            some = left[start : start + _MOST_AT_ONCE]
+        at_once = self._at_once()
+        for start in range(0, len(left), at_once):
+            if start >= _MOST_AT_ONCE:
+                begun[left[start - _MOST_AT_ONCE]].wait(spent)
+            some = left[start : start + at_once]
             runs = self._begin(frame.image, [followed[number] for number in some], spent)
             begun.update(zip(some, runs, strict=True))
-            if len(left) > _MOST_AT_ONCE:
-                runs[0].wait(spent)
         for number, one in enumerate(followed):
             self._grain.keep(one.person, begun[number].mean)
         return [begun[number] for number in range(len(followed))]
@@ -115,11 +116,19 @@ class Looking:
         if self._session.side_by_side == 1:
             return
         known = [replace(one, crop=one.coming) for one in followed if one.coming is not None]
-        # each by itself, so that one can be called off
-        begun = {
-            one.person: self._begin(frame.image, [one], spent)[0] for one in known[:_MOST_AHEAD]
-        }
+        known = known[:_MOST_AHEAD]
+        begun: dict[int, Begun] = {}
+        # in as small parts as cost no more, so that one can be called off
+        for start in range(0, len(known), self._session.together):
+            some = known[start : start + self._session.together]
+            for one, run in zip(some, self._begin(frame.image, some, spent), strict=True):
+                begun[one.person] = run
         self._ahead = _Ahead(frame, begun)
+
+    def _at_once(self) -> int:
+        together = self._session.together
+        # the network looks at some while the next ones are cut
+        return together if together > 1 and self._session.side_by_side > 1 else _MOST_AT_ONCE
 
     def _begin(
         self, image: Image, followed: Sequence[FollowedCrop], spent: dict[str, float]
@@ -132,6 +141,7 @@ class Looking:
             images = network_input(np.stack([mean.image for mean in means]))
         with timed(spent, "network"):
             batch = _Batch(self._session.start(images))
+        batch.wanted = len(means)
         return [Begun(mean, batch, number) for number, mean in enumerate(means)]
 
 
@@ -156,6 +166,8 @@ class _Batch:
 
     def __init__(self, running: Running) -> None:
         self._running: Running | None = running
+        self.wanted = 1
+        """How many looks may still ask for it."""
         self._levels: list[list[Estimate]] = []
 
     def result(self, spent: dict[str, float]) -> list[list[Estimate]]:
@@ -166,7 +178,8 @@ class _Batch:
         return self._levels
 
     def call_off(self) -> None:
-        if self._running is not None:
+        self.wanted -= 1
+        if self._running is not None and not self.wanted:
             self._running.call_off()
 
 

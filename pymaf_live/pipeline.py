@@ -31,6 +31,7 @@ from pymaf_live.types import Detection, Frame, FrameResult, Image, SourceFacts
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.motion import Smoother
+    from pymaf_live.network.openvino_engine import Pairs
     from pymaf_live.people import Detector
     from pymaf_live.sources import Source
 
@@ -570,6 +571,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
             threads=options.threads,
             cache=options.cache,
             streams=_streams(facts, options),
+            pairs=_pairs(facts, options),
         )
         opened.append(session)
         body = body_of(session.metadata.body_sha256)
@@ -610,6 +612,16 @@ def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
     # of a live source's single person one run on all cores is the soonest done
     useful = people_wanted(options, live=True) if facts.live else 2
     return max(1, min(useful, available_cores()))
+
+
+def _pairs(facts: SourceFacts, options: PipelineOptions) -> Pairs:
+    """Whether people are looked at two by two; of a film it shows whether several are there."""
+    if options.boxes is not None:
+        return "when worth"
+    if people_wanted(options, live=facts.live) == 1:
+        return "never"
+    # live nothing may be held up later, and who asks for several expects them
+    return "at once" if facts.live else "when worth"
 
 
 def _default_estimator(facts: SourceFacts, options: PipelineOptions) -> FrameEstimator:

@@ -92,6 +92,18 @@ def test_a_film_looks_the_same_whether_frames_are_begun_ahead_or_not(
     session.close()
 
 
+def test_of_a_pair_begun_ahead_the_one_who_is_there_is_used(model: Path, film: list[Frame]) -> None:
+    session = open_session(model, "openvino", streams=SIDE_BY_SIDE, pairs="at once")
+    places = [[STILL, FAR, crop(500.0)]] * 4 + [[STILL, ASIDE, crop(500.0)]] * 4
+    told = [[STILL, FAR, crop(450.0)]] * 8
+    plain, ahead = Looking(session), Looking(session)
+    wanted = seen(plain, film, places, None)
+    np.testing.assert_allclose(seen(ahead, film, places, told), wanted, atol=1e-5)
+    # the first in six frames, the second in two
+    assert ahead.used_ahead == 8
+    session.close()
+
+
 def test_of_very_many_people_some_are_begun_ahead(model: Path, film: list[Frame]) -> None:
     session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
     places = [[crop(200.0 + 20 * person) for person in range(10)]] * len(film)

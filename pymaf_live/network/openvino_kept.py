@@ -34,6 +34,8 @@ class KeptModel:
     core : openvino.Core
     options : dict
         That it is compiled with.
+    people : int
+        A run.
 
     Raises
     ------
@@ -42,7 +44,13 @@ class KeptModel:
     """
 
     def __init__(
-        self, folder: Path, model: Path, openvino: Any, core: Any, options: dict[str, Any]
+        self,
+        folder: Path,
+        model: Path,
+        openvino: Any,
+        core: Any,
+        options: dict[str, Any],
+        people: int = 1,
     ) -> None:
         self._folder, self._core, self._options = folder, core, options
         self._key = EngineKey(
@@ -51,7 +59,7 @@ class KeptModel:
             target=f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} {sorted(options.items())}",
             driver="",
             precision=str(options.get("INFERENCE_PRECISION_HINT", "")),
-            batch=1,
+            batch=people,
         )
 
     def read(self) -> tuple[Any, Ports, Ports] | None:

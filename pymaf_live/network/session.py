@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from pymaf_live.errors import ModelError
 from pymaf_live.network.metadata import ModelMetadata, check_outputs, level_outputs
 from pymaf_live.network.tensorrt_library import PACKAGES, NoDeviceError, complaint, missing
 from pymaf_live.types import DenseMap, Estimate
+
+if TYPE_CHECKING:
+    from pymaf_live.network.openvino_engine import Pairs
 
 Progress = Callable[[str, float], bool]
 Images = npt.NDArray[np.float32]
@@ -68,6 +71,10 @@ class Session(Protocol):
     @property
     def side_by_side(self) -> int:
         """How many runs it works on at once; 1 where `start` waits for its own."""
+
+    @property
+    def together(self) -> int:
+        """How many people a run is best begun with; fewer may be."""
 
     def start(self, images: Images) -> Running:
         """As `run`, but without waiting; several may be begun before the first is done.
@@ -136,6 +143,7 @@ def open_session(
     cache: Path | None = None,
     progress: Progress | None = None,
     streams: int = 1,
+    pairs: Pairs = "never",
 ) -> Session:
     """Open a model.
 
@@ -154,6 +162,8 @@ def open_session(
         take minutes; False stops it.
     streams : int
         Runs side by side, each with its share of the cores; heeded where the back-end can.
+    pairs : Pairs
+        Whether two people are looked at in one run, where that must be told beforehand.
 
     Returns
     -------
@@ -173,7 +183,7 @@ def open_session(
     if not model.is_file():
         raise ModelError(f"there is no model file {model}")
     candidates = BACKENDS if backend == "auto" else (backend,)
-    chain = _Chain(model, candidates, threads, cache, progress, streams)
+    chain = _Chain(model, candidates, threads, cache, progress, streams, pairs)
     engine = chain.next_engine()
     notice = "; ".join(chain.failures)
     if notice:
@@ -198,10 +208,11 @@ class _Chain:
         cache: Path | None,
         progress: Progress | None,
         streams: int,
+        pairs: Pairs,
     ) -> None:
         self._model, self._names = model, list(names)
         self._threads, self._cache, self._progress = threads, cache, progress
-        self._streams = streams
+        self._streams, self._pairs = streams, pairs
         self._only = len(names) == 1
         self.current = ""
         self.failures: list[str] = []
@@ -259,7 +270,9 @@ class _Chain:
         if name == "openvino":
             from pymaf_live.network.openvino_engine import OpenVinoEngine
 
-            return OpenVinoEngine(self._model, self._threads, self._cache, self._streams)
+            return OpenVinoEngine(
+                self._model, self._threads, self._cache, self._streams, self._pairs
+            )
         from pymaf_live.network.onnxruntime_engine import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(self._model, self._threads, self._cache)
@@ -310,6 +323,11 @@ class EngineSession:
     def side_by_side(self) -> int:
         """See `Session.side_by_side`."""
         return int(getattr(self._engine, "streams", 1))
+
+    @property
+    def together(self) -> int:
+        """See `Session.together`."""
+        return int(getattr(self._engine, "together", 1))
 
     def run(self, images: Images) -> list[list[Estimate]]:
         """See `Session.run`."""

@@ -39,6 +39,11 @@ class Track:
     """The crop after `crop`, where it is known."""
     keypoints: Array | None = None
     """(14, 2) frame pixels of the last accepted result."""
+    middle: Array = field(default_factory=lambda: np.zeros(2))
+    """(2,) of the trunk, and the larger extent of the key points: asked for by everybody near."""
+    extent: float = 0.0
+    joints: float = 0.0
+    """Of that result, the joints' mean score."""
     seen_in: int = -1
     seen_at: float = 0.0
     missing: int = 0
@@ -62,15 +67,16 @@ class Track:
     def see(self, keypoints: Array, frame: int, time: float) -> None:
         """Take over an accepted result."""
         points = np.array(keypoints, dtype=np.float64)
+        middle, extent = trunk_middle(points), joints_extent(points)
         if self.keypoints is not None and time > self.seen_at:
             since = time - self.seen_at
-            speed = (trunk_middle(points) - trunk_middle(self.keypoints)) / since
-            most = _MOST_SPEED * joints_extent(points)
+            speed = (middle - self.middle) / since
+            most = _MOST_SPEED * extent
             size = float(np.hypot(*speed))
             if size > most:
                 speed *= most / size
             self.speed = self.speed + (1 - np.exp(-since / _QUICK)) * (speed - self.speed)
-        self.keypoints = points
+        self.keypoints, self.middle, self.extent = points, middle, extent
         self.seen_in, self.seen_at = frame, time
         self.turned, self.new, self.missing = True, False, 0
 

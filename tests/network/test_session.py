@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
-from pymaf_live.network import open_session
+from pymaf_live.network import open_session, openvino_engine
 from pymaf_live.network.openvino_engine import OpenVinoEngine
 from pymaf_live.network.session import EngineSession
 from tests.made_up_model import SCALE, UPRIGHT, expected, write_made_up_model
@@ -283,7 +283,7 @@ def test_runs_under_way_when_a_backend_fails_are_done_by_the_next(
     def failing(*_: object) -> None:
         raise ModelError("OpenVINO failed: worn out")
 
-    monkeypatch.setattr(OpenVinoEngine, "take_back", failing)
+    monkeypatch.setattr(openvino_engine._Compiled, "take_back", failing)
     for run in running:
         for people, other in zip(run.result(), wanted, strict=True):
             np.testing.assert_allclose(people[0].camera, other[0].camera, atol=1e-5)

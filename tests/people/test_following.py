@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.people import FollowedCrop, Following, Seen
 from pymaf_live.people.crop import crop_from_points
-from pymaf_live.people.following import KEPT_SCORE, NEW_SCORE, SURE_JOINTS
+from pymaf_live.people.following import _SURELY_SOMEBODY, KEPT_SCORE, NEW_SCORE, SURE_JOINTS
 from pymaf_live.people.placing import GIVEN_BOX_SIDE, OTHER_BOX_SIDES
 from pymaf_live.people.same import same_person
 from pymaf_live.people.trunk import TrunkGuess
@@ -70,7 +70,11 @@ def accepted(
 
 
 def follow(
-    following: Following, index: int, people: list[Array], score: float = 0.9
+    following: Following,
+    index: int,
+    people: list[Array],
+    score: float = 0.9,
+    joints: float = 1.0,
 ) -> dict[int, bool]:
     """One frame whose crops each show the person nearest to the crop's middle."""
     crops = following.crops(frame(index))
@@ -80,7 +84,7 @@ def follow(
             people, key=lambda p: np.hypot(*(p.mean(axis=0) - followed.crop.centre)), default=None
         )
         shown = nearest if nearest is not None else person_at(*followed.crop.centre)
-        seen.append(Seen(followed, shown, score if nearest is not None else 0.0))
+        seen.append(Seen(followed, shown, score if nearest is not None else 0.0, joints))
     settled = following.settle(seen)
     return {one.person: one.person == who for one, who in zip(crops, settled, strict=True)}
 
@@ -291,10 +295,40 @@ def test_a_track_that_left_its_person_gives_way_to_one_the_detector_sees() -> No
     following = Following(detector, 256, people=1)
     wall = person_at(150)
     for index in range(150):
-        # the network goes on being sure of the wall where she was; the detector sees her elsewhere
-        follow(following, index, [wall, person_at(450)])
+        # the network goes on being sure of the wall where she was, though not of each joint; the
+        # detector sees her elsewhere
+        follow(following, index, [wall, person_at(450)], joints=_SURELY_SOMEBODY - 0.1)
         detector.people = [person_at(450)]
     assert following.crops(frame(150))[0].crop.centre[0] == pytest.approx(450, abs=5)
+
+
+@pytest.mark.parametrize("people", [1, 3])
+def test_who_is_seen_with_all_joints_stays_though_the_detector_sees_others_only(
+    people: int,
+) -> None:
+    detector = SeenPeople(person_at(150))
+    following = Following(detector, 256, people=people)
+    both = [person_at(150), person_at(450)]
+    for index in range(300):
+        answers = follow(following, index, both, joints=_SURELY_SOMEBODY)
+        assert answers[0]
+        detector.people = both[1:]
+    first = following.crops(frame(300))[0]
+    assert (first.person, first.new) == (0, False)
+    assert first.crop.centre[0] == pytest.approx(150, abs=5)
+    assert len(answers) == min(people, 2)
+
+
+def test_the_detector_is_asked_half_as_often_while_all_of_several_are_there() -> None:
+    both = [person_at(150), person_at(450)]
+    asked = {}
+    for people in (2, 3):
+        detector = SeenPeople(*both)
+        following = Following(detector, 256, people=people)
+        for index in range(301):
+            follow(following, index, both)
+        asked[people] = detector.asked
+    assert asked == {2: 6, 3: 11}
 
 
 def test_a_box_given_by_hand_is_turned_by_the_trunk_found_in_it() -> None:
