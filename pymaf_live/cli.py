@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pymaf_live import __version__
+from pymaf_live.command_errors import CommandGroup, RaisedError, nobody_reads
 from pymaf_live.console import ProgressDisplay, StopRequest, tell
 from pymaf_live.errors import (
     InputError,
@@ -37,6 +38,7 @@ PROGRAM = "pymaf-live"
 COMMANDS = ("process", "export", "live", "bench", "doctor")
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -504,22 +506,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = command.main(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # whoever read the output went away; nobody is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        tell(f"{PROGRAM}: interrupted; files that were not complete are not there")
-        return Interrupted.exit_code
     except PymafLiveError as error:
         if debug:
             raise
         tell(f"{PROGRAM}: {error}")
         return error.exit_code
     except Exception as error:
+        cause = error.__cause__ if isinstance(error, RaisedError) else error
+        if nobody_reads(cause or error):
+            # nobody is left to be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if debug:
             raise
-        return _tell_unforeseen(error)
+        return _tell_unforeseen(cause if isinstance(cause, Exception) else error)
     return code if isinstance(code, int) else 0
 
 

@@ -637,3 +637,43 @@ def test_a_missing_system_library_is_told_with_what_to_do(tmp_path: Path) -> Non
     looked = ran("doctor")
     assert looked.returncode == 5
     assert "apt install libgl1" in looked.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (EOFError("No data left in file"), "EOFError: No data left in file"),
+        (BrokenPipeError(32, "Broken pipe"), "BrokenPipeError"),
+        (ConnectionResetError(104, "gone"), "ConnectionResetError"),
+        (RuntimeError("strange"), "RuntimeError: strange"),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
+)
+def test_nothing_that_ends_a_run_ends_it_without_a_word(
+    work: Work,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Run,
+    error: Exception,
+    said: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pymaf_live.processing.process_input", fail)
+    code, _, lines = run(work.clip, "--out", tmp_path / "out")
+    assert code == 1
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_who_stops_reading_the_output_is_told_nothing(work: Work, tmp_path: Path) -> None:
+    command = [sys.executable, "main.py", "export", "--help"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        assert running.stderr.read() == b""
+        assert running.wait(60) in (0, 1)

@@ -9,7 +9,27 @@ import numpy.typing as npt
 from pymaf_live.types import Crop, Image
 
 
-def cut(image: Image, crop: Crop) -> Image:
+class Halved:
+    """A frame halved for many crops: whole, once, each time as often as it is first wanted.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self._levels = [image]
+
+    def level(self, times: int) -> Image:
+        """The frame halved so many times."""
+        while len(self._levels) <= times:
+            last = self._levels[-1]
+            self._levels.append(_half(last[: last.shape[0] // 2 * 2, : last.shape[1] // 2 * 2]))
+        return self._levels[times]
+
+
+def cut(image: Image | Halved, crop: Crop) -> Image:
     """Cut a crop out of a frame: bilinear, black outside the picture.
 
     Where the crop shrinks the frame by more than two, the frame is first halved by area means as
@@ -17,26 +37,35 @@ def cut(image: Image, crop: Crop) -> Image:
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 array
+    image : (H, W, 3) uint8 array or Halved
+        The latter where several crops of one frame are wanted; what comes is the same.
     crop : Crop
 
     Returns
     -------
     (size, size, 3) uint8 array
     """
+    shared = image if isinstance(image, Halved) else None
+    whole = shared.image if shared is not None else image
+    assert isinstance(whole, np.ndarray)
     matrix = np.array(crop.frame_from_crop, dtype=np.float64)
-    halvings = _halvings(crop.scale, min(image.shape[:2]))
-    image, corner = _region(image, crop, 1 << halvings)
-    matrix[:, 2] -= corner
+    halvings = _halvings(crop.scale, min(whole.shape[:2]))
+    block = 1 << halvings
+    (left, top), (right, bottom) = _region(whole, crop, block)
+    matrix[:, 2] -= (left * block, top * block)
+    if shared is not None:
+        read = shared.level(halvings)[top:bottom, left:right]
+    else:
+        read = whole[top * block : bottom * block, left * block : right * block]
+        for _ in range(halvings):
+            read = _half(read)
     for _ in range(halvings):
-        size = (image.shape[1] // 2, image.shape[0] // 2)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         # pixel centres at integers: x' = (x + 0.5) / 2 - 0.5
         matrix = matrix / 2
         matrix[:, 2] -= 0.25
     # OpenCV warps four channels in less than half of the time that three take
     warped = cv2.warpAffine(
-        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
+        cv2.cvtColor(read, cv2.COLOR_RGB2RGBA),
         matrix,
         (crop.size, crop.size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -54,16 +83,21 @@ def _halvings(scale: float, shorter: int) -> int:
     return count
 
 
-def _region(image: Image, crop: Crop, block: int) -> tuple[Image, npt.NDArray[np.float64]]:
-    """The part of a frame that a crop reads, in whole blocks of pixels, and its corner x, y."""
+def _half(image: Image) -> Image:
+    size = (image.shape[1] // 2, image.shape[0] // 2)
+    half = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(half, dtype=np.uint8)
+
+
+def _region(image: Image, crop: Crop, block: int) -> tuple[list[int], list[int]]:
+    """The part of a frame that a crop reads, in blocks of pixels: first x, y and those behind."""
     ends = np.array([[0, 0], [crop.size, 0], [0, crop.size], [crop.size, crop.size]])
     reached = crop.to_frame(ends)
     # whole blocks of the frame: of the last ones, which are not whole, nothing is read
     most = np.array([image.shape[1], image.shape[0]]) // block
     first = np.floor(np.clip(reached.min(axis=0) / block - 2, 0, most - 1)).astype(int)
     last = np.ceil(np.clip(reached.max(axis=0) / block + 2, first + 1, most)).astype(int)
-    (left, top), (right, bottom) = first * block, last * block
-    return image[top:bottom, left:right], np.array([left, top], dtype=np.float64)
+    return first.tolist(), last.tolist()
 
 
 def network_input(cuts: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

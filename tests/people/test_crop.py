@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pymaf_live.network.preprocess import cut, network_input
+from pymaf_live.network.preprocess import Halved, cut, network_input
 from pymaf_live.people.crop import (
     crop_about,
     crop_from_box,
@@ -89,3 +89,13 @@ def test_a_crop_stays_while_it_is_nearly_right(turn):
 def test_a_crop_follows_what_moves(crop):
     before = crop_about(np.array([100.0, 80.0]), 60.0, 0.3, 128)
     assert steadied(crop, before) is crop
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (719, 1277), (37, 53)])
+def test_a_frame_halved_for_many_crops_gives_the_same_ones(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    shared = Halved(image)
+    for side in (0.3, 0.9, 1.6, 3.7, 9.0):
+        for x, y, turn in ((0.5, 0.5, 0.0), (0.1, 0.9, 0.7), (1.02, -0.05, 3.0)):
+            crop = crop_about(np.array([x * size[1], y * size[0]]), side * size[0], turn, 64)
+            np.testing.assert_array_equal(cut(shared, crop), cut(image, crop))
