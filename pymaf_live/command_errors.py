@@ -1,4 +1,4 @@
-"""Errors of a command as it raised them, past typer, which ends the program for some without a word.
+"""Errors of a command as it raised them, past typer, which ends the program for some silently.
 
 For typer an `EOFError` is somebody who closes the terminal at a question, and a broken pipe whoever
 read the output: both then end with code 1, silently. Here the one may come from a damaged film and

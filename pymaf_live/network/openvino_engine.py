@@ -39,11 +39,11 @@ class OpenVinoEngine:
     run at once, which costs less in all: `lite` on two cores takes 14 ms of processor time as one
     run on both and 9 as two runs side by side on one each.
 
-    Two people in one run take less than in two: 7.1 ms each instead of 9 (`lite`), 12.4 instead of
-    14.5 (`full`); four in one hardly less than that. It is a model of its own for OpenVINO, which
-    is compiled in 1 s and takes 0.2 GB. So it is made beside the runs once there have been several
-    people for a while, and used from a run on that is told by counting, whatever the clock says:
-    the last digit of the results hangs on it.
+    Two people in one run take less than in two: 6.6 ms each instead of 8.2 (`lite`), 10.9 instead
+    of 12.7 (`full`); four in one hardly less than that. It is a model of its own for OpenVINO,
+    which is compiled in 1 s and takes 0.2 GB. So it is made beside the runs once there have been
+    several people for a while, and used from a run on that is told by counting, whatever the clock
+    says: the last digit of the results hangs on it.
 
     Parameters
     ----------

@@ -71,7 +71,9 @@ class PeoplePage(QWidget):
         self.most.setMinimumHeight(2 * self.fontMetrics().height())
         for control in (self.most, self.most.lineEdit()):
             control.setAccessibleName("People followed at most")
-        self.most.setToolTip("As usual: live the one in front, in files up to four")
+        self.most.setToolTip(
+            "As usual: the one in front of what plays, and up to four of files in a batch"
+        )
         # a number is asked for whole: each change opens the network anew
         self.most.setKeyboardTracking(False)
         self.into = QComboBox()

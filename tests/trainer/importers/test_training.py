@@ -5,11 +5,18 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import load_body, pose_joints  # noqa: E402
 from pymaf_live.body.library import adopt  # noqa: E402
 from pymaf_live.body.model import BODY_VARIABLE  # noqa: E402
 from tests.body.made_up_smpl import made_up_smpl, write_old_pickle  # noqa: E402
+from tests.trainer.made_up_people import write_people  # noqa: E402
+from tests.trainer.test_fit import teaching_of  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
+from trainer.data.fitted import FittedPeople  # noqa: E402
+from trainer.data.lspet import read_joint_set  # noqa: E402
+from trainer.evidence import annotated_people  # noqa: E402
+from trainer.fit import FitOptions, fit  # noqa: E402
+from trainer.metrics import joint_error, procrustes  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
 
@@ -41,3 +48,20 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
     assert last.rotations.shape == (2, body.joint_count, 3, 3)
     assert losses[-1] < 0.5 * losses[0]
     assert len(model.sample.weights) == len(np.unique(body.sample_vertices))
+
+
+def test_people_are_fitted_with_a_brought_body(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
+    entries, _ = made_up_smpl(load_body(), pose_directions=False)
+    adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", 7)
+    monkeypatch.setenv(BODY_VARIABLE, "smpl")
+    body = load_body()
+    (tmp_path / "people").mkdir()
+    truth = write_people(tmp_path / "people", 6)
+    people = annotated_people(FittedPeople(read_joint_set(tmp_path / "people")))
+    fits = fit(body, people, teaching_of(truth, 0.02), FitOptions(steps=80))
+    assert fits.shape.shape == (6, 7)
+    found = pose_joints(body, fits.rotations, fits.shape)
+    true = pose_joints(body, truth.rotations, truth.shape)
+    assert joint_error(procrustes(found, true), true) < 0.045
+    assert np.isfinite(fits.residual_2d).all()
