@@ -96,6 +96,7 @@ class Looking:
             some = left[start : start + at_once]
             runs = self._begin(image, [followed[number] for number in some], spent)
             begun.update(zip(some, runs, strict=True))
+        self._note_beside([begun[number] for number in left])
         for number, one in enumerate(followed):
             self._grain.keep(one.person, begun[number].mean)
         return [begun[number] for number in range(len(followed))]
@@ -125,7 +126,14 @@ class Looking:
             some = known[start : start + self._session.together]
             for one, run in zip(some, self._begin(image, some, spent), strict=True):
                 begun[one.person] = run
+        self._note_beside(list(begun.values()))
         self._ahead = _Ahead(frame, begun)
+
+    def _note_beside(self, begun: Sequence[Begun]) -> None:
+        """Of runs side by side each counts as its share of the time."""
+        batches = list({id(one.batch): one.batch for one in begun}.values())
+        for batch in batches:
+            batch.beside = min(len(batches), self._session.side_by_side)
 
     def _shared(self, image: Image, crops: int) -> Image | Halved:
         """A frame for so many crops: for one it is cheaper to halve the part that is read."""
@@ -162,16 +170,16 @@ class Begun:
     """A look that was begun."""
 
     def __init__(self, mean: Mean, batch: _Batch, number: int) -> None:
-        self.mean = mean
-        self._batch, self._number = batch, number
+        self.mean, self.batch = mean, batch
+        self._number = number
 
     def wait(self, spent: dict[str, float]) -> Look:
         """Wait for it; the time of its run is added to 'network' of `spent`."""
-        return Look(self.mean.crop, self._batch.result(spent)[self._number])
+        return Look(self.mean.crop, self.batch.result(spent)[self._number])
 
     def call_off(self) -> None:
         """Nobody will wait for it."""
-        self._batch.call_off()
+        self.batch.call_off()
 
 
 class _Batch:
@@ -181,12 +189,15 @@ class _Batch:
         self._running: Running | None = running
         self.wanted = 1
         """How many looks may still ask for it."""
+        self.beside = 1
+        """Runs that it was begun beside, itself among them, as far as they run at once."""
         self._levels: list[list[Estimate]] = []
 
     def result(self, spent: dict[str, float]) -> list[list[Estimate]]:
         if self._running is not None:
             self._levels = self._running.result()
-            spent["network"] = spent.get("network", 0.0) + self._running.milliseconds
+            own = self._running.milliseconds / self.beside
+            spent["network"] = spent.get("network", 0.0) + own
             self._running = None
         return self._levels
 

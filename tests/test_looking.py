@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import zip_longest
 from pathlib import Path
 
@@ -132,4 +133,19 @@ def test_what_is_called_off_leaves_its_place_to_the_next(model: Path) -> None:
     for _ in range(20):
         session.start(np.zeros_like(images)).call_off()
         np.testing.assert_array_equal(session.run(images)[0][0].camera, wanted)
+    session.close()
+
+
+def test_runs_side_by_side_are_not_told_as_one_after_the_other(
+    model: Path, film: list[Frame]
+) -> None:
+    session = open_session(model, "openvino", streams=SIDE_BY_SIDE, pairs="at once")
+    looking = Looking(session)
+    people = [FollowedCrop(n, crop(200.0 + 80 * n), True, True) for n in range(4)]
+    for frame in film:
+        spent: dict[str, float] = {}
+        began = time.perf_counter()
+        for begun in looking.look(frame, people, spent):
+            begun.wait(spent)
+        assert 0 < spent["network"] <= 1000 * (time.perf_counter() - began)
     session.close()
