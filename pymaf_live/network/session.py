@@ -314,6 +314,8 @@ class EngineSession:
         """What it counts in, such as 'f32'; empty where the back-end does not tell."""
         self.notice = notice
         self._levels = level_outputs(self.metadata.levels)
+        # how many people the last run was of, and the shapes that were found to be right for them
+        self._good: tuple[int, dict[str, tuple[int, ...]]] = (0, {})
         # a first run at once: it shows whether the outputs are as agreed, which the file may leave
         # open, and spares the first frame the back-end's own preparations
         size = self.metadata.input_size
@@ -376,9 +378,10 @@ class EngineSession:
         return people
 
     def _checked(self, outputs: Outputs, people: int) -> dict[str, npt.NDArray[np.float64]]:
-        check_outputs(
-            self.metadata, {name: values.shape for name, values in outputs.items()}, people
-        )
+        shapes = {name: values.shape for name, values in outputs.items()}
+        if (people, shapes) != self._good:
+            check_outputs(self.metadata, shapes, people)
+            self._good = people, shapes
         copies = {}
         for name, values in outputs.items():
             if not np.isfinite(values).all():

@@ -22,7 +22,7 @@ class CutFinder:
     """Tells shot cuts from luminance thumbnails of successive frames."""
 
     def __init__(self) -> None:
-        self._last: Array | None = None
+        self._last: tuple[Array, Array] | None = None
 
     def reset(self) -> None:
         """Forget the last frame."""
@@ -30,13 +30,14 @@ class CutFinder:
 
     def is_cut(self, image: Image) -> bool:
         """Whether this frame starts a new shot; the very first frame does not."""
-        now, last = thumbnail(image), self._last
-        self._last = now
+        picture = thumbnail(image)
+        levels, last = histogram(picture), self._last
+        self._last = picture, levels
         if last is None:
             return False
-        return histogram_change(last, now) > _LEAST_HISTOGRAM_CHANGE and (
-            likeness(last, now) < _MOST_LIKENESS
-        )
+        # share of the pixels that must move to another level
+        changed = float(np.abs(last[1] - levels).sum() / 2)
+        return changed > _LEAST_HISTOGRAM_CHANGE and likeness(last[0], picture) < _MOST_LIKENESS
 
 
 def thumbnail(image: Image) -> Array:
@@ -52,18 +53,16 @@ def thumbnail(image: Image) -> Array:
     return np.asarray(small.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
 
 
-def histogram_change(one: Array, other: Array) -> float:
-    """Share of the pixels that must move to another (blurred) grey level, 0..1."""
+def histogram(picture: Array) -> Array:
+    """Shares of a picture's pixels by grey level, of two neighbouring ones each a part.
 
-    def blurred(picture: Array) -> Array:
-        # each pixel is shared between two bins, so that a small change of light moves little
-        place = np.clip(picture.ravel() / 256 * _BINS, 0, _BINS - 1 - 1e-9)
-        low = place.astype(np.int64)
-        part = place - low
-        counts = np.bincount(low, 1 - part, _BINS) + np.bincount(low + 1, part, _BINS)
-        return np.asarray(counts / counts.sum())
-
-    return float(np.abs(blurred(one) - blurred(other)).sum() / 2)
+    So a small change of light moves little.
+    """
+    place = np.clip(picture.ravel() / 256 * _BINS, 0, _BINS - 1 - 1e-9)
+    low = place.astype(np.int64)
+    part = place - low
+    counts = np.bincount(low, 1 - part, _BINS) + np.bincount(low + 1, part, _BINS)
+    return np.asarray(counts / counts.sum())
 
 
 def likeness(one: Array, other: Array) -> float:
