@@ -147,6 +147,40 @@ def test_a_person_who_moves_is_followed_without_asking_the_detector_each_frame(
     assert detector.asked == 1
 
 
+class OneBoxAhead(OneBox):
+    """One that can begin with a picture."""
+
+    def __init__(self, box: tuple[float, float, float, float]) -> None:
+        super().__init__(box)
+        self.begun: list[tuple[Image, int]] = []
+
+    def begin(self, image: Image) -> None:
+        self.begun.append((image, self.asked))
+
+
+def test_in_separate_pictures_people_are_looked_for_while_the_one_before_is_estimated(
+    model: Path, body: Body
+) -> None:
+    from pymaf_live.network import open_session
+    from pymaf_live.people import Following
+
+    detector = OneBoxAhead((100, 120, 180, 360))
+    session = open_session(model)
+    following = Following(detector, session.metadata.input_size)
+    estimator = Estimator(body, session, detector, following, None, unrelated=True)
+    frames = [Frame(k, 0.0, picture((100, 120, 180, 360)), name=f"{k}.jpg") for k in range(3)]
+    for frame, coming in zip(frames, (frames[1], frames[2], None), strict=True):
+        assert len(estimator.estimate(frame, coming).people) == 1
+    estimator.close()
+    # the next one is begun when the detector is done with this one
+    assert [
+        (image is frames[k + 1].image, asked) for k, (image, asked) in enumerate(detector.begun)
+    ] == [
+        (True, 1),
+        (True, 2),
+    ]
+
+
 def test_what_is_no_person_is_left_out(model: Path, body: Body) -> None:
     from pymaf_live.network import open_session
     from pymaf_live.people import Following
