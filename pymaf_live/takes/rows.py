@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.body.rotations import axis_angle_from_matrix
+from pymaf_live.body.rotations import axis_angle_from_rotation
 from pymaf_live.errors import InputError
 from pymaf_live.types import Camera, Person
 
@@ -44,7 +44,7 @@ def row_of(person: Person) -> dict[str, npt.ArrayLike]:
     """The columns of a person."""
     return {
         "person": person.id,
-        "pose": axis_angle_from_matrix(person.rotations),
+        "pose": axis_angle_from_rotation(person.rotations),
         "shape": person.shape,
         "translation": person.translation,
         "joints": person.joints,
