@@ -27,7 +27,7 @@ from pymaf_live.types import SourceFacts
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.estimator import PipelineOptions
-    from pymaf_live.network import Session
+    from pymaf_live.network import Session, Variant
 
 AUTO = "auto"
 BETTER = "full"
@@ -57,7 +57,9 @@ def shipped_models() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in resource_folders("models"):
         for path in sorted(folder.glob("*.onnx")):
-            found.setdefault(path.stem, path)
+            # a name with a dot is a twin of another: `precision_choice`
+            if "." not in path.stem:
+                found.setdefault(path.stem, path)
     return found
 
 
@@ -222,7 +224,9 @@ def chosen_model(facts: SourceFacts, options: PipelineOptions) -> Path:
         return shipped[BETTER]
     if not best_that_keeps_up(0.0, rate, people):
         return shipped[FASTER]
-    milliseconds = _known_milliseconds(shipped[BETTER], options)
+    from pymaf_live.network import Variant
+
+    milliseconds = known_milliseconds(Variant(shipped[BETTER]), options)
     return shipped[BETTER if best_that_keeps_up(milliseconds, rate, people) else FASTER]
 
 
@@ -257,13 +261,33 @@ def measured(session: Session) -> Measured:
     return Measured(1000 * best, disturbed=share < _LEAST_SHARE)
 
 
-def _known_milliseconds(model: Path, options: PipelineOptions) -> float:
-    key = _key(model, options)
+def known_milliseconds(variant: Variant, options: PipelineOptions) -> float:
+    """What a model takes for a person: as remembered, else measured.
+
+    Parameters
+    ----------
+    variant : Variant
+        The model, and how OpenVINO runs it.
+    options : PipelineOptions
+        Its back-end, threads, and the cache where times are remembered.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be opened.
+    """
+    key = _key(variant, options)
     known = _read_times(options.cache).get(key)
     if known is None:
         from pymaf_live.network import open_session
 
-        session = open_session(model, options.backend, threads=options.threads, cache=options.cache)
+        session = open_session(
+            variant.path,
+            options.backend,
+            threads=options.threads,
+            cache=options.cache,
+            by_openvino=variant,
+        )
         try:
             found = measured(session)
         finally:
@@ -281,7 +305,7 @@ def _people(options: PipelineOptions) -> int:
     return max((len(boxes) for boxes in options.boxes.values()), default=1)
 
 
-def _key(model: Path, options: PipelineOptions) -> str:
+def _key(variant: Variant, options: PipelineOptions) -> str:
     """Of everything that a time hangs on."""
     from pymaf_live.network import BACKENDS
     from pymaf_live.network.tensorrt_library import PACKAGES, identity
@@ -296,12 +320,15 @@ def _key(model: Path, options: PipelineOptions) -> str:
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"no {name}")
     try:
-        with model.open("rb") as file:
+        with variant.path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"cannot read the model {model}: {error.strerror or error}") from error
+        raise ModelError(
+            f"cannot read the model {variant.path}: {error.strerror or error}"
+        ) from error
     machine = (platform.node(), platform.machine(), _processor(), str(available_cores()))
-    parts = (*machine, *versions, f"{options.threads} threads", content)
+    how = (f"{options.threads} threads", variant.precision)
+    parts = (*machine, *versions, *how, content)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -546,9 +546,11 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
     """
     from pymaf_live.body.library import body_of
     from pymaf_live.model_choice import chosen_model
+    from pymaf_live.precision_choice import fastest_variant
 
     # before all else loads: where a model is timed for the choice, nothing may disturb it
     model = chosen_model(facts, options)
+    variant = fastest_variant(model, options)
     pictures = facts.kind == "pictures"
     detector = (
         _in_background("open detector", lambda: _open_detector(facts, options))
@@ -568,6 +570,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         session = open_session(
             model,
             options.backend,
+            by_openvino=variant,
             threads=options.threads,
             cache=options.cache,
             streams=_streams(facts, options),

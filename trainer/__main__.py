@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_live.errors import OutputError, PymafLiveError, UsageError
+from pymaf_live.network.metadata import LOWER_PRECISIONS
 
 _LSPET = Path("../shared/data/lspet")
 _CCP = Path("../shared/data/ccp")
@@ -92,6 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     quantise.add_argument("--lspet", type=Path, default=_LSPET, help="the packed LSPET set")
     quantise.add_argument("--out", type=Path, required=True)
     quantise.set_defaults(run=_quantise)
+
+    precision = commands.add_parser(
+        "precision", help="let an exported model count in bf16, where its bodies stay in place"
+    )
+    precision.add_argument("model", type=Path, help="an exported .onnx; its metadata are changed")
+    precision.add_argument("--allow", choices=LOWER_PRECISIONS, default=LOWER_PRECISIONS[0])
+    precision.add_argument("--lspet", type=Path, default=_LSPET, help="the packed LSPET set")
+    precision.set_defaults(run=_precision)
 
     speed = commands.add_parser("speed", help="the paper's network here, as ratios to torch")
     speed.add_argument("--threads", type=int, default=2)
@@ -305,6 +314,15 @@ def _quantise(options: argparse.Namespace) -> None:
         raise UsageError(f"there is no model file {options.model}")
     apart = quantise(options.model, options.out, options.lspet)
     print(f"{options.out}: mean vertices within {apart:.2f} mm of f32")
+
+
+def _precision(options: argparse.Namespace) -> None:
+    from trainer.quantise import allow_precision
+
+    if not options.model.is_file():
+        raise UsageError(f"there is no model file {options.model}")
+    apart = allow_precision(options.model, options.allow, options.lspet)
+    print(f"{options.model}: mean vertices in {options.allow} within {apart:.2f} mm of f32")
 
 
 def _speed(options: argparse.Namespace) -> None:

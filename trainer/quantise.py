@@ -1,8 +1,8 @@
-"""A model file with its encoder in int8, where that leaves the bodies where they are.
+"""What a model may count in: its encoder in int8, or all of it in the processor's bf16.
 
-Convolutions are nearly all of the work, and what stands behind them stays f32: regressors and pulls
-feed their errors back into themselves. The ranges of values come from crops that were learned from,
-and the file is written only if on held-out crops the mean vertex lies where f32 has it.
+Both only where that leaves the bodies where they are on held-out crops. In int8, convolutions are
+nearly all of the work, and what stands behind them stays f32: regressors and pulls feed their
+errors back into themselves. The ranges of values come from crops that were learned from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from onnx import ModelProto
 from pymaf_live.atomic import written_whole
 from pymaf_live.body import Body, PointSet, load_body
 from pymaf_live.errors import ModelError
+from pymaf_live.network.engine_cache import file_sha256
 from pymaf_live.network.half_precision import read_model
+from pymaf_live.network.openvino_engine import processor_precisions
 from pymaf_live.network.preprocess import cut, network_input
 from pymaf_live.openvino_offline import import_openvino
 from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop, read_joint_set
@@ -84,10 +86,15 @@ def quantised(model: ModelProto, crops: Crops) -> ModelProto:
     return made
 
 
-def compared(model: ModelProto, other: ModelProto, crops: Crops, body: Body) -> float:
-    """Millimetres between two models' mean vertices, in the mean over crops, by OpenVINO."""
+def compared(
+    model: ModelProto, other: ModelProto, crops: Crops, body: Body, precision: str = "f32"
+) -> float:
+    """Millimetres between two models' mean vertices, in the mean over crops, by OpenVINO.
+
+    The first counts in f32, the other in `precision`.
+    """
     vertices = PointSet.vertices(body)
-    one, two = _run(model), _run(other)
+    one, two = _run(model), _run(other, precision)
     apart = []
     for crop in crops:
         first, second = (vertices.pose(*run(crop[None])) for run in (one, two))
@@ -116,21 +123,77 @@ def quantise(path: Path, out: Path, lspet: Path) -> float:
     ModelError
         If they are more than `WORST_MILLIMETRES`; nothing is written then.
     """
-    model, body, joint_set = read_model(path), load_body(), read_joint_set(lspet)
-    size = int(model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value)
+    model, joint_set = read_model(path), read_joint_set(lspet)
     held_out = len(joint_set) - VALIDATION
     learned = range(0, held_out, max(held_out // _LEARNED_FROM, 1))[:_LEARNED_FROM]
-    judged = range(held_out, len(joint_set), max(VALIDATION // CHECKED, 1))[:CHECKED]
-    made = quantised(model, crops_of(joint_set, learned, size))
-    apart = compared(model, made, crops_of(joint_set, judged, size), body)
-    if not apart < WORST_MILLIMETRES:
-        raise ModelError(
-            f"int8 moves the mean vertex of {path.name} by {apart:.1f} mm on {len(judged)} "
-            f"held-out crops, more than {WORST_MILLIMETRES:g}: nothing is written"
-        )
+    made = quantised(model, crops_of(joint_set, learned, _size(model)))
+    apart = compared(model, made, _judging_crops(model, joint_set), load_body())
+    _require_near("int8", path, apart)
+    onnx.helper.set_model_props(
+        made, {**_entries(model), "int8_of": file_sha256(path.read_bytes()), "precisions": ""}
+    )
     with written_whole(out) as temporary:
         onnx.save(made, temporary)
     return apart
+
+
+def allow_precision(path: Path, precision: str, lspet: Path) -> float:
+    """Write into a model's metadata that it may count in a lower precision, if it may.
+
+    Parameters
+    ----------
+    path : Path
+        An exported ``.onnx``; only its metadata are changed.
+    precision : str
+        Of `LOWER_PRECISIONS`; this processor must have it.
+    lspet : Path
+        The packed set, whose held-out crops judge.
+
+    Returns
+    -------
+    float
+        Millimetres between the mean vertices in that precision and in f32.
+
+    Raises
+    ------
+    ModelError
+        If they are more than `WORST_MILLIMETRES`, or the processor cannot; nothing changes then.
+    """
+    if precision not in processor_precisions():
+        raise ModelError(f"this processor does not count in {precision}")
+    model, joint_set = read_model(path), read_joint_set(lspet)
+    crops = _judging_crops(model, joint_set)
+    apart = compared(model, model, crops, load_body(), precision)
+    _require_near(precision, path, apart)
+    stored = onnx.load(path)
+    entries = _entries(stored)
+    allowed = {*filter(None, entries.get("precisions", "").split(",")), precision}
+    onnx.helper.set_model_props(stored, {**entries, "precisions": ",".join(sorted(allowed))})
+    with written_whole(path) as temporary:
+        onnx.save(stored, temporary)
+    return apart
+
+
+def _require_near(precision: str, path: Path, apart: float) -> None:
+    if not apart < WORST_MILLIMETRES:
+        raise ModelError(
+            f"{precision} moves the mean vertex of {path.name} by {apart:.1f} mm on {CHECKED} "
+            f"held-out crops, more than {WORST_MILLIMETRES:g}: nothing is written"
+        )
+
+
+def _judging_crops(model: ModelProto, joint_set: JointSet) -> Crops:
+    held_out = len(joint_set) - VALIDATION
+    judged = range(held_out, len(joint_set), max(VALIDATION // CHECKED, 1))[:CHECKED]
+    return crops_of(joint_set, judged, _size(model))
+
+
+def _size(model: ModelProto) -> int:
+    return int(model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value)
+
+
+def _entries(model: ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def crops_of(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
@@ -140,14 +203,14 @@ def crops_of(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
     return network_input(np.stack(cuts))
 
 
-def _run(model: ModelProto) -> Any:
-    """Crops (1, 3, S, S) to rotations (J, 3, 3) and shape (S,), by OpenVINO in f32 and int8."""
+def _run(model: ModelProto, precision: str = "f32") -> Any:
+    """Crops (1, 3, S, S) to rotations (J, 3, 3) and shape (S,), by OpenVINO."""
     core = import_openvino().Core()
     read = core.read_model(model.SerializeToString())
     names = [port.any_name for port in read.outputs]
     read.reshape({port: [1, *list(port.partial_shape)[1:]] for port in read.inputs})
     request = core.compile_model(
-        read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        read, "CPU", {"INFERENCE_PRECISION_HINT": precision}
     ).create_infer_request()
     wanted = [names.index("rotations"), names.index("shape")]
 

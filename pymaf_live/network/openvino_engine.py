@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
-from pymaf_live.network.metadata import Shape, check_contract
+from pymaf_live.network.metadata import LOWER_PRECISIONS, Shape, check_contract
 from pymaf_live.network.onnx_entries import metadata_entries
 from pymaf_live.network.openvino_graph import (
     with_activations_apart,
@@ -30,6 +30,13 @@ there are several people for a while, and only before the first of them it holds
 
 _UNTIL_MADE, _UNTIL_USED = 40, 160
 """Runs with several people after which the model for two is begun and used."""
+
+
+def processor_precisions() -> tuple[str, ...]:
+    """Those of `LOWER_PRECISIONS` that this processor has instructions for."""
+    core = import_openvino().Core()
+    able = {str(name).casefold() for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")}
+    return tuple(name for name in LOWER_PRECISIONS if name in able)
 
 
 class OpenVinoEngine:
@@ -56,6 +63,8 @@ class OpenVinoEngine:
         Runs side by side.
     pairs : Pairs
         Whether two people are looked at in one run.
+    precision : str
+        That it counts in: 'f32' or one of `metadata.LOWER_PRECISIONS`.
     """
 
     def __init__(
@@ -65,16 +74,17 @@ class OpenVinoEngine:
         cache: Path | None = None,
         streams: int = 1,
         pairs: Pairs = "never",
+        precision: str = "f32",
     ) -> None:
         openvino = import_openvino()
 
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self._core: Any = openvino.Core()
         self._path = path
-        # the trained weights are compared in float32; some processors would take bfloat16 unasked
+        # some processors would take bfloat16 unasked, which few models bear
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
         }
         self.streams = max(1, streams)
         if self.streams > 1:
@@ -99,7 +109,7 @@ class OpenVinoEngine:
         # compiling may give an output more names, of which any_name may be one; the order stays
         self._outputs = list(outputs)
         self._single = self._runs(network, 1)
-        self.precision = self._single.precision
+        self.precision = "int8" if self.metadata.int8_of else self._single.precision
         self._pairs = _Pairs(lambda: self._for_pairs(openvino, cache), pairs)
 
     @property

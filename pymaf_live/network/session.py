@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -135,6 +135,15 @@ class Engine(Protocol):
         """Outputs by name for images (B, 3, S, S), B >= 1."""
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A way to run a model."""
+
+    path: Path
+    precision: str = "f32"
+    """That it counts in: 'f32' or one of the model's own `ModelMetadata.precisions`."""
+
+
 def open_session(
     model: Path,
     backend: str = "auto",
@@ -144,6 +153,7 @@ def open_session(
     progress: Progress | None = None,
     streams: int = 1,
     pairs: Pairs = "never",
+    by_openvino: Variant | None = None,
 ) -> Session:
     """Open a model.
 
@@ -164,6 +174,8 @@ def open_session(
         Runs side by side, each with its share of the cores; heeded where the back-end can.
     pairs : Pairs
         Whether two people are looked at in one run, where that must be told beforehand.
+    by_openvino : Variant, optional
+        What OpenVINO takes instead of the model in f32.
 
     Returns
     -------
@@ -183,7 +195,8 @@ def open_session(
     if not model.is_file():
         raise ModelError(f"there is no model file {model}")
     candidates = BACKENDS if backend == "auto" else (backend,)
-    chain = _Chain(model, candidates, threads, cache, progress, streams, pairs)
+    variant = by_openvino or Variant(model)
+    chain = _Chain(model, candidates, threads, cache, progress, streams, pairs, variant)
     engine = chain.next_engine()
     notice = "; ".join(chain.failures)
     if notice:
@@ -209,10 +222,11 @@ class _Chain:
         progress: Progress | None,
         streams: int,
         pairs: Pairs,
+        by_openvino: Variant,
     ) -> None:
         self._model, self._names = model, list(names)
         self._threads, self._cache, self._progress = threads, cache, progress
-        self._streams, self._pairs = streams, pairs
+        self._streams, self._pairs, self._by_openvino = streams, pairs, by_openvino
         self._only = len(names) == 1
         self.current = ""
         self.failures: list[str] = []
@@ -271,7 +285,12 @@ class _Chain:
             from pymaf_live.network.openvino_engine import OpenVinoEngine
 
             return OpenVinoEngine(
-                self._model, self._threads, self._cache, self._streams, self._pairs
+                self._by_openvino.path,
+                self._threads,
+                self._cache,
+                self._streams,
+                self._pairs,
+                self._by_openvino.precision,
             )
         from pymaf_live.network.onnxruntime_engine import OnnxRuntimeEngine
 

@@ -1,5 +1,9 @@
 """int8 in the encoder, and only where bodies stay where they are."""
 
+import hashlib
+import shutil
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -10,10 +14,12 @@ pytest.importorskip("nncf", reason="the extra `train` is not installed")
 import trainer.quantise as quantise_module  # noqa: E402
 from pymaf_live.body import load_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
+from pymaf_live.network import open_session  # noqa: E402
+from pymaf_live.network.openvino_engine import processor_precisions  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.lean_graph import folded  # noqa: E402
-from trainer.quantise import compared, quantise, quantised  # noqa: E402
+from trainer.quantise import allow_precision, compared, quantise, quantised  # noqa: E402
 
 SIZE = 32
 
@@ -134,6 +140,39 @@ def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_pa
     monkeypatch.setattr(quantise_module, "compared", lambda *_: 1.5)
     assert quantise(resource("models/lite.onnx"), out, lspet) == 1.5
     assert onnx.load(out).graph.output[0].name == "rotations"
+    said = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert said["name"] == "lite"
+    # so that the program knows the twin of which file it is
+    content = resource("models/lite.onnx").read_bytes()
+    assert said["int8_of"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
+    lspet, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ("bf16",))
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 36.0)
+    monkeypatch.setattr(quantise_module, "CHECKED", 2)
+    path = Path(shutil.copy(resource("models/lite.onnx"), tmp_path / "lite.onnx"))
+    before = path.read_bytes()
+    with pytest.raises(ModelError, match=r"bf16 moves the mean vertex of lite\.onnx by 36\.0 mm"):
+        allow_precision(path, "bf16", lspet)
+    assert path.read_bytes() == before
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 2.9)
+    assert allow_precision(path, "bf16", lspet) == 2.9
+    session = open_session(path, "openvino")
+    assert session.metadata.precisions == ("bf16",)
+    session.close()
+    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ())
+    with pytest.raises(ModelError, match="does not count in bf16"):
+        allow_precision(path, "bf16", lspet)
+
+
+def test_other_precisions_are_compared_with_f32(model, crops):
+    if "bf16" not in processor_precisions():
+        pytest.skip("this processor does not count in bf16")
+    apart = compared(model, model, crops, load_body(), "bf16")
+    assert 0 < apart < 20
 
 
 def test_a_missing_model_is_told(tmp_path, capsys):
