@@ -17,7 +17,7 @@ from ui.state import WindowState
 from ui.theme import dress
 from ui.widgets.main_window import choice_of
 
-SECONDS_IN = 4.0
+SECONDS_IN = 6.2
 
 
 def main() -> None:
