@@ -115,5 +115,7 @@ def open_window(
 
     yield open_
     for parts in opened:
+        # a test that failed in the middle of a batch leaves nobody to answer the question
+        parts.controller.batch.close()
         parts.window.close()
         parts.window.deleteLater()
