@@ -193,6 +193,8 @@ class Following:
         self._frame: Frame | None = None
         self._detected_at: float | None = None
         self._roll = Roll()
+        # somebody was found for whom there is no number yet
+        self._waited_for = False
         self.detections = 0
         """How often the detector was asked."""
         self.notice = ""
@@ -467,7 +469,11 @@ class Following:
         lately = len(tracks) < self._people and time - self._roll.ended_at < _REMEMBERED
         if not tracks:
             wait = min(wait, _SEARCH_EVERY)
-        elif lately or any(track.strange >= _MOST_STRANGE for track in tracks.values()):
+        elif (
+            lately
+            or self._waited_for
+            or any(track.strange >= _MOST_STRANGE for track in tracks.values())
+        ):
             wait = min(wait, _SEARCH_ON)
         return time - self._detected_at >= wait
 
@@ -512,11 +518,12 @@ class Following:
             else:
                 self._seat_again(known, one, here)
         self._doubt_all_but(told, bool(free))
+        self._waited_for = False
         for one in free:
             if len(self._roll.tracks) >= self._people:
                 self._tell_of_more()
                 break
-            self._begin(frame, one)
+            self._waited_for |= not self._begin(frame, one)
 
     def _cost_of_found(self, known: Track | Lost, one: Sighting) -> float:
         place = known
@@ -564,11 +571,14 @@ class Following:
         who = "the one in front is" if self._people == 1 else f"the nearest {self._people} are"
         self.notice = f"more people are in the picture than are wanted: {who} followed"
 
-    def _begin(self, frame: Frame, one: Sighting) -> None:
+    def _begin(self, frame: Frame, one: Sighting) -> bool:
+        """Begin a track, if there is a number for it."""
         number = self._number_for(one, frame.time)
-        if number is not None:
-            crop, turned = self._crop_of(one)
-            self._roll.tracks[number] = Track(number, crop, turned, vouched_at=frame.time)
+        if number is None:
+            return False
+        crop, turned = self._crop_of(one)
+        self._roll.tracks[number] = Track(number, crop, turned, vouched_at=frame.time)
+        return True
 
     def _crop_of(self, one: Sighting) -> tuple[Crop, bool]:
         assert self._frame is not None

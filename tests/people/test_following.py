@@ -280,6 +280,27 @@ def test_newcomers_are_taken_up_to_the_number_wanted() -> None:
     assert [f.person for f in following.crops(frame(35))] == [0, 1]
 
 
+def test_who_waits_for_the_number_of_somebody_lost_gets_it_once_it_is_free() -> None:
+    here, gone, comer = person_at(60, height=150), person_at(200, height=150), person_at(580)
+    detector = SeenPeople(here, gone)
+    following = Following(detector, 256, people=2)
+    for index in range(30):
+        follow(following, index, [here, gone])
+    detector.people = [here, comer]
+    taken = None
+    for index in range(30, 160):
+        crops = following.crops(frame(index))
+        if any(one.crop.centre[0] > 400 for one in crops):
+            taken = index
+            break
+        # the network sees nobody where somebody was
+        scores = [0.9 if one.crop.centre[0] < 130 else 0.0 for one in crops]
+        following.settle([Seen(one, here, score) for one, score in zip(crops, scores, strict=True)])
+    assert taken is not None
+    # two seconds after the last frame in which she was seen, and a look every quarter
+    assert 60 < taken - 29 <= 60 + 8
+
+
 def test_one_wanted_stays_with_the_one_followed_though_others_come() -> None:
     detector = SeenPeople(person_at(450, height=200))
     following = Following(detector, 256, people=1)
