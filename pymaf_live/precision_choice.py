@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pymaf_live.errors import ModelError
-from pymaf_live.network import Variant
+from pymaf_live.network import Variant, backend_complaint
+from pymaf_live.network.onnx_entries import metadata_entries
 
 if TYPE_CHECKING:
     from pymaf_live.estimator import PipelineOptions
@@ -46,24 +47,32 @@ def fastest_variant(model: Path, options: PipelineOptions) -> Variant:
 
 
 def variants(model: Path) -> list[Variant]:
-    """The ways to run a model by OpenVINO, as it is first."""
-    from pymaf_live.network.onnx_entries import metadata_entries
+    """The ways to run a model by OpenVINO, as it is first; that alone where OpenVINO is missing."""
+    found = [Variant(model), *_of_lower_precision(model), *_twin(model)]
+    # asked only where there is a choice: it loads the library
+    if len(found) > 1 and backend_complaint("openvino"):
+        return found[:1]
+    return found
 
-    found = [Variant(model)]
-    # what is wrong with the file is told when it is opened
-    with suppress(ModelError):
+
+def _of_lower_precision(model: Path) -> list[Variant]:
+    # what is wrong with the file is told when it is opened, and so is a library that is missing
+    with suppress(ModelError, ImportError):
         allowed = metadata_entries(model).get("precisions", "").split(",")
         if any(allowed):
             from pymaf_live.network.openvino_engine import processor_precisions
 
-            found += [Variant(model, name) for name in processor_precisions() if name in allowed]
+            return [Variant(model, name) for name in processor_precisions() if name in allowed]
+    return []
+
+
+def _twin(model: Path) -> list[Variant]:
     twin = model.with_suffix(TWIN)
-    if twin.is_file():
-        # one of another model, or a damaged one, is left alone
-        with suppress(ModelError, OSError):
-            if metadata_entries(twin).get("int8_of") == _sha256(model):
-                found.append(Variant(twin))
-    return found
+    # one of another model, or a damaged one, is left alone
+    with suppress(ModelError, OSError):
+        if twin.is_file() and metadata_entries(twin).get("int8_of") == _sha256(model):
+            return [Variant(twin)]
+    return []
 
 
 def _sha256(path: Path) -> str:

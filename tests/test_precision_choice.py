@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_what_the_processor_lacks_or_another_back_end_runs_is_not_chosen(
     assert fastest_variant(path, PipelineOptions(backend="onnxruntime")) == Variant(path)
     monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ())
     assert fastest_variant(path, PipelineOptions()) == Variant(path)
+
+
+def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    write_twin(path)
+
+    def missing() -> tuple[str, ...]:
+        raise ImportError("no library")
+
+    monkeypatch.setattr(openvino_engine, "processor_precisions", missing)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert fastest_variant(path, PipelineOptions()) == Variant(path)
+    session = open_session(path, by_openvino=Variant(path))
+    assert session.backend.startswith("ONNX Runtime")
+    session.close()
 
 
 def test_a_twin_of_another_model_or_a_damaged_one_is_left_alone(tmp_path: Path) -> None:
