@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ui.widgets.tools_menu import Tools
     from ui.widgets.view_tools import ViewTools
 
-_TICK_MILLISECONDS = 16
-"""About 60 times a second."""
 _SWITCH_SECONDS = 0.0005
 """After which one Python thread lets another run; 5 ms by default."""
 
@@ -110,13 +108,12 @@ def assemble(
     controller: Controller,
     on_close: Callable[[WindowState, MainWindow], None] | None = None,
 ) -> Parts:
-    """Put canvas, window and timer together; nothing is shown yet.
+    """Put canvas, window and pulse together; nothing is shown yet.
 
     The window closes the controller, and with it every thread. `on_close` comes before that.
     """
-    from PySide6.QtCore import QTimer
-
     from ui.canvas.binding import CanvasBinding
+    from ui.pulse import Pulse
     from ui.widgets.care import Care
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
@@ -125,12 +122,9 @@ def assemble(
     from ui.widgets.view_tools import ViewTools
 
     binding = CanvasBinding(state)
-    timer = QTimer()
-    timer.setInterval(_TICK_MILLISECONDS)
-    timer.timeout.connect(controller.tick)
 
     def end() -> None:
-        timer.stop()
+        pulse.stop()
         if on_close is not None:
             on_close(state, window)
         controller.close()
@@ -144,8 +138,10 @@ def assemble(
     care = Care(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
-    timer.setParent(window)
-    timer.start()
+    pulse = Pulse(controller.tick, lambda: controller.at_rest, window)
+    state.phase.watch(pulse.quicken)
+    state.takes.look.watch(pulse.quicken)
+    pulse.start()
     controller.find_demo()
     controller.find_cameras()
     controller.find_last()

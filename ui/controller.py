@@ -293,8 +293,14 @@ class Controller:
         """Write no further."""
         self.exporting.cancel()
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing goes on that the next tick would have to follow soon."""
+        still = self._state.phase.value not in (Phase.OPENING, Phase.PLAYING)
+        return still and not self._errands.busy and self.takes.at_rest
+
     def tick(self) -> None:
-        """Bring the state up to date; called about 60 times a second, never blocks."""
+        """Bring the state up to date; up to 60 times a second (`ui.pulse`), never blocks."""
         self._errands.collect()
         self._waiting.tick()
         self._look_for_cameras()

@@ -58,6 +58,11 @@ class Errands:
                 return
             outcome()
 
+    @property
+    def busy(self) -> bool:
+        """Whether work goes on, or an outcome waits to be collected."""
+        return not self._outcomes.empty() or any(each.is_alive() for each in self._threads)
+
     def wait(self, seconds: float) -> bool:
         """Wait for all threads, `seconds` at most; whether all have ended."""
         limit = time.monotonic() + seconds

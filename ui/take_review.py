@@ -61,6 +61,11 @@ class TakeReview:
         return self._playing_since is not None
 
     @property
+    def settled(self) -> bool:
+        """Whether it stands still and shows the frame that was asked for."""
+        return not self.playing and self._shown == self._wanted
+
+    @property
     def frame(self) -> int:
         """The frame that is shown or about to be."""
         return self._wanted

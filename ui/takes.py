@@ -517,6 +517,12 @@ class Takes:
 
     # -- the timer, and the end ---------------------------------------------------------------
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is recorded, counted down to or about to be shown."""
+        recording = self._recording is not None or self._state.counting.value > 0
+        return not recording and (self._review is None or self._review.settled)
+
     def tick(self) -> None:
         """Bring the state up to date; never blocks."""
         self._count()

@@ -22,8 +22,10 @@ def test_a_paused_window_leaves_the_processor_alone(
     parts = open_window()
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=20_000)
+    assert not parts.controller.at_rest
     parts.controller.pause()
-    qtbot.wait(1000)  # what was on its way is drawn
+    qtbot.waitUntil(lambda: parts.controller.at_rest, timeout=20_000)
+    qtbot.wait(1000)  # what was on its way is drawn, and the beat has slowed down
     shares = []
     for _ in range(4):
         worked, begun = time.process_time(), time.monotonic()

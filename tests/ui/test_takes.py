@@ -88,6 +88,19 @@ def looking(open_window: OpenWindow, qtbot: QtBot, kept: Path, own_data_folder: 
     return parts
 
 
+def test_a_take_that_stands_is_at_rest_until_it_is_gone_through(
+    looking: Parts, qtbot: QtBot
+) -> None:
+    controller, result = looking.controller, looking.state.result
+    qtbot.waitUntil(lambda: controller.at_rest, timeout=10_000)
+    controller.takes.go_to(5)
+    assert not controller.at_rest
+    qtbot.waitUntil(lambda: result.value is not None and result.value.frame.index == 5)
+    qtbot.waitUntil(lambda: controller.at_rest, timeout=10_000)
+    controller.takes.play()
+    assert not controller.at_rest
+
+
 def frames_of(parts: Parts) -> int:
     opened = parts.state.takes.opened.value
     assert opened is not None
