@@ -92,17 +92,17 @@ class AdjustableEstimator(Protocol):
 
 @runtime_checkable
 class ForesightedEstimator(FrameEstimator, Protocol):
-    """One that may begin a frame before its turn."""
+    """One that may begin frames before their turn."""
 
     @property
-    def looks_ahead(self) -> bool:
-        """Whether it does."""
+    def looks_ahead(self) -> int:
+        """How many frames after the one at hand it wants to be told."""
 
     def foresee(self, waiting: Sequence[Frame]) -> None:
         """Begin what later frames will need, which have been read already."""
 
-    def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
-        """People in a frame; `coming` is the one after it."""
+    def estimate(self, frame: Frame, coming: Sequence[Frame] = ()) -> FrameResult:
+        """People in a frame; `coming` are the ones after it."""
 
 
 @runtime_checkable
@@ -184,9 +184,11 @@ class Estimator:
         self.notices = self._all_notices()
 
     @property
-    def looks_ahead(self) -> bool:
-        """Whether `estimate` is done sooner where it is told the next frame."""
-        return self._session.side_by_side > 1
+    def looks_ahead(self) -> int:
+        """How many of the next frames make `estimate` sooner done where it is told them."""
+        if self._session.side_by_side == 1:
+            return 0
+        return 1 if self._unrelated else 1 + self._following.foresight
 
     def foresee(self, waiting: Sequence[Frame]) -> None:
         """Have the detector begin with the first of later frames in which it will be asked."""
@@ -201,15 +203,15 @@ class Estimator:
         if isinstance(self._detector, ForesightedDetector):
             self._detector.begin(frame.image)
 
-    def estimate(self, frame: Frame, coming: Frame | None = None) -> FrameResult:
+    def estimate(self, frame: Frame, coming: Sequence[Frame] = ()) -> FrameResult:
         """People in a frame.
 
         Parameters
         ----------
         frame : Frame
             Later than the frame before.
-        coming : Frame, optional
-            The next one, where it is known: it is begun while this one is still looked at.
+        coming : sequence of Frame
+            The next ones, where they are known: they are begun while this one is looked at.
 
         Returns
         -------
@@ -220,13 +222,11 @@ class Estimator:
         camera = self._camera_for(frame)
         with timed(spent, "detect"):
             followed = self._crops(frame)
-        if coming is not None and self._unrelated and self._boxes is None:
+        if coming and self._unrelated and self._boxes is None:
             # in a picture by itself people are looked for anew, which takes longer than all else
-            self._find_ahead(coming)
+            self._find_ahead(coming[0])
         tried = [size for one in followed for size in one.every_size()]
         looks = self._looking.look(frame, tried, spent)
-        if coming is not None and self._boxes is None and not self._unrelated:
-            self._looking.begin_ahead(coming, followed, spent)
         measured = _surest(followed, self._measure(tried, looks, camera, spent))
         better: dict[int, FollowedCrop] = {}
         for number, one in enumerate(measured):
@@ -239,6 +239,9 @@ class Estimator:
             if measured[number].gives_way_to(second_measure):
                 measured[number] = second_measure
         accepted, fresh = self._settled(measured)
+        if coming and self._boxes is None and not self._unrelated:
+            # before all else: the network must not wait while this frame is brought to its end
+            self._looking.begin_ahead(coming, self._following.planned(), spent)
         if self._following.notice and self._following.notice not in self.notices:
             self.notices = self._all_notices()
         raw = tuple(one.person for one in accepted)

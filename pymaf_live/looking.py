@@ -1,15 +1,15 @@
-"""Crops to what the network says of them, also of the frame that comes next.
+"""Crops to what the network says of them, also of the frames that come next.
 
-While a frame is looked at, the next one of a file is begun, so that two runs of the network are
-under way at once: each on a core of its own, which costs less than one run on all cores. Following
-with foresight says where the crops will lie (`FollowedCrop.coming`); should it say otherwise when
-it comes to it, that look is called off and another begun. So what is seen does not hang on what was
-begun ahead.
+While a frame is looked at, the next ones of a file are begun, so that two runs of the network are
+under way at once: each on a core of its own, which costs less than one run on all cores. And one
+more waits, so that no core is idle while a frame is brought to its end. Following with foresight
+says where the crops will lie (`FollowedCrop.coming`); should it say otherwise when it comes to it,
+that look is called off and another begun. So what is seen does not hang on what was begun ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 8
 """Crops a network run; more people than that take several runs, so that memory stays bounded."""
-_MOST_AHEAD = 4
-"""People begun ahead, for the same reason."""
+_MOST_AHEAD = 8
+"""People begun ahead in all the next frames together, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Looking:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._grain = Grain()
-        self._ahead: _Ahead | None = None
+        self._ahead: list[_Ahead] = []
+        """Frames that were begun before their turn, in their order."""
         self._halved: list[Halved] = []
         self.begun_ahead = 0
         """People in frames that were begun before their turn."""
@@ -75,26 +76,16 @@ class Looking:
         list of Begun
             One for each of `followed`, perhaps still under way.
         """
-        begun: dict[int, Begun] = {}
-        ahead = self._ahead
-        if ahead is not None and ahead.frame is frame:
-            self._ahead = None
-            self.begun_ahead += len(ahead.begun)
-            for number, one in enumerate(followed):
-                guess = ahead.begun.get(one.person)
-                if guess is not None and not one.new and guess.mean.crop is one.crop:
-                    begun[number] = guess
-            self.used_ahead += len(begun)
-            for guess in ahead.begun.values():
-                if not any(guess is used for used in begun.values()):
-                    guess.call_off()
+        begun = self._taken(frame, followed)
         left = [number for number in range(len(followed)) if number not in begun]
         at_once, image = self._at_once(), self._shared(frame.image, len(left))
         for start in range(0, len(left), at_once):
             if start >= _MOST_AT_ONCE:
                 begun[left[start - _MOST_AT_ONCE]].wait(spent)
             some = left[start : start + at_once]
-            runs = self._begin(image, [followed[number] for number in some], spent)
+            chosen = [followed[number] for number in some]
+            kept = {one.person: self._grain.kept(one.person) for one in chosen}
+            runs = self._begin(image, chosen, kept, spent)
             begun.update(zip(some, runs, strict=True))
         self._note_beside([begun[number] for number in left])
         for number, one in enumerate(followed):
@@ -102,32 +93,84 @@ class Looking:
         return [begun[number] for number in range(len(followed))]
 
     def begin_ahead(
-        self, frame: Frame, followed: Sequence[FollowedCrop], spent: dict[str, float]
+        self, frames: Sequence[Frame], followed: Sequence[FollowedCrop], spent: dict[str, float]
     ) -> None:
-        """Begin the next frame, as far as it is known where people will be looked for.
+        """Begin the next frames, as far as it is known where people will be looked for.
 
         Parameters
         ----------
-        frame : Frame
-            The next.
+        frames : sequence of Frame
+            The next ones, in their order.
         followed : sequence of FollowedCrop
-            Of this frame.
+            Whose `coming` says so.
         spent : dict
             As `look` has it.
         """
         if self._session.side_by_side == 1:
             return
-        known = [replace(one, crop=one.coming) for one in followed if one.coming is not None]
-        known = known[:_MOST_AHEAD]
-        image = self._shared(frame.image, len(known))
-        begun: dict[int, Begun] = {}
+        ahead, room = [], _MOST_AHEAD
+        latest = {one.person: self._grain.kept(one.person) for one in followed}
+        for number, frame in enumerate(frames):
+            known = [one for one in followed if number < len(one.coming)][:room]
+            room -= len(known)
+            there = [replace(one, crop=one.coming[number]) for one in known]
+            begun = self._begun_ahead(frame, there, latest, spent)
+            ahead.append(_Ahead(frame, begun))
+            latest = {person: one.mean for person, one in begun.items()}
+        for old in self._ahead:
+            if not any(old.frame is one.frame for one in ahead):
+                old.call_off_but(())
+        self._ahead = ahead
+
+    def _begun_ahead(
+        self,
+        frame: Frame,
+        followed: Sequence[FollowedCrop],
+        latest: Mapping[int, Mean | None],
+        spent: dict[str, float],
+    ) -> dict[int, Begun]:
+        """Looks at a later frame, by person: those under way that still hold, and new ones."""
+        begun = self._continued(frame, followed, latest)
+        left = [one for one in followed if one.person not in begun]
+        image = self._shared(frame.image, len(left))
+        new: list[Begun] = []
         # in as small parts as cost no more, so that one can be called off
-        for start in range(0, len(known), self._session.together):
-            some = known[start : start + self._session.together]
-            for one, run in zip(some, self._begin(image, some, spent), strict=True):
-                begun[one.person] = run
-        self._note_beside(list(begun.values()))
-        self._ahead = _Ahead(frame, begun)
+        for start in range(0, len(left), self._session.together):
+            some = left[start : start + self._session.together]
+            new += self._begin(image, some, latest, spent)
+        self._note_beside(new)
+        return begun | {one.person: run for one, run in zip(left, new, strict=True)}
+
+    def _taken(self, frame: Frame, followed: Sequence[FollowedCrop]) -> dict[int, Begun]:
+        """What was begun ahead for a frame and still holds, by place in `followed`."""
+        begun: dict[int, Begun] = {}
+        if not self._ahead or self._ahead[0].frame is not frame:
+            return begun
+        ahead = self._ahead.pop(0)
+        self.begun_ahead += len(ahead.begun)
+        for number, one in enumerate(followed):
+            guess = ahead.begun.get(one.person)
+            kept = self._grain.kept(one.person)
+            if guess is not None and not one.new and guess.holds(one.crop, kept):
+                begun[number] = guess
+        self.used_ahead += len(begun)
+        ahead.call_off_but(begun.values())
+        return begun
+
+    def _continued(
+        self, frame: Frame, known: Sequence[FollowedCrop], latest: Mapping[int, Mean | None]
+    ) -> dict[int, Begun]:
+        """What was begun for a later frame and still holds, by person."""
+        for ahead in self._ahead:
+            if ahead.frame is frame:
+                begun = {}
+                for one in known:
+                    guess = ahead.begun.get(one.person)
+                    if guess is not None and guess.holds(one.crop, latest.get(one.person)):
+                        begun[one.person] = guess
+                ahead.call_off_but(begun.values())
+                return begun
+        return {}
 
     def _note_beside(self, begun: Sequence[Begun]) -> None:
         """Of runs side by side each counts as its share of the time."""
@@ -152,26 +195,41 @@ class Looking:
         return together if together > 1 and self._session.side_by_side > 1 else _MOST_AT_ONCE
 
     def _begin(
-        self, image: Image | Halved, followed: Sequence[FollowedCrop], spent: dict[str, float]
+        self,
+        image: Image | Halved,
+        followed: Sequence[FollowedCrop],
+        kept: Mapping[int, Mean | None],
+        spent: dict[str, float],
     ) -> list[Begun]:
+        before = [kept.get(looked.person) for looked in followed]
         with timed(spent, "crop"):
             means = [
-                self._grain.mean(looked.person, looked.crop, cut(image, looked.crop))
-                for looked in followed
+                self._grain.mean(old, looked.crop, cut(image, looked.crop))
+                for old, looked in zip(before, followed, strict=True)
             ]
             images = network_input(np.stack([mean.image for mean in means]))
         with timed(spent, "network"):
             batch = _Batch(self._session.start(images))
         batch.wanted = len(means)
-        return [Begun(mean, batch, number) for number, mean in enumerate(means)]
+        return [
+            Begun(mean, old, batch, number)
+            for number, (mean, old) in enumerate(zip(means, before, strict=True))
+        ]
 
 
 class Begun:
     """A look that was begun."""
 
-    def __init__(self, mean: Mean, batch: _Batch, number: int) -> None:
+    def __init__(self, mean: Mean, before: Mean | None, batch: _Batch, number: int) -> None:
         self.mean, self.batch = mean, batch
-        self._number = number
+        self._before, self._number = before, number
+
+    def holds(self, crop: Crop, kept: Mean | None) -> bool:
+        """Whether it is what would be begun now: there, and going on from that mean."""
+        if self.mean.crop is not crop:
+            return False
+        begins_anew = not any(old and old.crop is crop for old in (self._before, kept))
+        return begins_anew or self._before is kept
 
     def wait(self, spent: dict[str, float]) -> Look:
         """Wait for it; the time of its run is added to 'network' of `spent`."""
@@ -212,3 +270,9 @@ class _Ahead:
     frame: Frame
     begun: dict[int, Begun]
     """By person."""
+
+    def call_off_but(self, wanted: Iterable[Begun]) -> None:
+        kept = list(wanted)
+        for one in self.begun.values():
+            if not any(one is each for each in kept):
+                one.call_off()

@@ -55,6 +55,10 @@ _FRAMES_READ = 11
 looked for several people in one of them."""
 _BYTES_AHEAD = 32 << 20
 """What those frames may take up; large pictures wait one by one."""
+_FORESIGHT_SECONDS, _MOST_FORESIGHT = 0.105, 3
+"""How old the result may be that says where a frame's crop lies, and frames that are known ahead
+for that. At 30 frames a second two of them cost nothing that could be told (demo: 62.7 mm; one
+62.9, none 61.9); with three or more, and with two at 15 a second, a jump begins to be lost."""
 _RESULTS_KEPT_LIVE = 8
 _RECENT = 60
 """Frames that the health figures look back on."""
@@ -303,7 +307,7 @@ class Pipeline:
     def _infer(self) -> None:
         error: BaseException | None = None
         estimator: FrameEstimator | None = None
-        coming: tuple[Frame, float] | None = None
+        coming: deque[tuple[Frame, float]] = deque()
         try:
             estimator = self._open_estimator(self.source.facts, self.options)
             self._figures.opened(estimator)
@@ -311,7 +315,7 @@ class Pipeline:
             while True:
                 estimator = self._after_change(estimator)
                 # in pieces: a change must not wait for the next frame of a film that is held
-                item, coming = coming or self._frames.get(_CHANGE_SECONDS), None
+                item = coming.popleft() if coming else self._frames.get(_CHANGE_SECONDS)
                 if item is None and not self._frames.ended:
                     continue
                 item = item or self._frames.get()  # what ended it may have come just now
@@ -323,8 +327,8 @@ class Pipeline:
                     estimator.look_inside = self.look_inside
                 if self._wants_next(estimator):
                     estimator.foresee([waiting for waiting, _ in self._frames.waiting()])
-                    coming = self._next_frame()
-                    result = estimator.estimate(frame, None if coming is None else coming[0])
+                    self._read_on(coming, self._frames_to_read(estimator.looks_ahead))
+                    result = estimator.estimate(frame, [later for later, _ in coming])
                 else:
                     result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
@@ -348,18 +352,24 @@ class Pipeline:
     def _wants_next(self, estimator: FrameEstimator) -> TypeGuard[ForesightedEstimator]:
         # a live source's next frame is not there yet, and this one must not wait for it
         return (
-            not self._live and isinstance(estimator, ForesightedEstimator) and estimator.looks_ahead
+            not self._live
+            and isinstance(estimator, ForesightedEstimator)
+            and estimator.looks_ahead > 0
         )
 
-    def _next_frame(self) -> tuple[Frame, float] | None:
-        """Wait for the frame after the one at hand; None at the end, or when options change."""
-        coming: tuple[Frame, float] | None = None
-        while coming is None and not self._frames.ended and self._change is None:
+    def _frames_to_read(self, wanted: int) -> int:
+        # of large pictures no more than it takes to have two under way
+        return min(wanted, max(2, frames_ahead(self.source.facts, wanted)))
+
+    def _read_on(self, coming: deque[tuple[Frame, float]], frames: int) -> None:
+        """Wait until so many frames after the one at hand are there, or the end or a change."""
+        while len(coming) < frames and not self._frames.ended and self._change is None:
             try:
-                coming = self._frames.get(_CHANGE_SECONDS)
+                item = self._frames.get(_CHANGE_SECONDS)
             except BaseException:
                 break  # told again when it is its turn
-        return coming
+            if item is not None:
+                coming.append(item)
 
     def _adjust(self, estimator: FrameEstimator) -> None:
         with self._change_lock:
@@ -593,7 +603,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
                 people_wanted(options, live=facts.live),
                 rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
                 scored=session.metadata.scored,
-                foresight=not facts.live and not pictures,
+                foresight=_foresight(facts),
             ),
             _of_body(smoother.result(_OPENED_SECONDS), body) if smoother is not None else None,
             fov=options.fov,
@@ -604,6 +614,17 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> Estimator:
         for part in opened:
             part.close()
         raise
+
+
+def _foresight(facts: SourceFacts) -> int:
+    """Frames ahead for which crops are known.
+
+    None where the next frame is not there yet, or is another picture altogether.
+    """
+    if facts.live or facts.kind == "pictures":
+        return 0
+    rate = float(facts.frame_rate or 0)
+    return max(1, min(int(rate * _FORESIGHT_SECONDS) - 1, _MOST_FORESIGHT))
 
 
 def _streams(facts: SourceFacts, options: PipelineOptions) -> int:

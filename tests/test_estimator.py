@@ -169,8 +169,8 @@ def test_in_separate_pictures_people_are_looked_for_while_the_one_before_is_esti
     following = Following(detector, session.metadata.input_size)
     estimator = Estimator(body, session, detector, following, None, unrelated=True)
     frames = [Frame(k, 0.0, picture((100, 120, 180, 360)), name=f"{k}.jpg") for k in range(3)]
-    for frame, coming in zip(frames, (frames[1], frames[2], None), strict=True):
-        assert len(estimator.estimate(frame, coming).people) == 1
+    for number, frame in enumerate(frames):
+        assert len(estimator.estimate(frame, frames[number + 1 : number + 2]).people) == 1
     estimator.close()
     # the next one is begun when the detector is done with this one
     assert [

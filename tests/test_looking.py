@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -40,22 +39,33 @@ def crop(x: float = 320.0) -> Crop:
     return crop_about(np.array([x, 240.0]), 400.0, 0.0, 256)
 
 
-def seen(looking: Looking, film: list[Frame], places: Places, told: Places | None) -> list[Array]:
+def seen(
+    looking: Looking, film: list[Frame], places: Places, told: Places | None, ahead: int = 1
+) -> list[Array]:
     """What a film's people look like: their cameras, frame by frame, person by person.
 
-    `told` are the crops that are foreseen for each frame.
+    `told` are the crops that are foreseen for each frame, `ahead` frames before.
     """
     cameras = []
     for number, (frame, crops) in enumerate(zip(film, places, strict=True)):
         spent: dict[str, float] = {}
-        foreseen = told[number + 1] if told is not None and 0 < number < len(film) - 1 else []
+        next_frames = film[number + 1 : number + 1 + ahead]
+        foreseen: Places = []
+        if told is not None and number > 0:
+            foreseen = told[number + 1 : number + 1 + ahead]
         people = [
-            FollowedCrop(person, one, number == 0, True, coming=coming)
-            for person, (one, coming) in enumerate(zip_longest(crops, foreseen[: len(crops)]))
+            FollowedCrop(
+                person,
+                one,
+                number == 0,
+                True,
+                coming=tuple(later[person] for later in foreseen if person < len(later)),
+            )
+            for person, one in enumerate(crops)
         ]
         looks = looking.look(frame, people, spent)
-        if told is not None and frame is not film[-1]:
-            looking.begin_ahead(film[number + 1], people, spent)
+        if told is not None:
+            looking.begin_ahead(next_frames, people, spent)
         for one, begun in zip(people, looks, strict=True):
             look = begun.wait(spent)
             assert look.crop is one.crop
@@ -68,6 +78,7 @@ STILL, ASIDE, FAR = crop(), crop(340.0), crop(200.0)
 WALKED: Places = [[crop(300.0 + 5 * number)] for number in range(8)]
 
 
+@pytest.mark.parametrize("frames_ahead", [1, 2])
 @pytest.mark.parametrize(
     ("places", "told", "used"),
     [
@@ -82,12 +93,12 @@ WALKED: Places = [[crop(300.0 + 5 * number)] for number in range(8)]
     ids=["still", "walks", "all wrong", "once wrong", "one of two wrong", "one goes", "away"],
 )
 def test_a_film_looks_the_same_whether_frames_are_begun_ahead_or_not(
-    model: Path, film: list[Frame], places: Places, told: Places, used: int
+    model: Path, film: list[Frame], places: Places, told: Places, used: int, frames_ahead: int
 ) -> None:
     session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
     plain, ahead = Looking(session), Looking(session)
     wanted = seen(plain, film, places, None)
-    np.testing.assert_array_equal(seen(ahead, film, places, told), wanted)
+    np.testing.assert_array_equal(seen(ahead, film, places, told, frames_ahead), wanted)
     assert (plain.begun_ahead, plain.used_ahead) == (0, 0)
     assert ahead.used_ahead == used
     session.close()

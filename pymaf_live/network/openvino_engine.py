@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
@@ -108,6 +110,7 @@ class OpenVinoEngine:
                 kept.keep(network, inputs, outputs)
         # compiling may give an output more names, of which any_name may be one; the order stays
         self._outputs = list(outputs)
+        self._lanes = Lanes(self.streams)
         self._single = self._runs(network, 1)
         self.precision = "int8" if self.metadata.int8_of else self._single.precision
         self._pairs = _Pairs(lambda: self._for_pairs(openvino, cache), pairs)
@@ -129,7 +132,7 @@ class OpenVinoEngine:
             part = self._single if pairs is None or len(images) < pairs.people else pairs
             runs.append((part, images[: part.people]))
             images = images[part.people :]
-        return Started(runs, self.streams)
+        return Started(runs, self.streams, self._lanes)
 
     def close(self) -> None:
         """Wait for what is being made, which must not outlive the program."""
@@ -187,16 +190,17 @@ class _Compiled:
         self._free = [network.create_infer_request() for _ in range(requests)]
         self._ending: list[Any] = []
 
-    def begin(self, images: npt.NDArray[np.float32]) -> Any:
-        """A request that works on images (people, 3, S, S)."""
+    def begin(self, images: npt.NDArray[np.float32]) -> _Begun:
+        """A request that works on images (people, 3, S, S), or will when those before it let it."""
         try:
             request = self._unused()
             # into its own memory: handing it an array costs four times what copying takes
             request.get_input_tensor().data[:] = images.transpose(0, 2, 3, 1)
+            begun = time.perf_counter()
             request.start_async()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
-        return request
+        return _Begun(self, request, begun)
 
     def take_back(self, request: Any) -> dict[str, npt.NDArray[np.float32]]:
         """The outputs of a request that was begun, which is free from here on."""
@@ -224,6 +228,40 @@ class _Compiled:
                 request.wait()
             return request
         return self._network.create_infer_request()
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A request that was begun, and when."""
+
+    compiled: _Compiled
+    request: Any
+    at: float
+    """time.perf_counter()"""
+
+    def ended(self) -> float:
+        """When it was done, once it is: it need not have been asked at once."""
+        return self.at + float(self.request.latency) / 1000
+
+
+class Lanes:
+    """Tells the time that a run took from that for which it waited for one of so many lanes.
+
+    Parameters
+    ----------
+    count : int
+        Runs side by side; of more that are begun, the first begun is the first to go on.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._ends: list[float] = []
+
+    def own_seconds(self, begun: float, ended: float) -> float:
+        """What a run took that was begun and ended then, told in the order of their begin."""
+        waited_until = self._ends[0] if len(self._ends) == self._count else begun
+        self._ends = sorted([*self._ends, ended])[-self._count :]
+        return ended - max(begun, waited_until)
 
 
 class _Pairs:
@@ -282,10 +320,14 @@ class Started:
     """Runs that were begun together: a few are under way at once, the others follow."""
 
     def __init__(
-        self, runs: list[tuple[_Compiled, npt.NDArray[np.float32]]], side_by_side: int
+        self,
+        runs: list[tuple[_Compiled, npt.NDArray[np.float32]]],
+        side_by_side: int,
+        lanes: Lanes,
     ) -> None:
+        self._lanes = lanes
         self._waiting = deque(runs)
-        self._begun: deque[tuple[_Compiled, Any]] = deque()
+        self._begun: deque[_Begun] = deque()
         self._side_by_side = min(len(runs), side_by_side)
         self.milliseconds = 0.0
         """Of the runs, as far as they were not side by side; known with the outputs."""
@@ -302,9 +344,10 @@ class Started:
         """
         people = []
         while self._begun:
-            compiled, request = self._begun.popleft()
-            people.append(compiled.take_back(request))
-            self.milliseconds += float(request.latency) / self._side_by_side
+            begun = self._begun.popleft()
+            people.append(begun.compiled.take_back(begun.request))
+            own = self._lanes.own_seconds(begun.at, begun.ended())
+            self.milliseconds += 1000 * own / self._side_by_side
             if self._waiting:
                 self._begin()
         return {name: np.concatenate([one[name] for one in people]) for name in people[0]}
@@ -313,12 +356,12 @@ class Started:
         """Stop as soon as that can be; no outputs will be asked for."""
         self._waiting.clear()
         while self._begun:
-            compiled, request = self._begun.popleft()
-            compiled.drop(request)
+            begun = self._begun.popleft()
+            begun.compiled.drop(begun.request)
 
     def _begin(self) -> None:
         compiled, images = self._waiting.popleft()
-        self._begun.append((compiled, compiled.begin(images)))
+        self._begun.append(compiled.begin(images))
 
 
 def _metadata_entries(model: Any) -> dict[str, str]:

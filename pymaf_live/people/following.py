@@ -107,8 +107,9 @@ class FollowedCrop:
     """Whether the crop is upright along the trunk; if not, the trunk is not known yet."""
     given: bool = False
     """The crop lies about a box that somebody gave: a second look counts only if it is surer."""
-    coming: Crop | None = None
-    """Where this person will be looked for in the next frame, if still followed; with foresight."""
+    coming: tuple[Crop, ...] = ()
+    """Where this person will be looked for in the next frames, if still followed; with foresight,
+    so many of them."""
     others: tuple[Crop, ...] = ()
     """The same at other sizes; of the first looks the surest counts."""
 
@@ -165,10 +166,9 @@ class Following:
     scored : bool
         Whether the network says how sure it is of a person. If not, the detector is asked more
         often, and whom it does not find any more is not followed any more.
-    foresight : bool
-        A crop comes from the result before the last and so is known a frame earlier
-        (`FollowedCrop.coming`): the next frame can be looked at beside this one. At 30 and at 15
-        frames a second that is as good (demo: 62.1 and 63.1 mm, without 63.2 and 62.6).
+    foresight : int
+        A crop comes from an earlier result than the last and so is known so many frames before it
+        is cut (`FollowedCrop.coming`): these can be looked at beside the one at hand.
     """
 
     def __init__(
@@ -181,14 +181,15 @@ class Following:
         trunk_finder: TrunkFinder | None = None,
         rule: CropRule = _OUR_RULE,
         scored: bool = True,
-        foresight: bool = False,
+        foresight: int = 0,
     ) -> None:
         self._detector = detector
         self._people = people
         self._detect_every = detect_every
         self._placing = Placing(crop_size, rule, trunk_finder)
         self._scored = scored
-        self._foresight = foresight
+        self.foresight = foresight
+        """So many frames ahead a crop is known."""
         self._cuts = CutFinder()
         self._frame: Frame | None = None
         self._detected_at: float | None = None
@@ -296,11 +297,20 @@ class Following:
         self._look_at_people()
         return [winner.get(id(one)) for one in seen]
 
+    def planned(self) -> list[FollowedCrop]:
+        """Where people will be looked for after this frame: `coming` begins with the next one.
+
+        A cut, the detector or the next result may say otherwise.
+        """
+        tracks = [track for track in self._roll.tracks.values() if not track.missing]
+        seen = [self._followed(track) for track in tracks if self.foresight and not track.new]
+        return [replace(one, coming=(one.crop, *one.coming)) for one in seen]
+
     def _followed(self, track: Track) -> FollowedCrop:
         crop, coming = track.crop, track.coming
         if track.missing and self._frame is not None and track.keypoints is not None:
             # whoever is hidden goes on behind what hides her
-            crop, coming = moved(crop, track.moved_on(self._frame.time)), None
+            crop, coming = moved(crop, track.moved_on(self._frame.time)), ()
         return FollowedCrop(track.person, crop, track.new, track.turned, track.given, coming)
 
     def _believable(self, one: Seen) -> bool:
@@ -408,13 +418,14 @@ class Following:
         assert self._frame is not None
         before, coming = taken.followed.crop, taken.followed.coming
         track = self._returned(known, before) if isinstance(known, Lost) else known
-        if coming is None or taken.followed.person != known.person:
+        if not coming or taken.followed.person != known.person:
             track.crop = steadied(self._placing.about_keypoints(taken.keypoints, before), before)
-            track.coming = track.crop if self._foresight else None
+            track.coming = (track.crop,) * self.foresight
         else:
-            # the next frame is being looked at there already
-            track.crop = coming
-            track.coming = steadied(self._placing.about_keypoints(taken.keypoints, coming), coming)
+            # the next frames are being looked at there already
+            track.crop, last = coming[0], coming[-1]
+            after = steadied(self._placing.about_keypoints(taken.keypoints, last), last)
+            track.coming = (*coming[1:], after)
         track.see(taken.keypoints, self._frame.index, self._frame.time)
         track.joints = taken.joints
         self._roll.lost.pop(track.person, None)

@@ -54,13 +54,17 @@ class Grain:
         -------
         (S, S, 3) uint8 array
         """
-        mean = self.mean(person, crop, cut)
+        mean = self.mean(self.kept(person), crop, cut)
         self.keep(person, mean)
         return mean.image
 
-    def mean(self, person: int, crop: Crop, cut: Image) -> Mean:
-        """As `removed`, without going on from it: for a frame that may not count."""
-        kept = self._kept.get(person)
+    def kept(self, person: int) -> Mean | None:
+        """What a person's next mean goes on from."""
+        return self._kept.get(person)
+
+    @staticmethod
+    def mean(kept: Mean | None, crop: Crop, cut: Image) -> Mean:
+        """As `removed`, going on from a given one: for a frame that may not count."""
         if kept is None or kept.crop is not crop:
             return Mean(crop, cut)
         change = cv2.cvtColor(cv2.absdiff(cut, kept.image), cv2.COLOR_RGB2GRAY)

@@ -35,8 +35,8 @@ class Track:
     turned: bool
     new: bool = True
     given: bool = False
-    coming: Crop | None = None
-    """The crop after `crop`, where it is known."""
+    coming: tuple[Crop, ...] = ()
+    """The crops after `crop`, as far as they are known."""
     keypoints: Array | None = None
     """(14, 2) frame pixels of the last accepted result."""
     middle: Array = field(default_factory=lambda: np.zeros(2))
