@@ -299,7 +299,8 @@ def _published_ratios() -> tuple[dict[str, float], str]:
 
 def _network() -> dict[str, list[dict[str, Any]]]:
     """How near each shipped network comes to the machine's matrix products."""
-    from pymaf_live.model_choice import available_cores, shipped_models
+    from pymaf_live.cores import available_cores
+    from pymaf_live.model_choice import shipped_models
     from pymaf_live.roofline import roofline_of
 
     cores = available_cores()

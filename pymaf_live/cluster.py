@@ -139,7 +139,7 @@ def _begun(address: str) -> Any:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address == LOCAL:
-            from pymaf_live.model_choice import available_cores
+            from pymaf_live.cores import available_cores
 
             ray.init(num_cpus=available_cores(), include_dashboard=False, **common)
         else:

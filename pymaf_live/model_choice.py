@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pymaf_live.atomic import make_folder, written_whole
+from pymaf_live.cores import available_cores
 from pymaf_live.errors import ModelError, OutputError
 from pymaf_live.resources import resource, resource_folders
 from pymaf_live.types import SourceFacts
@@ -339,13 +339,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def available_cores() -> int:
-    """Of the processor, as far as this process may use them."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _read_times(folder: Path | None) -> dict[str, float]:

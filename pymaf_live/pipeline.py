@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
+from pymaf_live.cores import available_cores
 from pymaf_live.estimator import (
     AdjustableEstimator,
     Estimator,
@@ -629,8 +630,6 @@ def _foresight(facts: SourceFacts) -> int:
 
 def _streams(facts: SourceFacts, options: PipelineOptions) -> int:
     """Runs of the network side by side: as many as there is work and are cores for."""
-    from pymaf_live.model_choice import available_cores
-
     if options.threads == 1:
         return 1
     # of a live source's single person one run on all cores is the soonest done

@@ -92,7 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
-    monkeypatch.setattr("pymaf_live.model_choice.available_cores", lambda: 2)
+    monkeypatch.setattr("pymaf_live.cores.available_cores", lambda: 2)
 
 
 def options_for(folder: Path, out: Path) -> ProcessOptions:

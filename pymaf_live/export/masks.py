@@ -20,6 +20,7 @@ import numpy as np
 from pymaf_live.atomic import make_folder
 from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
+from pymaf_live.cores import available_cores
 from pymaf_live.errors import OutputError
 from pymaf_live.export.bilevel import BilevelFiles
 from pymaf_live.export.options import Exported, ExportOptions, Watch
@@ -91,7 +92,7 @@ def _chunks(take: Take, folder: Path) -> Iterator[_Chunk]:
 
 def _written(chunks: list[_Chunk], body: Body) -> Generator[int, None, None]:
     """Write the pictures of chunks; gives how many, as they are done."""
-    processes = min(_processors(), _MOST_PROCESSES, len(chunks))
+    processes = min(available_cores(), _MOST_PROCESSES, len(chunks))
     if processes < 2 or sum(len(chunk.paths) for chunk in chunks) < _SHARED:
         silhouettes, files = Silhouettes(body), BilevelFiles()
         for chunk in chunks:
@@ -189,13 +190,6 @@ def _a_thread_each() -> Iterator[None]:
     finally:
         for name in ours:
             os.environ.pop(name, None)
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _drawn(chunk: _Chunk, silhouettes: Silhouettes, files: BilevelFiles) -> Iterator[int]:

@@ -15,6 +15,7 @@ import av.error
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from pymaf_live.cores import available_cores
 from pymaf_live.errors import InputError
 from pymaf_live.sources.clock import RisingClock
 from pymaf_live.types import Frame, Image, SourceFacts
@@ -30,6 +31,9 @@ SAME_RATE = Fraction(1, 10_000)
 MOST_PIXELS = 200_000_000
 MOST_THREADS = 4
 """Each decoding thread holds pictures of its own; at 8K more of them cost gigabytes."""
+CORES_A_THREAD = 2
+"""Four threads take a third more of the processor for a picture than one does, and on two cores the
+network wants it."""
 LEAST_PIXEL_RATIO, GREATEST_PIXEL_RATIO = Fraction(1, 8), Fraction(8)
 TEXT_ART = frozenset({"ansi", "bintext", "idf", "xbin"})
 """Codecs by which FFmpeg would show a text file as a film."""
@@ -176,7 +180,7 @@ class VideoSource:
                 if coded > MOST_PIXELS:
                     raise InputError(f"{self._name} has larger pictures than can be handled")
                 stream.thread_type = "AUTO"
-                stream.codec_context.thread_count = MOST_THREADS
+                stream.codec_context.thread_count = _decoding_threads()
                 return stream
         raise InputError(f"{self._name} is not a video: it has no moving pictures")
 
@@ -223,6 +227,10 @@ class VideoSource:
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
         image.flags.writeable = False
         return image
+
+
+def _decoding_threads() -> int:
+    return max(1, min(MOST_THREADS, available_cores() // CORES_A_THREAD))
 
 
 def _size_in_square_pixels(frame: av.VideoFrame, ratio: Fraction | None) -> tuple[int, int]:

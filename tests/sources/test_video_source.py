@@ -14,6 +14,7 @@ import pytest
 from pymaf_live.errors import InputError
 from pymaf_live.sources import open_source, paced
 from pymaf_live.sources.clock import RisingClock
+from pymaf_live.sources.video import VideoSource
 from tests.sources.made import film, picture, steady
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "videos"
@@ -36,6 +37,23 @@ def test_pictures_are_rgb_and_read_only(tmp_path: Path) -> None:
         wanted = picture(frame.index)
         difference = np.abs(frame.image.astype(int) - wanted)[:, np.r_[0:28, 36:64]]
         assert difference.max() <= 6
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (64, 4)])
+def test_decoding_leaves_cores_to_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    used: list[int] = []
+    decoded = VideoSource._frames_of
+
+    def noted(self, container, stream, *, tell):
+        used.append(stream.codec_context.thread_count)
+        return decoded(self, container, stream, tell=tell)
+
+    monkeypatch.setattr("pymaf_live.sources.video.available_cores", lambda: cores)
+    monkeypatch.setattr(VideoSource, "_frames_of", noted)
+    assert len(list(open_source(str(film(tmp_path / "film.mp4", steady(9)))).frames())) == 9
+    assert set(used) == {threads}
 
 
 def test_nominal_rate_is_a_rational(tmp_path: Path) -> None:
