@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from pymaf_live import model_choice
+from pymaf_live.model_choice import Measured
+
 _DATA = "shared"
 """Part of every reason that names data kept outside the repository."""
 
@@ -30,3 +33,13 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
     report = yield
     _not_in_ci(report)
     return report
+
+
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Times that the next measurements of a model's speed give, in order."""
+    times: list[float] = []
+    monkeypatch.setattr(
+        model_choice, "measured", lambda session: Measured(times.pop(0), disturbed=False)
+    )
+    return times

@@ -46,16 +46,6 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return {"lite": lite, "full": full}
 
 
-@pytest.fixture
-def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Times that the next measurements give, in order."""
-    times: list[float] = []
-    monkeypatch.setattr(
-        model_choice, "measured", lambda session: Measured(times.pop(0), disturbed=False)
-    )
-    return times
-
-
 @pytest.mark.parametrize(
     ("milliseconds", "rate", "people", "keeps_up"),
     [

@@ -14,7 +14,7 @@ from pymaf_live import model_choice
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.estimator import PipelineOptions
-from pymaf_live.model_choice import Measured, shipped_models
+from pymaf_live.model_choice import shipped_models
 from pymaf_live.network import Variant, open_session, openvino_engine
 from pymaf_live.pipeline import open_estimator
 from pymaf_live.precision_choice import fastest_variant, variants
@@ -40,16 +40,6 @@ def write_twin(model: Path) -> Path:
 @pytest.fixture(autouse=True)
 def processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ("bf16",))
-
-
-@pytest.fixture
-def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Times that the next measurements give, in order."""
-    times: list[float] = []
-    monkeypatch.setattr(
-        model_choice, "measured", lambda session: Measured(times.pop(0), disturbed=False)
-    )
-    return times
 
 
 def test_a_model_that_says_nothing_counts_in_f32_and_nothing_is_measured(
