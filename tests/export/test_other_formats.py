@@ -140,7 +140,7 @@ def test_masks_drawn_by_several_processes_are_those_of_one(
     beside = places + np.array([0.5, 0, 1])
     take = make_take(body, times, {1: turns, 2: turns}, {1: places, 2: beside})
     told: list[float] = []
-    monkeypatch.setattr(masks, "_processors", lambda: 2)
+    monkeypatch.setattr(masks, "available_cores", lambda: 2)
     FORMATS["mask"](take, body, tmp_path / "one_masks")
     monkeypatch.setattr(masks, "_SHARED", 60)
     FORMATS["mask"](take, body, tmp_path / "two_masks", watch=told.append)
