@@ -208,8 +208,8 @@ class Looking:
                 for old, looked in zip(before, followed, strict=True)
             ]
             images = network_input(np.stack([mean.image for mean in means]))
-        with timed(spent, "network"):
-            batch = _Batch(self._session.start(images))
+        # its time is told with its result: what the others take meanwhile does not count
+        batch = _Batch(self._session.start(images))
         batch.wanted = len(means)
         return [
             Begun(mean, old, batch, number)

@@ -116,8 +116,8 @@ def test_a_lost_workers_film_is_done_again_and_all_results_are_the_same(
     outcome = run(folder, tmp_path / "many", watching, "a", "b", "broken", "c")
     assert watching.killed
     assert "b" in watching.begun_again
+    assert list(outcome.errors) == [str(folder / "broken.mp4")], outcome.errors
     assert [summary.name for summary in outcome.done] == ["a", "b", "c"]
-    assert list(outcome.errors) == [str(folder / "broken.mp4")]
     assert sorted(watching.ended) == ["a", "b", "broken", "c"]
     alone = tmp_path / "alone"
     alone.mkdir()

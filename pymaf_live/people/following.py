@@ -55,7 +55,7 @@ _SEARCH_EVERY = 0.1
 """Seconds between detections while nobody is followed."""
 
 _SEARCH_SELDOM = 2.0
-"""Times as long between detections while all of several people wanted are there."""
+"""Times as long between detections while all the people wanted are there."""
 
 _SEARCH_ON = 0.25
 """Seconds between detections while others are followed and somebody was lost lately."""
@@ -142,8 +142,9 @@ class Following:
     """Follows people from frame to frame: the next crop comes from the last accepted result.
 
     A detector is asked when nobody is followed, after a loss, at a shot cut, and every
-    `detect_every` seconds to see whether others are there. One call order a frame: `crops` (or
-    `given_boxes`), perhaps `second_look`, then `settle` with what the network saw in every crop.
+    `detect_every` seconds to see whether others are there; half as often while everybody wanted is.
+    One call order a frame: `crops` (or `given_boxes`), perhaps `second_look`, then `settle` with
+    what the network saw in every crop.
     Not for use from several threads at once.
 
     Who is who is settled by where people are expected and by what they look like, over all crops
@@ -158,7 +159,7 @@ class Following:
     people : int
         Most people to follow.
     detect_every : float
-        Seconds between detections while everybody wanted is followed.
+        Seconds between detections while somebody is followed.
     trunk_finder : TrunkFinder, optional
         Otherwise made when it is needed.
     rule : CropRule
@@ -489,13 +490,16 @@ class Following:
         return time - self._detected_at >= wait
 
     def _complete(self) -> bool:
-        """Whether several are wanted, all there and none doubted: a look at all then tells least.
+        """Whether all who are wanted are there and none is doubted: a look then tells least.
 
         Nobody could be begun, and whoever goes is missed by the network. For several people the
-        detector takes four times as long as for one.
+        detector takes four times as long as for one; one by herself must surely be somebody.
         """
         tracks = self._roll.tracks.values()
-        return 1 < self._people == len(tracks) and not any(
+        if len(tracks) != self._people:
+            return False
+        surely = self._scored and all(each.joints >= _SURELY_SOMEBODY for each in tracks)
+        return (surely or self._people > 1) and not any(
             track.doubts or track.missing or track.new for track in tracks
         )
 

@@ -106,13 +106,18 @@ def test_the_next_crop_is_the_crop_rules_about_the_last_result() -> None:
     assert trunk[1, 1] < trunk[0, 1]
 
 
-def test_who_is_followed_is_detected_once_a_second() -> None:
+@pytest.mark.parametrize(
+    ("joints", "scored", "asked"), [(0.9, True, 2), (0.4, True, 4), (0.9, False, 12)]
+)
+def test_who_is_followed_is_detected_once_a_second_and_who_surely_is_there_half_as_often(
+    joints: float, scored: bool, asked: int
+) -> None:
     detector = SeenPeople(person_at(200))
-    following = Following(detector, 256, detect_every=1.0)
+    following = Following(detector, 256, detect_every=1.0, scored=scored)
     for index in range(91):
-        assert follow(following, index, [person_at(200 + index)]) == {0: True}
+        assert follow(following, index, [person_at(200 + index)], joints=joints) == {0: True}
         detector.people = [person_at(200 + index)]
-    assert detector.asked == 4
+    assert detector.asked == asked
 
 
 def test_nobody_is_looked_for_ten_times_a_second_and_found_when_they_come() -> None:
