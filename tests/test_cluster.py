@@ -22,7 +22,8 @@ from pymaf_live.take_file import read_take
 from tests.made_up_clip import write_boxes, write_clip
 from tests.made_up_model import write_made_up_model
 
-FRAMES = 90
+FRAMES = {"a": 90, "b": 450, "c": 90}
+"""Of each film; that of `b` is long enough for its worker to be seen at it and killed."""
 
 pytestmark = pytest.mark.integration
 
@@ -82,9 +83,9 @@ def descendants() -> list[tuple[int, str]]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
     write_made_up_model(folder / "made_up.onnx", load_body())
-    for name in ("a", "b", "c"):
-        write_clip(folder / f"{name}.mp4", FRAMES)
-    write_boxes(folder / "boxes.json", FRAMES)
+    for name, frames in FRAMES.items():
+        write_clip(folder / f"{name}.mp4", frames)
+    write_boxes(folder / "boxes.json", max(FRAMES.values()))
     (folder / "broken.mp4").write_bytes(b"no film")
     return folder
 
@@ -126,7 +127,7 @@ def test_a_lost_workers_film_is_done_again_and_all_results_are_the_same(
         wanted = process_input(
             open_source(text), text, summary.name, options_for(folder, alone), Silent()
         )
-        assert summary.frames == wanted.frames == FRAMES
+        assert summary.frames == wanted.frames == FRAMES[summary.name]
         assert [file.name for file in summary.files] == [file.name for file in wanted.files]
         assert all(file.is_file() for file in summary.files)
         roots = (tmp_path / "many", alone)
@@ -151,7 +152,7 @@ def test_a_stop_gives_whole_files_of_what_was_done_and_begins_nothing_more(
 ) -> None:
     outcome = run(folder, tmp_path / "out", Watching(stop=True), "a", "b", "c")
     assert not outcome.errors
-    assert all(summary.frames < FRAMES for summary in outcome.done if summary.interrupted)
+    assert all(each.frames < FRAMES[each.name] for each in outcome.done if each.interrupted)
     for summary in outcome.done:
         assert all(file.is_file() for file in summary.files)
     assert not list((tmp_path / "out").glob(".*"))
