@@ -327,9 +327,10 @@ class Pipeline:
                 if isinstance(estimator, OpenEstimator):
                     estimator.look_inside = self.look_inside
                 if self._wants_next(estimator):
-                    estimator.foresee([waiting for waiting, _ in self._frames.waiting()])
+                    later = (*coming, *self._frames.waiting())
+                    estimator.foresee([waiting for waiting, _ in later])
                     self._read_on(coming, self._frames_to_read(estimator.looks_ahead))
-                    result = estimator.estimate(frame, [later for later, _ in coming])
+                    result = estimator.estimate(frame, [known for known, _ in coming])
                 else:
                     result = estimator.estimate(frame)
                 result.milliseconds["decode"] = decode
