@@ -210,8 +210,8 @@ class Following:
 
     def crops(self, frame: Frame) -> list[FollowedCrop]:
         """Crops of the people in a frame, longest followed first."""
-        self._frame = frame
-        if self._cuts.is_cut(frame.image):
+        before, self._frame = self._frame, frame
+        if self._cuts.is_cut(frame.image) or _begins_again(before, frame):
             self._roll.cut()
             self._detected_at = None
         if self.detects_at(frame.time):
@@ -638,3 +638,10 @@ class Following:
             return False
         low, high = keypoints.min(axis=0), keypoints.max(axis=0)
         return bool((high > 0).all() and (low < (width, height)).all())
+
+
+def _begins_again(before: Frame | None, frame: Frame) -> bool:
+    """Whether a film that is repeated is at its start again: a cut, however alike the pictures."""
+    if before is None or before.file_time is None or frame.file_time is None:
+        return False
+    return frame.file_time < before.file_time

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -118,6 +120,20 @@ def test_who_is_followed_is_detected_once_a_second_and_who_surely_is_there_half_
         assert follow(following, index, [person_at(200 + index)], joints=joints) == {0: True}
         detector.people = [person_at(200 + index)]
     assert detector.asked == asked
+
+
+def test_where_a_film_begins_again_people_are_looked_for_at_once() -> None:
+    detector = SeenPeople(person_at(200))
+    following = Following(detector, 256)
+    for index in range(20):
+        now = replace(frame(index), file_time=(index % 10) / 30)
+        if index == 10:
+            detector.people = [person_at(480)]
+        followed = following.crops(now)
+        assert len(followed) == 1
+        assert accepted(following, followed[0], detector.people[0], 0.9)
+        assert followed[0].new == (index in (0, 10))
+    assert detector.asked == 2
 
 
 def test_nobody_is_looked_for_ten_times_a_second_and_found_when_they_come() -> None:
