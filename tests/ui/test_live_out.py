@@ -90,11 +90,11 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
         parts.controller.record()
         count = len(receiver.packets)
         qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=15_000)
-        assert len(receiver.packets) > count
+        qtbot.waitUntil(lambda: len(receiver.packets) > count, timeout=15_000)  # noqa: B023
         parts.controller.stop_recording()
         assert parts.state.take.value.phase is TakePhase.READY
         parts.controller.close_source()
-        qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=5000)
+        qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=15_000)
     parts.tools.live_out.trigger()
     assert not parts.tools.live_out.isChecked()
 
