@@ -58,8 +58,8 @@ _BYTES_AHEAD = 32 << 20
 """What those frames may take up; large pictures wait one by one."""
 _FORESIGHT_SECONDS, _MOST_FORESIGHT = 0.105, 3
 """How old the result may be that says where a frame's crop lies, and frames that are known ahead
-for that. At 30 frames a second two of them cost nothing that could be told (demo: 62.7 mm; one
-62.9, none 61.9); with three or more, and with two at 15 a second, a jump begins to be lost."""
+for that. At 30 frames a second two of them cost no more than one (demo: 62.7 mm; one 62.9, none
+61.9); with three or more, and with two at 15 a second, a jump begins to be lost."""
 _RESULTS_KEPT_LIVE = 8
 _RECENT = 60
 """Frames that the health figures look back on."""

@@ -90,7 +90,7 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
         parts.controller.record()
         count = len(receiver.packets)
         qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=15_000)
-        qtbot.waitUntil(lambda: len(receiver.packets) > count, timeout=15_000)  # noqa: B023
+        qtbot.waitUntil(lambda sent=count: len(receiver.packets) > sent, timeout=15_000)
         parts.controller.stop_recording()
         assert parts.state.take.value.phase is TakePhase.READY
         parts.controller.close_source()
