@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from ui.application import assemble
-from ui.controller import Controller
-from ui.state import WindowState
-from ui.theme import dress
+from ui.app import assemble
+from ui.controllers.main import Controller
+from ui.state.window import WindowState
+from ui.system.theme import dress
 from ui.widgets.main_window import choice_of
 
 SECONDS_IN = 6.2

@@ -11,8 +11,8 @@ import platformdirs
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.errors import OutputError
+from pymaf_live.system.atomic_write import make_folder, written_whole
 
 _MOST_BYTES = 1 << 20
 

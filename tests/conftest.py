@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pymaf_live import model_choice
-from pymaf_live.model_choice import Measured
+from pymaf_live.pipeline import model_selection
+from pymaf_live.pipeline.model_selection import Measured
 
 _DATA = "shared"
 """Part of every reason that names data kept outside the repository."""
@@ -40,6 +40,6 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Times that the next measurements of a model's speed give, in order."""
     times: list[float] = []
     monkeypatch.setattr(
-        model_choice, "measured", lambda session: Measured(times.pop(0), disturbed=False)
+        model_selection, "measured", lambda session: Measured(times.pop(0), disturbed=False)
     )
     return times

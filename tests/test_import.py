@@ -14,7 +14,9 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["pymaf_live", "pymaf_live.cli", "pymaf_live.pipeline"])
+@pytest.mark.parametrize(
+    "module", ["pymaf_live", "pymaf_live.cli.app", "pymaf_live.pipeline.pipeline"]
+)
 def test_importing_the_runtime_loads_nothing_heavy(module):
     assert not set(HEAVY) & loaded_by(f"import {module}")
 
@@ -22,7 +24,7 @@ def test_importing_the_runtime_loads_nothing_heavy(module):
 def test_openvino_is_loaded_without_its_telemetry():
     """Its makers' package would start a thread and send figures over the network."""
     code = (
-        "from pymaf_live.openvino_offline import import_openvino; import_openvino();"
+        "from pymaf_live.system.openvino_import import import_openvino; import_openvino();"
         "import sys, threading; print(threading.active_count());"
         "print(getattr(sys.modules['openvino_telemetry'], '__file__', None))"
     )

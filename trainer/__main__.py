@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_live.errors import OutputError, PymafLiveError, UsageError
-from pymaf_live.network.metadata import LOWER_PRECISIONS
+from pymaf_live.inference.metadata import LOWER_PRECISIONS
 
 _LSPET = Path("../shared/data/lspet")
 _CCP = Path("../shared/data/ccp")
@@ -133,17 +133,17 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    from trainer import fit_command
+    from trainer.commands import fit
 
-    fit_command.add_arguments(parser)
-    parser.set_defaults(run=fit_command.run)
+    fit.add_arguments(parser)
+    parser.set_defaults(run=fit.run)
 
 
 def _train(options: argparse.Namespace) -> None:
-    from trainer.pack import unpack
-    from trainer.run_config import read_config_file
-    from trainer.sources import Locations
+    from trainer.packaging.shards import unpack
     from trainer.train import train
+    from trainer.training.config import read_config_file
+    from trainer.training.datasets import Locations
 
     _, config = read_config_file(options.config)
     places = _places(options)
@@ -173,7 +173,7 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from trainer.packing import pack_run
+    from trainer.packaging.collect import pack_run
 
     named = {argument.partition("=")[0] for argument in options.data}
     pack_run(
@@ -188,7 +188,7 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _unpack_shards(options: argparse.Namespace) -> None:
-    from trainer.pack import unpack
+    from trainer.packaging.shards import unpack
 
     for name, place in sorted(unpack(options.packed, options.out).items()):
         print(f"{name}: {place}")
@@ -244,7 +244,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from trainer.evaluate import Places, evaluate
+    from trainer.evaluation.run import Places, evaluate
 
     given = options.protocols
     evaluate(
@@ -272,13 +272,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _unpack(options: argparse.Namespace) -> None:
-    from trainer.evaluate import unpack_held_out
+    from trainer.evaluation.run import unpack_held_out
 
     print(f"{unpack_held_out(options.lspet, options.out)} pictures in {options.out}")
 
 
 def _export(options: argparse.Namespace) -> None:
-    from trainer.engines import build_engines, named_capabilities
+    from trainer.export.tensorrt import build_engines, named_capabilities
 
     # what is wrong with the wish is told before the work
     capabilities = named_capabilities(options.tensorrt) if options.tensorrt is not None else ()
@@ -291,9 +291,9 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _export_model(options: argparse.Namespace) -> None:
-    from trainer.checkpoint import read_progress
-    from trainer.export import export
-    from trainer.run_config import read_run_config
+    from trainer.export.onnx import export
+    from trainer.training.checkpoint import read_progress
+    from trainer.training.config import read_run_config
 
     text = read_progress(options.checkpoint).config
     encoder = read_run_config(text, str(options.checkpoint)).network.encoder
@@ -308,7 +308,7 @@ def _export_model(options: argparse.Namespace) -> None:
 
 
 def _quantise(options: argparse.Namespace) -> None:
-    from trainer.quantise import quantise
+    from trainer.export.quantize import quantise
 
     if not options.model.is_file():
         raise UsageError(f"there is no model file {options.model}")
@@ -317,7 +317,7 @@ def _quantise(options: argparse.Namespace) -> None:
 
 
 def _precision(options: argparse.Namespace) -> None:
-    from trainer.quantise import allow_precision
+    from trainer.export.quantize import allow_precision
 
     if not options.model.is_file():
         raise UsageError(f"there is no model file {options.model}")
@@ -328,7 +328,7 @@ def _precision(options: argparse.Namespace) -> None:
 def _speed(options: argparse.Namespace) -> None:
     import json
 
-    from trainer.published_speed import measure, write
+    from trainer.evaluation.speed import measure, write
 
     if options.threads < 1 or options.rounds < 1:
         raise UsageError("--threads and --rounds are 1 or more")
@@ -343,18 +343,18 @@ def _speed(options: argparse.Namespace) -> None:
 
 
 def _add_synthesize(parser: argparse.ArgumentParser) -> None:
-    from trainer import synthesize
+    from trainer.synthesis import generate
 
-    synthesize.add_arguments(parser)
-    parser.set_defaults(run=synthesize.run)
+    generate.add_arguments(parser)
+    parser.set_defaults(run=generate.run)
 
 
 def _add_ablate(parser: argparse.ArgumentParser) -> None:
     # loads torch, as its command does
     def run(options: argparse.Namespace) -> None:
-        from trainer import ablate
+        from trainer.ablation import run
 
-        ablate.run(options)
+        run.run(options)
 
     parser.add_argument(
         "--minutes", type=float, required=True, help="that the slowest variant may learn"
@@ -371,16 +371,16 @@ def _add_ablate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    from trainer import demo
+    from trainer.synthesis import demo_clip
 
-    demo.add_arguments(parser)
-    parser.set_defaults(run=demo.run)
+    demo_clip.add_arguments(parser)
+    parser.set_defaults(run=demo_clip.run)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    from trainer.importers import command
+    from trainer.commands import import_
 
-    command.add_arguments(parser)
+    import_.add_arguments(parser)
 
 
 def _landmark_file(encoder: str, folder: Path) -> Path | None:

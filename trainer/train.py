@@ -14,32 +14,32 @@ import cv2
 import torch
 from torch import nn
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted, PymafLiveError
-from trainer.allocator import keep_freed_memory
-from trainer.checkpoint import (
+from pymaf_live.system.atomic_write import make_folder, written_whole
+from trainer.data.lspet import JointSet, read_joint_set
+from trainer.evaluation.preview import training_picture
+from trainer.evaluation.validation import validate
+from trainer.fitting.fit import Fits, read_fits
+from trainer.network.pymaf import PyMAF
+from trainer.training.batches import batches, on_device
+from trainer.training.checkpoint import (
     Progress,
     discard_halves,
     load_checkpoint,
     save_checkpoint,
     start_from,
 )
-from trainer.data.lspet import JointSet, read_joint_set
-from trainer.distributed import Ranks, joined
-from trainer.fit import Fits, read_fits
-from trainer.learner import Learner, follow
-from trainer.loader import batches, on_device
-from trainer.losses import Losses
-from trainer.network.pymaf import PyMAF
-from trainer.optimiser import RelativeAdam
-from trainer.run_config import RunConfig, read_config_file
-from trainer.run_log import RunLog
-from trainer.schedule import rates
-from trainer.sources import Locations, Recipe, mean_start, open_sets
-from trainer.stopping import StopRequests
-from trainer.training_picture import training_picture
-from trainer.validate import validate
+from trainer.training.config import RunConfig, read_config_file
+from trainer.training.datasets import Locations, Recipe, mean_start, open_sets
+from trainer.training.distributed import Ranks, joined
+from trainer.training.logger import RunLog
+from trainer.training.loss_module import Learner, follow
+from trainer.training.losses import Losses
+from trainer.training.malloc import keep_freed_memory
+from trainer.training.optimizer import RelativeAdam
+from trainer.training.schedule import rates
+from trainer.training.signals import StopRequests
 
 _CLIP = 20.0
 """Largest norm of the gradients of all but the encoder."""

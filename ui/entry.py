@@ -8,11 +8,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pymaf_live import cli
-from pymaf_live.console import native_logs_filtered, tell
+from pymaf_live.cli import app as cli
+from pymaf_live.cli.progress import native_logs_filtered, tell
 from pymaf_live.errors import PymafLiveError
-from pymaf_live.handover import THREAD_PREFIX
 from pymaf_live.sources.camera_address import is_camera
+from pymaf_live.system.bounded_queue import THREAD_PREFIX
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -56,7 +56,7 @@ def _is_for_window(given: Sequence[str]) -> bool:
 
 
 def _open_window(given: Sequence[str]) -> int:
-    from ui.application import run_window
+    from ui.app import run_window
 
     debug = "--debug" in given
     try:

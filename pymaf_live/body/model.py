@@ -124,7 +124,7 @@ def _usual() -> Path:
     chosen = os.environ.get(BODY_VARIABLE)
     if not chosen:
         return resource("body/open_body.npz")
-    from pymaf_live.body.library import named_file
+    from pymaf_live.body.registry import named_file
 
     return named_file(chosen)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body.adopted import turn_between
 from pymaf_live.body.kinematics import joint_transforms, pose_joints, rest_joints
 from pymaf_live.body.model import Body, Ints
+from pymaf_live.body.smpl_import import turn_between
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array
 

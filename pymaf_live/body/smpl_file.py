@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from pymaf_live.body.inert_pickle import read_inert
 from pymaf_live.body.model import Body, Ints
+from pymaf_live.body.safe_pickle import read_inert
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 

@@ -17,10 +17,10 @@ from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import about_x, axis_angle_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.one_a_person import FileAPerson
 from pymaf_live.export.options import ExportOptions, Watch
+from pymaf_live.export.per_person import FileAPerson
+from pymaf_live.export.readback_check import ReadAgain
 from pymaf_live.export.scene import Scene
-from pymaf_live.export.verify import ReadAgain
 from pymaf_live.types import Array
 
 JOINTS = 52

@@ -11,11 +11,11 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
-from pymaf_live.export.one_a_person import FileAPerson
 from pymaf_live.export.options import ExportOptions, Unit, Watch, unwatched
-from pymaf_live.export.people import finite_rows, people_of, person_motion
+from pymaf_live.export.per_person import FileAPerson
+from pymaf_live.export.person_motion import finite_rows, people_of, person_motion
+from pymaf_live.export.readback_check import ReadAgain, frames_to_check, judged
 from pymaf_live.export.scene import Scene, scene_of
-from pymaf_live.export.verify import ReadAgain, frames_to_check, judged
 from pymaf_live.export.world import SCALE, place
 from pymaf_live.types import Array, Take
 

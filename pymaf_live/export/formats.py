@@ -14,10 +14,11 @@ from pymaf_live.body import Body
 from pymaf_live.errors import UsageError
 from pymaf_live.export.amass import export_amass
 from pymaf_live.export.bvh import export_bvh
+from pymaf_live.export.csv import export_csv
 from pymaf_live.export.fbx import export_fbx
+from pymaf_live.export.file_names import others_pattern
 from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.masks import export_masks
-from pymaf_live.export.naming import others_pattern
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import (
     Exported,
@@ -27,7 +28,6 @@ from pymaf_live.export.options import (
     Watch,
     unwatched,
 )
-from pymaf_live.export.table import export_csv
 from pymaf_live.export.usd import MISSING, export_usd
 from pymaf_live.types import Take
 

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.atomic import make_folder
 from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
-from pymaf_live.cores import available_cores
 from pymaf_live.errors import OutputError
-from pymaf_live.export.bilevel import BilevelFiles
 from pymaf_live.export.options import Exported, ExportOptions, Watch
-from pymaf_live.export.people import finite_rows
+from pymaf_live.export.person_motion import finite_rows
+from pymaf_live.export.png_1bit import BilevelFiles
 from pymaf_live.export.silhouette import Silhouettes
-from pymaf_live.take_file import require_body
+from pymaf_live.system.atomic_write import make_folder
+from pymaf_live.system.cpu import available_cores
+from pymaf_live.takes.npz_file import require_body
 from pymaf_live.types import Array, Camera, Take
 
 _CHUNK = 32

@@ -10,7 +10,7 @@ import numpy as np
 from pymaf_live.body import Body, PointSet, joint_transforms
 from pymaf_live.body.model import Ints
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.people import PersonMotion
+from pymaf_live.export.person_motion import PersonMotion
 from pymaf_live.export.rigs import Skeleton, skeleton_of
 from pymaf_live.types import Array, Mask
 

@@ -16,8 +16,8 @@ import av.error
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from pymaf_live.atomic import written_whole
 from pymaf_live.errors import Interrupted, OutputError
+from pymaf_live.system.atomic_write import written_whole
 from pymaf_live.types import Image
 
 TIME_BASE = Fraction(1, 90_000)

@@ -16,8 +16,8 @@ import numpy as np
 
 from pymaf_live.body import Body, PointSet
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.export.gravity import level_turn, up_of
 from pymaf_live.export.options import World
+from pymaf_live.export.up_direction import level_turn, up_of
 from pymaf_live.types import Array, Take
 
 Y_UP_FROM_CAMERA: Array = np.diag([1.0, -1.0, -1.0])

@@ -13,11 +13,11 @@ from pymaf_live.body import Body, joint_transforms, pose_joints, project, rest_j
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.motion.contacts import Stance, contact_probability, stances
-from pymaf_live.motion.gate import finite_rows
 from pymaf_live.motion.ground import Ground, ground_under, up_of_standing
-from pymaf_live.motion.model import RESET_GAP
+from pymaf_live.motion.motion_model import RESET_GAP
+from pymaf_live.motion.outlier_gate import finite_rows
 from pymaf_live.motion.two_bone import Leg, reach
-from pymaf_live.take_file import require_body
+from pymaf_live.takes.npz_file import require_body
 from pymaf_live.types import Array, Camera, Take
 
 FootLock = Literal["auto", "always", "never"]

@@ -9,10 +9,10 @@ import numpy as np
 
 from pymaf_live.body import Body, joint_transforms, project, rest_joints
 from pymaf_live.errors import UsageError
-from pymaf_live.filterpy_alone import kalman_filter_class
-from pymaf_live.motion.gate import Measured
-from pymaf_live.motion.model import COAST, RESET_GAP, SHAPE_MEMORY, Model
-from pymaf_live.motion.track import Track
+from pymaf_live.motion.kalman_import import kalman_filter_class
+from pymaf_live.motion.motion_model import COAST, RESET_GAP, SHAPE_MEMORY, Model
+from pymaf_live.motion.outlier_gate import Measured
+from pymaf_live.motion.person_filter import Track
 from pymaf_live.types import Array, Camera, Person
 
 _NO_TIME = 1e-6

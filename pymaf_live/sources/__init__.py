@@ -6,9 +6,9 @@ import glob
 from pathlib import Path
 
 from pymaf_live.errors import InputError
+from pymaf_live.sources.base import Source
 from pymaf_live.sources.camera_address import is_camera
-from pymaf_live.sources.contract import Source
-from pymaf_live.sources.pace import paced
+from pymaf_live.sources.paced import paced
 
 __all__ = ["Source", "expand", "open_source", "paced"]
 

@@ -8,9 +8,9 @@ import av
 import av.error
 import cv2
 
-from pymaf_live.sources.ahead import ReadAhead
-from pymaf_live.sources.contract import Source
+from pymaf_live.sources.base import Source
 from pymaf_live.sources.live import Capture, LiveSource, Patience
+from pymaf_live.sources.read_ahead import ReadAhead
 from pymaf_live.sources.video import VideoSource
 
 OPEN_MILLISECONDS = 8000

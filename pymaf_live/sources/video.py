@@ -15,9 +15,9 @@ import av.error
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from pymaf_live.cores import available_cores
 from pymaf_live.errors import InputError
-from pymaf_live.sources.clock import RisingClock
+from pymaf_live.sources.timestamps import RisingClock
+from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Frame, Image, SourceFacts
 
 FALLBACK_RATE = Fraction(25)

@@ -18,11 +18,11 @@ from pathlib import Path
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.errors import InputError, OutputError
-from pymaf_live.take_file import read_take, write_take
+from pymaf_live.system.atomic_write import make_folder, written_whole
 from pymaf_live.takes.editing import trimmed
 from pymaf_live.takes.journal import in_use, summary_of_journal
+from pymaf_live.takes.npz_file import read_take, write_take
 from pymaf_live.types import Take
 
 JOURNAL, PICTURES = "recording.journal", "pictures.journal"

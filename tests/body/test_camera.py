@@ -18,7 +18,7 @@ from pymaf_live.body import (
     project,
 )
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.people.crop import crop_about
+from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Camera, Estimate
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import PointSet, load_body
-from pymaf_live.body.adopted import read_pose_directions, turn_between
-from pymaf_live.body.library import adopt, body_file, body_named, body_of
 from pymaf_live.body.model import BODY_VARIABLE
+from pymaf_live.body.registry import adopt, body_file, body_named, body_of
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.body.smpl_file import read_smpl
+from pymaf_live.body.smpl_import import read_pose_directions, turn_between
 from pymaf_live.errors import InputError, ModelError, UsageError
-from tests.body.made_up_smpl import LARGER, made_up_smpl, small_smpl, write_old_pickle
+from tests.body.fake_smpl import LARGER, made_up_smpl, small_smpl, write_old_pickle
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def made(body):
 
 @pytest.fixture
 def own_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr("pymaf_live.body.library.user_bodies", lambda: tmp_path / "bodies")
+    monkeypatch.setattr("pymaf_live.body.registry.user_bodies", lambda: tmp_path / "bodies")
     return tmp_path / "bodies"
 
 

@@ -24,7 +24,7 @@ from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.rigs import PRESETS
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, walking_past
+from tests.helpers.take import make_take, moving_limbs, walking_past
 
 pytestmark = pytest.mark.interop
 

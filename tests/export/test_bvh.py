@@ -16,9 +16,9 @@ from pymaf_live.export import bvh
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.take_file import read_take
+from pymaf_live.takes.npz_file import read_take
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pygltflib import GLTF2
 
-from pymaf_live import cli
 from pymaf_live.body import load_body
-from pymaf_live.take_file import write_take
-from tests.made_up_take import make_take, moving_limbs, walking_past
+from pymaf_live.cli import app as cli
+from pymaf_live.takes.npz_file import write_take
+from tests.helpers.take import make_take, moving_limbs, walking_past
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pymaf_live.export.formats import FORMATS
+from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.benchmark
 
@@ -24,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from pymaf_live.body import load_body
 from pymaf_live.export.formats import FORMATS
-from tests.made_up_take import make_take, moving_limbs, walking_past
+from tests.helpers.take import make_take, moving_limbs, walking_past
 from fractions import Fraction
 
 name, out = sys.argv[1:]
@@ -58,7 +59,7 @@ print(json.dumps({
 def test_ten_minutes_at_60_frames_a_second_are_written_in_time(name: str, tmp_path: Path) -> None:
     if FORMATS[name].missing:
         pytest.skip(FORMATS[name].missing)
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", ALONE, name, str(tmp_path)],
         capture_output=True,

@@ -16,11 +16,12 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, PointSet, load_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import Interrupted, OutputError
-from pymaf_live.export import amass, masks, table
+from pymaf_live.export import amass, masks
+from pymaf_live.export import csv as csv_format
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = Fraction(30000, 1001)
 needs_usd = pytest.mark.skipif(
@@ -81,8 +82,8 @@ def test_a_csv_marks_frames_without_a_measurement(body: Body, tmp_path: Path) ->
 def test_a_csv_whose_rotations_are_wrong_never_gets_its_name(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turned = table.quaternion_from_matrix
-    monkeypatch.setattr(table, "quaternion_from_matrix", lambda R: turned(R) + 0.02)
+    turned = csv_format.quaternion_from_matrix
+    monkeypatch.setattr(csv_format, "quaternion_from_matrix", lambda R: turned(R) + 0.02)
     with pytest.raises(OutputError, match="rotations put joints"):
         FORMATS["csv"](take, body, tmp_path / "a.csv")
     assert not list(tmp_path.iterdir())

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live import cli, console
 from pymaf_live.body import load_body
-from pymaf_live.processing import ProcessOptions, Summary, export_take
-from pymaf_live.take_file import write_take
+from pymaf_live.cli import app as cli
+from pymaf_live.cli import progress
+from pymaf_live.takes.npz_file import write_take
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, walking_past
-
-ROOT = Path(__file__).parents[2]
+from pymaf_live.workflows.process import ProcessOptions, Summary, export_take
+from tests.helpers.paths import ROOT
+from tests.helpers.take import make_take, moving_limbs, walking_past
 
 
 def made(count: int) -> Take:
@@ -85,7 +85,7 @@ def test_who_stopped_the_film_gets_the_files_of_what_was_seen(tmp_path: Path) ->
 def test_without_a_terminal_lines_tell_the_time_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
     write_take(tmp_path / "a.npz", made(20))
     assert cli.main(["export", str(tmp_path / "a.npz"), "--to", str(tmp_path / "a_masks")]) == 0
     captured = capsys.readouterr()

@@ -13,7 +13,7 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, standing, walking_past
+from tests.helpers.take import make_take, standing, walking_past
 
 PEOPLE = (0, 2, 5)
 

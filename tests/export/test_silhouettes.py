@@ -12,8 +12,8 @@ import pytest
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import OutputError
-from pymaf_live.export.bilevel import BilevelFiles
 from pymaf_live.export.outline import Outline
+from pymaf_live.export.png_1bit import BilevelFiles
 from pymaf_live.export.silhouette import Silhouettes
 from pymaf_live.types import Array, Camera
 

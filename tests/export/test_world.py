@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, load_body, pose_joints, rest_joints
 from pymaf_live.export.formats import FORMATS
-from pymaf_live.export.gravity import up_of
 from pymaf_live.export.options import RIGS
-from pymaf_live.export.people import person_motion
+from pymaf_live.export.person_motion import person_motion
 from pymaf_live.export.rigs import PRESETS, one_word_names, skeleton_of
+from pymaf_live.export.up_direction import up_of
 from pymaf_live.export.world import place
 from pymaf_live.types import Take
-from tests.made_up_take import UPRIGHT, make_take, standing
+from tests.helpers.take import UPRIGHT, make_take, standing
 
 
 @pytest.fixture(scope="module")

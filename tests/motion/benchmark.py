@@ -20,10 +20,11 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, load_body, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
-from pymaf_live.motion.place import place_from_seen, seen_from_place
+from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.types import Take
-from tests.made_up_take import UPRIGHT, make_take
+from tests.helpers.paths import SHARED
+from tests.helpers.take import UPRIGHT, make_take
 from tests.motion.measures import (
     acceleration_error,
     at_true_depth,
@@ -36,7 +37,7 @@ from tests.motion.measures import (
 from tests.motion.network_errors import TRUTH, measured, recorded, spoilt
 from tests.motion.one_euro import OneEuro, filtered, filtered_rotations
 
-MOCAP = Path(__file__).parents[3] / "shared" / "data" / "mocap"
+MOCAP = SHARED / "data" / "mocap"
 CLIPS = (
     "cmu_amc/11_01.amc", "cmu_bvh/131_01.bvh", "cmu_amc/01_01.amc",
     "cmu_expmap/jumping_1.txt", "cmu_expmap/jumping_3.txt", "cmu_expmap/running_1.txt",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -21,9 +20,10 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.types import Take
-from tests.made_up_take import make_take
+from tests.helpers.paths import DATA
+from tests.helpers.take import make_take
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = DATA
 RECORDED = DATA / "network_errors.npz"
 TRUTH = DATA / "demo_truth.npz"
 

@@ -10,12 +10,12 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import load_body
 from pymaf_live.body.rotations import axis_angle_from_rotation
-from pymaf_live.motion import place, turning
-from pymaf_live.motion.gate import Measured
-from pymaf_live.motion.model import Model, Walk
-from pymaf_live.motion.passes import forward_and_backward
-from pymaf_live.motion.place import place_from_seen, seen_from_place
-from pymaf_live.motion.turning import Turning
+from pymaf_live.motion import root_position_filter, rotation_filter
+from pymaf_live.motion.forward_backward import forward_and_backward
+from pymaf_live.motion.motion_model import Model, Walk
+from pymaf_live.motion.outlier_gate import Measured
+from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
+from pymaf_live.motion.rotation_filter import Turning
 
 
 def van_loan(walk: Walk, dt: float) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
         before.append(expected)
         after.append(expected.corrected(dt, turns[index], variance, everyone))
         ways.append(walk.transition(dt))
-    smooth = turning.smooth_backward(before, after, ways)
+    smooth = rotation_filter.smooth_backward(before, after, ways)
 
     reference = KalmanFilter(dim_x=2, dim_z=1)
     reference.H, reference.R = np.array([[1.0, 0.0]]), np.array([[0.03**2]])
@@ -136,7 +136,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
     model, random = Model.in_hindsight(0.5), np.random.default_rng(1)
     times = np.cumsum(random.uniform(0.02, 0.05, 60))
     places = np.c_[times, 0 * times, 4 + 0.3 * times] + random.normal(0, 0.01, (60, 3))
-    filtering = place.Place(places[0], model)
+    filtering = root_position_filter.Place(places[0], model)
     before, after = [filtering.state], [filtering.state]
     for index in range(1, 60):
         filtering.go_on(float(times[index] - times[index - 1]), model)
@@ -144,7 +144,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
         filtering.correct(float(times[index] - times[index - 1]), places[index], model, 1.0)
         after.append(filtering.state)
     steps = np.diff(times, prepend=times[0])
-    ways = [place.transition(float(dt), model) for dt in steps]
+    ways = [root_position_filter.transition(float(dt), model) for dt in steps]
     # what the time between added, as filterpy wants it
     added = [b[1] - F @ a[1] @ F.T for F, a, b in zip(ways[1:], after, before[1:], strict=False)]
     wanted, *_ = KalmanFilter(dim_x=6, dim_z=3).rts_smoother(
@@ -153,7 +153,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
         Fs=ways,
         Qs=[np.zeros((6, 6)), *added],
     )
-    smooth = place.smooth_backward(before, after, ways)
+    smooth = root_position_filter.smooth_backward(before, after, ways)
     np.testing.assert_allclose(smooth, place_from_seen(wanted[:, :3]), atol=1e-6)
     error = np.linalg.norm(smooth - np.c_[times, 0 * times, 4 + 0.3 * times], axis=1)
     assert error.mean() < 0.6 * 0.016

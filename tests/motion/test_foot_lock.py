@@ -10,14 +10,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, load_body, project
-from pymaf_live.cli import main
+from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, stances, standing_mask
 from pymaf_live.motion.ground import ground_under
 from pymaf_live.motion.two_bone import Leg, reach
 from pymaf_live.takes import camera_of, read_take, write_take
 from pymaf_live.types import Take
-from tests.made_up_take import UPRIGHT, make_take, standing
+from tests.helpers.take import UPRIGHT, make_take, standing
 from tests.motion.benchmark import demo_case
 from tests.motion.measures import (
     acceleration_error,

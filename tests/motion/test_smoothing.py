@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, load_body, pose_joints, project
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
-from pymaf_live.motion.model import Model
+from pymaf_live.motion.motion_model import Model
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.types import Person, Take
-from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = 30.0
 LAG = Model.of(0.5).lag

@@ -14,8 +14,8 @@ from pymaf_live.sources import Source, camera, open_source
 from pymaf_live.sources.camera_address import CameraAddress, CameraMode, camera_address, is_camera
 from pymaf_live.sources.camera_modes import modes_told
 from pymaf_live.types import Frame
+from tests.helpers.camera_server import StandInCamera
 from tests.sources.made import film, steady
-from tests.stand_in_camera import StandInCamera
 
 MJPG, YUYV = 0x47504A4D, 0x56595559
 WEBCAM = {

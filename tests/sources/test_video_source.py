@@ -13,11 +13,12 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import open_source, paced
-from pymaf_live.sources.clock import RisingClock
+from pymaf_live.sources.timestamps import RisingClock
 from pymaf_live.sources.video import VideoSource
+from tests.helpers.paths import SHARED
 from tests.sources.made import film, picture, steady
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "videos"
+REAL = SHARED / "data" / "videos"
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]
 
 

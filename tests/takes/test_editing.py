@@ -19,7 +19,7 @@ from pymaf_live.takes.editing import (
     without_marker,
 )
 from pymaf_live.types import Take
-from tests.made_up_take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 
 @pytest.fixture(scope="module")

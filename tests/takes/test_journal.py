@@ -16,7 +16,7 @@ from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
 from pymaf_live.takes.people import names_of
 from pymaf_live.takes.pictures import LONGEST_SIDE, CopiedPictures, PictureCopy, small_jpeg
 from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts, Take
-from tests.made_up_take import SIZE, make_take, moving_limbs, walking_past
+from tests.helpers.take import SIZE, make_take, moving_limbs, walking_past
 
 FACTS = SourceFacts("video", "dance.mp4", SIZE, Fraction(25), None, None, live=False)
 ROWS = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d", "box", "score",

@@ -9,7 +9,7 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.errors import InputError
 from pymaf_live.takes import TakeRecorder, camera_of, people_by_frame
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts, Take
-from tests.made_up_take import SIZE, make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import SIZE, make_take, moving_limbs, standing, walking_past
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 import trainer.network.pymaf as network  # noqa: E402
 import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError, OutputError, PymafLiveError, UsageError  # noqa: E402
-from tests.trainer.made_up_people import write_people  # noqa: E402
+from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder, config  # noqa: E402
-from trainer.checkpoint import start_from  # noqa: E402
-from trainer.fit import write_fits  # noqa: E402
-from trainer.run_config import read_run_config  # noqa: E402
-from trainer.sources import Locations, Recipe  # noqa: E402
+from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.training.checkpoint import start_from  # noqa: E402
+from trainer.training.config import read_run_config  # noqa: E402
+from trainer.training.datasets import Locations, Recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import PointSet, project
-from pymaf_live.estimator import PipelineOptions
-from pymaf_live.pipeline import open_estimator
+from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.pipeline import open_estimator
 from pymaf_live.types import Frame, SourceFacts
-from tests.people.made_up_crossings import Outcome, judged
-from tests.trainer.made_up_street import SIZE, Passer, Street, StreetCamera, streets
+from tests.tracking.synthetic_crossings import Outcome, judged
+from tests.trainer.fake_street import SIZE, Passer, Street, StreetCamera, streets
 
 RATE = 12.0
 FILM = SourceFacts("video", "street", SIZE, None, None, None, live=False)

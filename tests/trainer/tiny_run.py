@@ -13,7 +13,7 @@ import trainer.network.pymaf as network
 import trainer.train as training
 from pymaf_live.errors import PymafLiveError
 from trainer.network.encoder import Encoded
-from trainer.sources import Locations
+from trainer.training.datasets import Locations
 
 HELD_OUT = 4
 CONFIG = """

@@ -12,13 +12,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from pymaf_live.handover import THREAD_PREFIX
-from pymaf_live.pipeline import Pipeline, PipelineOptions
-from tests.ui.doubles import opener, write_clip
-from ui.application import Parts, assemble
-from ui.controller import Controller
-from ui.state import SourceChoice, WindowState
-from ui.theme import dress
+from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+from pymaf_live.system.bounded_queue import THREAD_PREFIX
+from tests.ui.fakes import opener, write_clip
+from ui.app import Parts, assemble
+from ui.controllers.main import Controller
+from ui.state.window import SourceChoice, WindowState
+from ui.system.theme import dress
 
 OpenWindow = Callable[..., Parts]
 

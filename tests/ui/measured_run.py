@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ui import application
-from ui.application import Parts
+from ui import app
+from ui.app import Parts
 
 MEGABYTE = 1 << 20
 
@@ -192,11 +192,11 @@ def main() -> int:
     given = parser.parse_args()
     started = process_started()
     if given.fast:
-        import ui.controller
+        import ui.controllers.main
 
-        ui.controller.paced = lambda source: source
+        ui.controllers.main.paced = lambda source: source
     measurements: list[Measurement] = []
-    assemble = application.assemble
+    assemble = app.assemble
 
     def assemble_and_measure(*args: Any, **kinds: Any) -> Parts:
         parts = assemble(*args, **kinds)
@@ -204,8 +204,8 @@ def main() -> int:
         measurements.append(Measurement(parts, started, given.seconds, given.page, warm))
         return parts
 
-    application.assemble = assemble_and_measure
-    code = application.run_window([given.source, "--model", given.model])
+    app.assemble = assemble_and_measure
+    code = app.run_window([given.source, "--model", given.model])
     print(json.dumps(measurements[0].figures))
     return code
 

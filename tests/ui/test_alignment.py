@@ -12,11 +12,11 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
-from pymaf_live.drawing import Look, open_overlay
+from pymaf_live.rendering import Look, open_overlay
 from pymaf_live.types import Camera, FrameResult
 from tests.ui.conftest import OpenWindow
-from ui.application import Parts
-from ui.state import Phase, SourceChoice
+from ui.app import Parts
+from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
 Mask = npt.NDArray[np.bool_]

@@ -15,16 +15,16 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted
-from pymaf_live.pipeline import PipelineOptions
-from pymaf_live.processing import ProcessOptions, Summary
+from pymaf_live.pipeline.pipeline import PipelineOptions
 from pymaf_live.takes import read_take
-from tests.made_up_model import write_made_up_model
+from pymaf_live.workflows.process import ProcessOptions, Summary
+from tests.helpers.model import write_made_up_model
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import write_clip
-from ui.application import Parts
-from ui.batch import Watcher
-from ui.batch_state import FilePhase
-from ui.state import Phase, SourceChoice
+from tests.ui.fakes import write_clip
+from ui.app import Parts
+from ui.controllers.batch import Watcher
+from ui.state.batch import FilePhase
+from ui.state.window import Phase, SourceChoice
 from ui.widgets.batch_window import BatchWindow
 
 pytestmark = pytest.mark.window
@@ -252,7 +252,7 @@ def test_closing_the_main_window_asks_about_a_batch_and_ends_it_at_once(
 
 
 def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) -> None:
-    from ui.batch import _Progress
+    from ui.controllers.batch import _Progress
 
     progress = _Progress()
     progress.advance(1, 0.5)

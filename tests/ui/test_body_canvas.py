@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import Body, load_body
-from pymaf_live.drawing import Look, open_overlay
+from pymaf_live.rendering import Look, open_overlay
 from pymaf_live.types import Camera, Frame, FrameResult, Person
-from tests.drawing.posed import person
+from tests.rendering.posed import person
 from ui.canvas.body_canvas import BodyCanvas
 
 pytestmark = pytest.mark.window

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from pymaf_live.errors import ModelError
-from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.takes import read_take
-from tests.ui.doubles import opener, write_clip
-from ui.controller import Controller
-from ui.state import Phase, SourceChoice, TakePhase, WindowState
+from tests.ui.fakes import opener, write_clip
+from ui.controllers.main import Controller
+from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 
 
 def until(controller: Controller, met: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -221,7 +221,7 @@ def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
 ) -> None:
     # the film at its own rate stands for the camera
     monkeypatch.setattr(
-        "ui.controller.open_source",
+        "ui.controllers.main.open_source",
         lambda text, **_: paced(open_source(clip.text if text == "0" else text, loop=True)),
     )
     camera = SourceChoice("camera", "0", "Camera 0")

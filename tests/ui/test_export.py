@@ -19,9 +19,9 @@ from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.takes import read_take
 from tests.ui.conftest import OpenWindow
-from ui.application import Parts
-from ui.memory import Memory
-from ui.state import SourceChoice, TakePhase, WindowState
+from ui.app import Parts
+from ui.state.window import SourceChoice, TakePhase, WindowState
+from ui.system.settings_binding import Memory
 from ui.widgets.export_bar import time_left
 from ui.widgets.export_dialog import ExportDialog
 from ui.widgets.export_form import ExportForm
@@ -111,7 +111,7 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
         raise AssertionError("nobody cancelled")
 
     formats = (FORMATS["npz"], replace(FORMATS["bvh"], writer=slowly))
-    monkeypatch.setattr("ui.exporting.all_formats", lambda: formats)
+    monkeypatch.setattr("ui.controllers.export.all_formats", lambda: formats)
     folder = tmp_path / "out"
     folder.mkdir()
     parts.controller.export(folder / "walk", ("npz", "bvh"), False)

@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import OpenWindow
-from ui.state import Phase, SourceChoice
+from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
 

@@ -14,10 +14,10 @@ from pymaf_live.body import load_body
 from pymaf_live.streaming.humanoid import BONES
 from tests.streaming.vmc_receiver import PARENTS, VmcReceiver, world
 from tests.ui.conftest import OpenWindow
-from ui.application import Parts
-from ui.live_out_state import LiveOutPhase
-from ui.memory import Memory
-from ui.state import SourceChoice, TakePhase, WindowState
+from ui.app import Parts
+from ui.state.live_out import LiveOutPhase
+from ui.state.window import SourceChoice, TakePhase, WindowState
+from ui.system.settings_binding import Memory
 
 pytestmark = pytest.mark.window
 

@@ -13,6 +13,7 @@ import pytest
 
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
+from tests.helpers.paths import ROOT
 
 pytestmark = [pytest.mark.window, pytest.mark.benchmark]
 
@@ -23,7 +24,6 @@ CLOSE_SECONDS = 2.0
 GROWTH_MEGABYTES = 20.0
 MEMORY_SECONDS = float(os.environ.get("PYMAF_MEMORY_SECONDS", "40"))
 """Of the looped demo as fast as it goes; an hour's worth of frames takes some 1800."""
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

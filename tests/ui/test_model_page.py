@@ -14,20 +14,20 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
-from pymaf_live.body.library import body_named, user_models
+from pymaf_live.body.registry import body_named, user_models
 from pymaf_live.errors import ModelError
-from pymaf_live.network.tensorrt_library import Library
-from pymaf_live.pipeline import Pipeline, PipelineOptions
+from pymaf_live.inference.tensorrt_library import Library
+from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
 from pymaf_live.sources import Source
 from pymaf_live.types import SourceFacts
-from tests.body.made_up_smpl import made_up_smpl, write_old_pickle
-from tests.made_up_model import write_made_up_model
-from tests.network.tensorrt_double import TensorRtDouble, doubles
+from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.helpers.model import write_made_up_model
+from tests.inference.fake_tensorrt import TensorRtDouble, doubles
 from tests.ui.conftest import OpenWindow, own_threads
-from tests.ui.doubles import StandingEstimator
-from ui.application import Parts
-from ui.memory import Memory
-from ui.state import SourceChoice, TakePhase, WindowState
+from tests.ui.fakes import StandingEstimator
+from ui.app import Parts
+from ui.state.window import SourceChoice, TakePhase, WindowState
+from ui.system.settings_binding import Memory
 from ui.widgets.checkpoint_dialog import CheckpointDialog
 
 pytestmark = pytest.mark.window
@@ -108,10 +108,12 @@ def test_what_cannot_be_used_says_why(
     open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ui.models.backend_complaint",
+        "ui.controllers.models.backend_complaint",
         lambda name: "not installed (pip install onnxruntime)" if name == "onnxruntime" else "",
     )
-    monkeypatch.setattr("ui.models.shipped_models", lambda: {"lite": Path("/models/lite.onnx")})
+    monkeypatch.setattr(
+        "ui.controllers.models.shipped_models", lambda: {"lite": Path("/models/lite.onnx")}
+    )
     parts = open_window()
     page = parts.tools.model_page
     assert not page.backends.buttons  # their libraries are loaded only for who asks
@@ -207,11 +209,11 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
     """A machine with a GPU, as far as the back-end can tell."""
     _, runtime, _, cuda = doubles()
     trt = SlowBuild(runtime)
-    monkeypatch.setattr("ui.models.backend_complaint", lambda name: "")
-    monkeypatch.setattr("pymaf_live.network.session.missing", lambda name: "")
-    monkeypatch.setattr("pymaf_live.network.tensorrt_engine.Cuda", lambda: cuda)
+    monkeypatch.setattr("ui.controllers.models.backend_complaint", lambda name: "")
+    monkeypatch.setattr("pymaf_live.inference.session.missing", lambda name: "")
+    monkeypatch.setattr("pymaf_live.inference.tensorrt_engine.Cuda", lambda: cuda)
     monkeypatch.setattr(
-        "pymaf_live.network.tensorrt_engine.load_library", lambda name: Library(name, trt)
+        "pymaf_live.inference.tensorrt_engine.load_library", lambda name: Library(name, trt)
     )
     return trt
 
@@ -397,7 +399,7 @@ def bring_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -
 def test_without_the_extra_for_training_the_import_says_what_to_install(
     parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, smpl_file: Path
 ) -> None:
-    monkeypatch.setattr("ui.bringing.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("ui.controllers.model_import.importlib.util.find_spec", lambda name: None)
     checkpoint = tmp_path / "PyMAF_model_checkpoint.pt"
     checkpoint.write_bytes(b"weights")
     bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
@@ -430,7 +432,7 @@ def stand_in_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(IMPORTS)
     spec = SimpleNamespace(origin=str(package / "__init__.py"))
-    monkeypatch.setattr("ui.bringing.importlib.util.find_spec", lambda name: spec)
+    monkeypatch.setattr("ui.controllers.model_import.importlib.util.find_spec", lambda name: spec)
 
 
 def test_an_imported_checkpoint_is_tried_listed_and_chosen(

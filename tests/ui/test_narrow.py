@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea, QTabBar, QWi
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import write_clip
-from ui.application import Parts
-from ui.state import SourceChoice
-from ui.takes import _Work
-from ui.widgets.fitting import ElidedLabel, breakable
+from tests.ui.fakes import write_clip
+from ui.app import Parts
+from ui.controllers.takes import _Work
+from ui.state.window import SourceChoice
+from ui.widgets.responsive_row import ElidedLabel, breakable
 
 pytestmark = pytest.mark.window
 

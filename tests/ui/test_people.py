@@ -14,17 +14,17 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
-from pymaf_live.drawing import person_colour
-from pymaf_live.take_keeping import keep_recording
+from pymaf_live.rendering import person_colour
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.people import names_of, people_of
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts, Take
+from pymaf_live.workflows.finalize_take import keep_recording
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import standing_person
-from ui.application import Parts
-from ui.people_state import PeopleState, person_at
-from ui.state import Phase, SourceChoice
+from tests.ui.fakes import standing_person
+from ui.app import Parts
+from ui.state.people import PeopleState, person_at
+from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
 SIZE = (480, 360)

@@ -10,8 +10,8 @@ from pymaf_live.takes.journal import read_journal
 from pymaf_live.takes.library import JOURNAL, PICTURES
 from pymaf_live.takes.pictures import CopiedPictures
 from pymaf_live.types import Frame, SourceFacts
-from tests.ui.doubles import StandingEstimator
-from ui.recording import LiveRecording, SourceRecorder
+from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
+from tests.ui.fakes import StandingEstimator
 
 CAMERA = SourceFacts("camera", "Camera 0", (320, 240), None, None, None, live=True)
 

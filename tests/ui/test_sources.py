@@ -11,14 +11,14 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
-from tests.stand_in_camera import StandInCamera
+from tests.helpers.camera_server import StandInCamera
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import write_clip
-from ui.application import Parts
-from ui.cameras import find_cameras, told_by_qt
-from ui.given_files import choices_of
-from ui.memory import Memory
-from ui.state import Phase, SourceChoice, TakePhase, WindowState
+from tests.ui.fakes import write_clip
+from ui.app import Parts
+from ui.controllers.cameras import find_cameras, told_by_qt
+from ui.controllers.open_paths import choices_of
+from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
+from ui.system.settings_binding import Memory
 from ui.widgets.address_dialog import AddressDialog, complaint
 
 pytestmark = pytest.mark.window
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.window
 def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInCamera:
     made = StandInCamera(clip_path, tmp_path / "machine")
     made.install(monkeypatch)
-    monkeypatch.setattr("ui.cameras.DEVICES", tmp_path / "machine" / "dev")
+    monkeypatch.setattr("ui.controllers.cameras.DEVICES", tmp_path / "machine" / "dev")
     return made
 
 
@@ -146,7 +146,7 @@ def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
 ) -> None:
     device = StandInCamera(clip_path, tmp_path / "machine", there=False)
     device.install(monkeypatch)
-    monkeypatch.setattr("ui.cameras.DEVICES", tmp_path / "machine" / "dev")
+    monkeypatch.setattr("ui.controllers.cameras.DEVICES", tmp_path / "machine" / "dev")
     parts = open_window(list_cameras=find_cameras)
     qtbot.waitUntil(lambda: parts.state.cameras.value == (), timeout=5000)
     device.plug_in()

@@ -20,18 +20,19 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
 from pymaf_live.sources.video import VideoSource
-from pymaf_live.take_keeping import keep_recording
 from pymaf_live.takes import read_take
 from pymaf_live.takes.editing import with_rows
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
 from pymaf_live.takes.pictures import CopiedPictures
 from pymaf_live.types import Take
-from tests.stand_in_camera import StandInCamera
+from pymaf_live.workflows.finalize_take import keep_recording
+from tests.helpers.camera_server import StandInCamera
+from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import StandingEstimator, write_clip
-from ui.application import Parts
-from ui.state import Phase, SourceChoice, TakePhase
+from tests.ui.fakes import StandingEstimator, write_clip
+from ui.app import Parts
+from ui.state.window import Phase, SourceChoice, TakePhase
 
 pytestmark = pytest.mark.window
 
@@ -550,10 +551,10 @@ def test_escape_gives_up_a_box(looking: Parts, qtbot: QtBot) -> None:
 
 RECORDS_UNTIL_IT_IS_KILLED = """
 import sys, time
-from tests.ui.doubles import opener
-from pymaf_live.pipeline import Pipeline
-from ui.controller import Controller
-from ui.state import SourceChoice, TakePhase, WindowState
+from tests.ui.fakes import opener
+from pymaf_live.pipeline.pipeline import Pipeline
+from ui.controllers.main import Controller
+from ui.state.window import SourceChoice, TakePhase, WindowState
 
 state = WindowState()
 controller = Controller(
@@ -586,7 +587,7 @@ def test_a_kill_loses_at_most_the_last_second_and_the_next_start_offers_the_rest
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ},
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert program.stdout is not None
     seconds, newest = 0.0, 0.0

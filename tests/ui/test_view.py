@@ -17,11 +17,11 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import Body, load_body, pose_joints, project
 from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, Inside, Person
 from tests.ui.conftest import OpenWindow
-from tests.ui.doubles import standing_person, write_clip
-from ui.application import Parts
-from ui.memory import Memory
-from ui.state import Phase, SourceChoice, WindowState
-from ui.view_state import Layout
+from tests.ui.fakes import standing_person, write_clip
+from ui.app import Parts
+from ui.state.view import Layout
+from ui.state.window import Phase, SourceChoice, WindowState
+from ui.system.settings_binding import Memory
 
 pytestmark = pytest.mark.window
 SIZE = (480, 360)

@@ -18,16 +18,16 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.export.formats import FORMATS
-from pymaf_live.pipeline import PipelineOptions
+from pymaf_live.pipeline.pipeline import PipelineOptions
 from pymaf_live.resources import resource
 from pymaf_live.takes import read_take
-from tests.made_up_model import write_made_up_model
+from tests.helpers.model import write_made_up_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.measured_run import OtherWork
-from ui.application import Parts, run_window
-from ui.display import screen_complaint
-from ui.memory import Memory
-from ui.state import Phase, SourceChoice, TakePhase, WindowState
+from ui.app import Parts, run_window
+from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
+from ui.system.display_check import screen_complaint
+from ui.system.settings_binding import Memory
 from ui.widgets.export_dialog import ExportDialog, ExportWish
 from ui.widgets.main_window import file_choice
 

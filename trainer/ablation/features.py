@@ -17,17 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
-from pymaf_live.network.preprocess import network_input
+from pymaf_live.inference.preprocess import network_input
+from pymaf_live.system.atomic_write import make_folder, written_whole
+from trainer.commands.progress import followed
 from trainer.data.crops import Crops, Sample
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import JointSet
-from trainer.fit import Fits
-from trainer.losses import Labels
+from trainer.fitting.fit import Fits
 from trainer.network.blazepose import SIZE, TfliteModule
-from trainer.progress import followed
+from trainer.training.losses import Labels
 
 LATERALS = {"lite": (254, 236, 211)}
 """Tensor numbers of the encoder's own maps of 8x8, 16x16 and 32x32, before the pyramid."""

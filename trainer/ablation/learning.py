@@ -17,18 +17,18 @@ from pymaf_live.errors import PymafLiveError
 from trainer.ablation.features import Features
 from trainer.ablation.neck import Neck
 from trainer.data.lspet import JointSet, annotated_crop
-from trainer.evaluation.bodies import Bodies
-from trainer.evaluation.looking import Looked
+from trainer.evaluation.inference import Looked
 from trainer.evaluation.lspet import measure_lspet
+from trainer.evaluation.mesh_eval import Bodies
 from trainer.evaluation.network import Estimates
-from trainer.fit import Fits
-from trainer.learner import follow
-from trainer.losses import Losses
+from trainer.fitting.fit import Fits
 from trainer.network.config import NetworkConfig
 from trainer.network.pymaf import Level, PyMAF, Start
-from trainer.optimiser import RelativeAdam
-from trainer.run_config import RunConfig
-from trainer.schedule import rates
+from trainer.training.config import RunConfig
+from trainer.training.loss_module import follow
+from trainer.training.losses import Losses
+from trainer.training.optimizer import RelativeAdam
+from trainer.training.schedule import rates
 
 _CLIP = 20.0
 _FOR_SPREAD = 64

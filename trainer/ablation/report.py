@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.atomic import written_whole
+from pymaf_live.system.atomic_write import written_whole
 from trainer.ablation.variants import PAPER_LEVELS, STARTS, TABLES, VARIANTS, Table
 
 Results = Mapping[str, Sequence[dict[str, Any]]]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pymaf_live.errors import InputError
-from pymaf_live.people.crop import crop_from_points
+from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
+from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, Known, PeopleSet
 from trainer.data.lspet import annotated_turn
-from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, Known, PeopleSet
 
 CROP_SIZE = 256
 """Side in pixels of the crops that sets give; whoever cuts takes another of the same place."""

@@ -17,8 +17,8 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image, Mask
-from trainer.data.matfile import as_numbers
-from trainer.data.pictures import decode_picture, read_picture
+from trainer.data.image_files import decode_picture, read_picture
+from trainer.data.matlab import as_numbers
 
 HELD_OUT = 100
 """The last pictures are never trained on."""

@@ -16,9 +16,9 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN, AnnotatedPeople
+from trainer.data.base import KEYPOINT_NAMES
+from trainer.data.image_files import inside, read_picture
 from trainer.data.lspet import Pictures, read_joint_set
-from trainer.data.people import KEYPOINT_NAMES
-from trainer.data.pictures import inside, read_picture
 
 COCO_NAMES = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",

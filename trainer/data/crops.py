@@ -10,14 +10,14 @@ import numpy as np
 
 from pymaf_live.body import Body, crop_units_from_pixels
 from pymaf_live.body.rotations import about_z
-from pymaf_live.network.preprocess import cut
-from pymaf_live.people.crop import crop_about
+from pymaf_live.inference.preprocess import cut
+from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.augmentation import Augmentation
-from trainer.data.framing import Framing, framed, whole_picture
-from trainer.data.optics import photographed
-from trainer.data.people import KEYPOINT_MIRROR, KEYPOINT_NAMES, Known, PeopleSet
-from trainer.data.scene import body_mask, occluded, trunk_mask, with_another
+from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, Known, PeopleSet
+from trainer.data.crop_augmentation import Framing, framed, whole_picture
+from trainer.data.occlusion import body_mask, occluded, trunk_mask, with_another
+from trainer.data.photometric import photographed
 
 _POINTS = len(KEYPOINT_NAMES)
 # what mirroring does to a rotation: it is seen in a mirror at x = 0
@@ -26,7 +26,7 @@ _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class Sample:
-    """A crop and its labels; fields as in `trainer.losses.Labels`, without the batch axis."""
+    """A crop and its labels, with the fields of `trainer.training.losses.Labels` for one person."""
 
     image: Image
     keypoints: Array

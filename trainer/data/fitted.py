@@ -10,11 +10,11 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
+from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known, PeopleSet
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
-from trainer.data.people import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known, PeopleSet
 
 if TYPE_CHECKING:
-    from trainer.fit import Fits
+    from trainer.fitting.fit import Fits
 
 
 class FittedPeople:

@@ -15,9 +15,9 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from trainer.data.annotated import HIDDEN
+from trainer.data.base import LSP_NAMES
 from trainer.data.lspet import LOOSE, JointSet
-from trainer.data.matfile import as_numbers
-from trainer.data.people import LSP_NAMES
+from trainer.data.matlab import as_numbers
 
 LSP_TRAINING = 1000
 """The first rows of LSP are for training, the others for testing."""

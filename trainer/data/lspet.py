@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
-from pymaf_live.people.crop import crop_from_points, trunk_turn
+from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.pictures import decode_picture, inside
+from trainer.data.image_files import decode_picture, inside
 
 VALIDATION = 500
 """The last rows are never trained on."""

@@ -18,9 +18,9 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN, AnnotatedPeople
-from trainer.data.matfile import read_mat
-from trainer.data.people import KEYPOINT_NAMES
-from trainer.data.pictures import inside, read_picture
+from trainer.data.base import KEYPOINT_NAMES
+from trainer.data.image_files import inside, read_picture
+from trainer.data.matlab import read_mat
 
 LABELS = "mpii_human_pose_v1_u12_1.mat"
 

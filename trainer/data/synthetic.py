@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.people import KEYPOINT_NAMES, BodyLabel, Known
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 """How a key point is seen: its place is true in every case."""

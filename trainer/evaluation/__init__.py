@@ -1,1 +1,1 @@
-"""One measuring protocol a module; `trainer.evaluate` runs them and writes the table."""
+"""One measuring protocol a module; `trainer.evaluation.run` runs them and writes the table."""

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
-from pymaf_live.people.crop import crop_about
+from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array
 from trainer.data.ccp import read_backgrounds
 from trainer.data.lspet import JointSet
-from trainer.evaluation.bodies import Bodies
-from trainer.evaluation.looking import Looked, look
+from trainer.evaluation.inference import Looked, look
+from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.metrics import NEAR, misses
 from trainer.evaluation.network import Network
-from trainer.metrics import NEAR, misses
 
 # the body's joints that LSP's 12 limb joints are nearest to, in LSP's order
 _JOINTS = (

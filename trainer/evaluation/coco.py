@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.atomic import written_whole
 from pymaf_live.errors import InputError, ModelError
-from pymaf_live.people.crop import crop_from_box
+from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
 from trainer.data.lspet import JointSet, Pictures, read_joint_set
-from trainer.evaluation.bodies import Bodies
-from trainer.evaluation.looking import Looked, look_twice
+from trainer.evaluation.inference import Looked, look_twice
+from trainer.evaluation.mesh_eval import Bodies
 from trainer.evaluation.network import Network
 
 _PERSON = 1

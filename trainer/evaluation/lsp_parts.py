@@ -2,10 +2,10 @@
 
 The part maps are those of Lassner et al., 'Unite the people' (CVPR 2017), beside LSP's own pictures
 and `joints.mat`: `data/lsp/im1001_segmentation.png` (0 or not) and `im1001_part_segmentation.png`
-(0 = background, 1 .. 6 = `trainer.dense.PARTS6`; 255 = not annotated). The body is drawn over the
-whole picture; accuracy counts pixels, f1 is pooled over pictures for every label and averaged over
-the labels, the background among them, as in the evaluation of SPIN and PyMAF. The crop is the
-rule's on the annotated joints.
+(0 = background, 1 .. 6 = `trainer.rendering.surface_maps.PARTS6`; 255 = not annotated). The body
+is drawn over the whole picture; accuracy counts pixels, f1 is pooled over pictures for every label
+and averaged over the labels, the background among them, as in the evaluation of SPIN and PyMAF. The
+crop is the rule's on the annotated joints.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from pymaf_live.errors import InputError
 from trainer.data.lsp import LSP_TRAINING, read_lsp
 from trainer.data.lspet import JointSet, Pictures
-from trainer.evaluation.bodies import Bodies, PartPainter
 from trainer.evaluation.lspet import look_at_annotated
+from trainer.evaluation.mesh_eval import Bodies, PartPainter
+from trainer.evaluation.metrics import IGNORED, Labels, PixelCount, pck
 from trainer.evaluation.network import Network
-from trainer.metrics import IGNORED, Labels, PixelCount, pck
 
 
 def measure_lsp_parts(

@@ -11,16 +11,16 @@ import numpy as np
 from pymaf_live.body import Body, PointSet, pixels_from_crop_units, project
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import InputError
-from pymaf_live.network.preprocess import cut
+from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Camera
+from trainer.body.blazepose_landmarker import LSP, SIZE, Landmarker
+from trainer.body.joint_limits import impossible
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
-from trainer.evaluation.bodies import Bodies
-from trainer.evaluation.looking import Looked, look
+from trainer.evaluation.inference import Looked, look
+from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
 from trainer.evaluation.network import Network
-from trainer.fit import Fits
-from trainer.joint_limits import impossible
-from trainer.landmarker import LSP, SIZE, Landmarker
-from trainer.metrics import mpjpe, pa_mpjpe, pck
+from trainer.fitting.fit import Fits
 
 
 def look_at_annotated(network: Network, joint_set: JointSet, rows: Sequence[int]) -> Looked:

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
-from pymaf_live.people.crop import crop_from_box
+from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array, Crop, Image, Mask
+from trainer.body.joint_limits import impossible
 from trainer.data.ccp import HELD_OUT, open_ccp, person_box
-from trainer.evaluation.bodies import Bodies, PartPainter
-from trainer.evaluation.looking import Looked, look_twice
+from trainer.evaluation.inference import Looked, look_twice
+from trainer.evaluation.mesh_eval import Bodies, PartPainter
+from trainer.evaluation.metrics import PixelCount
 from trainer.evaluation.network import Network
-from trainer.joint_limits import impossible
-from trainer.metrics import PixelCount
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import torch
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import ModelError
-from pymaf_live.network.preprocess import network_input
+from pymaf_live.inference.preprocess import network_input
 from pymaf_live.types import Array
-from trainer.checkpoint import read_progress
-from trainer.export import export, load_network, round_weights
+from trainer.export.onnx import export, load_network, round_weights
 from trainer.network.pymaf import PyMAF
-from trainer.run_config import read_run_config
+from trainer.training.checkpoint import read_progress
+from trainer.training.config import read_run_config
 
 Cuts = npt.NDArray[np.uint8]
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from pymaf_live.body import crop_units_from_pixels
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.types import Array, Crop, Mask
-from trainer.body import (
+from trainer.body.joint_limits import LIMITS, impossible
+from trainer.body.torch_body import (
     Skeleton,
     SkinnedVertices,
     matrix_from_6d,
@@ -28,11 +29,10 @@ from trainer.body import (
     projected,
     six_from_matrix,
 )
-from trainer.evaluation.bodies import Bodies, PartPainter
-from trainer.evaluation.looking import Looked
+from trainer.commands.progress import followed
+from trainer.evaluation.inference import Looked
 from trainer.evaluation.masks import MaskedPeople, counted_masks
-from trainer.joint_limits import LIMITS, impossible
-from trainer.progress import followed
+from trainer.evaluation.mesh_eval import Bodies, PartPainter
 
 STEPS = 150
 _AT_ONCE = 20

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pymaf_live.atomic import written_whole
+from pymaf_live.system.atomic_write import written_whole
 
 Figures = Mapping[str, Any]
 """Figure -> a number, or a list of one a level, the finest last."""

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from pymaf_live.body import Body, rest_joints
-from pymaf_live.people.crop import crop_from_points
+from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image, Mask
+from trainer.body.joint_limits import impossible
 from trainer.data.lspet import (
     LEFT_HIP,
     LEFT_SHOULDER,
@@ -26,11 +27,10 @@ from trainer.data.lspet import (
     Pictures,
     annotated_turn,
 )
-from trainer.evaluation.bodies import Bodies
-from trainer.evaluation.looking import look_twice
+from trainer.evaluation.inference import look_twice
+from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.metrics import NEAR, misses
 from trainer.evaluation.network import Estimates, Network
-from trainer.joint_limits import impossible
-from trainer.metrics import NEAR, misses
 
 Cut = Literal["waist", "chest"]
 

@@ -13,11 +13,14 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import InputError
-from pymaf_live.network.preprocess import cut
-from pymaf_live.people.crop import crop_from_points, trunk_turn
+from pymaf_live.inference.preprocess import cut
+from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Image
-from trainer.evaluation.program import Track, read_tracks, run_program
-from trainer.evaluation.swaps import (
+from trainer.body.blazepose_landmarker import SIZE, Landmarker
+from trainer.body.joint_limits import impossible
+from trainer.commands.progress import followed
+from trainer.evaluation.end_to_end import Track, read_tracks, run_program
+from trainer.evaluation.left_right_swaps import (
     TURNED_OVER,
     Swap,
     angles,
@@ -26,10 +29,7 @@ from trainer.evaluation.swaps import (
     turn_overs,
     way_across,
 )
-from trainer.joint_limits import impossible
-from trainer.landmarker import SIZE, Landmarker
-from trainer.progress import followed
-from trainer.sheets import write_sheet
+from trainer.rendering.contact_sheet import write_sheet
 
 PEOPLE = 4
 _STRIDE = 2

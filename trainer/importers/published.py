@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from pymaf_live.body import Body
 from pymaf_live.types import Array
-from trainer.body import Skeleton, SkinnedVertices, applied, matrix_from_6d
+from trainer.body.torch_body import Skeleton, SkinnedVertices, applied, matrix_from_6d
 from trainer.network.encoder import ResNet50
-from trainer.network.points import PointFeatures, grid_points, sampled
+from trainer.network.point_features import PointFeatures, grid_points, sampled
 from trainer.network.pymaf import Level
 from trainer.network.regressor import Regressor
 

@@ -24,14 +24,14 @@ import torch
 from scipy.sparse import csr_matrix, issparse
 from torch import Tensor, nn
 
-from pymaf_live.atomic import make_folder, written_whole
 from pymaf_live.body import Body
-from pymaf_live.body.adopted import write_adopted
-from pymaf_live.body.library import SHIPPED, body_file, body_named, user_models
+from pymaf_live.body.registry import SHIPPED, body_file, body_named, user_models
 from pymaf_live.body.smpl_file import read_smpl, read_zipped
+from pymaf_live.body.smpl_import import write_adopted
 from pymaf_live.errors import InputError, ModelError
+from pymaf_live.system.atomic_write import make_folder, written_whole
 from pymaf_live.types import Array
-from trainer.export import OPSET
+from trainer.export.onnx import OPSET
 from trainer.importers.published import PublishedPyMAF, Sizes
 
 CROP_RULE = "upright 1.20"

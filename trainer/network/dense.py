@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainer.dense import PARTS
+from trainer.rendering.surface_maps import PARTS
 
 
 @dataclass(frozen=True)

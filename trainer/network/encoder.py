@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from trainer.landmarker import LANDMARKS
+from trainer.body.blazepose_landmarker import LANDMARKS
 from trainer.network.blazepose import LAYOUTS, SIZE, landmark_module
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -20,22 +20,12 @@ from torch import Tensor, nn
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array
-from trainer.body import projected, six_from_matrix
-from trainer.landmarker import LANDMARKS
-from trainer.network.chain import (
-    AnchoredPoints,
-    Chain,
-    SampledSkin,
-    columns_of,
-    pose_of,
-    righted,
-)
+from trainer.body.blazepose_landmarker import LANDMARKS
+from trainer.body.torch_body import projected, six_from_matrix
 from trainer.network.config import NetworkConfig
 from trainer.network.dense import DenseHead, DensePrediction, as_map
 from trainer.network.encoder import BlazePose, Encoded, Encoder, ResNet50
-from trainer.network.limits import JointLimits
-from trainer.network.points import PointFeatures, sampled, sampled_on_grid
-from trainer.network.pull import (
+from trainer.network.ik_step import (
     CameraWeights,
     Landmarks,
     Misses,
@@ -46,6 +36,16 @@ from trainer.network.pull import (
     TrustHead,
     weights_of,
 )
+from trainer.network.joint_limits import JointLimits
+from trainer.network.kinematic_chain import (
+    AnchoredPoints,
+    Chain,
+    SampledSkin,
+    columns_of,
+    pose_of,
+    righted,
+)
+from trainer.network.point_features import PointFeatures, sampled, sampled_on_grid
 from trainer.network.regressor import Regressor
 
 _SCORE_WIDTH = 64

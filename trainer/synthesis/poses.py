@@ -13,9 +13,9 @@ from pymaf_live.body import Body
 from pymaf_live.body.rotations import about_x, about_y, about_z, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
+from trainer.body.joint_limits import impossible
 from trainer.data.motion.clips import FREE_FORMATS, read_motions
-from trainer.joint_limits import impossible
-from trainer.synthesis.everyday import Everyday
+from trainer.synthesis.everyday_poses import Everyday
 
 TEST_ROWS = 500
 """LSPET's last rows, whose fits pose the test set and never a training set."""
@@ -227,7 +227,7 @@ def kept_fits(path: Path, count: int, *, test: bool) -> tuple[Floats, npt.NDArra
     InputError
         If the file holds no fits of that set.
     """
-    from trainer.fit import read_fits  # it brings torch along
+    from trainer.fitting.fit import read_fits  # it brings torch along
 
     fits = read_fits(path, count)
     rows = np.flatnonzero(fits.kept)

@@ -6,14 +6,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pymaf_live.drawing import Look
+from pymaf_live.rendering import Look
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
-from ui.canvas.chosen_mark import Chosen
 from ui.canvas.inside_view import InsideLook
-from ui.people_state import drawn
-from ui.state import Drawn, Message, WindowState
-from ui.view_state import Layout, Viewpoint
+from ui.canvas.selection_marker import Chosen
+from ui.state.people import drawn
+from ui.state.view import Layout, Viewpoint
+from ui.state.window import Drawn, Message, WindowState
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from vispy import app, gloo
 
 from pymaf_live.body import Body
-from pymaf_live.drawing import Look
-from pymaf_live.drawing.scene import Stage
-from pymaf_live.drawing.surface import Surface
+from pymaf_live.rendering import Look
+from pymaf_live.rendering.scene import Stage
+from pymaf_live.rendering.surface import Surface
 from pymaf_live.types import FrameResult
-from ui.canvas.chosen_mark import Chosen, draw_chosen
 from ui.canvas.free_view import FreeView
 from ui.canvas.inside_view import InsideLook, InsideView
 from ui.canvas.painter import Painter
-from ui.canvas.pane import Area, Pane, halves
-from ui.people_state import person_at
-from ui.view_state import Layout, Viewpoint
+from ui.canvas.selection_marker import Chosen, draw_chosen
+from ui.canvas.viewport import Area, Pane, halves
+from ui.state.people import person_at
+from ui.state.view import Layout, Viewpoint
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pymaf_live.body import Body, PointSet, project
-from pymaf_live.drawing import Look
-from pymaf_live.drawing.scene import Stage, seen_from
-from pymaf_live.drawing.strokes import Strokes
+from pymaf_live.rendering import Look
+from pymaf_live.rendering.scene import Stage, seen_from
+from pymaf_live.rendering.strokes import Strokes
 from pymaf_live.types import Array, Camera, FrameResult, Person
 from ui.canvas.painter import Painter
-from ui.canvas.pane import Area, Pane
-from ui.view_state import Viewpoint
+from ui.canvas.viewport import Area, Pane
+from ui.state.view import Viewpoint
 
 _CELL, _CELLS = 0.5, 6
 """Metres a side of the grid's cells, and how many lie on each side of its middle."""

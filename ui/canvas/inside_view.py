@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.drawing import Look
-from pymaf_live.drawing.look import part_colours
-from pymaf_live.drawing.scene import Stage
-from pymaf_live.drawing.strokes import Strokes
-from pymaf_live.drawing.surface import Surface
+from pymaf_live.rendering import Look
+from pymaf_live.rendering.scene import Stage
+from pymaf_live.rendering.strokes import Strokes
+from pymaf_live.rendering.style import part_colours
+from pymaf_live.rendering.surface import Surface
 from pymaf_live.types import Crop, DenseMap, FrameResult, Inside
 from ui.canvas.painter import Painter
-from ui.canvas.pane import Area, Pane, Place, tiles
+from ui.canvas.viewport import Area, Pane, Place, tiles
 
 _READ_COLOUR = np.array([0.99, 0.85, 0.35])
 _MAP_SIDE = 512

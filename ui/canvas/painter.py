@@ -15,13 +15,13 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 from vispy import gloo
 from vispy.gloo import gl
 
-from pymaf_live.drawing.layer import BodyLayer
-from pymaf_live.drawing.scene import Scene, Window
-from pymaf_live.drawing.strokes import Strokes
-from pymaf_live.drawing.surface import Surface
-from pymaf_live.drawing.visuals import PictureVisual, StrokeVisual, TextureQuad
+from pymaf_live.rendering.scene import Scene, Window
+from pymaf_live.rendering.strokes import Strokes
+from pymaf_live.rendering.surface import Surface
+from pymaf_live.rendering.texture_layer import BodyLayer
+from pymaf_live.rendering.visuals import PictureVisual, StrokeVisual, TextureQuad
 from pymaf_live.types import Image
-from ui.canvas.pane import Area, Pane, Place
+from ui.canvas.viewport import Area, Pane, Place
 
 _RENDERER = 0x1F01
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")

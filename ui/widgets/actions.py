@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 
-from ui.source_state import FileQueue
-from ui.state import Phase, SourceChoice, TakePhase, TakeStatus, WindowState
+from ui.state.source import FileQueue
+from ui.state.window import Phase, SourceChoice, TakePhase, TakeStatus, WindowState
 from ui.widgets.icons import icon
 
 

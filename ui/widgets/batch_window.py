@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.batch_state import BatchFile, BatchState, FilePhase
-from ui.export_state import all_formats
+from ui.state.batch import BatchFile, BatchState, FilePhase
+from ui.state.export import all_formats
 from ui.widgets.export_bar import time_left
 from ui.widgets.export_form import ExportForm
 from ui.widgets.message_bar import open_folder

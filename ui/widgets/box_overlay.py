@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QWidget
 
 from pymaf_live.types import Array
-from ui.theme import colours
+from ui.system.theme import colours
 
 _LEAST = 8.0
 """Pixels of the screen: a smaller box is a click."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
-from ui.export_state import ExportProgress, ExportState
+from ui.state.export import ExportProgress, ExportState
 
 
 class ExportBar(QFrame):

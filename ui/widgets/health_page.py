@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from ui.state import Figures, WindowState
+from ui.state.window import Figures, WindowState
 
 _STAGES = {
     "decode": "Reading",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from ui.preferences_state import PreferencesState
+from ui.state.preferences import PreferencesState
 
 HINTS = (
     ("1  See yourself", "Choose a camera, a file or the demo. Stand so that your feet are seen."),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from pymaf_live.types import FrameResult
-from ui.state import WindowState
-from ui.widgets.bound import check_box
+from ui.state.window import WindowState
+from ui.widgets.bound_controls import check_box
 
 _ABOUT = (
     "The network estimates the body in levels: each lays its estimate over the picture, reads the "

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.errors import UsageError
 from pymaf_live.streaming import Address, parse_address
-from ui.live_out_state import LiveOutPhase, LiveOutState, LiveOutStatus
+from ui.state.live_out import LiveOutPhase, LiveOutState, LiveOutStatus
 
 _ABOUT = (
     "Sends the motion while it happens, as VMC (OSC over UDP), to Unity, Unreal, Blender and "

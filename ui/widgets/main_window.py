@@ -29,9 +29,9 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.sources.camera_address import is_camera
-from ui.export_state import all_formats
-from ui.source_state import FileQueue
-from ui.state import Phase, SourceChoice, TakePhase, WindowState
+from ui.state.export import all_formats
+from ui.state.source import FileQueue
+from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.widgets.actions import Actions
 from ui.widgets.address_dialog import AddressDialog
 from ui.widgets.export_bar import ExportBar

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.model_state import Building, Option
-from ui.state import Figures, WindowState
+from ui.state.model import Building, Option
+from ui.state.window import Figures, WindowState
 from ui.widgets.checkpoint_dialog import CheckpointDialog
 from ui.widgets.icons import icon
 

@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pymaf_live.drawing import person_colour
-from ui.state import WindowState
-from ui.widgets.bound import check_box
+from pymaf_live.rendering import person_colour
+from ui.state.window import WindowState
+from ui.widgets.bound_controls import check_box
 
 _MOST = 16
 _ABOUT = (

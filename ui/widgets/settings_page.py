@@ -14,9 +14,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pymaf_live.motion.effect import Effect
-from ui.preferences_state import ThemeName
-from ui.state import TakePhase, TakeStatus, WindowState
+from pymaf_live.motion.smoothing_metrics import Effect
+from ui.state.preferences import ThemeName
+from ui.state.window import TakePhase, TakeStatus, WindowState
 
 _THEMES: tuple[tuple[ThemeName, str], ...] = (
     ("system", "As the desktop"),

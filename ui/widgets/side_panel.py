@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.view_state import ViewState
+from ui.state.view import ViewState
 
 _LEAST_LETTERS, _USUAL_LETTERS = 34, 44
 """Width of the narrowest page and of one that nobody drew wider, in average letters of the window's

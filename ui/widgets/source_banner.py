@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from ui.source_state import SourceChoice
-from ui.state import WindowState
+from ui.state.source import SourceChoice
+from ui.state.window import WindowState
 from ui.widgets.banner import Banner
 
 

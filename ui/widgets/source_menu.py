@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QMenu, QWidget
 
-from ui.source_state import SourceChoice
-from ui.state import WindowState
+from ui.state.source import SourceChoice
+from ui.state.window import WindowState
 from ui.widgets.actions import Actions
 from ui.widgets.icons import icon
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from pymaf_live.types import FrameResult
-from ui.state import Phase, TakePhase, TakeStatus, WindowState
+from ui.state.window import Phase, TakePhase, TakeStatus, WindowState
 
 _PATIENCE = 20
 """Results without anybody before the stage says so: detection may need a moment."""

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.state import SourceChoice, WindowState
+from ui.state.window import SourceChoice, WindowState
 from ui.widgets.icons import icon
 
 _WIDTH, _LEAST_WIDTH = 440, 320

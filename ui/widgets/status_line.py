@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
-from ui.state import Figures, Phase, SourceChoice, WindowState
-from ui.widgets.fitting import ElidedLabel
+from ui.state.window import Figures, Phase, SourceChoice, WindowState
+from ui.widgets.responsive_row import ElidedLabel
 
 _GAP = 8
 """Pixels about each part; the style's own are no more."""

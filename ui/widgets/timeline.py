@@ -16,9 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.take_state import Look, OpenTake, TakesState, Task
-from ui.widgets.fitting import ElidedLabel, FittingRow
-from ui.widgets.take_track import TakeTrack
+from ui.state.take import Look, OpenTake, TakesState, Task
+from ui.widgets.responsive_row import ElidedLabel, FittingRow
+from ui.widgets.timeline_track import TakeTrack
 from ui.widgets.transport_bar import clock
 
 

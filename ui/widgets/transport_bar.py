@@ -6,9 +6,9 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
-from ui.state import TakePhase, TakeStatus, WindowState
+from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
-from ui.widgets.fitting import ElidedLabel, FittingRow
+from ui.widgets.responsive_row import ElidedLabel, FittingRow
 
 
 class TransportBar(FittingRow):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ui.state import WindowState
-from ui.widgets.bound import action_button, check_box, percent_slider
+from ui.state.window import WindowState
+from ui.widgets.bound_controls import action_button, check_box, percent_slider
 
 _ABOUT_3D = (
     "Drag to turn, wheel to come nearer; the arrow keys and + and - do the same while the picture "

@@ -6,17 +6,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from pymaf_live.body import load_body, pose_joints  # noqa: E402
-from pymaf_live.body.library import adopt  # noqa: E402
 from pymaf_live.body.model import BODY_VARIABLE  # noqa: E402
-from tests.body.made_up_smpl import made_up_smpl, write_old_pickle  # noqa: E402
-from tests.trainer.made_up_people import write_people  # noqa: E402
-from tests.trainer.test_fit import teaching_of  # noqa: E402
+from pymaf_live.body.registry import adopt  # noqa: E402
+from tests.body.fake_smpl import made_up_smpl, write_old_pickle  # noqa: E402
+from tests.trainer.fake_people import write_people  # noqa: E402
+from tests.trainer.fitting.test_fit import teaching_of  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
 from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
-from trainer.evidence import annotated_people  # noqa: E402
-from trainer.fit import FitOptions, fit  # noqa: E402
-from trainer.metrics import joint_error, procrustes  # noqa: E402
+from trainer.evaluation.metrics import joint_error, procrustes  # noqa: E402
+from trainer.fitting.fit import FitOptions, fit  # noqa: E402
+from trainer.fitting.targets import annotated_people  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
 

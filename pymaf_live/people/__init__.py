@@ -1,7 +1,0 @@
-"""Finding people and following them: detection, tracks, the next crop."""
-
-from pymaf_live.people.crop import CropRule
-from pymaf_live.people.detector import Detector, open_detector
-from pymaf_live.people.following import FollowedCrop, Following, Seen
-
-__all__ = ["CropRule", "Detector", "FollowedCrop", "Following", "Seen", "open_detector"]

@@ -1,0 +1,157 @@
+"""The body's surface as drawing needs it: shaped rest mesh, bone matrices, extent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from pymaf_live.body import Body, joint_transforms, rest_joints
+from pymaf_live.rendering.style import part_colours
+from pymaf_live.types import Array, Camera, Person
+
+Floats = npt.NDArray[np.float32]
+
+NEAR = 0.05
+"""Metres; what is nearer to the camera than this is not drawn."""
+WEIGHTS_A_VERTEX = 4
+_SHAPE_TOLERANCE = 2e-4
+"""Metres; a change of shape that moves no vertex farther than this does not count."""
+
+
+@dataclass(frozen=True)
+class RestMesh:
+    """The shaped body at rest."""
+
+    shape: Array
+    """(S,)"""
+    vertices: Floats
+    """(V, 3) m, body frame."""
+    normals: Floats
+    """(V, 3) outward, unit length."""
+    bone_boxes: Floats
+    """(J, 8, 3) corners of the box about all vertices that a joint moves; NaN if none."""
+
+
+class Surface:
+    """Turns people into what is drawn of them; knows nothing of GL.
+
+    Parameters
+    ----------
+    body : Body
+    """
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.faces = body.faces.astype(np.int32)
+        self._template = body.template.astype(np.float32)
+        vertices = len(body.template)
+        self._directions = body.shape_directions.reshape(vertices * 3, -1).astype(np.float32)
+        # how far a unit of each coefficient moves the vertex that it moves most
+        self._reach = np.linalg.norm(body.shape_directions, axis=1).max(axis=0)
+        corners = self.faces.ravel()
+        parts = np.zeros(vertices, np.int64)
+        parts[corners] = np.repeat(body.face_part, 3) - 1
+        self.part_colours = part_colours(int(body.face_part.max()))[parts]
+        """(V, 3) sRGB 0..1 of the part that a vertex belongs to."""
+        self._faces_of_vertex = csr_matrix(
+            (np.ones(len(corners), np.float32), (corners, np.arange(len(corners)) // 3)),
+            (vertices, len(self.faces)),
+        )
+        self.joints, self.weights = _strongest(body.skin_weights, WEIGHTS_A_VERTEX)
+        self._skin = body.skin_weights.astype(np.float32)
+        by_joint = csr_matrix(body.skin_weights.T > 0)
+        self._moved, self._starts = by_joint.indices, by_joint.indptr
+        zero = np.zeros(body.shape_count)
+        self._rest_mean = rest_joints(body, zero)
+        self._rest_directions = np.stack(
+            [rest_joints(body, unit) - self._rest_mean for unit in np.eye(body.shape_count)], -1
+        ).reshape(*self._rest_mean.shape, body.shape_count)
+
+    def same_shape(self, one: Array, other: Array) -> bool:
+        """Whether two shapes differ by less than can be seen."""
+        return bool(np.abs(one - other) @ self._reach < _SHAPE_TOLERANCE)
+
+    def rest_mesh(self, shape: Array) -> RestMesh:
+        """Shape the body.
+
+        Parameters
+        ----------
+        shape : (S,) array
+        """
+        moved = self._directions @ np.asarray(shape, np.float32)
+        vertices = self._template + moved.reshape(-1, 3)
+        a, b, c = (vertices[self.faces[:, corner]] for corner in range(3))
+        # area-weighted, so that slivers do not tilt their neighbours
+        normals = self._faces_of_vertex @ np.cross(b - a, c - a)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        boxes = np.full((self.body.joint_count, 8, 3), np.nan, np.float32)
+        for joint in range(self.body.joint_count):
+            own = vertices[self._moved[self._starts[joint] : self._starts[joint + 1]]]
+            if len(own):
+                ends = np.stack([own.min(axis=0), own.max(axis=0)])
+                boxes[joint] = np.stack(np.meshgrid(*ends.T), -1).reshape(8, 3)
+        return RestMesh(np.array(shape, np.float64), vertices, normals, boxes)
+
+    def bones(self, person: Person) -> Floats:
+        """Matrices (J, 3, 4) that carry rest points to the camera frame, in metres."""
+        rest = self._rest_mean + self._rest_directions @ person.shape
+        world, places = joint_transforms(self.body, person.rotations, rest)
+        shift = places + person.translation - np.einsum("jab,jb->ja", world, rest)
+        return np.concatenate([world, shift[..., None]], axis=-1).astype(np.float32)
+
+    def pose(self, mesh: RestMesh, bones: Floats) -> tuple[Floats, Floats]:
+        """Skin on the processor: vertices (V, 3) m and unit normals (V, 3), camera frame."""
+        blend = (self._skin @ bones.reshape(len(bones), 12)).reshape(-1, 3, 4)
+        # column by column: einsum takes ten times as long on these many small products
+        columns = [np.ascontiguousarray(blend[..., column]) for column in range(4)]
+        vertices, normals = columns[3], np.zeros_like(mesh.normals)
+        for axis in range(3):
+            vertices += columns[axis] * mesh.vertices[:, axis, None]
+            normals += columns[axis] * mesh.normals[:, axis, None]
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        return vertices, normals
+
+    @staticmethod
+    def extent(mesh: RestMesh, bones: Floats, camera: Camera) -> tuple[Array, Array] | None:
+        """Where a posed body can lie in the picture, never too small.
+
+        A skinned vertex is a mean of its joints' motions of it, so it lies in the convex hull of
+        the moved boxes.
+
+        Returns
+        -------
+        box : (4,) array
+            x0, y0, x1, y1 in frame pixels (may lie outside the frame).
+        depths : (2,) array
+            Least and greatest z in metres, the least not below `NEAR`.
+        None
+            If the body lies wholly behind the camera or is not finite.
+        """
+        corners = np.einsum("jab,jkb->jka", bones[..., :3], mesh.bone_boxes)
+        corners = (corners + bones[:, None, :, 3]).reshape(-1, 3).astype(np.float64)
+        corners = corners[np.isfinite(mesh.bone_boxes).all(axis=2).ravel()]
+        if not len(corners) or not np.isfinite(corners).all():
+            return None
+        depth = corners[:, 2]
+        if depth.max() <= NEAR:
+            return None
+        depths = np.array([max(float(depth.min()), NEAR), float(depth.max())])
+        if depth.min() <= NEAR:
+            # a hull that crosses the camera's plane may be seen anywhere
+            return np.array([0.0, 0.0, *camera.size]), depths
+        pixels = corners[:, :2] / depth[:, None] * camera.focal_length + camera.principal_point
+        return np.r_[pixels.min(axis=0), pixels.max(axis=0)], depths
+
+
+def _strongest(weights: Array, count: int) -> tuple[Floats, Floats]:
+    """Indices (V, count) and weights (V, count) of each vertex's strongest joints, summing to 1."""
+    count = min(count, weights.shape[1])
+    order = np.argsort(-weights, axis=1)[:, :count]
+    kept = np.take_along_axis(weights, order, axis=1)
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    short = WEIGHTS_A_VERTEX - count
+    joints = np.pad(order, ((0, 0), (0, short))).astype(np.float32)
+    return joints, np.pad(kept, ((0, 0), (0, short))).astype(np.float32)

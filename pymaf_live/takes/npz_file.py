@@ -1,0 +1,376 @@
+"""The take's npz: what is in it, written whole and read with suspicion.
+
+Beside the rooms and not in one, because both `takes` (load and save) and `export` (npz among the
+formats) need it. docs/take-format.md describes the file for its readers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zipfile
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.body import Body
+from pymaf_live.errors import InputError, OutputError
+from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.types import Take
+
+FORMAT = "pymaf-live-take"
+VERSION = 1
+
+_MOST_BYTES = 2 << 30
+"""Of all arrays together: some twenty hours of one person."""
+_MOST_JOINTS = 256
+_MOST_SHAPES = 400
+_MOST_PIXELS = 1 << 20
+"""Along one side of a frame."""
+_MOST_TEXT = 4096
+
+_AnyArray = npt.NDArray[Any]
+
+# name -> (dtype written, shape by letter). F frames, R rows, J joints, S shape coefficients.
+_SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "format": ("U", ()),
+    "version": ("i8", ()),
+    "source": ("U", ()),
+    "frame_size": ("i8", (2,)),
+    "frame_rate": ("i8", (2,)),
+    "frame_time": ("f8", ("F",)),
+    "focal_length": ("f8", ()),
+    "principal_point": ("f8", (2,)),
+    "frame": ("i8", ("R",)),
+    "person": ("i8", ("R",)),
+    "pose": ("f4", ("R", "J", 3)),
+    "shape": ("f4", ("R", "S")),
+    "translation": ("f4", ("R", 3)),
+    "joints": ("f4", ("R", "J", 3)),
+    "joints_2d": ("f4", ("R", "J", 2)),
+    "box": ("f4", ("R", 4)),
+    "score": ("f4", ("R",)),
+    "joint_score": ("f4", ("R", "J")),
+    "predicted": ("?", ("R",)),
+    "joint_names": ("U", ("J",)),
+    "parents": ("i8", ("J",)),
+    "body_sha256": ("U", ()),
+    "model": ("U", ()),
+    "smoothing": ("U", ()),
+    "picture_name": ("U", ("F",)),
+    "picture_camera": ("f8", ("F", 5)),
+    "file_time": ("f8", ("F",)),
+    "trim": ("i8", (2,)),
+    "marker_frame": ("i8", ("M",)),
+    "marker_name": ("U", ("M",)),
+    "person_number": ("i8", ("P",)),
+    "person_name": ("U", ("P",)),
+}
+_OPTIONAL = (
+    ("picture_name", "picture_camera"),
+    ("file_time",),
+    ("trim",),
+    ("marker_frame", "marker_name"),
+    ("person_number", "person_name"),
+)
+"""Groups of which a file has all or none."""
+_MAY_LACK = frozenset(name for group in _OPTIONAL for name in group)
+_KINDS = {"U": "U", "i8": "iu", "f8": "f", "f4": "f", "?": "b"}
+
+
+def write_take(path: Path, take: Take, *, force: bool = False) -> None:
+    """Write a take; the file is read again before it gets its name.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; its folder is made.
+    take : Take
+        Zero rows are fine.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, exists without `force`, or the take is not sound.
+    """
+    arrays = _arrays_from_take(take)
+    complaint = _complaint(arrays)
+    if complaint:
+        raise OutputError(f"cannot write {path}: the take is not sound: {complaint}")
+    make_folder(path.parent)
+    with written_whole(path, force=force) as temporary:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        try:
+            again = _read_arrays(temporary)
+        except InputError as error:
+            raise OutputError(f"cannot write {path}: reading it again failed: {error}") from error
+        for name, values in arrays.items():
+            if not np.array_equal(again[name], values):
+                raise OutputError(f"cannot write {path}: {name} came back different")
+
+
+def read_take(path: Path) -> Take:
+    """Read a take and check everything in it.
+
+    Declared sizes are checked before anything is allocated; pickles are never opened.
+
+    Returns
+    -------
+    Take
+        Arrays of a row are float32 as in the file, times and camera float64; all read-only.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no take, is of a newer version or is not sound.
+    """
+    arrays = _read_arrays(path)
+    complaint = _complaint(arrays)
+    if complaint:
+        raise InputError(f"the take {path} is not sound: {complaint}")
+    return _take_from_arrays(arrays)
+
+
+def require_body(take: Take, body: Body) -> None:
+    """Refuse a take that was made with another body.
+
+    Raises
+    ------
+    InputError
+    """
+    same = (
+        take.body_sha256 == body.sha256
+        and take.joint_names == body.joint_names
+        and np.array_equal(take.parents, body.parents)
+        and take.shape.shape[1] == body.shape_count
+    )
+    if not same:
+        raise InputError(
+            f"the take of {take.source} was made with another body file "
+            f"({take.body_sha256[:12]}, this is {body.sha256[:12]}); use that one"
+        )
+
+
+def _arrays_from_take(take: Take) -> dict[str, _AnyArray]:
+    values: dict[str, Any] = {
+        name: getattr(take, name) for name in _SCHEMA if name not in ("format", "version")
+    }
+    values["format"], values["version"] = FORMAT, VERSION
+    values["frame_rate"] = take.frame_rate.as_integer_ratio()
+    values["joint_names"] = list(take.joint_names)
+    values["picture_name"] = list(take.picture_name)
+    values["marker_name"] = list(take.marker_name)
+    values["person_name"] = list(take.person_name)
+    left_out = {
+        name
+        for group in _OPTIONAL
+        if all(values[name] is None or len(values[name]) == 0 for name in group)
+        for name in group
+    }
+    arrays = {}
+    for name, (kind, _) in _SCHEMA.items():
+        if name in left_out:
+            continue
+        value = str(values[name])[:_MOST_TEXT] if _is_text(name) else values[name]
+        try:
+            with np.errstate(over="ignore"):  # what does not fit becomes inf and is refused
+                array = np.asarray(value, dtype=np.dtype(kind))
+        except (OverflowError, ValueError, TypeError) as error:
+            raise OutputError(f"cannot write the take: {name}: {error}") from error
+        arrays[name] = np.ascontiguousarray(array) if array.ndim else array
+    return arrays
+
+
+def _is_text(name: str) -> bool:
+    return _SCHEMA[name] == ("U", ())
+
+
+def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
+    numerator, denominator = (int(value) for value in arrays["frame_rate"])
+    width, height = (int(value) for value in arrays["frame_size"])
+    values: dict[str, Any] = {}
+    for name, array in arrays.items():
+        array.flags.writeable = False
+        values[name] = str(array[()]) if _is_text(name) else array
+    for name in ("format", "version"):
+        del values[name]
+    values["frame_rate"] = Fraction(numerator, denominator)
+    values["frame_size"] = (width, height)
+    values["focal_length"] = float(arrays["focal_length"])
+    for name in ("joint_names", "picture_name", "marker_name", "person_name"):
+        values[name] = tuple(str(text) for text in arrays.get(name, ()))
+    for name in ("marker_frame", "person_number"):
+        values[name] = tuple(int(number) for number in arrays.get(name, ()))
+    if "trim" in arrays:
+        first, last = (int(frame) for frame in arrays["trim"])
+        values["trim"] = (first, last)
+    return Take(**values)
+
+
+def _read_arrays(path: Path) -> dict[str, _AnyArray]:
+    def refuse(why: str, cause: Exception | None = None) -> NoReturn:
+        raise InputError(f"{path} is not a take: {why}") from cause
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _entries(archive, refuse)
+            # the version first: a newer file may differ in anything else
+            for name, wanted in (("format", FORMAT), ("version", VERSION)):
+                if name not in entries:
+                    refuse(f"it lacks {name}")
+                found = _read_array(archive, entries[name], name, refuse)
+                if found.ndim or found[()] != wanted:
+                    newer = name == "version" and not found.ndim and found[()] > VERSION
+                    if newer:
+                        raise InputError(
+                            f"{path} has version {found[()]} of the take format and needs a newer "
+                            f"PyMAF Live; this one reads version {VERSION}"
+                        )
+                    refuse(f"its {name} is not {wanted}")
+            there = {
+                name for group in _OPTIONAL if any(n in entries for n in group) for name in group
+            }
+            wanted_names = [name for name in _SCHEMA if name not in _MAY_LACK or name in there]
+            for name in wanted_names:
+                if name not in entries:
+                    refuse(f"it lacks {name}")
+            for name in entries:
+                if name not in _SCHEMA:
+                    refuse(f"it has {name[:40]!r}, which is not part of the format")
+            return {
+                name: _read_array(archive, entries[name], name, refuse) for name in wanted_names
+            }
+    except FileNotFoundError as error:
+        raise InputError(f"there is no take {path}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        refuse(str(error).splitlines()[0] if str(error) else "it is damaged", error)
+    except (OSError, RuntimeError) as error:  # RuntimeError: zipfile's word for encrypted entries
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _entries(archive: zipfile.ZipFile, refuse: Any) -> dict[str, zipfile.ZipInfo]:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    total = 0
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename or name in entries:
+            refuse(f"it has the entry {info.filename[:40]!r}")
+        entries[name] = info
+        total += info.file_size
+    if total > _MOST_BYTES:
+        refuse(f"it declares {total} bytes, more than a take may have")
+    return entries
+
+
+def _read_array(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, refuse: Any
+) -> _AnyArray:
+    kind, dimensions = _SCHEMA.get(name, ("", ()))
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            header = np.lib.format.read_array_header_2_0(file)
+        else:
+            refuse(f"{name} has an unknown array header")
+        shape, fortran, dtype = header
+        if dtype.kind not in _KINDS[kind] or dtype.itemsize > 4 * _MOST_TEXT:
+            refuse(f"{name} is of type {dtype}")
+        if len(shape) != len(dimensions) or (fortran and len(shape) > 1):
+            refuse(f"{name} has {len(shape)} dimensions, not {len(dimensions)}")
+        size = math.prod(shape) * dtype.itemsize
+        # the declared size of the entry was summed up above; the array must be just the rest of it
+        if size != info.file_size - file.tell():
+            refuse(f"{name} declares {size} bytes and has {info.file_size - file.tell()}")
+        content = file.read(size)
+        if len(content) != size:
+            refuse(f"{name} is cut short")
+        if file.read(1):
+            refuse(f"{name} is longer than it says")
+    array = np.frombuffer(bytearray(content), dtype).reshape(shape)
+    return array if kind == "U" else array.astype(np.dtype(kind), copy=False)
+
+
+def _complaint(arrays: dict[str, _AnyArray]) -> str:
+    """What is wrong with a take's arrays, or nothing."""
+    sizes: dict[str | int, int] = {}
+    for name, (_, dimensions) in _SCHEMA.items():
+        if name not in arrays:
+            continue
+        shape = arrays[name].shape
+        if len(shape) != len(dimensions):
+            return f"{name} has {len(shape)} dimensions, not {len(dimensions)}"
+        for size, letter in zip(shape, dimensions, strict=True):
+            wanted = letter if isinstance(letter, int) else sizes.setdefault(letter, size)
+            if size != wanted:
+                return f"{name} has the shape {shape}; {size} should be {wanted}"
+        if arrays[name].dtype.kind == "f" and not np.isfinite(arrays[name]).all():
+            return f"{name} has values that are not finite"
+    if not 0 < sizes["J"] <= _MOST_JOINTS or sizes["S"] > _MOST_SHAPES:
+        return "sizes out of range"
+    return (
+        _complaint_of_camera(arrays)
+        or _complaint_of_rows(arrays, sizes)
+        or _complaint_of_edits(arrays, sizes)
+    )
+
+
+def _complaint_of_camera(arrays: dict[str, _AnyArray]) -> str:
+    if not ((arrays["frame_size"] > 0) & (arrays["frame_size"] <= _MOST_PIXELS)).all():
+        return "frame_size is out of range"
+    if not (arrays["frame_rate"] > 0).all():
+        return "frame_rate is not positive"
+    if not arrays["focal_length"] > 0:
+        return "focal_length is not positive"
+    pictures = arrays.get("picture_camera")
+    if pictures is not None and not (pictures[:, :3] > 0).all():
+        return "picture_camera has sizes or focal lengths that are not positive"
+    if not re.fullmatch(r"[0-9a-f]{64}", str(arrays["body_sha256"][()])):
+        return "body_sha256 is no SHA-256"
+    return ""
+
+
+def _complaint_of_rows(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
+    if not (np.diff(arrays["frame_time"]) > 0).all():
+        return "frame_time does not rise"
+    parents = arrays["parents"]
+    tree = parents[0] == -1 and (parents[1:] >= 0).all()
+    if not tree or not (parents < np.arange(len(parents))).all():
+        return "parents do not form a tree"
+    frame, person = arrays["frame"], arrays["person"]
+    if not len(frame):
+        return ""
+    if frame.min() < 0 or frame.max() >= sizes["F"]:
+        return f"frame points outside 0..{sizes['F'] - 1}"
+    if not (np.diff(frame) >= 0).all():
+        return "the rows are not in the order of their frames"
+    if person.min() < 0:
+        return "person has negative numbers"
+    order = np.lexsort((person, frame))
+    same = (np.diff(frame[order]) == 0) & (np.diff(person[order]) == 0)
+    return "a person has two rows in one frame" if same.any() else ""
+
+
+def _complaint_of_edits(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
+    if "trim" in arrays:
+        first, last = arrays["trim"]
+        if not 0 <= first <= last < sizes["F"]:
+            return f"trim is not within 0..{sizes['F'] - 1}"
+    marker = arrays.get("marker_frame")
+    if marker is not None and len(marker):
+        if marker.min() < 0 or marker.max() >= sizes["F"]:
+            return f"marker_frame points outside 0..{sizes['F'] - 1}"
+        if not (np.diff(marker) > 0).all():
+            return "marker_frame does not rise"
+    named = arrays.get("person_number")
+    if named is not None and len(named) and not (named[0] >= 0 and (np.diff(named) > 0).all()):
+        return "person_number does not rise from 0 on"
+    return ""

@@ -1,0 +1,147 @@
+"""People keep the names that they were given, in the files' names and inside."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.export.file_names import behind_the_stem, file_word
+from pymaf_live.export.formats import FORMATS
+from pymaf_live.takes import read_take
+from pymaf_live.takes.people import names_of, with_name, without_people
+from pymaf_live.types import Take
+from tests.helpers.take import make_take, standing, walking_past
+
+ONE_A_PERSON = sorted(name for name, each in FORMATS.items() if each.one_a_person)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def take(body: Body) -> Take:
+    """Zoë has the most frames, 舞 fewer, 5 fewest and no name."""
+    frames = {0: np.arange(6), 2: np.arange(8), 5: np.arange(4)}
+    made = make_take(
+        body,
+        np.arange(8) / 30,
+        {person: standing(body, len(which)) for person, which in frames.items()},
+        {person: walking_past(which / 30, 0.6 * person) for person, which in frames.items()},
+        frames=frames,
+    )
+    return with_name(with_name(made, 2, "Zoë Lee"), 0, "舞")
+
+
+def needed(name: str) -> None:
+    if FORMATS[name].missing:
+        pytest.skip(FORMATS[name].missing)
+
+
+@pytest.mark.parametrize("name", ONE_A_PERSON)
+def test_of_several_people_each_file_is_called_after_its_person(
+    body: Body, take: Take, tmp_path: Path, name: str
+) -> None:
+    needed(name)
+    format_ = FORMATS[name]
+    done = format_.write(take, body, format_.target(tmp_path / "street"))
+    wanted = [f"street{who}{format_.ending}" for who in ("_Zoë Lee", "_舞", "_person5")]
+    assert [each.path.name for each in done] == wanted
+    assert all(each.path.exists() for each in done)
+    # what is not seen is told by name, too
+    assert "舞 was not seen in 2 of 8 frames" in done[1].note
+    # what stands there is known again, so that it is replaced only when that is wanted
+    found = format_.existing(tmp_path / "street", ["Zoë Lee", "舞"])
+    assert {path.name for path in found} == set(wanted)
+
+
+@pytest.mark.parametrize("name", ONE_A_PERSON)
+def test_who_is_alone_has_the_file_that_was_asked_for(
+    body: Body, take: Take, tmp_path: Path, name: str
+) -> None:
+    needed(name)
+    target = FORMATS[name].target(tmp_path / "one")
+    (done,) = FORMATS[name](without_people(take, {0, 5}), body, target)
+    assert done == target
+
+
+def test_the_npz_has_the_names(body: Body, take: Take, tmp_path: Path) -> None:
+    (file,) = FORMATS["npz"](take, body, tmp_path / "street.npz")
+    assert names_of(read_take(file)) == {0: "舞", 2: "Zoë Lee"}
+
+
+def test_a_gltf_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
+    files = FORMATS["glb"](take, body, tmp_path / "street.glb")
+    for file, who in zip(files, ("Zoë Lee", "舞", ""), strict=True):
+        content = file.read_bytes()
+        (length,) = struct.unpack_from("<I", content, 12)
+        document = json.loads(content[20 : 20 + length])
+        nodes = document["nodes"]
+        above = [node for node in nodes if 0 in node.get("children", [])]
+        assert [node["name"] for node in above] == ([who] if who else [])
+        assert nodes[document["skins"][0]["joints"][0]]["name"] == "pelvis"
+        tops = {nodes[index]["name"] for index in document["scenes"][0]["nodes"]}
+        assert tops == ({who, f"{who} body"} if who else {"pelvis", "body"})
+        assert document["animations"][0]["name"] == (who or "motion")
+
+
+def test_an_fbx_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
+    import ufbx
+
+    files = FORMATS["fbx"](take, body, tmp_path / "street.fbx")
+    for file, who in zip(files, ("Zoë Lee", "舞", ""), strict=True):
+        scene = ufbx.load_file(str(file))
+        nodes = [scene.nodes[index] for index in range(len(scene.nodes))]
+        names = [str(node.name) for node in nodes]
+        above = nodes[names.index("pelvis")].parent
+        assert (str(above.name), above.is_root) == (who, not who)
+        # a program that takes the topmost attribute for the root bone finds the bone
+        assert above.attrib is None
+        assert f"{who} body".strip() in names
+
+
+def test_a_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) -> None:
+    pytest.importorskip("pxr")
+    from pxr import Usd
+
+    files = FORMATS["usd"](take, body, tmp_path / "street.usd")
+    for file, prim, who in zip(
+        files, ("/Zoe_Lee", "/person", "/person"), ("Zoë Lee", "舞", ""), strict=True
+    ):
+        stage = Usd.Stage.Open(str(file))
+        root = stage.GetDefaultPrim()
+        assert (str(root.GetPath()), root.GetDisplayName()) == (prim, who)
+
+
+def test_a_name_like_a_bone_s_is_no_bone(body: Body, take: Take, tmp_path: Path) -> None:
+    named = with_name(take, 2, "left_hip")
+    for name in ("fbx", "glb", "usd"):
+        if not FORMATS[name].missing:
+            done = FORMATS[name].write(named, body, FORMATS[name].target(tmp_path / "a"))
+            assert all(each.joint_error is not None for each in done)
+
+
+def test_names_that_clash_are_told_apart_by_number() -> None:
+    assert behind_the_stem([2, 0, 5], {2: "Ann", 0: "ANN"}) == ["_Ann", "_ANN_person0", "_person5"]
+    # somebody called after another one's number
+    assert behind_the_stem([1, 3], {1: "person3"}) == ["_person3_person1", "_person3"]
+    assert behind_the_stem([1, 3], {}) == ["", "_person3"]
+    assert behind_the_stem([1, 3], {3: "Bo"}) == ["", "_Bo"]
+    assert behind_the_stem([1], {1: "Bo"}) == [""]
+
+
+def test_a_name_can_stand_in_a_file_s_name_on_every_system() -> None:
+    assert file_word("a/b\\c:d*e") == "a_b_c_d_e"
+    assert file_word(" .. ") == ""
+    assert behind_the_stem([1, 2], {1: "..", 2: "Bo."}) == ["", "_Bo"]
+    long = file_word("舞" * 60)
+    assert len(long.encode()) <= 80
+    assert set(long) == {"舞"}
+    # the same letters written in two ways are one name
+    assert file_word("Zoe\u0308") == file_word("Zo\u00eb")

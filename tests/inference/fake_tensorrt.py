@@ -1,0 +1,290 @@
+"""A stand-in for TensorRT and CUDA where there is no GPU.
+
+DOUBLE, NOT THE REAL THING: it computes with ONNX Runtime what the engine would, in memory of this
+machine, and notes every call, so that order and shapes can be checked. It says nothing about what
+a GPU computes or how fast.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from pymaf_live.inference.cuda import Cuda
+from pymaf_live.inference.tensorrt_library import Library
+
+MAGIC = b"DOUBLE"
+
+
+class CudaDouble:
+    """Behaves as ``cuda.bindings.runtime`` does; `refuse` names calls that fail and how."""
+
+    cudaMemcpyKind = SimpleNamespace(  # noqa: N815
+        cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down"
+    )
+    cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")  # noqa: N815
+
+    def __init__(self, name: str = "Double 3000", driver: int = 13000) -> None:
+        self.calls: list[str] = []
+        self.refuse: dict[str, str] = {}
+        self.alive: dict[int, Any] = {}
+        self.noted: list[Any] | None = None
+        self._facts = (name, driver)
+        self._streams = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("cuda"):
+            raise AttributeError(name)
+
+        def call(*arguments: Any) -> tuple[Any, ...]:
+            self.calls.append(name)
+            if name in self.refuse:
+                return (SimpleNamespace(name=self.refuse[name]), None)
+            value = getattr(self, "_" + name)(*arguments)
+            return (SimpleNamespace(name="cudaSuccess"), value)
+
+        return call
+
+    def _cudaGetDeviceCount(self) -> int:  # noqa: N802
+        return 1
+
+    def _cudaGetDeviceProperties(self, number: int) -> Any:  # noqa: N802
+        name, _ = self._facts
+        unique = SimpleNamespace(bytes=name.encode().ljust(16, b"\0"))
+        return SimpleNamespace(
+            name=name.encode(), uuid=unique, major=8, minor=6, totalGlobalMem=1 << 33
+        )
+
+    def _cudaDriverGetVersion(self) -> int:  # noqa: N802
+        return self._facts[1]
+
+    def _cudaStreamCreate(self) -> int:  # noqa: N802
+        self._streams += 1
+        return 100 + self._streams
+
+    def _take(self, count: int) -> int:
+        memory = (ctypes.c_uint8 * count)()
+        address = ctypes.addressof(memory)
+        self.alive[address] = memory
+        return address
+
+    def _cudaHostAlloc(self, count: int, flags: int) -> int:  # noqa: N802
+        return self._take(count)
+
+    def _cudaMalloc(self, count: int) -> int:  # noqa: N802
+        return self._take(count)
+
+    def _free(self, address: int) -> None:
+        del self.alive[address]  # a KeyError where memory is given back twice
+
+    _cudaFree = _cudaFreeHost = _free  # noqa: N815
+
+    def do(self, deed: Any) -> None:
+        """At once, or when the graph that is being noted is launched."""
+        if self.noted is not None:
+            self.noted.append(deed)
+        else:
+            deed()
+
+    def _cudaMemcpyAsync(  # noqa: N802
+        self, target: int, source: int, count: int, kind: str, stream: int
+    ) -> None:
+        assert len(self.alive[target]) >= count
+        assert len(self.alive[source]) >= count
+        self.calls[-1] += f" {kind}"
+        self.do(lambda: ctypes.memmove(target, source, count))
+
+    def _cudaStreamSynchronize(self, stream: int) -> None:  # noqa: N802
+        assert self.noted is None, "waiting while a graph is noted is an error"
+
+    def _cudaStreamDestroy(self, stream: int) -> None:  # noqa: N802
+        self._streams -= 1
+
+    def _cudaStreamBeginCapture(self, stream: int, mode: str) -> None:  # noqa: N802
+        self.noted = []
+
+    def _cudaStreamEndCapture(self, stream: int) -> Any:  # noqa: N802
+        noted, self.noted = self.noted, None
+        return noted
+
+    def _cudaGraphInstantiate(self, graph: Any, flags: int) -> Any:  # noqa: N802
+        return graph
+
+    def _cudaGraphDestroy(self, graph: Any) -> None:  # noqa: N802
+        pass
+
+    _cudaGraphExecDestroy = _cudaGraphDestroy  # noqa: N815
+
+    def _cudaGraphLaunch(self, graph: Any, stream: int) -> None:  # noqa: N802
+        for deed in graph:
+            deed()
+
+    @property
+    def streams(self) -> int:
+        """Open ones."""
+        return self._streams
+
+
+class _Context:
+    def __init__(self, engine: _Engine) -> None:
+        self._engine, self._shape = engine, ()
+        self._addresses: dict[str, int] = {}
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self._engine.trt.calls.append(f"set_input_shape {tuple(shape)}")
+        self._shape = tuple(shape)
+        return 1 <= shape[0] <= self._engine.trt.profile[1][0]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        if name == "image":
+            return self._shape
+        image = np.zeros(self._shape, np.float32)
+        return tuple(self._engine.session.run([name], {"image": image})[0].shape)
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        assert address in self._engine.trt.cuda.alive
+        self._addresses[name] = address
+        return True
+
+    def execute_async_v3(self, stream: int) -> bool:
+        trt = self._engine.trt
+        trt.calls.append("execute_async_v3")
+        if trt.fails_after is not None and trt.calls.count("execute_async_v3") > trt.fails_after:
+            trt.logger.log(trt.ILogger.Severity.ERROR, "the double was told to fail")
+            return False
+        addresses, shape, memory = dict(self._addresses), self._shape, trt.cuda.alive
+
+        def compute() -> None:
+            count = int(np.prod(shape))
+            image = np.frombuffer(memory[addresses["image"]], np.float32)[:count].reshape(shape)
+            names = self._engine.names[1:]
+            for name, values in zip(
+                names, self._engine.session.run(names, {"image": image}), strict=True
+            ):
+                plain = np.ascontiguousarray(values)
+                ctypes.memmove(addresses[name], plain.ctypes.data, plain.nbytes)
+
+        trt.cuda.do(compute)
+        return True
+
+
+class _Engine:
+    def __init__(self, trt: TensorRtDouble, model: bytes) -> None:
+        self.trt = trt
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(model, options)
+        self.names = ["image", *(port.name for port in self.session.get_outputs())]
+        self.num_io_tensors = len(self.names)
+
+    def get_tensor_name(self, number: int) -> str:
+        return self.names[number]
+
+    def get_tensor_dtype(self, name: str) -> Any:
+        return np.float32
+
+    def create_execution_context(self) -> Any:
+        return _Context(self)
+
+
+class TensorRtDouble:
+    """Behaves as the module `tensorrt` does; an engine is the model behind a few letters."""
+
+    NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=0)
+    DataType = SimpleNamespace(FLOAT="float")
+    BuilderFlag = SimpleNamespace(TF32="tf32")
+
+    class ILogger:
+        class Severity:
+            ERROR, INTERNAL_ERROR = "error", "internal"
+
+        def __init__(self) -> None:
+            pass
+
+    class IProgressMonitor:
+        def __init__(self) -> None:
+            pass
+
+    def __init__(self, cuda: CudaDouble, version: str = "11.4.0") -> None:
+        self.__version__ = version
+        self.cuda, self.calls = cuda, []
+        self.profile: tuple[Any, ...] = ()
+        self.fails_after: int | None = None
+        self.builds = 0
+        self.logger: Any = None
+        self._monitor: Any = None
+
+    nptype = staticmethod(lambda dtype: dtype)
+
+    def Runtime(self, logger: Any) -> Any:  # noqa: N802
+        self.logger = logger
+
+        def deserialize(content: bytes) -> Any:
+            # the real one returns None for what it cannot run
+            return _Engine(self, content[len(MAGIC) :]) if content.startswith(MAGIC) else None
+
+        return SimpleNamespace(deserialize_cuda_engine=deserialize)
+
+    def Builder(self, logger: Any) -> Any:  # noqa: N802
+        return SimpleNamespace(
+            create_network=lambda flags: SimpleNamespace(flags=flags),
+            create_builder_config=self._config,
+            create_optimization_profile=lambda: SimpleNamespace(set_shape=self._set_shape),
+            build_serialized_network=self._build,
+        )
+
+    def OnnxParser(self, network: Any, logger: Any) -> Any:  # noqa: N802
+        def parse(content: bytes) -> bool:
+            session = onnxruntime.InferenceSession(content)
+            for kind, ports in (
+                ("input", session.get_inputs()),
+                ("output", session.get_outputs()),
+            ):
+                found = [
+                    SimpleNamespace(
+                        name=port.name,
+                        dtype="float",
+                        shape=[n if isinstance(n, int) else -1 for n in port.shape],
+                    )
+                    for port in ports
+                ]
+                setattr(network, f"num_{kind}s", len(found))
+                setattr(network, f"get_{kind}", found.__getitem__)
+            network.content = content
+            return True
+
+        return SimpleNamespace(parse=parse, num_errors=0)
+
+    def _config(self) -> Any:
+        cache = SimpleNamespace(serialize=lambda: b"times")
+        return SimpleNamespace(
+            add_optimization_profile=lambda profile: 0,
+            clear_flag=lambda flag: None,
+            create_timing_cache=lambda content: cache,
+            set_timing_cache=lambda given, ignore: True,
+            get_timing_cache=lambda: cache,
+        )
+
+    def _set_shape(self, name: str, least: Any, best: Any, most: Any) -> None:
+        self.profile = (least, most)
+
+    def _build(self, network: Any, config: Any) -> bytes | None:
+        self.builds += 1
+        config.progress_monitor.phase_start("Building", None, 4)
+        for step in range(4):
+            if not config.progress_monitor.step_complete("Building", step):
+                return None
+        config.progress_monitor.phase_finish("Building")
+        return MAGIC + network.content
+
+
+def doubles(**facts: Any) -> tuple[TensorRtDouble, CudaDouble, Library, Cuda]:
+    """The stand-ins, and as what the engine takes them."""
+    version = facts.pop("version", "11.4.0")
+    runtime = CudaDouble(**facts)
+    trt = TensorRtDouble(runtime, version)
+    return trt, runtime, Library("tensorrt", trt), Cuda(runtime)

@@ -1,0 +1,106 @@
+"""A model's own dense map, which a file may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.testing import assert_allclose
+from onnx import TensorProto, helper, numpy_helper
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.inference import open_session
+from tests.helpers.model import write_made_up_model
+
+BODY = load_body()
+PARTS, SIZE = 4, 64
+
+
+def add_maps(path: Path, names: tuple[str, ...], parts: int = PARTS) -> None:
+    """Maps (B, P, S, S) that are mixtures of the picture's colours."""
+    model = onnx.load(path)
+    for node in model.graph.node:  # the made-up model has names of its own for what lies between
+        for ports in (node.input, node.output):
+            ports[:] = [f"inner_{port}" if port in ("u", "v") else port for port in ports]
+    random = np.random.default_rng(3)
+    for name in names:
+        weights = random.normal(size=(parts, 3, 1, 1)).astype(np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(weights, f"{name}_weights"))
+        model.graph.node.append(helper.make_node("Conv", ["image", f"{name}_weights"], [name]))
+        model.graph.output.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", parts, SIZE, SIZE])
+        )
+    onnx.save(model, path)
+
+
+def mixed(path: Path, name: str, images: np.ndarray) -> np.ndarray:
+    (weights,) = (
+        numpy_helper.to_array(each)
+        for each in onnx.load(path).graph.initializer
+        if each.name == f"{name}_weights"
+    )
+    return np.einsum("pc,bchw->bphw", weights[:, :, 0, 0], images)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).random((2, 3, SIZE, SIZE), np.float32)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_the_likeliest_part_and_the_place_on_it_come_with_the_finest_level(
+    tmp_path: Path, images: np.ndarray, backend: str
+) -> None:
+    path = write_made_up_model(tmp_path / "dense.onnx", BODY, SIZE, levels=2)
+    add_maps(path, ("part", "u", "v"))
+    session = open_session(path, backend)
+    assert session.metadata.dense == ("part", "u", "v")
+    people = session.run(images)
+    part = mixed(path, "part", images).argmax(axis=1)
+    for number, (coarse, fine) in enumerate(people):
+        assert coarse.dense is None
+        assert fine.dense is not None
+        agreeing = fine.dense.part == part[number]
+        assert agreeing.mean() > 0.999  # but for ties that float32 decides
+        for name, given in (("u", fine.dense.u), ("v", fine.dense.v)):
+            every = mixed(path, name, images)[number]
+            own = np.take_along_axis(every, part[number][None], axis=0)[0].clip(0, 1)
+            assert_allclose(given[agreeing], own[agreeing], atol=1e-4)
+
+
+def test_parts_may_come_alone_but_places_may_not(tmp_path: Path, images: np.ndarray) -> None:
+    alone = write_made_up_model(tmp_path / "alone.onnx", BODY, SIZE)
+    add_maps(alone, ("part",))
+    dense = open_session(alone, "onnxruntime").run(images)[0][-1].dense
+    assert dense is not None
+    assert dense.u is None
+    places = write_made_up_model(tmp_path / "places.onnx", BODY, SIZE)
+    add_maps(places, ("u", "v"))
+    with pytest.raises(ModelError, match="u, v without the others of a dense map"):
+        open_session(places, "onnxruntime")
+
+
+@pytest.mark.parametrize(("parts", "complaint"), [(1, "not a dense map"), (300, "not a dense map")])
+def test_a_map_of_no_sensible_size_is_refused(tmp_path: Path, parts: int, complaint: str) -> None:
+    path = write_made_up_model(tmp_path / "odd.onnx", BODY, SIZE)
+    add_maps(path, ("part",), parts)
+    with pytest.raises(ModelError, match=complaint):
+        open_session(path, "onnxruntime")
+
+
+def test_a_file_may_say_where_its_levels_read(tmp_path: Path) -> None:
+    path = tmp_path / "reads.onnx"
+    write_made_up_model(path, BODY, SIZE, levels=2)
+    assert open_session(path, "onnxruntime").metadata.reads == (21, 0)
+    write_made_up_model(path, BODY, SIZE, levels=2, metadata={"reads": "14,0"})
+    assert open_session(path, "onnxruntime").metadata.reads == (14, 0)
+    # only the last of three levels is in the file
+    write_made_up_model(path, BODY, SIZE, metadata={"reads": "14,0,7"})
+    assert open_session(path, "onnxruntime").metadata.reads == (7,)
+    for wrong in ("many", "14", "9999,0", "1,2" * 5000):
+        write_made_up_model(path, BODY, SIZE, levels=2, metadata={"reads": wrong})
+        with pytest.raises(ModelError, match="its metadata reads"):
+            open_session(path, "onnxruntime")

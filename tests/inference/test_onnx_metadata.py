@@ -1,0 +1,28 @@
+"""What a model file says of itself is read without opening it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.inference.onnx_metadata import metadata_entries
+from tests.helpers.model import made_up_metadata, write_made_up_model
+
+
+def test_the_entries_are_those_that_were_written(tmp_path: Path) -> None:
+    body = load_body()
+    path = write_made_up_model(tmp_path / "model.onnx", body, 64)
+    assert metadata_entries(path) == made_up_metadata(body, 64)
+
+
+@pytest.mark.parametrize("content", [b"no model", b"\xff" * 40, b"\x72\x7f\x00"])
+def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="no ONNX file"):
+        metadata_entries(path)
+    with pytest.raises(ModelError, match="cannot read"):
+        metadata_entries(tmp_path / "none.onnx")

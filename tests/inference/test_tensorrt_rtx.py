@@ -1,0 +1,150 @@
+"""TensorRT for RTX builds engines here, without a GPU; none of them is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import Interrupted, ModelError
+from pymaf_live.inference.engine_cache import EngineKey, file_sha256, kept_engine
+from pymaf_live.inference.half_precision import to_half_precision
+from pymaf_live.inference.metadata import output_shapes
+from pymaf_live.inference.tensorrt_build import (
+    MOST_AT_ONCE,
+    Source,
+    build_engine,
+    prepare,
+    quiet_logger,
+)
+from pymaf_live.inference.tensorrt_library import Library, load_library
+from pymaf_live.pipeline.model_selection import shipped_models
+from tests.helpers.model import write_made_up_model
+from tests.inference.test_half_precision import sampling_model
+
+pytest.importorskip("tensorrt_rtx", reason="the extra `tensorrt-rtx` is not installed")
+
+CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return load_library("tensorrt-rtx")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # of the size of the pictures of `sampling_model`, whose graph wears its metadata below
+    return write_made_up_model(tmp_path_factory.mktemp("model") / "small.onnx", load_body(), 32)
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_model_of_the_contract_is_built_for_each_gpu(
+    capability: str, precision: str, library: Library, model: Path
+) -> None:
+    source = prepare(model, precision)  # type: ignore[arg-type]
+    assert len(build_engine(library, source, capabilities=(capability,))) > 1000
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+def test_convolutions_and_sampling_are_built(precision: str, library: Library, model: Path) -> None:
+    graph = sampling_model(32)
+    typed = to_half_precision(graph) if precision == "f16" else graph
+    source = Source(typed.SerializeToString(), prepare(model, "f32").metadata)
+    assert len(build_engine(library, source, capabilities=("SM86",))) > 1000
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_the_shipped_models_are_built_for_all_gpus(
+    name: str, precision: str, library: Library
+) -> None:
+    """One engine for all of them at once, which takes no longer than one for one."""
+    source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
+    told: list[float] = []
+
+    def progress(step: str, part: float) -> bool:
+        told.append(part)
+        return True
+
+    engine = build_engine(library, source, capabilities=CAPABILITIES, progress=progress)
+    assert len(engine) > len(source.content)
+    assert len(told) > 100
+    assert all(0 <= part <= 1 for part in told)
+
+
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_building_a_shipped_model_stops_at_once(name: str, library: Library) -> None:
+    source, asked = prepare(shipped_models()[name], "f32"), []
+
+    def stop(step: str, part: float) -> bool:
+        asked.append(step)
+        return False
+
+    with pytest.raises(Interrupted):
+        build_engine(library, source, capabilities=("SM86",), progress=stop)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ["lite", "full"])
+def test_inputs_and_outputs_of_the_shipped_models_are_understood(
+    name: str, precision: str, library: Library
+) -> None:
+    trt = library.module
+    source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
+    logger = quiet_logger(library)
+    network = trt.Builder(logger).create_network(0)
+    assert trt.OnnxParser(network, logger).parse(source.content), logger.last
+    outputs = [network.get_output(number) for number in range(network.num_outputs)]
+    wanted = output_shapes(source.metadata)
+    assert {port.name for port in outputs} == set(wanted)
+    assert {port.dtype for port in outputs} == {trt.DataType.FLOAT}
+    for port in outputs:
+        sizes = [size or int(port.shape[-1]) for size in wanted[port.name]]
+        assert list(port.shape) == [-1, *sizes], port.name
+
+
+def test_what_is_no_model_is_refused_in_one_line(library: Library, model: Path) -> None:
+    metadata = prepare(model, "f32").metadata
+    with pytest.raises(ModelError, match="refuses the model") as caught:
+        build_engine(library, Source(b"nothing of the kind", metadata), capabilities=("SM86",))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_picture_of_another_size_is_refused(library: Library, model: Path) -> None:
+    graph = sampling_model(48)
+    source = Source(graph.SerializeToString(), prepare(model, "f32").metadata)
+    with pytest.raises(ModelError, match="took the image for something else"):
+        build_engine(library, source, capabilities=("SM86",))
+
+
+def test_building_can_be_stopped(library: Library, model: Path) -> None:
+    with pytest.raises(Interrupted):
+        build_engine(
+            library,
+            prepare(model, "f32"),
+            capabilities=("SM86",),
+            progress=lambda step, part: False,
+        )
+
+
+def test_the_trainer_leaves_engines_where_the_program_looks(
+    library: Library, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from trainer.__main__ import main
+
+    folder = tmp_path / "engines"
+    arguments = ["export", str(model), "--out", str(folder)]
+    assert main([*arguments, "--tensorrt", "SM86,SM120"]) == 0
+    assert len(list(folder.iterdir())) == 2
+    digest = file_sha256(model.read_bytes())
+    key = EngineKey(digest, library.title, "SM120", "", "f16", MOST_AT_ONCE)
+    engine, complaint = kept_engine(folder, key)
+    assert engine
+    assert complaint == ""
+    assert main([*arguments, "--tensorrt", "SM1"]) == 2
+    assert "choose of SM75, SM80" in capsys.readouterr().err

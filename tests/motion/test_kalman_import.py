@@ -1,0 +1,47 @@
+"""filterpy's filter is the same without the rest of its package, and costs no statistics."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+from pymaf_live.motion.kalman_import import kalman_filter_class
+found = kalman_filter_class()
+assert found is kalman_filter_class()
+assert "scipy.stats" not in sys.modules
+assert not [name for name in sys.modules if name.startswith("filterpy")]
+import numpy as np
+one = found(dim_x=2, dim_z=1)
+one.F, one.H = np.array([[1.0, 0.1], [0, 1]]), np.array([[1.0, 0]])
+from filterpy.kalman import KalmanFilter
+other = KalmanFilter(dim_x=2, dim_z=1)
+other.F, other.H = one.F, one.H
+assert type(other) is not type(one)
+for seen in (1.0, 1.3, 0.9):
+    for each in (one, other):
+        each.predict(Q=np.eye(2) * 0.01)
+        each.update(seen)
+print(repr((one.x - other.x).ravel().tolist()), one.log_likelihood - other.log_likelihood)
+"""
+
+
+def test_it_filters_as_the_whole_package_does_and_loads_no_statistics() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False
+    )
+    assert not done.stderr
+    assert done.stdout.split() == ["[0.0,", "0.0]", "0.0"]
+
+
+def test_where_filterpy_was_loaded_already_its_own_class_is_used() -> None:
+    script = (
+        "import filterpy.kalman\n"
+        "from pymaf_live.motion.kalman_import import kalman_filter_class\n"
+        "print(kalman_filter_class() is filterpy.kalman.KalmanFilter)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"

@@ -1,0 +1,184 @@
+"""Which model runs: names, the choice by made-up times, and what is remembered of a measurement."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.inference import open_session
+from pymaf_live.pipeline import model_selection
+from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.model_selection import (
+    REST_MILLISECONDS,
+    Measured,
+    best_that_keeps_up,
+    chosen_model,
+    given_model,
+    measured,
+    model_path,
+    rate_to_keep,
+    shipped_models,
+)
+from pymaf_live.types import SourceFacts
+from tests.helpers.model import write_made_up_model
+
+FILM = SourceFacts("video", "film", (640, 480), Fraction(25), None, None, live=False)
+CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
+ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Two models beside each other, as an installation has them."""
+    folder = tmp_path / "resources" / "models"
+    folder.mkdir(parents=True)
+    lite = write_made_up_model(folder / "lite.onnx", load_body())
+    full = Path(shutil.copy(lite, folder / "full.onnx"))
+    monkeypatch.setattr(model_selection, "resource_folders", lambda name: [folder])
+    return {"lite": lite, "full": full}
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "rate", "people", "keeps_up"),
+    [
+        (30 - REST_MILLISECONDS, 30.0, 1, True),
+        (34 - REST_MILLISECONDS, 30.0, 1, False),
+        (16 - REST_MILLISECONDS, 30.0, 2, True),
+        (17 - REST_MILLISECONDS, 30.0, 2, False),
+        (17 - REST_MILLISECONDS, 60.0, 1, False),
+        (1000.0, None, 4, True),
+    ],
+)
+def test_the_better_model_is_taken_where_it_keeps_up(
+    milliseconds: float, rate: float | None, people: int, keeps_up: bool
+) -> None:
+    assert best_that_keeps_up(milliseconds, rate, people) is keeps_up
+
+
+def test_the_rate_to_keep_is_the_sources_own() -> None:
+    assert rate_to_keep(FILM) == 25
+    assert rate_to_keep(CAMERA) == 30
+    assert rate_to_keep(replace(CAMERA, frame_rate=Fraction(60))) == 60
+    assert rate_to_keep(ALBUM) is None
+    # as the window plays an album
+    assert rate_to_keep(replace(ALBUM, live=True)) is None
+
+
+def test_auto_measures_once_and_remembers(
+    shipped: dict[str, Path], probes: list[float], tmp_path: Path
+) -> None:
+    options = PipelineOptions(cache=tmp_path / "cache")
+    probes += [20.0]
+    assert chosen_model(FILM, options) == shipped["full"]
+    assert chosen_model(FILM, options) == shipped["full"]
+    assert chosen_model(replace(FILM, frame_rate=Fraction(50)), options) == shipped["lite"]
+    assert chosen_model(FILM, replace(options, people=2)) == shipped["lite"]
+    boxes = {"0": np.zeros((2, 4))}
+    assert chosen_model(FILM, replace(options, boxes=boxes)) == shipped["lite"]
+    assert probes == []
+    assert not list((tmp_path / "cache").glob("*.part*"))
+
+
+def test_another_file_threads_or_back_end_are_measured_anew(
+    shipped: dict[str, Path], probes: list[float], tmp_path: Path
+) -> None:
+    options = PipelineOptions(cache=tmp_path / "cache")
+    probes += [20.0, 50.0, 20.0, 50.0]
+    assert chosen_model(CAMERA, options) == shipped["full"]
+    assert chosen_model(CAMERA, replace(options, threads=1)) == shipped["lite"]
+    assert chosen_model(CAMERA, replace(options, backend="openvino")) == shipped["full"]
+    write_made_up_model(shipped["full"], load_body(), fill=0.5)
+    assert chosen_model(CAMERA, options) == shipped["lite"]
+    assert probes == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"[1]", b"{", b'{"a": null}', b"[" * 100_000, b'{"a": 1e999}']
+)
+def test_a_broken_memory_is_no_obstacle(
+    shipped: dict[str, Path], probes: list[float], tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "times.json").write_bytes(content)
+    probes += [20.0]
+    options = PipelineOptions(cache=tmp_path)
+    assert chosen_model(FILM, options) == shipped["full"]
+    assert list(json.loads((tmp_path / "times.json").read_text()).values()) == [20.0]
+
+
+def test_without_a_folder_to_remember_in_it_is_measured_every_time(
+    shipped: dict[str, Path], probes: list[float], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    probes += [20.0, 50.0]
+    assert chosen_model(FILM, PipelineOptions()) == shipped["full"]
+    assert chosen_model(FILM, PipelineOptions(cache=tmp_path / "file")) == shipped["lite"]
+
+
+def test_what_needs_no_measurement_gets_none(shipped: dict[str, Path], probes: list[float]) -> None:
+    assert chosen_model(ALBUM, PipelineOptions(people=9)) == shipped["full"]
+    fast = replace(FILM, frame_rate=Fraction(1000))
+    assert chosen_model(fast, PipelineOptions()) == shipped["lite"]
+    assert chosen_model(FILM, PipelineOptions(model="lite")) == shipped["lite"]
+    assert chosen_model(CAMERA, PipelineOptions(model="full")) == shipped["full"]
+    shipped["full"].unlink()
+    assert chosen_model(ALBUM, PipelineOptions()) == shipped["lite"]
+    shipped["full"].write_bytes(shipped["lite"].read_bytes())
+    shipped["lite"].unlink()
+    assert chosen_model(fast, PipelineOptions()) == shipped["full"]
+
+
+def test_names_are_those_of_the_files(shipped: dict[str, Path], tmp_path: Path) -> None:
+    assert shipped_models() == shipped
+    assert given_model("auto") == "auto"
+    assert given_model("full") == model_path("full") == shipped["full"]
+    assert given_model(shipped["lite"]) == shipped["lite"]
+    with pytest.raises(ModelError, match="neither auto, full, lite nor a file"):
+        given_model("enormous")
+
+
+def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(name: str) -> Path:
+        raise ModelError(f"the installation lacks resources/{name}")
+
+    monkeypatch.setattr(model_selection, "resource_folders", lambda name: [])
+    monkeypatch.setattr(model_selection, "resource", lacking)
+    with pytest.raises(ModelError, match=r"models/lite\.onnx"):
+        given_model("auto")
+
+
+def test_a_time_taken_on_a_busy_machine_counts_once(
+    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = iter([Measured(600.0, disturbed=True), Measured(20.0, disturbed=False)])
+    monkeypatch.setattr(model_selection, "measured", lambda session: next(found))
+    options = PipelineOptions(cache=tmp_path / "cache")
+    assert chosen_model(FILM, options) == shipped["lite"]
+    assert chosen_model(FILM, options) == shipped["full"]
+    assert chosen_model(FILM, options) == shipped["full"]
+
+
+@pytest.mark.parametrize(("worked", "disturbed"), [(0.19, False), (0.02, True)])
+def test_a_measurement_is_short_and_knows_when_it_was_disturbed(
+    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, worked: float, disturbed: bool
+) -> None:
+    session = open_session(shipped["lite"])
+    runs: list[int] = []
+    monkeypatch.setattr(session, "run", lambda images: runs.append(len(images)))
+    walls = iter([0.0, 0.0, 0.2])
+    works = iter([5.0, 5.0 + worked])
+    monkeypatch.setattr(model_selection.time, "perf_counter", lambda: next(walls))
+    monkeypatch.setattr(model_selection.time, "process_time", lambda: next(works))
+    # a second run would end after .4 s
+    found = measured(session)
+    assert runs == [1]
+    assert found.milliseconds == pytest.approx(200)
+    assert found.disturbed is disturbed
+    session.close()

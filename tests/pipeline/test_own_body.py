@@ -1,0 +1,81 @@
+"""With a body that a user brought, everything that the program makes is of that body."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.body.registry import adopt, body_named
+from pymaf_live.cli.app import main
+from pymaf_live.takes.npz_file import read_take
+from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.helpers.model import write_made_up_model
+
+
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> object:
+    folder = tmp_path_factory.mktemp("brought")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("platformdirs.user_data_path", lambda *_, **__: folder / "user")
+        patch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(folder / "cache"))
+        entries, _ = made_up_smpl(load_body(), pose_directions=False)
+        yield adopt(write_old_pickle(folder / "model.pkl", entries), "smpl")
+
+
+@pytest.fixture
+def made(adopted: Body, tmp_path: Path) -> Path:
+    """What `process` makes of a picture with a model of the brought body and an upright rule."""
+    model = write_made_up_model(
+        tmp_path / "brought.onnx",
+        adopted,
+        224,
+        metadata={"crop_rule": "upright 1.20", "scores": "none"},
+    )
+    picture = np.zeros((320, 240, 3), np.uint8)
+    picture[60:260, 80:160] = 220
+    cv2.imwrite(str(tmp_path / "person.png"), picture)
+    (tmp_path / "boxes.json").write_text('{"person.png": [[80, 60, 160, 260]]}')
+    out = tmp_path / "out"
+    arguments = ["process", str(tmp_path / "person.png"), "--out", str(out), "--model", str(model)]
+    arguments += ["--boxes", str(tmp_path / "boxes.json"), "--export", "npz,csv"]
+    assert main(arguments) == 0
+    return out
+
+
+def test_pictures_are_processed_drawn_and_exported(made: Path, adopted: Body) -> None:
+    (take_file,) = made.glob("*.npz")
+    take = read_take(take_file)
+    assert take.body_sha256 == adopted.sha256 != load_body().sha256
+    assert len(take.pose) == 1
+    (overlay,) = (p for p in made.iterdir() if p.suffix in (".jpg", ".png"))
+    before = np.zeros((320, 240, 3), np.uint8)
+    before[60:260, 80:160] = 220
+    after = cv2.imread(str(overlay))
+    assert (np.abs(after.astype(int) - before).max(axis=2) > 30).mean() > 0.02
+
+
+def test_its_takes_go_into_the_other_formats(made: Path, adopted: Body, tmp_path: Path) -> None:
+    (take,) = made.glob("*.npz")
+    targets = [tmp_path / name for name in ("a.glb", "a.bvh", "a.amass.npz")]
+    assert main(["export", str(take), "--to", *map(str, targets)]) == 0
+    import pygltflib
+
+    gltf = pygltflib.GLTF2().load(str(targets[0]))
+    positions = gltf.meshes[0].primitives[0].attributes.POSITION
+    assert gltf.accessors[positions].count >= len(adopted.template)
+    with np.load(targets[2]) as file:
+        assert str(file["body_sha256"]) == adopted.sha256
+
+
+def test_without_the_body_its_takes_are_refused(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (take,) = made.glob("*.npz")
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "nobody")
+    assert main(["export", str(take), "--to", str(tmp_path / "b.bvh")]) != 0
+    assert "another body file" in capsys.readouterr().err
+    assert body_named("open").sha256 == load_body().sha256

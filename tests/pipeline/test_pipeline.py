@@ -1,0 +1,398 @@
+"""The pipeline's threads, with sources and estimators of known behaviour."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from pymaf_live.errors import InputError, ModelError, OutputError
+from pymaf_live.pipeline.pipeline import (
+    BackgroundStage,
+    Pipeline,
+    PipelineOptions,
+    StageClosedError,
+)
+from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
+
+
+class ListedSource:
+    """`count` frames, `pause` seconds apart; then ends, raises, or hangs whatever close() says."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        live: bool = False,
+        pause: float = 0.0,
+        error: Exception | None = None,
+        hang: bool = False,
+    ) -> None:
+        self.facts = SourceFacts(
+            "camera" if live else "video", "made up", (8, 6), None, count, None, live=live
+        )
+        self.failures: list[tuple[str, str]] = []
+        self.notices: list[str] = []
+        self.given = 0
+        self._count, self._pause, self._error, self._hang = count, pause, error, hang
+        self.closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        image = np.zeros((6, 8, 3), np.uint8)
+        for index in range(self._count):
+            if self._pause and self.closed.wait(self._pause):
+                return
+            self.given += 1
+            yield Frame(index, index / 30, image, arrived=time.monotonic())
+        if self._hang:
+            time.sleep(30)
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        self.closed.set()
+        if self._hang:
+            time.sleep(30)
+
+
+class SlowEstimator:
+    """Nobody in any frame, after `pause` seconds; `error` at frame `error_at`."""
+
+    backend, detector, model = "none", "none", "made up 1"
+    notices: tuple[str, ...] = ("made up",)
+
+    def __init__(
+        self, pause: float = 0.0, error: Exception | None = None, error_at: int = 3
+    ) -> None:
+        self._pause, self._error, self._error_at = pause, error, error_at
+        self.closed_in: threading.Thread | None = None
+
+    def estimate(self, frame: Frame) -> FrameResult:
+        time.sleep(self._pause)
+        if self._error is not None and frame.index == self._error_at:
+            raise self._error
+        return FrameResult(frame, (), camera=Camera.for_frame((8, 6)), milliseconds={"network": 2})
+
+    def close(self) -> None:
+        self.closed_in = threading.current_thread()
+
+
+def pipeline_of(source: ListedSource, estimator: SlowEstimator) -> Pipeline:
+    return Pipeline(source, PipelineOptions(), open_estimator=lambda facts, options: estimator)
+
+
+def test_a_file_gives_every_frame_in_order_however_slow_the_consumer_is() -> None:
+    source = ListedSource(40)
+    with pipeline_of(source, SlowEstimator()) as pipeline:
+        indices = []
+        for result in pipeline.results():
+            indices.append(result.frame.index)
+            time.sleep(0.002)
+            # waiting frames are bounded: hand-overs of eleven and of six, and one in each hand
+            assert source.given - len(indices) <= 11 + 6 + 3
+        assert indices == list(range(40))
+        assert pipeline.health.dropped == 0
+        assert pipeline.health.frames == 40
+        assert pipeline.ended
+
+
+def test_a_live_source_keeps_the_newest_frame_and_counts_the_rest() -> None:
+    source = ListedSource(200, live=True, pause=0.002)
+    with pipeline_of(source, SlowEstimator(pause=0.02)) as pipeline:
+        results = list(pipeline.results())
+    indices = [result.frame.index for result in results]
+    assert indices == sorted(set(indices))
+    health = pipeline.health
+    assert len(indices) < 100
+    # every frame was estimated or counted as dropped
+    assert health.frames + health.dropped == 200
+    assert len(indices) == health.frames
+    assert health.delay is not None
+    assert health.delay < 1
+
+
+def test_the_newest_result_never_blocks_and_older_ones_are_let_go() -> None:
+    source = ListedSource(30, live=True, pause=0.005)
+    with pipeline_of(source, SlowEstimator()) as pipeline:
+        assert pipeline.newest() is None
+        seen = []
+        while not pipeline.ended:
+            start = time.monotonic()
+            result = pipeline.newest()
+            assert time.monotonic() - start < 0.05
+            if result is not None:
+                seen.append(result.frame.index)
+            time.sleep(0.02)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 29
+
+
+def test_who_listens_gets_every_result_though_the_display_takes_few() -> None:
+    source = ListedSource(50, live=True, pause=0.003)
+    heard: list[int] = []
+    pipeline = pipeline_of(source, SlowEstimator())
+    pipeline.listen(lambda result: heard.append(result.frame.index))
+    pipeline.start()
+    while not pipeline.ended:
+        pipeline.newest()
+        time.sleep(0.05)
+    pipeline.close()
+    assert len(heard) == pipeline.health.frames
+    assert len(heard) + pipeline.health.dropped == 50
+
+
+def test_an_error_of_the_source_comes_after_the_frames_before_it() -> None:
+    source = ListedSource(7, error=InputError("the rest is missing"))
+    with pipeline_of(source, SlowEstimator()) as pipeline:
+        results = pipeline.results()
+        assert [next(results).frame.index for _ in range(7)] == list(range(7))
+        with pytest.raises(InputError, match="the rest is missing"):
+            next(results)
+
+
+def test_the_first_cause_counts_and_not_what_follows_from_it() -> None:
+    source = ListedSource(20, pause=0.005, error=InputError("closed under my hands"))
+    estimator = SlowEstimator(error=ModelError("not a number"))
+    with pipeline_of(source, estimator) as pipeline:
+        got = []
+        with pytest.raises(ModelError, match="not a number"):
+            got += [result.frame.index for result in pipeline.results()]
+    assert estimator.closed_in is not None
+    assert estimator.closed_in is not threading.current_thread()
+
+
+def test_a_model_that_cannot_be_opened_ends_the_run() -> None:
+    def refuse(facts: SourceFacts, options: PipelineOptions) -> SlowEstimator:
+        raise ModelError("no such model")
+
+    with Pipeline(ListedSource(5), open_estimator=refuse) as pipeline:
+        with pytest.raises(ModelError, match="no such model"):
+            next(pipeline.results())
+        assert not pipeline.ready
+
+
+def test_an_error_of_a_listener_ends_the_run() -> None:
+    def full(result: FrameResult) -> None:
+        raise OutputError("no space left")
+
+    pipeline = pipeline_of(ListedSource(5), SlowEstimator())
+    pipeline.listen(full)
+    with pipeline, pytest.raises(OutputError, match="no space"):
+        list(pipeline.results())
+
+
+@pytest.mark.parametrize(
+    ("source", "estimator"),
+    [
+        (ListedSource(3, hang=True), SlowEstimator()),
+        (ListedSource(3, live=True, hang=True), SlowEstimator()),
+        (ListedSource(30), SlowEstimator(pause=20)),
+        (ListedSource(10_000, pause=0.001), SlowEstimator()),
+    ],
+    ids=["file hangs", "camera hangs, also in close", "network hangs", "nobody takes results"],
+)
+def test_close_ends_within_two_seconds(source: ListedSource, estimator: SlowEstimator) -> None:
+    pipeline = pipeline_of(source, estimator)
+    pipeline.start()
+    time.sleep(0.1)
+    start = time.monotonic()
+    pipeline.close()
+    assert time.monotonic() - start < 2.2
+    assert pipeline.ended
+    assert list(pipeline.results()) == []
+
+
+def test_close_from_another_thread_ends_whoever_waits_for_results() -> None:
+    pipeline = pipeline_of(ListedSource(2, hang=True), SlowEstimator())
+    pipeline.start()
+    closer = threading.Timer(0.2, pipeline.close)
+    closer.start()
+    start = time.monotonic()
+    assert len(list(pipeline.results())) <= 2
+    assert time.monotonic() - start < 1.5
+    closer.join(3)
+    pipeline.close()
+
+
+def test_a_closed_pipeline_does_not_start() -> None:
+    source = ListedSource(3)
+    pipeline = pipeline_of(source, SlowEstimator())
+    pipeline.close()
+    pipeline.start()
+    assert list(pipeline.results()) == []
+    assert source.given == 0
+
+
+def test_stop_lets_through_what_was_read_and_ends_without_an_error() -> None:
+    source = ListedSource(10_000, pause=0.001, error=InputError("never told"))
+    with pipeline_of(source, SlowEstimator()) as pipeline:
+        indices = []
+        for result in pipeline.results():
+            indices.append(result.frame.index)
+            if len(indices) == 10:
+                pipeline.stop()
+    assert indices == list(range(len(indices)))
+    assert 10 <= len(indices) <= 10 + 12
+
+
+def test_followers_get_every_result_beside_the_listener_until_they_leave() -> None:
+    heard: dict[str, list[int]] = {"listener": [], "one": [], "two": []}
+    source = ListedSource(30)
+    pipeline = pipeline_of(source, SlowEstimator())
+    pipeline.listen(lambda result: heard["listener"].append(result.frame.index))
+    pipeline.follow(lambda result: heard["two"].append(result.frame.index))
+
+    def ten_times(result: FrameResult) -> None:
+        heard["one"].append(result.frame.index)
+        if result.frame.index == 9:
+            leave()
+
+    leave = pipeline.follow(ten_times)
+    with pipeline:
+        assert len(list(pipeline.results())) == 30
+    assert heard["listener"] == heard["two"] == list(range(30))
+    assert heard["one"] == list(range(10))
+
+
+class NamedEstimator(SlowEstimator):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.model = name
+
+
+def test_another_model_takes_over_in_the_middle_and_no_frame_of_a_file_is_lost() -> None:
+    opened: dict[str, NamedEstimator] = {}
+
+    def open_(facts: SourceFacts, options: PipelineOptions) -> NamedEstimator:
+        name = str(options.model)
+        if name == "broken":
+            raise ModelError("there is no model file broken.onnx")
+        opened[name] = NamedEstimator(name)
+        return opened[name]
+
+    said: list[Exception | None] = []
+    pipeline = Pipeline(ListedSource(60), PipelineOptions(model="one"), open_estimator=open_)
+    models, indices = [], []
+
+    def change(result: FrameResult) -> None:
+        if result.frame.index == 9:
+            pipeline.change(PipelineOptions(model="broken"), said.append)
+        if result.frame.index == 29:
+            pipeline.change(PipelineOptions(model="two"), said.append)
+        models.append(pipeline.model)
+
+    pipeline.follow(change)
+    with pipeline:
+        indices = [result.frame.index for result in pipeline.results()]
+    assert indices == list(range(60))
+    assert models == ["one"] * 30 + ["two"] * 30
+    assert isinstance(said[0], ModelError)
+    assert said[1:] == [None]
+    assert pipeline.options.model == "two"
+    assert all(each.closed_in is not None for each in opened.values())
+
+
+def test_another_model_takes_over_while_no_frame_comes() -> None:
+    gate = threading.Event()
+
+    class Held(ListedSource):
+        def frames(self) -> Iterator[Frame]:
+            gate.wait(10)
+            yield from super().frames()
+
+    done = threading.Event()
+    pipeline = Pipeline(
+        Held(3),
+        PipelineOptions(model="one"),
+        open_estimator=lambda facts, options: NamedEstimator(str(options.model)),
+    )
+    with pipeline:
+        pipeline.change(PipelineOptions(model="two"), lambda error: done.set())
+        assert done.wait(5)
+        assert pipeline.model == "two"
+        gate.set()
+        assert len(list(pipeline.results())) == 3
+
+
+def test_an_error_of_a_source_that_was_silent_for_long_is_told() -> None:
+    with (
+        pipeline_of(ListedSource(1, pause=0.35, error=InputError("gone")), SlowEstimator()) as line,
+        pytest.raises(InputError, match="gone"),
+    ):
+        list(line.results())
+
+
+def test_health_names_what_runs_and_the_notices_of_all() -> None:
+    source = ListedSource(5)
+    source.notices.append("opened again")
+    with pipeline_of(source, SlowEstimator()) as pipeline:
+        list(pipeline.results())
+        health = pipeline.health
+    assert health.model == "made up 1"
+    assert health.notices == ("made up", "opened again")
+    assert health.milliseconds["network"] == 2
+    assert health.milliseconds["decode"] >= 0
+
+
+class Sheet:
+    """A context that notes how it ended."""
+
+    def __init__(self, error_at: int = -1) -> None:
+        self.items: list[int] = []
+        self.ended_by: type[BaseException] | str | None = "open"
+        self._error_at = error_at
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[int], None]]:
+        def work(item: int) -> None:
+            if item == self._error_at:
+                raise OutputError("no space left")
+            self.items.append(item)
+
+        try:
+            yield work
+        except BaseException as error:
+            self.ended_by = type(error)
+            raise
+        self.ended_by = None
+
+
+def test_a_stage_that_finishes_has_done_everything_and_ended_its_context_well() -> None:
+    sheet = Sheet()
+    stage = BackgroundStage("test", sheet.opened)
+    for item in range(20):
+        stage.put(item)
+    stage.finish()
+    stage.close()
+    assert sheet.items == list(range(20))
+    assert sheet.ended_by is None
+
+
+def test_a_stage_that_is_closed_ends_its_context_by_an_error() -> None:
+    sheet = Sheet()
+    stage = BackgroundStage("test", sheet.opened)
+    stage.put(0)
+    stage.close()
+    assert sheet.ended_by is StageClosedError
+    with pytest.raises(StageClosedError):
+        stage.put(1)
+
+
+def test_what_ends_a_stage_is_told_to_who_puts_or_waits() -> None:
+    sheet = Sheet(error_at=2)
+    stage = BackgroundStage("test", sheet.opened)
+
+    def put_many() -> None:
+        for item in range(100):
+            stage.put(item)
+            time.sleep(0.001)
+
+    with pytest.raises(OutputError, match="no space"):
+        put_many()
+    with pytest.raises(OutputError, match="no space"):
+        stage.finish()
+    assert sheet.ended_by is OutputError

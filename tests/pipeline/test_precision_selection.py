@@ -1,0 +1,123 @@
+"""The fastest way to run a model, of those that leave its bodies where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.inference import Variant, open_session, openvino_engine
+from pymaf_live.pipeline import model_selection
+from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.model_selection import shipped_models
+from pymaf_live.pipeline.pipeline import open_estimator
+from pymaf_live.pipeline.precision_selection import fastest_variant, variants
+from pymaf_live.types import SourceFacts
+from tests.helpers.model import made_up_metadata, write_made_up_model
+
+CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
+
+
+def write_model(path: Path, more: Mapping[str, str]) -> Path:
+    write_made_up_model(path, load_body())
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {**made_up_metadata(load_body()), **more})
+    onnx.save(model, path)
+    return path
+
+
+def write_twin(model: Path) -> Path:
+    of = hashlib.sha256(model.read_bytes()).hexdigest()
+    return write_model(model.with_suffix(".int8.onnx"), {"int8_of": of})
+
+
+@pytest.fixture(autouse=True)
+def processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ("bf16",))
+
+
+def test_a_model_that_says_nothing_counts_in_f32_and_nothing_is_measured(
+    tmp_path: Path, probes: list[float]
+) -> None:
+    path = write_model(tmp_path / "made.onnx", {})
+    assert fastest_variant(path, PipelineOptions()) == Variant(path, "f32")
+
+
+def test_the_fastest_is_measured_once_and_remembered(tmp_path: Path, probes: list[float]) -> None:
+    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    twin = write_twin(path)
+    assert variants(path) == [Variant(path), Variant(path, "bf16"), Variant(twin)]
+    options = PipelineOptions(cache=tmp_path / "cache")
+    probes += [9.0, 6.0, 7.0]
+    assert fastest_variant(path, options) == Variant(path, "bf16")
+    assert fastest_variant(path, options) == Variant(path, "bf16")
+    assert probes == []
+    probes += [9.0, 10.0, 7.0]
+    other = PipelineOptions(cache=tmp_path / "cache", threads=1)
+    assert fastest_variant(path, other) == Variant(twin)
+
+
+def test_what_the_processor_lacks_or_another_back_end_runs_is_not_chosen(
+    tmp_path: Path, probes: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    assert fastest_variant(path, PipelineOptions(backend="onnxruntime")) == Variant(path)
+    monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ())
+    assert fastest_variant(path, PipelineOptions()) == Variant(path)
+
+
+def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    write_twin(path)
+
+    def missing() -> tuple[str, ...]:
+        raise ImportError("no library")
+
+    monkeypatch.setattr(openvino_engine, "processor_precisions", missing)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert fastest_variant(path, PipelineOptions()) == Variant(path)
+    session = open_session(path, by_openvino=Variant(path))
+    assert session.backend.startswith("ONNX Runtime")
+    session.close()
+
+
+def test_a_twin_of_another_model_or_a_damaged_one_is_left_alone(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "made.onnx", {})
+    twin = write_model(tmp_path / "made.int8.onnx", {"int8_of": "0" * 64})
+    assert variants(path) == [Variant(path)]
+    twin.write_bytes(b"no model")
+    assert variants(path) == [Variant(path)]
+
+
+def test_an_unknown_precision_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "made.onnx", {"precisions": "f4"})
+    with pytest.raises(ModelError, match="precisions has 'f4'"):
+        open_session(path, "openvino")
+
+
+def test_the_pipeline_runs_what_was_chosen_and_says_so(
+    tmp_path: Path, probes: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(tmp_path / "made.onnx", {})
+    write_twin(path)
+    probes += [9.0, 6.0]
+    estimator = open_estimator(CAMERA, PipelineOptions(model=path, boxes={"0": []}))
+    try:
+        assert estimator.precision == "int8"  # type: ignore[attr-defined]
+    finally:
+        estimator.close()
+
+
+def test_a_twin_is_no_model_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_model(tmp_path / "lite.onnx", {})
+    write_twin(path)
+    monkeypatch.setattr(model_selection, "resource_folders", lambda name: [tmp_path])
+    assert shipped_models() == {"lite": path}

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pymaf_live.body import Body, load_body
+from pymaf_live.errors import ModelError
+from pymaf_live.rendering import Look, Overlay, open_overlay
+from tests.rendering.posed import SIZE
+
+Open = Callable[..., Overlay]
+
+
+@pytest.fixture(scope="session")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(params=["gl", "cpu"])
+def open_one(request: pytest.FixtureRequest, body: Body) -> Iterator[Open]:
+    """Opens overlays of each kind, and closes them."""
+    opened: list[Overlay] = []
+
+    def open_(look: Look | None = None) -> Overlay:
+        try:
+            overlay = open_overlay(body, SIZE, request.param, look)
+        except ModelError as error:
+            pytest.skip(str(error))
+        opened.append(overlay)
+        return overlay
+
+    yield open_
+    for overlay in opened:
+        overlay.close()

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pymaf_live.body import Body, PointSet, project
+from pymaf_live.errors import ModelError
+from pymaf_live.rendering import Look, Overlay, open_overlay, person_colour
+from pymaf_live.rendering.overlay import FallingBackOverlay
+from pymaf_live.types import Camera, Image, Person
+from tests.helpers.paths import ROOT
+from tests.rendering.conftest import Open
+from tests.rendering.posed import CAMERA, SIZE, person
+
+OPAQUE = Look(opacity=1.0)
+
+
+def noise(size: tuple[int, int] = SIZE) -> Image:
+    random = np.random.default_rng(7)
+    return random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+
+
+def black(size: tuple[int, int] = SIZE) -> Image:
+    return np.zeros((size[1], size[0], 3), np.uint8)
+
+
+def coverage(body: Body, someone: Person, camera: Camera = CAMERA) -> npt.NDArray[np.float64]:
+    """Covered part of each pixel: NumPy kinematics and OpenCV's polygons, eight times as fine."""
+    fine = 8
+    vertices = PointSet.vertices(body).pose(someone.rotations, someone.shape, someone.translation)
+    corners = (project(vertices, camera) + 0.5) * fine - 0.5
+    width, height = camera.size
+    mask = np.zeros((height * fine, width * fine), np.uint8)
+    for triangle in np.rint(corners[body.faces]).astype(np.int32):
+        cv2.fillConvexPoly(mask, triangle, 255)
+    return np.asarray(cv2.resize(mask, camera.size, interpolation=cv2.INTER_AREA)) / 255
+
+
+def drawn_coverage(
+    overlay: Overlay, people: list[Person], camera: Camera = CAMERA
+) -> npt.NDArray[np.float64]:
+    """How much of each pixel an opaque overlay hides: what white and black behind it change."""
+    dark = overlay.draw(black(camera.size), people, camera)
+    bright = overlay.draw(255 - black(camera.size), people, camera)
+    return np.asarray(1 - (bright.astype(float) - dark).mean(axis=2) / 255)
+
+
+def overlap(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_silhouette_is_where_the_projected_mesh_is(
+    open_one: Open, body: Body, seed: int
+) -> None:
+    someone = person(body, seed, turn=seed)
+    truth = coverage(body, someone)
+    drawn = drawn_coverage(open_one(OPAQUE), [someone])
+    assert overlap(truth > 0.5, drawn > 0.5) > 0.97
+    # an error of the pixel centres would shift the middle by half a pixel
+    for axis in (0, 1):
+        place = np.indices(truth.shape)[axis]
+        middles = [(cover * place).sum() / cover.sum() for cover in (truth, drawn)]
+        assert abs(middles[0] - middles[1]) < 0.1
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_gl_and_cpu_draw_the_same_silhouette_and_nearly_the_same_colours(
+    body: Body, seed: int
+) -> None:
+    size = (640, 480)
+    camera = Camera.for_frame(size)
+    people = [
+        person(body, seed, turn=seed, camera=camera),
+        person(body, seed + 9, (0.5, 0.2, 4.6), 1, camera=camera),
+    ]
+    covers, pictures = [], []
+    for overlay in (_gl(body), open_overlay(body, size, "cpu", OPAQUE)):
+        covers.append(drawn_coverage(overlay, people, camera))
+        pictures.append(overlay.draw(black(size), people, camera))
+        overlay.close()
+    assert overlap(covers[0] > 0.4, covers[1] > 0.4) > 0.98
+    inner = cv2.erode(np.floor(covers[0]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    difference = np.abs(pictures[0].astype(int) - pictures[1])[inner]
+    assert difference.mean() < 4
+
+
+def test_every_joint_lies_on_the_drawn_mesh(open_one: Open, body: Body) -> None:
+    overlay = open_one(OPAQUE)
+    for seed in range(5):
+        someone = person(body, seed, bend=0.2, turn=seed)
+        inside = drawn_coverage(overlay, [someone]) > 0.5
+        # within a pixel: a wrist is hardly two pixels wide here
+        inside = cv2.dilate(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        columns, rows = np.rint(someone.joints_2d).astype(int).T
+        assert inside[rows, columns].all()
+
+
+def test_pixels_outside_the_body_are_untouched(open_one: Open, body: Body) -> None:
+    someone, picture = person(body, 1), noise()
+    drawn = open_one().draw(picture, [someone], CAMERA)
+    near = (
+        cv2.dilate(np.ceil(coverage(body, someone)).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    )
+    assert np.array_equal(drawn[~near], picture[~near])
+    assert (drawn[near] != picture[near]).any()
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.3, 0.85])
+def test_the_picture_is_covered_once_however_many_overlap(
+    open_one: Open, body: Body, opacity: float
+) -> None:
+    people = [person(body, n, (0, 0.2, 4 + 0.3 * n), n) for n in range(3)]
+    picture = noise()
+    opaque = open_one(OPAQUE).draw(picture, people, CAMERA).astype(float)
+    drawn = open_one(Look(opacity=opacity)).draw(picture, people, CAMERA)
+    inner = (
+        cv2.erode(np.floor(coverage(body, people[0])).astype(np.uint8), np.ones((3, 3), np.uint8))
+        > 0
+    )
+    expected = opacity * opaque + (1 - opacity) * picture
+    assert inner.sum() > 500
+    assert np.abs(drawn - expected)[inner].max() <= 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_nearer_person_is_seen_whatever_the_order(
+    open_one: Open, body: Body, order: int
+) -> None:
+    near, far = person(body, 1, (0, 0.2, 3), number=1), person(body, 1, (0, 0.2, 5), number=2)
+    drawn = open_one(OPAQUE).draw(black(), [near, far][::order], CAMERA)
+    alone = open_one(OPAQUE).draw(black(), [near], CAMERA)
+    column, row = np.rint(near.joints_2d[0]).astype(int)
+    assert np.abs(drawn[row, column].astype(int) - alone[row, column]).max() <= 1
+    hue = drawn[row, column] / drawn[row, column].max()
+    assert np.abs(hue - person_colour(1) / person_colour(1).max()).max() < 0.15
+
+
+def test_a_number_has_one_colour_whoever_else_is_there(open_one: Open, body: Body) -> None:
+    overlay = open_one(OPAQUE)
+    left = person(body, at=(-0.8, 0.2, 4.0), number=0)
+    right = person(body, at=(0.8, 0.2, 4.0), number=3)
+    alone = overlay.draw(black(), [right], CAMERA)
+    both = overlay.draw(black(), [left, right], CAMERA)
+    swapped = overlay.draw(black(), [right, left], CAMERA)
+    half = SIZE[0] // 2
+    np.testing.assert_allclose(both[:, half:], alone[:, half:], atol=1)
+    np.testing.assert_allclose(swapped, both, atol=1)
+    lit = alone.max(axis=2) > 100
+    hue = alone[lit].mean(axis=0) / alone[lit].mean()
+    own = [
+        float(np.abs(hue - colour / colour.mean()).sum()) for colour in map(person_colour, range(8))
+    ]
+    assert int(np.argmin(own)) == 3
+
+
+def test_two_bodies_through_one_another_are_each_seen_where_they_are_nearer(
+    open_one: Open, body: Body
+) -> None:
+    overlay = open_one(OPAQUE)
+    # turned aside, one's arm reaches before the other and its other arm behind
+    across = person(body, bend=0.0, turn=np.pi / 2, at=(0.0, 0.2, 4.0), number=0)
+    facing = person(body, bend=0.0, at=(0.0, 0.2, 4.0), number=3)
+    drawn = overlay.draw(black(), [across, facing], CAMERA).astype(float)
+    first = overlay.draw(black(), [across], CAMERA).astype(float)
+    second = overlay.draw(black(), [facing], CAMERA).astype(float)
+    shared = (first.max(axis=2) > 60) & (second.max(axis=2) > 60)
+    as_first = shared & (np.abs(drawn - first).max(axis=2) < 3)
+    as_second = shared & (np.abs(drawn - second).max(axis=2) < 3)
+    assert as_first.sum() > 20
+    assert as_second.sum() > 20
+    assert (as_first | as_second).sum() > 0.8 * shared.sum()
+
+
+def test_depth_is_told_apart_to_centimetres(open_one: Open, body: Body) -> None:
+    # the same body twice, the second two centimetres behind: it may shine through nowhere
+    one, other = person(body, 1, number=1), person(body, 1, (0.0, 0.2, 4.02), number=2)
+    drawn = open_one(OPAQUE).draw(black(), [other, one], CAMERA)
+    front = open_one(OPAQUE).draw(black(), [one], CAMERA)
+    inner = cv2.erode((front.max(axis=2) > 60).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    same = np.abs(drawn.astype(int) - front).max(axis=2) <= 2
+    assert same[inner].mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    "where",
+    [(0.0, 0.2, -4.0), (0.0, 0.2, -0.3), (40.0, 0.2, 4.0), (np.nan, 0.2, 4.0), (0, 0, np.inf)],
+    ids=["behind", "just behind", "beside", "not a number", "endless"],
+)
+def test_a_body_that_cannot_be_seen_changes_nothing(
+    open_one: Open, body: Body, where: tuple[float, float, float]
+) -> None:
+    someone = person(body, 1, bend=0.0)
+    gone = replace(someone, translation=np.array(where))
+    assert np.array_equal(open_one().draw(noise(), [gone], CAMERA), noise())
+
+
+def test_without_people_the_picture_comes_back_as_a_copy(open_one: Open) -> None:
+    picture = noise()
+    picture.setflags(write=False)
+    drawn = open_one().draw(picture, [], CAMERA)
+    assert np.array_equal(drawn, picture)
+    assert drawn.flags.writeable
+
+
+@pytest.mark.parametrize("at", [(0.9, 0.2, 3.0), (0.0, 0.1, 0.4), (0.0, 0.0, 0.02)])
+def test_a_body_partly_outside_is_drawn_where_it_is_seen(
+    open_one: Open, body: Body, at: tuple[float, float, float]
+) -> None:
+    picture = noise()
+    drawn = open_one().draw(picture, [person(body, 1, at)], CAMERA)
+    assert drawn.shape == picture.shape
+    assert (drawn != picture).any() == (at[2] > 0.1)
+
+
+def test_pictures_of_other_sizes_may_follow(open_one: Open, body: Body) -> None:
+    overlay = open_one(OPAQUE)
+    for size in ((320, 240), (640, 480), (97, 131), (1, 1), (1280, 720), (320, 240)):
+        camera = Camera.for_frame(size)
+        someone = person(body, 1, camera=camera)
+        drawn = overlay.draw(black(size), [someone], camera)
+        assert drawn.shape == (size[1], size[0], 3)
+        if size != (1, 1):
+            again = overlay.draw(black(size), [someone], camera)
+            assert np.array_equal(drawn, again)
+            inside = drawn_coverage(overlay, [someone], camera) > 0.5
+            assert overlap(inside, coverage(body, someone, camera) > 0.5) > 0.95
+
+
+def test_a_change_of_shape_is_seen(open_one: Open, body: Body) -> None:
+    overlay = open_one(OPAQUE)
+    someone = person(body, 1)
+    overlay.draw(black(), [someone], CAMERA)
+    larger = replace(someone, shape=someone.shape + 2.0)
+    inside = drawn_coverage(overlay, [larger]) > 0.5
+    assert overlap(inside, coverage(body, larger) > 0.5) > 0.97
+
+
+def test_the_skeleton_lies_over_the_body(open_one: Open, body: Body) -> None:
+    someone = person(body, 1)
+    bare = open_one(OPAQUE).draw(black(), [someone], CAMERA)
+    with_bones = open_one(replace(OPAQUE, skeleton=True)).draw(black(), [someone], CAMERA)
+    changed = (with_bones != bare).any(axis=2)
+    columns, rows = np.rint(someone.joints_2d).astype(int).T
+    assert changed[rows, columns].all()
+    knee = body.joint_names.index("left_knee")
+    middle = someone.joints_2d[[knee, body.parents[knee]]].mean(axis=0)
+    assert with_bones[tuple(np.rint(middle).astype(int)[::-1])].min() > 150
+    assert changed.mean() < 0.1
+
+
+def test_nothing_is_left_behind_by_hundreds_of_frames(body: Body) -> None:
+    overlay = _gl(body)
+    from vispy.gloo.globject import GLObject
+
+    def objects() -> int:
+        gc.collect()
+        return sum(isinstance(thing, GLObject) for thing in gc.get_objects())
+
+    people = [person(body, seed, number=seed) for seed in range(40)]
+    for someone in people:
+        overlay.draw(black(), [someone], CAMERA)
+    before = objects()
+    for frame in range(200):
+        overlay.draw(black(), [people[frame % 40], people[(frame * 7 + 1) % 40]], CAMERA)
+    assert objects() == before
+    overlay.close()
+
+
+def _gl(body: Body) -> Overlay:
+    try:
+        return open_overlay(body, SIZE, "gl", OPAQUE)
+    except ModelError as error:
+        pytest.skip(str(error))
+
+
+def test_it_works_in_a_thread_of_its_own(body: Body) -> None:
+    _gl(body).close()
+    someone = person(body, 1)
+    drawn: list[Image] = []
+
+    def work() -> None:
+        overlay = open_overlay(body, SIZE, "gl", OPAQUE)
+        drawn.append(overlay.draw(black(), [someone], CAMERA))
+        overlay.close()
+        overlay.close()
+
+    for _ in range(2):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(60)
+    assert len(drawn) == 2
+    assert np.array_equal(drawn[0], drawn[1])
+    assert drawn[0].any()
+
+
+def test_without_gl_the_processor_draws_and_says_so(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what a bare server looks like from Python: no such library is found
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    with pytest.raises(ModelError, match="no OpenGL"):
+        open_overlay(body, SIZE, "gl")
+    overlay = open_overlay(body, SIZE, "auto", OPAQUE)
+    assert overlay.name == "cpu rasteriser"
+    assert "without OpenGL" in overlay.notice
+    assert "\n" not in overlay.notice
+    assert overlay.draw(black(), [person(body, 1)], CAMERA).any()
+
+
+def test_a_failure_in_the_middle_of_a_run_is_survived(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _gl(body).close()
+    overlay = open_overlay(body, SIZE, "auto", OPAQUE)
+    assert isinstance(overlay, FallingBackOverlay)
+    assert "vispy" in overlay.name
+    assert not overlay.notice
+    someone = person(body, 1)
+    before = overlay.draw(black(), [someone], CAMERA)
+
+    def lost(*arguments: object) -> None:
+        raise RuntimeError("the context was lost\nfor ever")
+
+    monkeypatch.setattr("pymaf_live.rendering.texture_layer.BodyLayer.render", lost)
+    after = overlay.draw(black(), [someone], CAMERA)
+    assert overlap(before.max(axis=2) > 60, after.max(axis=2) > 60) > 0.98
+    assert overlay.name == "cpu rasteriser"
+    assert "the context was lost for ever" in overlay.notice
+    assert overlay.draw(black(), [someone], CAMERA).any()
+    overlay.close()
+
+
+@pytest.mark.parametrize("module", ["pymaf_live", "pymaf_live.rendering"])
+def test_importing_loads_no_vispy(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('vispy' in sys.modules)"
+    root = ROOT
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=root).returncode == 0
+
+
+def test_the_same_picture_through_osmesa(body: Body, tmp_path: Path) -> None:
+    """Where EGL is missing: in a process of its own, as GL's library is chosen once a process."""
+    code = """
+import sys
+import numpy as np
+from pymaf_live.rendering import Look, offscreen, open_overlay
+from pymaf_live.body import load_body
+from tests.rendering.posed import CAMERA, SIZE, person
+def no_egl():
+    raise offscreen.NoGraphics("none")
+offscreen._open_egl = no_egl
+try:
+    overlay = open_overlay(load_body(), SIZE, "gl", Look(opacity=1.0))
+except Exception as error:
+    print(error)
+    sys.exit(77)
+assert "osmesa" in overlay.name, overlay.name
+people = [person(load_body(), 1)]
+drawn = overlay.draw(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), people, CAMERA)
+np.save(sys.argv[1], drawn)
+overlay.close()
+"""
+    target = tmp_path / "drawn.npy"
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(target)],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode == 77:
+        pytest.skip(f"no OSMesa: {run.stdout.strip()}")
+    assert run.returncode == 0, run.stderr
+    drawn = np.load(target)
+    assert overlap(drawn.max(axis=2) > 60, coverage(body, person(body, 1)) > 0.5) > 0.97

@@ -1,0 +1,135 @@
+"""A take of one body is carried to another: bones point the same way, joints lie near."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body, joint_transforms, load_body, pose_joints, rest_joints
+from pymaf_live.body.registry import adopt
+from pymaf_live.body.retarget import retargeted
+from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.cli.app import main
+from pymaf_live.errors import InputError, ModelError
+from pymaf_live.takes.npz_file import read_take, write_take
+from pymaf_live.takes.retarget import retargeted_take
+from pymaf_live.types import Take
+from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.helpers.take import make_take, moving_limbs, walking_past
+
+ROWS = 30
+
+
+def made_up_take(body: Body) -> Take:
+    times = np.arange(12) / 30
+    return make_take(body, times, {0: moving_limbs(body, times)}, {0: walking_past(times)})
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def poses(body: Body) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(2)
+    rotations = matrix_from_axis_angle(random.normal(scale=0.35, size=(ROWS, 24, 3)))
+    rotations[:, 0] = np.diag([1.0, -1.0, -1.0]) @ rotations[:, 0]
+    return rotations, random.normal(scale=0.7, size=(ROWS, 10)), random.normal(size=(ROWS, 3))
+
+
+def slimmer(body: Body) -> Body:
+    """A body of other proportions: lower, wider, and with its arms hanging by 15 degrees."""
+    template = body.template * [1.06, 0.94, 1.0]
+    for side, name in ((1, "left"), (-1, "right")):
+        joint = body.joint_regressor[body.joint_names.index(f"{name}_shoulder")] @ template
+        far = np.clip((side * template[:, 0] - side * joint[0, 0]) / 0.05, 0, 1)[:, None]
+        c, s = np.cos(np.radians(15)), -side * np.sin(np.radians(15))
+        turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+        template = template * (1 - far) + far * ((template - joint) @ turn.T + joint)
+    return replace(body, template=template, sha256="5" * 64)
+
+
+def test_the_same_body_takes_the_same_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+    found = retargeted(body, body, *poses)
+    joints = pose_joints(body, *poses)
+    assert np.linalg.norm(found.joints - joints, axis=-1).mean() < 0.004
+
+
+def test_the_reported_error_is_the_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+    target = slimmer(body)
+    found = retargeted(body, target, *poses)
+    joints = pose_joints(target, found.rotations, found.shape, found.translation)
+    apart = np.linalg.norm(joints - pose_joints(body, *poses), axis=-1).mean(axis=1)
+    np.testing.assert_allclose(found.error, apart, atol=1e-9)
+    assert found.error.mean() < 0.015
+    identity = found.rotations @ found.rotations.swapaxes(-1, -2)
+    np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
+
+
+def test_it_is_nearer_than_rotations_carried_over_as_they_are(
+    body: Body, poses: tuple[np.ndarray, ...]
+) -> None:
+    target = slimmer(body)
+    found = retargeted(body, target, *poses)
+    wanted = pose_joints(body, *poses)
+    plain = pose_joints(target, *poses)
+    plain += (wanted - plain).mean(axis=1, keepdims=True)
+    before = np.linalg.norm(plain - wanted, axis=-1).mean()
+    assert found.error.mean() < 0.5 * before
+
+
+def test_limbs_keep_their_twist(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+    """A forearm that turns about itself alone turns about itself on the other body too."""
+    rotations, shape, translation = (values[:2].copy() for values in poses)
+    rotations[1], shape[1], translation[1] = rotations[0], shape[0], translation[0]
+    elbow = body.joint_names.index("left_elbow")
+    wrist = body.joint_names.index("left_wrist")
+    rest = rest_joints(body, shape[0])
+    axis = rest[wrist] - rest[elbow]
+    turn = matrix_from_axis_angle(0.8 * axis / np.linalg.norm(axis))
+    rotations[1, elbow] = rotations[1, elbow] @ turn
+    target = slimmer(body)
+    found = retargeted(body, target, rotations, shape, translation)
+    world, _ = joint_transforms(target, found.rotations, rest_joints(target, found.shape))
+    between = world[0, elbow].T @ world[1, elbow]
+    assert np.arccos((np.trace(between) - 1) / 2) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_take_goes_over_and_back(body: Body) -> None:
+    take, target = made_up_take(body), slimmer(body)
+    there, error = retargeted_take(take, body, target)
+    assert there.body_sha256 == target.sha256
+    assert error.shape == take.frame.shape
+    back, _ = retargeted_take(there, target, body)
+    apart = np.linalg.norm(back.joints - take.joints, axis=-1).mean()
+    assert apart < 0.02
+    with pytest.raises(InputError, match="another body file"):
+        retargeted_take(there, body, target)
+
+
+def test_strangers_are_refused(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+    other = replace(body, joint_names=tuple(f"bone{k}" for k in range(24)))
+    with pytest.raises(ModelError, match="0 joints in common"):
+        retargeted(body, other, *poses)
+
+
+def test_the_command_line_writes_a_take_of_the_other_body(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
+    entries, _ = made_up_smpl(body, pose_directions=False)
+    target = adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
+    given, out, amass = (tmp_path / name for name in ("a.npz", "b.npz", "c.amass.npz"))
+    write_take(given, made_up_take(body))
+    assert main(["export", str(given), "--to", str(out), str(amass), "--body", "smpl"]) == 0
+    assert "joints within" in capsys.readouterr().out
+    assert read_take(out).body_sha256 == target.sha256
+    with np.load(amass) as file:
+        assert str(file["body_sha256"]) == target.sha256
+    code = main(["export", str(given), "--to", str(tmp_path / "d.npz"), "--body", "nobody"])
+    assert code == 5
+    assert "only open, smpl" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""Bodies that nobody could be."""
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.body.rotations import matrix_from_axis_angle
+from trainer.body.joint_limits import impossible
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+def turned(body, **vectors):
+    pose = np.zeros((body.joint_count, 3))
+    for name, vector in vectors.items():
+        pose[body.joint_names.index(name)] = vector
+    return matrix_from_axis_angle(pose)[None]
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        {},
+        {"left_knee": (2.2, 0, 0), "right_hip": (-1.8, 0, 0)},
+        {"left_elbow": (0, -2.4, 0), "right_elbow": (0, 2.4, 0)},
+        # a handstand, seen from behind, arms up
+        {"pelvis": (0, 0, 3.1), "left_shoulder": (0, 0, 1.4), "right_shoulder": (0, 0, -1.4)},
+    ],
+)
+def test_what_people_do_is_possible(body, pose):
+    assert not impossible(body, turned(body, **pose))[0]
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        {"left_knee": (-1.0, 0, 0)},
+        {"right_elbow": (0, -1.0, 0)},
+        {"left_elbow": (0, 1.0, 0)},
+        {"right_knee": (0, 0, 0.9)},
+        {"neck": (0, 1.6, 0)},
+    ],
+)
+def test_what_nobody_does_is_impossible(body, pose):
+    assert impossible(body, turned(body, **pose))[0]
+
+
+def test_each_person_is_judged_alone(body):
+    people = np.concatenate([turned(body), turned(body, left_knee=(-1.0, 0, 0)), turned(body)])
+    people[2, 3, 0, 0] = np.nan
+    assert impossible(body, people).tolist() == [False, True, True]

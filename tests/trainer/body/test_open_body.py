@@ -1,0 +1,74 @@
+"""The shipped body file holds what its maker promises, and its checks can fail."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from trainer.body import check_open_body
+
+
+def test_the_maker_can_be_imported_without_running() -> None:
+    maker = importlib.import_module("trainer.body.build_open_body")
+    body = load_body()
+    assert tuple(maker.JOINTS) == body.joint_names
+    assert body.parents.tolist() == maker.PARENTS
+
+
+def test_the_mesh_is_closed_and_winds_outwards() -> None:
+    assert all(check_open_body.check_mesh(load_body()).values())
+
+
+def test_a_hole_and_a_turned_face_are_noticed() -> None:
+    body = load_body()
+    hole = check_open_body.check_mesh(replace(body, faces=body.faces[1:]))
+    assert not hole["closed, wound the same way"]
+    turned = body.faces.copy()
+    turned[0] = turned[0][::-1]
+    assert not check_open_body.check_mesh(replace(body, faces=turned))["closed, wound the same way"]
+    inside_out = check_open_body.check_mesh(replace(body, faces=body.faces[:, ::-1]))
+    assert not inside_out["winds outwards"]
+
+
+def test_joints_lie_inside_and_a_joint_outside_is_noticed() -> None:
+    body = load_body()
+    shapes = np.zeros((1, body.shape_count))
+    assert all(check_open_body.check_joints_inside(body, shapes).values())
+    # a regressor that puts a joint half a metre too far out
+    tip = int(np.argmax(body.template[:, 0]))
+    regressor = body.joint_regressor.tolil()
+    regressor[20] = 0
+    regressor[20, tip] = 2.0
+    moved = replace(body, joint_regressor=regressor.tocsr())
+    assert not any(check_open_body.check_joints_inside(moved, shapes).values())
+
+
+def test_winding_numbers_of_a_cube() -> None:
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
+    from scipy.spatial import ConvexHull
+
+    hull = ConvexHull(corners)
+    faces = hull.simplices.copy()
+    a, b, c = (corners[faces[:, k]] for k in range(3))
+    inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
+    faces[inward] = faces[inward][:, ::-1]
+    numbers = check_open_body.winding_numbers(
+        corners, faces.astype(np.int64), np.array([[0.5, 0.5, 0.5], [1.5, 0.5, 0.5]])
+    )
+    np.testing.assert_allclose(numbers, [1, 0], atol=1e-9)
+    assert check_open_body.volume(corners, faces.astype(np.int64)) == pytest.approx(1.0)
+
+
+def test_a_file_that_is_no_body_gets_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "body.npz").write_bytes(b"nothing")
+    assert check_open_body.main([str(tmp_path / "body.npz")]) == 5
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("error: ")
+    assert "\n" not in message

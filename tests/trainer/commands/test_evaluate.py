@@ -1,0 +1,131 @@
+"""The command as a whole: what it is told, the file as shipped, films and takes."""
+
+import json
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+import trainer.evaluation.run as evaluation  # noqa: E402
+from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.errors import InputError, ModelError  # noqa: E402
+from pymaf_live.inference.session import open_session  # noqa: E402
+from pymaf_live.resources import resource  # noqa: E402
+from tests.trainer.fake_people import write_people  # noqa: E402
+from trainer.__main__ import main  # noqa: E402
+from trainer.evaluation.end_to_end import read_tracks  # noqa: E402
+from trainer.evaluation.jitter import write_still_film  # noqa: E402
+from trainer.evaluation.network import OnnxNetwork  # noqa: E402
+from trainer.fitting.fit import write_fits  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return resource("models/lite.onnx")
+
+
+def told(capsys):
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_protocol_that_there_is_not(shipped, capsys):
+    assert main(["evaluate", str(shipped), "--protocols", "lspet,h37m"]) == 2
+    assert "h37m" in told(capsys)
+
+
+def test_a_protocol_asked_for_needs_its_data(shipped, tmp_path, capsys):
+    assert main(["evaluate", str(shipped), "--protocols", "people"]) == 3
+    assert "--people" in told(capsys)
+    given = ["--protocols", "coco", "--coco", str(tmp_path / "none")]
+    assert main(["evaluate", str(shipped), *given]) == 3
+    assert "none" in told(capsys)
+
+
+def test_what_is_no_model(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
+    (tmp_path / "a.onnx").write_bytes(b"nothing of the kind")
+    assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
+    assert "a.onnx" in told(capsys)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_file_as_shipped_is_measured_and_what_lacks_its_data_is_named(
+    shipped, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(evaluation, "VALIDATION", 2)
+    write_fits(tmp_path / "fits.npz", write_people(tmp_path, 3))
+    places = {
+        name: tmp_path / "none" for name in ("ccp", "coco", "synthetic", "videos", "landmarks")
+    }
+    # the slower protocols are left for the ones below
+    monkeypatch.setattr(
+        evaluation,
+        "PROTOCOLS",
+        {name: evaluation.PROTOCOLS[name] for name in ("lspet", "ccp", "videos", "landmarkers")},
+    )
+    report = evaluation.evaluate(
+        shipped,
+        evaluation.Places(lspet=tmp_path, fits=tmp_path / "fits.npz", **places),
+        out=tmp_path / "a.json",
+        markdown=tmp_path / "a.md",
+        sheets=tmp_path / "sheets",
+    )
+    assert set(report["protocols"]) == {"lspet"}
+    assert set(report["not_measured"]) == {"ccp", "videos"}
+    read = json.loads((tmp_path / "a.json").read_text())
+    assert 0 <= read["protocols"]["lspet"]["pck"][0] <= 1
+    assert "Not measured: ccp" in (tmp_path / "a.md").read_text()
+    assert (tmp_path / "sheets" / "lspet_worst.jpg").is_file()
+
+
+def test_the_trainers_session_says_what_the_programs_says(shipped):
+    images = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
+    found = OnnxNetwork(shipped, load_body(), threads=1).estimate(images)
+    session = open_session(shipped, "openvino", threads=1)
+    other = session.run(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    session.close()
+    for row, levels in enumerate(other):
+        assert found.rotations[-1, row] == pytest.approx(levels[-1].rotations, abs=2e-3)
+        assert found.camera[-1, row] == pytest.approx(levels[-1].camera, abs=2e-3)
+        assert found.score[row] == pytest.approx(levels[-1].score, abs=2e-3)
+
+
+def test_a_model_of_another_body_is_refused(shipped):
+    from dataclasses import replace
+
+    with pytest.raises(ModelError, match="another body"):
+        OnnxNetwork(shipped, replace(load_body(), sha256="0" * 64))
+
+
+def test_a_still_film_trembles_and_is_noisy(tmp_path):
+    picture = np.zeros((40, 30, 3), np.uint8)
+    picture[:, 15:] = 200
+    write_still_film(tmp_path / "still.mp4", picture, frames=6)
+    with av.open(str(tmp_path / "still.mp4")) as film:
+        frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
+    assert len(frames) == 6
+    assert frames[0].shape == (80, 60, 3)
+    change = [np.abs(a - b).mean() for a, b in pairwise(frames)]
+    assert 1 < np.mean(change) < 15
+
+
+def test_tracks_of_a_take_leave_out_what_was_carried_on(tmp_path):
+    rows, joints = 6, 3
+    np.savez(
+        tmp_path / "take.npz",
+        predicted=np.array([False, False, True, False, False, False]),
+        person=np.array([1, 0, 0, 0, 1, 0]),
+        frame=np.array([2, 0, 1, 3, 0, 2]),
+        joints=np.arange(rows)[:, None, None] * np.ones((rows, joints, 3)),
+        joints_2d=np.zeros((rows, joints, 2)),
+        pose=np.zeros((rows, joints, 3)),
+    )
+    first, second = read_tracks(tmp_path / "take.npz")
+    assert first.frame.tolist() == [0, 2, 3]
+    assert first.joints[:, 0, 0].tolist() == [1, 5, 3]
+    assert second.frame.tolist() == [0, 2]
+    with pytest.raises(InputError, match="nowhere"):
+        read_tracks(tmp_path / "nowhere.npz")

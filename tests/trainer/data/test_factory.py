@@ -1,0 +1,70 @@
+"""Synthetic sets by configuration: test sets are never opened for training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import InputError, UsageError
+from trainer.data.base import KEYPOINT_NAMES
+from trainer.data.factory import SetConfig, open_set
+
+BODY = load_body()
+
+
+def write_synthetic(folder: Path, **changes: Any) -> SetConfig:
+    """Labels of two people, without pictures."""
+    points, joints = len(KEYPOINT_NAMES), BODY.joint_count
+    arrays = {
+        "name": np.array(["0.jpg", "1.jpg"]),
+        "shard": np.zeros(2, np.int16),
+        "keypoints": np.ones((2, points, 2)),
+        "visibility": np.full((2, points), 2, np.uint8),
+        "joints_3d": np.zeros((2, points, 3)),
+        "rotations": np.tile(np.eye(3), (2, joints, 1, 1)),
+        "shape": np.zeros((2, BODY.shape_count)),
+        "camera": np.ones((2, 3)),
+        "frame_from_crop": np.ones((2, 2, 3)),
+        "crop_size": np.array(256),
+        "distance": np.ones(2),
+        "misfit": np.zeros(2),
+        "kind": np.array(["whole", "whole"]),
+        "pose": np.array(["a", "b"]),
+        "backdrop": np.array(["a", "b"]),
+        "body_sha256": np.array(BODY.sha256),
+        "settings": np.array(json.dumps({"test": False})),
+    }
+    np.savez(folder / "labels.npz", **(arrays | changes))
+    return SetConfig(kind="synthetic", folder=folder)
+
+
+def test_a_training_set_is_for_training(tmp_path: Path) -> None:
+    config = write_synthetic(tmp_path)
+    people = open_set(config, BODY)
+    assert len(people) == 2
+    assert people.known(1).body is not None
+    with pytest.raises(UsageError, match="is a training set"):
+        open_set(config.model_copy(update={"rows": "held_out"}), BODY)
+
+
+def test_a_test_set_is_not_for_training(tmp_path: Path) -> None:
+    config = write_synthetic(tmp_path, settings=np.array(json.dumps({"test": True})))
+    with pytest.raises(UsageError, match="is a test set"):
+        open_set(config, BODY)
+    assert len(open_set(config.model_copy(update={"rows": "held_out"}), BODY)) == 2
+    assert len(open_set(config.model_copy(update={"rows": "all"}), BODY)) == 2
+
+
+def test_a_set_of_another_body_or_of_unknown_use_is_refused(tmp_path: Path) -> None:
+    config = write_synthetic(tmp_path, body_sha256=np.array("0" * 64))
+    with pytest.raises(InputError, match="another body"):
+        open_set(config, BODY)
+    for settings in ("", "[]", "{}"):
+        write_synthetic(tmp_path, settings=np.array(settings))
+        with pytest.raises(InputError, match="what it is for"):
+            open_set(config, BODY)

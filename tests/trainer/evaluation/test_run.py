@@ -1,0 +1,396 @@
+"""The protocols on made-up people, with a network that knows the answer."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from pymaf_live.body import load_body, rest_joints  # noqa: E402
+from pymaf_live.errors import InputError  # noqa: E402
+from pymaf_live.tracking.crop import crop_about  # noqa: E402
+from tests.trainer.fake_dataset import DotPeople  # noqa: E402
+from tests.trainer.fake_people import SIDE, write_people  # noqa: E402
+from trainer.data.lspet import read_joint_set  # noqa: E402
+from trainer.evaluation.calibration import measure_calibration  # noqa: E402
+from trainer.evaluation.coco import (  # noqa: E402
+    average_precision,
+    coco_results,
+    coco_truth,
+    read_coco_mini,
+)
+from trainer.evaluation.inference import Looked, look_twice  # noqa: E402
+from trainer.evaluation.lsp_parts import measure_lsp_parts  # noqa: E402
+from trainer.evaluation.lspet import look_at_annotated, measure_lspet  # noqa: E402
+from trainer.evaluation.masks import (  # noqa: E402
+    MaskedPeople,
+    counted_masks,
+    look_at_masked,
+    measure_masks,
+    read_masked_people,
+)
+from trainer.evaluation.mesh_eval import Bodies, PartPainter  # noqa: E402
+from trainer.evaluation.network import Estimates  # noqa: E402
+from trainer.evaluation.oracle import measure_oracle  # noqa: E402
+from trainer.evaluation.pose3d import look_at_people, measure_people  # noqa: E402
+from trainer.evaluation.report import markdown, write_json  # noqa: E402
+from trainer.evaluation.truncated import (  # noqa: E402
+    blackened,
+    exploded,
+    measure_truncated,
+    shrunk,
+    visible,
+)
+
+
+@pytest.fixture(scope="module")
+def bodies():
+    return Bodies(load_body())
+
+
+class Knowing:
+    """Answers with bodies given beforehand, one after the other, whatever it is shown.
+
+    Two levels: the first has every person's shape wrong.
+    """
+
+    size, levels = 256, 2
+
+    def __init__(self, rotations, shape, camera):
+        self.answers = [rotations, shape, camera]
+        self.at = 0
+
+    def estimate(self, cuts):
+        assert cuts.shape[1:] == (self.size, self.size, 3)
+        rows = (self.at + np.arange(len(cuts))) % len(self.answers[0])
+        self.at += len(cuts)
+        rotations, shape, camera = (np.stack([a[rows], a[rows]]) for a in self.answers)
+        shape[0, :, 0] += 2.0
+        # who is darker is more surely a person
+        score = 1 - cuts.mean(axis=(1, 2, 3)) / 255
+        return Estimates(rotations, shape, camera, score, np.full(rotations.shape[1:3], 0.5))
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    return folder, write_people(folder, 4)
+
+
+def test_lspet_of_a_network_that_knows(people, bodies):
+    folder, fits = people
+    joint_set, rows = read_joint_set(folder), range(1, 4)
+    network = Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:])
+    looked = look_at_annotated(network, joint_set, rows)
+    figures = measure_lspet(looked, joint_set, rows, bodies, fits)
+    assert figures["pck"][1] == 1
+    assert figures["mpjpe_to_fits_mm"][1] == pytest.approx(0, abs=0.01)
+    assert figures["pa_mpjpe_to_fits_mm"][0] > 1
+    assert figures["impossible"] == [0, 0]
+
+
+def test_3d_errors_of_people_with_bodies(bodies):
+    dots = DotPeople(bodies.body)
+    labels = [dots.known(row).body for row in range(len(dots))]
+    truth = [
+        np.stack([getattr(label, name) for label in labels])
+        for name in ("rotations", "shape", "camera")
+    ]
+    looked, known = look_at_people(Knowing(*truth), dots)
+    figures = measure_people(looked, known, bodies)
+    for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm"):
+        assert figures[name][1] == pytest.approx(0, abs=0.01)
+        assert figures[name][0] > 1
+    assert figures["pck"][1] == 1
+
+    # a root turned about the line of sight: Procrustes does not see it, the rest does
+    turned = [part.copy() for part in truth]
+    turned[0][:, 0] = np.diag([-1.0, -1.0, 1.0]) @ turned[0][:, 0]
+    looked, known = look_at_people(Knowing(*turned), dots)
+    figures = measure_people(looked, known, bodies)
+    assert figures["pa_mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
+    assert figures["mpjpe_mm"][1] > 300
+
+
+def test_3d_errors_of_people_with_joints_alone(bodies):
+    class Jointed(DotPeople):
+        def known(self, row):
+            known = super().known(row)
+            joints = known.joints_3d.copy()
+            # an arm that nobody saw may be anywhere
+            joints[9:12] = [[9, 9, 9, 0]]
+            return type(known)(known.crop, known.keypoints, None, joints)
+
+    dots = Jointed(bodies.body)
+    labels = [DotPeople.known(dots, row).body for row in range(len(dots))]
+    truth = [
+        np.stack([getattr(label, name) for label in labels])
+        for name in ("rotations", "shape", "camera")
+    ]
+    looked, known = look_at_people(Knowing(*truth), dots)
+    figures = measure_people(looked, known, bodies)
+    assert figures["mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
+    assert figures["mpjpe_mm"][0] > 1
+    assert "pve_mm" not in figures
+
+
+def drawn_truth(fits, bodies, joint_set, size=(SIDE, SIDE)):
+    painter = PartPainter(bodies)
+    crops = look_at_annotated(
+        Knowing(fits.rotations, fits.shape, fits.camera), joint_set, range(len(joint_set))
+    ).crops
+    return [
+        painter(fits.rotations[row], fits.shape[row], fits.camera[row], crops[row], size)
+        for row in range(len(crops))
+    ]
+
+
+def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
+    folder, fits = people
+    joint_set = read_joint_set(folder)
+    parts = drawn_truth(fits, bodies, joint_set)
+    names = [Path(name).stem for name in joint_set.names]
+    with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
+        for name, part in zip(names, parts, strict=True):
+            picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+            archive.writestr(f"{name}.jpg", cv2.imencode(".jpg", picture)[1].tobytes())
+            mask = ((part > 0) * 255).astype(np.uint8)
+            archive.writestr(f"{name}_mask.png", cv2.imencode(".png", mask)[1].tobytes())
+    np.savez(
+        tmp_path / "labels.npz",
+        name=np.array([f"{name}.jpg" for name in names]),
+        mask_name=np.array([f"{name}_mask.png" for name in names]),
+    )
+    masked = read_masked_people(tmp_path, count=3)
+    assert masked.names == tuple(f"{name}.jpg" for name in names[1:])
+
+    # in the frame of the crops that it is shown first the true bodies are others: upright ones
+    looks = look_at_masked(
+        Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), masked, bodies
+    )
+    annotated = look_at_annotated(
+        Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), joint_set, range(1, 4)
+    )
+    figures = measure_masks((looks[0], annotated), masked, bodies)
+    assert figures["f1_foreground"][1] == 1
+    assert figures["accuracy"][1] == 1
+    assert figures["f1_foreground"][0] < 0.99
+    assert figures["f1_foreground_one_look"] < 0.99
+
+    (tmp_path / "images_00.zip").unlink()
+    with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
+        archive.writestr("nothing", b"")
+    with pytest.raises(InputError, match=names[1]):
+        read_masked_people(tmp_path, count=3)
+
+
+def test_the_oracle_moves_a_body_into_its_mask(people, bodies):
+    folder, fits = people
+    joint_set = read_joint_set(folder)
+    masks = [part > 0 for part in drawn_truth(fits, bodies, joint_set)[:1]]
+    masked = MaskedPeople(("a",), [], masks)
+    beside = fits.camera[:1] + np.array([0.0, 0.1, 0.0])
+    network = Knowing(fits.rotations[:1], fits.shape[:1], beside)
+    looked = look_at_annotated(network, joint_set, range(1))
+    painter = PartPainter(bodies)
+    before = counted_masks(looked, masked, painter, -1).f1[1]
+    after = measure_oracle(looked, masked, bodies, steps=25)["f1_foreground"]
+    assert before < 0.8
+    assert after > 0.9
+
+
+def test_lsp_parts_of_a_network_that_knows(people, bodies, tmp_path):
+    folder, fits = people
+    joint_set = read_joint_set(folder)
+    (tmp_path / "images").mkdir()
+    maps = tmp_path / "data" / "lsp"
+    maps.mkdir(parents=True)
+    joints = np.zeros((3, 14, 4))
+    joints[:2] = joint_set.joints[:, :, :2].transpose(2, 1, 0)
+    savemat(tmp_path / "joints.mat", {"joints": joints})
+    for row, part in enumerate(drawn_truth(fits, bodies, joint_set)):
+        picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+        cv2.imwrite(str(tmp_path / "images" / f"im{row + 1:04d}.jpg"), picture)
+        labels = part.astype(np.uint8)
+        cv2.imwrite(str(maps / f"im{row + 1:04d}_segmentation.png"), labels)
+        # what nobody annotated counts for nothing
+        labels[:, : SIDE // 4] = 255
+        cv2.imwrite(str(maps / f"im{row + 1:04d}_part_segmentation.png"), labels)
+    network = Knowing(fits.rotations, fits.shape, fits.camera)
+    figures = measure_lsp_parts(network, tmp_path, tmp_path, bodies, rows=range(4))
+    for name in ("foreground_accuracy", "foreground_f1", "parts_accuracy", "parts_f1"):
+        assert figures[name][1] == pytest.approx(1), name
+        assert figures[name][0] < 1
+    (maps / "im0002_part_segmentation.png").unlink()
+    with pytest.raises(InputError, match="im0002_part_segmentation"):
+        measure_lsp_parts(network, tmp_path, tmp_path, bodies, rows=range(4))
+
+
+def write_coco(folder, bodies):
+    """Two persons, each a whole picture; the stored picture is half as large as the original."""
+    random = np.random.default_rng(3)
+    joints = np.zeros((2, 17, 3), np.float32)
+    joints[..., :2] = random.uniform(20, 180, (2, 17, 2))
+    joints[..., 2] = 2
+    joints[1, :5, 2] = 0
+    joints[1, :5, :2] = 0
+    np.savez(
+        folder / "labels.npz",
+        name=np.array(["a.jpg", "b.jpg"]),
+        shard=np.zeros(2, np.int16),
+        index=np.array([7, 9]),
+        joints=joints,
+        joint_names=np.array([f"k{k}" for k in range(17)]),
+        scale=np.full((2, 2), 0.5, np.float32),
+        offset=np.array([[10, 20], [0, 0]]),
+        person_bbox_xywh_orig=np.array([[40, 60, 300, 320], [20, 20, 360, 380]], np.float32),
+    )
+
+
+def test_coco_judges_perfect_and_lost_key_points(bodies, tmp_path):
+    pytest.importorskip("pycocotools", reason="the extra `train` is not installed")
+    write_coco(tmp_path, bodies)
+    people = read_coco_mini(tmp_path)
+    assert people.boxes[0].tolist() == [15, 20, 165, 180]
+    assert people.area[0] == pytest.approx(0.53 * 150 * 160)
+    truth = coco_truth(people)
+    assert truth["annotations"][1]["num_keypoints"] == 12
+    perfect = [
+        {
+            "image_id": row + 1,
+            "category_id": 1,
+            "keypoints": np.column_stack([j[:, :2], np.ones(17)]).ravel().tolist(),
+            "score": 0.9 - row / 10,
+        }
+        for row, j in enumerate(people.joint_set.joints)
+    ]
+    assert average_precision(truth, perfect)["ap"] == pytest.approx(1)
+    # the more surely found of the two is lost: half the recall, at half the precision
+    lost = [dict(perfect[0], keypoints=[0.0] * 51), perfect[1]]
+    assert average_precision(truth, lost)["ap_50"] == pytest.approx(51 / 101 * 0.5, abs=0.01)
+
+
+def test_coco_results_are_the_projected_key_points(bodies, tmp_path):
+    write_coco(tmp_path, bodies)
+    people = read_coco_mini(tmp_path)
+    rotations = np.tile(np.eye(3), (1, 2, bodies.body.joint_count, 1, 1))
+    rotations[:, :, 0] = np.diag([1.0, -1.0, -1.0])
+    camera = np.array([[[0.5, 0.0, 0.2], [0.5, 0.0, 0.2]]])
+    found = Estimates(
+        rotations, np.zeros((1, 2, bodies.body.shape_count)), camera, np.array([0.5, 1.0]),
+        np.full((2, bodies.body.joint_count), 0.5),
+    )  # fmt: skip
+    crops = [crop_about(np.array([100.0, 90.0]), 200.0, 0.0, 256)] * 2
+    results = coco_results(Looked(crops, found), people, bodies, -1)
+    assert [one["score"] for one in results] == [0.25, 0.5]
+    points = np.array(results[0]["keypoints"]).reshape(17, 3)
+    left, right = points[5, 0], points[6, 0]
+    # who faces the camera has the left shoulder on the picture's right, as far from the middle
+    assert left > 100 > right
+    assert left - 100 == pytest.approx(100 - right, abs=1.0)
+
+
+def test_who_is_cut_at_the_waist_has_no_knees():
+    joints = np.ones((14, 3))
+    legs = [(90, 180), (92, 150), (90, 110), (110, 110), (108, 150), (110, 180)]
+    arms = [(70, 110), (75, 80), (85, 60), (115, 60), (125, 80), (130, 110)]
+    upright = [*legs, *arms, (100, 50), (100, 30)]
+    joints[:, :2] = upright
+    waist, chest = visible(joints, "waist"), visible(joints, "chest")
+    assert waist[:, 2].tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    assert chest[:, 2].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 1]
+    image = np.full((200, 200, 3), 200, np.uint8)
+    black = blackened(image, joints, "waist")
+    assert (black[:115] == 200).all()
+    assert (black[120:] == 0).all()
+
+
+def dwarf(bodies):
+    """A shape whose shins are half as long as the mean body's."""
+    body = bodies.body
+    knee, ankle = (body.joint_names.index(f"left_{name}") for name in ("knee", "ankle"))
+    towards = rest_joints(body, np.eye(body.shape_count)) - rest_joints(
+        body, np.zeros(body.shape_count)
+    )
+    longer = (towards[:, ankle] - towards[:, knee])[:, 1]
+    shin = rest_joints(body, np.zeros(body.shape_count))
+    length = (shin[ankle] - shin[knee])[1]
+    return -0.5 * length * longer / (longer**2).sum()
+
+
+def test_exploded_bodies(bodies):
+    count = 7
+    rotations = np.tile(np.eye(3), (1, count, bodies.body.joint_count, 1, 1))
+    shape = np.zeros((1, count, bodies.body.shape_count))
+    camera = np.tile([0.5, 0.0, 0.0], (1, count, 1))
+    shape[0, 1, 0] = 40.0
+    # the other end of the same direction is a dwarf
+    shape[0, 6] = dwarf(bodies)
+    camera[0, 2, 0] = -0.5
+    camera[0, 3] = [0.5, 30.0, 0.0]
+    rotations[0, 4, 3, 0, 0] = np.nan
+    camera[0, 5, 0] = 20.0
+    found = Estimates(rotations, shape, camera, np.ones(count), np.ones((count, 24)))
+    assert exploded(found, 0, bodies).tolist() == [False, True, True, True, True, True, False]
+    assert shrunk(found, 0, bodies).tolist()[-1]
+    assert not shrunk(found, 0, bodies)[0]
+
+
+def test_truncated_looks_at_both_cuts(people, bodies):
+    folder, fits = people
+    figures = measure_truncated(
+        Knowing(fits.rotations, fits.shape, fits.camera), read_joint_set(folder), range(4), bodies
+    )
+    for cut in ("waist", "chest"):
+        assert figures[f"{cut}_people"] == 4
+        assert len(figures[f"{cut}_pck_visible"]) == 2
+        assert figures[f"{cut}_impossible"] == [0, 0]
+
+
+def test_second_look_is_at_what_the_first_asks_for(bodies):
+    rotations = np.tile(np.eye(3), (1, bodies.body.joint_count, 1, 1))
+    # lying on the side: the head towards the picture's right
+    rotations[0, 0] = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1.0]])
+    network = Knowing(rotations, np.zeros((1, bodies.body.shape_count)), np.array([[0.5, 0, 0]]))
+    crops = [crop_about(np.array([100.0, 100.0]), 200.0, 0.0, 256)]
+    picture = np.zeros((200, 200, 3), np.uint8)
+    first, second = look_twice(network, bodies, lambda _: picture, crops, "test")
+    assert first.crops[0].turn == 0
+    assert second.crops[0].turn == pytest.approx(np.pi / 2, abs=0.05)
+
+
+def test_calibration_ranks_people_above_backgrounds(people, bodies, tmp_path):
+    folder, fits = people
+    joint_set, rows = read_joint_set(folder), range(4)
+    with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
+        bright = np.full((200, 300, 3), 250, np.uint8)
+        archive.writestr("a.jpg", cv2.imencode(".jpg", bright)[1].tobytes())
+        mask = np.zeros((200, 300), np.uint8)
+        mask[:, 120:180] = 255
+        archive.writestr("a.png", cv2.imencode(".png", mask)[1].tobytes())
+    np.savez(tmp_path / "labels.npz", name=["a.jpg"], mask_name=["a.png"])
+    network = Knowing(fits.rotations, fits.shape, fits.camera)
+    looked = look_at_annotated(network, joint_set, rows)
+    figures = measure_calibration(network, looked, joint_set, rows, bodies, tmp_path)
+    assert figures["score_auc"] == 1
+    assert figures["joint_found_mean"] == 1
+
+
+def test_table_and_json(tmp_path):
+    report = {
+        "protocols": {"lspet": {"pck": [0.25, 0.5], "impossible": float("nan")}},
+        "not_measured": {"coco": "no data: --coco"},
+    }
+    text = markdown(report)
+    assert "| protocol | figure | level 1 | last |" in text
+    assert "| lspet | `pck` | 0.25 | 0.5 |" in text
+    assert "|  | `impossible` |  | - |" in text
+    assert "Not measured: coco" in text
+    write_json(tmp_path / "a.json", report)
+    read = json.loads((tmp_path / "a.json").read_text())
+    assert read["protocols"]["lspet"] == {"pck": [0.25, 0.5], "impossible": None}

@@ -1,0 +1,64 @@
+"""What the speed of the paper's network is measured against, and how."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+import trainer.evaluation.speed as speed  # noqa: E402
+from pymaf_live.body import PointSet, load_body  # noqa: E402
+from trainer.__main__ import main  # noqa: E402
+from trainer.network.config import NetworkConfig  # noqa: E402
+from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+
+
+def test_the_published_way_says_the_same_and_makes_the_whole_mesh():
+    body = load_body()
+    torch.manual_seed(0)
+    model = PyMAF(NetworkConfig(hidden=16), body, Start.upright(body)).eval()
+    image = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        before = model(image).levels[-1]
+        mesh = speed.PublishedWay(model, body).eval()(image)[..., :3]
+        after = model(image).levels[-1]
+    torch.testing.assert_close(after.rotations, before.rotations, atol=1e-5, rtol=0)
+    true = PointSet.vertices(body).pose(before.rotations.numpy(), before.shape.numpy())
+    np.testing.assert_allclose(mesh, true, atol=1e-5)
+
+
+def test_runs_take_turns_and_the_first_does_not_count():
+    order = []
+    runs = [lambda name=name: order.append(name) for name in "ab"]
+    seconds = speed.in_turn(runs, 3)
+    assert "".join(order) == "ab" + "ababab"
+    assert seconds.shape == (2, 3)
+    assert (seconds >= 0).all()
+
+
+def test_figures_are_told_as_json(monkeypatch, capsys, tmp_path):
+    asked = []
+
+    def measure(threads, rounds):
+        asked.append((threads, rounds))
+        return {"ratios": {"resnet50_share_of_peak": 0.55}}
+
+    monkeypatch.setattr(speed, "measure", measure)
+    assert main(["speed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ratios"] == {"resnet50_share_of_peak": 0.55}
+    path = tmp_path / "speed.json"
+    assert main(["speed", "--threads", "1", "--rounds", "4", "--json", str(path)]) == 0
+    assert json.loads(path.read_text())["ratios"]["resnet50_share_of_peak"] == 0.55
+    assert asked == [(2, 15), (1, 4)]
+    assert main(["speed"]) == 0
+    assert "resnet50_share_of_peak: 0.55" in capsys.readouterr().out
+    assert main(["speed", "--rounds", "0"]) == 2
+
+
+@pytest.mark.benchmark
+def test_the_papers_network_reaches_its_bars():
+    found = speed.measure()["ratios"]
+    assert found["resnet50_openvino_f32_over_torch"] >= 1.7
+    assert found["resnet50_int8_over_torch"] >= 3
+    assert found["resnet50_share_of_peak"] >= 0.5

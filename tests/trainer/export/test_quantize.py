@@ -1,0 +1,180 @@
+"""int8 in the encoder, and only where bodies stay where they are."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("nncf", reason="the extra `train` is not installed")
+
+import trainer.export.quantize as quantise_module  # noqa: E402
+from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.errors import ModelError  # noqa: E402
+from pymaf_live.inference import open_session  # noqa: E402
+from pymaf_live.inference.openvino_engine import processor_precisions  # noqa: E402
+from pymaf_live.resources import resource  # noqa: E402
+from trainer.__main__ import main  # noqa: E402
+from trainer.export.constant_folding import folded  # noqa: E402
+from trainer.export.quantize import allow_precision, compared, quantise, quantised  # noqa: E402
+
+SIZE = 32
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 16, 3, 2, 1)
+        self.second = torch.nn.Conv2d(16, 32, 3, 2, 1)
+
+    def forward(self, image):
+        return torch.relu(self.second(torch.relu(self.first(image)))).mean((2, 3))
+
+
+class Small(torch.nn.Module):
+    """An encoder and a regressor, called as in an exported file: 'model.encoder' and 'model.'."""
+
+    def __init__(self, joints, shapes):
+        super().__init__()
+        self.encoder = Encoder()
+        self.turned = torch.nn.Linear(32, 9 * joints)
+        self.shape = torch.nn.Linear(32, shapes)
+        self.joints = joints
+
+    def forward(self, image):
+        summary = self.encoder(image)
+        turned = 0.1 * self.turned(summary).reshape(-1, self.joints, 3, 3)
+        return turned + torch.eye(3), self.shape(summary)
+
+
+class Named(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, image):
+        return self.model(image)
+
+
+@pytest.fixture(scope="module")
+def crops():
+    return np.random.default_rng(0).random((6, 3, SIZE, SIZE), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    torch.manual_seed(0)
+    body = load_body()
+    network = Named(Small(body.joint_count, body.shape_count).eval())
+    path = tmp_path_factory.mktemp("small") / "small.onnx"
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, SIZE, SIZE),),
+        str(path),
+        input_names=["image"],
+        output_names=["rotations", "shape"],
+        dynamic_axes={name: {0: "batch"} for name in ("image", "rotations", "shape")},
+        opset_version=17,
+        dynamo=False,
+    )
+    return folded(onnx.load(path))
+
+
+@pytest.fixture(scope="module")
+def made(model, crops):
+    return quantised(model, crops)
+
+
+def test_convolutions_become_int8_and_what_stands_behind_them_does_not(made):
+    graph = made.graph
+    producer = {name: node for node in graph.node for name in node.output}
+
+    def is_dequantised(name):
+        return name in producer and producer[name].op_type == "DequantizeLinear"
+
+    kinds = {
+        kind: {all(is_dequantised(name) for name in node.input[:2]) for node in graph.node
+               if node.op_type == kind}
+        for kind in ("Conv", "Gemm")
+    }  # fmt: skip
+    assert kinds == {"Conv": {True}, "Gemm": {False}}
+
+
+def test_it_says_nearly_the_same(model, made, crops):
+    apart = compared(model, made, crops, load_body())
+    assert 0 < apart < 3
+    assert compared(model, model, crops[:1], load_body()) == pytest.approx(0)
+
+
+def test_bodies_are_compared_in_millimetres(model, crops):
+    """A root that is turned to the side carries every vertex with it."""
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    half_turn = np.tile(np.eye(3, dtype=np.float32), (load_body().joint_count, 1, 1))
+    half_turn[0] = np.diag([-1.0, 1.0, -1.0])
+    last = next(node for node in other.graph.node if "rotations" in node.output)
+    last.output[0] = "before"
+    other.graph.initializer.append(onnx.numpy_helper.from_array(half_turn, "turn"))
+    other.graph.node.append(onnx.helper.make_node("MatMul", ["turn", "before"], ["rotations"]))
+    body = load_body()
+    across = np.abs(body.template[:, [0, 2]]).mean()
+    # about twice the mean distance from the axis
+    assert compared(model, other, crops[:2], body) > 1000 * across
+
+
+def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantise_module, "quantised", lambda model, crops: model)
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 79.1)
+    monkeypatch.setattr(quantise_module, "CHECKED", 2)
+    monkeypatch.setattr(quantise_module, "_LEARNED_FROM", 2)
+    out = tmp_path / "lite.onnx"
+    with pytest.raises(ModelError, match=r"lite\.onnx by 79\.1 mm on 2 held-out crops, more than"):
+        quantise(resource("models/lite.onnx"), out, lspet)
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: float("nan"))
+    with pytest.raises(ModelError, match="nothing is written"):
+        quantise(resource("models/lite.onnx"), out, lspet)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 1.5)
+    assert quantise(resource("models/lite.onnx"), out, lspet) == 1.5
+    assert onnx.load(out).graph.output[0].name == "rotations"
+    said = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert said["name"] == "lite"
+    # so that the program knows the twin of which file it is
+    content = resource("models/lite.onnx").read_bytes()
+    assert said["int8_of"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
+    lspet, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ("bf16",))
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 36.0)
+    monkeypatch.setattr(quantise_module, "CHECKED", 2)
+    path = Path(shutil.copy(resource("models/lite.onnx"), tmp_path / "lite.onnx"))
+    before = path.read_bytes()
+    with pytest.raises(ModelError, match=r"bf16 moves the mean vertex of lite\.onnx by 36\.0 mm"):
+        allow_precision(path, "bf16", lspet)
+    assert path.read_bytes() == before
+    monkeypatch.setattr(quantise_module, "compared", lambda *_: 2.9)
+    assert allow_precision(path, "bf16", lspet) == 2.9
+    session = open_session(path, "openvino")
+    assert session.metadata.precisions == ("bf16",)
+    session.close()
+    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ())
+    with pytest.raises(ModelError, match="does not count in bf16"):
+        allow_precision(path, "bf16", lspet)
+
+
+def test_other_precisions_are_compared_with_f32(model, crops):
+    if "bf16" not in processor_precisions():
+        pytest.skip("this processor does not count in bf16")
+    apart = compared(model, model, crops, load_body(), "bf16")
+    assert 0 < apart < 20
+
+
+def test_a_missing_model_is_told(tmp_path, capsys):
+    assert main(["quantise", str(tmp_path / "no.onnx"), "--out", str(tmp_path / "a.onnx")]) == 2
+    assert "there is no model file" in capsys.readouterr().err

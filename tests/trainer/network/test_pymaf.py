@@ -1,0 +1,175 @@
+"""The network is the published one: shapes, order, feedback, detachment."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from pymaf_live.body import PointSet, load_body, pose_joints  # noqa: E402
+from pymaf_live.body.rotations import matrix_from_6d as matrix_from_6d_numpy  # noqa: E402
+from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
+from trainer.body.torch_body import PosedPoints, Skeleton, SkinnedVertices, matrix_from_6d  # noqa: E402
+from trainer.network.config import NetworkConfig  # noqa: E402
+from trainer.network.point_features import PointFeatures, grid_points, sampled, sampled_by_rows  # noqa: E402
+from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def published(body):
+    torch.manual_seed(0)
+    return PyMAF(NetworkConfig(), body, Start.upright(body)).eval()
+
+
+@pytest.fixture(scope="module")
+def poses(body):
+    random = np.random.default_rng(3)
+    rotations = matrix_from_axis_angle(random.normal(size=(3, body.joint_count, 3)) * 0.6)
+    return rotations, random.normal(size=(3, body.shape_count))
+
+
+def test_torch_and_numpy_bodies_agree(body, poses):
+    rotations, shape = (torch.tensor(a, dtype=torch.float32) for a in poses)
+    skeleton = Skeleton(body)
+    rest = skeleton.rest(shape)
+    world, places = skeleton(rotations, rest)
+    np.testing.assert_allclose(places, pose_joints(body, *poses), atol=1e-5)
+    keypoints = PosedPoints(body, body.keypoint_rows("coco"))(world, places, rest, shape)
+    np.testing.assert_allclose(keypoints, PointSet.keypoints(body, "coco").pose(*poses), atol=1e-5)
+    chosen = body.sample_vertices
+    vertices = SkinnedVertices(body, chosen)(world, places, rest, shape)
+    np.testing.assert_allclose(vertices, PointSet.vertices(body, chosen).pose(*poses), atol=1e-5)
+
+
+def test_six_numbers_are_two_interleaved_columns():
+    six = np.random.default_rng(0).normal(size=(5, 6))
+    found = matrix_from_6d(torch.tensor(six)).numpy()
+    np.testing.assert_allclose(found, matrix_from_6d_numpy(six), atol=1e-6)
+    first = six[:, 0::2] / np.linalg.norm(six[:, 0::2], axis=1, keepdims=True)
+    np.testing.assert_allclose(found[:, :, 0], first, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(found), 1, atol=1e-6)
+
+
+def test_grid_order_has_x_slowest():
+    grid = grid_points(3)
+    assert grid[:4].tolist() == [[-1, -1], [-1, 0], [-1, 1], [0, -1]]
+
+
+def test_sampling_is_bilinear_with_aligned_corners_and_zero_outside():
+    feature_map = torch.arange(9.0).reshape(1, 1, 3, 3)
+    points = torch.tensor([[[-1, -1], [1, -1], [0, 0], [0.5, 0.0], [-3, 0]]])
+    assert sampled(feature_map, points)[0, :, 0].tolist() == [0, 2, 4, 4.5, 0]
+
+
+def test_sampling_by_rows_is_sampling_also_outside_and_on_the_last_cell():
+    torch.manual_seed(3)
+    feature_map = torch.rand(2, 5, 6, 9)
+    points = torch.cat([4 * torch.rand(2, 200, 2) - 2, torch.tensor([[[1.0, 1], [-1, -1]]] * 2)], 1)
+    torch.testing.assert_close(
+        sampled_by_rows(feature_map, points), sampled(feature_map, points), atol=1e-5, rtol=0
+    )
+
+
+def test_published_sizes(published, body):
+    assert published.points[0].layers[0].weight.shape == (128, 256, 1)
+    assert published.points[0].layers[1].in_channels == 128 + 256
+    assert published.points[0].layers[2].in_channels == 64 + 256
+    estimate = 6 * body.joint_count + body.shape_count + 3
+    wide = [regressor.fc1.in_features for regressor in published.regressors]
+    sampled_numbers = 5 * len(body.sample_vertices)
+    assert wide == [2205 + estimate, sampled_numbers + estimate, sampled_numbers + estimate]
+    assert all(regressor.fc1.out_features == 1024 for regressor in published.regressors)
+
+
+def test_resnet50_pyramid_and_output_shapes(published, body):
+    with torch.no_grad():
+        output = published(torch.rand(2, 3, 224, 224))
+    assert [tuple(m.shape[1:]) for m in output.encoded.maps] == [
+        (256, 14, 14), (256, 28, 28), (256, 56, 56)
+    ]  # fmt: skip
+    assert len(output.levels) == 3
+    assert output.levels[-1].rotations.shape == (2, body.joint_count, 3, 3)
+    identity = output.levels[-1].rotations @ output.levels[-1].rotations.transpose(-1, -2)
+    assert torch.allclose(identity, torch.eye(3).expand_as(identity), atol=1e-5)
+    assert output.score.shape == (2, 1)
+    assert output.joint_score.shape == (2, body.joint_count)
+
+
+def test_resnet50_is_the_usual_one(published):
+    encoder = published.encoder
+    deconvolutions = sum(p.numel() for p in encoder.deconv_layers.parameters())
+    # torchvision's resnet50 has 25,557,032 parameters, of which the classifier 2,049,000
+    assert sum(p.numel() for p in encoder.parameters()) - deconvolutions == 25_557_032 - 2_049_000
+
+
+def test_features_are_channel_major():
+    features = PointFeatures(4, (3,), 2)
+    samples = torch.rand(1, 7, 4)
+    with torch.no_grad():
+        flat, alone = features(samples), features(samples[:, 2:3])
+    assert torch.allclose(flat[0, [2, 9]], alone[0])
+
+
+def test_levels_do_not_learn_through_each_other(body):
+    torch.manual_seed(1)
+    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, Start.upright(body))
+    encoded = model.encoder(torch.rand(1, 3, 224, 224))
+    model.estimate(encoded).levels[2].rotations.sum().backward()
+    assert model.regressors[0].fc1.weight.grad is None
+    assert model.regressors[2].fc1.weight.grad is not None
+
+
+def test_mesh_aligned_features_follow_the_body(body):
+    """Moving the start moves where levels 1 and 2 read, and not where the grid reads."""
+    torch.manual_seed(2)
+    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, Start.upright(body)).eval()
+    read = []
+    for layer in model.points:
+        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    with torch.no_grad():
+        encoded = model.encoder(torch.rand(1, 3, 224, 224))
+        model.estimate(encoded)
+        model.start_camera[0, 1] += 0.3
+        model.estimate(encoded)
+    assert torch.equal(read[0], read[3])
+    assert not torch.allclose(read[1], read[4])
+
+
+def test_a_network_says_the_same_from_another_start(body):
+    torch.manual_seed(3)
+    config = NetworkConfig(hidden=32, dropout=0.0, activation=True)
+    model = PyMAF(config, body, Start.upright(body)).eval()
+    image = torch.rand(2, 3, 224, 224)
+    rotations = matrix_from_axis_angle(
+        np.random.default_rng(0).normal(size=(40, body.joint_count, 3)) * 0.3
+    )
+    mean = Start.mean(rotations, np.full((40, body.shape_count), 0.3), np.ones((40, 3)) * 0.2)
+    with torch.no_grad():
+        before = model(image).levels[-1]
+        model.rebase(mean)
+        after = model(image).levels[-1]
+    assert torch.allclose(model.start_shape, torch.full_like(model.start_shape, 0.3))
+    for name in ("rotations", "shape", "camera"):
+        assert torch.allclose(getattr(before, name), getattr(after, name), atol=1e-4)
+
+
+def test_the_mean_rotation_is_scipys():
+    from scipy.spatial.transform import Rotation
+
+    turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
+    start = Start.mean(turns.as_matrix()[:, None], np.zeros((30, 1)), np.zeros((30, 3)))
+    np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)
+
+
+def test_an_upright_start_fills_the_crop_as_the_rule_says(body):
+    start = Start.upright(body)
+    mesh = PointSet.vertices(body).pose(start.rotations.numpy(), start.shape.numpy())
+    y = start.camera[0].item() * (mesh[:, 1] + start.camera[2].item())
+    assert y.min() == pytest.approx(-1 / 1.75, abs=1e-5)
+    assert y.max() == pytest.approx(1 / 1.75, abs=1e-5)
+    head = mesh[body.template[:, 1].argmax(), 1]
+    assert head == pytest.approx(mesh[:, 1].min())

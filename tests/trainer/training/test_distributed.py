@@ -1,0 +1,147 @@
+"""Two processes that share a batch give the gradients of one that has it whole."""
+
+import socket
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.errors import UsageError  # noqa: E402
+from tests.trainer.fake_people import write_people  # noqa: E402
+from tests.trainer.tiny_run import (  # noqa: E402
+    config,
+    finish_run,
+    make_tiny,
+    processes,
+    start_run,
+)
+from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.training.batches import batches, on_device  # noqa: E402
+from trainer.training.config import read_run_config  # noqa: E402
+from trainer.training.datasets import Locations, Recipe  # noqa: E402
+from trainer.training.distributed import Ranks, joined, weighted_mean  # noqa: E402
+from trainer.training.loss_module import Learner  # noqa: E402
+from trainer.training.losses import Losses  # noqa: E402
+
+BATCH = 8
+LABELS = {
+    "dropout": 0.0, "batch": BATCH, "pictures": 3 * BATCH, "auxiliary": "dense",
+    "background": 0.3, "validate_every": 1000,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Few have a body label, so that the halves of a batch hold unlike numbers of them."""
+    folder = tmp_path_factory.mktemp("people")
+    fits = write_people(folder, 14)
+    write_fits(folder / "fits.npz", replace(fits, kept=np.arange(14) % 3 == 0))
+    return folder
+
+
+def gradients(people, text, out, environment):
+    """The gradients of a run's first step in this process, in a file a process."""
+    import os
+
+    os.environ.update(environment)
+    make_tiny()
+    run, body = read_run_config(text, "tiny"), load_body()
+    with joined("cpu", BATCH) as ranks:
+        torch.manual_seed(0)
+        model = PyMAF(run.network, body, Start.upright(body))
+        learner = ranks.wrapped(Learner(model, Losses(body, run.losses, dense=True), bf16=False))
+        places = {"lspet": people, "fits": people / "fits.npz", "ccp": people / "ccp"}
+        recipe = Recipe(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
+        batch = next(batches(recipe, ranks, run.schedule, 0))
+        loss, terms = learner(*on_device(batch, "cpu"), False)
+        loss.backward()
+        found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+        found |= {f"term {name}": torch.tensor(v) for name, v in ranks.mean(terms).items()}
+        found["bodies"] = batch["fitted"].sum()
+        save_file(found, out / f"{ranks.rank}.safetensors")
+
+
+def environments():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
+
+
+@pytest.mark.integration
+def test_two_processes_give_the_gradients_of_one(people, tmp_path):
+    text = config(**LABELS)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    runs = [(people, text, tmp_path / "one", {})]
+    runs += [(people, text, tmp_path / "two", environment) for environment in environments()]
+    started = [processes().Process(target=gradients, args=run) for run in runs]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+        assert process.exitcode == 0
+    one = load_file(tmp_path / "one" / "0.safetensors")
+    two = [load_file(tmp_path / "two" / f"{rank}.safetensors") for rank in (0, 1)]
+    # else means over each half alone would have been right too
+    assert two[0]["bodies"] != two[1]["bodies"]
+    assert two[0]["bodies"] + two[1]["bodies"] == one["bodies"] > 0
+    assert one.keys() == two[0].keys() == two[1].keys()
+    assert float(one["term auxiliary_uv"]) > 0
+    for name, value in one.items():
+        if name != "bodies":
+            scale = float(value.abs().max()) + 1e-6
+            for half in two:
+                assert float((half[name] - value).abs().max()) < 1e-4 * scale, name
+
+
+@pytest.mark.integration
+def test_a_run_of_two_processes_learns_as_one_does(people, tmp_path):
+    text = config(**LABELS)
+    assert finish_run(tmp_path / "one", people, text) == 0
+    started = [
+        start_run(tmp_path / "two", people, text, environment=environment)
+        for environment in environments()
+    ]
+    for process in started:
+        process.join(120)
+        assert process.exitcode == 0
+    one, two = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
+    # Adam's first steps follow the sign of gradients, also of those that are rounding alone
+    moments = [name for name in one if name.endswith(".mean")]
+    assert float(one["optimiser.regressors.2.fc1.weight.mean"].abs().max()) > 0
+    for name in moments:
+        scale = float(one[name].abs().max()) + 1e-5
+        assert float((one[name] - two[name]).abs().max()) < 0.01 * scale, name
+
+
+def test_shares_cover_a_step_once():
+    shares = [Ranks(rank, 4, "cpu").share(3, 8) for rank in range(4)]
+    assert [place for share in shares for place in share] == list(range(24, 32))
+
+
+def test_a_weighted_mean_alone():
+    values, weights = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 3.0, 1.0])
+    assert weighted_mean(values, weights) == 2.5
+    assert weighted_mean(values, torch.zeros(3)) == 0
+    # less than one person counts as one
+    assert weighted_mean(values, torch.tensor([0.5, 0.0, 0.0])) == 0.5
+
+
+def test_what_cannot_be_shared(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(UsageError, match="batch of 32 cannot be shared by 3"), joined("cpu", 32):
+        pass
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu():
+    with pytest.raises(UsageError, match="there is no cuda here"), joined("cuda", 32):
+        pass

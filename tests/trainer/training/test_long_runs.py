@@ -1,0 +1,160 @@
+"""Runs that are killed, stopped, limited in time, repeated, or out of disk space."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from safetensors.torch import load_file  # noqa: E402
+
+from tests.trainer.fake_people import write_people  # noqa: E402
+from tests.trainer.tiny_run import config, finish_run, start_run  # noqa: E402
+from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.packaging.shards import pack, unpack  # noqa: E402
+from trainer.training.checkpoint import read_progress  # noqa: E402
+
+pytestmark = pytest.mark.integration
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_fits(folder / "fits.npz", write_people(folder, 14))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(people, tmp_path_factory):
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert finish_run(folder, people, config()) == 0
+    return load_file(folder / "checkpoint.safetensors")
+
+
+def checkpoint(folder):
+    return folder / "checkpoint.safetensors"
+
+
+def assert_same(folder, whole):
+    found = load_file(checkpoint(folder))
+    assert found.keys() == whole.keys()
+    for name, value in whole.items():
+        assert torch.equal(found[name], value), name
+
+
+def wait_for_step(folder, step, process):
+    for _ in range(1200):
+        try:
+            if read_progress(checkpoint(folder)).step >= step:
+                return
+        except Exception:
+            assert process.is_alive(), "the run ended before it saved"
+        time.sleep(0.05)
+    raise AssertionError("the run does not get on")
+
+
+def test_the_same_seed_gives_the_same_weights(people, whole, tmp_path):
+    assert finish_run(tmp_path, people, config()) == 0
+    assert_same(tmp_path, whole)
+    # the test would not see a difference if nothing were learned
+    moved = [n for n in whole if n.startswith("model.regressors") and n.endswith("fc1.weight")]
+    assert not torch.equal(whole[moved[0]], whole[moved[0].replace("model.", "average.")])
+
+
+def test_processes_that_load_change_nothing(people, whole, tmp_path):
+    assert finish_run(tmp_path, people, config(workers=2)) == 0
+    assert_same(tmp_path, whole)
+
+
+def test_what_was_packed_teaches_the_same(people, whole, tmp_path):
+    shards = pack(tmp_path / "packed", {"people": people}, largest=65_536)
+    assert len(shards) > 1
+    carried = unpack(tmp_path / "packed", tmp_path / "carried")["people"]
+    assert finish_run(tmp_path / "run", carried, config()) == 0
+    assert_same(tmp_path / "run", whole)
+
+
+def test_killed_again_and_again_it_ends_with_the_same_weights(people, whole, tmp_path):
+    text = config(save_every=0.0)
+    for step in (2, 5, 9):
+        process = start_run(tmp_path, people, text)
+        wait_for_step(tmp_path, step, process)
+        process.kill()
+        process.join()
+    assert finish_run(tmp_path, people, text) == 0
+    assert_same(tmp_path, whole)
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records] == [STEPS, STEPS]
+
+
+def test_killed_while_saving_the_checkpoint_before_stands(people, whole, tmp_path):
+    """Halves of a new checkpoint beside the old one, as a kill leaves them."""
+    text = config(save_every=0.0)
+    process = start_run(tmp_path, people, text)
+    halves = []
+    while process.is_alive() and not (halves and checkpoint(tmp_path).exists()):
+        halves = list(tmp_path.glob(".checkpoint.*.part.safetensors"))
+    process.kill()
+    process.join()
+    half = tmp_path / ".checkpoint.0badcafe.part.safetensors"
+    half.write_bytes(checkpoint(tmp_path).read_bytes()[:1000])
+    assert 1 <= read_progress(checkpoint(tmp_path)).step <= STEPS
+    assert finish_run(tmp_path, people, text) == 0
+    assert not list(tmp_path.glob(".*.part*"))
+    assert_same(tmp_path, whole)
+
+
+def test_asked_to_stop_it_saves_and_goes_on_later(people, whole, tmp_path):
+    text = config(pictures=4000, save_every=0.0)
+    for number, folder in ((signal.SIGTERM, tmp_path / "a"), (signal.SIGINT, tmp_path / "b")):
+        process = start_run(folder, people, text)
+        wait_for_step(folder, 1, process)
+        os.kill(process.pid, number)
+        process.join(60)
+        assert process.exitcode == 130
+        step = read_progress(checkpoint(folder)).step
+        assert f"stopped at step {step} of 1000" in (folder / "error.txt").read_text()
+
+
+def test_a_time_limit_ends_a_run_annealed(people, tmp_path):
+    text = config(pictures=400000)
+    began = time.monotonic()
+    assert finish_run(tmp_path, people, text, minutes=0.05) == 0
+    assert time.monotonic() - began < 60
+    progress = read_progress(checkpoint(tmp_path))
+    assert 3.0 <= progress.seconds < 10.0
+    assert 1 <= progress.step < 100000
+    # its time is over, so it has nothing to go on with but its last step
+    assert finish_run(tmp_path, people, text, minutes=0.05) == 0
+    assert read_progress(checkpoint(tmp_path)).step == progress.step
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):
+    """The system itself refuses to write: no file may grow past a limit."""
+    text = config(save_every=0.0)
+    process = start_run(tmp_path, people, text)
+    wait_for_step(tmp_path, 2, process)
+    process.kill()
+    process.join()
+    before = checkpoint(tmp_path).read_bytes()
+    assert finish_run(tmp_path, people, text, largest_file=len(before) // 2) == 4
+    message = (tmp_path / "error.txt").read_text()
+    assert message.startswith("cannot write")
+    assert "\n" not in message
+    assert checkpoint(tmp_path).read_bytes() == before
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_bf16_learns_about_the_same(people, whole, tmp_path):
+    assert finish_run(tmp_path, people, config(precision="bf16")) == 0
+    found = load_file(checkpoint(tmp_path))
+    name = "model.regressors.0.fc1.weight"
+    assert found[name].dtype == torch.float32
+    assert not torch.equal(found[name], whole[name])
+    # twelve steps of 1e-3 move a weight by at most about 0.012
+    assert (found[name] - whole[name]).abs().max() < 0.01

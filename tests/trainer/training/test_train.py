@@ -1,0 +1,196 @@
+"""A small run on made-up people: it learns, resumes where it was killed, exports and agrees."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+import trainer.data.factory as open_set  # noqa: E402
+import trainer.evaluation.preview as training_picture  # noqa: E402
+import trainer.evaluation.validation as validation  # noqa: E402
+import trainer.train as training  # noqa: E402
+from pymaf_live.errors import InputError  # noqa: E402
+from pymaf_live.inference.session import open_session  # noqa: E402
+from tests.trainer.fake_people import write_people  # noqa: E402
+from trainer.export.onnx import export, load_network  # noqa: E402
+from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.training.checkpoint import read_progress  # noqa: E402
+from trainer.training.config import read_config_file, read_run_config  # noqa: E402
+from trainer.training.datasets import Locations  # noqa: E402
+from trainer.training.optimizer import RelativeAdam  # noqa: E402
+
+CONFIG = """
+name = "small"
+[network]
+encoder = "blazepose_lite"
+point_widths = [16, 8]
+feature_width = 32
+hidden = 64
+dropout = 0.1
+activation = true
+landmarks = true
+[losses]
+landmarks = 1.0
+[schedule]
+pictures = {pictures}
+frozen_pictures = 16
+freeze_stem = true
+batch = 4
+learning_rate = 1e-3
+warm_up = 4
+validate_every = 16
+"""
+HELD_OUT = 4
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_fits(folder / "fits.npz", write_people(folder, 12))
+    return folder
+
+
+def hold_out_few(patch):
+    for module in (open_set, training_picture, validation):
+        patch.setattr(module, "VALIDATION", HELD_OUT)
+
+
+@pytest.fixture(autouse=True)
+def _few_held_out(monkeypatch):
+    hold_out_few(monkeypatch)
+
+
+def run(people, blazepose, config, out):
+    training.train(
+        config,
+        out=out,
+        locations=Locations({"lspet": people, "fits": people / "fits.npz"}),
+        landmark_file=blazepose / "pose_landmark_lite.tflite",
+    )
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.toml"
+    path.write_text(CONFIG.format(pictures=32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(people, blazepose, config, tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    hold_out_few(patch)
+    out = tmp_path_factory.mktemp("run")
+    run(people, blazepose, config, out)
+    patch.undo()
+    return out
+
+
+@pytest.mark.integration
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    people, blazepose, config, finished, tmp_path, monkeypatch
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "validate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(people, blazepose, config, tmp_path)
+    assert read_progress(tmp_path / "checkpoint.safetensors").step == 4
+    run(people, blazepose, config, tmp_path)
+    whole, _, _ = load_network(
+        finished / "checkpoint.safetensors", blazepose / "pose_landmark_lite.tflite"
+    )
+    resumed, _, _ = load_network(
+        tmp_path / "checkpoint.safetensors", blazepose / "pose_landmark_lite.tflite"
+    )
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.integration
+def test_the_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
+    for levels in (False, True):
+        path = tmp_path / f"small_{levels}.onnx"
+        difference = export(
+            finished / "checkpoint.safetensors",
+            path,
+            landmark_file=blazepose / "pose_landmark_lite.tflite",
+            all_levels=levels,
+        )
+        assert difference < 1e-3
+        session = open_session(path, "openvino", threads=1)
+        image = np.random.default_rng(0).random((2, 3, 256, 256), dtype=np.float32)
+        answers = session.run(image)
+        assert [len(answer) for answer in answers] == [3 if levels else 1] * 2
+        assert 0 <= answers[0][-1].score <= 1
+        session.close()
+
+
+@pytest.mark.integration
+def test_a_checkpoint_of_another_configuration_is_refused(people, blazepose, finished, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.format(pictures=64))
+    before = (finished / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(InputError, match="another configuration"):
+        run(people, blazepose, other, finished)
+    assert (finished / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_broken_checkpoints_are_told(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(InputError, match="not a whole checkpoint"):
+        read_progress(path)
+    path.write_bytes(b"\xff" * 100)
+    with pytest.raises(InputError, match="not a whole checkpoint"):
+        read_progress(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name = ", "is not TOML"),
+        ('name = "a"', "network"),
+        (CONFIG.format(pictures='"many"'), "schedule.pictures"),
+        (CONFIG.format(pictures=1) + "\nlearning = 3", "schedule.learning"),
+    ],
+)
+def test_bad_configurations_say_what_is_wrong(text, complaint):
+    with pytest.raises(InputError, match=complaint):
+        read_run_config(text, "run.toml")
+
+
+def test_a_missing_configuration(tmp_path):
+    with pytest.raises(InputError, match="cannot read the configuration"):
+        read_config_file(tmp_path / "absent.toml")
+
+
+def test_relative_steps_are_relative():
+    """A channel fifty times larger takes a step fifty times larger."""
+    weight = torch.nn.Parameter(torch.tensor([[1.0, -1.0], [50.0, -50.0]]))
+    optimiser = RelativeAdam([{"params": [weight], "lr": 0.01, "relative": True}])
+    before = weight.detach().clone()
+    (weight * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+    optimiser.step()
+    step = (before - weight.detach()).numpy()
+    np.testing.assert_allclose(step, [[0.01, 0.01], [0.5, 0.5]], rtol=1e-4)
+
+
+def test_plain_steps_are_adams():
+    """Against torch's own AdamW."""
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.ones(3, 2)) for _ in range(2))
+    optimisers = (
+        RelativeAdam([{"params": [ours], "lr": 0.1, "weight_decay": 0.1}]),
+        torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.1),
+    )
+    for step in range(4):
+        for parameter, optimiser in zip((ours, theirs), optimisers, strict=True):
+            optimiser.zero_grad()
+            (parameter * torch.arange(6.0).reshape(3, 2) * (step + 1)).square().sum().backward()
+            optimiser.step()
+    assert torch.allclose(ours, theirs, atol=1e-5)

@@ -1,0 +1,94 @@
+"""BlazePose's landmark networks run as they are, by OpenVINO: teachers and yardsticks.
+
+Each crop is looked at twice, as it is and mirrored, and the two are averaged: what the two runs
+disagree about is what the teacher does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pymaf_live.errors import ModelError
+from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.types import Array, Image
+
+LANDMARKS = 33
+SIZE = 256
+"""Side of the input in pixels."""
+
+MIRROR = (
+    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23, 26,
+    25, 28, 27, 30, 29, 32, 31,
+)  # fmt: skip
+"""The landmark on the other side (MediaPipe's published order)."""
+
+# LSP's order; BlazePose has no neck and no head top
+LSP = (28, 26, 24, 23, 25, 27, 16, 14, 12, 11, 13, 15)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What a landmark network says of B crops."""
+
+    points: Array
+    """(B, 33, 3) x, y, z in crop pixels, z with the scale of x."""
+    world: Array
+    """(B, 33, 3) metres from the hips' middle, crop frame: x right, y down, z away."""
+    visibility: Array
+    """(B, 33) 0..1"""
+    presence: Array
+    """(B,) 0..1, that a person is in the crop."""
+
+
+class Landmarker:
+    """One landmark file compiled for batch 1 (batches gain nothing on two cores)."""
+
+    def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
+        openvino = import_openvino()
+
+        if not path.is_file():
+            raise ModelError(f"there is no landmark file {path}")
+        core = openvino.Core()
+        # f32: where the CPU has bf16, OpenVINO would use it and move landmarks by pixels
+        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        if threads:
+            config["INFERENCE_NUM_THREADS"] = str(threads)
+        try:
+            self._model = core.compile_model(core.read_model(path), "CPU", config)
+        except RuntimeError as error:
+            raise ModelError(f"{path} is not a landmark file: {error}") from error
+        self._request = self._model.create_infer_request()
+
+    def run(self, cuts: Iterable[Image]) -> Landmarks:
+        """Look at (256, 256, 3) uint8 crops."""
+        answers = [self._look(cut.astype(np.float32)[None] / 255) for cut in cuts]
+        return Landmarks(*(np.stack(column) for column in zip(*answers, strict=True)))
+
+    def run_both_ways(self, cuts: Iterable[Image]) -> tuple[Landmarks, Landmarks]:
+        """Look at crops as they are and mirrored; the second is turned back to the crop's sides."""
+        cuts = list(cuts)
+        mirrored = self.run([cut[:, ::-1] for cut in cuts])
+        order = list(MIRROR)
+        points, world = mirrored.points[:, order].copy(), mirrored.world[:, order].copy()
+        points[..., 0] = (SIZE - 1) - points[..., 0]
+        world[..., 0] = -world[..., 0]
+        back = Landmarks(points, world, mirrored.visibility[:, order], mirrored.presence)
+        return self.run(cuts), back
+
+    def _look(self, image: Array) -> tuple[Array, Array, Array, np.float64]:
+        self._request.infer([image])
+        by_name = {
+            next(iter(output.get_names())): self._request.get_tensor(output).data
+            for output in self._model.outputs
+        }
+        raw = by_name["Identity"].reshape(-1, 5)[:LANDMARKS].astype(np.float64)
+        world = by_name["Identity_4"].reshape(-1, 3)[:LANDMARKS].astype(np.float64)
+        visibility = 1 / (1 + np.exp(-raw[:, 3]))
+        # landmarks are in units of pixel edges; ours have pixel centres at integers
+        points = raw[:, :3].copy()
+        points[:, :2] -= 0.5
+        return points, world, visibility, by_name["Identity_1"].reshape(-1)[0].astype(np.float64)

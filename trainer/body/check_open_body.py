@@ -1,0 +1,172 @@
+"""Check a body file and print its figures: ``python -m trainer.body.check_open_body [FILE]``.
+
+Exit code 1 where a property that the program relies on does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from pymaf_live.body import Body, load_body, rest_joints
+from pymaf_live.body.model import Ints
+from pymaf_live.errors import PymafLiveError
+from pymaf_live.resources import resource
+from pymaf_live.types import Array
+
+_MIRROR = np.array([-1.0, 1.0, 1.0])
+_BODIES = 200
+_WATER = 1000.0
+"""kg per cubic metre: a body weighs about what its volume of water does."""
+
+
+def volume(points: Array, faces: Ints) -> float:
+    """Volume in m3 inside a closed mesh; positive where the faces wind outwards."""
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    return float((np.cross(a, b) * c).sum() / 6)
+
+
+def winding_numbers(points: Array, faces: Ints, places: Array) -> Array:
+    """Generalised winding numbers (N,) of places (N, 3): 1 inside a closed mesh, 0 outside.
+
+    Jacobson et al., 'Robust inside-outside segmentation using generalized winding numbers',
+    SIGGRAPH 2013; the solid angle by Van Oosterom and Strackee.
+    """
+    a, b, c = (points[faces[:, k]][None] - places[:, None] for k in range(3))
+    la, lb, lc = (np.linalg.norm(side, axis=2) for side in (a, b, c))
+    top = (a * np.cross(b, c)).sum(axis=2)
+    bottom = la * lb * lc + (a * b).sum(2) * lc + (b * c).sum(2) * la + (c * a).sum(2) * lb
+    return np.asarray(2 * np.arctan2(top, bottom).sum(axis=1) / (4 * np.pi))
+
+
+def check_mesh(body: Body) -> dict[str, bool]:
+    """Whether the mesh is one closed surface that winds outwards, and all of it is used."""
+    faces = body.faces
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    directed = {(int(a), int(b)) for a, b in edges}
+    undirected = len(np.unique(np.sort(edges, axis=1), axis=0))
+    return {
+        "closed, wound the same way": len(directed) == len(edges)
+        and all((b, a) in directed for a, b in directed),
+        "one sphere (Euler number 2)": len(body.template) - undirected + len(faces) == 2,
+        "winds outwards": volume(body.template, faces) > 0,
+        "every vertex used": len(np.unique(faces)) == len(body.template),
+    }
+
+
+def check_symmetry(body: Body, mirror_vertex: Array) -> dict[str, bool]:
+    """Whether left and right are mirror images."""
+    other = mirror_vertex.astype(int)
+    regressor = body.joint_regressor.toarray()
+    sample = set(body.sample_vertices.tolist())
+    return {
+        "template symmetric": np.allclose(body.template, body.template[other] * _MIRROR, atol=1e-6),
+        "shape directions symmetric": np.allclose(
+            body.shape_directions, body.shape_directions[other] * _MIRROR[:, None], atol=1e-6
+        ),
+        "skin weights symmetric": np.allclose(
+            body.skin_weights, body.skin_weights[other][:, body.joint_mirror], atol=1e-5
+        ),
+        "joint regressor symmetric": np.allclose(
+            regressor, regressor[body.joint_mirror][:, other], atol=1e-5
+        ),
+        "sampled vertices distinct and symmetric": len(sample) == len(body.sample_vertices)
+        and set(other[body.sample_vertices].tolist()) == sample,
+    }
+
+
+def check_charts(arrays: dict[str, Array]) -> dict[str, bool]:
+    """Whether the texture charts fit the mesh and no face is turned over in its chart."""
+    corners = arrays["uv"].astype(float)[arrays["uv_f"]]
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    part = arrays["face_part"]
+    turned = sum(
+        min(int((area[part == k] > 0).sum()), int((area[part == k] < 0).sum()))
+        for k in np.unique(part)
+    )
+    return {
+        "charts lie on the mesh": bool(
+            (arrays["uv_vertex"][arrays["uv_f"]] == arrays["f"]).all()
+            and (arrays["uv_part"][arrays["uv_f"]] == part[:, None]).all()
+        ),
+        "no face turned over or flat in its chart": turned == 0
+        and bool((np.abs(area) > 1e-12).all()),
+    }
+
+
+def check_joints_inside(body: Body, shapes: Array) -> dict[str, bool]:
+    """Whether every joint lies inside the body for shapes (N, S)."""
+    joints = rest_joints(body, shapes)
+    outside = 0
+    for shape, places in zip(shapes, joints, strict=True):
+        skin = body.template + body.shape_directions @ shape
+        outside += int((winding_numbers(skin, body.faces, places) < 0.5).sum())
+    return {f"joints inside {len(shapes)} random bodies": outside == 0}
+
+
+def figures(body: Body, shapes: Array) -> list[str]:
+    """Sizes and the population's stature and weight, a line each."""
+    skins = body.template + np.einsum("vcs,ns->nvc", body.shape_directions, shapes)
+    stature = np.ptp(skins[:, :, 1], axis=1)
+    weight = np.array([_WATER * volume(skin, body.faces) for skin in skins])
+    bmi = weight / stature**2
+    most = int((body.skin_weights > 0).sum(axis=1).max())
+    distance = np.min(
+        [
+            np.linalg.norm(body.template - body.template[vertex], axis=1)
+            for vertex in body.sample_vertices
+        ],
+        axis=0,
+    )
+    return [
+        f"{len(body.template)} vertices, {len(body.faces)} faces, {body.joint_count} joints, "
+        f"{body.shape_count} shapes, {len(body.keypoint_names)} key points",
+        f"mean body: {np.ptp(body.template[:, 1]):.3f} m, "
+        f"{_WATER * volume(body.template, body.faces):.1f} kg",
+        f"{len(shapes)} random bodies: {stature.mean():.2f} +- {stature.std():.2f} m, "
+        f"{weight.mean():.0f} +- {weight.std():.0f} kg, "
+        f"BMI {bmi.mean():.1f} +- {bmi.std():.1f}",
+        f"at most {most} joints move a vertex; no vertex is farther than "
+        f"{1000 * distance.max():.0f} mm from a sampled one",
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check a file; 0 where all holds, 1 where not, 5 where it is no body."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.body.check_open_body", description=__doc__
+    )
+    parser.add_argument("file", type=Path, nargs="?", help="default: the shipped body")
+    arguments = parser.parse_args(argv)
+    try:
+        path = arguments.file or resource("body/open_body.npz")
+        body = load_body(path)
+    except PymafLiveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    shapes = np.random.default_rng(1).standard_normal((_BODIES, body.shape_count))
+    for line in figures(body, shapes):
+        print(line)
+    weights = csr_matrix(body.skin_weights)
+    results = {
+        **check_mesh(body),
+        "at most four joints a vertex": int(np.diff(weights.indptr).max()) <= 4,
+        **check_symmetry(body, arrays["mirror_vertex"]),
+        **check_charts(arrays),
+        **check_joints_inside(body, shapes),
+    }
+    for name, holds in results.items():
+        print(f"{'ok ' if holds else 'NOT'} {name}")
+    return 0 if all(results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

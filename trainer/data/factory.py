@@ -1,0 +1,145 @@
+"""Opening a data set from a run's configuration: its kind, its folder, its share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pymaf_live.body import Body
+from pymaf_live.errors import InputError, UsageError
+from trainer.data.annotated import PeopleRows
+from trainer.data.base import PeopleSet
+from trainer.data.coco import open_coco, open_packed_coco
+from trainer.data.fitted import FittedPeople, PeopleWithFits
+from trainer.data.lsp import LSP_TRAINING, read_lsp, read_original_lspet
+from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
+from trainer.data.mpii import open_mpii
+from trainer.data.spin_npz import SpinPeople
+from trainer.data.synthetic import read_synthetic
+
+Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft", "synthetic"]
+Rows = Literal["train", "held_out", "all"]
+
+LICENCES: dict[str, str] = {
+    "lspet": "none stated; research use, pictures are their owners'",
+    "lsp": "none stated; research use, pictures are their owners'",
+    "mpii": "labels Simplified BSD; pictures from YouTube, research use",
+    "coco": "labels CC BY 4.0; pictures Flickr's, each its own",
+    "h36m": "academic, non-commercial",
+    "mpi_inf_3dhp": "academic, non-commercial",
+    "3dpw": "academic, non-commercial",
+    "eft": "labels CC BY-NC 4.0; pictures as their set",
+    "synthetic": "our own, with the terms of the motion and the backgrounds that went in",
+}
+"""Kind of set -> its terms, for model cards."""
+
+
+class SetConfig(BaseModel):
+    """One data set of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    folder: Path
+    """Of the set; for sets in SPIN's layout, of its pictures."""
+    fits: Path | None = None
+    """Bodies fitted to the set (LSPET, LSP, MPII, COCO)."""
+    labels: Path | None = None
+    """The npz file of a set in SPIN's layout (h36m, mpi_inf_3dhp, 3dpw, eft)."""
+    part: str = "train2017"
+    """Which part of COCO."""
+    rows: Rows = "train"
+    """LSPET: the last 500 are held out; LSP: the second thousand; a synthetic set is one or the
+    other as a whole; the other sets have no held-out rows here."""
+    smpl_body: bool = False
+    """Whether the running body is SMPL, so that SMPL poses are labels for it."""
+    ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Share of the run's crops, relative to the other sets'."""
+
+
+def open_set(config: SetConfig, body: Body) -> PeopleSet:
+    """Open a data set.
+
+    Parameters
+    ----------
+    config : SetConfig
+    body : Body
+        The running body.
+
+    Raises
+    ------
+    InputError
+        If the set is missing or unsound.
+    UsageError
+        If the configuration asks for what the set does not have.
+    """
+    kind, folder = config.kind, config.folder
+    if config.fits is not None and kind not in ("lspet", "lsp", "mpii", "coco"):
+        raise UsageError(f"the set {kind} takes no fits")
+    if kind in ("lspet", "lsp"):
+        return _fitted(config)
+    if kind == "synthetic":
+        return _synthetic(config, body)
+    if config.rows == "held_out":
+        raise UsageError(f"the set {kind} has no held-out rows of its own")
+    if kind in ("mpii", "coco"):
+        return _annotated(config)
+    if config.labels is None:
+        raise UsageError(f"the set {kind} needs its npz file (labels)")
+    return SpinPeople(config.labels, folder, body, kind, smpl_body=config.smpl_body)
+
+
+def _annotated(config: SetConfig) -> PeopleSet:
+    folder = config.folder
+    if config.kind == "mpii":
+        people = open_mpii(folder)
+    elif (folder / "labels.npz").is_file():
+        people = open_packed_coco(folder)
+    else:
+        people = open_coco(folder, config.part)
+    if config.fits is None:
+        return people
+    from trainer.data.fits import read_fits
+
+    return PeopleWithFits(people, read_fits(config.fits, len(people)))
+
+
+def _synthetic(config: SetConfig, body: Body) -> PeopleSet:
+    people = read_synthetic(config.folder)
+    people.check_body(body.sha256)
+    try:
+        test = bool(json.loads(people.labels.settings)["test"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{config.folder} does not say what it is for: {error}") from error
+    if config.rows != "all" and test != (config.rows == "held_out"):
+        raise UsageError(f"{config.folder} is a {'test' if test else 'training'} set")
+    return people
+
+
+def _fitted(config: SetConfig) -> PeopleSet:
+    folder, packed = config.folder, (config.folder / "labels.npz").is_file()
+    if config.kind == "lsp":
+        joint_set = read_lsp(folder)
+    else:
+        joint_set = read_joint_set(folder) if packed else read_original_lspet(folder)
+    fits = None
+    if config.fits is not None:
+        from trainer.fitting.fit import read_fits
+
+        fits = read_fits(config.fits, len(joint_set))
+    people = FittedPeople(joint_set, fits, config.kind)
+    if config.rows == "all":
+        return people
+    return PeopleRows(people, _rows(config, joint_set))
+
+
+def _rows(config: SetConfig, joint_set: JointSet) -> range:
+    count = len(joint_set)
+    first_held = min(LSP_TRAINING, count) if config.kind == "lsp" else max(count - VALIDATION, 0)
+    rows = range(first_held) if config.rows == "train" else range(first_held, count)
+    if not rows:
+        raise InputError(f"{config.folder} has {count} people, so no {config.rows} rows")
+    return rows

@@ -1,0 +1,120 @@
+"""Bodies fitted to the people of a set: the arrays, their file, and their figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from pymaf_live.body import Body
+from pymaf_live.body.rotations import axis_angle_from_matrix
+from pymaf_live.errors import InputError
+from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.types import Array, Mask
+
+_MOST_BENT_BACK = 0.2
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fitted bodies of N persons in the frames of their annotated crops."""
+
+    rotations: Array
+    """(N, J, 3, 3)"""
+    shape: Array
+    """(N, S)"""
+    camera: Array
+    """(N, 3) s, tx, ty in crop units."""
+    frame_from_crop: Array
+    """(N, 2, 3) of crops of 256 pixels."""
+    joint_trust: Array
+    """(N, J) 0..1 how far a joint's place in depth is known."""
+    residual_2d: Array
+    """(N,) mean distance to the annotated joints, crop units."""
+    residual_torso: Array
+    """(N,) share of annotated limb joints within 0.2 torso lengths; NaN without a torso."""
+    residual_3d: Array
+    """(N,) trust-weighted mean distance to the teacher's limb landmarks, m."""
+    residual_3d_all: Array
+    """(N,) the same, all weighted alike."""
+    kept: Mask
+    """(N,) whether the fit is good enough to learn rotations from."""
+
+
+def bends_naturally(body: Body, rotations: Array) -> Mask:
+    """Whether no knee or elbow of rotations (N, J, 3, 3) is bent back past 0.2 rad, (N,)."""
+    names, natural = list(body.joint_names), np.ones(len(rotations), bool)
+    for name, axis, way in (
+        ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1),
+    ):  # fmt: skip
+        angle = way * axis_angle_from_matrix(rotations[:, names.index(name)])[:, axis]
+        natural &= angle > -_MOST_BENT_BACK
+    return natural
+
+
+def write_fits(path: Path, fits: Fits) -> None:
+    """Keep fits in an npz (no pickle)."""
+    with written_whole(path) as temporary:
+        arrays = {name: np.asarray(a) for name, a in asdict(fits).items()}
+        small: dict[str, Any] = {
+            k: a if a.dtype == bool else a.astype(np.float32) for k, a in arrays.items()
+        }
+        np.savez_compressed(temporary, **small)
+
+
+def read_fits(path: Path, count: int | None = None) -> Fits:
+    """Read kept fits of `count` persons, or of however many there are.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is of another set, or its arrays are no bodies.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            fits = Fits(**{field.name: file[field.name] for field in fields(Fits)})
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"{path} holds no fits: {error}") from error
+    people = fits.kept.size
+    if count is not None and people != count:
+        raise InputError(f"{path} is of {people} persons, the set has {count}")
+    joints, shapes = fits.joint_trust.shape[-1:], fits.shape.shape[-1:]
+    sizes: dict[str, tuple[int, ...]] = {
+        "rotations": (*joints, 3, 3), "shape": shapes, "camera": (3,), "frame_from_crop": (2, 3),
+        "joint_trust": joints,
+    }  # fmt: skip
+    for field in fields(Fits):
+        array: Array = getattr(fits, field.name)
+        if array.shape != (people, *sizes.get(field.name, ())):
+            raise InputError(f"{path}: {field.name} {array.shape} is not of {people} persons")
+        # a share of a torso that is not annotated is not known
+        if field.name != "residual_torso" and not np.isfinite(array).all():
+            raise InputError(f"{path}: {field.name} is not finite")
+    if fits.kept.dtype != bool:
+        raise InputError(f"{path}: kept is {fits.kept.dtype}, not true or false")
+    return fits
+
+
+def describe(fits: Fits) -> str:
+    """The residuals as a few lines of text."""
+    kept = fits.kept
+
+    def line(name: str, values: Array, unit: str, scale: float) -> str:
+        return (
+            f"{name}: all {scale * np.nanmean(values):.1f} {unit} "
+            f"(median {scale * np.nanmedian(values):.1f}), "
+            f"kept {scale * np.nanmean(values[kept]):.1f} {unit}"
+        )
+
+    return "\n".join(
+        [
+            f"{len(kept)} people, {int((~kept).sum())} left out ({100 * (~kept).mean():.1f} %)",
+            line("2D to the annotation, of half the crop", fits.residual_2d, "%", 100),
+            line("annotated limb joints within 0.2 torso", fits.residual_torso, "%", 100),
+            line("3D to the teacher, weighted by trust", fits.residual_3d, "cm", 100),
+            line("3D to the teacher, all limb joints alike", fits.residual_3d_all, "cm", 100),
+        ]
+    )

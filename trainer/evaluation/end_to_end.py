@@ -1,0 +1,90 @@
+"""The program itself as it is measured: run on files, its takes read back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pymaf_live.errors import InputError, ModelError
+from pymaf_live.types import Array
+
+_ENTRY = "import sys; from pymaf_live.cli.app import main; sys.exit(main())"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One followed person of a take; F rows, each a frame."""
+
+    person: int
+    frame: npt.NDArray[np.int64]
+    """(F,) rising."""
+    joints: Array
+    """(F, J, 3) m, camera frame."""
+    joints_2d: Array
+    """(F, J, 2) frame pixels."""
+    rotations_vector: Array
+    """(F, J, 3) rad"""
+
+
+def run_program(
+    inputs: Sequence[Path], out: Path, model: Path, options: Sequence[str] = ()
+) -> None:
+    """``process`` files into takes, without smoothing and without pictures.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+    out : Path
+        Folder; a take's name is its input's.
+    model : Path
+        ONNX file.
+    options : sequence of str
+        Further ones of ``main.py process``.
+
+    Raises
+    ------
+    ModelError
+        With the program's own last line, if it did not do all of it.
+    """
+    given = ["process", *map(str, inputs), "--out", str(out), "--model", str(model)]
+    given += ["--smooth", "off", "--no-overlay", "--export", "npz", *options]
+    # a process of its own: the trainer does not import the program
+    done = subprocess.run(
+        [sys.executable, "-c", _ENTRY, *given], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise ModelError(f"the program failed ({done.returncode}): {last}")
+
+
+def read_tracks(take: Path) -> list[Track]:
+    """The people of a take whose rows were measured, not carried on.
+
+    Raises
+    ------
+    InputError
+        If there is no such take.
+    """
+    try:
+        with np.load(take, allow_pickle=False) as file:
+            rows = ~file["predicted"]
+            person, frame = file["person"][rows], file["frame"][rows]
+            joints, joints_2d, pose = (
+                file[name][rows].astype(np.float64) for name in ("joints", "joints_2d", "pose")
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{take} is not a take: {error}") from error
+    tracks = []
+    for one in sorted(set(person.tolist())):
+        mine = np.flatnonzero(person == one)
+        mine = mine[np.argsort(frame[mine], kind="stable")]
+        tracks.append(
+            Track(one, frame[mine].astype(np.int64), joints[mine], joints_2d[mine], pose[mine])
+        )
+    return tracks

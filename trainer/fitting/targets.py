@@ -1,0 +1,223 @@
+"""What a fit is held to: annotated key points, and a teacher's landmarks as far as they are right.
+
+In the picture the annotated joints win; the teacher's points count as far as its two runs agree
+and as far as the annotation bears it out limb by limb; depth comes from the teacher's metric
+landmarks under the same trust. Where nothing is annotated, what the teacher itself calls hidden
+counts for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pymaf_live.body import crop_units_from_pixels
+from pymaf_live.errors import InputError
+from pymaf_live.types import Array, Mask
+from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
+from trainer.body.blazepose_landmarker import SIZE
+from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, PeopleSet
+from trainer.data.lspet import torso_length
+from trainer.fitting.teacher import Teaching
+
+LIMBS = 12
+"""The first rows of the key points are limb joints; neck, head top and face follow."""
+
+TRUNK = [
+    LSP_NAMES.index(name) for name in ("right_hip", "left_hip", "right_shoulder", "left_shoulder")
+]
+
+# which LSP joint (row of the 12 limb joints) vouches for each of BlazePose's 33 landmarks:
+# the face by the shoulders' middle, hands by the wrist, feet by the ankle
+_VOUCHER = (
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, 8, 10, 7, 11, 6, 11, 6, 11, 6, 11, 6, 3, 2, 4,
+    1, 5, 0, 5, 0, 5, 0,
+)  # fmt: skip
+
+_SAME_FRAME = 0.02
+"""Crop sides that two crops of one person may lie apart; files hold 32 bits."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """The annotation of N people, whatever set they are of; K key points."""
+
+    keypoints: Array
+    """(N, K, 3) x, y in picture pixels and a weight; 0 = unknown."""
+    frame_from_crop: Array
+    """(N, 2, 3) of their crops, by the crop rule, of 256 pixels."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no fit can be made to."""
+        count = len(self.keypoints)
+        if self.keypoints.shape != (count, len(KEYPOINT_NAMES), 3) or not count:
+            raise InputError(f"key points {self.keypoints.shape} are not (N, K = 19, 3)")
+        for what in (self.keypoints, self.frame_from_crop):
+            broken = ~np.isfinite(what).reshape(count, -1).all(1)
+            if broken.any():
+                raise InputError(f"the annotation of row {broken.argmax()} is not finite")
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.keypoints)
+
+    def in_crops(self) -> Array:
+        """(N, K, 2) crop pixels."""
+        frame = self.frame_from_crop
+        inverse = np.linalg.inv(frame[:, :, :2])
+        away = self.keypoints[:, :, :2] - frame[:, None, :, 2]
+        return np.asarray(np.einsum("nab,nkb->nka", inverse, away))
+
+    def torso_pixels(self) -> Array:
+        """|right hip - left shoulder| (N,) in crop pixels; NaN where not annotated."""
+        return torso_length(self.keypoints) / np.hypot(
+            self.frame_from_crop[:, 0, 0], self.frame_from_crop[:, 1, 0]
+        )
+
+
+def annotated_people(people: PeopleSet) -> Annotated:
+    """The annotation of any set of people.
+
+    Raises
+    ------
+    InputError
+        If the set is empty or an annotation is not finite.
+    """
+    if not len(people):
+        raise InputError(f"{people.name} has nobody in it")
+    known = [people.known(row) for row in range(len(people))]
+    frames = []
+    for person in known:
+        frame = person.crop.frame_from_crop.astype(np.float64).copy()
+        # the same square in crop pixels of the teacher's size, pixel centres at integers
+        ratio = person.crop.size / SIZE
+        frame[:, 2] += frame[:, :2] @ np.full(2, (ratio - 1) / 2)
+        frame[:, :2] *= ratio
+        frames.append(frame)
+    return Annotated(np.stack([person.keypoints for person in known]), np.stack(frames))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The same as tensors, one person a column; N people, K key points, L = 33 landmarks."""
+
+    annotated: Tensor
+    """(2, K, N) crop units."""
+    annotated_weight: Tensor
+    """(K, N)"""
+    landmarks: Tensor
+    """(2, L, N) crop units."""
+    landmark_trust: Tensor
+    """(L, N) 0..1"""
+    world: Tensor
+    """(3, L, N) m"""
+    network: Tensor
+    """(3, 14, N) m: LSP's joints of a network's estimate; zeros where there is none."""
+    network_trust: Tensor
+    """(14, N) 0..1; 0 where there is none."""
+
+    def of(self, rows: Tensor) -> Evidence:
+        """The evidence of some people."""
+        return Evidence(*(getattr(self, field.name)[..., rows] for field in fields(self)))
+
+
+def gather_evidence(
+    people: Annotated, teaching: Teaching, trust_torso: float, trust_spread: float
+) -> Evidence:
+    """What is known of everybody, without a network's say.
+
+    Parameters
+    ----------
+    people : Annotated
+    teaching : Teaching
+        The teacher's landmarks of the same people.
+    trust_torso : float
+        An annotated joint this many torso lengths from the teacher's halves the limb's trust.
+    trust_spread : float
+        Metres between the teacher's two runs that halve the trust.
+
+    Raises
+    ------
+    InputError
+        If the landmarks are of other people or not finite.
+    """
+    _check(people, teaching)
+    in_crop = people.in_crops()
+    error = np.linalg.norm(teaching.points[:, list(LSP_LANDMARKS)] - in_crop[:, :LIMBS], axis=-1)
+    known = people.keypoints[:, :LIMBS, 2] > 0
+    borne = borne_out(error, known, people.torso_pixels(), trust_torso)
+    trust = _landmark_trust(borne, known, teaching, trust_spread)
+    columns = [
+        crop_units_from_pixels(in_crop, SIZE).transpose(2, 1, 0),
+        # slips of the annotators' hands are left to the robust width: every joint counts alike
+        people.keypoints[:, :, 2].T,
+        crop_units_from_pixels(teaching.points, SIZE).transpose(2, 1, 0),
+        trust.T,
+        teaching.world.transpose(2, 1, 0),
+        np.zeros((3, len(LSP_NAMES), len(people))),
+        np.zeros((len(LSP_NAMES), len(people))),
+    ]
+    return Evidence(*(torch.tensor(np.ascontiguousarray(c), dtype=torch.float32) for c in columns))
+
+
+def borne_out(error: Array, known: Mask, torso: Array, half: float) -> Array:
+    """How far the annotation bears limb joints out, (N, 12) 0..1.
+
+    Parameters
+    ----------
+    error : (N, 12) array
+        Distances to the annotation, crop pixels.
+    known : (N, 12) bool array
+        Whether the joint is annotated; the others are believed as the trunk is.
+    torso : (N,) array
+        Length in crop pixels, NaN where unknown.
+    half : float
+        Torso lengths that halve it.
+    """
+    # where the torso is not annotated: its usual share of the crop
+    length = np.maximum(np.where(np.isfinite(torso), torso, SIZE * 0.17), SIZE * 0.08)
+    borne = 1 / (1 + (error / (half * length[:, None])) ** 2)
+    trunk = np.where(known, borne, 0.5)[:, TRUNK].mean(1)
+    return np.asarray(np.where(known, borne, trunk[:, None]))
+
+
+def _landmark_trust(borne: Array, known: Mask, teaching: Teaching, spread: float) -> Array:
+    agree = 1 / (1 + (teaching.spread_3d / spread) ** 2)
+    trunk = np.where(known, borne, np.minimum(borne, 0.5))[:, TRUNK].mean(1)
+    seen = teaching.visibility
+    columns = []
+    for landmark, voucher in enumerate(_VOUCHER):
+        if voucher < 0:
+            columns.append(trunk)
+        else:
+            # nobody vouches for a joint that is not annotated: it may be out of the picture
+            doubt = np.where(known[:, voucher], 1.0, seen[:, landmark])
+            columns.append(borne[:, voucher] * doubt)
+    # a limb hangs on the trunk: where the trunk is turned the wrong way its depths are wrong too
+    return np.asarray(agree * np.stack(columns, axis=1) * np.sqrt(trunk[:, None]))
+
+
+def by_landmark(limbs: Tensor) -> Tensor:
+    """A figure of the 12 limb joints (12 or more, N) for the 33 landmarks that they vouch for."""
+    trunk = limbs[TRUNK].mean(0)
+    return torch.stack([trunk if v < 0 else limbs[v] for v in _VOUCHER])
+
+
+def _check(people: Annotated, teaching: Teaching) -> None:
+    if len(teaching.points) != len(people):
+        raise InputError(
+            f"the landmarks are of {len(teaching.points)} people, the set has {len(people)}"
+        )
+    for name in ("points", "world", "visibility", "spread_3d"):
+        broken = ~np.isfinite(getattr(teaching, name)).reshape(len(people), -1).all(1)
+        if broken.any():
+            raise InputError(f"the landmarks of row {broken.argmax()} are not finite")
+    corners = np.array([[0, 0, 1], [SIZE, SIZE, 1]]).T
+    apart = np.abs(teaching.frame_from_crop @ corners - people.frame_from_crop @ corners)
+    side = SIZE * np.hypot(people.frame_from_crop[:, 0, 0], people.frame_from_crop[:, 1, 0])
+    other = apart.max(axis=(1, 2)) > _SAME_FRAME * side
+    if other.any():
+        raise InputError(f"the landmarks of row {other.argmax()} are of another person's crop")

@@ -1,0 +1,106 @@
+"""What the teacher network says of a whole joint set, kept on disk so that it is asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pymaf_live.errors import InputError
+from pymaf_live.inference.preprocess import cut
+from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.types import Array, Crop, Image
+from trainer.body.blazepose_landmarker import SIZE, Landmarker
+from trainer.commands.progress import followed
+
+_CHUNK = 64
+
+PictureOf = Callable[[int], Image]
+"""Row of a set to its picture, (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Landmarks of N annotated crops, the mean of the run as it is and the mirrored run."""
+
+    frame_from_crop: Array
+    """(N, 2, 3) of crops of 256 pixels."""
+    points: Array
+    """(N, 33, 2) crop pixels."""
+    world: Array
+    """(N, 33, 3) metres from the hips' middle, crop frame."""
+    visibility: Array
+    """(N, 33) 0..1"""
+    presence: Array
+    """(N,) 0..1"""
+    spread_2d: Array
+    """(N, 33) half the distance between the two runs, crop pixels."""
+    spread_3d: Array
+    """(N, 33) the same in metres."""
+
+
+def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Teaching:
+    """Look at every annotated crop of a set.
+
+    Parameters
+    ----------
+    frame_from_crop : (N, 2, 3) array
+        Of crops of 256 pixels.
+    picture : function
+        Row to (H, W, 3) uint8 RGB picture.
+    landmark_file : Path
+    """
+    landmarker = Landmarker(landmark_file)
+    chunks = []
+    rows = range(0, len(frame_from_crop), _CHUNK)
+    for start in followed(rows, "teacher"):
+        block = range(start, min(start + _CHUNK, len(frame_from_crop)))
+        crops = [Crop(frame_from_crop[row], SIZE) for row in block]
+        cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]
+        plain, mirrored = landmarker.run_both_ways(cuts)
+        chunks.append(
+            Teaching(
+                frame_from_crop=np.stack([crop.frame_from_crop for crop in crops]),
+                points=(plain.points + mirrored.points)[..., :2] / 2,
+                world=(plain.world + mirrored.world) / 2,
+                visibility=(plain.visibility + mirrored.visibility) / 2,
+                presence=(plain.presence + mirrored.presence) / 2,
+                spread_2d=_half_distance(plain.points[..., :2], mirrored.points[..., :2]),
+                spread_3d=_half_distance(plain.world, mirrored.world),
+            )
+        )
+    columns = [asdict(chunk) for chunk in chunks]
+    return Teaching(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
+
+
+def write_teaching(path: Path, teaching: Teaching) -> None:
+    """Keep the landmarks in an npz."""
+    with written_whole(path) as temporary:
+        np.savez_compressed(
+            temporary, **{name: a.astype(np.float32) for name, a in asdict(teaching).items()}
+        )
+
+
+def read_teaching(path: Path, count: int) -> Teaching:
+    """Read kept landmarks of a joint set of `count` persons.
+
+    Raises
+    ------
+    InputError
+        If the file is of another set or no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name].astype(np.float64) for name in file.files}
+        teaching = Teaching(**arrays)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} holds no teacher's landmarks: {error}") from error
+    if len(teaching.points) != count:
+        raise InputError(f"{path} is of {len(teaching.points)} persons, the set has {count}")
+    return teaching
+
+
+def _half_distance(first: Array, second: Array) -> Array:
+    return np.asarray(np.linalg.norm(first - second, axis=-1) / 2)

@@ -1,0 +1,306 @@
+"""The demo clip: our own body, dressed, jumping about a park, with its truth known exactly.
+
+``python -m trainer demo --out resources/demo.mp4 --truth tests/data/demo_truth.npz``
+
+The motion is play of CMU's motion capture (subject 1, trial 1: jumps and turns). The data used
+in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF
+EIA-0196217. Everything else in the clip is drawn, and its sound made, by this script from a seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.body.rotations import axis_angle_from_matrix
+from pymaf_live.errors import PymafLiveError
+from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.types import Array, Camera, Image
+from trainer.data.motion.amc import read_clip
+from trainer.data.motion.retarget import resample, retarget
+from trainer.rendering.renderer import render, srgb_from_linear, sun_map
+from trainer.synthesis.clothing import DEMO_PALETTE, Dressed
+from trainer.synthesis.scenery import paint_park, shadow_on_ground
+
+SIZE = (1280, 720)
+RATE = 30
+SECONDS = 7
+_SEED = 20
+_CLIP, _SKELETON, _START = "cmu_amc/01_01.amc", "cmu_amc/01.asf", 9.5
+_YAW = 125.0
+"""Degrees about the vertical that the motion is turned by, to lead across the picture."""
+_STANDING = 70
+"""Percentile of the lowest point's height that counts as the ground."""
+_CAMERA_HEIGHT = 0.97
+_SHAPE = (0.35, -0.55, -0.35, 0.3)
+_END_PLACE = (-1.0, 4.25)
+"""Metres right of and before the camera, where the motion ends."""
+_SOUND_RATE = 48_000
+
+
+@dataclass(frozen=True)
+class Play:
+    """The truth of the clip; F frames, camera frame."""
+
+    time: Array
+    """(F,) s"""
+    rotations: Array
+    """(F, J, 3, 3)"""
+    shape: Array
+    """(S,)"""
+    translation: Array
+    """(F, 3) m"""
+    camera: Camera
+
+
+class Soles:
+    """Heels and balls of the two feet, and how to lay a standing foot flat."""
+
+    def __init__(self, body: Body, dressed: Dressed) -> None:
+        names, rest = body.joint_names, dressed.vertices
+        self._ankles = [names.index("left_ankle"), names.index("right_ankle")]
+        feet = [names.index("left_foot"), names.index("right_foot")]
+        self._parts = []
+        for ankle, foot in zip(self._ankles, feet, strict=True):
+            own = body.skin_weights[:, ankle] + body.skin_weights[:, foot] > 0.6
+            forward = rest[:, 2] - dressed.rest[ankle, 2]
+            ball = dressed.rest[foot, 2] - dressed.rest[ankle, 2]
+            heel = np.flatnonzero(own & (forward < 0.2 * ball))
+            self._parts.append((heel, np.flatnonzero(own & (forward > 0.9 * ball))))
+        self._length = 1.2 * ball
+
+    def heights(self, dressed: Dressed, rotations: Array, translation: Array) -> Array:
+        """Lowest point of heel and ball, (F, 2 feet, 2) m, y down."""
+        out = np.empty((len(rotations), 2, 2))
+        for frame, (turned, moved) in enumerate(zip(rotations, translation, strict=True)):
+            y = dressed.pose(turned, moved)[:, 1]
+            out[frame] = [[y[heel].max(), y[ball].max()] for heel, ball in self._parts]
+        return out
+
+    def flatten(self, rotations: Array, heights: Array) -> None:
+        """Turn the toes of feet that stand on their heels down to the ground, in place."""
+        for side, ankle in enumerate(self._ankles):
+            heel, ball = (_CAMERA_HEIGHT - heights[:, side, k] for k in range(2))
+            standing = np.clip((0.07 - heel) / 0.05, 0, 1)
+            raised = np.arcsin(np.clip((ball - heel) / self._length, 0, 0.5)) * standing
+            raised = gaussian_filter1d(raised, RATE / 15, mode="nearest")
+            rotations[:, ankle] = (
+                rotations[:, ankle] @ Rotation.from_euler("x", raised[:, None]).as_matrix()
+            )
+
+
+def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Play:
+    """Put the play before the camera: turned, placed, its lowest point on the ground.
+
+    Parameters
+    ----------
+    body : Body
+    dressed : Dressed
+        Its padded soles are what stands on the ground.
+    shape : (S,) array
+    mocap : Path
+        Folder or zip with the clip and its skeleton.
+
+    Raises
+    ------
+    InputError
+        If the clip cannot be read.
+    """
+    motion = read_clip(mocap, _CLIP, _SKELETON)
+    rotations, translation = retarget(motion, body, shape)
+    time = np.arange(RATE * SECONDS) / RATE
+    rotations, translation = resample(rotations, translation, motion.frame_rate, time + _START)
+    # world (y up, facing +z) to a level camera (y down, z forward): half a turn about x
+    about = Rotation.from_euler("y", _YAW, degrees=True)
+    matrix = (Rotation.from_euler("x", 180, degrees=True) * about).as_matrix()
+    root = dressed.rest[0]
+    rotations[:, 0] = matrix @ rotations[:, 0]
+    translation = (translation + root) @ matrix.T - root
+    translation[:, [0, 2]] += np.array(_END_PLACE) - (translation + root)[-1, [0, 2]]
+    # most of the time somebody stands: the ground is where the lowest point then is, and stays
+    for _ in range(2):
+        soles = Soles(body, dressed)
+        heights = soles.heights(dressed, rotations, translation)
+        ground = float(np.percentile(heights.max(axis=(1, 2)), _STANDING))
+        translation[:, 1] += _CAMERA_HEIGHT - ground
+        heights += _CAMERA_HEIGHT - ground
+        soles.flatten(rotations, heights)
+    return Play(time, rotations, shape, translation, Camera.for_frame(SIZE))
+
+
+def draw(play: Play, body: Body, dressed: Dressed, frames: Sequence[int]) -> Iterator[Image]:
+    """Draw frames of the play, (H, W, 3) uint8 RGB each."""
+    park = paint_park(play.camera, _CAMERA_HEIGHT, np.random.default_rng(_SEED))
+    grain = np.random.default_rng(_SEED + 1)
+    for frame in frames:
+        vertices = dressed.pose(play.rotations[frame], play.translation[frame])
+        person = render(
+            vertices,
+            body.faces,
+            play.camera,
+            dressed.attributes,
+            surface=dressed.paint,
+            light=park.light,
+        )
+        sun = sun_map(vertices, body.faces, park.light.to_sun, step=0.012)
+        ground = park.image * shadow_on_ground(park, sun, vertices, _CAMERA_HEIGHT)
+        picture = srgb_from_linear(person.over(ground))
+        # less than a grey level of noise, so that 8 bits do not band the sky
+        picture += grain.uniform(-0.5, 0.5, picture.shape) / 255
+        yield np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def truth(play: Play, body: Body) -> dict[str, Array]:
+    """What is known of the clip: the arrays of ``tests/data/demo_truth.npz``."""
+    shapes = np.broadcast_to(play.shape, (len(play.time), len(play.shape)))
+    joints = pose_joints(body, play.rotations, shapes, play.translation)
+    return {
+        "time": play.time,
+        "joints": joints.astype(np.float32),
+        "joints_2d": project(joints, play.camera).astype(np.float32),
+        "pose": axis_angle_from_matrix(play.rotations).astype(np.float32),
+        "shape": play.shape.astype(np.float32),
+        "translation": play.translation.astype(np.float32),
+        "focal_length": np.array(play.camera.focal_length),
+        "principal_point": play.camera.principal_point,
+        "frame_size": np.array(SIZE),
+        "joint_names": np.array(body.joint_names),
+    }
+
+
+def music(seconds: float) -> Array:
+    """A quiet tune of plucked notes over a soft pad, (N,) in -1..1 at 48 kHz."""
+    count = int(seconds * _SOUND_RATE)
+    time = np.arange(count) / _SOUND_RATE
+    sound = np.zeros(count)
+    rng = np.random.default_rng(_SEED + 2)
+    scale = 261.63 * 2.0 ** (np.array([0, 2, 4, 7, 9, 12, 14, 16]) / 12)
+    step = 7
+    for beat in np.arange(0, seconds - 0.6, 0.25):
+        step = int(np.clip(step + rng.integers(-2, 3), 0, len(scale) - 1))
+        if rng.uniform() < 0.3:
+            continue
+        since = np.clip(time - beat, 0, None)
+        body = np.exp(-since * 6) * (time >= beat) * np.minimum(since * 400, 1)
+        for harmonic, share in ((1, 1.0), (2, 0.35), (3, 0.12)):
+            sound += 0.11 * share * body * np.sin(2 * np.pi * scale[step] * harmonic * since)
+    for note in (130.81, 196.0, 329.63):
+        swell = 0.5 - 0.5 * np.cos(2 * np.pi * time / seconds)
+        sound += 0.03 * swell * np.sin(2 * np.pi * note * time)
+    return np.asarray(sound * np.minimum(1, (seconds - time) / 0.5))
+
+
+def write_video(path: Path, images: Iterator[Image], sound: Array, quality: float) -> None:
+    """Write H.264 and AAC; one thread and no dates, so that the bytes repeat.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    import av
+
+    with (
+        written_whole(path) as temporary,
+        av.open(
+            str(temporary), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}
+        ) as container,
+    ):
+        video = container.add_stream("libx264", rate=Fraction(RATE))
+        video.width, video.height = SIZE
+        video.pix_fmt = "yuv420p"
+        video.thread_count = 1
+        video.codec_context.time_base = Fraction(1, RATE)
+        video.options = {"crf": f"{quality:g}", "preset": "slower", "threads": "1"}
+        context = video.codec_context
+        context.color_primaries, context.color_trc, context.colorspace = 1, 1, 1
+        context.color_range = 1
+        voice = container.add_stream("aac", rate=_SOUND_RATE, layout="mono")
+        voice.bit_rate = 64_000
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame = frame.reformat(
+                format="yuv420p", src_colorspace="ITU709", dst_colorspace="ITU709"
+            )
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            for packet in video.encode(frame):
+                container.mux(packet)
+        for packet in video.encode():
+            container.mux(packet)
+        block = voice.codec_context.frame_size or 1024
+        for start in range(0, len(sound), block):
+            part = np.zeros((1, block), np.float32)
+            part[0, : len(sound[start : start + block])] = sound[start : start + block]
+            samples = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+            samples.sample_rate, samples.pts = _SOUND_RATE, start
+            samples.time_base = Fraction(1, _SOUND_RATE)
+            for packet in voice.encode(samples):
+                container.mux(packet)
+        for packet in voice.encode():
+            container.mux(packet)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("--out", type=Path, default=Path("resources/demo.mp4"))
+    parser.add_argument("--truth", type=Path, help="also write what is known, as an npz")
+    parser.add_argument(
+        "--mocap", type=Path, default=Path("../shared/data/mocap"), help="folder of the mocap clips"
+    )
+    parser.add_argument("--quality", type=float, default=17.0, help="x264's rate factor")
+    parser.add_argument(
+        "--stills", type=int, metavar="N", help="only every Nth frame, as PNG files beside --out"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the clip.
+
+    Raises
+    ------
+    PymafLiveError
+        If the mocap clip cannot be read or a file not be written.
+    """
+    body = load_body()
+    shape = np.zeros(body.shape_count)
+    shape[: len(_SHAPE)] = _SHAPE
+    dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
+    play = stage(body, dressed, shape, arguments.mocap)
+    if arguments.truth:
+        with written_whole(arguments.truth) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **truth(play, body))
+    if arguments.stills:
+        import cv2
+
+        frames = range(0, len(play.time), arguments.stills)
+        for frame, image in zip(frames, draw(play, body, dressed, frames), strict=True):
+            with written_whole(arguments.out.parent / f"demo_{frame:03d}.png") as temporary:
+                cv2.imwrite(str(temporary), image[..., ::-1])
+        return 0
+    images = draw(play, body, dressed, range(len(play.time)))
+    write_video(arguments.out, images, music(SECONDS), arguments.quality)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; one line on stderr and an exit code where something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m trainer demo", description=__doc__)
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args(argv))
+    except PymafLiveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

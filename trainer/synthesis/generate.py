@@ -1,0 +1,369 @@
+"""Making a packed set of synthetic people: `python -m trainer synthesize`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import multiprocessing
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from pymaf_live.body import load_body
+from pymaf_live.errors import InputError, OutputError, UsageError
+from pymaf_live.system.atomic_write import make_folder, written_whole
+from trainer.data.lspet import read_joint_set
+from trainer.data.synthetic import labels_from_arrays
+from trainer.synthesis.backdrops import Backdrops
+from trainer.synthesis.poses import Poses, kept_fits
+from trainer.synthesis.render_sample import CROP_SIZE, Studio, Truth
+
+PICTURES_A_SHARD = 400
+LARGEST_SHARD = 24 * 1024 * 1024
+_QUALITY = 85
+_MOST = 1_000_000
+_DATA = Path("../shared/data")
+_SECONDS_BETWEEN_LINES = 20.0
+_VERSION = 1
+"""Counts up when the same seed gives other pictures than before."""
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """What decides the pictures; two runs with the same options make the same set."""
+
+    count: int
+    seed: int
+    clean: bool = False
+    """Only what is free for commercial use."""
+    test: bool = False
+    """Poses, backgrounds and random numbers that training sets do not get."""
+    size: int = 288
+    """Longer side of the pictures in pixels."""
+    data: str = str(_DATA)
+    """Folder with the packed sets lspet, ccp, coco_mini and mocap; those missing are not used."""
+    fits: str = "runs/fits_lspet_natural.npz"
+
+    def text(self, body_sha256: str) -> str:
+        """As JSON, for the set to say what it was made with."""
+        return json.dumps({**asdict(self), "version": _VERSION, "body_sha256": body_sha256})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the set")
+    parser.add_argument("--count", type=int, required=True, help="pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clean", action="store_true", help="sources free for commercial use only")
+    parser.add_argument("--test", action="store_true", help="the set that is never trained on")
+    parser.add_argument("--size", type=int, default=288, help="longer side in pixels")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=_DATA, help="folder of the packed sets")
+    parser.add_argument("--fits", type=Path, default=Path(SynthesisOptions.fits))
+    parser.add_argument(
+        "--so-far", type=Path, help="only put --out's finished shards into this folder, as a set"
+    )
+    parser.add_argument("--sheet", type=Path, help="a contact sheet of the first pictures")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the set that the command line asks for."""
+    settings = SynthesisOptions(
+        count=options.count, seed=options.seed, clean=options.clean, test=options.test,
+        size=options.size, data=str(options.data), fits=str(options.fits),
+    )  # fmt: skip
+    if options.so_far is not None:
+        count = take_finished(options.out, settings, options.so_far)
+        print(f"{count} pictures in {options.so_far}")
+        return
+    synthesize(options.out, settings, workers=options.workers)
+    if options.sheet is not None:
+        from trainer.synthesis.sample_sheet import write_synthetic_sheet
+
+        write_synthetic_sheet(options.sheet, options.out)
+    print(f"{settings.count} pictures in {options.out}")
+
+
+def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> None:
+    """Make a set, or go on where its making stopped.
+
+    Every shard is a zip of JPEGs and, until all are there, a file with its labels; both stand under
+    their final names only when whole. A picture depends on the seed and its number alone.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing. A set in it that was made with other options is left alone.
+    options : SynthesisOptions
+    workers : int
+        Processes.
+
+    Raises
+    ------
+    UsageError
+        If the options make no sense.
+    InputError
+        If a source is unsound, or `clean` has no source of poses.
+    OutputError
+        If the set cannot be written, or `folder` holds another one.
+    """
+    if not 1 <= options.count <= _MOST:
+        raise UsageError(f"--count must be 1 to {_MOST}, not {options.count}")
+    if not 32 <= options.size <= 1024:
+        raise UsageError(f"--size must be 32 to 1024 pixels, not {options.size}")
+    if workers < 1:
+        raise UsageError("--workers must be at least 1")
+    if options.seed < 0:
+        raise UsageError("--seed must not be negative")
+    text = options.text(load_body().sha256)
+    make_folder(folder)
+    if _finished(folder, text):
+        return
+    kept = folder / "settings.json"
+    if kept.exists():
+        if kept.read_text("utf-8") != text:
+            raise OutputError(f"{folder} holds the start of a set made with other options")
+    else:
+        with written_whole(kept) as temporary:
+            temporary.write_text(text, "utf-8")
+    shards = -(-options.count // PICTURES_A_SHARD)
+    todo = [k for k in range(shards) if not _shard_done(folder, k)]
+    console, started = Console(stderr=True), time.monotonic()
+    told = started
+    done, total = 0, sum(len(_rows(k, options.count)) for k in todo)
+    for made in _made(folder, options, todo, workers):
+        done += made
+        now = time.monotonic()
+        if now - told > _SECONDS_BETWEEN_LINES or done == total:
+            left = (now - started) / max(done, 1) * (total - done) / 60
+            console.print(f"synthesize: {done}/{total}, {left:.1f} min left", soft_wrap=True)
+            told = now
+    _gather(folder, shards, options, text)
+
+
+def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
+    """Make a set of the shards of an unfinished one that are whole, to begin training with.
+
+    It is the set that the same options with a smaller count would make; the unfinished set is left
+    as it is and can be gone on with.
+
+    Parameters
+    ----------
+    folder : Path
+        The unfinished set.
+    options : SynthesisOptions
+        Those it is being made with.
+    target : Path
+        Must not exist.
+
+    Returns
+    -------
+    int
+        How many pictures.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no unfinished set of these options, or no shard is whole.
+    OutputError
+        If `target` exists or cannot be written.
+    """
+    kept = folder / "settings.json"
+    if not kept.exists() or kept.read_text("utf-8") != options.text(load_body().sha256):
+        raise InputError(f"{folder} is no unfinished set with these options")
+    shards = 0
+    while _shard_done(folder, shards):
+        shards += 1
+    if not shards:
+        raise InputError(f"{folder} has no finished shard yet")
+    if target.exists():
+        raise OutputError(f"{target} exists already")
+    part = replace(options, count=min(shards * PICTURES_A_SHARD, options.count))
+    make_folder(target)
+    for shard in range(shards):
+        for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
+            with written_whole(target / name) as temporary:
+                shutil.copyfile(folder / name, temporary)
+    _gather(target, shards, part, part.text(load_body().sha256))
+    return part.count
+
+
+def _finished(folder: Path, text: str) -> bool:
+    """Whether the whole set is there; an `OutputError` where another one is."""
+    path = folder / "labels.npz"
+    if not path.exists():
+        return False
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            same = str(file["settings"]) == text
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise OutputError(f"{path} is in the way and is no synthetic set: {error}") from error
+    if not same:
+        raise OutputError(f"{folder} holds a set made with other options; choose another folder")
+    return True
+
+
+def _rows(shard: int, count: int) -> range:
+    return range(shard * PICTURES_A_SHARD, min((shard + 1) * PICTURES_A_SHARD, count))
+
+
+def _part(folder: Path, shard: int) -> Path:
+    return folder / f"part_{shard:02d}.npz"
+
+
+def _shard_done(folder: Path, shard: int) -> bool:
+    # the labels are written after the pictures
+    return _part(folder, shard).exists() and (folder / f"images_{shard:02d}.zip").exists()
+
+
+def _made(folder: Path, options: SynthesisOptions, todo: list[int], workers: int) -> Iterator[int]:
+    """Make shards; how many pictures have been added, again and again."""
+    if not todo:
+        return
+    if workers == 1 or len(todo) == 1:
+        studio = _studio(options)
+        for shard in todo:
+            yield from _make_shard(studio, folder, options, shard, _rows(shard, options.count))
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        futures = [
+            pool.submit(_shard_in_worker, folder, options, shard, _rows(shard, options.count))
+            for shard in todo
+        ]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException:
+            # shards not begun are left for the next time
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: range) -> int:
+    return sum(_make_shard(_studio(options), folder, options, shard, rows))
+
+
+@lru_cache(maxsize=1)
+def _studio(options: SynthesisOptions) -> Studio:
+    cv2.setNumThreads(1)
+    data, body = Path(options.data), load_body()
+    if not data.is_dir():
+        raise InputError(f"there is no folder {data}")
+
+    def given(name: str) -> Path | None:
+        folder = data / name
+        return folder if folder.is_dir() else None
+
+    fits, rows = None, None
+    lspet = None if options.clean else given("lspet")
+    if lspet is not None and Path(options.fits).exists():
+        people = len(read_joint_set(lspet))
+        fits, rows = kept_fits(Path(options.fits), people, test=options.test)
+    poses = Poses(
+        body, motion=given("mocap"), fits=fits, fit_rows=rows, test=options.test,
+        clean=options.clean,
+    )  # fmt: skip
+    backdrops = Backdrops(
+        ccp=None if options.clean else given("ccp"), lspet=lspet, coco=given("coco_mini"),
+        test=options.test, clean=options.clean,
+    )  # fmt: skip
+    return Studio(body, poses, backdrops, options.size)
+
+
+def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
+    """The random numbers of one picture; test sets share none with training sets."""
+    return np.random.default_rng([options.seed, int(options.test), int(options.clean), row])
+
+
+def _make_shard(
+    studio: Studio, folder: Path, options: SynthesisOptions, shard: int, rows: range
+) -> Iterator[int]:
+    """Make one shard, in steps of a few pictures."""
+    names, truths, size, told = [], [], 0, 0
+    target = folder / f"images_{shard:02d}.zip"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for row in rows:
+            image, truth = studio.picture(generator(options, row))
+            settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+            made, encoded = cv2.imencode(".jpg", image[..., ::-1], settings)
+            if not made:
+                raise OutputError(f"picture {row} cannot be encoded")
+            name = f"{row:07d}.jpg"
+            # a fixed date: the same options give the same bytes
+            archive.writestr(zipfile.ZipInfo(name), encoded.tobytes())
+            size += len(encoded)
+            names.append(name)
+            truths.append(truth)
+            if len(names) % 20 == 0:
+                yield len(names) - told
+                told = len(names)
+    if size > LARGEST_SHARD:
+        raise OutputError(f"{target} would be larger than {LARGEST_SHARD >> 20} MiB; lower --size")
+    with written_whole(target) as temporary:
+        temporary.write_bytes(content.getvalue())
+    arrays = _arrays(names, truths, shard)
+    with written_whole(_part(folder, shard)) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    yield len(names) - told
+
+
+def _arrays(
+    names: list[str], truths: list[Truth], shard: int
+) -> dict[str, npt.NDArray[np.generic]]:
+    def numbers(key: str) -> npt.NDArray[np.generic]:
+        return np.stack([np.asarray(getattr(truth, key)) for truth in truths]).astype(np.float32)
+
+    return {
+        "name": np.array(names),
+        "shard": np.full(len(names), shard, np.int16),
+        "keypoints": numbers("keypoints"),
+        "visibility": np.stack([truth.visibility for truth in truths]),
+        "joints_3d": numbers("joints_3d"),
+        "rotations": numbers("rotations"),
+        "shape": numbers("shape"),
+        "camera": numbers("camera"),
+        "frame_from_crop": np.stack([t.crop.frame_from_crop for t in truths]).astype(np.float32),
+        "distance": numbers("distance"),
+        "misfit": numbers("misfit"),
+        "kind": np.array([truth.kind for truth in truths]),
+        "pose": np.array([truth.pose for truth in truths]),
+        "backdrop": np.array([truth.backdrop for truth in truths]),
+    }
+
+
+def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> None:
+    """Join the shards' labels into one file; the set is finished with it."""
+    parts: list[dict[str, npt.NDArray[np.generic]]] = []
+    for shard in range(shards):
+        path = _part(folder, shard)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                parts.append({name: file[name] for name in file.files})
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is damaged, delete it and go on: {error}") from error
+    arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    body = load_body()
+    arrays |= {
+        "crop_size": np.array(CROP_SIZE),
+        "body_sha256": np.array(body.sha256),
+        "seed": np.array(options.seed),
+        "settings": np.array(text),
+    }
+    labels_from_arrays(arrays)
+    with written_whole(folder / "labels.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    for shard in range(shards):
+        _part(folder, shard).unlink(missing_ok=True)
+    (folder / "settings.json").unlink(missing_ok=True)

@@ -1,0 +1,290 @@
+"""Processes files one after the other in the background, as the command `process` does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
+from ui.state.batch import BatchFile, BatchState, FilePhase
+from ui.system.task_runner import Errands
+
+if TYPE_CHECKING:
+    from pymaf_live.pipeline.pipeline import PipelineOptions
+    from pymaf_live.workflows.process import ProcessOptions, Summary
+
+_SHOWN_EVERY = 0.2
+_TELLS_AFTER = 1.0
+"""Seconds of work from which on the time left can be told."""
+
+
+class Watcher(Protocol):
+    """What the processing tells how far it is; see `pymaf_live.workflows.process.Watcher`."""
+
+    def advance(self, frames: int, fraction: float | None) -> None:
+        """So much is done."""
+
+    def exporting(self, file: str, fraction: float) -> None:
+        """So much of an exported file is done."""
+
+    def asked_to_stop(self) -> bool:
+        """Whether to finish with what is there."""
+
+
+Process = Callable[[str, str, "ProcessOptions", Watcher], "Summary"]
+"""Processes an input (text, name of its results); raises what `process_input` raises."""
+
+
+class Batch:
+    """Owned by the controller.
+
+    Parameters
+    ----------
+    state : BatchState
+        Written here.
+    errands : Errands
+    options : callable
+        How frames become people now.
+    process : callable, optional
+    """
+
+    def __init__(
+        self,
+        state: BatchState,
+        errands: Errands,
+        options: Callable[[], PipelineOptions],
+        process: Process | None = None,
+    ) -> None:
+        self._state = state
+        self._errands = errands
+        self._options = options
+        self._process = process or process_file
+        self._texts: list[str] = []
+        """Of all files that were ever added; a file's number counts in it from 1."""
+        self._now: tuple[int, _Progress] | None = None
+        """Number of the file that runs, and how far it is."""
+        self._next_shown = 0.0
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Put files and folders of pictures at the end; those that wait already are left out."""
+        waiting = {each.text for each in self._state.files.value if not each.phase.over}
+        added = []
+        for path in paths:
+            text = str(path)
+            if text not in waiting:
+                waiting.add(text)
+                self._texts.append(text)
+                added.append(BatchFile(len(self._texts), text))
+        self._state.files.set((*self._state.files.value, *added))
+        self._go_on()
+
+    def start(self) -> None:
+        """Process what waits, and what is added, until `stop`."""
+        if self._state.folder.value is None:
+            return
+        self._state.running.set(True)
+        self._go_on()
+
+    def stop(self) -> None:
+        """Finish the file that runs with what is there of it, and begin no other."""
+        self._state.running.set(False)
+        if self._now is not None:
+            self.cancel(self._now[0])
+
+    def cancel(self, number: int) -> None:
+        """Let a file be: one that waits goes off the list, one that runs ends with what is there.
+
+        One that is over goes off the list too; its results stay.
+        """
+        if self._now is not None and self._now[0] == number:
+            self._now[1].stop.set()
+            self._change(number, phase=FilePhase.STOPPING, seconds_left=None)
+        else:
+            kept = tuple(each for each in self._state.files.value if each.number != number)
+            self._state.files.set(kept)
+
+    def again(self, number: int) -> None:
+        """Have a file that failed or was stopped wait once more."""
+        for each in self._state.files.value:
+            if each.number == number and each.phase in (FilePhase.FAILED, FilePhase.STOPPED):
+                self._change(number, phase=FilePhase.WAITING, line="", fraction=None, files=())
+        self._go_on()
+
+    def clear(self) -> None:
+        """Take all that is over off the list; results stay."""
+        kept = tuple(each for each in self._state.files.value if not each.phase.over)
+        self._state.files.set(kept)
+
+    def tick(self) -> None:
+        """Bring the progress up to date; never blocks."""
+        now = time.monotonic()
+        if self._now is None or now < self._next_shown:
+            return
+        self._next_shown = now + _SHOWN_EVERY
+        number, progress = self._now
+        if not progress.stop.is_set():
+            left = progress.seconds_left(now)
+            doing = f"Writing {progress.file}…" if progress.file else ""
+            self._change(number, fraction=progress.fraction, seconds_left=left, doing=doing)
+
+    def close(self) -> None:
+        """End at once: of the file that runs nothing is kept."""
+        self._state.running.set(False)
+        if self._now is not None:
+            self._now[1].abandon.set()
+
+    def _go_on(self) -> None:
+        folder = self._state.folder.value
+        if not self._state.running.value or self._now is not None or folder is None:
+            return
+        waiting = [e for e in self._state.files.value if e.phase is FilePhase.WAITING]
+        if not waiting:
+            self._state.running.set(False)
+            return
+        file = waiting[0]
+        progress = _Progress()
+        self._now = file.number, progress
+        self._change(file.number, phase=FilePhase.RUNNING, fraction=None, line="", doing="")
+        options = self._process_options(folder)
+        name = self._name(file)
+
+        def work() -> Summary:
+            _require_free(name, options)
+            return self._process(file.text, name, options, progress)
+
+        def done(summary: Summary) -> None:
+            phase = FilePhase.STOPPED if summary.interrupted else FilePhase.DONE
+            self._over(file.number, phase, _outcome(summary), tuple(summary.files), progress)
+
+        def failed(error: Exception) -> None:
+            known = isinstance(error, PymafLiveError)
+            text = str(error) if known else f"{type(error).__name__}: {error}"
+            self._over(file.number, FilePhase.FAILED, text[:1].upper() + text[1:], (), progress)
+
+        self._errands.run("batch", work, done, failed)
+
+    def _over(
+        self,
+        number: int,
+        phase: FilePhase,
+        line: str,
+        files: tuple[Path, ...],
+        progress: _Progress,
+    ) -> None:
+        self._now = None
+        fraction = 1.0 if phase is FilePhase.DONE else progress.fraction
+        self._change(
+            number, phase=phase, line=line, files=files, fraction=fraction, seconds_left=None
+        )
+        self._go_on()
+
+    def _name(self, file: BatchFile) -> str:
+        """A name for its results that no other file of this run has, on the list or not."""
+        from pymaf_live.workflows.process import result_names
+
+        return result_names(self._texts)[file.number - 1]
+
+    def _process_options(self, folder: Path) -> ProcessOptions:
+        from pymaf_live.workflows.process import ProcessOptions
+
+        return ProcessOptions(
+            out=folder,
+            pipeline=self._options(),
+            overlay=self._state.overlay.value,
+            exports=self._state.exports.value,
+            export_options=self._state.options.value,
+            smoothing="offline",
+            force=self._state.force.value,
+        )
+
+    def _change(self, number: int, **changes: object) -> None:
+        self._state.files.set(
+            tuple(
+                replace(each, **changes) if each.number == number else each  # type: ignore[arg-type]
+                for each in self._state.files.value
+            )
+        )
+
+
+def process_file(text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
+    """Process one input as the command does."""
+    from pymaf_live.sources import open_source
+    from pymaf_live.workflows.process import process_input
+
+    return process_input(open_source(text), text, name, options, watcher)
+
+
+class _Progress:
+    """How far a file is: written in the errand's thread, read in the window's."""
+
+    def __init__(self) -> None:
+        self.fraction: float | None = None
+        self.file = ""
+        """That is being written, once the film is seen; the fraction is its own."""
+        self.stop = threading.Event()
+        self.abandon = threading.Event()
+        self._begun: float | None = None
+
+    def advance(self, frames: int, fraction: float | None) -> None:
+        """See `pymaf_live.workflows.process.Watcher`."""
+        self._give_up()
+        if self._begun is None:  # the loading of the models says nothing of the speed
+            self._begun = time.monotonic()
+        self.fraction = fraction
+
+    def exporting(self, file: str, fraction: float) -> None:
+        """See `pymaf_live.workflows.process.Watcher`."""
+        self._give_up()
+        if file != self.file:
+            self._begun = time.monotonic()
+        self.file, self.fraction = file, fraction
+
+    def asked_to_stop(self) -> bool:
+        """See `pymaf_live.workflows.process.Watcher`."""
+        self._give_up()
+        return self.stop.is_set()
+
+    def seconds_left(self, now: float) -> float | None:
+        """At the speed so far."""
+        begun, fraction = self._begun, self.fraction
+        if begun is None or not fraction or now - begun < _TELLS_AFTER:
+            return None
+        return (now - begun) * (1 - fraction) / fraction
+
+    def _give_up(self) -> None:
+        if self.abandon.is_set():
+            raise Interrupted("the window was closed")
+
+
+def _require_free(name: str, options: ProcessOptions) -> None:
+    from pymaf_live.workflows.process import existing_results, require_free
+
+    if not options.force:
+        existing = existing_results([name], options)
+        if existing:
+            raise OutputError(
+                f"the folder has {existing[0].name} already; allow to replace it or choose another"
+            )
+    require_free([name], options)
+
+
+def _outcome(summary: Summary) -> str:
+    """What became of an input, in one line."""
+    if summary.interrupted and not summary.frames:
+        return "Stopped before its first frame; nothing was written"
+    who = f"{summary.people} people" if summary.people != 1 else "1 person"
+    seen = (
+        f"{who} in {summary.frames_with_people} of {summary.frames} frames"
+        if summary.rows
+        else f"nobody in {summary.frames} frames"
+    )
+    said = [f"Stopped: {seen} so far" if summary.interrupted else seen[:1].upper() + seen[1:]]
+    if summary.failures:
+        name, why = summary.failures[0]
+        more = f" and {len(summary.failures) - 1} more" if len(summary.failures) > 1 else ""
+        said.append(f"left out {name}{more}: {why}")
+    return "; ".join([*said, *summary.notices])

@@ -1,0 +1,42 @@
+"""Controls that show a value of the state and change it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QCheckBox, QSizePolicy, QSlider, QToolButton
+
+from ui.state.observable import Observable
+
+
+def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
+    """A box that is ticked while the value is true."""
+    box = QCheckBox(text)
+    box.setToolTip(tip)
+    box.setAccessibleName(text)
+    box.setAccessibleDescription(tip)
+    value.watch(box.setChecked)
+    box.toggled.connect(value.set)
+    return box
+
+
+def percent_slider(name: str, value: Observable[float], tip: str) -> QSlider:
+    """A slider for 0..1."""
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 100)
+    slider.setAccessibleName(name)
+    slider.setToolTip(tip)
+    value.watch(lambda part: slider.setValue(round(100 * part)))
+    slider.valueChanged.connect(lambda percent: value.set(percent / 100))
+    return slider
+
+
+def action_button(action: QAction) -> QToolButton:
+    """A button of an action, as wide as its neighbours."""
+    button = QToolButton()
+    button.setDefaultAction(action)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setAccessibleName(action.statusTip() or action.text())
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return button

@@ -1,0 +1,95 @@
+"""The menu Tools, and what it opens: what takes motion out of the window, and what makes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+
+from ui.state.live_out import LiveOutStatus
+from ui.state.window import WindowState
+from ui.widgets.batch_window import BatchDeeds, BatchWindow
+from ui.widgets.export_dialog import default_folder
+from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamLight
+from ui.widgets.main_window import FILE_FILTERS, MainWindow
+from ui.widgets.model_page import ModelDeeds, ModelPage
+
+
+class ToolDeeds(Protocol):
+    """Who does what the tools ask for."""
+
+    @property
+    def live_out(self) -> LiveOutDeeds:
+        """Streams."""
+
+    @property
+    def batch(self) -> BatchDeeds:
+        """Processes files in the background."""
+
+    @property
+    def models(self) -> ModelDeeds:
+        """Changes the model."""
+
+
+class Tools(QObject):
+    """Adds its menu, its pages and its light to a window, and belongs to it.
+
+    Parameters
+    ----------
+    window : MainWindow
+    state : WindowState
+    deeds : ToolDeeds
+    """
+
+    def __init__(self, window: MainWindow, state: WindowState, deeds: ToolDeeds) -> None:
+        super().__init__(window)
+        self._window, self._state, self._deeds = window, state, deeds
+        self.batch_window: BatchWindow | None = None
+        self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
+        window.side_panel.add_page("live_out", "Live out", self.live_out_page)
+        self.light = StreamLight(state.live_out, brief=True)
+        window.status_line.addPermanentWidget(self.light)
+        self.live_out = self._action("Live out", "Ctrl+L", "Stream the motion as VMC")
+        self.live_out.setCheckable(True)
+        self.live_out.triggered.connect(self.live_out_page.toggle)
+        state.live_out.status.watch(self._on_live_out_change)
+        self.model_page = ModelPage(state, deeds.models)
+        window.side_panel.add_page("model", "Model", self.model_page)
+        self.models = self._action("Model and back-end…", "Ctrl+M", "Choose what runs")
+        self.models.triggered.connect(lambda: window.side_panel.show_page("model"))
+        self.batch = self._action("Batch of files…", "Ctrl+B", "Process files in the background")
+        self.batch.triggered.connect(self.open_batch)
+        menu = window.menuBar().addMenu("&Tools")
+        menu.addActions([self.batch, self.live_out, self.models])
+
+    def open_batch(self) -> BatchWindow:
+        """Show the batch window, which is made when it is first wanted."""
+        if self.batch_window is None:
+            window = self._window
+            self.batch_window = BatchWindow(
+                self._state.batch,
+                self._deeds.batch,
+                lambda: window.export_folder or default_folder(),
+                FILE_FILTERS,
+                window,
+            )
+        self.batch_window.show()
+        self.batch_window.raise_()
+        self.batch_window.activateWindow()
+        return self.batch_window
+
+    def close(self) -> None:
+        """Close what is open; the program ends with its last window."""
+        if self.batch_window is not None:
+            self.batch_window.close()
+
+    def _action(self, text: str, keys: str, tip: str) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.setStatusTip(tip)
+        action.setToolTip(f"{tip} ({keys})")
+        return action
+
+    def _on_live_out_change(self, status: LiveOutStatus) -> None:
+        self.live_out.setChecked(status.on)
