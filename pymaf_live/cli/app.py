@@ -15,7 +15,6 @@ import typer
 
 from pymaf_live import __version__
 from pymaf_live.cli.progress import ProgressDisplay, StopRequest, tell
-from pymaf_live.cli.typer_errors import CommandGroup, RaisedError, nobody_reads
 from pymaf_live.errors import (
     InputError,
     Interrupted,
@@ -25,6 +24,7 @@ from pymaf_live.errors import (
     UsageError,
 )
 from pymaf_live.resources import cache_folder
+from pymaf_live.system.typer_errors import CommandGroup, RaisedError, is_output_closed
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -519,7 +519,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except Exception as error:
         cause = error.__cause__ if isinstance(error, RaisedError) else error
-        if nobody_reads(cause or error):
+        if is_output_closed(cause or error):
             # nobody is left to be told
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
