@@ -17,6 +17,7 @@ from torch import nn
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted, PymafLiveError
 from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.signals import StopRequest
 from trainer.data.lspet import JointSet, read_joint_set
 from trainer.evaluation.preview import training_picture
 from trainer.evaluation.validation import validate
@@ -39,7 +40,6 @@ from trainer.training.losses import Losses
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.optimizer import RelativeAdam
 from trainer.training.schedule import rates
-from trainer.training.signals import StopRequests
 
 _CLIP = 20.0
 """Largest norm of the gradients of all but the encoder."""
@@ -83,7 +83,7 @@ def train(
         not finite; `Interrupted` when it was asked to stop and has saved.
     """
     text, config = read_config_file(config_file)
-    with joined(device, config.schedule.batch) as ranks, StopRequests() as stop:
+    with joined(device, config.schedule.batch) as ranks, StopRequest() as stop:
         _train(text, config, out, locations, landmark_file, start, ranks, minutes, stop)
 
 
@@ -96,7 +96,7 @@ def _train(
     start: Path | None,
     ranks: Ranks,
     minutes: float | None,
-    stop: StopRequests,
+    stop: StopRequest,
 ) -> None:
     schedule, steps, device = config.schedule, config.schedule.steps, ranks.device
     make_folder(out)
@@ -174,7 +174,7 @@ def _train(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         seconds, before = seconds + time.monotonic() - before, time.monotonic()
-        broken, stopped, seconds = ranks.largest(not torch.isfinite(loss), stop.asked, seconds)
+        broken, stopped, seconds = ranks.largest(not torch.isfinite(loss), stop.requested, seconds)
         if broken:
             raise PymafLiveError(f"the loss is not finite at step {step}; lower the rates")
         nn.utils.clip_grad_norm_(rest + pulls, _CLIP)

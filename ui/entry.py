@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_live.cli import app as cli
-from pymaf_live.cli.progress import native_logs_filtered, tell
+from pymaf_live.cli.output import print_error
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.sources.camera_address import is_camera
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
+from pymaf_live.system.native_logs import native_logs_filtered
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -64,5 +65,5 @@ def _open_window(given: Sequence[str]) -> int:
     except PymafLiveError as error:
         if debug:
             raise
-        tell(f"{cli.PROGRAM}: {error}")
+        print_error(error)
         return error.exit_code

@@ -1,4 +1,8 @@
-"""Keeping a native library's log lines off the terminal."""
+"""Keeping the log lines of native libraries off the terminal.
+
+MediaPipe, TensorFlow Lite and absl write to file descriptor 2 themselves; neither Python's logging
+nor their environment variables stop them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 # absl's "W0000 00:00:17...", TensorFlow Lite's "INFO: ...", absl's notice about itself
@@ -16,23 +21,23 @@ _LOG_LINE = re.compile(
 
 
 def is_log_line(line: bytes) -> bool:
-    """Whether a line of the standard error stream is a native library's log."""
+    """Return True if a line of the standard error stream is a native library's log line."""
     return _LOG_LINE.match(line) is not None
 
 
 @contextlib.contextmanager
 def native_logs_dropped() -> Iterator[None]:
-    """Drop log lines that native code writes to the standard error stream meanwhile.
+    """Drop native log lines written inside the block; pass everything else on afterwards.
 
-    MediaPipe writes to the descriptor itself and heeds neither Python's logging nor absl's
-    environment variables. All else that arrives meanwhile is passed on afterwards.
+    For one short call. It swaps descriptor 2 for the whole process, so that other threads' output
+    is held back too until the block ends.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
     try:
-        kept = os.dup(2)
+        saved = os.dup(2)
     except OSError:
-        # no standard error stream at all: nothing to keep clean
+        # no standard error stream, nothing to keep clean
         yield
         return
     try:
@@ -43,10 +48,47 @@ def native_logs_dropped() -> Iterator[None]:
             finally:
                 with contextlib.suppress(OSError, ValueError, AttributeError):
                     sys.stderr.flush()
-                os.dup2(kept, 2)
+                os.dup2(saved, 2)
                 written.seek(0)
                 rest = b"".join(line for line in written if not is_log_line(line))
                 if rest:
                     os.write(2, rest)
     finally:
-        os.close(kept)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def native_logs_filtered() -> Iterator[None]:
+    """Filter native log lines out of the standard error stream while the block runs.
+
+    For a whole program: MediaPipe's threads log at any time. `sys.stderr` bypasses the filter, so
+    that it remains a terminal; other output of native code is passed on by a background thread.
+    """
+    try:
+        saved = os.dup(2)
+        read_end, write_end = os.pipe()
+    except OSError:
+        # no standard error stream, nothing to keep clean
+        yield
+        return
+    previous = sys.stderr
+    sys.stderr = open(saved, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.dup2(write_end, 2)
+    os.close(write_end)
+
+    def pass_on() -> None:
+        with open(read_end, "rb") as lines:
+            for line in lines:
+                if not is_log_line(line):
+                    os.write(saved, line)
+
+    filter_thread = threading.Thread(target=pass_on, name="stderr filter", daemon=True)
+    filter_thread.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        # this closed the pipe's last write end, unless a native thread duplicated descriptor 2
+        filter_thread.join(0.5)
+        sys.stderr = previous

@@ -149,7 +149,7 @@ def test_nobody_in_a_film_is_no_error(run: Run, tmp_path: Path) -> None:
     grey = write_clip(tmp_path / "grey.mp4", 10, figure=False)
     code, out, lines = run(grey, "--out", tmp_path / "o")
     assert (code, lines) == (0, [])
-    assert "nobody in 10 frames" in out
+    assert "no people in 10 frames" in out
     take = read_take(tmp_path / "o" / "grey.npz")
     assert len(take.frame) == 0
     assert len(take.frame_time) == 10

@@ -1,0 +1,235 @@
+"""The command `process`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pymaf_live.cli.option_groups import expand_option_groups
+from pymaf_live.cli.options import (
+    EstimationOptions,
+    FootLockOption,
+    ForceOption,
+    JsonOption,
+    MotionOptions,
+    parse_formats,
+)
+from pymaf_live.cli.output import print_error, print_note
+from pymaf_live.cli.progress import ClusterDisplay, TerminalReporter, stop_on_signals
+from pymaf_live.cli.take_output import check_text
+from pymaf_live.errors import InputError, Interrupted
+from pymaf_live.resources import cache_folder
+
+if TYPE_CHECKING:
+    from pymaf_live.sources import Source
+    from pymaf_live.workflows.process import ProcessOptions, Summary
+
+
+@expand_option_groups
+def process(
+    *,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Videos, images, folders or file patterns."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; created if missing.")],
+    export: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,...", help="Export formats, separated by commas; see docs/exports.md."
+        ),
+    ] = "bvh,npz",
+    overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON file with the boxes of people, instead of detecting them: "
+            '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
+        ),
+    ] = None,
+    estimation: EstimationOptions,
+    smoothing: Annotated[
+        Literal["offline", "live", "off"],
+        typer.Option(help="Smoothing; offline uses the whole finished take."),
+    ] = "live",
+    foot_lock: FootLockOption = "auto",
+    motion: MotionOptions,
+    force: ForceOption = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Process inputs in parallel: on this machine's cores, or on a Ray cluster.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Turn videos, images and folders into overlays, takes (npz) and motion files."""
+    from pymaf_live.pipeline.model_selection import given_model
+    from pymaf_live.pipeline.pipeline import PipelineOptions
+    from pymaf_live.sources import expand
+    from pymaf_live.workflows.boxes_file import read_boxes
+    from pymaf_live.workflows.process import ProcessOptions, require_free, result_names
+
+    formats = parse_formats(export)
+    export_options = motion.export_options(formats)
+    sources = [source for pattern in inputs for source in expand(pattern)]
+    names = result_names(sources)
+    options = ProcessOptions(
+        out=out,
+        pipeline=PipelineOptions(
+            **{**asdict(estimation), "model": given_model(estimation.model)},
+            boxes=None if boxes is None else read_boxes(boxes),
+            cache=cache_folder(),
+        ),
+        overlay=overlay,
+        exports=formats,
+        export_options=export_options,
+        smoothing=smoothing,
+        foot_lock=foot_lock,
+        force=force,
+    )
+    if boxes is not None:
+        _require_boxes_match(options, boxes, sources)
+    require_free(names, options)
+    jobs = list(zip(sources, names, strict=True))
+    if cluster is None:
+        outcome = _process_in_turn(jobs, options)
+    else:
+        outcome = _process_on_cluster(jobs, options, cluster)
+    return _print_outcome(*outcome, count=len(jobs), as_json=as_json)
+
+
+def _process_in_turn(
+    jobs: Sequence[tuple[str, str]], options: ProcessOptions
+) -> tuple[list[Summary], dict[str, str], bool]:
+    from pymaf_live.sources import open_source
+    from pymaf_live.workflows.process import process_input
+
+    done: list[Summary] = []
+    errors: dict[str, str] = {}
+    with stop_on_signals() as stop:
+        for text, name in jobs:
+            try:
+                source = open_source(text)
+                with TerminalReporter(name, stop) as reporter:
+                    summary = process_input(source, text, name, options, reporter)
+            except InputError as error:
+                errors[text] = str(error)
+                print_error(error)
+                continue
+            done.append(summary)
+            if stop.requested:
+                break
+    return done, errors, stop.requested
+
+
+def _process_on_cluster(
+    jobs: Sequence[tuple[str, str]], options: ProcessOptions, address: str
+) -> tuple[list[Summary], dict[str, str], bool]:
+    from pymaf_live.workflows.cluster import process_on_cluster
+
+    with stop_on_signals() as stop, ClusterDisplay(len(jobs), stop) as display:
+        outcome = process_on_cluster(jobs, options, address, display)
+    for reason in outcome.errors.values():
+        print_error(reason)
+    return outcome.done, outcome.errors, stop.requested
+
+
+def _require_boxes_match(options: ProcessOptions, path: Path, sources: Sequence[str]) -> None:
+    from pymaf_live.sources import open_source
+    from pymaf_live.workflows.boxes_file import require_known_names
+
+    names: set[str] = set()
+    counts: list[int | None] = []
+    for text in sources:
+        try:
+            source = open_source(text)
+        except InputError:
+            # reported when the input is processed
+            continue
+        names.update(_image_names(source))
+        counts.append(source.facts.frame_count)
+        source.close()
+    longest = None if None in counts else max((c for c in counts if c is not None), default=0)
+    if counts:
+        require_known_names(options.pipeline.boxes or {}, path, names, longest)
+
+
+def _image_names(source: Source) -> list[str]:
+    from pymaf_live.sources.pictures import PicturesSource
+
+    return source.names if isinstance(source, PicturesSource) else []
+
+
+def _print_outcome(
+    done: Sequence[Summary],
+    errors: dict[str, str],
+    interrupted: bool,
+    *,
+    count: int,
+    as_json: bool,
+) -> int:
+    """Print the results of all inputs and return the exit code."""
+    failures = [failure for summary in done for failure in summary.failures]
+    code = 0
+    if interrupted:
+        code = Interrupted.exit_code
+    elif errors and not done:
+        code = InputError.exit_code
+    elif errors or failures:
+        code = 1
+    if as_json:
+        print(json.dumps(_json_report(code, done, errors), indent=2))
+    else:
+        for summary in done:
+            _print_summary(summary)
+        for name, reason in failures:
+            print_error(f"skipped {name}: {reason}")
+    not_started = count - len(done) - len(errors)
+    if interrupted and not_started:
+        print_error(f"stopped; {not_started} input(s) not started")
+    elif errors and count > 1:
+        print_error(f"{len(errors)} of {count} inputs failed: {', '.join(errors)}")
+    return code
+
+
+def _json_report(code: int, done: Sequence[Summary], errors: dict[str, str]) -> dict[str, Any]:
+    def as_dict(summary: Summary) -> dict[str, Any]:
+        report = asdict(replace(summary, failures=[]))
+        report["files"] = [str(file) for file in summary.files]
+        report["failures"] = dict(summary.failures)
+        return report
+
+    return {
+        "exit_code": code,
+        "inputs": [as_dict(summary) for summary in done],
+        "errors": errors,
+    }
+
+
+def _print_summary(summary: Summary) -> None:
+    if summary.frames:
+        rate = summary.frames / summary.seconds if summary.seconds else 0.0
+        people = f"{summary.people} people" if summary.people != 1 else "1 person"
+        found = (
+            f"{people} in {summary.frames_with_people} of {summary.frames} frames"
+            if summary.rows
+            else f"no people in {summary.frames} frames"
+        )
+        print(
+            f"{summary.name}: {found}, {summary.seconds:.1f} s ({rate:.1f} frames/s), "
+            f"model {summary.model}"
+        )
+    elif summary.interrupted:
+        print(f"{summary.name}: stopped before the first frame; nothing was written")
+    for file in summary.files:
+        print(f"  {file}{check_text(summary.checks.get(file.name, {}))}")
+    for notice in summary.notices:
+        print_note(notice)

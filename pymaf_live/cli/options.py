@@ -1,0 +1,124 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pymaf_live.errors import UsageError
+
+if TYPE_CHECKING:
+    from pymaf_live.export.options import ExportOptions
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|lite|full|FILE",
+        help="Shipped model, ONNX file, or auto: the most accurate model that keeps up with the "
+        "source.",
+    ),
+]
+BackendOption = Annotated[
+    Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"],
+    typer.Option(help="Inference back-end."),
+]
+FootLockOption = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(help="Hold standing feet still: where contact is certain, always, or never."),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing results.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+@dataclass(frozen=True)
+class EstimationOptions:
+    """Options of every command that estimates people in a source."""
+
+    people: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=32,
+            help="Maximum number of people to track, the nearest first. Default: 1 live, 4 in "
+            "files.",
+            show_default=False,
+        ),
+    ] = None
+    fov: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=179, help="Diagonal field of view of the camera, degrees. Default: 53."
+        ),
+    ] = None
+    model: ModelOption = "auto"
+    backend: BackendOption = "auto"
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """Options of exported motion; each format accepts some of them."""
+
+    rate: Annotated[
+        str,
+        typer.Option(
+            metavar="source|N|N/M", help="Frames per second of the motion; 30000/1001 is exact."
+        ),
+    ] = "source"
+    unit: Annotated[
+        Literal["m", "cm"] | None,
+        typer.Option(help="Unit of length. Default: the usual unit of the format."),
+    ] = None
+    rig: Annotated[
+        Literal["smpl", "mixamo", "unreal", "unity", "vrm"],
+        typer.Option(help="Rig convention: bone names, rest pose and bone axes."),
+    ] = "smpl"
+    world: Annotated[
+        Literal["ground", "camera"],
+        typer.Option(
+            help="ground: upright, floor at 0, start at the origin. camera: the camera's frame."
+        ),
+    ] = "ground"
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Remove the movement over the ground.")
+    ] = False
+    rest_first: Annotated[
+        bool, typer.Option("--rest-first", help="Insert the rest pose before the first frame.")
+    ] = False
+    mesh: Annotated[
+        bool,
+        typer.Option("--mesh/--no-mesh", help="Include the skinned mesh, or only the skeleton."),
+    ] = True
+
+    def export_options(self, formats: tuple[str, ...]) -> ExportOptions:
+        """Return the options for an export into `formats`.
+
+        Raises
+        ------
+        UsageError
+            If the frame rate is not valid, or no format of `formats` has one of the options.
+        """
+        from pymaf_live.export.formats import FORMATS, require_taken
+        from pymaf_live.export.options import ExportOptions, parse_rate
+
+        options = ExportOptions(**{**asdict(self), "rate": parse_rate(self.rate)})
+        require_taken(options, tuple(FORMATS[name] for name in formats))
+        return options
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list of export formats.
+
+    Raises
+    ------
+    UsageError
+        If a format is unknown.
+    """
+    from pymaf_live.export.formats import FORMATS
+
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(f"unknown export format {name!r}; known are {', '.join(FORMATS)}")
+    return names
