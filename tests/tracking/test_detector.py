@@ -96,14 +96,17 @@ def test_the_bundle_comes_out_the_same_again(
 ) -> None:
     if not MODELS.is_dir():
         pytest.skip(f"{MODELS} is not here")
-    from trainer.export.mediapipe_task import main
+    from trainer.commands.app import main
 
+    command = ["mediapipe-task"]
     models = [str(MODELS / n) for n in ("pose_detection.tflite", "pose_landmark_lite.tflite")]
-    assert main([*models, str(tmp_path / "made.task")]) == 0
+    assert main([*command, *models, str(tmp_path / "made.task")]) == 0
     assert (tmp_path / "made.task").read_bytes() == task_bundle.bundle_path().read_bytes()
     (tmp_path / "junk.tflite").write_bytes(b"junk that is long enough")
     capsys.readouterr()
-    assert main([str(tmp_path / "junk.tflite"), models[1], str(tmp_path / "no.task")]) == 3
+    assert (
+        main([*command, str(tmp_path / "junk.tflite"), models[1], str(tmp_path / "no.task")]) == 3
+    )
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "no.task").exists()
 

@@ -7,7 +7,6 @@ goes on where it stopped, and more seeds or variants may be added later.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Sequence
@@ -32,7 +31,8 @@ from trainer.network.pymaf import Start
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.malloc import keep_freed_memory
 
-_CONFIG = Path(__file__).parents[1] / "configs" / "ablation.toml"
+CONFIG = Path(__file__).parents[1] / "configs" / "ablation.toml"
+"""Configuration that the variants share, by default."""
 
 
 @dataclass(frozen=True)
@@ -144,22 +144,6 @@ def ablate(
             f"about {_minutes(budget, left[number + 1 :]):.0f} minutes left"
         )
     return _write_page(out, budget)
-
-
-def run(options: argparse.Namespace) -> None:
-    """``python -m trainer ablate``."""
-    variants = tuple(options.variants.split(",")) if options.variants else tuple(VARIANTS)
-    page = ablate(
-        Comparison(options.minutes, options.seeds, variants, options.people),
-        out=options.out,
-        config_file=options.config or _CONFIG,
-        lspet=options.lspet,
-        fits=options.fits,
-        landmark_file=options.landmarks / "pose_landmark_lite.tflite",
-        device=options.device,
-        threads=options.threads,
-    )
-    print(page)
 
 
 def _budget(path: Path, agreed: dict[str, Any], course: Course) -> dict[str, Any]:

@@ -66,7 +66,7 @@ JPERM = np.array(
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """Build the body and write it; argv as given on the command line."""
     ap = argparse.ArgumentParser(
         prog="make_open_body",

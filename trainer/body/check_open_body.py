@@ -1,13 +1,7 @@
-"""Check a body file and print its figures: ``python -m trainer.body.check_open_body [FILE]``.
-
-Exit code 1 where a property that the program relies on does not hold.
-"""
+"""Checks of a body file: the properties that the program relies on, and its figures."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +9,6 @@ from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, load_body, rest_joints
 from pymaf_live.body.model import Ints
-from pymaf_live.errors import PymafLiveError
 from pymaf_live.resources import resource
 from pymaf_live.types import Array
 
@@ -137,36 +130,31 @@ def figures(body: Body, shapes: Array) -> list[str]:
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Check a file; 0 where all holds, 1 where not, 5 where it is no body."""
-    parser = argparse.ArgumentParser(
-        prog="python -m trainer.body.check_open_body", description=__doc__
-    )
-    parser.add_argument("file", type=Path, nargs="?", help="default: the shipped body")
-    arguments = parser.parse_args(argv)
-    try:
-        path = arguments.file or resource("body/open_body.npz")
-        body = load_body(path)
-    except PymafLiveError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+def check_file(path: Path | None = None) -> tuple[list[str], dict[str, bool]]:
+    """Check a body file, the shipped one by default.
+
+    Returns
+    -------
+    lines : list of str
+        Figures of the body.
+    checks : dict of str to bool
+        Result of every check by its name.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a body.
+    """
+    path = path or resource("body/open_body.npz")
+    body = load_body(path)
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     shapes = np.random.default_rng(1).standard_normal((_BODIES, body.shape_count))
-    for line in figures(body, shapes):
-        print(line)
     weights = csr_matrix(body.skin_weights)
-    results = {
+    return figures(body, shapes), {
         **check_mesh(body),
         "at most four joints a vertex": int(np.diff(weights.indptr).max()) <= 4,
         **check_symmetry(body, arrays["mirror_vertex"]),
         **check_charts(arrays),
         **check_joints_inside(body, shapes),
     }
-    for name, holds in results.items():
-        print(f"{'ok ' if holds else 'NOT'} {name}")
-    return 0 if all(results.values()) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Assemble the person finder's bundle for MediaPipe's Tasks API from the plain BlazePose files.
 
-    python -m trainer.export.mediapipe_task pose_detection.tflite pose_landmark_lite.tflite OUT.task
+    python -m trainer mediapipe-task pose_detection.tflite pose_landmark_lite.tflite OUT.task
 
 A ``.task`` file is a stored zip of ``pose_detector.tflite`` and ``pose_landmarks_detector.tflite``.
 The Tasks API wants to read in each file how its input is normalised (a TFLITE_METADATA buffer);
@@ -14,17 +14,15 @@ Sources: the TensorFlow Lite schema (schema.fbs, version 3), the metadata schema
 
 from __future__ import annotations
 
-import argparse
 import struct
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymaf_live.errors import InputError, PymafLiveError
+from pymaf_live.errors import InputError
 from pymaf_live.system.atomic_write import written_whole
 
-MOST_BYTES = 6 * 2**20
+MAX_BYTES = 6 * 2**20
 """Upper bound of the bundle, which is shipped."""
 
 _ENTRY_ALIGNMENT = 64
@@ -202,7 +200,7 @@ def with_metadata(model: bytes, metadata: bytes) -> bytes:
 
 
 def write_bundle(
-    detection: Path, landmarks: Path, out: Path, *, most_bytes: int | None = MOST_BYTES
+    detection: Path, landmarks: Path, out: Path, *, max_bytes: int | None = MAX_BYTES
 ) -> None:
     """Write the bundle.
 
@@ -213,7 +211,7 @@ def write_bundle(
     landmarks : Path
         A plain ``pose_landmark_*.tflite``.
     out : Path
-    most_bytes : int, optional
+    max_bytes : int, optional
         The shipped bundle's bound; None for a bundle that is not shipped.
 
     Raises
@@ -232,8 +230,8 @@ def write_bundle(
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
     size = sum(len(content) for _, content in contents)
-    if most_bytes is not None and size > most_bytes:
-        raise InputError(f"the bundle would take {size} bytes, more than {most_bytes}")
+    if max_bytes is not None and size > max_bytes:
+        raise InputError(f"the bundle would take {size} bytes, more than {max_bytes}")
     with written_whole(out, force=True) as partial, zipfile.ZipFile(partial, "w") as bundle:
         end = 0
         for entry, content in contents:
@@ -244,30 +242,3 @@ def write_bundle(
             info.extra = struct.pack("<HH", 0xFFFF, pad) + bytes(pad)
             bundle.writestr(info, content)
             end += 30 + len(entry) + len(info.extra) + len(content)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: DETECTION LANDMARK OUT."""
-    parser = argparse.ArgumentParser(
-        prog="python -m trainer.export.mediapipe_task", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("detection", type=Path)
-    parser.add_argument("landmark", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--any-size", action="store_true", help="not to be shipped, such as for a comparison"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        most = None if options.any_size else MOST_BYTES
-        write_bundle(options.detection, options.landmark, options.out, most_bytes=most)
-    except PymafLiveError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{options.out}: {options.out.stat().st_size} bytes")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,8 +9,6 @@ EIA-0196217. Everything else in the clip is drawn, and its sound made, by this s
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +20,6 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, load_body, pose_joints, project
 from pymaf_live.body.rotations import axis_angle_from_matrix
-from pymaf_live.errors import PymafLiveError
 from pymaf_live.system.atomic_write import written_whole
 from pymaf_live.types import Array, Camera, Image
 from trainer.data.motion.amc import read_clip
@@ -159,7 +156,7 @@ def draw(play: Play, body: Body, dressed: Dressed, frames: Sequence[int]) -> Ite
         yield np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def truth(play: Play, body: Body) -> dict[str, Array]:
+def ground_truth(play: Play, body: Body) -> dict[str, Array]:
     """What is known of the clip: the arrays of ``tests/data/demo_truth.npz``."""
     shapes = np.broadcast_to(play.shape, (len(play.time), len(play.shape)))
     joints = pose_joints(body, play.rotations, shapes, play.translation)
@@ -249,58 +246,44 @@ def write_video(path: Path, images: Iterator[Image], sound: Array, quality: floa
             container.mux(packet)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments."""
-    parser.add_argument("--out", type=Path, default=Path("resources/demo.mp4"))
-    parser.add_argument("--truth", type=Path, help="also write what is known, as an npz")
-    parser.add_argument(
-        "--mocap", type=Path, default=Path("../shared/data/mocap"), help="folder of the mocap clips"
-    )
-    parser.add_argument("--quality", type=float, default=17.0, help="x264's rate factor")
-    parser.add_argument(
-        "--stills", type=int, metavar="N", help="only every Nth frame, as PNG files beside --out"
-    )
+def make_demo(
+    out: Path, *, truth: Path | None, mocap: Path, quality: float, stills: int | None
+) -> None:
+    """Render the demo clip.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """Make the clip.
+    Parameters
+    ----------
+    out : Path
+        Video to write.
+    truth : Path, optional
+        npz for the ground truth.
+    mocap : Path
+        Folder of the motion capture clips.
+    quality : float
+        Rate factor of x264.
+    stills : int, optional
+        Write every Nth frame as a PNG file beside `out` instead of the video.
 
     Raises
     ------
     PymafLiveError
-        If the mocap clip cannot be read or a file not be written.
+        If the motion capture clip cannot be read or a file cannot be written.
     """
     body = load_body()
     shape = np.zeros(body.shape_count)
     shape[: len(_SHAPE)] = _SHAPE
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
-    play = stage(body, dressed, shape, arguments.mocap)
-    if arguments.truth:
-        with written_whole(arguments.truth) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **truth(play, body))
-    if arguments.stills:
+    play = stage(body, dressed, shape, mocap)
+    if truth is not None:
+        with written_whole(truth) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **ground_truth(play, body))
+    if stills:
         import cv2
 
-        frames = range(0, len(play.time), arguments.stills)
+        frames = range(0, len(play.time), stills)
         for frame, image in zip(frames, draw(play, body, dressed, frames), strict=True):
-            with written_whole(arguments.out.parent / f"demo_{frame:03d}.png") as temporary:
+            with written_whole(out.parent / f"demo_{frame:03d}.png") as temporary:
                 cv2.imwrite(str(temporary), image[..., ::-1])
-        return 0
+        return
     images = draw(play, body, dressed, range(len(play.time)))
-    write_video(arguments.out, images, music(SECONDS), arguments.quality)
-    return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; one line on stderr and an exit code where something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m trainer demo", description=__doc__)
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except PymafLiveError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    write_video(out, images, music(SECONDS), quality)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import multiprocessing
@@ -23,6 +22,7 @@ from rich.console import Console
 from pymaf_live.body import load_body
 from pymaf_live.errors import InputError, OutputError, UsageError
 from pymaf_live.system.atomic_write import make_folder, written_whole
+from trainer.data.locations import NATURAL_FITS, SHARED_DATA
 from trainer.data.lspet import read_joint_set
 from trainer.data.synthetic import labels_from_arrays
 from trainer.synthesis.backdrops import Backdrops
@@ -33,7 +33,6 @@ PICTURES_A_SHARD = 400
 LARGEST_SHARD = 24 * 1024 * 1024
 _QUALITY = 85
 _MOST = 1_000_000
-_DATA = Path("../shared/data")
 _SECONDS_BETWEEN_LINES = 20.0
 _VERSION = 1
 """Counts up when the same seed gives other pictures than before."""
@@ -51,48 +50,13 @@ class SynthesisOptions:
     """Poses, backgrounds and random numbers that training sets do not get."""
     size: int = 288
     """Longer side of the pictures in pixels."""
-    data: str = str(_DATA)
+    data: str = str(SHARED_DATA)
     """Folder with the packed sets lspet, ccp, coco_mini and mocap; those missing are not used."""
-    fits: str = "runs/fits_lspet_natural.npz"
+    fits: str = str(NATURAL_FITS)
 
     def text(self, body_sha256: str) -> str:
         """As JSON, for the set to say what it was made with."""
         return json.dumps({**asdict(self), "version": _VERSION, "body_sha256": body_sha256})
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("--out", type=Path, required=True, help="folder of the set")
-    parser.add_argument("--count", type=int, required=True, help="pictures")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clean", action="store_true", help="sources free for commercial use only")
-    parser.add_argument("--test", action="store_true", help="the set that is never trained on")
-    parser.add_argument("--size", type=int, default=288, help="longer side in pixels")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder of the packed sets")
-    parser.add_argument("--fits", type=Path, default=Path(SynthesisOptions.fits))
-    parser.add_argument(
-        "--so-far", type=Path, help="only put --out's finished shards into this folder, as a set"
-    )
-    parser.add_argument("--sheet", type=Path, help="a contact sheet of the first pictures")
-
-
-def run(options: argparse.Namespace) -> None:
-    """Make the set that the command line asks for."""
-    settings = SynthesisOptions(
-        count=options.count, seed=options.seed, clean=options.clean, test=options.test,
-        size=options.size, data=str(options.data), fits=str(options.fits),
-    )  # fmt: skip
-    if options.so_far is not None:
-        count = take_finished(options.out, settings, options.so_far)
-        print(f"{count} pictures in {options.so_far}")
-        return
-    synthesize(options.out, settings, workers=options.workers)
-    if options.sheet is not None:
-        from trainer.synthesis.sample_sheet import write_synthetic_sheet
-
-        write_synthetic_sheet(options.sheet, options.out)
-    print(f"{settings.count} pictures in {options.out}")
 
 
 def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> None:

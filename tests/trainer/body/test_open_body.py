@@ -11,6 +11,7 @@ import pytest
 
 from pymaf_live.body import load_body
 from trainer.body import check_open_body
+from trainer.commands.app import main
 
 
 def test_the_maker_can_be_imported_without_running() -> None:
@@ -68,7 +69,7 @@ def test_a_file_that_is_no_body_gets_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "body.npz").write_bytes(b"nothing")
-    assert check_open_body.main([str(tmp_path / "body.npz")]) == 5
+    assert main(["check-body", str(tmp_path / "body.npz")]) == 5
     message = capsys.readouterr().err.strip()
-    assert message.startswith("error: ")
+    assert message.startswith("trainer: ")
     assert "\n" not in message

@@ -14,7 +14,7 @@ from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Array, Camera
 from tests.helpers.paths import ROOT
 from trainer.synthesis.clothing import DEMO_PALETTE, Dressed
-from trainer.synthesis.demo_clip import Play, Soles, music, truth, write_video
+from trainer.synthesis.demo_clip import Play, Soles, ground_truth, music, write_video
 
 DEMO = ROOT / "resources" / "demo.mp4"
 TRUTH = ROOT / "tests" / "data" / "demo_truth.npz"
@@ -104,7 +104,7 @@ def small_dance(frames: int) -> tuple[Play, Dressed]:
 def test_truth_has_the_frames_and_joints() -> None:
     play, _ = small_dance(3)
     body = load_body()
-    arrays = truth(play, body)
+    arrays = ground_truth(play, body)
     assert arrays["joints"].shape == arrays["pose"].shape == (3, body.joint_count, 3)
     head = body.joint_names.index("head")
     assert (arrays["joints_2d"][:, head, 1] < arrays["joints_2d"][:, 0, 1]).all()

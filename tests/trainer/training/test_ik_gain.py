@@ -1,4 +1,4 @@
-"""The last level's pulls, made harder on purpose and chosen by training pictures."""
+"""Tests of the gain on the last level's IK steps."""
 
 import pytest
 
@@ -6,9 +6,9 @@ torch = pytest.importorskip("torch")
 
 from pymaf_live.body import load_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
-from trainer.commands.tune_ik import Tightness, tightened  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.training.ik_gain import IKGain, with_ik_gain  # noqa: E402
 
 
 def network(blazepose_file, **choices):
@@ -25,9 +25,9 @@ def blazepose_file(blazepose):
     return blazepose / "pose_landmark_lite.tflite"
 
 
-def test_weights_are_multiplied_and_momentum_is_added_at_the_last_level_alone(blazepose_file):
+def test_gain_applies_to_the_last_level_only(blazepose_file):
     model = network(blazepose_file, pulls=(1, 1, 3))
-    other = tightened(model, Tightness(1.4, 0.25))
+    other = with_ik_gain(model, IKGain(1.4, 0.25))
     weight = torch.nn.functional.softplus
     for level in range(3):
         pairs = zip(model.pulls[level], other.pulls[level], strict=True)
@@ -38,14 +38,14 @@ def test_weights_are_multiplied_and_momentum_is_added_at_the_last_level_alone(bl
             torch.testing.assert_close(after.momentum, before.momentum + added)
 
 
-def test_nothing_changed_is_the_same_network(blazepose_file):
+def test_neutral_gain_keeps_the_network(blazepose_file):
     model = network(blazepose_file, pulls=(1, 1, 2))
     image = torch.rand(1, 3, 256, 256)
     with torch.no_grad():
-        found = tightened(model, Tightness(1.0, 0.0))(image).levels[-1].rotations
+        found = with_ik_gain(model, IKGain(1.0, 0.0))(image).levels[-1].rotations
         torch.testing.assert_close(found, model(image).levels[-1].rotations, atol=1e-5, rtol=0)
 
 
-def test_a_network_without_pulls_says_so(blazepose_file):
-    with pytest.raises(ModelError, match="no pulls"):
-        tightened(network(blazepose_file), Tightness(1.4, 0.0))
+def test_network_without_ik_steps_is_refused(blazepose_file):
+    with pytest.raises(ModelError, match="no IK steps"):
+        with_ik_gain(network(blazepose_file), IKGain(1.4, 0.0))

@@ -1,0 +1,69 @@
+"""``python -m trainer export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from trainer.commands.options import LandmarkFolder, landmark_file
+from trainer.data.locations import BLAZEPOSE
+
+
+def export(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="Checkpoint of a run; with --tensorrt also an exported .onnx."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH", help="ONNX file to write; folder for the engines if given an .onnx."
+        ),
+    ],
+    landmarks: LandmarkFolder = BLAZEPOSE,
+    levels: Annotated[
+        Literal["last", "all"], typer.Option(help="Pyramid levels whose estimates are outputs.")
+    ] = "last",
+    version: Annotated[str, typer.Option(help="Version in the file's metadata.")] = "1",
+    tensorrt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SM80,SM86,...",
+            help="Also build engines for these GPUs with TensorRT for RTX; needs no GPU.",
+        ),
+    ] = None,
+    precision: Annotated[
+        Literal["f16", "f32"], typer.Option(help="Precision of the engines.")
+    ] = "f16",
+) -> None:
+    """Export a checkpoint to ONNX with fp16 weights."""
+    from trainer.export.tensorrt import build_engines, named_capabilities
+
+    # options are checked before the long work
+    capabilities = named_capabilities(tensorrt) if tensorrt is not None else ()
+    if checkpoint.suffix == ".onnx" and capabilities:
+        build_engines(checkpoint, out, capabilities, precision)
+        return
+    _export_model(checkpoint, out, landmarks, all_levels=levels == "all", version=version)
+    if capabilities:
+        build_engines(out, out.parent / "engines", capabilities, precision)
+
+
+def _export_model(
+    checkpoint: Path, out: Path, landmarks: Path, *, all_levels: bool, version: str
+) -> None:
+    from trainer.export.onnx import export as export_onnx
+    from trainer.training.checkpoint import read_progress
+    from trainer.training.config import read_run_config
+
+    config = read_run_config(read_progress(checkpoint).config, str(checkpoint))
+    difference = export_onnx(
+        checkpoint,
+        out,
+        landmark_file=landmark_file(config.network.encoder, landmarks),
+        all_levels=all_levels,
+        version=version,
+    )
+    print(f"{out}: largest difference from torch {difference:.1e}")

@@ -1,0 +1,87 @@
+"""Options that several commands share, and what their values stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pymaf_live.errors import InputError, UsageError
+
+LspetFolder = Annotated[
+    Path, typer.Option("--lspet", metavar="FOLDER", help="Folder of the packed LSPET set.")
+]
+LandmarkFolder = Annotated[
+    Path,
+    typer.Option("--landmarks", metavar="FOLDER", help="Folder of BlazePose's .tflite files."),
+]
+FitsFile = Annotated[Path, typer.Option("--fits", metavar="FILE", help="Fits of LSPET (npz).")]
+CcpFolder = Annotated[
+    Path, typer.Option("--ccp", metavar="FOLDER", help="Folder of the packed CCP set.")
+]
+SyntheticFolder = Annotated[
+    Path, typer.Option("--synthetic", metavar="FOLDER", help="Folder of a synthetic set.")
+]
+NamedData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="NAME=FOLDER",
+        help="Folder or file that a name at the start of a path in the configuration stands for. "
+        "Repeat for several names.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str, typer.Option(help="Torch device; cuda: each process uses its own GPU.", metavar="DEVICE")
+]
+OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write into.")]
+
+
+def named_data(data: list[str] | None) -> dict[str, Path]:
+    """Return the locations of ``--data NAME=FOLDER`` options by name.
+
+    Raises
+    ------
+    UsageError
+        If an option is not of that form.
+    """
+    locations = {}
+    for text in data or ():
+        name, _, location = text.partition("=")
+        if not (name and location):
+            raise UsageError(f"--data {text} is not NAME=FOLDER")
+        locations[name] = Path(location)
+    return locations
+
+
+def landmark_file(encoder: str, folder: Path) -> Path | None:
+    """Return the BlazePose file of an encoder, None for encoders of other kinds."""
+    if not encoder.startswith("blazepose_"):
+        return None
+    return folder / f"pose_landmark_{encoder.removeprefix('blazepose_')}.tflite"
+
+
+def checkpoint_landmark_file(checkpoint: Path, folder: Path) -> Path | None:
+    """Return the BlazePose file of a checkpoint's encoder, None for encoders of other kinds.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is missing or damaged.
+    """
+    from trainer.training.checkpoint import read_progress
+    from trainer.training.config import read_run_config
+
+    if not checkpoint.is_file():
+        raise InputError(f"there is no checkpoint {checkpoint}")
+    config = read_run_config(read_progress(checkpoint).config, str(checkpoint))
+    return landmark_file(config.network.encoder, folder)
+
+
+def require_model_file(path: Path) -> None:
+    """Raise `UsageError` unless `path` is a file."""
+    if not path.is_file():
+        raise UsageError(f"there is no model file {path}")

@@ -1,0 +1,23 @@
+"""Default locations of data sets and other files, relative to the working folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SHARED_DATA = Path("../shared/data")
+"""Folder of the packed data sets."""
+LSPET = SHARED_DATA / "lspet"
+CCP = SHARED_DATA / "ccp"
+COCO = SHARED_DATA / "coco_mini"
+VIDEOS = SHARED_DATA / "videos"
+MOCAP = SHARED_DATA / "mocap"
+BLAZEPOSE = Path("../shared/assets/blazepose")
+"""Folder of BlazePose's ``.tflite`` files."""
+
+RUNS = Path("runs")
+"""Folder of everything that the trainer makes."""
+FITS = RUNS / "fits_lspet.npz"
+NATURAL_FITS = RUNS / "fits_lspet_natural.npz"
+"""Fits of LSPET refined with a pose prior, for synthesis and the ablation."""
+SYNTHETIC = RUNS / "synthetic"
+SYNTHETIC_TEST = RUNS / "synthetic_test"

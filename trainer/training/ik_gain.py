@@ -1,0 +1,124 @@
+"""Gain of the last level's IK steps, tuned after training.
+
+The losses weigh the annotated image against fitted 3D, which has errors; training settles where the
+two balance, a little short of the landmarks. Two numbers move that point: a factor on the image
+weights of the last level's IK steps, and momentum that carries part of a step over to the next. All
+pairs are tried on training images, and the one with the highest PCK is kept. Held-out images take
+no part.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pymaf_live.body import Body
+from pymaf_live.errors import ModelError
+from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
+from trainer.evaluation.lspet import look_at_annotated
+from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.metrics import pck
+from trainer.evaluation.network import TorchNetwork
+from trainer.export.onnx import load_network
+from trainer.network.ik_step import Pull
+from trainer.network.pymaf import PyMAF
+from trainer.training.checkpoint import read_progress, save_average
+from trainer.training.malloc import keep_freed_memory
+
+_IMAGE_FACTORS = (1.0, 1.4)
+_MOMENTA = (0.0, 0.15, 0.25)
+_TUNING_IMAGES = 500
+"""Training images, the last before the held-out ones."""
+
+
+@dataclass(frozen=True)
+class IKGain:
+    """Change of the last level's IK steps."""
+
+    image: float
+    """Factor on the weight of every landmark's error in the image."""
+    momentum: float
+    """Added to the momentum of every step but the first."""
+
+
+@torch.no_grad()
+def with_ik_gain(model: PyMAF, gain: IKGain) -> PyMAF:
+    """Return a copy of a network with a gain on its last level's IK steps.
+
+    Raises
+    ------
+    ModelError
+        If the network has no IK steps.
+    """
+    if not model.config.pulls:
+        raise ModelError("the network has no IK steps to tune")
+    other = copy.deepcopy(model)
+    last = other.pulls[-1]
+    assert isinstance(last, nn.ModuleList)
+    for number, step in enumerate(last):
+        assert isinstance(step, Pull)
+        weight = functional.softplus(step.picture) * gain.image
+        # inverse of softplus
+        step.picture.copy_(torch.log(torch.expm1(weight.clamp(min=1e-4))))
+        if number:
+            step.momentum.add_(gain.momentum)
+    return other
+
+
+def tune_ik_gain(
+    model: PyMAF, joint_set: JointSet, rows: Sequence[int], body: Body
+) -> tuple[PyMAF, dict[IKGain, float]]:
+    """Return the network with the best gain, and the PCK of every gain that was tried.
+
+    Parameters
+    ----------
+    model : PyMAF
+        In evaluation mode.
+    joint_set : JointSet
+    rows : sequence of int
+        Rows of training images.
+    body : Body
+    """
+    bodies, scores = Bodies(body), {}
+    joints = joint_set.joints[list(rows)]
+    for image in _IMAGE_FACTORS:
+        for momentum in _MOMENTA:
+            gain = IKGain(image, momentum)
+            network = TorchNetwork(with_ik_gain(model, gain), "cpu")
+            inference = look_at_annotated(network, joint_set, rows)
+            scores[gain] = pck(inference.points(bodies, "lsp"), joints)
+    return with_ik_gain(model, max(scores, key=lambda gain: scores[gain])), scores
+
+
+def tune_checkpoint(
+    checkpoint: Path, out: Path, *, lspet: Path, landmark_file: Path | None
+) -> dict[IKGain, float]:
+    """Tune the gain of a checkpoint's averaged weights and write them to another checkpoint.
+
+    Parameters
+    ----------
+    checkpoint, out : Path
+    lspet : Path
+        Folder of the packed LSPET set.
+    landmark_file : Path, optional
+        BlazePose's ``.tflite`` file, for its encoders.
+
+    Returns
+    -------
+    dict of IKGain to float
+        PCK of every gain that was tried.
+    """
+    keep_freed_memory()
+    joint_set = read_joint_set(lspet)
+    last = len(joint_set) - VALIDATION
+    rows = range(max(last - _TUNING_IMAGES, 0), last)
+    model, body, _ = load_network(checkpoint, landmark_file)
+    tuned, scores = tune_ik_gain(model, joint_set, rows, body)
+    save_average(out, tuned, read_progress(checkpoint))
+    return scores
