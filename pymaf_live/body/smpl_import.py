@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import cKDTree
 
 from pymaf_live.body.model import Body, Ints, load_body
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.smpl_file import SmplFile
 from pymaf_live.system.atomic_write import make_folder, written_whole
 from pymaf_live.types import Array
@@ -63,9 +64,9 @@ def read_pose_directions(path: Path) -> Array | None:
 
 def _arrays(smpl: SmplFile, source: Body) -> dict[str, npt.NDArray[Any]]:
     laid = _laid_over(source, smpl)
-    target_normals = _normals(smpl.template, smpl.faces)
+    target_normals = vertex_normals(smpl.template, smpl.faces)
     tree = cKDTree(np.hstack([smpl.template, _FACING * target_normals]))
-    _, nearest = tree.query(np.hstack([laid, _FACING * _normals(laid, source.faces)]))
+    _, nearest = tree.query(np.hstack([laid, _FACING * vertex_normals(laid, source.faces)]))
     centres = smpl.template[smpl.faces].mean(axis=1)
     _, face = cKDTree(laid[source.faces].mean(axis=1)).query(centres)
     points = _key_points(smpl, source, nearest)
@@ -160,17 +161,6 @@ def turn_between(first: Array, second: Array) -> Array:
     round_aside = 2 * aside[..., :, None] * aside[..., None, :] - np.eye(3)
     found: Array = np.where(opposite, round_aside, half @ across)
     return found
-
-
-def _normals(vertices: Array, faces: Ints) -> Array:
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    summed = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(summed, faces[:, corner], across)
-    length = np.linalg.norm(summed, axis=1, keepdims=True)
-    normals: Array = summed / np.maximum(length, 1e-12)
-    return normals
 
 
 def _mirror(names: tuple[str, ...]) -> Ints:

@@ -21,6 +21,7 @@ import numpy as np
 
 from pymaf_live import __version__
 from pymaf_live.body.model import Ints
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed, write_file
@@ -28,7 +29,7 @@ from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.per_person import FileAPerson
 from pymaf_live.export.readback_check import ReadAgain, frames_to_check
 from pymaf_live.export.scene import Scene
-from pymaf_live.export.skin import influences, vertex_normals
+from pymaf_live.export.skin import influences
 from pymaf_live.types import Array
 
 TICKS = 46186158000

@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live import __version__
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.per_person import FileAPerson
 from pymaf_live.export.readback_check import ReadAgain
 from pymaf_live.export.scene import Scene
-from pymaf_live.export.skin import influences, vertex_normals
+from pymaf_live.export.skin import influences
 from pymaf_live.types import Array
 
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125

@@ -23,7 +23,7 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.export.person_motion import finite_rows
 from pymaf_live.export.png_1bit import BilevelFiles
-from pymaf_live.export.silhouette import Silhouettes
+from pymaf_live.rendering.silhouettes import SilhouetteRenderer
 from pymaf_live.system.atomic_write import make_folder
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.takes.npz_file import require_body
@@ -94,7 +94,7 @@ def _written(chunks: list[_Chunk], body: Body) -> Generator[int, None, None]:
     """Write the pictures of chunks; gives how many, as they are done."""
     processes = min(available_cores(), _MOST_PROCESSES, len(chunks))
     if processes < 2 or sum(len(chunk.paths) for chunk in chunks) < _SHARED:
-        silhouettes, files = Silhouettes(body), BilevelFiles()
+        silhouettes, files = SilhouetteRenderer(body), BilevelFiles()
         for chunk in chunks:
             yield from _drawn(chunk, silhouettes, files)
         return
@@ -154,7 +154,7 @@ def _work(line: Any) -> None:
     # the other side may end without a word
     with suppress(EOFError, ConnectionError):
         line.send(0)
-        silhouettes, files = Silhouettes(line.recv()), BilevelFiles()
+        silhouettes, files = SilhouetteRenderer(line.recv()), BilevelFiles()
         while (chunk := line.recv()) is not None:
             try:
                 written = sum(_drawn(chunk, silhouettes, files))
@@ -192,9 +192,9 @@ def _a_thread_each() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _drawn(chunk: _Chunk, silhouettes: Silhouettes, files: BilevelFiles) -> Iterator[int]:
+def _drawn(chunk: _Chunk, silhouettes: SilhouetteRenderer, files: BilevelFiles) -> Iterator[int]:
     """Write a chunk's pictures; gives 1 for each."""
-    pictures = silhouettes.of(
+    pictures = silhouettes.render(
         chunk.pose, chunk.shape, chunk.translation, chunk.frame, chunk.cameras
     )
     for path, bits, camera in zip(chunk.paths, pictures, chunk.cameras, strict=True):

@@ -10,7 +10,7 @@ import av.error
 import numpy as np
 
 from pymaf_live.errors import OutputError
-from pymaf_live.export.outline import Bits
+from pymaf_live.rendering.rasteriser import Bits
 
 _FORMAT = "monob"
 """FFmpeg's name of one bit a pixel, 0 black."""

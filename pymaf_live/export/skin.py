@@ -1,4 +1,4 @@
-"""The body's mesh as formats want it: weights by vertex and normals."""
+"""Skin weights per vertex, as file formats store them."""
 
 from __future__ import annotations
 
@@ -38,15 +38,3 @@ def influences(scene: Scene, multiple_of: int = 1) -> tuple[Ints, Array]:
         bone = np.pad(bone, ((0, 0), (0, missing)))
         weight = np.pad(weight, ((0, 0), (0, missing)))
     return bone, weight
-
-
-def vertex_normals(vertices: Array, faces: Ints) -> Array:
-    """(V, 3) unit normals, means over the faces by their area."""
-    corners = vertices[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], normal)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    # a vertex of no face has no normal; upwards is as good as any
-    return np.where(length > 0, total / np.maximum(length, 1e-300), [0.0, 1.0, 0.0])

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.rotations import quaternion_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions, Watch
 from pymaf_live.export.per_person import FileAPerson
 from pymaf_live.export.readback_check import ReadAgain
 from pymaf_live.export.scene import Scene
-from pymaf_live.export.skin import influences, vertex_normals
+from pymaf_live.export.skin import influences
 from pymaf_live.types import Array
 
 MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"

@@ -10,7 +10,7 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from pymaf_live.rendering.alpha_blend import lay_over
-from pymaf_live.rendering.cpu import CpuOverlay
+from pymaf_live.rendering.cpu_overlay import CpuOverlay
 from pymaf_live.rendering.scene import Stage
 from pymaf_live.rendering.style import Look
 from pymaf_live.rendering.surface import Surface

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pymaf_live.body import project
+from pymaf_live.rendering.rasteriser import NEAR, Floats
 from pymaf_live.rendering.style import Look, person_colour, presence
-from pymaf_live.rendering.surface import NEAR, Floats, RestMesh, Surface
+from pymaf_live.rendering.surface import RestMesh, Surface
 from pymaf_live.types import Array, Camera, Person
 
 _MOST_MESHES = 16

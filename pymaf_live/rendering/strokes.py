@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pymaf_live.rendering.rasteriser import Floats
 from pymaf_live.rendering.scene import Posed, Scene
 from pymaf_live.rendering.style import certainty_colours
-from pymaf_live.rendering.surface import Floats
 from pymaf_live.types import Array
 
 

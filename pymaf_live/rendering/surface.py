@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
+from pymaf_live.body.normals import VertexNormals
+from pymaf_live.rendering.rasteriser import NEAR, Floats
 from pymaf_live.rendering.style import part_colours
 from pymaf_live.types import Array, Camera, Person
 
-Floats = npt.NDArray[np.float32]
-
-NEAR = 0.05
-"""Metres; what is nearer to the camera than this is not drawn."""
 WEIGHTS_A_VERTEX = 4
 _SHAPE_TOLERANCE = 2e-4
 """Metres; a change of shape that moves no vertex farther than this does not count."""
@@ -56,10 +53,7 @@ class Surface:
         parts[corners] = np.repeat(body.face_part, 3) - 1
         self.part_colours = part_colours(int(body.face_part.max()))[parts]
         """(V, 3) sRGB 0..1 of the part that a vertex belongs to."""
-        self._faces_of_vertex = csr_matrix(
-            (np.ones(len(corners), np.float32), (corners, np.arange(len(corners)) // 3)),
-            (vertices, len(self.faces)),
-        )
+        self._normals = VertexNormals(body.faces, vertices)
         self.joints, self.weights = _strongest(body.skin_weights, WEIGHTS_A_VERTEX)
         self._skin = body.skin_weights.astype(np.float32)
         by_joint = csr_matrix(body.skin_weights.T > 0)
@@ -83,10 +77,7 @@ class Surface:
         """
         moved = self._directions @ np.asarray(shape, np.float32)
         vertices = self._template + moved.reshape(-1, 3)
-        a, b, c = (vertices[self.faces[:, corner]] for corner in range(3))
-        # area-weighted, so that slivers do not tilt their neighbours
-        normals = self._faces_of_vertex @ np.cross(b - a, c - a)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        normals = self._normals(vertices)
         boxes = np.full((self.body.joint_count, 8, 3), np.nan, np.float32)
         for joint in range(self.body.joint_count):
             own = vertices[self._moved[self._starts[joint] : self._starts[joint + 1]]]

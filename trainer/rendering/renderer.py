@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from scipy.sparse import csr_matrix
 
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.types import Array, Camera
 
 Ints = npt.NDArray[np.int64]
@@ -177,17 +177,6 @@ def _flat_weights(x: Array, y: Array, corners: Array, area: Array) -> Array:
         cross = (b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x - a[:, 0])
         weights[k] = cross / area[:, None]
     return weights
-
-
-def vertex_normals(points: Array, faces: Ints) -> Array:
-    """Unit normals (V, 3), the area-weighted mean of the triangles round each vertex (V, 3)."""
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    across = np.cross(b - a, c - a)
-    rows = faces.ravel()
-    columns = np.repeat(np.arange(len(faces)), 3)
-    gather = csr_matrix((np.ones(rows.size), (rows, columns)), (len(points), len(faces)))
-    total = gather @ across
-    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_matrix, diags
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.types import Array
-from trainer.rendering.renderer import Ints, linear_from_srgb, vertex_normals
+from trainer.rendering.renderer import Ints, linear_from_srgb
 
 _TILE = 512
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pymaf_live.body.normals import vertex_normals
 from pymaf_live.types import Array, Camera
 from trainer.rendering.renderer import (
     Light,
@@ -13,7 +14,6 @@ from trainer.rendering.renderer import (
     render,
     srgb_from_linear,
     sun_map,
-    vertex_normals,
 )
 
 CAMERA = Camera(40.0, np.array([15.2, 11.7]), (32, 24))

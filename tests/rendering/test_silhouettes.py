@@ -1,20 +1,15 @@
-"""Silhouettes against every pixel's centre tried in every face, and the PNGs that hold them."""
+"""Silhouettes, compared with a test of every pixel centre against every face."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.errors import OutputError
-from pymaf_live.export.outline import Outline
-from pymaf_live.export.png_1bit import BilevelFiles
-from pymaf_live.export.silhouette import Silhouettes
+from pymaf_live.rendering.rasteriser import CoverageRasteriser
+from pymaf_live.rendering.silhouettes import SilhouetteRenderer
 from pymaf_live.types import Array, Camera
 
 Flags = npt.NDArray[np.bool_]
@@ -30,8 +25,8 @@ def body() -> Body:
 
 
 @pytest.fixture(scope="module")
-def silhouettes(body: Body) -> Silhouettes:
-    return Silhouettes(body)
+def silhouettes(body: Body) -> SilhouetteRenderer:
+    return SilhouetteRenderer(body)
 
 
 def poses_of(body: Body, count: int, spread: float, seed: int) -> Array:
@@ -81,12 +76,12 @@ def vertices_of(body: Body, pose: Array, shape: Array, place: Array) -> Array:
     ],
 )
 def test_a_body_covers_the_centres_of_pixels_that_lie_in_its_faces(
-    body: Body, silhouettes: Silhouettes, place: tuple[float, ...], spread: float
+    body: Body, silhouettes: SilhouetteRenderer, place: tuple[float, ...], spread: float
 ) -> None:
     pose = poses_of(body, 1, spread, seed=1)
     shape = np.random.default_rng(2).normal(size=(1, body.shape_count))
     at = np.array([place])
-    (bits,) = silhouettes.of(pose, shape, at, np.array([0]), [CAMERA])
+    (bits,) = silhouettes.render(pose, shape, at, np.array([0]), [CAMERA])
     points = project(vertices_of(body, pose[0], shape[0], at[0]), CAMERA)
     # the body is closed: what a face turned away covers, another covers too
     sure, possible = tried(points[body.faces])
@@ -97,12 +92,12 @@ def test_a_body_covers_the_centres_of_pixels_that_lie_in_its_faces(
 
 
 def test_faces_that_reach_the_camera_are_left_out_and_the_others_drawn(
-    body: Body, silhouettes: Silhouettes
+    body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
     pose, shape = poses_of(body, 1, 0.3, seed=3), np.zeros((1, body.shape_count))
     pose[0, 0] = [np.pi / 2, 0, 0]  # along the camera's axis, partly behind it
     at = np.array([[0.1, 0.2, 0.5]])
-    (bits,) = silhouettes.of(pose, shape, at, np.array([0]), [CAMERA])
+    (bits,) = silhouettes.render(pose, shape, at, np.array([0]), [CAMERA])
     vertices = vertices_of(body, pose[0], shape[0], at[0])
     corners = vertices[body.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -118,7 +113,7 @@ def test_faces_that_reach_the_camera_are_left_out_and_the_others_drawn(
 
 
 def test_people_of_a_picture_are_drawn_together_and_each_in_their_own_picture(
-    body: Body, silhouettes: Silhouettes
+    body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
     count = 40  # more than are drawn at one go
     small = Camera(50.0, np.array([20.0, 30.0]), (45, 64))
@@ -127,12 +122,14 @@ def test_people_of_a_picture_are_drawn_together_and_each_in_their_own_picture(
     rng = np.random.default_rng(4)
     pose, shape = poses_of(body, count, 0.4, seed=5), rng.normal(size=(count, body.shape_count))
     place = np.c_[rng.uniform(-1, 1, (count, 2)), rng.uniform(3, 5, count)]
-    together = silhouettes.of(pose, shape, place, frames, cameras)
+    together = silhouettes.render(pose, shape, place, frames, cameras)
     assert [bits.shape for bits in together] == [(123, 22), (64, 6), (123, 22)]
     wanted = [np.zeros_like(bits) for bits in together]
     for row, frame in enumerate(frames):
         one = slice(row, row + 1)
-        (bits,) = silhouettes.of(pose[one], shape[one], place[one], np.array([0]), [cameras[frame]])
+        (bits,) = silhouettes.render(
+            pose[one], shape[one], place[one], np.array([0]), [cameras[frame]]
+        )
         assert bits.any()
         wanted[frame] |= bits
     for bits, alone in zip(together, wanted, strict=True):
@@ -140,12 +137,12 @@ def test_people_of_a_picture_are_drawn_together_and_each_in_their_own_picture(
 
 
 def test_places_out_of_all_bounds_are_not_drawn_and_spoil_nothing(
-    body: Body, silhouettes: Silhouettes
+    body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
     pose, shape = poses_of(body, 4, 0.1, seed=6), np.zeros((4, body.shape_count))
     place = np.array([[0.0, 0.0, 3.0], [1e300, 0.0, 3.0], [1e30, 1e30, 2.0], [0.0, 0.0, 1e30]])
-    seen = silhouettes.of(pose, shape, place, np.arange(4), [CAMERA] * 4)
-    (alone,) = silhouettes.of(pose[:1], shape[:1], place[:1], np.array([0]), [CAMERA])
+    seen = silhouettes.render(pose, shape, place, np.arange(4), [CAMERA] * 4)
+    (alone,) = silhouettes.render(pose[:1], shape[:1], place[:1], np.array([0]), [CAMERA])
     assert alone.any()
     assert np.array_equal(seen[0], alone)
     assert not any(bits.any() for bits in seen[1:])
@@ -164,46 +161,9 @@ def test_any_faces_will_do() -> None:
     one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     turned = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0] > 0
     faces[turned] = faces[turned][:, ::-1]
-    (bits,) = Outline(faces).covered(x[:, None], y[:, None], front, [(40, 32)])
+    (bits,) = CoverageRasteriser(faces).rasterise(x[:, None], y[:, None], front, [(40, 32)])
     sure, possible = tried(points[faces] + 0.5, (40, 32))
     mask = flags(bits, (40, 32))
     assert mask[11:20, 11:20].all()
     assert mask[sure].all()
     assert not mask[~possible].any()
-
-
-def test_pictures_read_as_black_and_white_with_opencv(tmp_path: Path) -> None:
-    files = BilevelFiles()
-    rng = np.random.default_rng(7)
-    for number, size in enumerate([(1280, 720), (61, 47), (61, 47), (1, 1), (8, 3), (1921, 5)]):
-        wanted = rng.random((size[1], size[0])) < 0.3
-        path = tmp_path / f"ü{number}.png"
-        files.write(path, np.packbits(wanted, axis=1), size)
-        content = path.read_bytes()
-        assert content[24:26] == b"\x01\x00"  # a bit a pixel, grey
-        by_opencv = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-        assert by_opencv is not None
-        assert by_opencv.dtype == np.uint8
-        assert np.array_equal(by_opencv, 255 * wanted)
-
-
-def test_pictures_read_as_black_and_white_with_pillow_s_greys(tmp_path: Path) -> None:
-    pillow = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra 'train'")
-    wanted = np.random.default_rng(8).random((47, 61)) < 0.3
-    BilevelFiles().write(tmp_path / "a.png", np.packbits(wanted, axis=1), (61, 47))
-    greys = np.asarray(pillow.open(tmp_path / "a.png").convert("L"))
-    assert np.array_equal(greys, 255 * wanted)
-
-
-def test_a_picture_that_reads_otherwise_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = BilevelFiles()
-    bits = np.packbits(np.eye(16, dtype=bool), axis=1)
-    files.write(tmp_path / "a.png", bits, (16, 16))
-    files.write(tmp_path / "other.png", ~bits, (16, 16))
-    other, read = (tmp_path / "other.png").read_bytes(), Path.read_bytes
-    for content in (other, read(tmp_path / "a.png")[:30], b"", b"no picture"):
-        monkeypatch.setattr(Path, "read_bytes", lambda path, content=content: content)
-        with pytest.raises(OutputError, match="it differs"):
-            files.write(tmp_path / "b.png", bits, (16, 16))

@@ -3,21 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_live.rendering.cpu import cover
-from pymaf_live.rendering.scene import Window
+from pymaf_live.rendering.rasteriser import nearest_faces
 from pymaf_live.rendering.style import PALETTE, shade
 
-WINDOW = Window(0, 0, 40, 30)
+WIDTH, HEIGHT = SIZE = (40, 30)
 
 
 def by_hand(
     pixels: np.ndarray, inverse_depth: np.ndarray, values: np.ndarray, faces: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixel by pixel and face by face: cross products, Cramer's rule, the greatest 1 / z."""
-    inside = np.zeros((WINDOW.height, WINDOW.width), bool)
-    shown = np.zeros((WINDOW.height, WINDOW.width, values.shape[1]))
-    for row in range(WINDOW.height):
-        for column in range(WINDOW.width):
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    shown = np.zeros((HEIGHT, WIDTH, values.shape[1]))
+    for row in range(HEIGHT):
+        for column in range(WIDTH):
             best = 0.0
             for face in faces:
                 corners = np.vstack([pixels[face].T, np.ones(3)])
@@ -41,8 +40,8 @@ def test_random_triangles_are_drawn_as_by_hand(seed: int) -> None:
     values = random.uniform(0, 1, (24, 2)).astype(np.float32)
     faces = np.arange(24, dtype=np.int32).reshape(8, 3)
     inside, shown = by_hand(pixels, inverse_depth, values, faces)
-    pixel, spread = cover(pixels, inverse_depth, values, faces, WINDOW)
-    drawn = np.zeros(WINDOW.width * WINDOW.height, bool)
+    pixel, spread = nearest_faces(pixels, inverse_depth, values, faces, SIZE)
+    drawn = np.zeros(WIDTH * HEIGHT, bool)
     drawn[pixel] = True
     assert len(np.unique(pixel)) == len(pixel)
     assert np.array_equal(drawn.reshape(inside.shape), inside)
@@ -54,8 +53,10 @@ def test_a_flat_edge_and_corners_on_pixel_centres_leave_no_crack() -> None:
     # a rectangle of two triangles, all corners on pixel centres, seen from outside
     pixels = np.array([[5, 5], [5, 20], [30, 20], [30, 5]], float)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    pixel, _ = cover(pixels, np.ones(4, np.float32), np.ones((4, 1), np.float32), faces, WINDOW)
-    rows, columns = np.divmod(np.sort(pixel), WINDOW.width)
+    pixel, _ = nearest_faces(
+        pixels, np.ones(4, np.float32), np.ones((4, 1), np.float32), faces, SIZE
+    )
+    rows, columns = np.divmod(np.sort(pixel), WIDTH)
     assert len(pixel) == 16 * 26
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 20, 5, 30)
 
