@@ -11,7 +11,7 @@ from pymaf_live.cli.progress import TerminalReporter
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.export.options import Exported, ExportOptions
-    from pymaf_live.types import Take
+    from pymaf_live.takes.take import Take
 
 
 def write_take_to(

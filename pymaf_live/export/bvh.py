@@ -17,7 +17,8 @@ from pymaf_live.export.person_motion import finite_rows, people_of, person_motio
 from pymaf_live.export.readback_check import ReadAgain, frames_to_check, judged
 from pymaf_live.export.scene import Scene, scene_of
 from pymaf_live.export.world import SCALE, place
-from pymaf_live.types import Array, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
 
 _DIGITS = 6
 _LEAST_TIP = 0.01

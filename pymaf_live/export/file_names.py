@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 _MOST_BYTES = 80
 """Of a name within a file's: file systems allow 255 for all of it."""

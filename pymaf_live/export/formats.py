@@ -29,7 +29,7 @@ from pymaf_live.export.options import (
     unwatched,
 )
 from pymaf_live.export.usd import MISSING, export_usd
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 
 class Writer(Protocol):

@@ -27,7 +27,8 @@ from pymaf_live.rendering.silhouettes import SilhouetteRenderer
 from pymaf_live.system.atomic_write import make_folder
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.takes.npz_file import require_body
-from pymaf_live.types import Array, Camera, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Camera
 
 _CHUNK = 32
 """Frames that are drawn at one go."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from pymaf_live.body import Body
 from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.takes.npz_file import require_body, write_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 
 def write_npz(take: Take, body: Body, path: Path, *, force: bool = False) -> list[Path]:

@@ -19,7 +19,7 @@ from pymaf_live.export.scene import Scene, scene_of
 from pymaf_live.export.world import SCALE, Placed, place
 from pymaf_live.system.atomic_write import make_folder, written_whole
 from pymaf_live.takes.npz_file import require_body
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 WriteScene = Callable[[Path, Scene, float, Watch, ExportOptions], None]
 """Writes a scene with its lengths times the scale; tells the part done. The options name a unit."""

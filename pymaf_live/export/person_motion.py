@@ -13,7 +13,8 @@ from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_a
 from pymaf_live.errors import OutputError
 from pymaf_live.export.file_names import name_of
 from pymaf_live.export.world import Placed
-from pymaf_live.types import Array, Mask, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Mask
 
 _ON_THE_GRID = 0.1
 """Of a frame's duration: stamps this near the uniform grid (rounded to milliseconds) are on it."""

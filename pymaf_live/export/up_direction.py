@@ -22,7 +22,8 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.types import Array, Mask, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Mask
 
 UP_OF_CAMERA: Array = np.array([0.0, -1.0, 0.0])
 """The up direction of a camera that is held level, in its own frame (y down)."""

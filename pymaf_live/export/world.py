@@ -18,7 +18,8 @@ from pymaf_live.body import Body, PointSet
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.export.options import World
 from pymaf_live.export.up_direction import level_turn, up_of
-from pymaf_live.types import Array, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
 
 Y_UP_FROM_CAMERA: Array = np.diag([1.0, -1.0, -1.0])
 

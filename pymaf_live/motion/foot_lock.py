@@ -18,7 +18,8 @@ from pymaf_live.motion.motion_model import RESET_GAP
 from pymaf_live.motion.outlier_gate import finite_rows
 from pymaf_live.motion.two_bone import Leg, reach
 from pymaf_live.takes.npz_file import require_body
-from pymaf_live.types import Array, Camera, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Camera
 
 FootLock = Literal["auto", "always", "never"]
 

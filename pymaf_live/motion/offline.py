@@ -14,7 +14,8 @@ from pymaf_live.motion.forward_backward import forward_and_backward
 from pymaf_live.motion.motion_model import COAST, RESET_GAP, Model
 from pymaf_live.motion.outlier_gate import Measured, finite_rows
 from pymaf_live.takes.npz_file import require_body
-from pymaf_live.types import Array, Camera, Mask, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Camera, Mask
 
 
 def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:

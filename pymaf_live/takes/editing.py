@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import UsageError
-from pymaf_live.types import Array, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
 
 _OF_ROWS = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d", "box",
             "score", "joint_score", "predicted")  # fmt: skip

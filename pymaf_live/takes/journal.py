@@ -31,7 +31,8 @@ from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.takes.people import with_names
 from pymaf_live.takes.rows import measured_rate, require_same_size, row_type, rows_of
-from pymaf_live.types import Camera, FrameResult, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, FrameResult, SourceFacts
 
 if sys.platform != "win32":
     import fcntl

@@ -23,7 +23,7 @@ from pymaf_live.system.atomic_write import make_folder, written_whole
 from pymaf_live.takes.editing import trimmed
 from pymaf_live.takes.journal import in_use, summary_of_journal
 from pymaf_live.takes.npz_file import read_take, write_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 JOURNAL, PICTURES = "recording.journal", "pictures.journal"
 _TAKE, _RAW, _ABOUT, _THUMBNAIL = "take.npz", "raw.npz", "about.json", "thumbnail.jpg"

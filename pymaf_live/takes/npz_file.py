@@ -20,7 +20,7 @@ import numpy.typing as npt
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import make_folder, written_whole
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 FORMAT = "pymaf-live-take"
 VERSION = 1

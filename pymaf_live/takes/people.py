@@ -12,7 +12,7 @@ import numpy as np
 
 from pymaf_live.errors import UsageError
 from pymaf_live.takes.editing import taken_rows
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 
 LONGEST_NAME = 60
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.types import Array, Camera, Person, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Camera, Person
 
 
 def camera_of(take: Take) -> Camera:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.takes.rows import measured_rate, require_same_size, row_of, row_type
-from pymaf_live.types import Camera, FrameResult, Person, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, FrameResult, Person, SourceFacts
 
 _FIRST_CAPACITY = 256
 

@@ -11,7 +11,8 @@ from pymaf_live.body.retarget import retargeted
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.takes import camera_at
 from pymaf_live.takes.npz_file import require_body
-from pymaf_live.types import Array, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
 
 
 def retargeted_take(take: Take, source: Body, target: Body) -> tuple[Take, Array]:

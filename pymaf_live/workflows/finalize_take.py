@@ -13,7 +13,8 @@ from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.journal import read_journal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeEntry, TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
-from pymaf_live.types import Array, Camera, Image, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Camera, Image
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body

@@ -19,7 +19,8 @@ from pymaf_live.pipeline.pipeline import (
     frames_ahead,
 )
 from pymaf_live.system.atomic_write import make_folder, written_whole
-from pymaf_live.types import FrameResult, Image, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import FrameResult, Image, SourceFacts
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body

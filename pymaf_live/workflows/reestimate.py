@@ -13,7 +13,8 @@ from pymaf_live.pipeline.estimator import FrameEstimator, PipelineOptions
 from pymaf_live.takes.editing import disagreement, trim_of, with_rows
 from pymaf_live.takes.playback import camera_at
 from pymaf_live.takes.rows import row_type, rows_of
-from pymaf_live.types import Array, Frame, Person, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, Frame, Person, SourceFacts
 from pymaf_live.workflows.finalize_take import in_frame_size
 
 if TYPE_CHECKING:

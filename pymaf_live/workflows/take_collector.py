@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pymaf_live.body import Body
 from pymaf_live.takes import TakeRecorder
-from pymaf_live.types import FrameResult, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import FrameResult, SourceFacts
 
 
 class Recording:

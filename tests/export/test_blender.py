@@ -23,7 +23,7 @@ from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.rigs import PRESETS
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
 pytestmark = pytest.mark.interop

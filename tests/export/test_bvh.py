@@ -17,7 +17,7 @@ from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.takes.npz_file import read_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 

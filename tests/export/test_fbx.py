@@ -15,7 +15,7 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export import fbx
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
 RATE = Fraction(30000, 1001)

@@ -14,7 +14,7 @@ from pymaf_live.export.file_names import behind_the_stem, file_word
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
 from pymaf_live.takes.people import names_of, with_name, without_people
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, standing, walking_past
 
 ONE_A_PERSON = sorted(name for name, each in FORMATS.items() if each.one_a_person)

@@ -20,7 +20,7 @@ from pymaf_live.export import amass, masks
 from pymaf_live.export import csv as csv_format
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = Fraction(30000, 1001)

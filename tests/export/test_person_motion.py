@@ -16,7 +16,7 @@ from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.person_motion import frame_grid, person_motion
 from pymaf_live.export.world import place
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 NTSC = Fraction(30000, 1001)

@@ -19,7 +19,7 @@ from pymaf_live.body import load_body
 from pymaf_live.cli import app as cli
 from pymaf_live.cli import progress
 from pymaf_live.takes.npz_file import write_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from pymaf_live.workflows.process import ProcessOptions, Summary, export_take
 from tests.helpers.paths import ROOT
 from tests.helpers.take import make_take, moving_limbs, walking_past

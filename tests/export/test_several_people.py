@@ -12,7 +12,7 @@ import pytest
 from pymaf_live.body import Body, load_body
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, standing, walking_past
 
 PEOPLE = (0, 2, 5)

@@ -16,7 +16,7 @@ from pymaf_live.export.person_motion import person_motion
 from pymaf_live.export.rigs import PRESETS, one_word_names, skeleton_of
 from pymaf_live.export.up_direction import up_of
 from pymaf_live.export.world import place
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, pose_joints, project
-from pymaf_live.types import Camera, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera
 
 SIZE = (1280, 720)
 UPRIGHT = np.diag([1.0, -1.0, -1.0])

@@ -22,7 +22,7 @@ from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
 from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
 from pymaf_live.takes import camera_of, people_by_frame
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.paths import SHARED
 from tests.helpers.take import UPRIGHT, make_take
 from tests.motion.measures import (

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.paths import DATA
 from tests.helpers.take import make_take
 

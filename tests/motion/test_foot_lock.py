@@ -16,7 +16,7 @@ from pymaf_live.motion.contacts import contact_probability, stances, standing_ma
 from pymaf_live.motion.ground import ground_under
 from pymaf_live.motion.two_bone import Leg, reach
 from pymaf_live.takes import camera_of, read_take, write_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 from tests.motion.benchmark import demo_case
 from tests.motion.measures import (

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, load_body
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.takes import camera_of, people_by_frame
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 from tests.motion.network_errors import mixed_up
 

@@ -12,7 +12,8 @@ from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.motion.motion_model import Model
 from pymaf_live.takes import camera_of, people_by_frame
-from pymaf_live.types import Person, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Person
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = 30.0

@@ -18,7 +18,7 @@ from pymaf_live.takes.editing import (
     with_trim,
     without_marker,
 )
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 

@@ -15,7 +15,8 @@ from pymaf_live.takes.journal import TakeJournal, in_use, read_journal, summary_
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
 from pymaf_live.takes.people import names_of
 from pymaf_live.takes.pictures import LONGEST_SIDE, CopiedPictures, PictureCopy, small_jpeg
-from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 from tests.helpers.take import SIZE, make_take, moving_limbs, walking_past
 
 FACTS = SourceFacts("video", "dance.mp4", SIZE, Fraction(25), None, None, live=False)

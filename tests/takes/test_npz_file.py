@@ -14,7 +14,7 @@ import pytest
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.takes import read_take, write_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.paths import ROOT
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 

@@ -12,7 +12,7 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.errors import UsageError
 from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.people import merged, names_of, people_of, with_name, without_people
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, standing, walking_past
 
 

@@ -12,7 +12,8 @@ from pymaf_live.body import load_body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.takes import TakeRecorder
 from pymaf_live.takes.npz_file import read_take, write_take
-from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 
 SIZES = ((64, 48), (30, 90))
 

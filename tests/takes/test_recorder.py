@@ -8,7 +8,8 @@ import pytest
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import InputError
 from pymaf_live.takes import TakeRecorder, camera_of, people_by_frame
-from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 from tests.helpers.take import SIZE, make_take, moving_limbs, standing, walking_past
 
 

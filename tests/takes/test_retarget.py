@@ -16,7 +16,7 @@ from pymaf_live.cli.app import main
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.takes.npz_file import read_take, write_take
 from pymaf_live.takes.retarget import retargeted_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
 from tests.helpers.take import make_take, moving_limbs, walking_past
 

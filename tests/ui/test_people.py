@@ -18,7 +18,8 @@ from pymaf_live.rendering import person_colour
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.people import names_of, people_of
-from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 from pymaf_live.workflows.finalize_take import keep_recording
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person

@@ -25,7 +25,7 @@ from pymaf_live.takes.editing import with_rows
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
 from pymaf_live.takes.pictures import CopiedPictures
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from pymaf_live.workflows.finalize_take import keep_recording
 from tests.helpers.camera_server import StandInCamera
 from tests.helpers.paths import ROOT

@@ -11,7 +11,7 @@ from pymaf_live.cli.app import main
 from pymaf_live.export.bvh import check_bvh
 from pymaf_live.resources import resource
 from pymaf_live.takes.npz_file import read_take
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from tests.helpers.paths import DATA, SHARED
 
 SHARED = SHARED / "data"

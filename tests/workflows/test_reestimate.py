@@ -11,7 +11,8 @@ from pymaf_live.errors import InputError, Interrupted
 from pymaf_live.pipeline.estimator import FrameEstimator, PipelineOptions
 from pymaf_live.takes.editing import person_for_box, with_rows, with_trim
 from pymaf_live.takes.playback import camera_of, people_at
-from pymaf_live.types import Frame, FrameResult, Image, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Frame, FrameResult, Image, SourceFacts
 from pymaf_live.workflows.reestimate import AGREEING_FRAMES, BoxCorrection, Corrected, measure_again
 from tests.helpers.take import make_take, standing, walking_past
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pymaf_live.body.registry import body_of
 from pymaf_live.errors import Interrupted
 from pymaf_live.export.options import Exported, ExportOptions
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from ui.state.export import ExportProgress, ExportState, all_formats
 from ui.state.window import Message, TakePhase, WindowState
 from ui.system.task_runner import Errands

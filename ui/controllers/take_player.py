@@ -13,7 +13,8 @@ from pymaf_live.errors import PymafLiveError
 from pymaf_live.pipeline.pipeline import BackgroundStage, StageClosedError
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.playback import camera_at, people_at
-from pymaf_live.types import Frame, FrameResult, Image, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Frame, FrameResult, Image
 from pymaf_live.workflows.finalize_take import TakePictures, ground, in_frame_size
 
 _STEP_WITHOUT_TIMES = 1.0

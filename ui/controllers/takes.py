@@ -37,7 +37,8 @@ from pymaf_live.takes.library import (
     TakeLibrary,
     clean_name,
 )
-from pymaf_live.types import Array, SourceFacts, Take
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array, SourceFacts
 from pymaf_live.workflows.finalize_take import keep_recording, open_pictures, smoothed_take
 from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
 from pymaf_live.workflows.reestimate import BoxCorrection, OpenEstimator, measure_again

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pymaf_live.takes.editing import trim_of
-from pymaf_live.types import Take
+from pymaf_live.takes.take import Take
 from ui.system.theme import colours
 
 _FAR = 10

@@ -14,7 +14,7 @@ from pymaf_live.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
-    from pymaf_live.types import Take
+    from pymaf_live.takes.take import Take
 
 
 @expand_option_groups
