@@ -1,4 +1,4 @@
-"""Where the files that the program ships with are found."""
+"""Paths of the files shipped with the program and of its cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymaf_live.errors import ModelError
 
 
 def resource(name: str) -> Path:
-    """Path of a shipped file, in a source checkout or an installed wheel.
+    """Return the path of a shipped file, in a source checkout or an installed wheel.
 
     Parameters
     ----------
@@ -21,21 +21,21 @@ def resource(name: str) -> Path:
     Raises
     ------
     ModelError
-        If the installation lacks it.
+        If the installation lacks the file.
     """
     for root in _roots():
         if (root / name).is_file():
             return root / name
-    raise ModelError(f"the installation lacks resources/{name}; install PyMAF Live again")
+    raise ModelError(f"the installation lacks resources/{name}; reinstall PyMAF Live")
 
 
 def resource_folders(name: str) -> list[Path]:
-    """Folders of that name inside ``resources/``; none in an installation that lacks it."""
+    """Return the folders of that name inside ``resources/``, an empty list if there are none."""
     return [root / name for root in _roots() if (root / name).is_dir()]
 
 
 def cache_folder() -> Path | None:
-    """The user's folder for compiled models; None where there can be none."""
+    """Return the user's folder for compiled models, None if it cannot be created or written."""
     folder = Path(platformdirs.user_cache_dir("pymaf-live", appauthor=False)) / "models"
     try:
         folder.mkdir(parents=True, exist_ok=True)

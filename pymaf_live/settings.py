@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pymaf_live.errors import OutputError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 
 _MOST_BYTES = 1 << 20
 
@@ -141,7 +141,7 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
     """
     path = path or settings_path()
     make_folder(path.parent)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         # TOML has no null: what is None is left out and read as the default
         temporary.write_text(
             tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)), encoding="utf-8"

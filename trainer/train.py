@@ -16,7 +16,7 @@ from torch import nn
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted, PymafLiveError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.signals import StopRequest
 from trainer.data.lspet import JointSet, read_joint_set
 from trainer.evaluation.preview import training_picture
@@ -141,7 +141,7 @@ def _train(
     log = RunLog(out, step, steps, schedule.batch, limit=limit, speaks=ranks.first)
     if ranks.first:
         discard_halves(checkpoint)
-        with written_whole(out / "config.toml") as temporary:
+        with atomic_write(out / "config.toml") as temporary:
             temporary.write_text(text, encoding="utf-8")
     if step:
         log.say(f"going on from step {step} of {steps}")

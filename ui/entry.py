@@ -13,7 +13,7 @@ from pymaf_live.cli.output import print_error
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.sources.camera_address import is_camera
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
-from pymaf_live.system.native_logs import native_logs_filtered
+from pymaf_live.system.native_logs import filter_native_logs
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -35,7 +35,7 @@ def run() -> None:
     if "--debug" in sys.argv:
         code = main()
     else:
-        with native_logs_filtered():
+        with filter_native_logs():
             code = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from pymaf_live.body.model import Body, Ints, load_body
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.smpl_file import SmplFile
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.types import Array
 
 _FACING = 0.03
@@ -49,7 +49,7 @@ def write_adopted(path: Path, smpl: SmplFile, open_body: Body) -> Body:
     """
     arrays = _arrays(smpl, open_body)
     make_folder(path.parent)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         load_body(temporary)

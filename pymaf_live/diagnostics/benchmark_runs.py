@@ -183,14 +183,14 @@ def _mediapipe_here(clip: str, task: str, _started: float) -> dict[str, Any]:
     from mediapipe.tasks.python import BaseOptions, vision
 
     from pymaf_live.sources import open_source
-    from pymaf_live.system.native_logs import native_logs_dropped
+    from pymaf_live.system.native_logs import suppress_native_logs
 
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=task), running_mode=vision.RunningMode.VIDEO
     )
     source = open_source(clip)
     times, worked, spent = [], [], []
-    with native_logs_dropped(), vision.PoseLandmarker.create_from_options(options) as landmarker:
+    with suppress_native_logs(), vision.PoseLandmarker.create_from_options(options) as landmarker:
         for frame in source.frames():
             picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame.image)
             start = time.perf_counter()

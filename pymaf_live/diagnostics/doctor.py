@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _GL_PACKAGES = "Debian, Ubuntu: apt install libegl1 libgl1 libgl1-mesa-dri libosmesa6"
 _QT_PACKAGES = "Debian, Ubuntu: apt install libxcb-cursor0 libxkbcommon-x11-0 libegl1"
-_INSTALL = "install PyMAF Live again"
+_INSTALL = "reinstall PyMAF Live"
 _LIBRARIES = "Debian, Ubuntu: apt install libgl1 libglib2.0-0 libegl1 libgles2"
 _NEEDED = ("body", "model", "people finder")
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
-from pymaf_live.errors import OutputError
+from pymaf_live.errors import OutputError, OutputExistsError
 from pymaf_live.export.options import Exported, ExportOptions, Watch
 from pymaf_live.export.person_motion import finite_rows
 from pymaf_live.export.png_1bit import BilevelFiles
@@ -231,9 +231,9 @@ def _names(take: Take) -> list[str]:
 
 @contextmanager
 def _folder_written_whole(target: Path, *, force: bool) -> Iterator[Path]:
-    """As `atomic.written_whole`, for a folder."""
+    """Write a folder atomically, as `atomic_write` does a file."""
     if target.exists() and not force:
-        raise OutputError(f"{target} exists already; add --force to replace it")
+        raise OutputExistsError(target)
     if target.exists() and (
         not target.is_dir() or any(p.suffix != ".png" for p in target.iterdir())
     ):

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.body import Body
-from pymaf_live.errors import OutputError
+from pymaf_live.errors import OutputError, OutputExistsError
 from pymaf_live.export.file_names import behind_the_stem, name_of
 from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
 from pymaf_live.export.person_motion import PersonMotion, finite_rows, people_of, person_motion
 from pymaf_live.export.readback_check import ReadAgain, judged
 from pymaf_live.export.scene import Scene, scene_of
 from pymaf_live.export.world import SCALE, Placed, place
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 
@@ -96,7 +96,7 @@ def require_free(paths: list[Path], *, force: bool) -> None:
     """
     for target in paths:
         if target.exists() and not force:
-            raise OutputError(f"{target} exists already; add --force to replace it")
+            raise OutputExistsError(target)
 
 
 def _nothing_to_say(scene: Scene) -> str:
@@ -160,7 +160,7 @@ class FileAPerson:
             scene = scene_of(body, motion, options, plain_axes=self.plain_axes)
             notes = [cast.note, self.note(scene)] if index == 0 else []
             notes.append(cast.gaps(motion))
-            with written_whole(target, force=force) as temporary:
+            with atomic_write(target, force=force) as temporary:
                 self.write(temporary, scene, scale, writing, options)
                 part(_WRITING)
                 error, rate = judged(target, self.read(temporary, scene, scale), scene)

@@ -17,7 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from pymaf_live.errors import Interrupted, OutputError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Image
 
 TIME_BASE = Fraction(1, 90_000)
@@ -85,7 +85,7 @@ class OverlayVideo:
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             undo.push(self._stack)
-            self._temporary = self._stack.enter_context(written_whole(path, force=force))
+            self._temporary = self._stack.enter_context(atomic_write(path, force=force))
             with self._told_as_output_error():
                 self._container = av.open(
                     f"file:{self._temporary}",
@@ -264,7 +264,7 @@ class OverlayVideo:
 
 
 class _AbortedError(Exception):
-    """Tells `written_whole` that the block did not end well."""
+    """Tells `atomic_write` that the block did not end well."""
 
 
 class _NoSoundError(Exception):

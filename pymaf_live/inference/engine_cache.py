@@ -14,7 +14,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 
 _MAGIC = b"PyMAF Live engine 1\n"
 _MOST_HEADER = 1 << 14
@@ -61,7 +61,7 @@ def keep_engine(folder: Path, key: EngineKey, engine: bytes) -> Path:
     head = json.dumps(
         {"key": asdict(key), "sha256": hashlib.sha256(engine).hexdigest(), "bytes": len(engine)}
     )
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         file.write(_MAGIC)
         file.write(head.encode() + b"\n")
         file.write(engine)
@@ -111,7 +111,7 @@ def keep_learned(path: Path, content: bytes) -> None:
         If it cannot be written; then there is no file.
     """
     make_folder(path.parent)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(file_sha256(content).encode() + content)
 
 

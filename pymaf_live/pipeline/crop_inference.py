@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pymaf_live.inference.preprocess import Halved, cut, network_input
-from pymaf_live.system.timing import timed
+from pymaf_live.system.timing import measure_stage
 from pymaf_live.tracking.temporal_denoise import Grain, Mean
 from pymaf_live.types import Crop, Estimate, Frame, Image
 
@@ -202,7 +202,7 @@ class Looking:
         spent: dict[str, float],
     ) -> list[Begun]:
         before = [kept.get(looked.person) for looked in followed]
-        with timed(spent, "crop"):
+        with measure_stage(spent, "crop"):
             means = [
                 self._grain.mean(old, looked.crop, cut(image, looked.crop))
                 for old, looked in zip(before, followed, strict=True)

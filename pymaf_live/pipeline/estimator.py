@@ -14,7 +14,7 @@ from pymaf_live.body import Body, PointSet, person_with_points
 from pymaf_live.errors import ModelError
 from pymaf_live.pipeline.crop_inference import Begun, Look, Looking
 from pymaf_live.pipeline.level_trace import InsideReader
-from pymaf_live.system.timing import timed
+from pymaf_live.system.timing import measure_stage
 from pymaf_live.tracking.crop import CropRule
 from pymaf_live.types import (
     Array,
@@ -220,7 +220,7 @@ class Estimator:
         """
         spent: dict[str, float] = {}
         camera = self._camera_for(frame)
-        with timed(spent, "detect"):
+        with measure_stage(spent, "detect"):
             followed = self._crops(frame)
         if coming and self._unrelated and self._boxes is None:
             # in a picture by itself people are looked for anew, which takes longer than all else
@@ -247,7 +247,7 @@ class Estimator:
         raw = tuple(one.person for one in accepted)
         people = raw
         if self._smoother is not None:
-            with timed(spent, "smooth"):
+            with measure_stage(spent, "smooth"):
                 people = self._smoother.update(frame.time, people, camera, fresh=fresh)
         return FrameResult(frame, people, raw, camera, spent, self._insides(accepted, camera))
 
@@ -318,7 +318,7 @@ class Estimator:
         measured = []
         for looked, begun in zip(followed, looks, strict=True):
             look = begun.wait(spent)
-            with timed(spent, "body"):
+            with measure_stage(spent, "body"):
                 person, pixels = person_with_points(
                     self._body, self._points, look.levels[-1], look.crop, camera, looked.person
                 )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymaf_live.errors import ModelError, OutputError
 from pymaf_live.resources import resource, resource_folders
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import SourceFacts
 
@@ -370,5 +370,5 @@ def _remember(folder: Path | None, key: str, milliseconds: float) -> None:
     kept = dict(list(times.items())[-_MOST_TIMES:])
     with suppress(OutputError):
         make_folder(folder)
-        with written_whole(folder / _TIMES_FILE) as temporary:
+        with atomic_write(folder / _TIMES_FILE) as temporary:
             temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")

@@ -25,7 +25,7 @@ from pymaf_live.pipeline.estimator import (
     PipelineOptions,
     people_wanted,
 )
-from pymaf_live.system.bounded_queue import THREAD_PREFIX, HandOver
+from pymaf_live.system.bounded_queue import THREAD_PREFIX, BoundedQueue
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Detection, Frame, FrameResult, Image, SourceFacts
 
@@ -120,13 +120,15 @@ class Pipeline:
         self._open_estimator = open_estimator or _default_estimator
         self._live = source.facts.live
         ahead = frames_ahead(source.facts)
-        self._frames: HandOver[tuple[Frame, float]] = (
-            HandOver(1, drop_oldest=True)
+        self._frames: BoundedQueue[tuple[Frame, float]] = (
+            BoundedQueue(1, drop_oldest=True)
             if self._live
-            else HandOver(frames_ahead(source.facts, _FRAMES_READ))
+            else BoundedQueue(frames_ahead(source.facts, _FRAMES_READ))
         )
-        self._results: HandOver[FrameResult] = (
-            HandOver(_RESULTS_KEPT_LIVE, drop_oldest=True) if self._live else HandOver(ahead)
+        self._results: BoundedQueue[FrameResult] = (
+            BoundedQueue(_RESULTS_KEPT_LIVE, drop_oldest=True)
+            if self._live
+            else BoundedQueue(ahead)
         )
         self._listener: Callable[[FrameResult], None] | None = None
         self._followers: tuple[Callable[[FrameResult], None], ...] = ()
@@ -183,7 +185,7 @@ class Pipeline:
         PymafLiveError
             The first cause that ended the run early.
         """
-        return self._results.newest()
+        return self._results.take_newest()
 
     def listen(self, listener: Callable[[FrameResult], None] | None) -> None:
         """Have every result handed to `listener`, in order, in the inference thread.
@@ -327,7 +329,7 @@ class Pipeline:
                 if isinstance(estimator, OpenEstimator):
                     estimator.look_inside = self.look_inside
                 if self._wants_next(estimator):
-                    later = (*coming, *self._frames.waiting())
+                    later = (*coming, *self._frames.snapshot())
                     estimator.foresee([waiting for waiting, _ in later])
                     self._read_on(coming, self._frames_to_read(estimator.looks_ahead))
                     result = estimator.estimate(frame, [known for known, _ in coming])
@@ -469,7 +471,7 @@ class BackgroundStage(Generic[A]):
         ahead: int = 1,
     ) -> None:
         self._open_work = open_work
-        self._inputs: HandOver[A] = HandOver(ahead)
+        self._inputs: BoundedQueue[A] = BoundedQueue(ahead)
         self._error: BaseException | None = None
         self._milliseconds = 0.0
         self._count = 0

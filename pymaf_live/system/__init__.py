@@ -1,0 +1,1 @@
+"""Plumbing shared by all packages: files, threads, timing, native libraries, reporting."""

@@ -1,4 +1,4 @@
-"""Writing files so that a half file never stands under a final name."""
+"""Atomic file writes: a final file name never holds an incomplete file."""
 
 from __future__ import annotations
 
@@ -8,45 +8,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pymaf_live.errors import OutputError
+from pymaf_live.errors import OutputError, OutputExistsError
 
 
 def make_folder(folder: Path) -> None:
-    """Make an output folder and its parents.
+    """Create an output folder and its parents.
 
     Raises
     ------
     OutputError
-        If it cannot be made or is a file.
+        If the folder cannot be created or the path is a file.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        raise OutputError(
+            f"cannot create the folder {folder}: {error.strerror or error}"
+        ) from error
 
 
 @contextmanager
-def written_whole(target: Path, *, force: bool = True) -> Iterator[Path]:
-    """Give a temporary name beside `target`; rename it to `target` when the block ends well.
+def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `target` and rename it to `target` if the block succeeds.
 
-    The temporary keeps the target's suffix, so that writers that choose a format by suffix work.
-    On any error the temporary is removed and `target` is left as it was.
+    The temporary file keeps the target's suffix, so that writers that choose a format by suffix
+    work. On any error the temporary file is removed and `target` is left as it was.
 
     Parameters
     ----------
     target : Path
-        The final name.
+        Final path.
     force : bool
-        Whether an existing `target` may be replaced.
+        Replace an existing `target`.
 
     Raises
     ------
+    OutputExistsError
+        If `target` exists and `force` is false.
     OutputError
-        If `target` exists and `force` is false, or the system refuses to write (no space, no
-        permission).
+        If the operating system refuses to write (no space, no permission) or the block wrote
+        nothing.
     """
     if target.exists() and not force:
-        raise OutputError(f"{target} exists already; add --force to replace it")
+        raise OutputExistsError(target)
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         try:
@@ -58,12 +62,12 @@ def written_whole(target: Path, *, force: bool = True) -> Iterator[Path]:
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        # where the folder itself is no folder this fails too, and would hide the first cause
+        # if the parent is not a folder this fails as well and would hide the first error
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def _flush_to_disk(path: Path) -> None:
-    # a rename may reach the disk before the data does; after a power cut the name would be empty
+    # a rename may reach the disk before the data: after a power cut the file would be empty
     with path.open("rb") as file:
         os.fsync(file.fileno())

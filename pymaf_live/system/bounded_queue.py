@@ -1,4 +1,4 @@
-"""A bounded hand-over between two threads that carries an end or an error along with the items."""
+"""Bounded queue between two threads that also carries the end of the stream or an error."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 THREAD_PREFIX = "pymaf-live "
-"""How the names of the program's own threads begin."""
+"""Prefix of the names of this program's own threads."""
 
 
-class HandOver(Generic[T]):
-    """First in, first out, of bounded length; one end puts, the other gets.
+class BoundedQueue(Generic[T]):
+    """First-in, first-out queue of bounded length between one producer and one consumer.
 
     Parameters
     ----------
     capacity : int
-        Items kept at most.
+        Largest number of items in the queue.
     drop_oldest : bool
-        What a full hand-over does: wait for room (files), or let the oldest item go and count it
-        (live).
+        Policy of a full queue: block the producer (False, for files) or drop and count the oldest
+        item (True, for live sources).
     """
 
     def __init__(self, capacity: int, *, drop_oldest: bool = False) -> None:
         if capacity < 1:
-            raise ValueError("a hand-over holds at least one item")
+            raise ValueError("the capacity must be at least 1")
         self._capacity = capacity
         self._drop_oldest = drop_oldest
         self._items: deque[T] = deque()
@@ -40,28 +40,28 @@ class HandOver(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """Items that were let go because nobody had taken them in time."""
+        """Number of items dropped because the consumer was too slow."""
         return self._dropped
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed: what had waited is lost."""
+        """True after `close`; queued items were discarded."""
         return self._closed
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come out."""
+        """True if no more items will come out."""
         with self._changed:
             return self._closed or (self._finished and not self._items)
 
     def put(self, item: T) -> bool:
-        """Hand an item over, waiting for room where nothing may be dropped.
+        """Append an item; block while the queue is full, unless it drops the oldest.
 
         Returns
         -------
         bool
-            False if the hand-over was closed or finished: the item was not taken and no later one
-            will be.
+            False if the queue is closed or finished: the item was not taken and no later one will
+            be.
         """
         with self._changed:
             while not self._closed and not self._finished and len(self._items) >= self._capacity:
@@ -77,52 +77,52 @@ class HandOver(Generic[T]):
             return True
 
     def get(self, timeout: float | None = None) -> T | None:
-        """Take the oldest item, waiting for one.
+        """Remove and return the oldest item; block until there is one.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds; without it the wait lasts until an item or the end comes.
+            Seconds; by default wait until an item or the end arrives.
 
         Returns
         -------
         T or None
-            None at the end (see `ended`) and when the time is up.
+            None at the end (see `ended`) and after the timeout.
 
         Raises
         ------
         BaseException
-            The error that the other end finished with, once all items before it are taken.
+            Error that the producer passed to `finish`, once all items before it are taken.
         """
-        limit = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while not self._items and not self._finished and not self._closed:
-                left = None if limit is None else limit - time.monotonic()
-                if left is not None and left <= 0:
+                remaining = None if deadline is None else deadline - time.monotonic()
+                if remaining is not None and remaining <= 0:
                     return None
-                self._changed.wait(left)
-            return self._next()
+                self._changed.wait(remaining)
+            return self._pop()
 
-    def waiting(self) -> tuple[T, ...]:
-        """What waits, oldest first; it goes on waiting."""
+    def snapshot(self) -> tuple[T, ...]:
+        """Return the queued items, oldest first, without removing them."""
         with self._changed:
             return tuple(self._items)
 
-    def newest(self) -> T | None:
-        """Take everything that waits, and give the last of it; None if nothing waits.
+    def take_newest(self) -> T | None:
+        """Empty the queue and return its newest item, None if it was empty; never block.
 
         Raises
         ------
         BaseException
-            As `get`.
+            See `get`.
         """
         with self._changed:
             while len(self._items) > 1:
                 self._items.popleft()
-            return self._next()
+            return self._pop()
 
     def __iter__(self) -> Iterator[T]:
-        """Items until the end; raises as `get`."""
+        """Yield items until the end; raises like `get`."""
         while True:
             item = self.get()
             if item is None:
@@ -130,7 +130,7 @@ class HandOver(Generic[T]):
             yield item
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Say that nothing more will come, and why if for an error; the first call counts."""
+        """Mark the end of the stream, with the error that caused it; only the first call counts."""
         with self._changed:
             if not self._finished:
                 self._finished = True
@@ -138,13 +138,13 @@ class HandOver(Generic[T]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let everything go and wake both ends; from any thread, any number of times."""
+        """Discard all items and wake both ends; callable from any thread, repeatedly."""
         with self._changed:
             self._closed = True
             self._items.clear()
             self._changed.notify_all()
 
-    def _next(self) -> T | None:
+    def _pop(self) -> T | None:
         if self._closed:
             return None
         if self._items:

@@ -26,7 +26,7 @@ def is_log_line(line: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def native_logs_dropped() -> Iterator[None]:
+def suppress_native_logs() -> Iterator[None]:
     """Drop native log lines written inside the block; pass everything else on afterwards.
 
     For one short call. It swaps descriptor 2 for the whole process, so that other threads' output
@@ -58,7 +58,7 @@ def native_logs_dropped() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def native_logs_filtered() -> Iterator[None]:
+def filter_native_logs() -> Iterator[None]:
     """Filter native log lines out of the standard error stream while the block runs.
 
     For a whole program: MediaPipe's threads log at any time. `sys.stderr` bypasses the filter, so

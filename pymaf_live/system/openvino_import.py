@@ -1,8 +1,9 @@
-"""OpenVINO without its reports to its makers.
+"""Import of OpenVINO without its telemetry.
 
 Importing `openvino` also loads `openvino_telemetry`, which sends usage figures over the network
-unless the user has opted out, and leaves a thread behind. This program asks the network for nothing
-that its user did not ask for; with the package made out to be missing, OpenVINO uses its own stub.
+unless the user has opted out, and leaves a thread behind. This program makes no network request
+that its user did not ask for. If the telemetry package appears to be missing, OpenVINO uses its own
+stub.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 
 def import_openvino() -> Any:
-    """The module `openvino`.
+    """Import and return the module `openvino`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the time of a frame goes."""
+"""Timer for the stages of a frame."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def timed(spent: dict[str, float], name: str) -> Iterator[None]:
-    """Add the milliseconds that pass within to those of a stage."""
+def measure_stage(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Add the duration of the block, in milliseconds, to ``timings[name]``."""
     start = time.perf_counter()
     try:
         yield
     finally:
-        spent[name] = spent.get(name, 0.0) + 1000 * (time.perf_counter() - start)
+        timings[name] = timings.get(name, 0.0) + 1000 * (time.perf_counter() - start)

@@ -19,7 +19,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pymaf_live.errors import InputError, OutputError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.editing import trimmed
 from pymaf_live.takes.journal import in_use, summary_of_journal
 from pymaf_live.takes.npz_file import read_take, write_take
@@ -127,7 +127,7 @@ class TakeLibrary:
                 take = f"{take[:15]}-{secrets.token_hex(2)}"
             except OSError as error:
                 raise OutputError(
-                    f"cannot make the folder {self.root / take}: {error.strerror or error}"
+                    f"cannot create the folder {self.root / take}: {error.strerror or error}"
                 ) from error
         about = AboutTake(
             name=f"{clean_name(source)[:60] or 'Take'} {now:%d %b, %H.%M}",
@@ -211,7 +211,7 @@ class TakeLibrary:
         write_take(folder / _RAW, stored.raw, force=True)
         write_take(folder / _TAKE, stored.take, force=True)
         if thumbnail:
-            with written_whole(folder / _THUMBNAIL) as temporary:
+            with atomic_write(folder / _THUMBNAIL) as temporary:
                 temporary.write_bytes(thumbnail)
         wanted = trimmed(stored.take)
         times = wanted.frame_time
@@ -274,5 +274,5 @@ class TakeLibrary:
         return path if path.is_file() else None
 
     def _write_about(self, take: str, about: AboutTake) -> None:
-        with written_whole(self.folder(take) / _ABOUT) as temporary:
+        with atomic_write(self.folder(take) / _ABOUT) as temporary:
             temporary.write_text(about.model_dump_json(indent=1), encoding="utf-8")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.take import Take
 
 FORMAT = "pymaf-live-take"
@@ -104,7 +104,7 @@ def write_take(path: Path, take: Take, *, force: bool = False) -> None:
     if complaint:
         raise OutputError(f"cannot write {path}: the take is not sound: {complaint}")
     make_folder(path.parent)
-    with written_whole(path, force=force) as temporary:
+    with atomic_write(path, force=force) as temporary:
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         try:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from pymaf_live.errors import ModelError
-from pymaf_live.system.native_logs import native_logs_dropped
+from pymaf_live.system.native_logs import suppress_native_logs
 from pymaf_live.tracking.blazepose_detector import SquareDetector, region_of, whole_picture
 from pymaf_live.tracking.blazepose_landmarks import BODY_POINTS, Landmarker, Landmarks, joints_box
 from pymaf_live.tracking.task_bundle import bundle_path
@@ -112,7 +112,7 @@ class MediaPipeDetector:
 
     def __init__(self, most: int = 4) -> None:
         try:
-            with native_logs_dropped():
+            with suppress_native_logs():
                 self._mediapipe, self._landmarker = _open_landmarker(most)
                 # the graph starts in threads of its own, which log; once it has answered, all have
                 self._landmarker.detect(_nothing(self._mediapipe))
@@ -132,7 +132,7 @@ class MediaPipeDetector:
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
         )
         # MediaPipe logs a line when it places landmarks for the first time
-        with contextlib.nullcontext() if self._seen_anyone else native_logs_dropped():
+        with contextlib.nullcontext() if self._seen_anyone else suppress_native_logs():
             result = self._landmarker.detect(picture)
         people = []
         for found in result.pose_landmarks:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from pymaf_live import __version__, errors
 from pymaf_live.errors import InputError, ModelError, PymafLiveError, UsageError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.workflows.process import ProcessOptions, Summary, process_input
 
 LOCAL = "local"
@@ -202,7 +202,7 @@ def _kept(
     for relative, content in made.files:
         target = options.out / relative
         make_folder(target.parent)
-        with written_whole(target, force=options.force) as temporary:
+        with atomic_write(target, force=options.force) as temporary:
             temporary.write_bytes(content)
     files = [options.out / file for file in made.summary.files]
     return replace(made.summary, files=files)

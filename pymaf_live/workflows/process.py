@@ -18,7 +18,7 @@ from pymaf_live.pipeline.pipeline import (
     PipelineOptions,
     frames_ahead,
 )
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult, Image, SourceFacts
 
@@ -413,7 +413,7 @@ def _write_picture(target: Path, image: Image, *, force: bool) -> None:
     )
     if not done:
         raise OutputError(f"cannot write {target}: the picture cannot be encoded")
-    with written_whole(target, force=force) as temporary:
+    with atomic_write(target, force=force) as temporary:
         temporary.write_bytes(content.tobytes())
 
 

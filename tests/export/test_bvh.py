@@ -233,7 +233,7 @@ def test_an_existing_file_is_kept_unless_forced_even_the_second_person_s(
         {1: walking_past(times), 2: walking_past(times, 1.0)},
     )
     (tmp_path / "a_person2.bvh").write_text("mine")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         bvh.write_bvh(take, body, tmp_path / "a.bvh")
     assert (tmp_path / "a_person2.bvh").read_text() == "mine"
     assert not (tmp_path / "a.bvh").exists()

@@ -71,5 +71,5 @@ def test_several_formats_take_the_options_that_are_theirs(
     assert cli.main(["export", str(take), "--to", *targets, "--unit", "m"]) == 0
     assert all((tmp_path / name).exists() for name in names)
     assert cli.main(["export", str(take), "--to", targets[3]]) == 4
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert cli.main(["export", str(take), "--to", targets[3], "--force"]) == 0

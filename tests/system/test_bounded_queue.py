@@ -1,4 +1,4 @@
-"""The hand-over between two threads."""
+"""Tests of the bounded queue between two threads."""
 
 from __future__ import annotations
 
@@ -7,85 +7,85 @@ import time
 
 import pytest
 
-from pymaf_live.system.bounded_queue import HandOver
+from pymaf_live.system.bounded_queue import BoundedQueue
 
 
-def test_what_goes_in_comes_out_in_order_and_the_end_comes_last() -> None:
-    hand: HandOver[int] = HandOver(3)
-    producer = threading.Thread(target=lambda: ([hand.put(i) for i in range(100)], hand.finish()))
+def test_items_keep_their_order_and_the_end_comes_last() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(3)
+    producer = threading.Thread(target=lambda: ([queue.put(i) for i in range(100)], queue.finish()))
     producer.start()
-    assert list(hand) == list(range(100))
+    assert list(queue) == list(range(100))
     producer.join(1)
-    assert hand.ended
-    assert hand.dropped == 0
+    assert queue.ended
+    assert queue.dropped == 0
 
 
-def test_a_full_one_makes_the_producer_wait() -> None:
-    hand: HandOver[int] = HandOver(2)
+def test_full_queue_blocks_the_producer() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(2)
     done: list[int] = []
-    producer = threading.Thread(target=lambda: [done.append(i) for i in range(5) if hand.put(i)])
+    producer = threading.Thread(target=lambda: [done.append(i) for i in range(5) if queue.put(i)])
     producer.start()
     time.sleep(0.1)
     assert done == [0, 1]
-    assert hand.get() == 0
+    assert queue.get() == 0
     time.sleep(0.1)
     assert done == [0, 1, 2]
-    hand.close()
+    queue.close()
     producer.join(1)
     assert not producer.is_alive()
 
 
-def test_a_live_one_lets_the_oldest_go_and_counts() -> None:
-    hand: HandOver[int] = HandOver(2, drop_oldest=True)
-    assert all(hand.put(i) for i in range(7))
-    assert hand.dropped == 5
-    assert [hand.get(), hand.get()] == [5, 6]
+def test_live_queue_drops_and_counts_the_oldest_items() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(2, drop_oldest=True)
+    assert all(queue.put(i) for i in range(7))
+    assert queue.dropped == 5
+    assert [queue.get(), queue.get()] == [5, 6]
 
 
-def test_an_error_comes_behind_the_items_before_it_and_the_first_one_counts() -> None:
-    hand: HandOver[int] = HandOver(4)
-    hand.put(1)
-    hand.finish(ValueError("first"))
-    hand.finish(KeyError("second"))
-    assert not hand.put(2)
-    assert hand.get() == 1
+def test_error_comes_after_the_items_before_it_and_the_first_error_counts() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(4)
+    queue.put(1)
+    queue.finish(ValueError("first"))
+    queue.finish(KeyError("second"))
+    assert not queue.put(2)
+    assert queue.get() == 1
     with pytest.raises(ValueError, match="first"):
-        hand.get()
+        queue.get()
     with pytest.raises(ValueError, match="first"):
-        hand.newest()
+        queue.take_newest()
 
 
-def test_newest_takes_all_and_never_waits() -> None:
-    hand: HandOver[int] = HandOver(4)
-    assert hand.newest() is None
+def test_take_newest_empties_the_queue_and_never_blocks() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(4)
+    assert queue.take_newest() is None
     for i in range(3):
-        hand.put(i)
-    assert hand.newest() == 2
-    assert hand.newest() is None
+        queue.put(i)
+    assert queue.take_newest() == 2
+    assert queue.take_newest() is None
 
 
-def test_get_gives_up_when_its_time_is_over() -> None:
-    hand: HandOver[int] = HandOver(1)
+def test_get_returns_none_after_its_timeout() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(1)
     start = time.monotonic()
-    assert hand.get(timeout=0.05) is None
+    assert queue.get(timeout=0.05) is None
     assert 0.04 < time.monotonic() - start < 1
-    assert not hand.ended
+    assert not queue.ended
 
 
 def test_close_wakes_both_ends() -> None:
-    full: HandOver[int] = HandOver(1)
-    empty: HandOver[int] = HandOver(1)
+    full: BoundedQueue[int] = BoundedQueue(1)
+    empty: BoundedQueue[int] = BoundedQueue(1)
     full.put(0)
     outcome: list[object] = []
-    waiting = [
+    blocked = [
         threading.Thread(target=lambda: outcome.append(full.put(1))),
         threading.Thread(target=lambda: outcome.append(empty.get())),
     ]
-    for thread in waiting:
+    for thread in blocked:
         thread.start()
     time.sleep(0.05)
     full.close()
     empty.close()
-    for thread in waiting:
+    for thread in blocked:
         thread.join(1)
     assert sorted(map(str, outcome)) == ["False", "None"]

@@ -191,7 +191,7 @@ def test_writing_refuses_what_reading_would(take: Take, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not finite"):
         write_take(tmp_path / "a.npz", replace(take, score=np.full(15, np.nan)))
     write_take(tmp_path / "a.npz", take)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_take(tmp_path / "a.npz", take)
     write_take(tmp_path / "a.npz", replace(take, model="other"), force=True)
     assert read_take(tmp_path / "a.npz").model == "other"

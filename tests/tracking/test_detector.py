@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pymaf_live.errors import ModelError
-from pymaf_live.system.native_logs import native_logs_dropped
+from pymaf_live.system.native_logs import suppress_native_logs
 from pymaf_live.tracking import open_detector, task_bundle
 from pymaf_live.tracking.blazepose_detector import anchor_middles, decode, region_of, whole_picture
 from tests.helpers.paths import SHARED
@@ -162,7 +162,7 @@ def test_both_ways_of_running_the_models_agree(capfd: pytest.CaptureFixture[str]
 
 
 def test_only_log_lines_are_kept_from_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    with native_logs_dropped():
+    with suppress_native_logs():
         os.write(2, b"W0000 00:00:1795.1  9262 manager.cc:121] noise\n")
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
         print("12 of 300 frames", file=sys.stderr)

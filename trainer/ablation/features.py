@@ -20,7 +20,7 @@ import torch
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import network_input
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.commands.progress import followed
 from trainer.data.crops import Crops, Sample
 from trainer.data.fitted import FittedPeople
@@ -101,7 +101,7 @@ def read_features(
         graph = TfliteModule(landmark_file, taps).eval()
         graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for index in followed(missing, "features"):
-            with written_whole(paths[index]) as temporary:
+            with atomic_write(paths[index]) as temporary:
                 np.savez(temporary, **_computed(graph, crops, blocks[index]))  # type: ignore[arg-type]
     return _joined(paths, [len(block) for block in blocks])
 
@@ -119,7 +119,7 @@ def _about(
 
 def _check(path: Path, about: dict[str, str | int]) -> None:
     if not path.exists():
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(about), encoding="utf-8")
         return
     try:

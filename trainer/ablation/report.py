@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from trainer.ablation.variants import PAPER_LEVELS, STARTS, TABLES, VARIANTS, Table
 
 Results = Mapping[str, Sequence[dict[str, Any]]]
@@ -146,6 +146,6 @@ def draw(results: Results, path: Path) -> None:
     levels.grid(alpha=0.3)
     if names:
         levels.legend(fontsize=8)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=110)
     pyplot.close(figure)

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import InputError, UsageError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.ablation.features import read_features
 from trainer.ablation.learning import Course, learned, measured, pace
 from trainer.ablation.report import draw, markdown
@@ -135,7 +135,7 @@ def ablate(
         model, loss = learned(course, network, seed, steps)
         figures = measured(course, model, joint_set, known, held_out, people)
         figures["loss"] = loss
-        with written_whole(paths[name, seed]) as temporary:
+        with atomic_write(paths[name, seed]) as temporary:
             temporary.write_text(json.dumps(figures, indent=1), encoding="utf-8")
         _write_page(out, budget)
         console.print(
@@ -165,7 +165,7 @@ def _budget(path: Path, agreed: dict[str, Any], course: Course) -> dict[str, Any
         "slowest": slowest,
         "seconds_a_picture": seconds,
     }
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(budget, indent=1), encoding="utf-8")
     return budget
 
@@ -182,7 +182,7 @@ def _write_page(out: Path, budget: dict[str, Any]) -> Path:
     }
     draw(results, out / "ablation.png")
     page = out / "ablation.md"
-    with written_whole(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(markdown(results, budget, "ablation.png"), encoding="utf-8")
     return page
 

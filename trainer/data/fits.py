@@ -12,7 +12,7 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Mask
 
 _MOST_BENT_BACK = 0.2
@@ -57,7 +57,7 @@ def bends_naturally(body: Body, rotations: Array) -> Mask:
 
 def write_fits(path: Path, fits: Fits) -> None:
     """Keep fits in an npz (no pickle)."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         arrays = {name: np.asarray(a) for name, a in asdict(fits).items()}
         small: dict[str, Any] = {
             k: a if a.dtype == bool else a.astype(np.float32) for k, a in arrays.items()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.errors import InputError, ModelError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
 from trainer.data.lspet import JointSet, Pictures, read_joint_set
@@ -98,7 +98,7 @@ def measure_coco(
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
         for name, content in (("coco_truth", truth), ("coco_results", found[-1])):
-            with written_whole(results / f"{name}.json") as temporary:
+            with atomic_write(results / f"{name}.json") as temporary:
                 temporary.write_text(json.dumps(content), encoding="utf-8")
     return figures
 

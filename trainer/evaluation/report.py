@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 
 Figures = Mapping[str, Any]
 """Figure -> a number, or a list of one a level, the finest last."""
@@ -22,13 +22,13 @@ _WHOLE = 100.0
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Write a whole report; numbers that are none become null."""
     text = json.dumps(_plain(report), indent=2, allow_nan=False)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def write_markdown(path: Path, report: Mapping[str, Any]) -> None:
     """Write the table that goes into a model card."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(markdown(report), encoding="utf-8")
 
 

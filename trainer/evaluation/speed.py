@@ -204,7 +204,7 @@ def write(figures: dict[str, Any], path: Path) -> None:
     """As JSON, whole."""
     import json
 
-    from pymaf_live.system.atomic_write import written_whole
+    from pymaf_live.system.atomic_write import atomic_write
 
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

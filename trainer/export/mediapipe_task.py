@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pymaf_live.errors import InputError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 
 MAX_BYTES = 6 * 2**20
 """Upper bound of the bundle, which is shipped."""
@@ -232,7 +232,7 @@ def write_bundle(
     size = sum(len(content) for _, content in contents)
     if max_bytes is not None and size > max_bytes:
         raise InputError(f"the bundle would take {size} bytes, more than {max_bytes}")
-    with written_whole(out, force=True) as partial, zipfile.ZipFile(partial, "w") as bundle:
+    with atomic_write(out, force=True) as partial, zipfile.ZipFile(partial, "w") as bundle:
         end = 0
         for entry, content in contents:
             # a fixed date keeps the bytes the same at every run

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import ModelError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array
 from trainer.export.constant_folding import folded
 from trainer.network.pymaf import PyMAF, Start
@@ -98,7 +98,7 @@ def export(
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
     levels = config.network.levels
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         graph = _halved(folded(traced(model, all_levels=all_levels)))
         _describe(
             graph,

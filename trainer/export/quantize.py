@@ -26,7 +26,7 @@ from pymaf_live.inference.engine_cache import file_sha256
 from pymaf_live.inference.half_precision import read_model
 from pymaf_live.inference.openvino_engine import processor_precisions
 from pymaf_live.inference.preprocess import cut, network_input
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.openvino_import import import_openvino
 from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop, read_joint_set
 
@@ -132,7 +132,7 @@ def quantise(path: Path, out: Path, lspet: Path) -> float:
     onnx.helper.set_model_props(
         made, {**_entries(model), "int8_of": file_sha256(path.read_bytes()), "precisions": ""}
     )
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         onnx.save(made, temporary)
     return apart
 
@@ -169,7 +169,7 @@ def allow_precision(path: Path, precision: str, lspet: Path) -> float:
     entries = _entries(stored)
     allowed = {*filter(None, entries.get("precisions", "").split(",")), precision}
     onnx.helper.set_model_props(stored, {**entries, "precisions": ",".join(sorted(allowed))})
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         onnx.save(stored, temporary)
     return apart
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut, network_input
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
 from trainer.body.blazepose_landmarker import SIZE
@@ -118,7 +118,7 @@ def _resized(crop: Crop, size: int) -> Crop:
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Keep a network's estimates in an npz."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         arrays = {name: a.astype(np.float32) for name, a in asdict(predictions).items()}
         np.savez_compressed(temporary, **arrays)
 

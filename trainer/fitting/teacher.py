@@ -10,7 +10,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Crop, Image
 from trainer.body.blazepose_landmarker import SIZE, Landmarker
 from trainer.commands.progress import followed
@@ -77,7 +77,7 @@ def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Te
 
 def write_teaching(path: Path, teaching: Teaching) -> None:
     """Keep the landmarks in an npz."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         np.savez_compressed(
             temporary, **{name: a.astype(np.float32) for name, a in asdict(teaching).items()}
         )

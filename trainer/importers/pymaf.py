@@ -29,7 +29,7 @@ from pymaf_live.body.registry import SHIPPED, body_file, body_named, user_models
 from pymaf_live.body.smpl_file import read_smpl, read_zipped
 from pymaf_live.body.smpl_import import write_adopted
 from pymaf_live.errors import InputError, ModelError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.types import Array
 from trainer.export.onnx import OPSET
 from trainer.importers.published import PublishedPyMAF, Sizes
@@ -111,7 +111,7 @@ def import_pymaf(
         difference = _export(model, body, name, checkpoint, out)
         kept = body_file(name)
         make_folder(kept.parent)
-        with written_whole(kept) as temporary:
+        with atomic_write(kept) as temporary:
             shutil.copyfile(draft, temporary)
     return out, difference
 
@@ -364,7 +364,7 @@ def _export(model: PublishedPyMAF, body: Body, name: str, source: Path, out: Pat
         "levels": "1",
         "reads": "0",
     }
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from pymaf_live.errors import InputError, OutputError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 
 SHARD_BYTES = 24 * 2**20
 """Largest shard, by default."""
@@ -121,7 +121,7 @@ def pack(out: Path, places: Mapping[str, Path], largest: int = SHARD_BYTES) -> l
     for number in range(shard + 1):
         written.append(out / f"shard_{number:03d}.zip")
         with (
-            written_whole(written[-1]) as temporary,
+            atomic_write(written[-1]) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
         ):
             for one in members:
@@ -131,7 +131,7 @@ def pack(out: Path, places: Mapping[str, Path], largest: int = SHARD_BYTES) -> l
                         archive.writestr(one.piece.member, file.read(one.piece.size))
     shards = [_Shard(name=path.name, sha256=_sum(path)) for path in written]
     index = _Index(shards=shards, files=files, places=found)
-    with written_whole(out / _INDEX) as temporary:
+    with atomic_write(out / _INDEX) as temporary:
         temporary.write_text(index.model_dump_json(indent=1), encoding="utf-8")
     return written
 
@@ -164,7 +164,7 @@ def unpack(packed: Path, out: Path) -> dict[str, Path]:
         if target.is_file() and _sum(target) == file.sha256:
             continue
         make_folder(target.parent)
-        with written_whole(target) as temporary, temporary.open("wb") as to:
+        with atomic_write(target) as temporary, temporary.open("wb") as to:
             for piece in file.pieces:
                 if piece.shard not in checked:
                     _check_shard(packed, index, piece.shard)

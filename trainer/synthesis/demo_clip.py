@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, load_body, pose_joints, project
 from pymaf_live.body.rotations import axis_angle_from_matrix
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Camera, Image
 from trainer.data.motion.amc import read_clip
 from trainer.data.motion.retarget import resample, retarget
@@ -207,7 +207,7 @@ def write_video(path: Path, images: Iterator[Image], sound: Array, quality: floa
     import av
 
     with (
-        written_whole(path) as temporary,
+        atomic_write(path) as temporary,
         av.open(
             str(temporary), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}
         ) as container,
@@ -275,14 +275,14 @@ def make_demo(
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
     play = stage(body, dressed, shape, mocap)
     if truth is not None:
-        with written_whole(truth) as temporary:
+        with atomic_write(truth) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **ground_truth(play, body))
     if stills:
         import cv2
 
         frames = range(0, len(play.time), stills)
         for frame, image in zip(frames, draw(play, body, dressed, frames), strict=True):
-            with written_whole(out.parent / f"demo_{frame:03d}.png") as temporary:
+            with atomic_write(out.parent / f"demo_{frame:03d}.png") as temporary:
                 cv2.imwrite(str(temporary), image[..., ::-1])
         return
     images = draw(play, body, dressed, range(len(play.time)))

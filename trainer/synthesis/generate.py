@@ -21,7 +21,7 @@ from rich.console import Console
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import InputError, OutputError, UsageError
-from pymaf_live.system.atomic_write import make_folder, written_whole
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.data.locations import NATURAL_FITS, SHARED_DATA
 from trainer.data.lspet import read_joint_set
 from trainer.data.synthetic import labels_from_arrays
@@ -99,7 +99,7 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
         if kept.read_text("utf-8") != text:
             raise OutputError(f"{folder} holds the start of a set made with other options")
     else:
-        with written_whole(kept) as temporary:
+        with atomic_write(kept) as temporary:
             temporary.write_text(text, "utf-8")
     shards = -(-options.count // PICTURES_A_SHARD)
     todo = [k for k in range(shards) if not _shard_done(folder, k)]
@@ -157,7 +157,7 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
     make_folder(target)
     for shard in range(shards):
         for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
-            with written_whole(target / name) as temporary:
+            with atomic_write(target / name) as temporary:
                 shutil.copyfile(folder / name, temporary)
     _gather(target, shards, part, part.text(load_body().sha256))
     return part.count
@@ -275,10 +275,10 @@ def _make_shard(
                 told = len(names)
     if size > LARGEST_SHARD:
         raise OutputError(f"{target} would be larger than {LARGEST_SHARD >> 20} MiB; lower --size")
-    with written_whole(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_bytes(content.getvalue())
     arrays = _arrays(names, truths, shard)
-    with written_whole(_part(folder, shard)) as temporary, temporary.open("wb") as file:
+    with atomic_write(_part(folder, shard)) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     yield len(names) - told
 
@@ -326,7 +326,7 @@ def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> 
         "settings": np.array(text),
     }
     labels_from_arrays(arrays)
-    with written_whole(folder / "labels.npz") as temporary, temporary.open("wb") as file:
+    with atomic_write(folder / "labels.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     for shard in range(shards):
         _part(folder, shard).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pymaf_live.errors import InputError
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from trainer.training.optimizer import RelativeAdam
 
 
@@ -38,7 +38,7 @@ def save_checkpoint(
             tensors[f"optimiser.{name}.{key}"] = value
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     header = {"progress": json.dumps(asdict(progress))}
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         # not by safetensors' own writer, whose errors do not tell a full disk from a bad tensor
         temporary.write_bytes(save(whole, metadata=header))
 
@@ -160,7 +160,7 @@ def save_average(out: Path, model: nn.Module, progress: Progress) -> None:
 
 
 def _write_average(out: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_bytes(save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pymaf_live.system.atomic_write import written_whole
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Image
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -123,7 +123,7 @@ def _drop_after(path: Path, step: int) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _step_of(line) <= step]
     if kept != lines:
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 

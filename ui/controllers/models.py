@@ -231,7 +231,7 @@ class Models:
         found = [Option(AUTO, "Automatic", "the best that keeps up with the source")]
         for name in (BETTER, FASTER):
             if name not in self._shipped:
-                note = "not part of this installation; install PyMAF Live again"
+                note = "not part of this installation; reinstall PyMAF Live"
                 found.append(Option(name, name, note, available=False))
         found += [Option(name, name, _MODEL_NOTES.get(name, "")) for name in self._shipped]
         for key in self._state.files.value:

@@ -10,7 +10,7 @@ import typer
 from pymaf_live.cli.option_groups import expand_option_groups
 from pymaf_live.cli.options import FootLockOption, ForceOption, MotionOptions
 from pymaf_live.cli.take_output import write_take_to
-from pymaf_live.errors import OutputError, UsageError
+from pymaf_live.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -52,7 +52,7 @@ def export(
     options = motion.export_options(tuple(format_of(target).name for target in targets))
     existing = [target for target in targets if target.exists()]
     if existing and not force:
-        raise OutputError(f"{existing[0]} exists already; add --force to replace it")
+        raise OutputExistsError(existing[0])
     take = trimmed(read_take(take_path))
     body = body_of(take.body_sha256)
     if body_name is not None:

@@ -15,7 +15,7 @@ from pymaf_live.cli.options import EstimationOptions, ForceOption
 from pymaf_live.cli.output import print_note
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
 from pymaf_live.cli.take_output import write_take_to
-from pymaf_live.errors import InputError, OutputError, PymafLiveError, UsageError
+from pymaf_live.errors import InputError, OutputError, OutputExistsError, PymafLiveError, UsageError
 from pymaf_live.resources import cache_folder
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _require_recordable(record: Path, *, force: bool) -> None:
 
     format_of(record)
     if record.exists() and not force:
-        raise OutputError(f"{record} exists already; add --force to replace it")
+        raise OutputExistsError(record)
     if not record.parent.is_dir():
         raise OutputError(f"the folder {record.parent} does not exist")
 

@@ -55,7 +55,7 @@ def test_an_output_folder_that_cannot_be(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     arguments = ["--lspet", str(tmp_path), "--fits", str(fits), "--out", str(tmp_path / "file/run")]
     assert main(["train", "--config", str(CONFIG), *arguments]) == 4
-    assert "cannot make the folder" in told(capsys)
+    assert "cannot create the folder" in told(capsys)
 
 
 def test_landmarks_of_an_encoder_that_has_none(tmp_path, capsys):
