@@ -1,6 +1,6 @@
 """Makes docs/window.png: the window playing the demo.
 
-Needs a screen: ``xvfb-run -a -s "-screen 0 1400x900x24" python docs/make_window_picture.py``.
+Needs a screen: ``xvfb-run -a -s "-screen 0 1400x900x24" python tools/make_window_picture.py``.
 """
 
 from __future__ import annotations

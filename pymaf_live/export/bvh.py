@@ -1,4 +1,4 @@
-"""BVH: one file a person; docs/bvh.md says what is in it."""
+"""BVH: one file a person; docs/exports.md says what is in it."""
 
 from __future__ import annotations
 

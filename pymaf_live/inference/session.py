@@ -160,7 +160,7 @@ def open_session(
     Parameters
     ----------
     model : Path
-        An ``.onnx`` file that keeps the contract (docs/rooms.md).
+        An ``.onnx`` file that keeps the contract (docs/own-bodies.md).
     backend : str
         'auto' or one of `BACKENDS`.
     threads : int

@@ -6,8 +6,8 @@ ones; Bar-Shalom et al., 'Estimation with Applications to Tracking and Navigatio
 6.2.2 and 8.2). Who moves fast also changes fast: q grows with the square of the speed, so that a
 person who stands is held still and one who jumps is not held back. And where measurements have
 lately been further from what was expected than the model says, q grows by as much. All is in
-seconds and metres, so any interval between frames is right. docs/smoothing.md says how the numbers
-were found.
+seconds and metres, so any interval between frames is right. docs/notes/smoothing.md says how
+the numbers were found.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """VMC: the Virtual Motion Capture protocol, OSC messages over UDP (protocol.vmc.info).
 
-docs/live-out.md says what is sent and in which frame.
+docs/live-streaming.md says what is sent and in which frame.
 """
 
 from __future__ import annotations

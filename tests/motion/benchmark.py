@@ -1,8 +1,8 @@
 """How well the smoothing does on motion with a known truth, beside no filter and beside One-Euro.
 
-``python -m tests.motion.benchmark [--plot docs/smoothing.svg]`` takes five minutes. It reads the
-CMU clips (../shared/data/mocap, or --mocap DIR) and puts errors like the network's own on them; the
-demo's errors are the network's own.
+``python -m tests.motion.benchmark [--plot docs/notes/smoothing.svg]`` takes five minutes. It reads
+the CMU clips (../shared/data/mocap, or --mocap DIR) and puts errors like the network's own on
+them; the demo's errors are the network's own.
 """
 
 from __future__ import annotations
