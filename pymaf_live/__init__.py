@@ -3,4 +3,4 @@
 The runtime library. Importing it loads neither torch, Qt, vispy nor mediapipe.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

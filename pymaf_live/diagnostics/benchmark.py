@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import statistics
-import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pymaf_live.diagnostics.benchmark_runs import live_run, mediapipe_run, process_run
-from pymaf_live.errors import InputError, ModelError
+from pymaf_live.errors import InputError, ModelError, PymafLiveError
+from pymaf_live.system.trainer_entry import run_in_trainer
 
 _MODEL_ROUNDS = 5
 """In which each shipped model is timed once; their median counts."""
@@ -277,24 +275,12 @@ def _ratios(
 
 
 def _published_ratios() -> tuple[dict[str, float], str]:
-    """The paper's network against torch, by the trainer where it is; and why not."""
-    if importlib.util.find_spec("torch") is None:
-        return {}, "torch is not installed (pip install '.[train]')"
-    if importlib.util.find_spec("trainer") is None:
-        return {}, "the trainer is not installed"
-    command = [sys.executable, "-m", "trainer", "speed", "--json"]
+    """Return the ratios of PyMAF's published network by name, and why they are missing."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TRAINER_SECONDS, check=False
-        )
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["it failed"]
-            return {}, f"python -m trainer speed: {lines[-1]}"
-        told = json.loads(done.stdout)
-        ratios = told["ratios"]
-        return {name: round(float(value), 3) for name, value in ratios.items() if value}, ""
-    except (subprocess.TimeoutExpired, ValueError, KeyError, AttributeError, TypeError) as error:
-        return {}, f"python -m trainer speed: {(str(error).splitlines() or ['it failed'])[0]}"
+        ratios = run_in_trainer("published_speed", {}, timeout=_TRAINER_SECONDS)
+    except PymafLiveError as error:
+        return {}, str(error)
+    return {name: round(float(value), 3) for name, value in ratios.items() if value}, ""
 
 
 def _network() -> dict[str, list[dict[str, Any]]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pymaf_live.errors import ModelError
 from pymaf_live.inference.tensorrt_library import Library
 from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
 from pymaf_live.sources import Source
+from pymaf_live.system.trainer_entry import GROUP
 from pymaf_live.types import SourceFacts
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
 from tests.helpers.model import write_made_up_model
@@ -399,7 +400,7 @@ def bring_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -
 def test_without_the_extra_for_training_the_import_says_what_to_install(
     parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, smpl_file: Path
 ) -> None:
-    monkeypatch.setattr("ui.controllers.model_import.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("pymaf_live.system.trainer_entry.entry_points", lambda **_: ())
     checkpoint = tmp_path / "PyMAF_model_checkpoint.pt"
     checkpoint.write_bytes(b"weights")
     bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
@@ -408,35 +409,36 @@ def test_without_the_extra_for_training_the_import_says_what_to_install(
     assert "pip install 'pymaf-live[train]'" in page.complaint.text()
 
 
-IMPORTS = """
-import sys, time
+FAKE_TRAINER = """
+import time
 from pathlib import Path
-def main():
-    path, out = Path(sys.argv[3]), Path(sys.argv[sys.argv.index("--out") + 1])
-    if path.read_bytes() == b"slow":
+from pymaf_live.errors import InputError
+
+def import_pymaf(checkpoint, smpl, name, out):
+    content = Path(checkpoint).read_bytes()
+    if content == b"slow":
         time.sleep(60)
-    if path.read_bytes() == b"bad":
-        print("Traceback ...\\ntrainer: the checkpoint lacks conv1.weight", file=sys.stderr)
-        sys.exit(3)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(path.read_bytes())
-main()
+    if content == b"bad":
+        raise InputError("the checkpoint lacks conv1.weight")
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    Path(out).write_bytes(content)
+    return out
 """
 
 
 @pytest.fixture
-def stand_in_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package of that name whose import copies its input; the true one has tests of its own."""
-    package = tmp_path / "elsewhere" / "trainer"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "__main__.py").write_text(IMPORTS)
-    spec = SimpleNamespace(origin=str(package / "__init__.py"))
-    monkeypatch.setattr("ui.controllers.model_import.importlib.util.find_spec", lambda name: spec)
+def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer whose import copies its input."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "fake_trainer.py").write_text(FAKE_TRAINER)
+    monkeypatch.syspath_prepend(folder)
+    entry = EntryPoint("import_pymaf", "fake_trainer:import_pymaf", GROUP)
+    monkeypatch.setattr("pymaf_live.system.trainer_entry.entry_points", lambda **_: (entry,))
 
 
 def test_an_imported_checkpoint_is_tried_listed_and_chosen(
-    parts: Parts, qtbot: QtBot, stand_in_trainer: None, tmp_path: Path, smpl_file: Path
+    parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     checkpoint = write_made_up_model(tmp_path / "checkpoint.pt", load_body())
     bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
@@ -450,7 +452,7 @@ def test_an_imported_checkpoint_is_tried_listed_and_chosen(
 
 
 def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
-    parts: Parts, qtbot: QtBot, stand_in_trainer: None, tmp_path: Path, smpl_file: Path
+    parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     page = parts.tools.model_page
     checkpoint = tmp_path / "checkpoint.pt"

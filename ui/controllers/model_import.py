@@ -1,35 +1,27 @@
 """Files under their owners' terms, brought by a person: SMPL's body and PyMAF's checkpoint.
 
 The body is read by the program itself. The checkpoint takes torch, which the program does without:
-the trainer's own command imports it in a process of its own.
+the trainer imports it in a process of its own.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pymaf_live.body import Body
 from pymaf_live.body.registry import adopt, user_models
-from pymaf_live.errors import Interrupted, ModelError
+from pymaf_live.errors import Interrupted, ModelError, PymafLiveError
+from pymaf_live.system.reporter import SilentReporter
+from pymaf_live.system.trainer_entry import TrainerMissingError, find_entry, run_in_trainer
 from ui.state.model import Building, ModelState
 from ui.system.task_runner import Errands
 
 T = TypeVar("T")
 
-_NEEDS_TORCH = (
-    "importing PyMAF's checkpoint needs torch, which comes with the extra for training: "
-    "pip install 'pymaf-live[train]'"
-)
-_LOOK_SECONDS = 0.1
 _NAME = "pymaf"
 """Of the imported model and of its body, as the trainer's command calls them."""
 
@@ -81,8 +73,10 @@ class Bringing:
 
     def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
         """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
-        if importlib.util.find_spec("torch") is None or importlib.util.find_spec("trainer") is None:
-            self._complain(ModelError(_NEEDS_TORCH))
+        try:
+            find_entry("import_pymaf")
+        except TrainerMissingError as error:
+            self._complain(error)
             return
         stop = self._begin(f"Importing {checkpoint.name}; this may take a minute or two")
         self._run(stop, "bring checkpoint", lambda: imported(checkpoint, smpl, stop), self._add)
@@ -124,44 +118,35 @@ def body_name(path: Path) -> str:
 
 
 def imported(checkpoint: Path, smpl: Path, stop: threading.Event) -> Path:
-    """Run the trainer's import in a process of its own; the model file.
+    """Convert a checkpoint in a child process and return the model file.
 
     Raises
     ------
     ModelError
-        With what it says, where it fails.
+        If the checkpoint cannot be converted.
     Interrupted
         If `stop` was set.
     """
-    found = importlib.util.find_spec("trainer")
-    home = str(Path(found.origin).parents[1]) if found is not None and found.origin else ""
-    paths = [home, os.environ.get("PYTHONPATH", "")]
-    out = user_models() / f"{_NAME}.onnx"
-    # -P: not some other package of that name where the program was started
-    command = [sys.executable, "-P", "-m", "trainer", "import", "pymaf", str(checkpoint)]
-    command += ["--smpl", str(smpl), "--name", _NAME, "--out", str(out)]
+    arguments = {
+        "checkpoint": str(checkpoint),
+        "smpl": str(smpl),
+        "name": _NAME,
+        "out": str(user_models() / f"{_NAME}.onnx"),
+    }
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
-    except OSError as error:
-        raise ModelError(f"the import cannot begin: {error.strerror or error}") from error
-    with process:
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                _, said = process.communicate(timeout=_LOOK_SECONDS)
-                break
-            if stop.is_set():
-                process.kill()
-                process.communicate()
-                raise Interrupted("the checkpoint was not imported: stopped")
-    if process.returncode:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        why = lines[-1].removeprefix("trainer: ") if lines else "no reason given"
-        raise ModelError(f"the checkpoint was not imported: {why}")
-    return out
+        return Path(run_in_trainer("import_pymaf", arguments, reporter=_StopReporter(stop)))
+    except Interrupted:
+        raise
+    except PymafLiveError as error:
+        raise ModelError(f"the checkpoint was not imported: {error}") from error
+
+
+class _StopReporter(SilentReporter):
+    """Reporter that is cancelled by an event."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def cancelled(self) -> bool:
+        """Return True once the event is set."""
+        return self._stop.is_set()
