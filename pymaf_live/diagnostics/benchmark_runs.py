@@ -172,7 +172,7 @@ def _live_here(clip: str, model: str, backend: str, cache: str, started: float) 
 
 
 def _options(model: str, backend: str, cache: str, people: int = 0) -> Any:
-    from pymaf_live.pipeline.pipeline import PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
 
     folder = Path(cache) if cache else None
     return PipelineOptions(model=model, backend=backend, people=people or None, cache=folder)

@@ -27,7 +27,7 @@ from pymaf_live.types import SourceFacts
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.inference import Session, Variant
-    from pymaf_live.pipeline.estimator import PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
 
 AUTO = "auto"
 BETTER = "full"
@@ -153,7 +153,7 @@ def checked_model(path: Path, options: PipelineOptions) -> ModelFacts:
     """
     from pymaf_live.body.registry import body_of
     from pymaf_live.inference import open_session
-    from pymaf_live.pipeline.estimator import require_match
+    from pymaf_live.pipeline.person_estimator import require_match
 
     session = open_session(path, options.backend, threads=options.threads, cache=options.cache)
     try:

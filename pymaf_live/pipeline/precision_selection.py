@@ -17,7 +17,7 @@ from pymaf_live.inference import Variant, backend_complaint
 from pymaf_live.inference.onnx_metadata import metadata_entries
 
 if TYPE_CHECKING:
-    from pymaf_live.pipeline.estimator import PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
 
 TWIN = ".int8.onnx"
 """Ending of a model's twin in int8: ``lite.int8.onnx`` beside ``lite.onnx``."""

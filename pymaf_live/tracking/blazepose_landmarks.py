@@ -1,4 +1,4 @@
-"""BlazePose's lite landmarker on a turned crop, run by OpenVINO."""
+"""BlazePose's lite landmarker on a rotated crop, run by OpenVINO."""
 
 from __future__ import annotations
 
@@ -10,36 +10,43 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.tracking import task_bundle
-from pymaf_live.tracking.blazepose_detector import square_of
-from pymaf_live.types import Array, Crop, Image
+from pymaf_live.tracking.blazepose_detector import sample_square
+from pymaf_live.types import Array, Crop, Detection, Image
 
-NUMBERS_A_POINT = 5
+VALUES_PER_POINT = 5
 """x, y, z, visibility, presence."""
 
 BODY_POINTS = 33
-"""Points of the body; the file's further points describe the next region."""
+"""Number of body points; the network's further points describe the next region."""
+
+MIN_PRESENCE = 0.5
+"""Presence below which a crop contains no person (MediaPipe's default)."""
 
 # BlazePose's numbering, as MediaPipe documents it
 _EARS = (7, 8)
 _SHOULDERS = (11, 12)
 _HIPS = (23, 24)
-# LSP goes from the right ankle up to the hips and down the left, and so with the arms
+# LSP runs from the right ankle up to the hips and down the left, and likewise along the arms
 _LSP_LIMBS = (28, 26, 24, 23, 25, 27, 16, 14, 12, 11, 13, 15)
 _LIMBS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 _EAR_TO_CROWN = 0.6
-"""Ears to crown as a multiple of shoulders to ears, of an adult with a straight neck."""
+"""Distance from ears to crown as a multiple of shoulders to ears, for an adult with a straight
+neck."""
+
+_POINTS, _PRESENCE = "Identity", "Identity_1"
+"""Names of these outputs in the landmark network."""
 
 
 def trunk_of(points: Array) -> Array:
-    """Mid-hip and mid-shoulder (2, 2) of BlazePose's points (K, 2)."""
+    """Return mid-hip and mid-shoulder (2, 2) of BlazePose points (K, 2)."""
     return np.stack([points[list(_HIPS)].mean(axis=0), points[list(_SHOULDERS)].mean(axis=0)])
 
 
 def spanning_points(points: Array) -> Array:
-    """Of BlazePose's points, what the crop rule spans: twelve limb joints and the crown (13, 2).
+    """Return the points that the crop rule encloses: twelve limb joints and the crown (13, 2).
 
-    BlazePose has no crown; it is carried on from the shoulders past the ears.
+    BlazePose has no crown; it is extrapolated from the shoulders past the ears.
     """
     ears = points[list(_EARS)].mean(axis=0)
     crown = ears + _EAR_TO_CROWN * (ears - points[list(_SHOULDERS)].mean(axis=0))
@@ -47,32 +54,28 @@ def spanning_points(points: Array) -> Array:
 
 
 def as_lsp(points: Array) -> Array:
-    """Of BlazePose's points (33, 2), LSP's fourteen (14, 2) as near as they come."""
+    """Approximate LSP's key points (14, 2) from BlazePose points (33, 2)."""
     spanning = spanning_points(points)
     neck = points[list(_SHOULDERS)].mean(axis=0)
     return np.concatenate([points[list(_LSP_LIMBS)], neck[None], spanning[-1:]])
 
 
 def joints_box(points: Array) -> Array:
-    """Box (4,) x0, y0, x1, y1 of the limb joints and the crown."""
+    """Return the box (4,) x0, y0, x1, y1 of the limb joints and the crown."""
     spanning = spanning_points(points)
     return np.concatenate([spanning.min(axis=0), spanning.max(axis=0)])
 
 
-_POINTS, _PRESENCE = "Identity", "Identity_1"
-"""What the landmark network calls these outputs."""
-
-
 @dataclass(frozen=True)
 class Landmarks:
-    """What the landmarker sees in one crop."""
+    """Landmarks of the person in one crop."""
 
     points: Array
     """(K, 2) frame pixels."""
     visibility: Array
     """(K,) 0..1."""
     presence: float
-    """0..1, that a person is in the crop."""
+    """0..1, probability of a person in the crop."""
 
     @property
     def trunk(self) -> Array:
@@ -80,30 +83,43 @@ class Landmarks:
         return trunk_of(self.points)
 
 
+def detection_from_landmarks(landmarks: Landmarks) -> Detection:
+    """Return landmarks as a detection with box, trunk and the 33 body points."""
+    points = landmarks.points[:BODY_POINTS]
+    return Detection(joints_box(points), landmarks.presence, landmarks.trunk, points)
+
+
 class Landmarker:
-    """The landmark network of the bundle."""
+    """The bundle's landmark network.
+
+    Parameters
+    ----------
+    path, threads, cache
+        See `task_bundle.compile_bundled_model`.
+    """
 
     def __init__(
         self, path: Path | None = None, threads: int = 0, cache: Path | None = None
     ) -> None:
-        # its outline of the person, which nobody reads, takes half of the whole
-        model = task_bundle.compiled(
+        # its segmentation output, which we do not use, takes half of the run time
+        model = task_bundle.compile_bundled_model(
             task_bundle.LANDMARKS, path, threads, cache, (_POINTS, _PRESENCE)
         )
         self.size = int(model.input(0).shape[1])
+        """Side of the input in pixels."""
         self._request = model.create_infer_request()
-        # outputs are told apart by their names' meaning in the file, since their order differs
+        # outputs are identified by name, since their order differs between OpenVINO releases
         names = [next(iter(output.get_names())) for output in model.outputs]
         self._points, self._presence = names.index(_POINTS), names.index(_PRESENCE)
 
-    def look(self, image: Image, crop: Crop) -> Landmarks:
-        """Landmarks of the person in a crop whose size must be `size`."""
-        pixels: npt.NDArray[np.float32] = square_of(image, crop)[None].astype(np.float32)
+    def detect(self, image: Image, crop: Crop) -> Landmarks:
+        """Return the landmarks of the person in a crop whose size must be `size`."""
+        pixels: npt.NDArray[np.float32] = sample_square(image, crop)[None].astype(np.float32)
         self._request.infer([pixels * np.float32(1 / 255)])
         raw: Any = self._request.get_output_tensor(self._points).data
         presence: Any = self._request.get_output_tensor(self._presence).data
-        numbers = np.array(raw, dtype=np.float64).reshape(-1, NUMBERS_A_POINT)
-        # the file counts from the crop's edge; pixel centres lie at integers here
-        points = crop.to_frame(numbers[:, :2] - 0.5)
-        visibility = 1 / (1 + np.exp(-np.clip(numbers[:, 3], -50, 50)))
+        values = np.array(raw, dtype=np.float64).reshape(-1, VALUES_PER_POINT)
+        # the network measures from the crop's edge; pixel centres lie at integers here
+        points = crop.to_frame(values[:, :2] - 0.5)
+        visibility = 1 / (1 + np.exp(-np.clip(values[:, 3], -50, 50)))
         return Landmarks(points, visibility, float(presence.ravel()[0]))

@@ -9,7 +9,7 @@ from pymaf_live.tracking.crop import SIDE, CropRule, crop_from_box, crop_from_po
 from pymaf_live.tracking.detections import Sighting
 from pymaf_live.tracking.overlap import joints_extent
 from pymaf_live.tracking.tracks import HIPS, SHOULDERS
-from pymaf_live.tracking.trunk_orientation import TrunkFinder
+from pymaf_live.tracking.trunk_orientation import TrunkOrientationEstimator
 from pymaf_live.types import Array, Crop, Image
 
 GIVEN_BOX_SIDE = 1.45
@@ -41,11 +41,13 @@ class Placing:
     size : int
         Side of the network's input in pixels.
     rule : CropRule
-    trunk_finder : TrunkFinder, optional
+    trunk_finder : TrunkOrientationEstimator, optional
         Otherwise made when it is needed.
     """
 
-    def __init__(self, size: int, rule: CropRule, trunk_finder: TrunkFinder | None) -> None:
+    def __init__(
+        self, size: int, rule: CropRule, trunk_finder: TrunkOrientationEstimator | None
+    ) -> None:
         self._size, self._rule, self._finder = size, rule, trunk_finder
         self._trunk_known = rule.turned
 
@@ -86,13 +88,13 @@ class Placing:
     def _turn_in(self, image: Image, box: Array) -> float | None:
         if self._finder is None and self._trunk_known:
             try:
-                self._finder = TrunkFinder()
+                self._finder = TrunkOrientationEstimator()
             except ModelError:
                 # without OpenVINO the network's own first pass must do
                 self._trunk_known = False
         if self._finder is None:
             return None
-        guess = self._finder.find(image, box)
+        guess = self._finder.estimate(image, box)
         return None if guess is None else guess.turn
 
 

@@ -1,9 +1,9 @@
-"""Finding several people: BlazePose's finder looks at the whole picture and at parts of it.
+"""Tiled detection of several people: the detector runs on the whole image and on tiles of it.
 
-The finder was made for one person: in a whole picture of 1280 x 720 it sees people small, and of
-three side by side one or two. In squares of the picture's shorter side, which overlap, it sees
-them at twice the size. Three dancers over nine seconds, 18 pictures: all three in 7 of them by
-MediaPipe, in 15 so.
+BlazePose's detector was made for one person: in a whole image of 1280 x 720 it sees people small,
+and of three side by side it detects one or two. In overlapping square tiles with the image's
+shorter side it sees them at twice the size. Three dancers over nine seconds, 18 images: all three
+were detected in 7 of them by MediaPipe, in 15 this way.
 """
 
 from __future__ import annotations
@@ -15,27 +15,35 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pymaf_live.tracking.blazepose_detector import SquareDetector, region_of
-from pymaf_live.tracking.blazepose_landmarks import BODY_POINTS, Landmarker, Landmarks, joints_box
+from pymaf_live.tracking.blazepose_detector import SquareDetector, landmark_region
+from pymaf_live.tracking.blazepose_landmarks import (
+    BODY_POINTS,
+    MIN_PRESENCE,
+    Landmarker,
+    Landmarks,
+    detection_from_landmarks,
+)
 from pymaf_live.tracking.crop import crop_about
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.tracking.overlap import joints_extent, same_person
 from pymaf_live.types import Array, Crop, Detection, Image
 
-_LEAST_SCORE = 0.5
-_LEAST_PRESENCE = 0.5
+_TILE_STRIDE = 0.6
+"""Maximum distance between neighbouring tiles, as a fraction of their side: a person on the edge of
+one tile lies entirely in the next."""
 
-_STEP = 0.6
-"""Of a square's side, at most, from one to the next: who stands on an edge is whole in the next."""
+_SAME_PERSON_DISTANCE = 0.3
+"""Distance of two candidates' mid-shoulders below which they are the same person, as a fraction of
+the distance from hip to whole-body circle."""
 
-_SAME = 0.3
-"""Distance of two candidates' mid-shoulders, in lengths from hip to the circle round the body,
-below which they are of one person."""
+_MAX_HIP_OFFSET = 0.28
+"""Maximum distance between the mid-hips of landmarks and detector, in the same unit; above it, the
+landmarks lie on a neighbour."""
 
-_MOST_OFF = 0.28
-"""Distance of the landmarks' mid-hip from the finder's, in the same measure; above, the landmarks
-have gone to a neighbour."""
+_MAX_PER_TILE = 16
 
-_IN_A_SQUARE = 16
+_MIN_PYRAMID_SIDE = 200
+"""Shorter side in pixels below which the image pyramid ends; about the detector's input."""
 
 
 @dataclass(frozen=True)
@@ -46,89 +54,97 @@ class _Candidate:
 
     @cached_property
     def reach(self) -> float:
-        """From the hips to the circle, pixels."""
+        """Distance from the mid-hip to the whole-body circle, pixels."""
         return float(np.hypot(*(self.points[1] - self.points[0])))
 
 
-class WideDetector:
-    """People found in the whole picture and in overlapping squares of it, the largest first.
+class TiledDetector(Detector):
+    """Detects people in the whole image and in overlapping tiles, the largest first.
 
     Parameters
     ----------
-    most : int
-        Most people; of more, the largest are taken.
+    max_people : int
+        If there are more, the largest are returned.
     notice : str
-        What it does without, and why.
+        See `Detector.notice`.
     threads, cache
-        As `bundle.compiled` has them.
+        See `task_bundle.compile_bundled_model`.
     """
 
-    name = "BlazePose on OpenVINO, in parts"
+    name = "BlazePose on OpenVINO, tiled"
 
     def __init__(
-        self, most: int, notice: str = "", *, threads: int = 0, cache: Path | None = None
+        self,
+        max_people: int,
+        notice: str = "",
+        *,
+        threads: int = 0,
+        cache: Path | None = None,
     ) -> None:
         self.notice = notice
-        self._most = most
+        self._max_people = max_people
         self._squares = SquareDetector(threads=threads, cache=cache)
         self._landmarker = Landmarker(threads=threads, cache=cache)
 
     def detect(self, image: Image) -> list[Detection]:
-        """People in a picture; see `Detector.detect`."""
+        """Detect people in an image; see `Detector.detect`."""
         people: list[Detection] = []
         for candidate in self._candidates(image):
-            if len(people) == self._most:
+            if len(people) == self._max_people:
                 break
-            region = region_of(candidate.points, self._landmarker.size)
-            landmarks = self._landmarker.look(image, region)
-            if _trusted(landmarks, candidate):
+            region = landmark_region(candidate.points, self._landmarker.size)
+            landmarks = self._landmarker.detect(image, region)
+            if _is_plausible(landmarks, candidate):
                 points = landmarks.points[:BODY_POINTS]
-                if not any(_same(points, person) for person in people):
-                    people.append(
-                        Detection(joints_box(points), landmarks.presence, landmarks.trunk, points)
-                    )
-        return sorted(people, key=lambda one: -joints_extent(one.box.reshape(2, 2)))
-
-    def close(self) -> None:
-        """Nothing to close: OpenVINO frees its requests itself."""
+                if not any(_same_body(points, person) for person in people):
+                    people.append(detection_from_landmarks(landmarks))
+        return sorted(people, key=lambda person: -joints_extent(person.box.reshape(2, 2)))
 
     def _candidates(self, image: Image) -> list[_Candidate]:
-        """One a person as far as can be told, the largest first."""
+        """Return candidates over all tiles, one per person where possible, the largest first."""
         found: list[_Candidate] = []
-        smaller = _halved(image)
-        for square in squares_of(image.shape[1], image.shape[0], self._squares.size):
-            level = min(int(np.log2(max(square.scale, 1.0))), len(smaller) - 1)
-            part = self._squares.look(
-                smaller[level], _in_halved(square, level), _LEAST_SCORE, _IN_A_SQUARE
+        pyramid = _pyramid(image)
+        for tile in tiles_of(image.shape[1], image.shape[0], self._squares.size):
+            level = min(int(np.log2(max(tile.scale, 1.0))), len(pyramid) - 1)
+            people = self._squares.detect(
+                pyramid[level], _at_pyramid_level(tile, level), max_people=_MAX_PER_TILE
             )
-            points = square.to_frame(part.points)
-            found += [_Candidate(float(s), p) for s, p in zip(part.score, points, strict=True)]
-        kept: list[_Candidate] = []
-        for candidate in sorted(found, key=lambda one: -one.score):
-            if not any(_one_person(candidate, other) for other in kept):
-                kept.append(candidate)
-        return sorted(kept, key=lambda one: -one.reach)
+            points = tile.to_frame(people.points)
+            found += [_Candidate(float(s), p) for s, p in zip(people.score, points, strict=True)]
+        unique: list[_Candidate] = []
+        for candidate in sorted(found, key=lambda each: -each.score):
+            if not any(_same_candidate(candidate, other) for other in unique):
+                unique.append(candidate)
+        return sorted(unique, key=lambda each: -each.reach)
 
 
-def squares_of(width: int, height: int, size: int) -> list[Crop]:
-    """The whole picture, and overlapping squares of its shorter side along the longer one."""
+def tiles_of(width: int, height: int, size: int) -> list[Crop]:
+    """Return the whole image as a square, and square tiles along its longer side.
+
+    Parameters
+    ----------
+    width, height : int
+        Image size in pixels; the tiles' side is the shorter one.
+    size : int
+        Side of the crops in crop pixels.
+    """
     side, longer = float(min(width, height)), float(max(width, height))
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    squares = [crop_about(middle, longer, 0.0, size)]
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    tiles = [crop_about(centre, longer, 0.0, size)]
     if longer < 1.05 * side:
-        return squares
-    count = int(np.ceil((longer - side) / (_STEP * side))) + 1
+        return tiles
+    count = int(np.ceil((longer - side) / (_TILE_STRIDE * side))) + 1
     for along in np.linspace(side / 2, longer - side / 2, count) - 0.5:
         across = side / 2 - 0.5
-        centre = (along, across) if width >= height else (across, along)
-        squares.append(crop_about(np.array(centre), side, 0.0, size))
-    return squares
+        tile_centre = (along, across) if width >= height else (across, along)
+        tiles.append(crop_about(np.array(tile_centre), side, 0.0, size))
+    return tiles
 
 
-def _halved(image: Image) -> list[Image]:
-    """The picture, its half, its quarter and so on, down to about the finder's size."""
+def _pyramid(image: Image) -> list[Image]:
+    """Return the image and its successive halves, down to about the detector's input size."""
     levels = [image]
-    while min(levels[-1].shape[:2]) >= 2 * 200:
+    while min(levels[-1].shape[:2]) >= 2 * _MIN_PYRAMID_SIDE:
         last = levels[-1]
         size = (last.shape[1] // 2, last.shape[0] // 2)
         even = last[: 2 * size[1], : 2 * size[0]]
@@ -137,27 +153,27 @@ def _halved(image: Image) -> list[Image]:
     return levels
 
 
-def _in_halved(square: Crop, level: int) -> Crop:
-    matrix = np.array(square.frame_from_crop)
+def _at_pyramid_level(tile: Crop, level: int) -> Crop:
+    matrix = np.array(tile.frame_from_crop)
     for _ in range(level):
         matrix /= 2
         # pixel centres lie at integers
         matrix[:, 2] -= 0.25
-    return Crop(matrix, square.size)
+    return Crop(matrix, tile.size)
 
 
-def _one_person(one: _Candidate, other: _Candidate) -> bool:
-    apart = float(np.hypot(*(one.points[2] - other.points[2])))
-    return apart < _SAME * max(one.reach, other.reach)
+def _same_candidate(a: _Candidate, b: _Candidate) -> bool:
+    distance = float(np.hypot(*(a.points[2] - b.points[2])))
+    return distance < _SAME_PERSON_DISTANCE * max(a.reach, b.reach)
 
 
-def _trusted(landmarks: Landmarks, candidate: _Candidate) -> bool:
-    if landmarks.presence < _LEAST_PRESENCE or not np.isfinite(landmarks.points).all():
+def _is_plausible(landmarks: Landmarks, candidate: _Candidate) -> bool:
+    if landmarks.presence < MIN_PRESENCE or not np.isfinite(landmarks.points).all():
         return False
-    off = float(np.hypot(*(landmarks.trunk[0] - candidate.points[0])))
-    return off <= _MOST_OFF * candidate.reach
+    offset = float(np.hypot(*(landmarks.trunk[0] - candidate.points[0])))
+    return offset <= _MAX_HIP_OFFSET * candidate.reach
 
 
-def _same(points: Array, person: Detection) -> bool:
+def _same_body(points: Array, person: Detection) -> bool:
     assert person.keypoints is not None
     return same_person(points[11:], person.keypoints[11:])

@@ -25,7 +25,7 @@ from pymaf_live.tracking.detector import Detector
 from pymaf_live.tracking.overlap import joints_extent, overlapping, same_person
 from pymaf_live.tracking.shot_cuts import CutFinder
 from pymaf_live.tracking.tracks import Lost, Roll, Track, trunk_middle
-from pymaf_live.tracking.trunk_orientation import TrunkFinder
+from pymaf_live.tracking.trunk_orientation import TrunkOrientationEstimator
 from pymaf_live.types import Array, Crop, Frame
 
 NEW_SCORE = 0.5
@@ -160,7 +160,7 @@ class Following:
         Most people to follow.
     detect_every : float
         Seconds between detections while somebody is followed.
-    trunk_finder : TrunkFinder, optional
+    trunk_finder : TrunkOrientationEstimator, optional
         Otherwise made when it is needed.
     rule : CropRule
         Of the network.
@@ -179,7 +179,7 @@ class Following:
         people: int = 1,
         *,
         detect_every: float = 1.0,
-        trunk_finder: TrunkFinder | None = None,
+        trunk_finder: TrunkOrientationEstimator | None = None,
         rule: CropRule = _OUR_RULE,
         scored: bool = True,
         foresight: int = 0,

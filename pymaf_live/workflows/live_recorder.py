@@ -14,7 +14,7 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.errors import PymafLiveError
-from pymaf_live.pipeline.pipeline import BackgroundStage, StageClosedError
+from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedError
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, PICTURES
 from pymaf_live.takes.pictures import PictureCopy, small_jpeg
@@ -149,7 +149,7 @@ class SourceRecorder:
         self._kept: deque[tuple[FrameResult, bytes]] = deque()
         self._recording: LiveRecording | None = None
         self._stage: BackgroundStage[tuple[LiveRecording | None, FrameResult]] = BackgroundStage(
-            "record", self._open, ahead=_AHEAD
+            "record", self._open, capacity=_AHEAD
         )
 
     def add(self, result: FrameResult) -> None:

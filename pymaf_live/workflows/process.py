@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pymaf_live.errors import Interrupted, OutputError, UsageError
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.pipeline.pipeline import (
-    BackgroundStage,
-    Pipeline,
-    PipelineOptions,
-    frames_ahead,
-)
+from pymaf_live.pipeline.background_stage import BackgroundStage
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline, queue_capacity
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult, Image, SourceFacts
@@ -315,13 +312,13 @@ class _OverlayWriter:
         self.notices: list[str] = []
         self._files: list[Path] = []
         self._picture_names: set[str] = set()
-        ahead = frames_ahead(facts)
+        capacity = queue_capacity(facts)
         write = self._video if facts.kind != "pictures" else self._pictures
         self._writing: BackgroundStage[tuple[FrameResult, Image]] = BackgroundStage(
-            "write overlay", write, ahead=ahead
+            "write overlay", write, capacity=capacity
         )
         self._drawing: BackgroundStage[FrameResult] = BackgroundStage(
-            "draw overlay", self._draw, ahead=ahead
+            "draw overlay", self._draw, capacity=capacity
         )
 
     def add(self, result: FrameResult) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pymaf_live.errors import InputError, Interrupted
-from pymaf_live.pipeline.estimator import FrameEstimator, PipelineOptions
+from pymaf_live.pipeline.estimator import EstimatorFactory
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.takes.editing import disagreement, trim_of, with_rows
 from pymaf_live.takes.playback import camera_at
 from pymaf_live.takes.rows import row_type, rows_of
@@ -32,8 +33,6 @@ _LOST_SCORE = 0.2
 """Below this nobody is in the box any more."""
 _LEAST_SIDE = 8.0
 """Pixels of a box that is drawn."""
-
-OpenEstimator = Callable[[SourceFacts, PipelineOptions], FrameEstimator]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def measure_again(
     pictures: TakePictures,
     correction: BoxCorrection,
     others: Sequence[tuple[int, int]],
-    open_estimator: OpenEstimator,
+    open_estimator: EstimatorFactory,
     options: PipelineOptions,
     progress: Callable[[float], None],
     cancelled: Callable[[], bool],

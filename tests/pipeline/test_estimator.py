@@ -12,17 +12,13 @@ import pytest
 from pymaf_live.body import Body, PointSet, load_body, project
 from pymaf_live.errors import ModelError
 from pymaf_live.pipeline.crop_inference import Look
-from pymaf_live.pipeline.estimator import (
-    Estimator,
-    PipelineOptions,
-    _Measured,
-    _surest,
-    people_wanted,
-)
+from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import model_path
-from pymaf_live.pipeline.pipeline import open_estimator
+from pymaf_live.pipeline.options import PipelineOptions, max_people
+from pymaf_live.pipeline.person_estimator import PersonEstimator, _Measurement, _most_confident
 from pymaf_live.tracking import FollowedCrop
 from pymaf_live.tracking.crop import crop_about
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Array, Camera, Detection, Frame, Image, SourceFacts
 from tests.helpers.model import UPRIGHT, write_made_up_model
 from tests.ui.fakes import standing_person
@@ -51,7 +47,7 @@ def picture(*figures: tuple[int, int, int, int]) -> Image:
 
 def estimator_for(
     model: Path, facts: SourceFacts, boxes: Mapping[str, Array] | None, *, fov: float | None = None
-) -> Estimator:
+) -> PersonEstimator:
     return open_estimator(
         facts, PipelineOptions(model=model, boxes=boxes, smoothing="off", fov=fov)
     )
@@ -112,7 +108,7 @@ def test_more_people_than_fit_one_run_of_the_network_are_all_there(model: Path) 
     assert [person.id for person in result.people] == list(range(19))
 
 
-class OneBox:
+class OneBox(Detector):
     """A detector that always sees one person in the same place."""
 
     name, notice = "one box", ""
@@ -141,7 +137,7 @@ def test_a_person_who_moves_is_followed_without_asking_the_detector_each_frame(
     detector = OneBox((100, 120, 180, 360))
     session = open_session(model)
     following = Following(detector, session.metadata.input_size)
-    estimator = Estimator(body, session, detector, following, None)
+    estimator = PersonEstimator(body, session, detector, following, None)
     middles = []
     for index in range(10):
         image = picture((100 + 8 * index, 120, 180 + 8 * index, 360))
@@ -160,7 +156,7 @@ class OneBoxAhead(OneBox):
         super().__init__(box)
         self.begun: list[tuple[Image, int]] = []
 
-    def begin(self, image: Image) -> None:
+    def prefetch(self, image: Image) -> None:
         self.begun.append((image, self.asked))
 
 
@@ -173,7 +169,7 @@ def test_in_separate_pictures_people_are_looked_for_while_the_one_before_is_esti
     detector = OneBoxAhead((100, 120, 180, 360))
     session = open_session(model)
     following = Following(detector, session.metadata.input_size)
-    estimator = Estimator(body, session, detector, following, None, unrelated=True)
+    estimator = PersonEstimator(body, session, detector, following, None, independent_frames=True)
     frames = [Frame(k, 0.0, picture((100, 120, 180, 360)), name=f"{k}.jpg") for k in range(3)]
     for number, frame in enumerate(frames):
         assert len(estimator.estimate(frame, frames[number + 1 : number + 2]).people) == 1
@@ -194,7 +190,7 @@ def test_what_is_no_person_is_left_out(model: Path, body: Body) -> None:
     session = open_session(model)
     detector = OneBox((600, 400, 680, 640))
     following = Following(detector, session.metadata.input_size)
-    estimator = Estimator(body, session, detector, following, None)
+    estimator = PersonEstimator(body, session, detector, following, None)
     # the detector insists, but the picture is flat and the network scores it 0
     result = estimator.estimate(Frame(0, 0.0, np.full((960, 1280, 3), 128, np.uint8)))
     estimator.close()
@@ -237,11 +233,11 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
     looked = FollowedCrop(0, crop, new=True, turned=turned, given=given)
     person = standing_person(body, Camera.for_frame((640, 480)))
 
-    def measured(sure: float) -> _Measured:
+    def measured(sure: float) -> _Measurement:
         scored = replace(person, joint_score=np.full(body.joint_count, sure))
-        return _Measured(looked, Look(crop, []), scored, np.zeros((14, 2)))
+        return _Measurement(looked, Look(crop, []), scored, np.zeros((14, 2)))
 
-    assert measured(first).gives_way_to(measured(second)) == believed
+    assert measured(first).should_be_replaced_by(measured(second)) == believed
 
 
 @pytest.mark.parametrize(
@@ -250,7 +246,7 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
 def test_live_the_one_in_front_is_wanted_and_in_files_several(
     people: int | None, live: bool, wanted: int
 ) -> None:
-    assert people_wanted(PipelineOptions(people=people), live=live) == wanted
+    assert max_people(PipelineOptions(people=people), live=live) == wanted
 
 
 @pytest.mark.parametrize("best_first", [True, False])
@@ -264,12 +260,12 @@ def test_of_the_sizes_of_a_given_box_the_surest_counts(model: Path, best_first: 
     looked = FollowedCrop(0, first, new=True, turned=True, given=True, others=(other,))
     estimator = estimator_for(model, FILM, {})
     tried = looked.every_size()
-    looks = estimator._looking.look(Frame(0, 0.0, image), tried, {})
+    looks = estimator._inference.look(Frame(0, 0.0, image), tried, {})
     measured = estimator._measure(tried, looks, Camera.for_frame((640, 480)), {})
     estimator.close()
-    (surest,) = _surest([looked], measured)
-    assert surest.looked.crop == about
-    assert surest.sureness > 0.3
+    (surest,) = _most_confident([looked], measured)
+    assert surest.crop.crop == about
+    assert surest.mean_joint_score > 0.3
 
 
 def test_field_of_view_and_smoothing_change_between_two_frames(model: Path) -> None:
@@ -281,7 +277,9 @@ def test_field_of_view_and_smoothing_change_between_two_frames(model: Path) -> N
     def after_a_step(first: int, strength: float, fov: float | None) -> tuple[float, float]:
         """How far the body follows a jump at once, and the camera's focal length."""
         smoothing = "live" if strength else "off"
-        estimator.adjust(replace(options, smoothing=smoothing, strength=strength, fov=fov))
+        estimator.adjust(
+            replace(options, smoothing=smoothing, smoothing_strength=strength, fov=fov)
+        )
         for index in range(first, first + 9):
             before = estimator.estimate(Frame(index, index / 30, still))
         after = estimator.estimate(Frame(first + 9, (first + 9) / 30, moved))

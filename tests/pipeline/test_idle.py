@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from pymaf_live.body import load_body
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import open_source
 from tests.helpers.clip import write_clip
 from tests.helpers.model import write_made_up_model

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.inference import open_session
-from pymaf_live.pipeline.estimator import Estimator
 from pymaf_live.pipeline.level_trace import InsideReader
+from pymaf_live.pipeline.person_estimator import PersonEstimator
 from pymaf_live.tracking import Following
 from pymaf_live.types import Camera, Crop, Estimate, Frame
 from tests.helpers.model import SCALE, UPRIGHT, write_made_up_model
@@ -24,10 +24,10 @@ def body() -> Body:
     return load_body()
 
 
-def estimator_of(path: Path, body: Body) -> Estimator:
+def estimator_of(path: Path, body: Body) -> PersonEstimator:
     session = open_session(path, "onnxruntime")
     following = Following(None, session.metadata.input_size)
-    return Estimator(body, session, None, following, None, boxes={"0": BOX, "1": BOX})
+    return PersonEstimator(body, session, None, following, None, boxes={"0": BOX, "1": BOX})
 
 
 def frame(index: int = 0) -> Frame:
@@ -40,7 +40,7 @@ def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, b
     path = write_made_up_model(tmp_path / "levels.onnx", body, 64, levels=3)
     estimator = estimator_of(path, body)
     assert estimator.estimate(frame()).inside == ()
-    estimator.look_inside = True
+    estimator.inspect = True
     result = estimator.estimate(frame(1))
     estimator.close()
     (inside,) = result.inside
@@ -55,7 +55,7 @@ def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, b
 
 def test_a_model_with_one_level_has_one(tmp_path: Path, body: Body) -> None:
     estimator = estimator_of(write_made_up_model(tmp_path / "one.onnx", body, 64), body)
-    estimator.look_inside = True
+    estimator.inspect = True
     (inside,) = estimator.estimate(frame()).inside
     estimator.close()
     assert len(inside.levels) == 1

@@ -15,7 +15,6 @@ from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline import model_selection
-from pymaf_live.pipeline.estimator import PipelineOptions
 from pymaf_live.pipeline.model_selection import (
     REST_MILLISECONDS,
     Measured,
@@ -27,6 +26,7 @@ from pymaf_live.pipeline.model_selection import (
     rate_to_keep,
     shipped_models,
 )
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import SourceFacts
 from tests.helpers.model import write_made_up_model
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from pymaf_live.errors import InputError, ModelError, OutputError
-from pymaf_live.pipeline.pipeline import (
-    BackgroundStage,
-    Pipeline,
-    PipelineOptions,
-    StageClosedError,
-)
+from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedError
+from pymaf_live.pipeline.estimator import FrameEstimator
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 
 
@@ -59,7 +57,7 @@ class ListedSource:
             time.sleep(30)
 
 
-class SlowEstimator:
+class SlowEstimator(FrameEstimator):
     """Nobody in any frame, after `pause` seconds; `error` at frame `error_at`."""
 
     backend, detector, model = "none", "none", "made up 1"
@@ -71,7 +69,7 @@ class SlowEstimator:
         self._pause, self._error, self._error_at = pause, error, error_at
         self.closed_in: threading.Thread | None = None
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         time.sleep(self._pause)
         if self._error is not None and frame.index == self._error_at:
             raise self._error
@@ -118,11 +116,11 @@ def test_a_live_source_keeps_the_newest_frame_and_counts_the_rest() -> None:
 def test_the_newest_result_never_blocks_and_older_ones_are_let_go() -> None:
     source = ListedSource(30, live=True, pause=0.005)
     with pipeline_of(source, SlowEstimator()) as pipeline:
-        assert pipeline.newest() is None
+        assert pipeline.latest_result() is None
         seen = []
         while not pipeline.ended:
             start = time.monotonic()
-            result = pipeline.newest()
+            result = pipeline.latest_result()
             assert time.monotonic() - start < 0.05
             if result is not None:
                 seen.append(result.frame.index)
@@ -135,10 +133,10 @@ def test_who_listens_gets_every_result_though_the_display_takes_few() -> None:
     source = ListedSource(50, live=True, pause=0.003)
     heard: list[int] = []
     pipeline = pipeline_of(source, SlowEstimator())
-    pipeline.listen(lambda result: heard.append(result.frame.index))
+    pipeline.set_recorder(lambda result: heard.append(result.frame.index))
     pipeline.start()
     while not pipeline.ended:
-        pipeline.newest()
+        pipeline.latest_result()
         time.sleep(0.05)
     pipeline.close()
     assert len(heard) == pipeline.health.frames
@@ -180,7 +178,7 @@ def test_an_error_of_a_listener_ends_the_run() -> None:
         raise OutputError("no space left")
 
     pipeline = pipeline_of(ListedSource(5), SlowEstimator())
-    pipeline.listen(full)
+    pipeline.set_recorder(full)
     with pipeline, pytest.raises(OutputError, match="no space"):
         list(pipeline.results())
 
@@ -243,15 +241,15 @@ def test_followers_get_every_result_beside_the_listener_until_they_leave() -> No
     heard: dict[str, list[int]] = {"listener": [], "one": [], "two": []}
     source = ListedSource(30)
     pipeline = pipeline_of(source, SlowEstimator())
-    pipeline.listen(lambda result: heard["listener"].append(result.frame.index))
-    pipeline.follow(lambda result: heard["two"].append(result.frame.index))
+    pipeline.set_recorder(lambda result: heard["listener"].append(result.frame.index))
+    pipeline.subscribe(lambda result: heard["two"].append(result.frame.index))
 
     def ten_times(result: FrameResult) -> None:
         heard["one"].append(result.frame.index)
         if result.frame.index == 9:
             leave()
 
-    leave = pipeline.follow(ten_times)
+    leave = pipeline.subscribe(ten_times)
     with pipeline:
         assert len(list(pipeline.results())) == 30
     assert heard["listener"] == heard["two"] == list(range(30))
@@ -280,12 +278,12 @@ def test_another_model_takes_over_in_the_middle_and_no_frame_of_a_file_is_lost()
 
     def change(result: FrameResult) -> None:
         if result.frame.index == 9:
-            pipeline.change(PipelineOptions(model="broken"), said.append)
+            pipeline.reconfigure(PipelineOptions(model="broken"), said.append)
         if result.frame.index == 29:
-            pipeline.change(PipelineOptions(model="two"), said.append)
+            pipeline.reconfigure(PipelineOptions(model="two"), said.append)
         models.append(pipeline.model)
 
-    pipeline.follow(change)
+    pipeline.subscribe(change)
     with pipeline:
         indices = [result.frame.index for result in pipeline.results()]
     assert indices == list(range(60))
@@ -311,7 +309,7 @@ def test_another_model_takes_over_while_no_frame_comes() -> None:
         open_estimator=lambda facts, options: NamedEstimator(str(options.model)),
     )
     with pipeline:
-        pipeline.change(PipelineOptions(model="two"), lambda error: done.set())
+        pipeline.reconfigure(PipelineOptions(model="two"), lambda error: done.set())
         assert done.wait(5)
         assert pipeline.model == "two"
         gate.set()

@@ -14,9 +14,9 @@ from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import Variant, open_session, openvino_engine
 from pymaf_live.pipeline import model_selection
-from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import shipped_models
-from pymaf_live.pipeline.pipeline import open_estimator
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.precision_selection import fastest_variant, variants
 from pymaf_live.types import SourceFacts
 from tests.helpers.model import made_up_metadata, write_made_up_model

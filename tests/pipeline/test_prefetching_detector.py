@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pymaf_live.errors import ModelError
-from pymaf_live.pipeline.pipeline import DetectorAside
+from pymaf_live.pipeline.prefetching_detector import PrefetchingDetector
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Detection, Image
 
 
-class Brightness:
+class Brightness(Detector):
     """Finds somebody as high as the picture is bright; does one picture at a time."""
 
     name, notice = "brightness", "a stand-in"
@@ -50,10 +51,10 @@ def height(found: list[Detection]) -> float:
 
 def test_a_picture_that_was_begun_is_looked_at_once() -> None:
     detector = Brightness()
-    aside = DetectorAside(detector)
+    aside = PrefetchingDetector(detector)
     image = bright(7)
-    aside.begin(image)
-    aside.begin(bright(8))  # it is busy
+    aside.prefetch(image)
+    aside.prefetch(bright(8))  # it is busy
     detector.go.set()
     assert height(aside.detect(image)) == 7
     assert detector.looked_at == [7]
@@ -64,19 +65,19 @@ def test_a_picture_that_was_begun_is_looked_at_once() -> None:
 
 def test_another_picture_than_the_one_begun_gets_its_own_answer() -> None:
     detector = Brightness()
-    aside = DetectorAside(detector)
-    aside.begin(bright(7))
+    aside = PrefetchingDetector(detector)
+    aside.prefetch(bright(7))
     detector.go.set()
     assert height(aside.detect(bright(9))) == 9
-    aside.begin(later := bright(5))
+    aside.prefetch(later := bright(5))
     assert height(aside.detect(later)) == 5
 
 
 def test_an_error_comes_to_who_asks() -> None:
     detector = Brightness()
-    aside = DetectorAside(detector)
+    aside = PrefetchingDetector(detector)
     image = bright(255)
-    aside.begin(image)
+    aside.prefetch(image)
     detector.go.set()
     with pytest.raises(ModelError, match="blinded"):
         aside.detect(image)
@@ -85,8 +86,8 @@ def test_an_error_comes_to_who_asks() -> None:
 
 def test_closing_waits_for_what_was_begun() -> None:
     detector = Brightness()
-    aside = DetectorAside(detector)
-    aside.begin(bright(7))
+    aside = PrefetchingDetector(detector)
+    aside.prefetch(bright(7))
     threading.Timer(0.1, detector.go.set).start()
     aside.close()
     assert detector.closed

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pymaf_live.tracking import Following, Seen
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Array, Crop, Detection, Frame, Image
 
 WIDTH, HEIGHT = 640, 360
@@ -98,7 +99,7 @@ def shown_share(people: Sequence[Walker], time: float) -> list[float]:
     return shares
 
 
-class SeenInScene:
+class SeenInScene(Detector):
     """Doubles of detector and network for one scene."""
 
     name, notice = "made-up", ""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.tracking import CropRule, Following, Seen
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Detection, Frame
 
 LYING = np.array(
@@ -14,7 +15,7 @@ LYING = np.array(
 )  # fmt: skip
 
 
-class Finds:
+class Finds(Detector):
     """A detector that finds the given box until it is told that nobody is there."""
 
     name, notice = "made-up", ""

@@ -13,7 +13,12 @@ from numpy.testing import assert_allclose
 from pymaf_live.errors import ModelError
 from pymaf_live.system.native_logs import suppress_native_logs
 from pymaf_live.tracking import open_detector, task_bundle
-from pymaf_live.tracking.blazepose_detector import anchor_middles, decode, region_of, whole_picture
+from pymaf_live.tracking.blazepose_detector import (
+    anchor_centres,
+    decode,
+    landmark_region,
+    whole_image_square,
+)
 from tests.helpers.paths import SHARED
 from tests.tracking.real_data import video_frames
 
@@ -21,7 +26,7 @@ MODELS = SHARED / "assets" / "blazepose"
 
 
 def test_anchors_are_as_many_as_the_network_has_and_lie_on_its_grids() -> None:
-    middles = anchor_middles(224)
+    middles = anchor_centres(224)
     assert middles.shape == (2254, 2)
     # first cell of stride 8, last of stride 8, first of stride 16, all six of the last of stride 32
     assert_allclose(middles[0] * 224, [4, 4])
@@ -35,7 +40,7 @@ def test_decoding_merges_candidates_of_one_person_by_score() -> None:
     numbers, logits = np.zeros((2254, 12)), np.full(2254, -100.0)
 
     def candidate(anchor: int, middle: tuple[float, float], score: float) -> None:
-        at = anchor_middles(224)[anchor] * 224
+        at = anchor_centres(224)[anchor] * 224
         numbers[anchor, :2] = middle - at
         numbers[anchor, 2:4] = 40
         for point, shift in enumerate([(0, 10), (0, -60), (0, -20), (0, -50)]):
@@ -58,14 +63,14 @@ def test_decoding_merges_candidates_of_one_person_by_score() -> None:
 
 def test_the_landmarkers_region_has_the_trunk_upright() -> None:
     # lying to the right: hip at (100, 100), head end of the circle at (160, 100)
-    region = region_of(np.array([[100.0, 100], [160, 100], [130, 100], [150, 100]]), 256)
+    region = landmark_region(np.array([[100.0, 100], [160, 100], [130, 100], [150, 100]]), 256)
     assert region.side == pytest.approx(2 * 1.25 * 60)
     top = region.to_crop(np.array([160.0, 100]))
     assert_allclose(top, [127.5, 127.5 - 60 * 256 / 150])
 
 
 def test_a_wide_picture_lies_in_the_middle_of_its_square() -> None:
-    square = whole_picture(np.zeros((100, 300, 3), np.uint8), 224)
+    square = whole_image_square(np.zeros((100, 300, 3), np.uint8), 224)
     corners = square.to_crop(np.array([[-0.5, -0.5], [299.5, 99.5]]))
     assert_allclose(corners[:, 0], [-0.5, 223.5])
     assert_allclose(corners.sum(axis=0)[1], 223.0)
@@ -113,7 +118,7 @@ def test_the_bundle_comes_out_the_same_again(
 
 def test_an_unsound_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.task").write_bytes(b"no zip")
-    with pytest.raises(ModelError, match="not sound"):
+    with pytest.raises(ModelError, match="is damaged"):
         task_bundle.bundled_model(task_bundle.DETECTOR, tmp_path / "bad.task")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pymaf_live.resources import resource
 from pymaf_live.tracking import open_detector
-from pymaf_live.tracking.tiled_detector import WideDetector, squares_of
+from pymaf_live.tracking.tiled_detector import TiledDetector, tiles_of
 from pymaf_live.types import Image
 from tests.tracking.real_data import video_frames
 
@@ -39,40 +39,40 @@ def beside_each_other(person: Image, heights: list[int]) -> Image:
 
 def test_squares_hold_the_whole_picture_and_overlap_along_it() -> None:
     for width, height in ((1280, 720), (720, 1280), (640, 480), (3840, 800)):
-        whole, *parts = squares_of(width, height, 224)
+        whole, *parts = tiles_of(width, height, 224)
         assert whole.side == pytest.approx(max(width, height))
         axis = 0 if width > height else 1
         starts = [part.centre[axis] - part.side / 2 + 0.5 for part in parts]
         assert starts[0] == pytest.approx(0)
         assert starts[-1] + parts[-1].side == pytest.approx(max(width, height))
         assert (np.diff(starts) <= 0.6 * min(width, height) + 1e-6).all()
-    assert len(squares_of(500, 500, 224)) == 1
+    assert len(tiles_of(500, 500, 224)) == 1
 
 
 def test_people_of_all_sizes_are_found_the_nearest_first(person: Image) -> None:
     picture = beside_each_other(person, [390, 560, 440, 500])
-    found = WideDetector(6).detect(picture)
+    found = TiledDetector(6).detect(picture)
     assert len(found) == 4
     sizes = [one.box[3] - one.box[1] for one in found]
     assert sizes == sorted(sizes, reverse=True)
     middles = [float(one.box[[0, 2]].mean()) // 320 for one in found]
     assert middles == [1, 3, 2, 0]
-    nearest = WideDetector(2).detect(picture)
+    nearest = TiledDetector(2).detect(picture)
     assert [float(one.box[[0, 2]].mean()) // 320 for one in nearest] == [1, 3]
 
 
 def test_for_several_people_the_picture_is_looked_at_in_parts() -> None:
     several, one = open_detector("openvino", people=4), open_detector("openvino")
-    assert isinstance(several, WideDetector)
-    assert not isinstance(one, WideDetector)
+    assert isinstance(several, TiledDetector)
+    assert not isinstance(one, TiledDetector)
 
 
 def test_three_dancers_side_by_side_are_all_seen() -> None:
     frames = video_frames("dance_three_portrait_audio", every=60)
-    detector = WideDetector(5)
+    detector = TiledDetector(5)
     assert [len(detector.detect(image)) for image in frames].count(3) >= len(frames) - 1
 
 
 def test_nobody_is_seen_where_nobody_is() -> None:
     noise = np.random.default_rng(3).integers(0, 255, (90, 160, 3), dtype=np.uint8)
-    assert WideDetector(4).detect(cv2.resize(noise, (1280, 720))) == []
+    assert TiledDetector(4).detect(cv2.resize(noise, (1280, 720))) == []

@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose
 from pymaf_live.tracking import FollowedCrop, Following, Seen
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.tracking.crop_placement import GIVEN_BOX_SIDE, OTHER_BOX_SIDES
+from pymaf_live.tracking.detector import Detector
 from pymaf_live.tracking.overlap import same_person
 from pymaf_live.tracking.tracker import _SURELY_SOMEBODY, KEPT_SCORE, NEW_SCORE, SURE_JOINTS
-from pymaf_live.tracking.trunk_orientation import TrunkGuess
+from pymaf_live.tracking.trunk_orientation import TrunkOrientation
 from pymaf_live.types import Array, Detection, Frame, Image
 
 # LSP's 14 of a person of height 1 who stands, feet at the origin
@@ -35,7 +36,7 @@ def detection(points: Array, score: float = 0.9, *, trunk: bool = True) -> Detec
     return Detection(box, score, line if trunk else None)
 
 
-class SeenPeople:
+class SeenPeople(Detector):
     """A stand-in for a detector: says what the test says, and counts."""
 
     name, notice = "stand-in", ""
@@ -55,8 +56,8 @@ class KnownTrunk:
     def __init__(self, turn: float | None) -> None:
         self.turn = turn
 
-    def find(self, image: Image, box: Array) -> TrunkGuess | None:
-        return None if self.turn is None else TrunkGuess(self.turn, 0.9)
+    def estimate(self, image: Image, box: Array) -> TrunkOrientation | None:
+        return None if self.turn is None else TrunkOrientation(self.turn, 0.9)
 
 
 def frame(index: int, rate: float = 30.0, image: Image | None = None) -> Frame:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.tracking.crop import trunk_turn
-from pymaf_live.tracking.trunk_orientation import TrunkFinder, vote
+from pymaf_live.tracking.trunk_orientation import TrunkOrientationEstimator, vote
 from tests.tracking.real_data import lspet_people, video_frames
 
 
@@ -17,7 +17,7 @@ def test_the_vote_is_on_the_circle() -> None:
     assert guess is not None
     assert degrees_apart(guess.turn, np.pi) < 2
     # trust is that of who stands behind the answer, not of who lost
-    assert guess.trust == pytest.approx(0.6)
+    assert guess.confidence == pytest.approx(0.6)
 
 
 def test_many_weak_answers_do_not_outvote_a_sure_one() -> None:
@@ -40,15 +40,15 @@ def test_a_turned_picture_turns_the_answer() -> None:
         (np.rot90(frame), (y0, width - x1, y1, width - x0), -90.0),
         (np.rot90(frame, 3), (height - y1, x0, height - y0, x1), 90.0),
     ]
-    finder = TrunkFinder(threads=1)
+    finder = TrunkOrientationEstimator(threads=1)
     for picture, box, degrees in turned:
-        guess = finder.find(np.ascontiguousarray(picture), np.array(box))
+        guess = finder.estimate(np.ascontiguousarray(picture), np.array(box))
         assert guess is not None
         assert degrees_apart(guess.turn, np.radians(degrees)) < 15
 
 
 def test_the_trunk_is_found_in_sport_pictures() -> None:
-    finder = TrunkFinder(threads=1)
+    finder = TrunkOrientationEstimator(threads=1)
     right = upright = known = 0
     for picture, joints in lspet_people(70, every=7):
         marked = joints[:, 2] > 0
@@ -58,7 +58,7 @@ def test_the_trunk_is_found_in_sport_pictures() -> None:
         low, high = points.min(axis=0), points.max(axis=0)
         margin = 0.1 * (high - low).max()
         true = trunk_turn(joints[[2, 3], :2].mean(axis=0), joints[[8, 9], :2].mean(axis=0))
-        guess = finder.find(picture, np.concatenate([low - margin, high + margin]))
+        guess = finder.estimate(picture, np.concatenate([low - margin, high + margin]))
         known += 1
         upright += degrees_apart(0.0, true) < 30
         right += guess is not None and degrees_apart(guess.turn, true) < 30

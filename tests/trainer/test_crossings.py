@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import PointSet, project
-from pymaf_live.pipeline.estimator import PipelineOptions
-from pymaf_live.pipeline.pipeline import open_estimator
+from pymaf_live.pipeline.estimator_factory import open_estimator
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import Frame, SourceFacts
 from tests.tracking.synthetic_crossings import Outcome, judged
 from tests.trainer.fake_street import SIZE, Passer, Street, StreetCamera, streets

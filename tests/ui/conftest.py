@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from tests.ui.fakes import opener, write_clip
 from ui.app import Parts, assemble

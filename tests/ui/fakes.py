@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def standing_person(body: Body, camera: Camera, sideways: float = 0.0) -> Person
     )
 
 
-class StandingEstimator:
+class StandingEstimator(FrameEstimator):
     """Sees one standing person in every frame, after `seconds` of work that holds no lock."""
 
     backend = "double"
@@ -55,7 +55,7 @@ class StandingEstimator:
         self._people = people
         self._stages = dict(stages or {})
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         time.sleep(self._seconds)
         height, width = frame.image.shape[:2]
         camera = Camera.for_frame((width, height))

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
 from pymaf_live.errors import Interrupted
-from pymaf_live.pipeline.pipeline import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.takes import read_take
 from pymaf_live.workflows.process import ProcessOptions, Summary
 from tests.helpers.model import write_made_up_model

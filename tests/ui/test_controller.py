@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pymaf_live.errors import ModelError
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.takes import read_take
 from tests.ui.fakes import opener, write_clip

@@ -17,7 +17,8 @@ from pymaf_live.body import load_body
 from pymaf_live.body.registry import body_named, user_models
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.tensorrt_library import Library
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import Source
 from pymaf_live.system.trainer_entry import GROUP
 from pymaf_live.types import SourceFacts

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import load_body
-from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.settings import load_settings
 from pymaf_live.types import Camera, Frame, FrameResult, Image, SourceFacts
@@ -57,14 +57,14 @@ class SmoothingEstimator(StandingEstimator):
         super().__init__()
         self._random = np.random.default_rng(1)
         self._last: float | None = None
-        self.strengths = [options.strength]
+        self.strengths = [options.smoothing_strength]
         self.fovs = [options.fov]
 
     def adjust(self, options: PipelineOptions) -> None:
-        self.strengths.append(options.strength if options.smoothing == "live" else 0.0)
+        self.strengths.append(options.smoothing_strength if options.smoothing == "live" else 0.0)
         self.fovs.append(options.fov)
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         height, width = frame.image.shape[:2]
         camera = Camera.for_frame((width, height), self.fovs[-1])
         raw = standing_person(load_body(), camera, float(self._random.normal(0, 0.02)))

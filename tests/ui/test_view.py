@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, Inside, Person
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person, write_clip
@@ -445,7 +447,7 @@ def test_a_model_with_its_last_level_only_says_what_to_do(
 # -- the picture and its own body -------------------------------------------------------------
 
 
-class FigureFollower:
+class FigureFollower(FrameEstimator):
     """Puts a body exactly where the bright figure of this very frame stands."""
 
     backend = detector = "double"
@@ -455,7 +457,7 @@ class FigureFollower:
     def __init__(self, body: Body) -> None:
         self._body = body
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         camera = Camera.for_frame((frame.image.shape[1], frame.image.shape[0]))
         away = figure_middle(frame.image) - camera.principal_point[0]
         someone = standing_person(self._body, camera)

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.export.formats import FORMATS
-from pymaf_live.pipeline.pipeline import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.resources import resource
 from pymaf_live.takes import read_take
 from tests.helpers.model import write_made_up_model

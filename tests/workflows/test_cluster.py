@@ -13,7 +13,7 @@ import pytest
 from pymaf_live.body import load_body
 from pymaf_live.cli import app as cli
 from pymaf_live.errors import UsageError
-from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.sources import open_source
 from pymaf_live.takes.npz_file import read_take
 from pymaf_live.workflows.boxes_file import read_boxes

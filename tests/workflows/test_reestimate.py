@@ -8,7 +8,8 @@ import pytest
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import InputError, Interrupted
-from pymaf_live.pipeline.estimator import FrameEstimator, PipelineOptions
+from pymaf_live.pipeline.estimator import FrameEstimator
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.takes.editing import person_for_box, with_rows, with_trim
 from pymaf_live.takes.playback import camera_of, people_at
 from pymaf_live.takes.take import Take
@@ -51,7 +52,7 @@ class Blank:
         pass
 
 
-class KnowsTheTruth:
+class KnowsTheTruth(FrameEstimator):
     """Finds whoever is in the box it is given, and remembers what it was asked."""
 
     backend = detector = model = "double"
@@ -62,7 +63,7 @@ class KnowsTheTruth:
         self._options = options
         self._asked = asked
 
-    def estimate(self, frame: Frame) -> FrameResult:
+    def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         self._asked.append(frame.index)
         assert self._options.boxes is not None
         ((box,),) = self._options.boxes[str(frame.index)][None]

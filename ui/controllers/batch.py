@@ -14,7 +14,7 @@ from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.system.task_runner import Errands
 
 if TYPE_CHECKING:
-    from pymaf_live.pipeline.pipeline import PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.workflows.process import ProcessOptions, Summary
 
 _SHOWN_EVERY = 0.2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pymaf_live.errors import Interrupted
 from pymaf_live.inference import open_session
-from pymaf_live.pipeline.pipeline import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from ui.state.model import Building, ModelState
 from ui.system.task_runner import Errands
 

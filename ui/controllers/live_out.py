@@ -18,7 +18,7 @@ _FIGURES_EVERY = 0.25
 class Followed(Protocol):
     """What results come from."""
 
-    def follow(self, follower: Callable[[FrameResult], None]) -> Callable[[], None]:
+    def subscribe(self, follower: Callable[[FrameResult], None]) -> Callable[[], None]:
         """Have every result handed to `follower`; gives what ends it."""
 
 
@@ -127,7 +127,7 @@ class LiveOut:
 
     def _join(self) -> None:
         if self._stream is not None and self._pipeline is not None and self._leave is None:
-            self._leave = self._pipeline.follow(self._stream.send)
+            self._leave = self._pipeline.subscribe(self._stream.send)
 
     def _end(self) -> None:
         if self._leave is not None:

@@ -20,9 +20,11 @@ import platformdirs
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.pipeline.estimator import FrameEstimator
+from pymaf_live.pipeline.estimator import EstimatorFactory
+from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import body_of_model
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions, open_estimator
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.resources import resource
 from pymaf_live.settings import Settings
 from pymaf_live.sources import Source, open_source, paced
@@ -101,7 +103,7 @@ class Controller:
         *,
         open_pipeline: OpenPipeline = Pipeline,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
-        open_estimator: Callable[[SourceFacts, PipelineOptions], FrameEstimator] = open_estimator,
+        open_estimator: EstimatorFactory = open_estimator,
     ) -> None:
         self._state = state
         self._options = options or PipelineOptions()
@@ -136,7 +138,7 @@ class Controller:
             self._errands,
             self.close_source,
             lambda: self._options,
-            lambda: self._options.strength if self._options.smoothing == "live" else 0.0,
+            lambda: self._options.smoothing_strength if self._options.smoothing == "live" else 0.0,
             lambda error: state.message.set(Message("error", _line(error))),
             open_estimator=open_estimator,
         )
@@ -317,7 +319,7 @@ class Controller:
             opened.playback.release()  # not before: it would play to nobody
         try:
             ended = opened.pipeline.ended  # asked first: what came until then is taken below
-            result = opened.pipeline.newest()
+            result = opened.pipeline.latest_result()
         except Exception as error:
             self._on_broken(error)
             return
@@ -386,7 +388,7 @@ class Controller:
         begun, now = opened.pipeline.options, self._options
         asked = (now.model, now.backend, now.people)
         if (begun.model, begun.backend, begun.people) != asked:  # while it was being opened
-            opened.pipeline.change(now)
+            opened.pipeline.reconfigure(now)
         self._on_loop_change(self._state.loop.value)
         self._on_inside_change(self._state.view.inside.value)
         self._state.live.set(opened.playback is None)
@@ -452,7 +454,7 @@ class Controller:
 
     def _on_inside_change(self, inside: bool) -> None:
         if self._opened is not None:
-            self._opened.pipeline.look_inside = inside
+            self._opened.pipeline.inspect = inside
 
     def _on_body_change(self, _: Body) -> None:
         if self._state.live_out.status.value.on:
@@ -544,7 +546,7 @@ class Controller:
             if self._opened is not opened:
                 changed(None)
             elif body.sha256 == opened.body.sha256:
-                opened.pipeline.change(options, changed)
+                opened.pipeline.reconfigure(options, changed)
             else:
                 # recording, smoothing and stream are of one body: all begins anew
                 changed(None)
@@ -557,7 +559,7 @@ class Controller:
     def _adjust(self, options: PipelineOptions) -> None:
         self._options = options
         if self._opened is not None:
-            self._opened.pipeline.adjust(options)
+            self._opened.pipeline.update_parameters(options)
 
     def _let_go(self, opened: _Opened | None) -> None:
         if opened is not None:
@@ -574,7 +576,7 @@ def options_from(
         people=settings.people,
         fov=settings.fov,
         smoothing="live" if settings.smoothing > 0 else "off",
-        strength=settings.smoothing,
+        smoothing_strength=settings.smoothing,
         cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
     )
 

@@ -18,7 +18,7 @@ from pymaf_live.pipeline.model_selection import (
     model_path,
     shipped_models,
 )
-from pymaf_live.pipeline.pipeline import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from ui.controllers.engine_build import EngineBuilding
 from ui.controllers.model_import import Bringing
 from ui.state.model import ModelState, Option

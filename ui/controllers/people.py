@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pymaf_live.errors import UsageError
-from pymaf_live.pipeline.estimator import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.takes.people import merged, names_of, people_of, with_name, without_people
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pymaf_live.motion.smoothing_metrics import EffectMeter
-from pymaf_live.pipeline.pipeline import PipelineOptions
+from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import FrameResult
 from ui.state.preferences import PreferencesState
 
@@ -34,7 +34,7 @@ class Smoothing:
         self._use = use
         self._meter = EffectMeter()
         first = options()
-        state.smoothing.set(first.strength if first.smoothing == "live" else 0.0)
+        state.smoothing.set(first.smoothing_strength if first.smoothing == "live" else 0.0)
         state.fov.set(first.fov)
         state.smoothing.watch(lambda _: self._hand_on())
         state.fov.watch(lambda _: self._hand_on())
@@ -57,7 +57,7 @@ class Smoothing:
         before = self._options()
         after = replace(
             before,
-            strength=strength,
+            smoothing_strength=strength,
             smoothing="live" if strength > 0 else "off",
             fov=self._state.fov.value,
         )

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import numpy as np
 
 from pymaf_live.errors import PymafLiveError
-from pymaf_live.pipeline.pipeline import BackgroundStage, StageClosedError
+from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedError
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take

@@ -18,8 +18,11 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.registry import body_of
 from pymaf_live.errors import InputError, Interrupted
+from pymaf_live.pipeline.estimator import EstimatorFactory
+from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import body_of_model
-from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions, open_estimator
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.takes import trimmed
 from pymaf_live.takes.editing import (
     person_for_box,
@@ -41,7 +44,7 @@ from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, SourceFacts
 from pymaf_live.workflows.finalize_take import keep_recording, open_pictures, smoothed_take
 from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
-from pymaf_live.workflows.reestimate import BoxCorrection, OpenEstimator, measure_again
+from pymaf_live.workflows.reestimate import BoxCorrection, measure_again
 from ui.controllers.take_player import TakeReview
 from ui.controllers.undo import History
 from ui.state.take import Look, OpenTake, Task
@@ -121,7 +124,7 @@ class Takes:
         strength: Callable[[], float],
         tell: Callable[[Exception], None],
         library: TakeLibrary | None = None,
-        open_estimator: OpenEstimator = open_estimator,
+        open_estimator: EstimatorFactory = open_estimator,
     ) -> None:
         self._window = state
         self._state = state.takes
@@ -154,7 +157,7 @@ class Takes:
         """A source plays from now on."""
         recorder = SourceRecorder(facts, lambda: self._state.pre_roll.value)
         self._playing = _Playing(pipeline, facts, choice, recorder)
-        pipeline.listen(recorder.add)
+        pipeline.set_recorder(recorder.add)
 
     def source_closed(self) -> None:
         """It plays no more: a recording ends and is kept, a take is put away."""
@@ -162,7 +165,7 @@ class Takes:
         self.stop()
         playing, self._playing = self._playing, None
         if playing is not None:
-            playing.pipeline.listen(None)
+            playing.pipeline.set_recorder(None)
             recorder, last = playing.recorder, self._last_recording
 
             def close() -> None:

@@ -50,7 +50,8 @@ def live(
 ) -> int:
     """Record or stream a camera without a window; Ctrl-C stops and saves."""
     from pymaf_live.pipeline.model_selection import body_of_model, given_model
-    from pymaf_live.pipeline.pipeline import Pipeline, PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
+    from pymaf_live.pipeline.pipeline import Pipeline
     from pymaf_live.sources import open_source, paced
     from pymaf_live.streaming import VmcStream
     from pymaf_live.workflows.take_collector import Recording
@@ -74,14 +75,14 @@ def live(
         progress = _StreamProgress()
         recording = Recording(body, opened.facts, smoothing)
         pipeline = Pipeline(opened, options)
-        pipeline.follow(progress.add)
+        pipeline.subscribe(progress.add)
         if record is not None:  # a stream may run for days, and recorded frames stay in memory
-            pipeline.listen(lambda result: recording.add(result, pipeline.model))
+            pipeline.set_recorder(lambda result: recording.add(result, pipeline.model))
         streams = [VmcStream(body, address) for address in addresses]
         for number, stream in enumerate(streams):
             stack.callback(stream.close)
             stream.choose(number if len(streams) > 1 else None)
-            pipeline.follow(stream.send)
+            pipeline.subscribe(stream.send)
         stack.callback(pipeline.close)
         pipeline.start()
         failure: PymafLiveError | None = None

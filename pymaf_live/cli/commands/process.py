@@ -72,7 +72,7 @@ def process(
 ) -> int:
     """Turn videos, images and folders into overlays, takes (npz) and motion files."""
     from pymaf_live.pipeline.model_selection import given_model
-    from pymaf_live.pipeline.pipeline import PipelineOptions
+    from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import expand
     from pymaf_live.workflows.boxes_file import read_boxes
     from pymaf_live.workflows.process import ProcessOptions, require_free, result_names

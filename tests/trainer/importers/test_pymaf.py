@@ -14,8 +14,8 @@ from scipy.sparse import csc_matrix  # noqa: E402
 from pymaf_live.body import load_body  # noqa: E402
 from pymaf_live.body.registry import body_named, body_of  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
-from pymaf_live.pipeline.estimator import PipelineOptions  # noqa: E402
 from pymaf_live.pipeline.model_selection import body_of_model, checked_model  # noqa: E402
+from pymaf_live.pipeline.options import PipelineOptions  # noqa: E402
 from tests.body.fake_smpl import small_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.importers.published_restated import forward, made_up_checkpoint  # noqa: E402
 from trainer.__main__ import main  # noqa: E402

@@ -1,0 +1,156 @@
+"""Opens the estimator of a source: chooses and loads model, detector, tracker and smoother."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymaf_live.pipeline.options import PipelineOptions, max_people
+from pymaf_live.pipeline.person_estimator import PersonEstimator
+from pymaf_live.pipeline.prefetching_detector import PrefetchingDetector
+from pymaf_live.pipeline.threads import run_in_background
+from pymaf_live.system.cpu import available_cores
+from pymaf_live.types import SourceFacts
+
+if TYPE_CHECKING:
+    from pymaf_live.body import Body
+    from pymaf_live.inference.openvino_engine import Pairs
+    from pymaf_live.motion import Smoother
+    from pymaf_live.tracking import Detector
+
+_OPEN_TIMEOUT_S = 60.0
+_LOOKAHEAD_S, _MAX_LOOKAHEAD = 0.105, 3
+"""Maximum age of the result that a crop is computed from, and the maximum number of frames that
+crops are known ahead. At 30 frames a second two of them cost no accuracy against one (demo:
+62.7 mm; one 62.9, none 61.9); with three or more, and with two at 15 a second, fast jumps begin to
+be lost."""
+
+
+def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstimator:
+    """Load body, model, detector and smoother in parallel and return the estimator.
+
+    Raises
+    ------
+    ModelError
+        If one of them cannot be used.
+    """
+    from pymaf_live.body.registry import body_of
+    from pymaf_live.pipeline.model_selection import chosen_model
+    from pymaf_live.pipeline.precision_selection import fastest_variant
+
+    # before anything else loads: where a model is timed for the selection, nothing may disturb it
+    model = chosen_model(facts, options)
+    variant = fastest_variant(model, options)
+    images = facts.kind == "pictures"
+    opening_detector = (
+        run_in_background("open detector", lambda: _open_detector(facts, options))
+        if options.boxes is None
+        else None
+    )
+    opening_smoother = (
+        run_in_background("open smoother", lambda: _open_smoother(options.smoothing_strength))
+        if options.smoothing == "live" and not images
+        else None
+    )
+    opened: list[Any] = []
+    try:
+        from pymaf_live.inference import open_session
+        from pymaf_live.tracking import CropRule, Following
+
+        session = open_session(
+            model,
+            options.backend,
+            by_openvino=variant,
+            threads=options.threads,
+            cache=options.cache,
+            streams=_num_streams(facts, options),
+            pairs=_batch_policy(facts, options),
+        )
+        opened.append(session)
+        body = body_of(session.metadata.body_sha256)
+        detector: Detector | None = None
+        if opening_detector is not None:
+            detector = opening_detector.result(_OPEN_TIMEOUT_S)
+            detector = detector if facts.live else PrefetchingDetector(detector)
+            opened.append(detector)
+        smoother = None
+        if opening_smoother is not None:
+            smoother = _smoother_for(opening_smoother.result(_OPEN_TIMEOUT_S), body)
+        return PersonEstimator(
+            body,
+            session,
+            detector,
+            Following(
+                detector,
+                session.metadata.input_size,
+                max_people(options, live=facts.live),
+                rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
+                scored=session.metadata.scored,
+                foresight=_lookahead_frames(facts),
+            ),
+            smoother,
+            fov=options.fov,
+            boxes=options.boxes,
+            independent_frames=images,
+        )
+    except BaseException:
+        for part in opened:
+            part.close()
+        raise
+
+
+def _lookahead_frames(facts: SourceFacts) -> int:
+    """Return how many frames ahead crops are known.
+
+    None for a live source, whose next frame does not exist yet, and for separate images.
+    """
+    if facts.live or facts.kind == "pictures":
+        return 0
+    rate = float(facts.frame_rate or 0)
+    return max(1, min(int(rate * _LOOKAHEAD_S) - 1, _MAX_LOOKAHEAD))
+
+
+def _num_streams(facts: SourceFacts, options: PipelineOptions) -> int:
+    """Return how many inference requests run at once: as many as there is work and are cores."""
+    if options.threads == 1:
+        return 1
+    # for the single person of a live source, one request on all cores has the lowest latency
+    useful = max_people(options, live=True) if facts.live else 2
+    return max(1, min(useful, available_cores()))
+
+
+def _batch_policy(facts: SourceFacts, options: PipelineOptions) -> Pairs:
+    """Return whether two people share an inference request."""
+    if options.boxes is not None:
+        return "when worth"
+    if max_people(options, live=facts.live) == 1:
+        return "never"
+    # a live source must not be held up later, and a user who asks for several people expects them
+    return "at once" if facts.live else "when worth"
+
+
+def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
+    from pymaf_live.tracking import open_detector
+
+    return open_detector(
+        options.detector,
+        people=max_people(options, live=facts.live),
+        # in a file, detection runs beside inference, which has the other cores; live, everything
+        # waits for it
+        threads=0 if facts.live else 1,
+        cache=options.cache,
+    )
+
+
+def _open_smoother(strength: float) -> Smoother:
+    from pymaf_live.body import load_body
+    from pymaf_live.motion import Smoother
+
+    return Smoother(load_body(), strength)
+
+
+def _smoother_for(smoother: Smoother, body: Body) -> Smoother:
+    """Return the smoother opened in the background, or a new one if the model has another body."""
+    from pymaf_live.body import load_body
+    from pymaf_live.motion import Smoother
+
+    return smoother if body.sha256 == load_body().sha256 else Smoother(body, smoother.strength)
