@@ -28,6 +28,9 @@ FootLockOption = Annotated[
     Literal["auto", "always", "never"],
     typer.Option(help="Hold standing feet still: where contact is certain, always, or never."),
 ]
+_FLAGS = {"mesh": "--no-mesh"}
+"""Flags that are not called as their option."""
+
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
@@ -99,11 +102,16 @@ class MotionOptions:
         UsageError
             If the frame rate is not valid, or no format of `formats` has one of the options.
         """
-        from pymaf_live.export.formats import FORMATS, require_taken
+        from pymaf_live.export.formats import FORMATS, unsupported_options
         from pymaf_live.export.options import ExportOptions, parse_rate
 
         options = ExportOptions(**{**asdict(self), "rate": parse_rate(self.rate)})
-        require_taken(options, tuple(FORMATS[name] for name in formats))
+        unsupported = unsupported_options(options, [FORMATS[name] for name in formats])
+        if unsupported:
+            flags = ", ".join(
+                _FLAGS.get(name, f"--{name.replace('_', '-')}") for name in unsupported
+            )
+            raise UsageError(f"{flags} has no effect on {', '.join(formats) or 'no format'}")
         return options
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pymaf_live.cli.output import print_note
 from pymaf_live.cli.progress import TerminalReporter
+from pymaf_live.system.reporter import SilentReporter
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
-    from pymaf_live.export.options import Exported, ExportOptions
+    from pymaf_live.export.options import ExportedFile, ExportOptions
     from pymaf_live.takes.take import Take
 
 
@@ -18,21 +19,30 @@ def write_take_to(
     take: Take, body: Body, target: Path, options: ExportOptions | None = None, *, force: bool
 ) -> None:
     """Write a take with a progress display, and print one line per file."""
-    from pymaf_live.export.formats import format_of
+    from pymaf_live.export.formats import format_for_path
 
     # without a StopRequest: Ctrl-C interrupts at once, and incomplete files are removed
-    with TerminalReporter() as reporter:
-
-        def watch(fraction: float) -> None:
-            reporter.exporting(target.name, fraction)
-
-        files = format_of(target).write(take, body, target, options, force=force, watch=watch)
+    with TerminalReporter() as display:
+        files = format_for_path(target).write(
+            take, body, target, options, force=force, reporter=_FileReporter(display, target.name)
+        )
     for file in files:
         print(_file_line(file))
         if file.note:
             print_note(f"{file.path.name}: {file.note}")
     if not files:
         print_note(f"{take.source} contains no people; {target} was not written")
+
+
+class _FileReporter(SilentReporter):
+    """Reporter of one file's progress to the display."""
+
+    def __init__(self, display: TerminalReporter, file: str) -> None:
+        self._display, self._file = display, file
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Show the fraction that is done."""
+        self._display.exporting(self._file, fraction or 0.0)
 
 
 def check_text(check: dict[str, float]) -> str:
@@ -45,7 +55,7 @@ def check_text(check: dict[str, float]) -> str:
     return f"  ({', '.join(parts)})" if parts else ""
 
 
-def _file_line(file: Exported) -> str:
+def _file_line(file: ExportedFile) -> str:
     check: dict[str, float] = {}
     if file.joint_error is not None:
         check["joint_error_mm"] = file.joint_error * 1000

@@ -17,10 +17,11 @@ from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import about_x, axis_angle_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.options import ExportOptions, Watch
-from pymaf_live.export.per_person import FileAPerson
-from pymaf_live.export.readback_check import ReadAgain
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
+from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
 JOINTS = 52
@@ -36,16 +37,16 @@ def _body_joints(body: Body) -> Ints:
 
 
 def _write_scene(
-    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
     kept = _body_joints(scene.body)
     if len(kept) > JOINTS:
         raise OutputError("the body has more joints than AMASS's")
-    turns = scene.turns[:, kept].copy()
+    turns = scene.rotations[:, kept].copy()
     turns[:, 0] = _Z_UP @ turns[:, 0]
     poses = np.zeros((scene.frames, JOINTS, 3))
     poses[:, : len(kept)] = axis_angle_from_matrix(turns)
-    watch(0.5)
+    report_progress(reporter, 0.5)
     betas = np.zeros(max(_SHAPES, len(scene.shape)))
     betas[: len(scene.shape)] = scene.shape
     with path.open("wb") as file:
@@ -60,11 +61,11 @@ def _write_scene(
             mocap_framerate=np.array(float(scene.rate)),
             body_sha256=np.array(scene.body.sha256),
         )
-    watch(1.0)
+    report_progress(reporter, 1.0)
 
 
-def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
-    """As `one_a_person.ReadScene`: NumPy reads, SciPy turns; every frame is placed, y up again."""
+def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
+    """As `per_person.ReadScene`: NumPy reads, SciPy turns; every frame is placed, y up again."""
     body, kept = scene.body, _body_joints(scene.body)
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -89,9 +90,9 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
             turn = turns[parent] * turn
         turns.append(turn)
     names = tuple(scene.bones.names[bone] for bone in scene.joint_bones)
-    return ReadAgain(rate, len(poses), np.arange(len(poses)), names, places @ _Z_UP)
+    return ReadBack(rate, len(poses), np.arange(len(poses)), names, places @ _Z_UP)
 
 
-export_amass = FileAPerson(
-    ending=".amass.npz", unit="m", write=_write_scene, read=read_again, plain_axes=True
+export_amass = PerPersonWriter(
+    suffix=".amass.npz", unit="m", write=_write_scene, read=read_back, plain_axes=True
 )

@@ -9,10 +9,11 @@ import numpy as np
 
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.options import ExportOptions, Unit, Watch
-from pymaf_live.export.per_person import FileAPerson
-from pymaf_live.export.readback_check import ReadAgain
+from pymaf_live.export.options import ExportOptions, Unit
+from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
+from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
 _HEAD = ("frame", "time_s", "seen")
@@ -32,27 +33,27 @@ def header(scene: Scene, unit: Unit) -> list[str]:
 
 
 def write_scene(
-    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """As `one_a_person.WriteScene`."""
+    """As `per_person.WriteScene`."""
     line = "%d,%.9f,%d" + ",%.6f,%.6f,%.6f,%.7f,%.7f,%.7f,%.7f" * len(scene.joint_bones) + "\r\n"
     step = 1 / scene.rate
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(header(scene, options.unit or "m"))
         for start in range(0, scene.frames, _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, scene.frames)
-            turns = quaternion_from_matrix(scene.turns[start:stop, scene.joint_bones])
+            turns = quaternion_from_matrix(scene.rotations[start:stop, scene.joint_bones])
             values = np.concatenate([scene.joints[start:stop] * scale, turns], axis=2)
             values = (np.round(values, 7) + 0.0).reshape(stop - start, -1)  # no '-0'
             for offset, row in enumerate(values.tolist()):
                 frame = start + offset
                 seen = scene.seen[frame]
                 file.write(line % (frame, float(frame * step), seen, *row))
-            watch(stop / scene.frames)
+            report_progress(reporter, stop / scene.frames)
 
 
-def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
-    """As `one_a_person.ReadScene`, with Python's csv module; every frame is placed."""
+def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
+    """As `per_person.ReadScene`, with Python's csv module; every frame is placed."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
@@ -68,7 +69,7 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
     if not off < _OFF:
         raise OutputError(f"{path}: read again, its rotations put joints {off * 1e3:.2f} mm off")
     rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else float(scene.rate)
-    return ReadAgain(float(rate), len(times), np.arange(len(times)), names, places)
+    return ReadBack(float(rate), len(times), np.arange(len(times)), names, places)
 
 
 def _placed(places: Array, quaternions: Array, scene: Scene) -> Array:
@@ -85,10 +86,10 @@ def _placed(places: Array, quaternions: Array, scene: Scene) -> Array:
     return found
 
 
-export_csv = FileAPerson(
-    ending=".csv",
+export_csv = PerPersonWriter(
+    suffix=".csv",
     unit="m",
     write=write_scene,
-    read=read_again,
+    read=read_back,
     plain_axes=True,  # as the body has them
 )

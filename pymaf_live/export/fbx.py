@@ -25,11 +25,12 @@ from pymaf_live.body.normals import vertex_normals
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed, write_file
-from pymaf_live.export.options import ExportOptions, Watch
-from pymaf_live.export.per_person import FileAPerson
-from pymaf_live.export.readback_check import ReadAgain, frames_to_check
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.readback_check import ReadBack, frames_to_check
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
 from pymaf_live.types import Array
 
 TICKS = 46186158000
@@ -58,7 +59,7 @@ _STATED_TOLERANCE = 1e-5
 
 
 def write_scene(
-    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
     """Write a scene.
 
@@ -68,7 +69,7 @@ def write_scene(
     scene : Scene
     scale : float
         File units in a metre: 1 or 100.
-    watch : callable
+    reporter : Reporter
     options : ExportOptions
         Of which `mesh` counts: whether the skinned body is in it, or the bones alone.
 
@@ -82,7 +83,7 @@ def write_scene(
     if options.mesh:
         content.mesh()
     content.bind_pose(options.mesh)
-    content.animation(lambda part: watch(0.8 * part))
+    content.animation(StepReporter(reporter, 0.0, 0.8))
     definitions = Node("Definitions")
     definitions.add("Version", Int32(100))
     kinds = [node.name for node in content.objects.children]
@@ -102,13 +103,13 @@ def write_scene(
     ]
     try:
         with path.open("wb") as file:
-            write_file(file, top, lambda part: watch(0.8 + 0.2 * part))
+            write_file(file, top, StepReporter(reporter, 0.8, 1.0))
     except OverflowError as error:
         raise OutputError(f"cannot write {path}: the motion is longer than it can hold") from error
 
 
-def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
-    """As `one_a_person.ReadScene`, with ufbx, in a process of its own.
+def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
+    """As `per_person.ReadScene`, with ufbx, in a process of its own.
 
     ufbx's Python module can end its process where it is used wrongly or a file is damaged.
     """
@@ -129,7 +130,7 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
         with np.load(BytesIO(done.stdout), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
         names = tuple(str(name) for name in arrays["names"])
-        return ReadAgain(_rate(arrays), int(arrays["frames"]), checked, names, arrays["places"])
+        return ReadBack(_rate(arrays), int(arrays["frames"]), checked, names, arrays["places"])
     except (OSError, ValueError, KeyError, EOFError, subprocess.TimeoutExpired) as error:
         raise OutputError(f"{path} cannot be read again: {error}") from error
 
@@ -160,7 +161,7 @@ class _Content:
 
     def bones(self) -> None:
         bones = self._scene.bones
-        rest = np.degrees(continuous_angles(bones.rest_local[None], "zyx"))[0]
+        rest = np.degrees(continuous_angles(bones.rest_local_rotation[None], "zyx"))[0]
         above = 0
         if self._scene.name:
             _model(self._object("Model", self._scene.name, "Model", "Null"))
@@ -238,7 +239,7 @@ class _Content:
             node.add("Node", identity)
             node.add("Matrix", matrix.T)
 
-    def animation(self, watch: Watch) -> None:
+    def animation(self, reporter: Reporter) -> None:
         scene = self._scene
         stack = self._object("AnimationStack", "motion", "AnimStack", "")
         stack_id = self._last_id
@@ -249,16 +250,16 @@ class _Content:
         layer_id = self._last_id
         self._connect(layer_id, stack_id)
         times = packed(self._times)
-        rest = scene.bones.rest_local
+        rest = scene.bones.rest_local_rotation
         for bone, places in scene.moving():
             self._curves(layer_id, bone, "T", "Lcl Translation", places * self._scale, times)
         count = len(scene.bones.names)
         # on top of the rotation at rest, and so near zero, far from the poles
-        turns = np.swapaxes(rest, 1, 2) @ scene.turns
+        turns = np.swapaxes(rest, 1, 2) @ scene.rotations
         angles = np.degrees(continuous_angles(turns, "zyx"))[..., ::-1]
         for bone in range(count):
             self._curves(layer_id, bone, "R", "Lcl Rotation", angles[:, bone], times)
-            watch((bone + 1) / count)
+            report_progress(reporter, (bone + 1) / count)
 
     def _skin(self, geometry_id: int) -> None:
         scene = self._scene
@@ -308,8 +309,8 @@ class _Content:
     def _rest_matrices(self) -> Array:
         bones = self._scene.bones
         matrices = np.tile(np.eye(4), (len(bones.names), 1, 1))
-        matrices[:, :3, :3] = bones.rest_turn
-        matrices[:, :3, 3] = bones.rest_place * self._scale
+        matrices[:, :3, :3] = bones.rest_rotation
+        matrices[:, :3, 3] = bones.rest_position * self._scale
         return matrices
 
     def _object(self, node: str, name: str, kind: str, subtype: str) -> Node:
@@ -430,6 +431,6 @@ def _told_of_rate(scene: Scene) -> str:
     )
 
 
-export_fbx = FileAPerson(
-    ending=".fbx", unit="cm", write=write_scene, read=read_again, note=_told_of_rate
+export_fbx = PerPersonWriter(
+    suffix=".fbx", unit="cm", write=write_scene, read=read_back, note=_told_of_rate
 )

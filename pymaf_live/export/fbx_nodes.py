@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from pymaf_live.system.reporter import SILENT, Reporter, report_progress
 
 VERSION = 7400
 
@@ -76,18 +77,20 @@ def object_name(name: str, kind: str) -> bytes:
     return name.encode() + b"\0\x01" + kind.encode()
 
 
-def write_file(file: BinaryIO, top: list[Node], written: Callable[[float], None]) -> None:
-    """Write nodes as a file; `written` is told the part (0..1) that is done.
+def write_file(file: BinaryIO, top: list[Node], reporter: Reporter = SILENT) -> None:
+    """Write top-level nodes as a file.
 
     Raises
     ------
     OverflowError
         If the file would exceed the 4 GiB of this version.
+    Interrupted
+        If the reporter is cancelled.
     """
     file.write(_HEADER + struct.pack("<I", VERSION))
     for index, node in enumerate(top):
         _write(file, node)
-        written((index + 1) / len(top))
+        report_progress(reporter, (index + 1) / len(top))
     file.write(_NULL + _FOOTER_ID)
     padding = 16 - file.tell() % 16  # never none
     file.write(b"\0" * padding + b"\0" * 4 + struct.pack("<I", VERSION))

@@ -13,13 +13,13 @@ _MOST_BYTES = 80
 _NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
-def name_of(take: Take, person: int) -> str:
+def person_name(take: Take, person: int) -> str:
     """The name that a person of a take was given, in signs that can be seen; '' without one."""
     name = dict(zip(take.person_number, take.person_name, strict=True)).get(person, "")
     return "".join(sign for sign in name if sign.isprintable()).strip()
 
 
-def behind_the_stem(people: Sequence[int], names: Mapping[int, str]) -> list[str]:
+def person_suffixes(people: Sequence[int], names: Mapping[int, str]) -> list[str]:
     """What tells each person's file from the others', to be put behind the take's name.
 
     One who is alone needs nothing. Of several, whoever has a name is told by it and anybody else
@@ -40,7 +40,7 @@ def behind_the_stem(people: Sequence[int], names: Mapping[int, str]) -> list[str
     """
     if len(people) < 2:
         return [""] * len(people)
-    words = {person: word for person in people if (word := file_word(names.get(person, "")))}
+    words = {person: word for person in people if (word := safe_file_part(names.get(person, "")))}
     behind = {person: f"_person{person}" for person in people if person not in words}
     if people[0] in behind:
         behind[people[0]] = ""
@@ -54,14 +54,14 @@ def behind_the_stem(people: Sequence[int], names: Mapping[int, str]) -> list[str
     return [behind[person] for person in people]
 
 
-def others_pattern(names: Collection[str]) -> str:
-    """A regular expression of all that `behind_the_stem` may put behind, given these names."""
-    words = [re.escape(word) for name in names if (word := file_word(name))]
+def sibling_pattern(names: Collection[str]) -> str:
+    """A regular expression of all that `person_suffixes` may put behind, given these names."""
+    words = [re.escape(word) for name in names if (word := safe_file_part(name))]
     either = "|".join([r"person\d+", *words])
     return rf"_(?i:{either})(?:_person\d+)*"
 
 
-def file_word(name: str) -> str:
+def safe_file_part(name: str) -> str:
     """A name as a part of a file's name on every system; '' where nothing is left."""
     word = _NOT_IN_FILES.sub("_", unicodedata.normalize("NFC", name))
     # a letter must not be cut in two

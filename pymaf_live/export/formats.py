@@ -1,10 +1,10 @@
-"""The formats that a take can be written in, by name, each with the options that it takes."""
+"""Registry of export formats, each with the options it supports."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,24 +16,18 @@ from pymaf_live.export.amass import export_amass
 from pymaf_live.export.bvh import export_bvh
 from pymaf_live.export.csv import export_csv
 from pymaf_live.export.fbx import export_fbx
-from pymaf_live.export.file_names import others_pattern
+from pymaf_live.export.file_names import sibling_pattern
 from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.masks import export_masks
 from pymaf_live.export.npz import export_npz
-from pymaf_live.export.options import (
-    Exported,
-    ExportOptions,
-    OptionName,
-    Unit,
-    Watch,
-    unwatched,
-)
+from pymaf_live.export.options import ExportedFile, ExportOptions, OptionName, Unit
 from pymaf_live.export.usd import MISSING, export_usd
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.take import Take
 
 
 class Writer(Protocol):
-    """Writes a take into files of one format."""
+    """Function that writes a take into files of one format."""
 
     def __call__(
         self,
@@ -43,59 +37,60 @@ class Writer(Protocol):
         options: ExportOptions,
         *,
         force: bool,
-        watch: Watch,
-    ) -> list[Exported]:
-        """Write `take` under `path`; files are whole and checked, or not there."""
+        reporter: Reporter,
+    ) -> list[ExportedFile]:
+        """Write `take` to `path`; a file is complete and verified, or it does not exist."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format: what it is called, which options it takes, and what writes it."""
+    """Export format."""
 
     name: str
-    """As `--export` has it."""
-    ending: str
-    """Of its files, behind the name of the take."""
+    """Name on the command line and in the settings."""
+    suffix: str
+    """File suffix, added to the name of the take."""
     title: str
-    """One line for a person."""
+    """One line for the user."""
     hint: str
-    """What must be told to the programs that open it; '' where nothing."""
+    """What to set in the program that imports the file; '' without any."""
     options: frozenset[OptionName]
-    """Fields of `ExportOptions` that change the file; the others are ignored."""
+    """Fields of `ExportOptions` that affect the file; the others are ignored."""
     unit: Unit
-    """Where the options name none."""
-    one_a_person: bool
-    """Of several, another person with id 3 gets ``name_person3`` or ``name_Ann`` and the ending."""
+    """Default unit."""
+    per_person: bool
+    """True if there is one file per person: of several people, the one with number 3 gets
+    ``name_person3`` or ``name_Ann`` and the suffix."""
     writer: Writer
     needs: str = ""
-    """A module that only an extra brings."""
+    """Optional module that an extra installs."""
 
     @property
     def missing(self) -> str:
-        """What to install before this format can be written; '' where nothing is missing."""
-        there = not self.needs or importlib.util.find_spec(self.needs) is not None
-        return "" if there else MISSING
+        """What to install before this format can be written; '' if nothing is missing."""
+        installed = not self.needs or importlib.util.find_spec(self.needs) is not None
+        return "" if installed else MISSING
 
     def target(self, stem: Path) -> Path:
-        """The file of a take that is called `stem`."""
-        return stem.with_name(stem.name + self.ending)
+        """Return the path of the file for a take named `stem`."""
+        return stem.with_name(stem.name + self.suffix)
 
     def existing(self, stem: Path, people: Collection[str] = ()) -> list[Path]:
-        """Files there already that an export of `stem` may replace, other people's included.
+        """Return the existing files that an export to `stem` may replace, for all people.
 
         Parameters
         ----------
         stem : Path
         people : collection of str
-            Names that people of the take were given.
+            Names of people in the take.
         """
         plain = self.target(stem)
         found = [plain] if plain.exists() else []
-        if self.one_a_person and stem.parent.is_dir():
-            others = re.compile(
-                re.escape(stem.name) + others_pattern(people) + re.escape(self.ending)
+        if self.per_person and stem.parent.is_dir():
+            siblings = re.compile(
+                re.escape(stem.name) + sibling_pattern(people) + re.escape(self.suffix)
             )
-            found += sorted(p for p in stem.parent.iterdir() if others.fullmatch(p.name))
+            found += sorted(p for p in stem.parent.iterdir() if siblings.fullmatch(p.name))
         return found
 
     def write(
@@ -106,37 +101,39 @@ class Format:
         options: ExportOptions | None = None,
         *,
         force: bool = False,
-        watch: Watch = unwatched,
-    ) -> list[Exported]:
+        reporter: Reporter = SILENT,
+    ) -> list[ExportedFile]:
         """Write a take.
 
         Parameters
         ----------
         take : Take
         body : Body
-            The one the take was made with.
+            Body that the take was made with.
         path : Path
-            Of the first file; its folder is made.
+            Path of the first file; its folder is created.
         options : ExportOptions, optional
         force : bool
-            Whether existing files may be replaced.
-        watch : callable
-            Is told the part done (0..1); what it raises ends the work without a file.
+            Replace existing files.
+        reporter : Reporter
+            Receives the progress; if it is cancelled, the current file is removed.
 
         Returns
         -------
-        list of Exported
-            Empty where the format needs somebody and the take has nobody in it.
+        list of ExportedFile
+            Empty if the format needs people and nobody is in the take.
 
         Raises
         ------
         InputError
             If the take was made with another body.
         OutputError
-            If a file cannot be written, exists without `force`, or does not pass its check.
+            If a file cannot be written, exists without `force`, or does not pass verification.
+        Interrupted
+            If the reporter is cancelled.
         """
-        taken = (options or ExportOptions()).only(self.options)
-        return self.writer(take, body, path, taken, force=force, watch=watch)
+        supported = (options or ExportOptions()).only(self.options)
+        return self.writer(take, body, path, supported, force=force, reporter=reporter)
 
     def __call__(
         self,
@@ -146,10 +143,10 @@ class Format:
         options: ExportOptions | None = None,
         *,
         force: bool = False,
-        watch: Watch = unwatched,
+        reporter: Reporter = SILENT,
     ) -> list[Path]:
-        """As `write`; the files alone."""
-        done = self.write(take, body, path, options, force=force, watch=watch)
+        """Write a take like `write` and return only the paths."""
+        done = self.write(take, body, path, options, force=force, reporter=reporter)
         return [each.path for each in done]
 
 
@@ -159,117 +156,111 @@ _SKELETON: frozenset[OptionName] = _MOTION | {"rest_first"}
 _ALL = (
     Format(
         name="bvh",
-        ending=".bvh",
-        title="BVH: motion for Blender, Unreal, Unity (one file a person)",
-        hint="BVH states neither unit nor rate to Blender: import with scale 0.01 (1 if in metres) "
+        suffix=".bvh",
+        title="BVH: motion for Blender, Unreal, Unity (one file per person)",
+        hint="Blender reads neither unit nor rate from BVH: import with scale 0.01 (1 for metres) "
         "and 'Update Scene FPS'.",
         options=_SKELETON | {"unit"},
         unit="cm",
-        one_a_person=True,
+        per_person=True,
         writer=export_bvh,
     ),
     Format(
         name="fbx",
-        ending=".fbx",
-        title="FBX: body and motion for Unreal, Unity, Blender, Maya (one file a person)",
+        suffix=".fbx",
+        title="FBX: body and motion for Unreal, Unity, Blender, Maya (one file per person)",
         hint="",
         options=_SKELETON | {"unit", "mesh"},
         unit="cm",
-        one_a_person=True,
+        per_person=True,
         writer=export_fbx,
     ),
     Format(
         name="glb",
-        ending=".glb",
-        title="glTF: body and motion for Blender, Godot and the web (one file a person)",
-        hint="Times are seconds: Blender keeps its scene's frame rate, so set it before importing.",
+        suffix=".glb",
+        title="glTF: body and motion for Blender, Godot and the web (one file per person)",
+        hint="Times are seconds and Blender keeps its scene's frame rate: set it before importing.",
         options=_SKELETON | {"mesh"},
         unit="m",
-        one_a_person=True,
+        per_person=True,
         writer=export_glb,
     ),
     Format(
         name="npz",
-        ending=".npz",
-        title="npz: everything, for NumPy and for exporting again",
+        suffix=".npz",
+        title="npz: all data, for NumPy and for later exports",
         hint="",
         options=frozenset(),
         unit="m",
-        one_a_person=False,
+        per_person=False,
         writer=export_npz,
     ),
     Format(
         name="csv",
-        ending=".csv",
-        title="CSV: joints' places and rotations, for spreadsheets (one file a person)",
+        suffix=".csv",
+        title="CSV: joint positions and rotations, for spreadsheets (one file per person)",
         hint="",
         options=frozenset({"rate", "unit", "world", "in_place"}),
         unit="m",
-        one_a_person=True,
+        per_person=True,
         writer=export_csv,
     ),
     Format(
         name="amass",
-        ending=".amass.npz",
-        title="AMASS: npz with that archive's keys, z up (one file a person)",
-        hint="betas belong to this program's body, whose shapes are not SMPL's.",
+        suffix=".amass.npz",
+        title="AMASS: npz with the keys of that archive, z up (one file per person)",
+        hint="betas belong to the body of this program, whose shapes are not SMPL's.",
         options=frozenset({"rate", "world", "in_place"}),
         unit="m",
-        one_a_person=True,
+        per_person=True,
         writer=export_amass,
     ),
     Format(
         name="mask",
-        ending="_masks",
-        title="Masks: a folder of PNG silhouettes, one a frame",
+        suffix="_masks",
+        title="Masks: a folder of PNG silhouettes, one per frame",
         hint="",
         options=frozenset(),
         unit="m",
-        one_a_person=False,
+        per_person=False,
         writer=export_masks,
     ),
     Format(
         name="usd",
-        ending=".usd",
-        title="USD: body and motion for Omniverse, Houdini, Maya (one file a person)",
+        suffix=".usd",
+        title="USD: body and motion for Omniverse, Houdini, Maya (one file per person)",
         hint="",
         options=_SKELETON | {"unit", "mesh"},
         unit="m",
-        one_a_person=True,
+        per_person=True,
         writer=export_usd,
         needs="pxr",
     ),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in _ALL})
+"""Formats by name."""
 
 
-def format_of(path: Path) -> Format:
-    """The format that a file's name ends in.
+def format_for_path(path: Path) -> Format:
+    """Return the format with the longest suffix that a file name ends in.
 
     Raises
     ------
     UsageError
-        If it is none of those known.
+        If no format has such a suffix.
     """
     name = path.name.lower()
-    fitting = [each for each in _ALL if name.endswith(each.ending) and name != each.ending]
-    if not fitting:
-        known = ", ".join(each.ending for each in _ALL)
+    matching = [each for each in _ALL if name.endswith(each.suffix) and name != each.suffix]
+    if not matching:
+        known = ", ".join(each.suffix for each in _ALL)
         raise UsageError(f"{path}: the name must end in one of {known}")
-    return max(fitting, key=lambda each: len(each.ending))
+    return max(matching, key=lambda each: len(each.suffix))
 
 
-def require_taken(options: ExportOptions, formats: tuple[Format, ...]) -> None:
-    """Refuse options that none of the formats takes: who gave them expects an effect.
-
-    Raises
-    ------
-    UsageError
-    """
-    left = options.changed() - frozenset().union(*(each.options for each in formats))
-    if left:
-        flags = {"mesh": "--no-mesh"}
-        words = ", ".join(flags.get(n, f"--{n.replace('_', '-')}") for n in sorted(left))
-        names = ", ".join(each.name for each in formats) or "no format"
-        raise UsageError(f"{words} means nothing to {names}")
+def unsupported_options(
+    options: ExportOptions, formats: Iterable[Format]
+) -> tuple[OptionName, ...]:
+    """Return the changed options that none of `formats` supports, in alphabetical order."""
+    supported = frozenset().union(*(each.options for each in formats))
+    return tuple(sorted(options.changed() - supported))

@@ -20,11 +20,12 @@ from pymaf_live import __version__
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.options import ExportOptions, Watch
-from pymaf_live.export.per_person import FileAPerson
-from pymaf_live.export.readback_check import ReadAgain
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
@@ -36,7 +37,7 @@ _SET = 4
 
 
 def write_scene(
-    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
     """Write a scene.
 
@@ -46,7 +47,7 @@ def write_scene(
     scene : Scene
     scale : float
         1: glTF knows metres alone.
-    watch : callable
+    reporter : Reporter
     options : ExportOptions
         Of which `mesh` counts: whether the skinned body is in it, or the bones alone.
     """
@@ -54,7 +55,7 @@ def write_scene(
     count = len(bones.names)
     buffer = _Buffer()
     nodes: list[dict[str, Any]] = []
-    rest = _xyzw(quaternion_from_matrix(bones.rest_local))
+    rest = _xyzw(quaternion_from_matrix(bones.rest_local_rotation))
     for bone, name in enumerate(bones.names):
         node: dict[str, Any] = {
             "name": name,
@@ -71,7 +72,7 @@ def write_scene(
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
-        "animations": [_animation(buffer, scene, watch)],
+        "animations": [_animation(buffer, scene, reporter)],
     }
     if options.mesh:
         body = f"{scene.name} body" if scene.name else "body"
@@ -101,7 +102,7 @@ def write_scene(
     document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
     document["buffers"] = [{"byteLength": buffer.size}]
     _write_chunks(path, document, buffer)
-    watch(1.0)
+    report_progress(reporter, 1.0)
 
 
 class _Buffer:
@@ -148,7 +149,7 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def _animation(buffer: _Buffer, scene: Scene, watch: Watch) -> dict[str, Any]:
+def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, Any]:
     step = 1 / scene.rate
     times = np.arange(scene.frames) * float(step.numerator) / float(step.denominator)
     clock = buffer.add(times, "SCALAR", bounds=True)
@@ -166,9 +167,9 @@ def _animation(buffer: _Buffer, scene: Scene, watch: Watch) -> dict[str, Any]:
         channel(bone, "translation", places)
     for bone in range(len(scene.bones.names)):
         channel(
-            bone, "rotation", _xyzw(_of_like_sign(quaternion_from_matrix(scene.turns[:, bone])))
+            bone, "rotation", _xyzw(_of_like_sign(quaternion_from_matrix(scene.rotations[:, bone])))
         )
-        watch(0.9 * (bone + 1) / len(scene.bones.names))
+        report_progress(reporter, 0.9 * (bone + 1) / len(scene.bones.names))
     rate = scene.rate.as_integer_ratio()
     return {
         "name": scene.name or "motion",
@@ -200,10 +201,10 @@ def _primitive(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
 
 def _inverse_binds(scene: Scene) -> Array:
     """(B, 16) matrices by columns, as glTF stores them."""
-    turn = np.swapaxes(scene.bones.rest_turn, 1, 2)
+    turn = np.swapaxes(scene.bones.rest_rotation, 1, 2)
     matrices = np.tile(np.eye(4), (len(turn), 1, 1))
     matrices[:, :3, :3] = turn
-    matrices[:, :3, 3] = -np.einsum("bij,bj->bi", turn, scene.bones.rest_place)
+    matrices[:, :3, 3] = -np.einsum("bij,bj->bi", turn, scene.bones.rest_position)
     return np.swapaxes(matrices, 1, 2).reshape(-1, 16)
 
 
@@ -231,8 +232,8 @@ def _write_chunks(path: Path, document: dict[str, Any], buffer: _Buffer) -> None
         file.writelines(buffer.parts)
 
 
-def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
-    """As `one_a_person.ReadScene`, with pygltflib; every frame is placed."""
+def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
+    """As `per_person.ReadScene`, with pygltflib; every frame is placed."""
     from pygltflib import GLTF2
 
     try:
@@ -245,7 +246,7 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
         raise OutputError(f"{path} cannot be read again: {error}") from error
 
 
-def _placed(document: Any, blob: bytes) -> ReadAgain:
+def _placed(document: Any, blob: bytes) -> ReadBack:
     animation = document.animations[0]
     moves: dict[tuple[int, str], Array] = {}
     times: Array = np.zeros(0)
@@ -283,7 +284,7 @@ def _placed(document: Any, blob: bytes) -> ReadAgain:
     if len(times) > 1:  # what a player goes by
         rate = (len(times) - 1) / float(times[-1] - times[0])
     names = tuple(document.nodes[index].name for index in bones)
-    return ReadAgain(rate, len(times), np.arange(len(times)), names, found)
+    return ReadBack(rate, len(times), np.arange(len(times)), names, found)
 
 
 def _floats(document: Any, blob: bytes, index: int) -> Array:
@@ -297,4 +298,4 @@ def _floats(document: Any, blob: bytes, index: int) -> Array:
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
 
 
-export_glb = FileAPerson(ending=".glb", unit="m", write=write_scene, read=read_again)
+export_glb = PerPersonWriter(suffix=".glb", unit="m", write=write_scene, read=read_back)

@@ -20,12 +20,13 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError, OutputExistsError
-from pymaf_live.export.options import Exported, ExportOptions, Watch
+from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.export.person_motion import finite_rows
 from pymaf_live.export.png_1bit import BilevelFiles
 from pymaf_live.rendering.silhouettes import SilhouetteRenderer
 from pymaf_live.system.atomic_write import make_folder
 from pymaf_live.system.cpu import available_cores
+from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera
@@ -56,23 +57,23 @@ class _Chunk:
 
 
 def export_masks(
-    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, watch: Watch
-) -> list[Exported]:
+    take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, reporter: Reporter
+) -> list[ExportedFile]:
     """As `formats.Writer`; `path` is the folder. Frames in which nobody was seen are black."""
     require_body(take, body)
     take = finite_rows(take)
     count = len(take.frame_time)
     if not count:
         return []
-    watch(0.0)
+    report_progress(reporter, 0.0)
     with _folder_written_whole(path, force=force) as temporary:
         done = 0
-        # closed at once where `watch` raises: the folder must not be written into any more
+        # close at once if cancelled: nothing may be written into the folder any more
         with closing(_written(list(_chunks(take, temporary)), body)) as parts:
             for written in parts:
                 done += written
-                watch(done / count)
-    return [Exported(path, rate=None)]
+                report_progress(reporter, done / count)
+    return [ExportedFile(path, rate=None)]
 
 
 def _chunks(take: Take, folder: Path) -> Iterator[_Chunk]:

@@ -1,8 +1,8 @@
-"""What a person may ask of an export; each format takes some of it (`formats.Format.options`)."""
+"""Options of an export; every format supports a part of them (`formats.Format.options`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,81 +14,75 @@ Unit = Literal["m", "cm"]
 Rig = Literal["smpl", "mixamo", "unreal", "unity", "vrm"]
 World = Literal["ground", "camera"]
 OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh"]
-"""A field of `ExportOptions`."""
+"""Name of a field of `ExportOptions`."""
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
 RIGS: tuple[Rig, ...] = get_args(Rig)
 WORLDS: tuple[World, ...] = get_args(World)
-HIGHEST_RATE = 1000
-
-Watch = Callable[[float], None]
-"""Is told from time to time which part of the work (0..1) is done; may raise to stop it, and the
-file then is not there."""
-
-
-def unwatched(part: float) -> None:
-    """Watch nothing."""
+MAX_RATE = 1000
+"""Highest frame rate, frames per second."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How a take is exported; the defaults are the take as it is.
+    """Options of an export; by default the take is exported as it is.
 
     Raises
     ------
     UsageError
-        If a value is none of those allowed.
+        If a value is invalid.
     """
 
     rate: Fraction | None = None
-    """Frames a second to resample to; None keeps the take's own."""
+    """Frames per second to resample to; None keeps the take's rate."""
     unit: Unit | None = None
-    """Of lengths; None is what the format's readers expect (`formats.Format.unit`)."""
+    """Unit of length; None selects the one that readers of the format expect (`Format.unit`)."""
     rig: Rig = "smpl"
-    """Whose bone names, rest pose and bone axes."""
+    """Rig that provides bone names, rest pose and bone axes."""
     world: World = "ground"
-    """'ground': y up against gravity, the ground at 0, the first frame at the origin. 'camera': the
-    camera at the origin, looking along -z, its own up as y."""
+    """Frame of reference. 'ground': y up against gravity, ground at 0, first frame at the origin.
+    'camera': camera at the origin, looking along -z, its own up direction as y."""
     in_place: bool = False
-    """Leave out the way over the ground."""
+    """Remove the horizontal movement of the root."""
     rest_first: bool = False
-    """Put the rest pose before the first frame, as a frame of its own."""
+    """Insert the rest pose as a frame before the first one."""
     mesh: bool = True
-    """Write the skinned body too, not the skeleton alone."""
+    """Include the skinned mesh, not only the skeleton."""
 
     def __post_init__(self) -> None:
-        if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:
-            raise UsageError(f"the frame rate must lie in 0..{HIGHEST_RATE}, not {self.rate}")
-        for value, known, what in (
+        if self.rate is not None and not 0 < self.rate <= MAX_RATE:
+            raise UsageError(f"the frame rate must be in 0..{MAX_RATE}, not {self.rate}")
+        for value, allowed, name in (
             (self.unit, (None, *UNITS), "unit"),
             (self.rig, RIGS, "rig"),
             (self.world, WORLDS, "world"),
         ):
-            if value not in known:
-                words = ", ".join(str(each) for each in known if each is not None)
-                raise UsageError(f"the {what} must be one of {words}, not {value!r}")
+            if value not in allowed:
+                choices = ", ".join(str(each) for each in allowed if each is not None)
+                raise UsageError(f"the {name} must be one of {choices}, not {value!r}")
 
     def only(self, names: Collection[OptionName]) -> ExportOptions:
-        """These options under the names given, the defaults under the others."""
-        usual = ExportOptions()
-        left = [each.name for each in fields(self) if each.name not in names]
-        return replace(self, **{name: getattr(usual, name) for name in left})
+        """Return a copy with every option that is not in `names` reset to its default."""
+        defaults = ExportOptions()
+        others = [each.name for each in fields(self) if each.name not in names]
+        return replace(self, **{name: getattr(defaults, name) for name in others})
 
     def changed(self) -> frozenset[OptionName]:
-        """Names of the options that differ from their defaults."""
-        usual = ExportOptions()
-        names = {f.name for f in fields(self) if getattr(self, f.name) != getattr(usual, f.name)}
+        """Return the names of the options that differ from their defaults."""
+        defaults = ExportOptions()
+        names = {f.name for f in fields(self) if getattr(self, f.name) != getattr(defaults, f.name)}
         return frozenset(name for name in get_args(OptionName) if name in names)
 
 
 def parse_rate(text: str) -> Fraction | None:
-    """A frame rate as written by a person: '30', '29.97', '30000/1001' or 'source' (None).
+    """Parse a frame rate: '30', '29.97', '30000/1001' or 'source' (None).
 
     The broadcast rates 23.976, 29.97, 47.952, 59.94 and 119.88 stand for n * 1000 / 1001.
 
     Raises
     ------
     UsageError
+        If `text` is not a frame rate.
     """
     word = text.strip().lower()
     if word in ("source", ""):
@@ -96,25 +90,25 @@ def parse_rate(text: str) -> Fraction | None:
     try:
         rate = Fraction(word)
     except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"{text!r} is no frame rate; write 30, 29.97 or 30000/1001") from error
+        raise UsageError(f"{text!r} is not a frame rate; write 30, 29.97 or 30000/1001") from error
     for whole in (24, 30, 48, 60, 120):
         exact = Fraction(whole * 1000, 1001)
         if "." in word and round(float(exact), len(word.partition(".")[2])) == float(rate):
             return exact
-    if not 0 < rate <= HIGHEST_RATE:
-        raise UsageError(f"the frame rate must lie in 0..{HIGHEST_RATE}, not {text}")
+    if not 0 < rate <= MAX_RATE:
+        raise UsageError(f"the frame rate must be in 0..{MAX_RATE}, not {text}")
     return rate
 
 
 @dataclass(frozen=True)
-class Exported:
-    """A file that was written and read again."""
+class ExportedFile:
+    """File that was written and verified by reading it back."""
 
     path: Path
     joint_error: float | None = None
-    """Greatest distance in metres between a joint of the file, as an independent reader's own
-    kinematics place it, and the motion's; None for formats without joints."""
+    """Largest distance (m) between a joint of the file, as an independent reader's own kinematics
+    place it, and the same joint of the motion; None for formats without joints."""
     rate: float | None = None
-    """Frames a second, as read from the file."""
+    """Frames per second as read from the file; None for formats without a rate."""
     note: str = ""
-    """What was not as usual (a gap that was filled, a rate its readers cannot be told)."""
+    """Remark for the user, such as a filled gap or a rate that readers ignore; '' without one."""

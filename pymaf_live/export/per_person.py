@@ -1,4 +1,4 @@
-"""From a take to checked files of its people: what all formats with joints have in common."""
+"""Export of one verified file per person, shared by all formats with joints."""
 
 from __future__ import annotations
 
@@ -11,113 +11,122 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError, OutputExistsError
-from pymaf_live.export.file_names import behind_the_stem, name_of
-from pymaf_live.export.options import Exported, ExportOptions, Unit, Watch
-from pymaf_live.export.person_motion import PersonMotion, finite_rows, people_of, person_motion
-from pymaf_live.export.readback_check import ReadAgain, judged
-from pymaf_live.export.scene import Scene, scene_of
-from pymaf_live.export.world import SCALE, Placed, place
+from pymaf_live.export.file_names import person_name, person_suffixes
+from pymaf_live.export.options import ExportedFile, ExportOptions, Unit
+from pymaf_live.export.person_motion import (
+    PersonMotion,
+    finite_rows,
+    people_by_row_count,
+    person_motion,
+)
+from pymaf_live.export.readback_check import ReadBack, verify_readback
+from pymaf_live.export.scene import Scene, build_scene
+from pymaf_live.export.world import UNITS_PER_METRE, WorldTransform, world_transform
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 
-WriteScene = Callable[[Path, Scene, float, Watch, ExportOptions], None]
-"""Writes a scene with its lengths times the scale; tells the part done. The options name a unit."""
-ReadScene = Callable[[Path, Scene, float], ReadAgain]
-"""Reads a file again, its lengths divided by the scale; the scene says only what to look for."""
+WriteScene = Callable[[Path, Scene, float, Reporter, ExportOptions], None]
+"""Function that writes a scene: path, scene, file units per metre, reporter, options. The options
+name a unit."""
+ReadScene = Callable[[Path, Scene, float], ReadBack]
+"""Function that reads a file back: path, scene, file units per metre. The scene only says which
+bones and frames to read."""
 
-_WRITING = 0.7
-"""Of the work on a file; the rest is reading it again."""
+_WRITE_SHARE = 0.7
+"""Part of the progress of one file that is writing; the rest is reading it back."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cast:
-    """The people of a take and where they stand, ready to be exported one after the other."""
+class ExportContext:
+    """People of a take and its placement in the world, shared by the files of one export."""
 
     take: Take
-    """With finite rows."""
+    """Take with finite rows only."""
     body: Body
     options: ExportOptions
     people: tuple[int, ...]
-    """Ids, who has the most rows first."""
-    placed: Placed
+    """Numbers of the people, most rows first."""
+    transform: WorldTransform
     note: str
-    """Of the take as a whole."""
+    """Remark on the take as a whole; '' without one."""
 
     def motion(self, person: int) -> PersonMotion:
-        """A person's motion."""
-        return person_motion(self.take, self.body, person, self.placed, self.options.rate)
+        """Return the motion of a person."""
+        return person_motion(self.take, self.body, person, self.transform, self.options.rate)
 
-    def gaps(self, motion: PersonMotion) -> str:
-        """What to tell of the frames in which a person was not seen; '' where there are none."""
+    def gap_note(self, motion: PersonMotion) -> str:
+        """Return a remark on the frames in which a person was not measured; '' without any."""
         count = int(np.count_nonzero(~motion.seen))
         if not count:
             return ""
-        who = motion.name or f"person {motion.person}"
+        name = motion.name or f"person {motion.person}"
         return (
-            f"{who} was not seen in {count} of {len(motion.seen)} frames: "
+            f"{name} was not seen in {count} of {len(motion.seen)} frames; the motion was "
             "interpolated or held there"
         )
 
 
-def cast_of(take: Take, body: Body, options: ExportOptions) -> Cast | None:
-    """The people of a take; None, with a line in the log, where nobody was seen.
+def export_context(take: Take, body: Body, options: ExportOptions) -> ExportContext | None:
+    """Prepare a take for export; return None, with a line in the log, if nobody is in it.
 
     Raises
     ------
     InputError
         If the take was made with another body.
     OutputError
-        If it is not sound.
+        If the take is inconsistent or none of its rows is finite.
     """
     require_body(take, body)
     whole, take = take, finite_rows(take)
-    left_out = len(whole.frame) - len(take.frame)
-    people = tuple(people_of(take))
+    removed = len(whole.frame) - len(take.frame)
+    people = tuple(people_by_row_count(take))
     if not people:
-        if left_out:
-            raise OutputError(f"no row of the take of {take.source} has numbers that are finite")
+        if removed:
+            raise OutputError(f"the take of {take.source} has no rows with finite numbers")
         _log.warning("nobody was seen in %s: nothing written", take.source)
         return None
-    placed = place(take, body, options.world, people[0])
-    notes = [placed.note] if placed.note else []
-    if left_out:
-        notes.append(f"{left_out} rows with numbers that are not finite were left out")
-    return Cast(take, body, options, people, placed, "; ".join(notes))
+    transform = world_transform(take, body, options.world, people[0])
+    notes = [transform.note] if transform.note else []
+    if removed:
+        notes.append(f"{removed} rows with numbers that are not finite were left out")
+    return ExportContext(take, body, options, people, transform, "; ".join(notes))
 
 
 def require_free(paths: list[Path], *, force: bool) -> None:
-    """Refuse before the work what would be refused after it, so that it is all files or none.
+    """Check all targets before the work starts, so that either all files are written or none.
 
     Raises
     ------
-    OutputError
+    OutputExistsError
+        If one of `paths` exists and `force` is false.
     """
     for target in paths:
         if target.exists() and not force:
             raise OutputExistsError(target)
 
 
-def _nothing_to_say(scene: Scene) -> str:
+def _no_note(scene: Scene) -> str:
     return ""
 
 
 @dataclass(frozen=True)
-class FileAPerson:
-    """Writes a file for every person of a take: a `formats.Writer`."""
+class PerPersonWriter:
+    """Writes one file per person of a take; implements `formats.Writer`."""
 
-    ending: str
-    """Of the files, behind the name asked for and what `naming.behind_the_stem` adds to it."""
+    suffix: str
+    """File suffix, added after the target's name and the person's suffix."""
     unit: Unit
-    """Where the options name none."""
+    """Default unit."""
     write: WriteScene
     read: ReadScene
-    """By somebody else's reader, before a file gets its name."""
+    """Independent reader that verifies a file before it gets its final name."""
     plain_axes: bool = False
-    """As `rigs.skeleton_of`."""
-    note: Callable[[Scene], str] = _nothing_to_say
-    """What must be told of a file beside the format's hint."""
+    """Give every bone the world's axes at rest; see `rigs.rig_skeleton`."""
+    note: Callable[[Scene], str] = _no_note
+    """Function that returns a remark on a file, beside the format's hint."""
 
     def __call__(
         self,
@@ -127,52 +136,49 @@ class FileAPerson:
         options: ExportOptions,
         *,
         force: bool,
-        watch: Watch,
-    ) -> list[Exported]:
-        """Write the files and read each again before it gets its name.
+        reporter: Reporter,
+    ) -> list[ExportedFile]:
+        """Write the files; each is read back and verified before it gets its final name.
 
         Raises
         ------
         InputError
             If the take was made with another body.
         OutputError
-            If a file cannot be written, exists without `force`, or does not pass its check.
+            If a file cannot be written, exists without `force`, or does not pass verification.
+        Interrupted
+            If the reporter is cancelled; the current file is removed.
         """
-        cast = cast_of(take, body, options)
-        if cast is None:
+        context = export_context(take, body, options)
+        if context is None:
             return []
-        paths = self._paths(path, cast)
+        paths = self._paths(path, context)
         require_free(paths, force=force)
         make_folder(path.parent)
-        watch(0.0)
+        report_progress(reporter, 0.0)
         unit = options.unit or self.unit
-        scale, options = SCALE[unit], replace(options, unit=unit)
+        scale, options = UNITS_PER_METRE[unit], replace(options, unit=unit)
         done = []
-        for index, (person, target) in enumerate(zip(cast.people, paths, strict=True)):
-
-            def part(fraction: float, index: int = index) -> None:
-                watch((index + fraction) / len(paths))
-
-            def writing(fraction: float, part: Watch = part) -> None:
-                part(_WRITING * fraction)
-
-            motion = cast.motion(person)
-            scene = scene_of(body, motion, options, plain_axes=self.plain_axes)
-            notes = [cast.note, self.note(scene)] if index == 0 else []
-            notes.append(cast.gaps(motion))
+        for index, (person, target) in enumerate(zip(context.people, paths, strict=True)):
+            step = StepReporter(reporter, index / len(paths), (index + 1) / len(paths))
+            motion = context.motion(person)
+            scene = build_scene(body, motion, options, plain_axes=self.plain_axes)
+            notes = [context.note, self.note(scene)] if index == 0 else []
+            notes.append(context.gap_note(motion))
             with atomic_write(target, force=force) as temporary:
-                self.write(temporary, scene, scale, writing, options)
-                part(_WRITING)
-                error, rate = judged(target, self.read(temporary, scene, scale), scene)
-                part(1.0)
-            done.append(Exported(target, error, rate, "; ".join(note for note in notes if note)))
+                self.write(temporary, scene, scale, StepReporter(step, 0.0, _WRITE_SHARE), options)
+                report_progress(step, _WRITE_SHARE)
+                error, rate = verify_readback(target, self.read(temporary, scene, scale), scene)
+                report_progress(step, 1.0)
+            note = "; ".join(note for note in notes if note)
+            done.append(ExportedFile(target, error, rate, note))
         return done
 
-    def _paths(self, path: Path, cast: Cast) -> list[Path]:
-        ends_so = path.name.lower().endswith(self.ending)
-        stem = path.name[: -len(self.ending)] if ends_so else path.stem
-        names = {person: name_of(cast.take, person) for person in cast.people}
+    def _paths(self, path: Path, context: ExportContext) -> list[Path]:
+        has_suffix = path.name.lower().endswith(self.suffix)
+        stem = path.name[: -len(self.suffix)] if has_suffix else path.stem
+        names = {person: person_name(context.take, person) for person in context.people}
         return [
-            path.with_name(f"{stem}{behind}{path.name[len(stem) :]}")
-            for behind in behind_the_stem(cast.people, names)
+            path.with_name(f"{stem}{person_suffix}{path.name[len(stem) :]}")
+            for person_suffix in person_suffixes(context.people, names)
         ]

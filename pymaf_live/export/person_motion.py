@@ -11,8 +11,8 @@ from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import OutputError
-from pymaf_live.export.file_names import name_of
-from pymaf_live.export.world import Placed
+from pymaf_live.export.file_names import person_name
+from pymaf_live.export.world import WorldTransform
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Mask
 
@@ -78,7 +78,7 @@ def finite_rows(take: Take) -> Take:
     return replace(take, **{name: getattr(take, name)[finite] for name in _ROWS})
 
 
-def people_of(take: Take) -> list[int]:
+def people_by_row_count(take: Take) -> list[int]:
     """Ids of the people in a take, who has the most rows first (the lower id where equal)."""
     ids, counts = np.unique(take.person, return_counts=True)
     return [int(ids[index]) for index in np.lexsort((ids, -counts))]
@@ -123,7 +123,7 @@ def frame_grid(take: Take, rate: Fraction | None = None) -> Array:
 
 
 def person_motion(
-    take: Take, body: Body, person: int, placed: Placed, rate: Fraction | None = None
+    take: Take, body: Body, person: int, transform: WorldTransform, rate: Fraction | None = None
 ) -> PersonMotion:
     """One person's motion on a grid of time.
 
@@ -137,8 +137,8 @@ def person_motion(
         With finite rows, at least one of them of `person`.
     body : Body
     person : int
-    placed : Placed
-        From `world.place`.
+    transform : WorldTransform
+        From `world.world_transform`.
     rate : Fraction, optional
         Frames a second; the take's own by default.
     """
@@ -154,8 +154,10 @@ def person_motion(
     part = np.clip(part, 0.0, 1.0)
 
     rotations = matrix_from_axis_angle(take.pose[rows])
-    rotations[:, 0] = placed.turn @ rotations[:, 0]
-    root = np.asarray(take.joints[rows, 0], dtype=np.float64) @ placed.turn.T + placed.shift
+    rotations[:, 0] = transform.rotation @ rotations[:, 0]
+    root = (
+        np.asarray(take.joints[rows, 0], dtype=np.float64) @ transform.rotation.T + transform.shift
+    )
     shape = mean_shape(take, person)
     return PersonMotion(
         person=person,
@@ -166,7 +168,7 @@ def person_motion(
         times=grid,
         rate=rate or take.frame_rate,
         seen=_seen(take, rows, all_times, grid),
-        name=name_of(take, person),
+        name=person_name(take, person),
     )
 
 

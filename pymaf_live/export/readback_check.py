@@ -1,4 +1,4 @@
-"""Whether a file that was just written says what it should, by somebody else's reader."""
+"""Verification of a written file by reading it back with an independent reader."""
 
 from __future__ import annotations
 
@@ -12,74 +12,76 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export.scene import Scene
 from pymaf_live.types import Array
 
-GREATEST_ERROR = 1e-3
-"""Metres; a file whose joints lie farther off when read again is not kept."""
+MAX_JOINT_ERROR_M = 1e-3
+"""Largest accepted distance, in metres, between a joint of the file and of the motion."""
 _RATE_TOLERANCE = 2e-6
-"""Relative; 29.97 and 30 differ by 1e-3, FBX names the first 29.97, and 32-bit times leave 1e-7."""
-_MOST_CHECKED = 48
+"""Relative. 29.97 and 30 differ by 1e-3; 32-bit times leave an error of 1e-7."""
+_MAX_CHECKED_FRAMES = 48
 
 
 @dataclass(frozen=True)
-class ReadAgain:
-    """What an independent reader found in a file."""
+class ReadBack:
+    """Content of a file according to an independent reader."""
 
     rate: float
-    """Frames a second."""
+    """Frames per second."""
     frames: int
-    """In the whole file."""
+    """Number of frames in the whole file."""
     checked: Ints
-    """(K,) the frames that `places` are of."""
+    """(K,) indices of the frames in `positions`."""
     names: tuple[str, ...]
-    """Of the bones, in the file's order."""
-    places: Array
-    """(K, B, 3) m, where the file's own kinematics put the bones."""
+    """Names of the bones, in the file's order."""
+    positions: Array
+    """(K, B, 3) m, positions of the bones by the file's own kinematics."""
 
 
 def frames_to_check(frames: int) -> Ints:
-    """The first, the last and some frames between, for readers that take long."""
-    return np.unique(np.linspace(0, frames - 1, _MOST_CHECKED).round().astype(int))
+    """Return the first, the last and some frames between, for slow readers."""
+    return np.unique(np.linspace(0, frames - 1, _MAX_CHECKED_FRAMES).round().astype(int))
 
 
-def judged(target: Path, found: ReadAgain, scene: Scene) -> tuple[float, float]:
-    """Compare what was read with what was to be written.
+def verify_readback(target: Path, found: ReadBack, scene: Scene) -> tuple[float, float]:
+    """Compare what was read from a file with the scene that was written.
 
     Parameters
     ----------
     target : Path
-        The file's final name, for the message.
-    found : ReadAgain
+        Final name of the file, for the message.
+    found : ReadBack
     scene : Scene
 
     Returns
     -------
     error : float
-        Greatest distance of a joint in metres.
+        Largest distance of a joint in metres.
     rate : float
-        Frames a second, as read.
+        Frames per second as read.
 
     Raises
     ------
     OutputError
-        If the joints lie more than a millimetre off, or the rate or the number of frames is wrong.
+        If joints are more than `MAX_JOINT_ERROR_M` off, or the rate, the number of frames or the
+        bones differ.
     """
     if found.frames != scene.frames:
         raise OutputError(
-            f"cannot write {target}: read again, it holds {found.frames} frames instead of "
+            f"cannot write {target}: the file reads back with {found.frames} frames instead of "
             f"{scene.frames}"
         )
     if not abs(found.rate / float(scene.rate) - 1) < _RATE_TOLERANCE:
         raise OutputError(
-            f"cannot write {target}: read again, it runs at {found.rate:.6g} frames a second "
+            f"cannot write {target}: the file reads back at {found.rate:.6g} frames per second "
             f"instead of {float(scene.rate):.6g}"
         )
     missing = [name for name in scene.bones.names if name not in found.names]
     if missing:
-        raise OutputError(f"cannot write {target}: read again, it lacks the bone {missing[0]}")
+        raise OutputError(f"cannot write {target}: the file reads back without bone {missing[0]}")
     columns = [found.names.index(scene.bones.names[bone]) for bone in scene.joint_bones]
-    distance = np.linalg.norm(found.places[:, columns] - scene.joints[found.checked], axis=-1)
+    distance = np.linalg.norm(found.positions[:, columns] - scene.joints[found.checked], axis=-1)
     error = float(distance.max())
-    if not error < GREATEST_ERROR:  # not a number is no pass
+    if not error < MAX_JOINT_ERROR_M:  # also fails for NaN
         raise OutputError(
-            f"cannot write {target}: read again, its joints lie up to {error * 1000:.2f} mm off"
+            f"cannot write {target}: the file reads back with joints up to {error * 1000:.2f} mm "
+            "off"
         )
     return error, found.rate

@@ -147,11 +147,11 @@ class Skeleton:
     """(B,) the body's joint that a bone follows; -1 for the bone on the ground."""
     axes: Array
     """(B, 3, 3) the bone's own axes, as columns, when the body stands in its T-pose, body frame."""
-    rest_turn: Array
+    rest_rotation: Array
     """(B, 3, 3) the same in the rig's rest pose."""
-    rest_place: Array
+    rest_position: Array
     """(B, 3) m, in the rest pose; the body stands on y = 0 with its hips over the origin."""
-    body_turn: Array
+    body_rotations: Array
     """(J, 3, 3) local rotations of the body's joints that pose it in the rig's rest pose."""
 
     @property
@@ -162,19 +162,19 @@ class Skeleton:
     @property
     def offsets(self) -> Array:
         """(B, 3) m, from the parent at rest, in the parent's axes; the first bone's its place."""
-        places = self.rest_place.copy()
+        places = self.rest_position.copy()
         inner = self.parents >= 0
         above = self.parents[inner]
-        step = self.rest_place[inner] - self.rest_place[above]
-        places[inner] = np.einsum("bji,bj->bi", self.rest_turn[above], step)
+        step = self.rest_position[inner] - self.rest_position[above]
+        places[inner] = np.einsum("bji,bj->bi", self.rest_rotation[above], step)
         return places
 
     @property
-    def rest_local(self) -> Array:
+    def rest_local_rotation(self) -> Array:
         """(B, 3, 3) rotations at rest relative to the parent."""
-        turns = self.rest_turn.copy()
+        turns = self.rest_rotation.copy()
         inner = self.parents >= 0
-        turns[inner] = np.swapaxes(self.rest_turn[self.parents[inner]], 1, 2) @ turns[inner]
+        turns[inner] = np.swapaxes(self.rest_rotation[self.parents[inner]], 1, 2) @ turns[inner]
         return turns
 
 
@@ -193,7 +193,7 @@ def one_word_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def skeleton_of(
+def rig_skeleton(
     body: Body, rest: Array, lowest: float, rig: Rig, *, plain_axes: bool = False
 ) -> Skeleton:
     """The skeleton of a shaped body in a rig.
@@ -223,16 +223,16 @@ def skeleton_of(
     names = one_word_names(tuple(preset.names.get(name, name) for name in body.joint_names))
     joint = np.arange(body.joint_count)
     parents = np.asarray(body.parents).copy()
-    rest_turn = world @ axes
+    rest_rotation = world @ axes
     if preset.ground_bone:
         names = one_word_names((preset.ground_bone, *names))
         joint = np.r_[-1, joint]
         parents = np.r_[-1, parents + 1]
         own = np.eye(3) if plain_axes else _GROUND_AXES
         axes = np.concatenate([own[None], axes])
-        rest_turn = np.concatenate([own[None], rest_turn])
+        rest_rotation = np.concatenate([own[None], rest_rotation])
         places = np.concatenate([np.zeros((1, 3)), places])
-    return Skeleton(names, parents, joint, axes, rest_turn, places, turns)
+    return Skeleton(names, parents, joint, axes, rest_rotation, places, turns)
 
 
 def _rest_pose(body: Body, preset: Preset) -> Array:

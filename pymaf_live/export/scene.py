@@ -11,7 +11,7 @@ from pymaf_live.body import Body, PointSet, joint_transforms
 from pymaf_live.body.model import Ints
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.person_motion import PersonMotion
-from pymaf_live.export.rigs import Skeleton, skeleton_of
+from pymaf_live.export.rigs import Skeleton, rig_skeleton
 from pymaf_live.types import Array, Mask
 
 
@@ -24,7 +24,7 @@ class Scene:
     """(S,)"""
     bones: Skeleton
     rate: Fraction
-    turns: Array
+    rotations: Array
     """(N, B, 3, 3) relative to the parent bone."""
     root: Array
     """(N, 3) m, place of the first bone."""
@@ -56,7 +56,7 @@ class Scene:
         return [(0, self.root), *([] if self.hips is None else [(self.bones.hips, self.hips)])]
 
 
-def scene_of(
+def build_scene(
     body: Body, motion: PersonMotion, options: ExportOptions, *, plain_axes: bool = False
 ) -> Scene:
     """Put a person's motion on a rig.
@@ -68,12 +68,12 @@ def scene_of(
     options : ExportOptions
         Of which rig, in_place and rest_first count here; the others are in `motion` already.
     plain_axes : bool
-        As `rigs.skeleton_of`.
+        As `rigs.rig_skeleton`.
     """
     shaped = body.template + body.shape_directions @ motion.shape
     lowest = float(shaped[:, 1].min())
-    bones = skeleton_of(body, motion.rest, lowest, options.rig, plain_axes=plain_axes)
-    vertices = PointSet.vertices(body).pose(bones.body_turn, motion.shape)
+    bones = rig_skeleton(body, motion.rest, lowest, options.rig, plain_axes=plain_axes)
+    vertices = PointSet.vertices(body).pose(bones.body_rotations, motion.shape)
     vertices = vertices - [motion.rest[0, 0], lowest, motion.rest[0, 2]]
 
     world, joints = joint_transforms(body, motion.rotations, motion.rest)
@@ -86,11 +86,11 @@ def scene_of(
     seen = motion.seen
     if options.rest_first:
         # where the motion starts, standing on the ground
-        standing = bones.rest_place[bones.joint >= 0]
-        start = [place[0, 0], bones.rest_place[bones.hips, 1], place[0, 2]]
+        standing = bones.rest_position[bones.joint >= 0]
+        start = [place[0, 0], bones.rest_position[bones.hips, 1], place[0, 2]]
         standing = standing + (start - standing[0])
         joints = np.concatenate([standing[None], joints])
-        turns = np.concatenate([bones.rest_local[None], turns])
+        turns = np.concatenate([bones.rest_local_rotation[None], turns])
         place = np.concatenate([[start], place])
         seen = np.r_[False, seen]
     root, hips = place, None
@@ -102,7 +102,7 @@ def scene_of(
         shape=motion.shape,
         bones=bones,
         rate=motion.rate,
-        turns=turns,
+        rotations=turns,
         root=root,
         hips=hips,
         joints=joints,

@@ -57,7 +57,7 @@ class Up:
     """Places on the ground where feet rested."""
 
 
-def up_of(take: Take, body: Body) -> Up:
+def estimate_up(take: Take, body: Body) -> Up:
     """Estimate the up direction of a take's camera.
 
     Parameters
@@ -89,7 +89,7 @@ def up_of(take: Take, body: Body) -> Up:
     return Up(direction, int(upright.sum()), len(feet))
 
 
-def level_turn(up: Array) -> Array:
+def levelling_rotation(up: Array) -> Array:
     """(3, 3) smallest rotation that takes `up`, in a y-up frame, to y."""
     target = np.array([0.0, 1.0, 0.0])
     axis = np.cross(up, target)

@@ -16,11 +16,12 @@ import numpy as np
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.rotations import quaternion_from_matrix
 from pymaf_live.errors import OutputError
-from pymaf_live.export.options import ExportOptions, Watch
-from pymaf_live.export.per_person import FileAPerson
-from pymaf_live.export.readback_check import ReadAgain
+from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
 MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"
@@ -29,7 +30,7 @@ _TOLD_EVERY = 500
 
 
 def write_scene(
-    path: Path, scene: Scene, scale: float, watch: Watch, options: ExportOptions
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
     """Write a scene; arguments as `fbx.write_scene`.
 
@@ -59,8 +60,8 @@ def write_scene(
     skeleton = UsdSkel.Skeleton.Define(stage, f"{place}/skeleton")
     joints = Vt.TokenArray(_joint_paths(scene))
     skeleton.CreateJointsAttr(joints)
-    skeleton.CreateBindTransformsAttr(_matrices(bones.rest_turn, bones.rest_place * scale))
-    skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local, bones.offsets * scale))
+    skeleton.CreateBindTransformsAttr(_matrices(bones.rest_rotation, bones.rest_position * scale))
+    skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local_rotation, bones.offsets * scale))
     motion = UsdSkel.Animation.Define(stage, f"{place}/motion")
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
@@ -72,16 +73,16 @@ def write_scene(
         places[:, bone] = moved * scale
     translations, rotations = motion.CreateTranslationsAttr(), motion.CreateRotationsAttr()
     motion.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(joints), 3), dtype=np.float16)))
-    quaternions = quaternion_from_matrix(scene.turns).astype(np.float32)[..., [1, 2, 3, 0]]
+    quaternions = quaternion_from_matrix(scene.rotations).astype(np.float32)[..., [1, 2, 3, 0]]
     for frame in range(scene.frames):
         translations.Set(Vt.Vec3fArray.FromNumpy(places[frame]), frame)
         rotations.Set(Vt.QuatfArray.FromNumpy(quaternions[frame]), frame)
         if frame % _TOLD_EVERY == 0:
-            watch(frame / scene.frames)
+            report_progress(reporter, frame / scene.frames)
     stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {scene.rate}")
     if not stage.GetRootLayer().Save():
         raise OutputError(f"cannot write {path}: USD refuses to save")
-    watch(1.0)
+    report_progress(reporter, 1.0)
 
 
 def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
@@ -109,8 +110,8 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     binding.CreateJointWeightsPrimvar(False, count).Set(weights)
 
 
-def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
-    """As `one_a_person.ReadScene`, by UsdSkel's own queries; every frame is placed."""
+def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
+    """As `per_person.ReadScene`, by UsdSkel's own queries; every frame is placed."""
     from pxr import Tf, Usd, UsdGeom, UsdSkel
 
     try:
@@ -135,7 +136,7 @@ def read_again(path: Path, scene: Scene, scale: float) -> ReadAgain:
     rate = stage.GetTimeCodesPerSecond()
     if codes:  # a frame is one time code, or the motion would run at another rate
         rate *= (len(times) - 1) / codes
-    return ReadAgain(rate, len(times), np.arange(len(times)), names, places * metres)
+    return ReadBack(rate, len(times), np.arange(len(times)), names, places * metres)
 
 
 def _root(scene: Scene) -> str:
@@ -173,4 +174,4 @@ def _matrices(turns: Array, places: Array) -> Any:
     return Vt.Matrix4dArray.FromNumpy(matrices)
 
 
-export_usd = FileAPerson(ending=".usd", unit="m", write=write_scene, read=read_again)
+export_usd = PerPersonWriter(suffix=".usd", unit="m", write=write_scene, read=read_back)

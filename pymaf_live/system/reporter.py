@@ -11,7 +11,14 @@ from typing import Protocol
 
 from pymaf_live.errors import Interrupted
 
-__all__ = ["SILENT", "Reporter", "SilentReporter", "StepReporter", "raise_if_cancelled"]
+__all__ = [
+    "SILENT",
+    "Reporter",
+    "SilentReporter",
+    "StepReporter",
+    "raise_if_cancelled",
+    "report_progress",
+]
 
 
 class Reporter(Protocol):
@@ -100,3 +107,14 @@ def raise_if_cancelled(reporter: Reporter, text: str = "cancelled") -> None:
     """
     if reporter.cancelled():
         raise Interrupted(text)
+
+
+def report_progress(reporter: Reporter, fraction: float | None, detail: str = "") -> None:
+    """Report progress, then raise `Interrupted` if `reporter` is cancelled.
+
+    Raises
+    ------
+    Interrupted
+    """
+    reporter.progress(fraction, detail)
+    raise_if_cancelled(reporter)

@@ -16,6 +16,7 @@ from pymaf_live.pipeline.background_stage import BackgroundStage
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline, queue_capacity
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult, Image, SourceFacts
 
@@ -273,15 +274,10 @@ def export_take(
     kinds = [kind for kind in options.exports if kind == "npz" or len(take.frame)]
     targets = [FORMATS[kind].target(options.out / name) for kind in kinds]
     for index, (kind, target) in enumerate(zip(kinds, targets, strict=True)):
-
-        def watch(fraction: float, file: str = target.name) -> None:
-            watcher.exporting(file, fraction)
-            if watcher.asked_to_stop() and not stopped_before:
-                raise Interrupted("the export was stopped")
-
+        reporter = _FileReporter(watcher, target.name, cancellable=not stopped_before)
         try:
             done = FORMATS[kind].write(
-                take, body, target, options.export_options, force=options.force, watch=watch
+                take, body, target, options.export_options, force=options.force, reporter=reporter
             )
         except Interrupted:
             left = ", ".join(each.name for each in targets[index:])
@@ -299,6 +295,21 @@ def export_take(
                 summary.checks[file.path.name] = figures
             # the same holds for every format of a take: told once
             summary.notices += [note for note in [file.note] if note not in ["", *summary.notices]]
+
+
+class _FileReporter(SilentReporter):
+    """Reporter of one exported file's progress to a watcher."""
+
+    def __init__(self, watcher: Watcher, file: str, *, cancellable: bool) -> None:
+        self._watcher, self._file, self._cancellable = watcher, file, cancellable
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Pass the fraction on."""
+        self._watcher.exporting(self._file, fraction or 0.0)
+
+    def cancelled(self) -> bool:
+        """Return True once the watcher wants to stop."""
+        return self._cancellable and self._watcher.asked_to_stop()
 
 
 class _OverlayWriter:

@@ -18,7 +18,10 @@ from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.takes.npz_file import read_take
 from pymaf_live.takes.take import Take
+from tests.helpers.bvh import bvh_joint_error
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
+
+IN_METRES = ExportOptions(unit="m")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,7 @@ def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
     take = make_take(
         body, seconds(5), {1: standing(body, 5)}, {1: np.tile([0.3, 0.2, 5.0], (5, 1))}
     )
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
     places = joints_in_file(path, body.joint_names)[0]
     at = dict(zip(body.joint_names, places, strict=True))
     assert np.abs(places[0, [0, 2]]).max() < 1e-4  # starts at x = z = 0
@@ -91,7 +94,7 @@ def test_offsets_are_the_rest_pose_of_the_mean_shape(body: Body, tmp_path: Path)
     take = make_take(
         body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)}, shapes={1: shapes}
     )
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
     shaped = body.template + body.shape_directions @ np.r_[1.0, np.zeros(body.shape_count - 1)]
     rest = body.joint_regressor @ shaped
     root = bvhio.readAsBvh(str(path)).Root
@@ -111,7 +114,7 @@ def test_frame_time_is_true_to_the_rational_rate(body: Body, tmp_path: Path) -> 
     rate = Fraction(30000, 1001)
     times = seconds(30, float(rate))
     take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)}, rate=rate)
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh")
     read = bvhio.readAsBvh(str(path))
     assert read.FrameCount == 30
     assert abs(read.FrameTime - 1001 / 30000) < 1e-12
@@ -152,7 +155,7 @@ def test_a_spinning_person_has_channels_without_jumps(body: Body, tmp_path: Path
     turns = standing(body, 90)
     turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 2 * np.pi * times[:, None]).as_matrix()
     take = make_take(body, times, {1: turns}, {1: np.tile([0, 0, 4.0], (90, 1))})
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh")
     numbers = frame_numbers(path)
     assert np.abs(np.diff(numbers, axis=0)).max() < 13  # 12 degrees a frame
     assert numbers[-1, 5] == pytest.approx(360 * times[-1], abs=1e-3)
@@ -187,7 +190,7 @@ def test_several_people_get_a_file_each_and_share_time_and_place(
         {2: walking_past(times), 5: walking_past(times[late], start=1.0)},
         frames={2: np.arange(30), 5: late},
     )
-    paths = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    paths = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
     assert [path.name for path in paths] == ["a.bvh", "a_person5.bvh"]
     first, second = (joints_in_file(path, body.joint_names[:1])[:, 0] for path in paths)
     assert len(first) == len(second) == 30
@@ -202,7 +205,7 @@ def test_frames_without_the_person_are_interpolated(body: Body, tmp_path: Path) 
     take = make_take(
         body, times, {1: standing(body, 20)}, {1: walking_past(times[there])}, frames={1: there}
     )
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
     x = joints_in_file(path, body.joint_names[:1])[:, 0, 0]
     np.testing.assert_allclose(x, 0.5 * times, atol=1e-4)
 
@@ -211,14 +214,14 @@ def test_nobody_gives_no_file_and_a_line(
     body: Body, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     take = make_take(body, seconds(3), {}, {})
-    assert bvh.write_bvh(take, body, tmp_path / "a.bvh") == []
+    assert FORMATS["bvh"](take, body, tmp_path / "a.bvh") == []
     assert list(tmp_path.iterdir()) == []
     assert "nobody was seen" in caplog.text
 
 
 def test_one_frame_is_enough(body: Body, tmp_path: Path) -> None:
     take = one_person(body, 1)
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh")
     assert len(frame_numbers(path)) == 1
 
 
@@ -234,16 +237,16 @@ def test_an_existing_file_is_kept_unless_forced_even_the_second_person_s(
     )
     (tmp_path / "a_person2.bvh").write_text("mine")
     with pytest.raises(OutputError, match="already exists"):
-        bvh.write_bvh(take, body, tmp_path / "a.bvh")
+        FORMATS["bvh"](take, body, tmp_path / "a.bvh")
     assert (tmp_path / "a_person2.bvh").read_text() == "mine"
     assert not (tmp_path / "a.bvh").exists()
-    assert len(bvh.write_bvh(take, body, tmp_path / "a.bvh", force=True)) == 2
+    assert len(FORMATS["bvh"](take, body, tmp_path / "a.bvh", force=True)) == 2
 
 
 def test_a_folder_that_cannot_be_is_an_output_error(body: Body, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        bvh.write_bvh(one_person(body, 2), body, tmp_path / "file" / "a.bvh")
+        FORMATS["bvh"](one_person(body, 2), body, tmp_path / "file" / "a.bvh")
 
 
 def test_a_refused_rename_is_an_output_error_and_leaves_nothing(
@@ -255,7 +258,7 @@ def test_a_refused_rename_is_an_output_error_and_leaves_nothing(
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
-        bvh.write_bvh(one_person(body, 2), body, tmp_path / "a.bvh")
+        FORMATS["bvh"](one_person(body, 2), body, tmp_path / "a.bvh")
     assert not list(tmp_path.iterdir())
 
 
@@ -263,23 +266,23 @@ def test_a_wrong_file_is_found_and_never_gets_its_name(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = one_person(body)
-    (path,) = bvh.write_bvh(take, body, tmp_path / "a.bvh", unit="m")
-    assert bvh.check_bvh(path, take, 1, body, "m") < 1e-4
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
+    assert bvh_joint_error(path, take, 1, body, "m") < 1e-4
     # 3 degrees more in every channel: centimetres at the wrist
     monkeypatch.setattr(bvh, "continuous_angles", lambda R, o: continuous_angles(R, o) + 0.05)
     with pytest.raises(OutputError, match="mm off"):
-        bvh.write_bvh(take, body, tmp_path / "b.bvh")
+        FORMATS["bvh"](take, body, tmp_path / "b.bvh")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bvh"]
     text = path.read_text().splitlines()
     path.write_text("\n".join(text[:-1]))
     with pytest.raises(OutputError, match="frames"):
-        bvh.check_bvh(path, take, 1, body, "m")
+        bvh_joint_error(path, take, 1, body, "m")
 
 
 def test_a_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
     other = replace(one_person(body, 2), body_sha256="0" * 64)
     with pytest.raises(InputError, match="another body"):
-        bvh.write_bvh(other, body, tmp_path / "a.bvh")
+        FORMATS["bvh"](other, body, tmp_path / "a.bvh")
 
 
 def test_every_format_writes_what_can_be_read_again(body: Body, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def test_options_reach_the_file_and_its_check_is_told(
 @pytest.mark.parametrize(
     ("target", "flags", "told"),
     [
-        ("a.npz", ["--rig", "unity"], "--rig means nothing to npz"),
-        ("a.glb", ["--unit", "cm"], "--unit means nothing to glb"),
-        ("a.glb", ["--rate", "often"], "no frame rate"),
+        ("a.npz", ["--rig", "unity"], "--rig has no effect on npz"),
+        ("a.glb", ["--unit", "cm"], "--unit has no effect on glb"),
+        ("a.glb", ["--rate", "often"], "not a frame rate"),
         ("a.blend", [], "must end in one of"),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_file_that_states_a_wrong_rate_never_gets_its_name(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(fbx.TIME_MODES, RATE, 6)  # 30
-    with pytest.raises(OutputError, match="frames a second"):
+    with pytest.raises(OutputError, match="frames per second"):
         FORMATS["fbx"](take, body, tmp_path / "a.fbx")
     assert not list(tmp_path.iterdir())
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import Body, load_body
-from pymaf_live.export.file_names import behind_the_stem, file_word
+from pymaf_live.export.file_names import person_suffixes, safe_file_part
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
 from pymaf_live.takes.people import names_of, with_name, without_people
 from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, standing, walking_past
 
-ONE_A_PERSON = sorted(name for name, each in FORMATS.items() if each.one_a_person)
+ONE_A_PERSON = sorted(name for name, each in FORMATS.items() if each.per_person)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_of_several_people_each_file_is_called_after_its_person(
     needed(name)
     format_ = FORMATS[name]
     done = format_.write(take, body, format_.target(tmp_path / "street"))
-    wanted = [f"street{who}{format_.ending}" for who in ("_Zoë Lee", "_舞", "_person5")]
+    wanted = [f"street{who}{format_.suffix}" for who in ("_Zoë Lee", "_舞", "_person5")]
     assert [each.path.name for each in done] == wanted
     assert all(each.path.exists() for each in done)
     # what is not seen is told by name, too
@@ -128,20 +128,20 @@ def test_a_name_like_a_bone_s_is_no_bone(body: Body, take: Take, tmp_path: Path)
 
 
 def test_names_that_clash_are_told_apart_by_number() -> None:
-    assert behind_the_stem([2, 0, 5], {2: "Ann", 0: "ANN"}) == ["_Ann", "_ANN_person0", "_person5"]
+    assert person_suffixes([2, 0, 5], {2: "Ann", 0: "ANN"}) == ["_Ann", "_ANN_person0", "_person5"]
     # somebody called after another one's number
-    assert behind_the_stem([1, 3], {1: "person3"}) == ["_person3_person1", "_person3"]
-    assert behind_the_stem([1, 3], {}) == ["", "_person3"]
-    assert behind_the_stem([1, 3], {3: "Bo"}) == ["", "_Bo"]
-    assert behind_the_stem([1], {1: "Bo"}) == [""]
+    assert person_suffixes([1, 3], {1: "person3"}) == ["_person3_person1", "_person3"]
+    assert person_suffixes([1, 3], {}) == ["", "_person3"]
+    assert person_suffixes([1, 3], {3: "Bo"}) == ["", "_Bo"]
+    assert person_suffixes([1], {1: "Bo"}) == [""]
 
 
 def test_a_name_can_stand_in_a_file_s_name_on_every_system() -> None:
-    assert file_word("a/b\\c:d*e") == "a_b_c_d_e"
-    assert file_word(" .. ") == ""
-    assert behind_the_stem([1, 2], {1: "..", 2: "Bo."}) == ["", "_Bo"]
-    long = file_word("舞" * 60)
+    assert safe_file_part("a/b\\c:d*e") == "a_b_c_d_e"
+    assert safe_file_part(" .. ") == ""
+    assert person_suffixes([1, 2], {1: "..", 2: "Bo."}) == ["", "_Bo"]
+    long = safe_file_part("舞" * 60)
     assert len(long.encode()) <= 80
     assert set(long) == {"舞"}
     # the same letters written in two ways are one name
-    assert file_word("Zoe\u0308") == file_word("Zo\u00eb")
+    assert safe_file_part("Zoe\u0308") == safe_file_part("Zo\u00eb")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pymaf_live.errors import UsageError
-from pymaf_live.export.formats import FORMATS, format_of, require_taken
+from pymaf_live.export.formats import FORMATS, format_for_path, unsupported_options
 from pymaf_live.export.options import ExportOptions, parse_rate
 
 
@@ -38,20 +38,19 @@ def test_options_outside_what_is_known_are_wrong_usage() -> None:
             ExportOptions(**wrong)  # type: ignore[arg-type]
 
 
-def test_an_option_that_no_chosen_format_takes_is_refused_by_its_flag() -> None:
-    with pytest.raises(UsageError, match="--no-mesh means nothing to npz"):
-        require_taken(ExportOptions(mesh=False), (FORMATS["npz"],))
-    require_taken(ExportOptions(unit="m"), (FORMATS["npz"], FORMATS["bvh"]))
-    require_taken(ExportOptions(), ())
+def test_options_that_no_chosen_format_supports_are_named() -> None:
+    assert unsupported_options(ExportOptions(mesh=False), [FORMATS["npz"]]) == ("mesh",)
+    assert unsupported_options(ExportOptions(unit="m"), [FORMATS["npz"], FORMATS["bvh"]]) == ()
+    assert unsupported_options(ExportOptions(), []) == ()
 
 
 def test_a_format_is_known_by_the_longest_ending_of_a_name() -> None:
     for name, each in FORMATS.items():
         assert each.name == name
-        assert format_of(each.target(Path("some/dance.v2"))) is each
+        assert format_for_path(each.target(Path("some/dance.v2"))) is each
     for name in ("dance.xyz", "dance", ".bvh"):
         with pytest.raises(UsageError, match="must end in"):
-            format_of(Path(name))
+            format_for_path(Path(name))
 
 
 def test_what_an_export_would_replace_includes_other_people_s_files(tmp_path: Path) -> None:

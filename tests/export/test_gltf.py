@@ -153,7 +153,7 @@ def test_a_file_at_a_wrong_rate_never_gets_its_name(
     monkeypatch.setattr(
         gltf, "_floats", lambda d, b, i: floats(d, b, i) * (1.001 if i == 0 else 1.0)
     )
-    with pytest.raises(OutputError, match=r"29\.9401 frames a second instead of 29\.97"):
+    with pytest.raises(OutputError, match=r"29\.9401 frames per second instead of 29\.97"):
         FORMATS["glb"](take, body, tmp_path / "a.glb")
     assert not list(tmp_path.iterdir())
 

@@ -21,6 +21,7 @@ from pymaf_live.export import csv as csv_format
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
 from pymaf_live.takes.take import Take
+from tests.helpers.reporter import RecordingReporter
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = Fraction(30000, 1001)
@@ -140,26 +141,24 @@ def test_masks_drawn_by_several_processes_are_those_of_one(
     turns, places = moving_limbs(body, times), walking_past(times)
     beside = places + np.array([0.5, 0, 1])
     take = make_take(body, times, {1: turns, 2: turns}, {1: places, 2: beside})
-    told: list[float] = []
+    reporter = RecordingReporter()
     monkeypatch.setattr(masks, "available_cores", lambda: 2)
     FORMATS["mask"](take, body, tmp_path / "one_masks")
     monkeypatch.setattr(masks, "_SHARED", 60)
-    FORMATS["mask"](take, body, tmp_path / "two_masks", watch=told.append)
+    FORMATS["mask"](take, body, tmp_path / "two_masks", reporter=reporter)
     names = [path.name for path in sorted((tmp_path / "one_masks").iterdir())]
     assert names == [path.name for path in sorted((tmp_path / "two_masks").iterdir())]
     assert len(names) == 70
     for name in names:
         one, two = ((tmp_path / f"{n}_masks" / name).read_bytes() for n in ("one", "two"))
         assert one == two
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (0.0, 1.0)
-
-    def stop(fraction: float) -> None:
-        if fraction:
-            raise Interrupted("stopped")
-
+    fractions = reporter.fractions
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     with pytest.raises(Interrupted):
-        FORMATS["mask"](take, body, tmp_path / "no_masks", watch=stop)
+        FORMATS["mask"](
+            take, body, tmp_path / "no_masks", reporter=RecordingReporter(cancel_after=0.0)
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one_masks", "two_masks"]
 
 

@@ -15,8 +15,9 @@ from pymaf_live.body import Body, load_body
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.person_motion import frame_grid, person_motion
-from pymaf_live.export.world import place
+from pymaf_live.export.world import world_transform
 from pymaf_live.takes.take import Take
+from tests.helpers.reporter import RecordingReporter
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 NTSC = Fraction(30000, 1001)
@@ -85,26 +86,20 @@ def test_one_frame_names_beyond_ascii_and_nobody_are_fine(
 
 @pytest.mark.parametrize("name", ["bvh", "fbx", "glb"])
 def test_work_that_is_cancelled_leaves_no_file(body: Body, tmp_path: Path, name: str) -> None:
-    told: list[float] = []
-
-    def stop_half_way(part: float) -> None:
-        told.append(part)
-        if part > 0.3:
-            raise Interrupted("stopped")
-
+    reporter = RecordingReporter(cancel_after=0.3)
     with pytest.raises(Interrupted):
-        FORMATS[name].write(walk(body), body, tmp_path / f"a.{name}", watch=stop_half_way)
-    assert told == sorted(told)
+        FORMATS[name].write(walk(body), body, tmp_path / f"a.{name}", reporter=reporter)
+    assert reporter.fractions == sorted(reporter.fractions)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["bvh", "fbx", "glb"])
 def test_progress_ends_at_one(body: Body, tmp_path: Path, name: str) -> None:
-    told: list[float] = []
-    FORMATS[name].write(walk(body), body, tmp_path / f"a.{name}", watch=told.append)
-    assert told == sorted(told)
-    assert told[0] == 0.0
-    assert told[-1] == 1.0
+    reporter = RecordingReporter()
+    FORMATS[name].write(walk(body), body, tmp_path / f"a.{name}", reporter=reporter)
+    assert reporter.fractions == sorted(reporter.fractions)
+    assert reporter.fractions[0] == 0.0
+    assert reporter.fractions[-1] == 1.0
 
 
 @pytest.mark.parametrize("name", ["fbx", "glb"])
@@ -122,8 +117,8 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(
 
 def test_resampling_follows_the_shortest_turn_and_keeps_the_ends(body: Body) -> None:
     take = walk(body, 31)
-    placed = place(take, body, "camera", 1)
-    motion = person_motion(take, body, 1, placed, Fraction(24))
+    transform = world_transform(take, body, "camera", 1)
+    motion = person_motion(take, body, 1, transform, Fraction(24))
     assert motion.rate == 24
     assert len(motion.root) == 25
     joint = body.joint_names.index("left_elbow")
@@ -154,5 +149,5 @@ def test_frames_where_a_person_was_not_measured_are_marked(body: Body) -> None:
                      "box", "score", "joint_score")
     }  # fmt: skip
     gap = replace(take, **rows, predicted=predicted[keep])
-    motion = person_motion(gap, body, 1, place(gap, body, "camera", 1))
+    motion = person_motion(gap, body, 1, world_transform(gap, body, "camera", 1))
     assert np.flatnonzero(~motion.seen).tolist() == [4, 7]

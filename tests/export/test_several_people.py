@@ -46,9 +46,9 @@ def test_nobody_is_left_out(body: Body, take: Take, tmp_path: Path, name: str) -
         pytest.skip(format_.missing)
     done = format_.write(take, body, format_.target(tmp_path / "three"))
     files = {each.path.name for each in done}
-    if format_.one_a_person:
+    if format_.per_person:
         endings = ("", "_person0", "_person5")
-        assert files == {f"three{ending}{format_.ending}" for ending in endings}
+        assert files == {f"three{ending}{format_.suffix}" for ending in endings}
         assert all(each.joint_error is None or each.joint_error < 1e-3 for each in done)
         # each is a file of its own motion, not the same one three times
         assert len({each.path.read_bytes() for each in done}) == len(PEOPLE)

@@ -13,9 +13,9 @@ from pymaf_live.body import Body, load_body, pose_joints, rest_joints
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS
 from pymaf_live.export.person_motion import person_motion
-from pymaf_live.export.rigs import PRESETS, one_word_names, skeleton_of
-from pymaf_live.export.up_direction import up_of
-from pymaf_live.export.world import place
+from pymaf_live.export.rigs import PRESETS, one_word_names, rig_skeleton
+from pymaf_live.export.up_direction import estimate_up
+from pymaf_live.export.world import world_transform
 from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 
@@ -64,7 +64,7 @@ def degrees_between(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (-25, 0), (15, 10), (0, -20), (40, 5)])
 def test_up_is_found_from_who_walks_about(body: Body, pitch: float, roll: float) -> None:
     take, up = tilted(walking_about(body), body, pitch, roll)
-    found = up_of(take, body)
+    found = estimate_up(take, body)
     assert found.upright > 0
     assert found.resting > 3
     assert degrees_between(found.direction, up) < 1.5
@@ -73,7 +73,7 @@ def test_up_is_found_from_who_walks_about(body: Body, pitch: float, roll: float)
 def test_the_ground_mends_what_a_lean_of_all_people_spoils(body: Body) -> None:
     # a camera pitched down whose people all seem to lean, as monocular estimates do
     take, up = tilted(walking_about(body), body, -20, 0)
-    straight = degrees_between(up_of(take, body).direction, up)
+    straight = degrees_between(estimate_up(take, body).direction, up)
     lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
     ankle = (take.joints[:, [7]] + take.joints[:, [8]]) / 2
     tipped = ankle + (take.joints - ankle) @ lean.T
@@ -81,7 +81,7 @@ def test_the_ground_mends_what_a_lean_of_all_people_spoils(body: Body) -> None:
     leaning = replace(take, joints=tipped)
     by_posture = 6.0
     assert straight < 1.5
-    assert degrees_between(up_of(leaning, body).direction, up) < by_posture - 2
+    assert degrees_between(estimate_up(leaning, body).direction, up) < by_posture - 2
 
 
 @pytest.mark.parametrize(("lean", "roll"), [(3, 1.5), (-4, 2.0), (15, 1.0)])
@@ -94,7 +94,7 @@ def test_a_small_roll_is_the_people_s_lean_and_a_large_one_the_camera_s(
     turns[:, 0] = side.as_matrix() @ turns[:, 0]
     take = make_take(body, np.arange(30) / 30, {1: turns}, {1: np.tile([0, 0.2, 4.0], (30, 1))})
     camera = np.array([0, -1.0, 0]) if abs(lean) < 10 else side.apply([0, -1.0, 0])
-    found = up_of(take, body).direction
+    found = estimate_up(take, body).direction
     assert degrees_between(found * [1, 1, 0], camera * [1, 1, 0]) < roll
 
 
@@ -102,19 +102,19 @@ def test_who_lies_before_a_level_camera_does_not_tip_the_world(body: Body) -> No
     turns = standing(body, 20)
     turns[:, 0] = Rotation.from_euler("z", 90, degrees=True).as_matrix() @ turns[:, 0]
     take = make_take(body, np.arange(20) / 30, {1: turns}, {1: np.tile([0, 0.5, 4.0], (20, 1))})
-    found = up_of(take, body)
+    found = estimate_up(take, body)
     assert found.upright == 0
     np.testing.assert_allclose(found.direction, [0, -1, 0])
-    assert "nobody stands upright" in place(take, body, "ground", 1).note
+    assert "nobody stands upright" in world_transform(take, body, "ground", 1).note
 
 
 def test_an_export_of_a_tilted_camera_stands_upright_on_the_ground_at_the_origin(
     body: Body,
 ) -> None:
     take, _ = tilted(walking_about(body), body, -25, 8)
-    placed = place(take, body, "ground", 1)
-    assert "pitch of -25" in placed.note or "pitch of -24" in placed.note
-    motion = person_motion(take, body, 1, placed)
+    transform = world_transform(take, body, "ground", 1)
+    assert "pitch of -25" in transform.note or "pitch of -24" in transform.note
+    motion = person_motion(take, body, 1, transform)
     shape = np.zeros((len(motion.root), body.shape_count))
     joints = pose_joints(body, motion.rotations, shape)
     joints += (motion.root - joints[:, 0])[:, None]
@@ -128,8 +128,8 @@ def test_an_export_of_a_tilted_camera_stands_upright_on_the_ground_at_the_origin
 
 def test_camera_space_leaves_everything_where_the_camera_saw_it(body: Body) -> None:
     take, _ = tilted(walking_about(body, 40), body, -25, 8)
-    placed = place(take, body, "camera", 1)
-    motion = person_motion(take, body, 1, placed)
+    transform = world_transform(take, body, "camera", 1)
+    motion = person_motion(take, body, 1, transform)
     np.testing.assert_allclose(motion.root, take.joints[:, 0] * [1, -1, -1], atol=1e-9)
 
 
@@ -137,12 +137,12 @@ def test_camera_space_leaves_everything_where_the_camera_saw_it(body: Body) -> N
 def test_a_rigs_axes_are_right_handed_and_its_bones_those_of_the_body(body: Body, rig: str) -> None:
     rest = rest_joints(body, np.zeros(body.shape_count))
     lowest = float(body.template[:, 1].min())
-    bones = skeleton_of(body, rest, lowest, rig)  # type: ignore[arg-type]
+    bones = rig_skeleton(body, rest, lowest, rig)  # type: ignore[arg-type]
     gram = np.swapaxes(bones.axes, 1, 2) @ bones.axes
     np.testing.assert_allclose(gram, np.tile(np.eye(3), (len(gram), 1, 1)), atol=1e-9)
     np.testing.assert_allclose(np.linalg.det(bones.axes), 1, atol=1e-9)
     # the lengths of bones are the body's in any pose and rig
-    places = bones.rest_place[bones.joint >= 0]
+    places = bones.rest_position[bones.joint >= 0]
     for joint, parent in enumerate(body.parents):
         if parent >= 0:
             wanted = np.linalg.norm(rest[joint] - rest[parent])
@@ -154,25 +154,25 @@ def test_a_rigs_axes_are_right_handed_and_its_bones_those_of_the_body(body: Body
         above = np.eye(3) if parent < 0 else world[parent]
         start = np.zeros(3) if parent < 0 else place_of[parent]
         place_of[bone] = start + above @ bones.offsets[bone]
-        world[bone] = above @ bones.rest_local[bone]
-    np.testing.assert_allclose(place_of, bones.rest_place, atol=1e-9)
+        world[bone] = above @ bones.rest_local_rotation[bone]
+    np.testing.assert_allclose(place_of, bones.rest_position, atol=1e-9)
 
 
 def test_rigs_point_their_bones_as_their_programs_do(body: Body) -> None:
     rest = rest_joints(body, np.zeros(body.shape_count))
-    mixamo = skeleton_of(body, rest, 0.0, "mixamo")
+    mixamo = rig_skeleton(body, rest, 0.0, "mixamo")
     for name in ("mixamorig:LeftUpLeg", "mixamorig:RightForeArm", "mixamorig:Spine"):
         bone = mixamo.names.index(name)
         child = int(np.flatnonzero(mixamo.parents == bone)[0])
         offset = mixamo.offsets[child]
         assert offset[1] == pytest.approx(np.linalg.norm(offset), rel=1e-6)  # y along the bone
-    unreal = skeleton_of(body, rest, 0.0, "unreal")
+    unreal = rig_skeleton(body, rest, 0.0, "unreal")
     for name, sign in (("calf_l", -1), ("calf_r", 1), ("lowerarm_l", 1), ("lowerarm_r", -1)):
         offset = unreal.offsets[unreal.names.index(name)]
         assert offset[0] == pytest.approx(sign * np.linalg.norm(offset), rel=1e-6)
     assert unreal.names[:2] == ("root", "pelvis")
     shoulder, elbow = (unreal.names.index(f"{part}_l") for part in ("upperarm", "lowerarm"))
-    arm = unreal.rest_place[elbow] - unreal.rest_place[shoulder]
+    arm = unreal.rest_position[elbow] - unreal.rest_position[shoulder]
     assert 40 < np.degrees(np.arctan2(-arm[1], arm[0])) < 50  # an A-pose
 
 

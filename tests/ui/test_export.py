@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
+from pymaf_live.system.reporter import report_progress
 from pymaf_live.takes import read_take
 from tests.ui.conftest import OpenWindow
 from ui.app import Parts
@@ -104,9 +105,9 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
     record(parts, qtbot, clip)
     qtbot.waitUntil(lambda: bool(parts.state.export.formats.value), timeout=20_000)
 
-    def slowly(take: object, body: object, path: Path, options: object, *, force, watch):  # type: ignore[no-untyped-def]
+    def slowly(take: object, body: object, path: Path, options: object, *, force, reporter):  # type: ignore[no-untyped-def]
         for part in range(1000):
-            watch(part / 1000)
+            report_progress(reporter, part / 1000)
             time.sleep(0.02)
         raise AssertionError("nobody cancelled")
 

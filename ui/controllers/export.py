@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pymaf_live.body.registry import body_of
 from pymaf_live.errors import Interrupted
-from pymaf_live.export.options import Exported, ExportOptions
+from pymaf_live.export.options import ExportedFile, ExportOptions
+from pymaf_live.system.reporter import SilentReporter, StepReporter, report_progress
 from pymaf_live.takes.take import Take
 from ui.state.export import ExportProgress, ExportState, all_formats
 from ui.state.window import Message, TakePhase, WindowState
@@ -69,7 +70,7 @@ class Exporting:
         self._begun = time.monotonic()
         self._part = ("Preparing…", 0.0)
         self._export.progress.set(ExportProgress(*self._part))
-        written: list[Exported] = []
+        written: list[ExportedFile] = []
 
         def work() -> None:
             by_name = {each.name: each for each in all_formats()}
@@ -78,14 +79,11 @@ class Exporting:
             body = body_of(take.body_sha256)
             for number, each in enumerate(chosen):
                 target = each.target(stem)
-
-                def watch(part: float, number: int = number, name: str = target.name) -> None:
-                    if stop.is_set():
-                        raise Interrupted("the export was cancelled")
-                    self._part = (f"Writing {name}…", (number + part) / len(chosen))
-
-                watch(0.0)
-                written.extend(each.write(take, body, target, options, force=force, watch=watch))
+                whole = _ExportReporter(stop, self._set_part)
+                text = f"Writing {target.name}…"
+                step = StepReporter(whole, number / len(chosen), (number + 1) / len(chosen), text)
+                report_progress(step, 0.0)
+                written.extend(each.write(take, body, target, options, force=force, reporter=step))
 
         def done(_: None) -> None:
             self._export.progress.set(None)
@@ -105,6 +103,9 @@ class Exporting:
                 self._failed(error)
 
         self._errands.run("export", work, done, failed)
+
+    def _set_part(self, text: str, fraction: float) -> None:
+        self._part = (text, fraction)
 
     def cancel(self) -> None:
         """Write no further; the file in the making goes away."""
@@ -138,7 +139,22 @@ class Exporting:
         return [each.hint for each in all_formats() if each.name in formats and each.hint]
 
 
-def report(folder: Path, written: list[Exported], hints: list[str]) -> str:
+class _ExportReporter(SilentReporter):
+    """Reporter of the worker thread: keeps the newest progress, cancels with the stop event."""
+
+    def __init__(self, stop: threading.Event, show: Callable[[str, float], None]) -> None:
+        self._stop, self._show = stop, show
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Keep what is shown at the next tick."""
+        self._show(detail, fraction or 0.0)
+
+    def cancelled(self) -> bool:
+        """Return True once the user has cancelled."""
+        return self._stop.is_set()
+
+
+def report(folder: Path, written: list[ExportedFile], hints: list[str]) -> str:
     """What a person reads after an export: the files, and what reading them again showed."""
     if not written:
         return "Nobody is in the take: nothing was written."
@@ -147,11 +163,11 @@ def report(folder: Path, written: list[Exported], hints: list[str]) -> str:
     return "\n".join([*lines, *hints])
 
 
-def _names(written: list[Exported]) -> str:
+def _names(written: list[ExportedFile]) -> str:
     return ", ".join(each.path.name for each in written)
 
 
-def _found(each: Exported) -> str:
+def _found(each: ExportedFile) -> str:
     facts = []
     if each.joint_error is not None:
         facts.append(f"joints at most {1000 * each.joint_error:.2g} mm off")

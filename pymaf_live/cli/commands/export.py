@@ -39,17 +39,17 @@ def export(
 ) -> int:
     """Export a take to other formats, or to another body."""
     from pymaf_live.body.registry import body_of
-    from pymaf_live.export.formats import format_of
+    from pymaf_live.export.formats import format_for_path
     from pymaf_live.motion import lock_feet
     from pymaf_live.takes import read_take, trimmed
 
     # typer reads `--to a.bvh b.npz` as one option and one more argument
     take_path, targets = paths[0], [*to, *paths[1:]]
     for target in targets:
-        format_of(target)
+        format_for_path(target)
         if target.resolve() == take_path.resolve():
             raise UsageError(f"{target} is the take itself")
-    options = motion.export_options(tuple(format_of(target).name for target in targets))
+    options = motion.export_options(tuple(format_for_path(target).name for target in targets))
     existing = [target for target in targets if target.exists()]
     if existing and not force:
         raise OutputExistsError(existing[0])

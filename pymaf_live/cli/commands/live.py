@@ -139,9 +139,9 @@ def _run_until_done(
 
 
 def _require_recordable(record: Path, *, force: bool) -> None:
-    from pymaf_live.export.formats import format_of
+    from pymaf_live.export.formats import format_for_path
 
-    format_of(record)
+    format_for_path(record)
     if record.exists() and not force:
         raise OutputExistsError(record)
     if not record.parent.is_dir():
