@@ -253,11 +253,11 @@ def _codecs() -> list[Check]:
 
 
 def _drawing() -> list[Check]:
-    from pymaf_live.rendering.offscreen import NoGraphics, OffscreenContext
+    from pymaf_live.rendering.offscreen import OffscreenContext, OpenGLUnavailable
 
     try:
         context = OffscreenContext()
-    except NoGraphics as error:
+    except OpenGLUnavailable as error:
         detail = f"overlays are drawn by the processor: {error}"
         return [Check("drawing", "missing", detail, _GL_PACKAGES)]
     detail = f"vispy by {context.kind} ({context.renderer})"

@@ -1,4 +1,4 @@
-"""Laying a transparent sheet over a part of a picture."""
+"""Alpha blending of a rendered layer over part of an image."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import numpy.typing as npt
 from pymaf_live.types import Image
 
 
-def lay_over(part: Image, sheet: npt.NDArray[np.uint8]) -> None:
-    """Blend a sheet over a part of a picture, in place, once.
+def alpha_blend(region: Image, layer: npt.NDArray[np.uint8]) -> None:
+    """Blend a layer over an image region, in place.
 
     Parameters
     ----------
-    part : (h, w, 3) uint8 array
+    region : (h, w, 3) uint8 array
         RGB; changed.
-    sheet : (h', w', 4) uint8 array
-        RGBA, colours premultiplied by alpha; brought to the part's size first.
+    layer : (h', w', 4) uint8 array
+        RGBA, colours premultiplied by alpha; resized to the region first.
     """
-    height, width = part.shape[:2]
-    if sheet.shape[:2] != (height, width):
-        finer = sheet.shape[0] > height
-        way = cv2.INTER_AREA if finer else cv2.INTER_LINEAR
-        sheet = np.asarray(cv2.resize(sheet, (width, height), interpolation=way), np.uint8)
-    lasting = cv2.bitwise_not(cv2.extractChannel(sheet, 3))
-    behind = cv2.multiply(part, cv2.merge([lasting] * 3), scale=1 / 255)
-    np.copyto(part, cv2.add(behind, cv2.cvtColor(sheet, cv2.COLOR_RGBA2RGB)), casting="unsafe")
+    height, width = region.shape[:2]
+    if layer.shape[:2] != (height, width):
+        shrinks = layer.shape[0] > height
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        resized = cv2.resize(layer, (width, height), interpolation=interpolation)
+        layer = np.asarray(resized, np.uint8)
+    transparency = cv2.bitwise_not(cv2.extractChannel(layer, 3))
+    background = cv2.multiply(region, cv2.merge([transparency] * 3), scale=1 / 255)
+    blended = cv2.add(background, cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB))
+    np.copyto(region, blended, casting="unsafe")

@@ -1,7 +1,7 @@
-"""A GL context without a window: EGL without a display server, else OSMesa.
+"""Off-screen OpenGL context: EGL without a display server, otherwise OSMesa.
 
-vispy's own off-screen back-ends never give their context back and open the default display, which
-needs an X server on some machines; so the context is made here and vispy's gloo draws in it.
+vispy's own off-screen back-ends never release their context and open the default display, which
+needs an X server on some machines; so the context is created here and vispy's gloo draws in it.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _EGL_CONFIG = [
 ]  # fmt: skip
 _GL_RGBA, _GL_UNSIGNED_BYTE, _GL_RENDERER = 0x1908, 0x1401, 0x1F01
 _SIDE = 16
-"""Pixels of the context's own surface; all drawing goes to frame buffer objects of their own."""
+"""Pixels of the context's own surface; all drawing goes to frame buffer objects."""
 
 
-class NoGraphics(Exception):  # noqa: N818 - a state of the machine that is dealt with
-    """No GL context can be had; says why."""
+class OpenGLUnavailable(Exception):  # noqa: N818 - an expected state of the machine
+    """No OpenGL context can be created; the message states the reason."""
 
 
 class OffscreenContext:
-    """A current GL context for gloo, of the thread that made it.
+    """Current OpenGL context for gloo.
 
-    Make it, use it and close it in one thread. gloo keeps one current canvas a process, so no
-    other vispy canvas may be drawn while this one draws.
+    Create, use and close it in one thread. gloo has one current canvas per process, so no other
+    vispy canvas may be drawn while this one draws.
 
     Raises
     ------
-    NoGraphics
-        If neither EGL nor OSMesa gives a context.
+    OpenGLUnavailable
+        If neither EGL nor OSMesa provides a context.
     """
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class OffscreenContext:
             try:
                 self._make_current, self._release = open_one()
                 break
-            except (OSError, AttributeError, NoGraphics) as error:
+            except (OSError, AttributeError, OpenGLUnavailable) as error:
                 reasons.append(f"{name}: {error}")
         else:
-            raise NoGraphics("; ".join(reasons))
+            raise OpenGLUnavailable("; ".join(reasons))
         self.kind = name.lower()
         self._closed = False
         try:
@@ -60,15 +60,15 @@ class OffscreenContext:
             self._bind_gloo()
         except Exception as error:
             self.close()
-            raise NoGraphics(f"{name}: {error}") from error
+            raise OpenGLUnavailable(f"{name}: {error}") from error
 
     def _bind_gloo(self) -> None:
         missing = "no GL library"
         if not ctypes.util.find_library("GL") and not os.environ.get("VISPY_GL_LIB"):
-            # a server may have libOpenGL without the libGL that belongs to X
+            # a server may have libOpenGL but not libGL, which belongs to X
             library = ctypes.util.find_library("OpenGL")
             if library is None:
-                raise NoGraphics(missing)
+                raise OpenGLUnavailable(missing)
             os.environ["VISPY_GL_LIB"] = library
         from vispy.gloo import gl
         from vispy.gloo.context import FakeCanvas
@@ -77,19 +77,19 @@ class OffscreenContext:
         self.canvas = make_canvas()
         renderer = gl.glGetParameter(_GL_RENDERER)
         if not renderer:
-            raise NoGraphics(missing)
+            raise OpenGLUnavailable(missing)
         self.renderer = str(renderer)
-        """Name of the graphics card or software renderer."""
+        """Name of the graphics card or the software renderer."""
 
     def make_current(self) -> None:
-        """Make this the context that gloo draws in."""
+        """Make gloo draw in this context."""
         from vispy.gloo.context import set_current_canvas
 
         self._make_current()
         set_current_canvas(self.canvas)
 
     def close(self) -> None:
-        """Give the context back; twice does no harm."""
+        """Release the context. Closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
@@ -97,15 +97,15 @@ class OffscreenContext:
         if canvas is not None:
             from vispy.gloo import context
 
-            forget: Callable[[Any], None] = context.forget_canvas
-            forget(canvas)
+            forget_canvas: Callable[[Any], None] = context.forget_canvas
+            forget_canvas(canvas)
         self._release()
 
 
 def _open_egl() -> tuple[Callable[[], None], Callable[[], None]]:
     library = ctypes.util.find_library("EGL")
     if library is None:
-        raise NoGraphics("no library")
+        raise OpenGLUnavailable("no library")
     egl = ctypes.CDLL(library)
     pointer = ctypes.c_void_p
     for function in (
@@ -127,19 +127,19 @@ def _open_egl() -> tuple[Callable[[], None], Callable[[], None]]:
     config, count = pointer(), ctypes.c_int()
     egl.eglChooseConfig(display, attributes, ctypes.byref(config), 1, ctypes.byref(count))
     if not count.value or not egl.eglBindAPI(_EGL_OPENGL_API):
-        raise NoGraphics("no OpenGL without a window")
+        raise OpenGLUnavailable("no OpenGL without a window")
     surface = egl.eglCreatePbufferSurface(
         display, config, (ctypes.c_int * 5)(0x3057, _SIDE, 0x3056, _SIDE, _EGL_NONE)
     )
     context = egl.eglCreateContext(display, config, None, (ctypes.c_int * 1)(_EGL_NONE))
     if not surface or not context:
-        raise NoGraphics("no context")
+        raise OpenGLUnavailable("no context")
 
     def make_current() -> None:
-        # the API is bound a thread, and MediaPipe in the same process binds OpenGL ES
+        # the API is bound per thread, and MediaPipe in the same process binds OpenGL ES
         egl.eglBindAPI(_EGL_OPENGL_API)
         if not egl.eglMakeCurrent(display, surface, surface, context):
-            raise NoGraphics("the context cannot be made current in this thread")
+            raise OpenGLUnavailable("the context cannot be made current in this thread")
 
     def release() -> None:
         egl.eglMakeCurrent(display, None, None, None)
@@ -150,7 +150,7 @@ def _open_egl() -> tuple[Callable[[], None], Callable[[], None]]:
 
 
 def _egl_display(egl: ctypes.CDLL) -> int:
-    """The first display that can be initialised: without a display server, else the default."""
+    """Return the first display that initialises: without a display server, then the default."""
     candidates: list[Callable[[], int | None]] = []
     address = egl.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
     if address:
@@ -163,16 +163,16 @@ def _egl_display(egl: ctypes.CDLL) -> int:
         display = candidate()
         if display and egl.eglInitialize(display, None, None):
             return int(display)
-    raise NoGraphics("no display")
+    raise OpenGLUnavailable("no display")
 
 
 def _open_osmesa() -> tuple[Callable[[], None], Callable[[], None]]:
     library = ctypes.util.find_library("OSMesa")
     if library is None:
-        raise NoGraphics("no library")
+        raise OpenGLUnavailable("no library")
     if "vispy.gloo.gl" in sys.modules and os.environ.get("VISPY_GL_LIB") != library:
-        # OSMesa brings GL functions of its own, and gloo has already taken another library's
-        raise NoGraphics("another GL library is in use")
+        # OSMesa has GL functions of its own, and gloo already uses those of another library
+        raise OpenGLUnavailable("another GL library is in use")
     osmesa = ctypes.CDLL(library)
     osmesa.OSMesaCreateContextExt.restype = ctypes.c_void_p
     osmesa.OSMesaCreateContextExt.argtypes = [ctypes.c_uint, *[ctypes.c_int] * 3, ctypes.c_void_p]
@@ -182,13 +182,13 @@ def _open_osmesa() -> tuple[Callable[[], None], Callable[[], None]]:
     osmesa.OSMesaDestroyContext.argtypes = [ctypes.c_void_p]
     context = osmesa.OSMesaCreateContextExt(_GL_RGBA, 24, 0, 0, None)
     if not context:
-        raise NoGraphics("no context")
+        raise OpenGLUnavailable("no context")
     pixels = (ctypes.c_ubyte * (_SIDE * _SIDE * 4))()
     os.environ["VISPY_GL_LIB"] = library
 
     def make_current() -> None:
         if not osmesa.OSMesaMakeCurrent(context, pixels, _GL_UNSIGNED_BYTE, _SIDE, _SIDE):
-            raise NoGraphics("the context cannot be made current")
+            raise OpenGLUnavailable("the context cannot be made current")
 
     def release() -> None:
         osmesa.OSMesaDestroyContext(context)

@@ -1,4 +1,4 @@
-"""Bodies drawn over pictures, with or without a graphics card."""
+"""Bodies drawn over images, by OpenGL or by the CPU rasteriser."""
 
 from __future__ import annotations
 
@@ -9,121 +9,120 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
-from pymaf_live.rendering.alpha_blend import lay_over
+from pymaf_live.rendering.alpha_blend import alpha_blend
 from pymaf_live.rendering.cpu_overlay import CpuOverlay
-from pymaf_live.rendering.scene import Stage
-from pymaf_live.rendering.style import Look
-from pymaf_live.rendering.surface import Surface
+from pymaf_live.rendering.scene import SceneBuilder
+from pymaf_live.rendering.style import OverlayStyle
+from pymaf_live.rendering.surface import BodySurface
 from pymaf_live.types import Camera, Image, Person
 
-_FINE = 2
-"""Samples a pixel along each axis, where that is cheap: smooth edges."""
-_MOST_FINE_SAMPLES = 2_000_000
-_MOST_SAMPLES = 16_000_000
+_SUPERSAMPLING = 2
+"""Samples per pixel along each axis where that is cheap; smooths edges."""
+_MAX_SUPERSAMPLES = 2_000_000
+_MAX_SAMPLES = 16_000_000
 
 
 class Overlay(Protocol):
-    """Draws bodies over pictures. Open, draw and close in one thread."""
+    """Draws bodies over images. Open, draw and close it in one thread."""
 
     @property
     def name(self) -> str:
-        """What draws, such as ``vispy egl (llvmpipe ...)`` or ``cpu rasteriser``."""
+        """Renderer in use, such as ``vispy egl (llvmpipe ...)`` or ``cpu rasteriser``."""
 
     @property
     def notice(self) -> str:
-        """Why not the better way; empty when all is well. May change while drawing."""
+        """Reason for not using OpenGL; empty when it is used. May change while drawing."""
 
     def draw(self, image: Image, people: Sequence[Person], camera: Camera) -> Image:
-        """Draw people over a picture.
+        """Draw people over an image.
 
         Parameters
         ----------
         image : (H, W, 3) uint8 array
-            RGB; of any size from picture to picture.
+            RGB; the size may change from call to call.
         people : sequence of Person
-            In any order; behind or outside the picture too.
+            In any order; people behind the camera or outside the image are allowed.
         camera : Camera
-            Of this picture.
+            Camera of this image.
 
         Returns
         -------
         (H, W, 3) uint8 array
-            A new picture; equal to `image` where no body is.
+            A new image; equal to `image` where there is no body.
         """
 
     def close(self) -> None:
-        """Give everything back; twice does no harm."""
+        """Release all resources. Closing twice is harmless."""
 
 
 def open_overlay(
     body: Body,
     size: tuple[int, int],
     prefer: Literal["auto", "gl", "cpu"] = "auto",
-    look: Look | None = None,
+    style: OverlayStyle | None = None,
 ) -> Overlay:
-    """Open the best overlay that this machine has.
+    """Open the best overlay that this machine supports.
 
-    A GL context belongs to the thread that opens it: open, draw and close in one thread.
+    An OpenGL context belongs to the thread that opens it: open, draw and close in one thread.
 
     Parameters
     ----------
     body : Body
     size : tuple of int
-        Width, height in pixels of the first pictures; others may follow.
+        Width and height in pixels of the first images; other sizes may follow.
     prefer : {'auto', 'gl', 'cpu'}
-        'auto' draws by GL and falls back to the processor, at the start or in the middle of a
-        run, and says so in `notice`; 'gl' insists.
-    look : Look, optional
-        Opacity, and what is shown.
+        'auto' draws with OpenGL and falls back to the CPU, at the start or in the middle of a run;
+        `Overlay.notice` then states the reason. 'gl' requires OpenGL.
+    style : OverlayStyle, optional
 
     Raises
     ------
     ModelError
-        If GL is insisted on and there is none.
+        If OpenGL is required and not available.
     """
-    stage, look = Stage(Surface(body)), look or Look()
+    builder, style = SceneBuilder(BodySurface(body)), style or OverlayStyle()
     if prefer == "cpu":
-        return CpuOverlay(stage, look)
+        return CpuOverlay(builder, style)
     try:
-        gl = GlOverlay(stage, look, size)
+        gl = OpenGLOverlay(builder, style, size)
     except Exception as error:
         # drivers fail in more ways than can be listed, and drawing must never end the main job
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = _reason(error)
         if prefer == "gl":
-            raise ModelError(f"no OpenGL without a window on this machine: {reason}") from error
-        return CpuOverlay(stage, look, f"overlay drawn without OpenGL ({reason})")
-    return gl if prefer == "gl" else FallingBackOverlay(gl, stage, look)
+            raise ModelError(f"Off-screen OpenGL is not available: {reason}") from error
+        return CpuOverlay(builder, style, f"Overlay drawn without OpenGL ({reason})")
+    return gl if prefer == "gl" else FallbackOverlay(gl, builder, style)
 
 
-class GlOverlay:
-    """Overlay by vispy in an off-screen GL context.
+class OpenGLOverlay:
+    """Overlay drawn by vispy in an off-screen OpenGL context.
 
     Parameters
     ----------
-    stage : Stage
-    look : Look
+    builder : SceneBuilder
+    style : OverlayStyle
     size : tuple of int
-        Width, height in pixels.
+        Width and height in pixels.
 
     Raises
     ------
-    NoGraphics
-        If no context can be had.
+    OpenGLUnavailable
+        If no context can be created.
     """
 
     notice = ""
 
-    def __init__(self, stage: Stage, look: Look, size: tuple[int, int]) -> None:
+    def __init__(self, builder: SceneBuilder, style: OverlayStyle, size: tuple[int, int]) -> None:
         from pymaf_live.rendering.offscreen import OffscreenContext
 
-        self._stage, self._look = stage, look
+        self._builder, self._style = builder, style
         self._context = OffscreenContext()
         try:
-            from pymaf_live.rendering.texture_layer import BodyLayer
+            from pymaf_live.rendering.texture_layer import TextureLayer
 
             self._context.make_current()
-            self._layer = BodyLayer(stage.surface)
-            self._greatest = BodyLayer.greatest_side()
+            self._layer = TextureLayer(builder.surface)
+            self._max_size = TextureLayer.max_size()
         except Exception:
             self._context.close()
             raise
@@ -133,20 +132,21 @@ class GlOverlay:
         """See `Overlay.draw`."""
         drawn = np.array(image)
         height, width = drawn.shape[:2]
-        scene = self._stage.scene(people, camera, (width, height), self._look)
+        scene = self._builder.build(people, camera, (width, height), self._style)
         if scene is None:
             return drawn
-        window = scene.window
-        part = drawn[window.y0 : window.y1, window.x0 : window.x1]
         self._context.make_current()
-        self._layer.render(scene, self._samples(window.width, window.height))
-        lay_over(part, self._layer.read())
+        self._layer.render(scene, self._render_size(scene.region.width, scene.region.height))
+        alpha_blend(scene.region.crop(drawn), self._layer.read())
         return drawn
 
-    def _samples(self, width: int, height: int) -> tuple[int, int]:
-        fine = width * height * _FINE**2 <= _MOST_FINE_SAMPLES
-        scale = float(_FINE) if fine else min(1.0, (_MOST_SAMPLES / (width * height)) ** 0.5)
-        scale = min(scale, self._greatest / max(width, height))
+    def _render_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size to render a region of `width` x `height` pixels at."""
+        if width * height * _SUPERSAMPLING**2 <= _MAX_SUPERSAMPLES:
+            scale = float(_SUPERSAMPLING)
+        else:
+            scale = min(1.0, (_MAX_SAMPLES / (width * height)) ** 0.5)
+        scale = min(scale, self._max_size / max(width, height))
         return max(1, int(width * scale)), max(1, int(height * scale))
 
     def close(self) -> None:
@@ -154,18 +154,18 @@ class GlOverlay:
         self._context.close()
 
 
-class FallingBackOverlay:
-    """GL as long as it works; the processor from the first failure on.
+class FallbackOverlay:
+    """Draws with OpenGL until it fails once, and on the CPU from then on.
 
     Parameters
     ----------
     gl : Overlay
-    stage : Stage
-    look : Look
+    builder : SceneBuilder
+    style : OverlayStyle
     """
 
-    def __init__(self, gl: Overlay, stage: Stage, look: Look) -> None:
-        self._overlay, self._stage, self._look = gl, stage, look
+    def __init__(self, gl: Overlay, builder: SceneBuilder, style: OverlayStyle) -> None:
+        self._overlay, self._builder, self._style = gl, builder, style
 
     @property
     def name(self) -> str:
@@ -183,18 +183,20 @@ class FallingBackOverlay:
             try:
                 return self._overlay.draw(image, people, camera)
             except Exception as error:
-                # a lost context, a driver's fault: the frames already drawn stay, the rest go on
-                reason = " ".join(str(error).split()) or type(error).__name__
+                # lost context or driver error: keep the frames drawn so far and continue
+                notice = f"OpenGL failed; overlay drawn without it ({_reason(error)})"
                 failed = self._overlay
-                self._overlay = CpuOverlay(
-                    self._stage, self._look, f"OpenGL failed, overlay drawn without it ({reason})"
-                )
+                self._overlay = CpuOverlay(self._builder, self._style, notice)
                 _close_quietly(failed)
         return self._overlay.draw(image, people, camera)
 
     def close(self) -> None:
         """See `Overlay.close`."""
         self._overlay.close()
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _close_quietly(overlay: Overlay) -> None:

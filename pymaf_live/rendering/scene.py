@@ -1,4 +1,4 @@
-"""What is to be drawn of one frame: who, and in which part of the picture."""
+"""Scene to be rendered over one image: posed bodies, camera and the image region they cover."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 
 from pymaf_live.body import project
 from pymaf_live.rendering.rasteriser import NEAR, Floats
-from pymaf_live.rendering.style import Look, person_colour, presence
-from pymaf_live.rendering.surface import RestMesh, Surface
-from pymaf_live.types import Array, Camera, Person
+from pymaf_live.rendering.style import OverlayStyle, person_colour, person_visibility
+from pymaf_live.rendering.surface import BodySurface, RestMesh
+from pymaf_live.types import Array, Camera, Image, Person
 
-_MOST_MESHES = 16
-"""People whose shaped meshes are kept."""
+_MAX_CACHED_MESHES = 16
+"""People whose shaped meshes are cached."""
+_NEAR_MARGIN, _FAR_MARGIN = 0.98, 1.02
 
 
 @dataclass(frozen=True)
-class Window:
-    """A part of the picture in whole pixels: columns x0..x1 - 1, rows y0..y1 - 1."""
+class ImageRegion:
+    """Part of an image in whole pixels: columns x0..x1 - 1, rows y0..y1 - 1."""
 
     x0: int
     y0: int
@@ -29,109 +30,116 @@ class Window:
 
     @property
     def width(self) -> int:
-        """Pixels."""
+        """Width in pixels."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """Height in pixels."""
         return self.y1 - self.y0
+
+    def crop(self, image: Image) -> Image:
+        """Return a view of the region in an image (H, W, 3)."""
+        return image[self.y0 : self.y1, self.x0 : self.x1]
 
 
 @dataclass(frozen=True)
-class Posed:
-    """A person ready to be drawn."""
+class PosedBody:
+    """A person ready to be rendered."""
 
     person: Person
     mesh: RestMesh
     bones: Floats
-    """(J, 3, 4) from the rest body to the camera frame, m."""
+    """(J, 3, 4) transforms from the rest body to the camera frame, m."""
     colour: Floats
     """(3,) sRGB 0..1."""
-    presence: float
-    """0..1; a person that the network doubts is drawn fainter."""
+    visibility: float
+    """0..1; people with low confidence are drawn fainter."""
     key: tuple[str, int]
-    """Names the person's buffers: that of the stage and the person's number."""
+    """Buffer key: name of the scene builder and id of the person."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """All that is drawn over one picture."""
+class RenderScene:
+    """Everything that is drawn over one image."""
 
-    people: tuple[Posed, ...]
-    window: Window
-    """Holds all that is drawn."""
+    people: tuple[PosedBody, ...]
+    region: ImageRegion
+    """Image region that contains everything drawn."""
     near: float
+    """Near plane in metres."""
     far: float
-    """Metres."""
+    """Far plane in metres."""
     camera: Camera
-    look: Look
+    style: OverlayStyle
     stroke: float
-    """Radius of the skeleton's lines in picture pixels."""
+    """Radius of the skeleton's lines in image pixels."""
 
 
-class Stage:
-    """Makes scenes; keeps the shaped mesh of each person from frame to frame.
+class SceneBuilder:
+    """Builds scenes and caches each person's shaped mesh from frame to frame.
 
     Parameters
     ----------
-    surface : Surface
+    surface : BodySurface
     name : str
-        Tells the buffers of stages apart that one visual draws.
+        Keeps the buffers of several builders apart that one visual draws.
     """
 
-    def __init__(self, surface: Surface, name: str = "") -> None:
+    def __init__(self, surface: BodySurface, name: str = "") -> None:
         self.surface = surface
         self._name = name
         self._meshes: OrderedDict[int, RestMesh] = OrderedDict()
 
-    def scene(
+    def build(
         self,
         people: Sequence[Person],
         camera: Camera,
         size: tuple[int, int],
-        look: Look,
+        style: OverlayStyle,
         view: Array | None = None,
-    ) -> Scene | None:
-        """What is to be drawn over a picture.
+    ) -> RenderScene | None:
+        """Build the scene for one image.
 
         Parameters
         ----------
         people : sequence of Person
         camera : Camera
         size : tuple of int
-            Width, height of the picture in pixels.
-        look : Look
+            Width and height of the image in pixels.
+        style : OverlayStyle
         view : (3, 4) array, optional
-            From the people's camera frame to that of `camera`, rotation and shift in metres, for
-            looking from elsewhere.
+            Rotation and translation (m) from the people's camera frame to that of `camera`, for
+            rendering from another viewpoint.
 
         Returns
         -------
-        Scene or None
+        RenderScene or None
             None if there is nothing to draw.
         """
         stroke = max(1.2, 0.0022 * float(np.hypot(*size)))
         posed, boxes, depths = [], [], []
         for person in people:
-            present = presence(person)
-            if present <= 0:
+            visibility = person_visibility(person)
+            if visibility <= 0:
                 continue
             mesh = self._mesh(person)
             bones = self.surface.bones(person)
             if view is not None:
-                person = seen_from(person, view, camera)
-                bones = _moved(bones, view)
-            extent = Surface.extent(mesh, bones, camera)
+                person = person_in_view(person, view, camera)
+                bones = _transformed(bones, view)
+            extent = BodySurface.extent(mesh, bones, camera)
             if extent is None:
                 continue
             box = extent[0]
-            if look.skeleton or look.points or look.box:
+            if style.skeleton or style.points or style.box:
                 points = person.joints_2d[np.isfinite(person.joints_2d).all(axis=1)]
                 box = _union(box, points, stroke * 4)
-            tint = person_colour(person.id) if look.tint is None else look.tint
-            key = (self._name, person.id)
-            posed.append(Posed(person, mesh, bones, np.asarray(tint, np.float32), present, key))
+            tint = person_colour(person.id) if style.tint is None else style.tint
+            colour = np.asarray(tint, np.float32)
+            posed.append(
+                PosedBody(person, mesh, bones, colour, visibility, (self._name, person.id))
+            )
             boxes.append(box)
             depths.append(extent[1])
         if not posed:
@@ -139,12 +147,12 @@ class Stage:
         box = np.array(boxes)
         low = np.clip(np.floor(box[:, :2].min(axis=0)) - 1, 0, size)
         high = np.clip(np.ceil(box[:, 2:].max(axis=0)) + 2, 0, size)
-        window = Window(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        if window.width <= 0 or window.height <= 0:
+        region = ImageRegion(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        if region.width <= 0 or region.height <= 0:
             return None
-        near = max(NEAR, float(np.min(depths)) * 0.98)
-        far = float(np.max(depths)) * 1.02
-        return Scene(tuple(posed), window, near, far, camera, look, stroke)
+        near = max(NEAR, float(np.min(depths)) * _NEAR_MARGIN)
+        far = float(np.max(depths)) * _FAR_MARGIN
+        return RenderScene(tuple(posed), region, near, far, camera, style, stroke)
 
     def _mesh(self, person: Person) -> RestMesh:
         mesh = self._meshes.get(person.id)
@@ -152,27 +160,35 @@ class Stage:
             mesh = self.surface.rest_mesh(person.shape)
         self._meshes[person.id] = mesh
         self._meshes.move_to_end(person.id)
-        while len(self._meshes) > _MOST_MESHES:
+        while len(self._meshes) > _MAX_CACHED_MESHES:
             self._meshes.popitem(last=False)
         return mesh
 
 
-def _moved(bones: Floats, view: Array) -> Floats:
-    whole = np.einsum("ab,jbc->jac", view[:, :3], bones.astype(np.float64))
-    whole[:, :, 3] += view[:, 3]
-    return np.asarray(whole, np.float32)
+def person_in_view(person: Person, view: Array, camera: Camera) -> Person:
+    """Return the person with joints in another camera's frame and image.
 
-
-def seen_from(person: Person, view: Array, camera: Camera) -> Person:
-    """The same person with the joints where another camera sees them."""
+    Parameters
+    ----------
+    person : Person
+    view : (3, 4) array
+        Rotation and translation (m) from the person's camera frame to that of `camera`.
+    camera : Camera
+    """
     joints = person.joints @ view[:, :3].T + view[:, 3]
-    seen = project(joints, camera)
-    box = np.r_[seen.min(axis=0), seen.max(axis=0)]
-    return replace(person, joints=joints, joints_2d=seen, box=box)
+    points = project(joints, camera)
+    box = np.r_[points.min(axis=0), points.max(axis=0)]
+    return replace(person, joints=joints, joints_2d=points, box=box)
+
+
+def _transformed(bones: Floats, view: Array) -> Floats:
+    moved = np.einsum("ab,jbc->jac", view[:, :3], bones.astype(np.float64))
+    moved[:, :, 3] += view[:, 3]
+    return np.asarray(moved, np.float32)
 
 
 def _union(box: Array, points: Array, margin: float) -> Array:
-    """Smallest box about a box (4,) and points (N, 2) with a margin."""
+    """Return the smallest box around a box (4,) and points (N, 2) with a margin."""
     if not len(points):
         return box
     low = np.minimum(box[:2], points.min(axis=0) - margin)

@@ -1,4 +1,4 @@
-"""Lines and dots over a picture: skeletons, points and boxes."""
+"""Lines and dots over an image: skeletons, joints and boxes."""
 
 from __future__ import annotations
 
@@ -9,46 +9,54 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.rendering.rasteriser import Floats
-from pymaf_live.rendering.scene import Posed, Scene
-from pymaf_live.rendering.style import certainty_colours
+from pymaf_live.rendering.scene import PosedBody, RenderScene
+from pymaf_live.rendering.style import score_colours
 from pymaf_live.types import Array
+
+RIM_COLOUR = (0.10, 0.12, 0.16)
+"""sRGB 0..1 of the dark rim around every stroke."""
+INNER_PART = 0.62
+"""Share of a stroke's radius inside the rim."""
 
 
 @dataclass(frozen=True)
 class Strokes:
-    """N lines; one whose ends meet is a dot."""
+    """N lines; a line whose ends coincide is a dot."""
 
     ends: Floats
-    """(N, 4) x, y of both ends, picture px."""
+    """(N, 4) x, y of both ends, image px."""
     paint: Floats
-    """(N, 5) sRGB 0..1, radius in picture px, opacity 0..1."""
+    """(N, 5) sRGB 0..1, radius in image px, opacity 0..1."""
 
     @classmethod
-    def of(cls, ends: Array, colour: Array, radius: float, opacity: float = 1.0) -> Strokes:
-        """Strokes of one width.
+    def lines(cls, ends: Array, colour: Array, radius: float, opacity: float = 1.0) -> Strokes:
+        """Return lines of one width.
 
         Parameters
         ----------
         ends : (N, 4) array
-            Those that are not finite are left out.
+            x, y of both ends, image px; lines that are not finite are left out.
         colour : (3,) or (N, 3) array
+            sRGB 0..1.
         radius : float
+            Half the width in image px.
         opacity : float
+            0..1.
         """
         ends = np.asarray(ends, np.float32).reshape(-1, 4)
         paint = np.empty((len(ends), 5), np.float32)
         paint[:, :3], paint[:, 3], paint[:, 4] = colour, radius, opacity
-        sound = np.isfinite(ends).all(axis=1)
-        return cls(ends[sound], paint[sound])
+        finite = np.isfinite(ends).all(axis=1)
+        return cls(ends[finite], paint[finite])
 
     @classmethod
     def dots(cls, points: Array, colour: Array, radius: float, opacity: float = 1.0) -> Strokes:
-        """Dots at points (N, 2)."""
-        return cls.of(np.c_[points, points], colour, radius, opacity)
+        """Return dots at points (N, 2); the other parameters are those of `lines`."""
+        return cls.lines(np.c_[points, points], colour, radius, opacity)
 
     @classmethod
-    def joined(cls, parts: Sequence[Strokes]) -> Strokes:
-        """All of them, later ones over earlier ones."""
+    def concatenate(cls, parts: Sequence[Strokes]) -> Strokes:
+        """Return all strokes of several sets; later ones are drawn over earlier ones."""
         if not parts:
             return cls(np.zeros((0, 4), np.float32), np.zeros((0, 5), np.float32))
         return cls(
@@ -57,36 +65,43 @@ class Strokes:
         )
 
 
-def scene_strokes(scene: Scene, parents: npt.NDArray[np.int64]) -> Strokes:
-    """What the scene's look draws in lines and dots: boxes, skeletons, points."""
+def scene_strokes(scene: RenderScene, parents: npt.NDArray[np.int64]) -> Strokes:
+    """Return the boxes, skeletons and joint dots that the scene's style asks for.
+
+    Parameters
+    ----------
+    scene : RenderScene
+    parents : (J,) array
+        Parent of each joint; -1 for the root.
+    """
     parts: list[Strokes] = []
     for posed in scene.people:
-        if scene.look.box:
+        if scene.style.box:
             parts.append(_box(posed, scene.stroke))
-        if scene.look.skeleton:
+        if scene.style.skeleton:
             parts += _skeleton(posed, scene.stroke, parents)
-        if scene.look.points:
+        if scene.style.points:
             person = posed.person
-            colours = certainty_colours(person.joint_score)
+            colours = score_colours(person.joint_score)
             parts.append(
-                Strokes.dots(person.joints_2d, colours, 2.0 * scene.stroke, posed.presence)
+                Strokes.dots(person.joints_2d, colours, 2.0 * scene.stroke, posed.visibility)
             )
-    return Strokes.joined(parts)
+    return Strokes.concatenate(parts)
 
 
-def _skeleton(posed: Posed, stroke: float, parents: npt.NDArray[np.int64]) -> list[Strokes]:
+def _skeleton(posed: PosedBody, stroke: float, parents: npt.NDArray[np.int64]) -> list[Strokes]:
     points = posed.person.joints_2d
     children = np.flatnonzero(parents >= 0)
-    lines = np.c_[points[parents[children]], points[children]]
+    bones = np.c_[points[parents[children]], points[children]]
     colour = 0.35 * posed.colour + 0.65
     return [
-        Strokes.of(lines, colour, stroke, posed.presence),
-        Strokes.dots(points, colour, stroke * 1.7, posed.presence),
+        Strokes.lines(bones, colour, stroke, posed.visibility),
+        Strokes.dots(points, colour, stroke * 1.7, posed.visibility),
     ]
 
 
-def _box(posed: Posed, stroke: float) -> Strokes:
+def _box(posed: PosedBody, stroke: float) -> Strokes:
     x0, y0, x1, y1 = posed.person.box
-    lines = [(x0, y0, x1, y0), (x1, y0, x1, y1), (x1, y1, x0, y1), (x0, y1, x0, y0)]
+    sides = [(x0, y0, x1, y0), (x1, y0, x1, y1), (x1, y1, x0, y1), (x0, y1, x0, y0)]
     colour = 0.6 * posed.colour + 0.4
-    return Strokes.of(np.array(lines), colour, 0.8 * stroke, posed.presence)
+    return Strokes.lines(np.array(sides), colour, 0.8 * stroke, posed.visibility)

@@ -1,4 +1,4 @@
-"""How a drawn body looks: colours and light, for the graphics card and for NumPy alike."""
+"""Overlay style, colours and lighting, shared by the OpenGL shader and the CPU rasteriser."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from pymaf_live.types import Array, Person
 
-# soft, clearly different from each other, and the first of them rare in rooms, streets and gardens;
-# sRGB 0..1
+# sRGB 0..1: soft, clearly different from each other, the first of them rare in rooms, streets and
+# gardens
 PALETTE: npt.NDArray[np.float32] = np.array(
     [
         [0.67, 0.69, 0.97],  # periwinkle
@@ -25,89 +25,89 @@ PALETTE: npt.NDArray[np.float32] = np.array(
     dtype=np.float32,
 )
 
-# Light in the camera frame (x right, y down, z forward): a key from the upper left behind the
-# camera, a head light, a sky above. The sum stays near 1.1 so that colours keep
-# their hue.
+# Light in the camera frame (x right, y down, z forward): a key light from the upper left behind the
+# camera, a headlight and a sky light. They sum to about 1.1, so that colours keep their hue.
 KEY_DIRECTION = np.array([-0.48, -0.66, -0.58]) / np.linalg.norm([-0.48, -0.66, -0.58])
 AMBIENT, SKY, KEY, HEAD = 0.38, 0.10, 0.42, 0.28
-# a darker rim sets limbs off from the trunk and the body from the picture
+# a darker rim separates limbs from the trunk and the body from the image
 RIM, GLOSS = 0.34, 0.16
-# powers of two by squaring: a software renderer takes long over pow()
+# powers of two by squaring: pow() is slow in software OpenGL
 RIM_SQUARINGS, GLOSS_SQUARINGS = 2, 4
 
-
-# of the person's score
-_DOUBTED, _SURE = 0.15, 0.5
-_CARRIED_FROM, _CARRIED_TO = 0.35, 0.75
-# of the joints' mean score
-_JOINTS_SURE = (0.05, 0.35)
-_PALE = 0.25
+# visibility ramps from 0 to 1 over these ranges of the person's score ...
+_MEASURED_SCORES = (0.15, 0.5)
+_PREDICTED_SCORES = (0.35, 0.75)
+# ... and falls to this share below this range of the mean joint score
+_JOINT_SCORES = (0.05, 0.35)
+_MIN_JOINT_FACTOR = 0.25
 
 
 @dataclass(frozen=True)
-class Look:
-    """What an overlay shows."""
+class OverlayStyle:
+    """Selection and appearance of what an overlay draws."""
 
     opacity: float = 0.85
-    """0..1 of the body over the picture."""
-    body: bool = True
+    """Opacity of the body over the image, 0..1."""
+    mesh: bool = True
+    """Draw the body mesh."""
     skeleton: bool = False
+    """Draw bones and joints."""
     points: bool = False
-    """Dots at the joints in the picture, by how sure the network is of each: red, yellow, green."""
+    """Draw a dot at each joint, coloured by its score: red, yellow, green."""
     box: bool = False
-    """The box about each person's joints."""
+    """Draw the box around each person's joints."""
     parts: bool = False
-    """The body's parts in flat colours in place of the lit surface: a dense correspondence."""
+    """Draw body parts in flat colours instead of the lit surface (dense correspondence)."""
     tint: tuple[float, float, float] | None = None
-    """sRGB 0..1 of every body in place of each person's own."""
+    """sRGB 0..1 of every body; None uses each person's own colour."""
 
 
 def person_colour(person: int) -> npt.NDArray[np.float32]:
-    """(3,) sRGB 0..1; the same for a person in every frame."""
+    """Return the colour (3,) of a person id, sRGB 0..1."""
     return np.asarray(PALETTE[person % len(PALETTE)])
 
 
 def part_colours(count: int) -> npt.NDArray[np.float32]:
-    """(count, 3) sRGB 0..1; neighbours in number are far apart in hue."""
+    """Return colours (count, 3), sRGB 0..1; successive ones are far apart in hue."""
     hue = np.arange(count) * 0.618034 % 1.0
-    # cosine palette: smooth in hue, no dark ones
+    # cosine palette: smooth in hue, without dark colours
     waves = np.cos(2 * np.pi * (hue[:, None] + np.array([0.0, 1 / 3, 2 / 3])))
     value = np.where(np.arange(count) % 2, 0.95, 0.75)[:, None]
     return np.asarray(np.clip(value * (0.58 + 0.42 * waves), 0, 1), dtype=np.float32)
 
 
-def presence(person: Person) -> float:
-    """How much of a person is drawn, 0..1: less where the network doubts, fading while lost.
+def person_visibility(person: Person) -> float:
+    """Return the visibility of a person, 0..1, by the confidence of the estimate.
 
-    A measured person is drawn whole from a score of 0.5 on, where the joints are sure enough too:
-    a body whose every joint is doubtful stays as a pale one. One that is only carried on by the
-    smoothing, with a score that falls meanwhile, is gone when it comes to a third, so that no body
-    waves its limbs about where nobody is seen.
+    A detected person is fully visible from a score of 0.5 on, provided the mean joint score is high
+    enough too; with doubtful joints the body stays pale. A person who is only predicted by the
+    smoother, with a falling score, is invisible once the score reaches 0.35, so that no body moves
+    where no person is detected.
     """
     joints = float(np.mean(person.joint_score))
     if not np.isfinite(person.score + joints):
         return 0.0
-    low, high = (_CARRIED_FROM, _CARRIED_TO) if person.predicted else (_DOUBTED, _SURE)
-    doubt = 1 - _between(joints, *_JOINTS_SURE)
-    return _between(person.score, low, high) * (1 - (1 - _PALE) * doubt)
+    scores = _PREDICTED_SCORES if person.predicted else _MEASURED_SCORES
+    doubt = 1 - _smooth_step(joints, *_JOINT_SCORES)
+    return _smooth_step(person.score, *scores) * (1 - (1 - _MIN_JOINT_FACTOR) * doubt)
 
 
-def _between(value: float, low: float, high: float) -> float:
-    """0 up to `low`, 1 from `high` on, smooth between them."""
+def _smooth_step(value: float, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, and a smooth ramp in between."""
     part = float(np.clip((value - low) / (high - low), 0.0, 1.0))
     return part * part * (3 - 2 * part)
 
 
-def certainty_colours(scores: Array) -> npt.NDArray[np.float32]:
-    """(N, 3) sRGB 0..1 of scores (N,): red at 0, yellow at a half, green at 1."""
-    sure = np.clip(np.nan_to_num(np.asarray(scores, float)), 0.0, 1.0)[:, None]
+def score_colours(scores: Array) -> npt.NDArray[np.float32]:
+    """Return colours (N, 3), sRGB 0..1, of scores (N,): red at 0, yellow at 0.5, green at 1."""
+    score = np.clip(np.nan_to_num(np.asarray(scores, float)), 0.0, 1.0)[:, None]
     red, yellow, green = np.array([[0.93, 0.33, 0.31], [0.96, 0.82, 0.33], [0.38, 0.82, 0.45]])
-    first = red + (yellow - red) * np.minimum(2 * sure, 1)
-    return np.asarray(first + (green - yellow) * np.maximum(2 * sure - 1, 0), np.float32)
+    lower = red + (yellow - red) * np.minimum(2 * score, 1)
+    return np.asarray(lower + (green - yellow) * np.maximum(2 * score - 1, 0), np.float32)
 
 
 def shade(points: Array, normals: Array, colour: Array) -> npt.NDArray[np.float32]:
-    """Colours of surface points, by the same formula as the shader.
+    """Light surface points, by the formula of the shader in `visuals`.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def shade(points: Array, normals: Array, colour: Array) -> npt.NDArray[np.float3
     Returns
     -------
     (N, 3) float32 array
-        0..1.
+        sRGB 0..1.
     """
     to_eye = -points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6)
     facing = np.maximum(np.einsum("na,na->n", normals, to_eye), 0.0)

@@ -1,4 +1,4 @@
-"""The body's surface as drawing needs it: shaped rest mesh, bone matrices, extent."""
+"""Body surface for rendering: shaped rest mesh, bone matrices, skinning and image extent."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pymaf_live.rendering.rasteriser import NEAR, Floats
 from pymaf_live.rendering.style import part_colours
 from pymaf_live.types import Array, Camera, Person
 
-WEIGHTS_A_VERTEX = 4
+WEIGHTS_PER_VERTEX = 4
 _SHAPE_TOLERANCE = 2e-4
-"""Metres; a change of shape that moves no vertex farther than this does not count."""
+"""Metres; shapes count as equal if no vertex differs by more than this."""
 
 
 @dataclass(frozen=True)
 class RestMesh:
-    """The shaped body at rest."""
+    """Shaped body in the rest pose."""
 
     shape: Array
-    """(S,)"""
+    """(S,) shape coefficients."""
     vertices: Floats
     """(V, 3) m, body frame."""
     normals: Floats
     """(V, 3) outward, unit length."""
     bone_boxes: Floats
-    """(J, 8, 3) corners of the box about all vertices that a joint moves; NaN if none."""
+    """(J, 8, 3) corners of the box around all vertices that a joint moves; NaN if none."""
 
 
-class Surface:
-    """Turns people into what is drawn of them; knows nothing of GL.
+class BodySurface:
+    """Computes meshes and bone transforms of people; independent of OpenGL.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ class Surface:
         self._template = body.template.astype(np.float32)
         vertices = len(body.template)
         self._directions = body.shape_directions.reshape(vertices * 3, -1).astype(np.float32)
-        # how far a unit of each coefficient moves the vertex that it moves most
+        # greatest displacement of any vertex per unit of each coefficient, m
         self._reach = np.linalg.norm(body.shape_directions, axis=1).max(axis=0)
         corners = self.faces.ravel()
         parts = np.zeros(vertices, np.int64)
         parts[corners] = np.repeat(body.face_part, 3) - 1
         self.part_colours = part_colours(int(body.face_part.max()))[parts]
-        """(V, 3) sRGB 0..1 of the part that a vertex belongs to."""
+        """(V, 3) sRGB 0..1 of the body part that each vertex belongs to."""
         self._normals = VertexNormals(body.faces, vertices)
-        self.joints, self.weights = _strongest(body.skin_weights, WEIGHTS_A_VERTEX)
+        self.joints, self.weights = _strongest(body.skin_weights, WEIGHTS_PER_VERTEX)
         self._skin = body.skin_weights.astype(np.float32)
         by_joint = csr_matrix(body.skin_weights.T > 0)
         self._moved, self._starts = by_joint.indices, by_joint.indptr
@@ -65,16 +65,11 @@ class Surface:
         ).reshape(*self._rest_mean.shape, body.shape_count)
 
     def same_shape(self, one: Array, other: Array) -> bool:
-        """Whether two shapes differ by less than can be seen."""
+        """Return True if two shapes (S,) are indistinguishable when rendered."""
         return bool(np.abs(one - other) @ self._reach < _SHAPE_TOLERANCE)
 
     def rest_mesh(self, shape: Array) -> RestMesh:
-        """Shape the body.
-
-        Parameters
-        ----------
-        shape : (S,) array
-        """
+        """Return the rest mesh of a shape (S,)."""
         moved = self._directions @ np.asarray(shape, np.float32)
         vertices = self._template + moved.reshape(-1, 3)
         normals = self._normals(vertices)
@@ -87,16 +82,16 @@ class Surface:
         return RestMesh(np.array(shape, np.float64), vertices, normals, boxes)
 
     def bones(self, person: Person) -> Floats:
-        """Matrices (J, 3, 4) that carry rest points to the camera frame, in metres."""
+        """Return transforms (J, 3, 4) from rest points to the camera frame, in metres."""
         rest = self._rest_mean + self._rest_directions @ person.shape
         world, places = joint_transforms(self.body, person.rotations, rest)
         shift = places + person.translation - np.einsum("jab,jb->ja", world, rest)
         return np.concatenate([world, shift[..., None]], axis=-1).astype(np.float32)
 
     def pose(self, mesh: RestMesh, bones: Floats) -> tuple[Floats, Floats]:
-        """Skin on the processor: vertices (V, 3) m and unit normals (V, 3), camera frame."""
+        """Skin on the CPU; return vertices (V, 3) in m and unit normals (V, 3), camera frame."""
         blend = (self._skin @ bones.reshape(len(bones), 12)).reshape(-1, 3, 4)
-        # column by column: einsum takes ten times as long on these many small products
+        # column by column: einsum takes ten times as long for so many small products
         columns = [np.ascontiguousarray(blend[..., column]) for column in range(4)]
         vertices, normals = columns[3], np.zeros_like(mesh.normals)
         for axis in range(3):
@@ -107,19 +102,19 @@ class Surface:
 
     @staticmethod
     def extent(mesh: RestMesh, bones: Floats, camera: Camera) -> tuple[Array, Array] | None:
-        """Where a posed body can lie in the picture, never too small.
+        """Return a conservative bound of a posed body in the image.
 
-        A skinned vertex is a mean of its joints' motions of it, so it lies in the convex hull of
-        the moved boxes.
+        A skinned vertex is a weighted mean of its positions under each joint's motion, so it lies
+        in the convex hull of the transformed boxes.
 
         Returns
         -------
         box : (4,) array
             x0, y0, x1, y1 in frame pixels (may lie outside the frame).
         depths : (2,) array
-            Least and greatest z in metres, the least not below `NEAR`.
+            Minimum and maximum z in metres; the minimum is at least `NEAR`.
         None
-            If the body lies wholly behind the camera or is not finite.
+            If the body lies entirely behind the camera or is not finite.
         """
         corners = np.einsum("jab,jkb->jka", bones[..., :3], mesh.bone_boxes)
         corners = (corners + bones[:, None, :, 3]).reshape(-1, 3).astype(np.float64)
@@ -131,18 +126,21 @@ class Surface:
             return None
         depths = np.array([max(float(depth.min()), NEAR), float(depth.max())])
         if depth.min() <= NEAR:
-            # a hull that crosses the camera's plane may be seen anywhere
+            # a hull that crosses the camera's plane may appear anywhere
             return np.array([0.0, 0.0, *camera.size]), depths
         pixels = corners[:, :2] / depth[:, None] * camera.focal_length + camera.principal_point
         return np.r_[pixels.min(axis=0), pixels.max(axis=0)], depths
 
 
 def _strongest(weights: Array, count: int) -> tuple[Floats, Floats]:
-    """Indices (V, count) and weights (V, count) of each vertex's strongest joints, summing to 1."""
+    """Return joint indices (V, 4) and weights (V, 4) of each vertex's `count` strongest joints.
+
+    Weights sum to 1; unused places have joint 0 and weight 0.
+    """
     count = min(count, weights.shape[1])
     order = np.argsort(-weights, axis=1)[:, :count]
-    kept = np.take_along_axis(weights, order, axis=1)
-    kept = kept / kept.sum(axis=1, keepdims=True)
-    short = WEIGHTS_A_VERTEX - count
-    joints = np.pad(order, ((0, 0), (0, short))).astype(np.float32)
-    return joints, np.pad(kept, ((0, 0), (0, short))).astype(np.float32)
+    strongest = np.take_along_axis(weights, order, axis=1)
+    strongest = strongest / strongest.sum(axis=1, keepdims=True)
+    unused = WEIGHTS_PER_VERTEX - count
+    joints = np.pad(order, ((0, 0), (0, unused))).astype(np.float32)
+    return joints, np.pad(strongest, ((0, 0), (0, unused))).astype(np.float32)

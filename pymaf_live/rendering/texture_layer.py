@@ -1,4 +1,4 @@
-"""Bodies drawn into a texture of their own, to be laid over a picture once."""
+"""Off-screen texture that holds one rendered scene, for blending over an image."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy.typing as npt
 from vispy import gloo
 from vispy.gloo import gl
 
-from pymaf_live.rendering.scene import Scene
+from pymaf_live.rendering.scene import RenderScene
 from pymaf_live.rendering.strokes import scene_strokes
-from pymaf_live.rendering.surface import Surface
+from pymaf_live.rendering.surface import BodySurface
 from pymaf_live.rendering.visuals import BodyVisual, StrokeVisual, TextureQuad
 
 _STEP = 64
 _MAX_TEXTURE_SIZE = 0x0D33
 
 
-class BodyLayer:
-    """A transparent sheet with the bodies of one scene, colours premultiplied by opacity.
+class TextureLayer:
+    """Transparent layer with the bodies of one scene, colours premultiplied by opacity.
 
-    Within the sheet nearer surfaces replace farther ones, so however many overlap, the picture is
-    covered once.
+    Within the layer nearer surfaces replace farther ones, so overlapping bodies do not add up their
+    opacities.
 
     Parameters
     ----------
-    surface : Surface
+    surface : BodySurface
     """
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(self, surface: BodySurface) -> None:
         self._bodies = BodyVisual(surface)
         self._strokes = StrokeVisual()
         self._parents = surface.body.parents
@@ -47,14 +47,14 @@ class BodyLayer:
         self._read = _gl_read_pixels()
 
     @staticmethod
-    def greatest_side() -> int:
-        """Most pixels along a side that this graphics card allows."""
-        # storage grows in steps, and a line beyond what is drawn is kept clear
+    def max_size() -> int:
+        """Return the greatest side length in pixels that the graphics card supports."""
+        # storage grows in steps, and one line beyond the scene is kept clear
         return int(gl.glGetParameter(_MAX_TEXTURE_SIZE)) - _STEP
 
-    def render(self, scene: Scene, size: tuple[int, int]) -> None:
-        """Draw the scene's window at `size` (width, height) px."""
-        # `draw` interpolates: a line beyond the sheet must be empty, not of an earlier, larger one
+    def render(self, scene: RenderScene, size: tuple[int, int]) -> None:
+        """Render the scene's region at `size` (width, height) px."""
+        # `draw` interpolates: one line beyond the scene must be clear, not left from a larger scene
         cleared = (size[0] + 1, size[1] + 1)
         self._grow(cleared)
         self._size = size
@@ -63,30 +63,36 @@ class BodyLayer:
             gloo.set_scissor(0, 0, *cleared)
             gloo.set_state(scissor_test=True, depth_mask=True)
             gloo.clear(color=(0.0, 0.0, 0.0, 0.0), depth=True)
-            if scene.look.body:
+            if scene.style.mesh:
                 self._bodies.draw(scene)
-            window = scene.window
+            region = scene.region
             self._strokes.draw(
                 scene_strokes(scene, self._parents),
-                (window.x0, window.y0, window.x1, window.y1),
-                size[0] / window.width,
+                (region.x0, region.y0, region.x1, region.y1),
+                size[0] / region.width,
             )
             gloo.set_state(scissor_test=False)
 
     def read(self) -> npt.NDArray[np.uint8]:
-        """(h, w, 4) RGBA of what `render` drew, top row first; valid until the next `read`."""
+        """Return the rendered (h, w, 4) RGBA pixels, top row first; valid until the next `read`."""
         width, height = self._size
         needed = width * height * 4
         if len(self._pixels) < needed:
             self._pixels = np.empty(needed, np.uint8)
         with self._buffer:
             gloo.finish()
-            # gloo.read_pixels() makes two new copies, which take longer than the reading
+            # gloo.read_pixels() makes two copies, which take longer than the transfer itself
             self._read(0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, self._pixels.ctypes)
         return self._pixels[:needed].reshape(height, width, 4)
 
     def draw(self, place: tuple[float, float, float, float]) -> None:
-        """Lay the sheet over the current frame buffer, in clip-space `place` (l, t, r, b)."""
+        """Blend the layer over the current frame buffer.
+
+        Parameters
+        ----------
+        place : tuple of float
+            Left, top, right and bottom in clip space.
+        """
         portion = (self._size[0] / self._capacity[0], self._size[1] / self._capacity[1])
         self._quad.draw(place, portion, blend=True)
 
@@ -103,7 +109,7 @@ class BodyLayer:
 
 
 def _gl_read_pixels() -> Callable[..., None]:
-    """``glReadPixels`` itself, of the library that gloo has loaded."""
+    """Return ``glReadPixels`` of the library that gloo has loaded."""
     c_int, c_uint = ctypes.c_int, ctypes.c_uint
     function: Callable[..., None] = gl.gl2._get_gl_func(
         "glReadPixels", None, (c_int, c_int, c_int, c_int, c_uint, c_uint, ctypes.c_void_p)

@@ -1,29 +1,30 @@
-"""What is drawn by the graphics card, as gloo programs; the overlay and the window share these.
+"""OpenGL visuals as gloo programs, shared by the overlay and the window.
 
-All need a current vispy context (the window's canvas, or `OffscreenContext`) and belong to its
-thread. Programs of our own are about twice as fast here as vispy's scene visuals.
+All visuals need a current vispy context (the window's canvas or an `OffscreenContext`) and belong
+to its thread. These programs are about twice as fast as vispy's scene visuals.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from vispy import gloo
 
 from pymaf_live.rendering import style as light
-from pymaf_live.rendering.scene import Posed, Scene
-from pymaf_live.rendering.strokes import Strokes
-from pymaf_live.rendering.surface import RestMesh, Surface
-from pymaf_live.types import Array, Image
+from pymaf_live.rendering.scene import PosedBody, RenderScene
+from pymaf_live.rendering.strokes import INNER_PART, RIM_COLOUR, Strokes
+from pymaf_live.rendering.surface import BodySurface, RestMesh
+from pymaf_live.types import Image
 
-_MOST_BUFFERS = 16
+_MAX_BUFFERS = 16
 _CAPSULE = np.array([[-1, -1], [1, -1], [1, 1], [-1, -1], [1, 1], [-1, 1]], np.float32)
 _QUAD = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
 
 
-def _vector(values: Array) -> str:
+def _vector(values: Iterable[float]) -> str:
     return f"vec3({', '.join(f'{value:.6f}' for value in values)})"
 
 
@@ -31,7 +32,7 @@ def _squared(name: str, times: int) -> str:
     return " ".join([f"{name} *= {name};"] * times)
 
 
-# GLSL 1.20 with nothing that OpenGL ES 2 lacks, so that it runs on any driver
+# GLSL 1.20 without anything that OpenGL ES 2 lacks, so that it runs on any driver
 _BODY_VERTEX = """
 uniform mat4 u_bones[JOINTS];
 uniform vec4 u_project;  // x scale, y scale, x shift, y shift, to clip space
@@ -63,7 +64,7 @@ void main() {
 _BODY_FRAGMENT = f"""
 uniform vec3 u_colour;
 uniform float u_opacity;
-uniform float u_parts;  // 1: the parts' own flat colours
+uniform float u_parts;  // 1: flat colours of the body parts
 varying vec3 v_place;
 varying vec3 v_normal;
 varying vec3 v_part;
@@ -88,11 +89,11 @@ void main() {{
 """
 
 _LINE_VERTEX = """
-uniform vec4 u_project;  // picture pixels to clip space: scale, shift
-uniform float u_soft;    // half the width of the softened edge, picture pixels
+uniform vec4 u_project;  // image pixels to clip space: scale, shift
+uniform float u_soft;    // half the width of the softened edge, image pixels
 attribute vec2 a_corner;
 attribute vec4 a_ends;
-attribute vec4 a_paint;  // colour, radius in picture pixels
+attribute vec4 a_paint;  // colour, radius in image pixels
 attribute float a_cover;
 varying vec2 v_place;
 varying vec4 v_ends;
@@ -114,28 +115,28 @@ void main() {
 }
 """
 
-_LINE_FRAGMENT = """
+_LINE_FRAGMENT = f"""
 uniform float u_soft;
 varying vec2 v_place;
 varying vec4 v_ends;
 varying vec4 v_paint;
 varying float v_cover;
 
-void main() {
+void main() {{
     vec2 along = v_ends.zw - v_ends.xy;
     vec2 from_start = v_place - v_ends.xy;
     float part = clamp(dot(from_start, along) / max(dot(along, along), 0.0001), 0.0, 1.0);
     float away = length(from_start - part * along);
     float cover = v_cover * clamp((v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
-    float inner = clamp((0.62 * v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
-    vec3 paint = mix(vec3(0.10, 0.12, 0.16), v_paint.xyz, inner);
+    float inner = clamp(({INNER_PART:.6f} * v_paint.w - away) / (2.0 * u_soft) + 0.5, 0.0, 1.0);
+    vec3 paint = mix({_vector(RIM_COLOUR)}, v_paint.xyz, inner);
     gl_FragColor = vec4(paint * cover, cover);
-}
+}}
 """
 
 _QUAD_VERTEX = """
 uniform vec4 u_place;   // x0, y0, x1, y1 in clip space
-uniform vec2 u_portion;  // part of the texture that is shown, from its first row and column
+uniform vec2 u_portion;  // share of the texture shown, from its first row and column
 attribute vec2 a_corner;
 varying vec2 v_texture;
 
@@ -156,14 +157,16 @@ void main() {
 
 
 class BodyVisual:
-    """Bodies, skinned and lit on the graphics card; opaque to each other, premultiplied by opacity.
+    """Bodies skinned and lit on the graphics card, colours premultiplied by opacity.
+
+    Nearer bodies replace farther ones.
 
     Parameters
     ----------
-    surface : Surface
+    surface : BodySurface
     """
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(self, surface: BodySurface) -> None:
         joints = surface.body.joint_count
         vertex = _BODY_VERTEX.replace("JOINTS", str(joints))
         self._program = gloo.Program(vertex, _BODY_FRAGMENT)
@@ -174,33 +177,33 @@ class BodyVisual:
         self._faces = gloo.IndexBuffer(
             surface.faces.ravel().astype(np.uint16 if small else np.uint32)
         )
-        # vispy sets an array uniform whole only the first time: name each matrix
+        # vispy sets a whole array uniform only the first time: name each matrix
         self._bone_names = [f"u_bones[{joint}]" for joint in range(joints)]
         self._buffers: OrderedDict[tuple[str, int], tuple[RestMesh, Any, Any]] = OrderedDict()
 
-    def draw(self, scene: Scene) -> None:
-        """Draw a scene, its window filling the viewport with its top row at the bottom."""
-        window, camera = scene.window, scene.camera
-        size = np.array([window.width, window.height], float)
-        corner = np.array([window.x0, window.y0], float)
-        # pixel centres lie half a pixel inside the window's edges
+    def draw(self, scene: RenderScene) -> None:
+        """Draw a scene; its region fills the GL viewport with its top row at the bottom."""
+        region, camera = scene.region, scene.camera
+        size = np.array([region.width, region.height], float)
+        corner = np.array([region.x0, region.y0], float)
+        # pixel centres lie half a pixel inside the region's edges
         scale = 2 * camera.focal_length / size
         shift = 2 * (camera.principal_point + 0.5 - corner) / size - 1
         near, far = scene.near, scene.far
         span = far - near
         self._program["u_project"] = tuple(np.r_[scale, shift])
         self._program["u_depth"] = ((far + near) / span, -2 * far * near / span)
-        self._program["u_parts"] = float(scene.look.parts)
+        self._program["u_parts"] = float(scene.style.parts)
         # the top row lies at the bottom, so the outside of a face runs clockwise
         gloo.set_state(
             depth_test=True, cull_face=True, blend=False, front_face="cw", depth_func="less"
         )
         gloo.set_cull_face("back")
         for posed in scene.people:
-            self._program["u_opacity"] = scene.look.opacity * posed.presence
+            self._program["u_opacity"] = scene.style.opacity * posed.visibility
             self._draw_one(posed)
 
-    def _draw_one(self, posed: Posed) -> None:
+    def _draw_one(self, posed: PosedBody) -> None:
         positions, normals = self._uploaded(posed)
         program = self._program
         program["a_position"] = positions
@@ -214,17 +217,17 @@ class BodyVisual:
         program["u_colour"] = tuple(posed.colour)
         program.draw("triangles", self._faces)
 
-    def _uploaded(self, posed: Posed) -> tuple[Any, Any]:
-        """The person's vertex buffers; filled again only when the shape has changed."""
+    def _uploaded(self, posed: PosedBody) -> tuple[Any, Any]:
+        """Return the person's vertex buffers, refilled only when the shape has changed."""
         key = posed.key
-        held = self._buffers.pop(key, None)
-        if held is None and len(self._buffers) >= _MOST_BUFFERS:
-            held = self._buffers.popitem(last=False)[1]
-        if held is None:
+        cached = self._buffers.pop(key, None)
+        if cached is None and len(self._buffers) >= _MAX_BUFFERS:
+            cached = self._buffers.popitem(last=False)[1]
+        if cached is None:
             positions = gloo.VertexBuffer(posed.mesh.vertices)
             normals = gloo.VertexBuffer(posed.mesh.normals)
         else:
-            mesh, positions, normals = held
+            mesh, positions, normals = cached
             if mesh is not posed.mesh:
                 positions.set_data(posed.mesh.vertices)
                 normals.set_data(posed.mesh.normals)
@@ -233,7 +236,7 @@ class BodyVisual:
 
 
 class StrokeVisual:
-    """Outlined lines and dots in picture pixels, over everything else."""
+    """Outlined lines and dots in image pixels, drawn over everything else."""
 
     def __init__(self) -> None:
         self._program = gloo.Program(_LINE_VERTEX, _LINE_FRAGMENT)
@@ -249,8 +252,8 @@ class StrokeVisual:
     def draw(
         self,
         strokes: Strokes,
-        window: tuple[float, float, float, float],
-        pixels_a_picture_pixel: float,
+        part: tuple[float, float, float, float],
+        pixels_per_image_pixel: float,
         *,
         upright: bool = False,
     ) -> None:
@@ -259,13 +262,13 @@ class StrokeVisual:
         Parameters
         ----------
         strokes : Strokes
-        window : tuple of float
-            x0, y0, x1, y1: the edges, in picture pixels with pixel edges at whole numbers, of what
-            fills the viewport.
-        pixels_a_picture_pixel : float
-            For edges that are one pixel soft.
+        part : tuple of float
+            x0, y0, x1, y1 of the image part that fills the GL viewport, in image pixels with pixel
+            edges at integers.
+        pixels_per_image_pixel : float
+            Scale, for edges that are softened over one pixel.
         upright : bool
-            The top row at the top, as on the screen; otherwise as `BodyVisual.draw`.
+            Put the top row at the top, as on the screen; otherwise as `BodyVisual.draw`.
         """
         ends, paint = strokes.ends, strokes.paint
         if not len(ends):
@@ -275,13 +278,13 @@ class StrokeVisual:
         self._ends.set_data(np.repeat(ends, copies, axis=0))
         self._paint.set_data(np.repeat(paint[:, :4], copies, axis=0))
         self._cover.set_data(np.repeat(paint[:, 4], copies))
-        size = np.array([window[2] - window[0], window[3] - window[1]], float)
+        size = np.array([part[2] - part[0], part[3] - part[1]], float)
         scale = 2 / size
-        shift = 2 * (0.5 - np.array(window[:2])) / size - 1
+        shift = 2 * (0.5 - np.array(part[:2])) / size - 1
         if upright:
             scale[1], shift[1] = -scale[1], -shift[1]
         self._program["u_project"] = tuple(np.r_[scale, shift])
-        self._program["u_soft"] = 0.5 / pixels_a_picture_pixel
+        self._program["u_soft"] = 0.5 / pixels_per_image_pixel
         gloo.set_state(
             depth_test=False, cull_face=False, blend=True,
             blend_func=("one", "one_minus_src_alpha"),
@@ -290,7 +293,7 @@ class StrokeVisual:
 
 
 class TextureQuad:
-    """A texture shown in a rectangle; the texture's first row is the rectangle's upper edge."""
+    """Texture drawn in a rectangle; the texture's first row is the rectangle's upper edge."""
 
     def __init__(self, texture: Any) -> None:
         self._program = gloo.Program(_QUAD_VERTEX, _QUAD_FRAGMENT)
@@ -300,7 +303,17 @@ class TextureQuad:
     def draw(
         self, place: tuple[float, float, float, float], portion: tuple[float, float], *, blend: bool
     ) -> None:
-        """Draw, with clip-space `place` (left, top, right, bottom); `blend` premultiplied."""
+        """Draw the texture.
+
+        Parameters
+        ----------
+        place : tuple of float
+            Left, top, right and bottom in clip space.
+        portion : tuple of float
+            Share of the texture's width and height to show, from its first row and column.
+        blend : bool
+            Blend over what is there (premultiplied colours) instead of replacing it.
+        """
         self._program["u_place"] = place
         self._program["u_portion"] = portion
         gloo.set_state(
@@ -310,8 +323,8 @@ class TextureQuad:
         self._program.draw("triangle_strip")
 
 
-class PictureVisual:
-    """The picture behind the bodies; its texture's storage is kept while the size stays."""
+class ImageVisual:
+    """Image behind the bodies; the texture is reused while the size stays the same."""
 
     def __init__(self) -> None:
         self._texture = gloo.Texture2D(
@@ -320,9 +333,9 @@ class PictureVisual:
         self._quad = TextureQuad(self._texture)
 
     def set_image(self, image: Image) -> None:
-        """Show another picture, (H, W, 3) RGB."""
+        """Set the image (H, W, 3), RGB."""
         self._texture.set_data(np.ascontiguousarray(image))
 
     def draw(self, place: tuple[float, float, float, float]) -> None:
-        """Draw in clip-space `place` (left, top, right, bottom)."""
+        """Draw in clip-space `place`: left, top, right, bottom."""
         self._quad.draw(place, (1.0, 1.0), blend=False)

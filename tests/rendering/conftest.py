@@ -6,7 +6,7 @@ import pytest
 
 from pymaf_live.body import Body, load_body
 from pymaf_live.errors import ModelError
-from pymaf_live.rendering import Look, Overlay, open_overlay
+from pymaf_live.rendering import Overlay, OverlayStyle, open_overlay
 from tests.rendering.posed import SIZE
 
 Open = Callable[..., Overlay]
@@ -22,9 +22,9 @@ def open_one(request: pytest.FixtureRequest, body: Body) -> Iterator[Open]:
     """Opens overlays of each kind, and closes them."""
     opened: list[Overlay] = []
 
-    def open_(look: Look | None = None) -> Overlay:
+    def open_(style: OverlayStyle | None = None) -> Overlay:
         try:
-            overlay = open_overlay(body, SIZE, request.param, look)
+            overlay = open_overlay(body, SIZE, request.param, style)
         except ModelError as error:
             pytest.skip(str(error))
         opened.append(overlay)

@@ -14,14 +14,14 @@ import pytest
 
 from pymaf_live.body import Body, PointSet, project
 from pymaf_live.errors import ModelError
-from pymaf_live.rendering import Look, Overlay, open_overlay, person_colour
-from pymaf_live.rendering.overlay import FallingBackOverlay
+from pymaf_live.rendering import Overlay, OverlayStyle, open_overlay, person_colour
+from pymaf_live.rendering.overlay import FallbackOverlay
 from pymaf_live.types import Camera, Image, Person
 from tests.helpers.paths import ROOT
 from tests.rendering.conftest import Open
 from tests.rendering.posed import CAMERA, SIZE, person
 
-OPAQUE = Look(opacity=1.0)
+OPAQUE = OverlayStyle(opacity=1.0)
 
 
 def noise(size: tuple[int, int] = SIZE) -> Image:
@@ -122,7 +122,7 @@ def test_the_picture_is_covered_once_however_many_overlap(
     people = [person(body, n, (0, 0.2, 4 + 0.3 * n), n) for n in range(3)]
     picture = noise()
     opaque = open_one(OPAQUE).draw(picture, people, CAMERA).astype(float)
-    drawn = open_one(Look(opacity=opacity)).draw(picture, people, CAMERA)
+    drawn = open_one(OverlayStyle(opacity=opacity)).draw(picture, people, CAMERA)
     inner = (
         cv2.erode(np.floor(coverage(body, people[0])).astype(np.uint8), np.ones((3, 3), np.uint8))
         > 0
@@ -308,7 +308,7 @@ def test_without_gl_the_processor_draws_and_says_so(
 ) -> None:
     # what a bare server looks like from Python: no such library is found
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
-    with pytest.raises(ModelError, match="no OpenGL"):
+    with pytest.raises(ModelError, match="OpenGL is not available"):
         open_overlay(body, SIZE, "gl")
     overlay = open_overlay(body, SIZE, "auto", OPAQUE)
     assert overlay.name == "cpu rasteriser"
@@ -322,7 +322,7 @@ def test_a_failure_in_the_middle_of_a_run_is_survived(
 ) -> None:
     _gl(body).close()
     overlay = open_overlay(body, SIZE, "auto", OPAQUE)
-    assert isinstance(overlay, FallingBackOverlay)
+    assert isinstance(overlay, FallbackOverlay)
     assert "vispy" in overlay.name
     assert not overlay.notice
     someone = person(body, 1)
@@ -331,7 +331,7 @@ def test_a_failure_in_the_middle_of_a_run_is_survived(
     def lost(*arguments: object) -> None:
         raise RuntimeError("the context was lost\nfor ever")
 
-    monkeypatch.setattr("pymaf_live.rendering.texture_layer.BodyLayer.render", lost)
+    monkeypatch.setattr("pymaf_live.rendering.texture_layer.TextureLayer.render", lost)
     after = overlay.draw(black(), [someone], CAMERA)
     assert overlap(before.max(axis=2) > 60, after.max(axis=2) > 60) > 0.98
     assert overlay.name == "cpu rasteriser"
@@ -352,14 +352,14 @@ def test_the_same_picture_through_osmesa(body: Body, tmp_path: Path) -> None:
     code = """
 import sys
 import numpy as np
-from pymaf_live.rendering import Look, offscreen, open_overlay
+from pymaf_live.rendering import OverlayStyle, offscreen, open_overlay
 from pymaf_live.body import load_body
 from tests.rendering.posed import CAMERA, SIZE, person
 def no_egl():
-    raise offscreen.NoGraphics("none")
+    raise offscreen.OpenGLUnavailable("none")
 offscreen._open_egl = no_egl
 try:
-    overlay = open_overlay(load_body(), SIZE, "gl", Look(opacity=1.0))
+    overlay = open_overlay(load_body(), SIZE, "gl", OverlayStyle(opacity=1.0))
 except Exception as error:
     print(error)
     sys.exit(77)

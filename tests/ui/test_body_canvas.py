@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import Body, load_body
-from pymaf_live.rendering import Look, open_overlay
+from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, Frame, FrameResult, Person
 from tests.rendering.posed import person
 from ui.canvas.body_canvas import BodyCanvas
+from ui.canvas.display_options import DisplayOptions
 
 pytestmark = pytest.mark.window
 SIZE = (320, 240)
@@ -75,7 +76,7 @@ def test_the_body_is_where_the_overlay_has_it(
     seen = np.abs(full - empty).max(axis=2) > 8
 
     camera = Camera(CAMERA.focal_length * 2, CAMERA.principal_point * 2 + 0.5, (640, 480))
-    overlay = open_overlay(body, (640, 480), "cpu", Look(opacity=1.0))
+    overlay = open_overlay(body, (640, 480), "cpu", OverlayStyle(opacity=1.0))
     expected = overlay.draw(np.zeros((480, 640, 3), np.uint8), [someone], camera).any(axis=2)
     assert (seen & expected).sum() / (seen | expected).sum() > 0.96
 
@@ -94,7 +95,7 @@ def test_the_picture_is_letterboxed_and_mirrored(
     assert (bars == bars[0, 0]).all()
     assert plain[5, edge + 5, 2] > 100
     assert plain[5, -edge - 6, 1] > 100
-    canvas.mirrored = True
+    canvas.options = DisplayOptions(mirrored=True)
     mirrored = look_at()
     off = np.abs(mirrored[:, ::-1] - plain).max(axis=2) > 40
     assert off.mean() < 0.003
@@ -108,13 +109,13 @@ def test_opacity_and_skeleton_can_be_set(
     column, row = (someone.joints_2d[0] * 2 + 0.5).astype(int)
     shown = result(someone)
     background = shown.frame.image[row // 2, column // 2].astype(int)
-    canvas.opacity = 1.0
+    canvas.options = DisplayOptions(OverlayStyle(opacity=1.0))
     canvas.show_result(shown)
     opaque = look_at()[row, column]
-    canvas.opacity = 0.5
+    canvas.options = DisplayOptions(OverlayStyle(opacity=0.5))
     half = look_at()[row, column]
     assert np.abs(half - (opaque + background) / 2).max() <= 2
-    canvas.skeleton = True
+    canvas.options = DisplayOptions(OverlayStyle(opacity=0.5, skeleton=True))
     assert look_at()[row, column].min() > 180
 
 

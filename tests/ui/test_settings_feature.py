@@ -29,8 +29,8 @@ from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow, own_threads, running
 from tests.ui.fakes import StandingEstimator, standing_person
 from ui.app import Parts, assemble
-from ui.canvas.painter import Painter
-from ui.canvas.viewport import Pane
+from ui.canvas.painter import CanvasPainter
+from ui.canvas.viewport import Viewport
 from ui.controllers.main import Controller
 from ui.state.preferences import BadEnd
 from ui.state.window import Phase, SourceChoice, WindowState
@@ -377,13 +377,13 @@ def test_the_health_page_names_the_slowest_stage(
 def test_drawing_is_a_stage_and_is_named_where_it_is_the_slowest(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draw = Painter.picture
+    draw = CanvasPainter.draw_image
 
-    def slow(self: Painter, pane: Pane, image: Image) -> None:
+    def slow(self: CanvasPainter, viewport: Viewport, image: Image) -> None:
         time.sleep(0.06)
-        draw(self, pane, image)
+        draw(self, viewport, image)
 
-    monkeypatch.setattr(Painter, "picture", slow)
+    monkeypatch.setattr(CanvasPainter, "draw_image", slow)
     parts = open_window(stages={"network": 2.0})
     page = parts.care.health
     play(parts, qtbot, clip)

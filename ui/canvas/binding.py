@@ -1,4 +1,4 @@
-"""Joins the state and the canvas: results and the view's settings in, what was drawn out."""
+"""Binding between the window's state and the canvas."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pymaf_live.rendering import Look
+from pymaf_live.rendering import OverlayStyle
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
-from ui.canvas.inside_view import InsideLook
-from ui.canvas.selection_marker import Chosen
+from ui.canvas.display_options import DisplayOptions, InsideOptions, Selection
 from ui.state.people import drawn
-from ui.state.view import Layout, Viewpoint
 from ui.state.window import Drawn, Message, WindowState
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CanvasBinding:
-    """Shows the state's result on a canvas of its own.
+    """Shows the state's results on a canvas and reports back when they are drawn.
 
     Parameters
     ----------
@@ -29,7 +27,7 @@ class CanvasBinding:
 
     def __init__(self, state: WindowState) -> None:
         self._state = state
-        self._told = False
+        self._failure_reported = False
         view = state.view
         people = state.people
         self._canvas = BodyCanvas(
@@ -46,32 +44,25 @@ class CanvasBinding:
                 for part in (people.muted, people.chosen, people.alone)
             ),
             *(
-                part.watch(self._on_chosen_change)
-                for part in (people.chosen, people.names, people.there, people.alone)
+                part.watch(self._on_option_change)
+                for part in (
+                    *(people.chosen, people.names, people.there, people.alone),
+                    *(state.mirror, state.opacity, state.skeleton),
+                    *(view.mesh, view.points, view.box, view.ghost, view.layout, view.viewpoint),
+                    *(view.inside, view.inside_level, view.inside_points, view.inside_dense),
+                    state.takes.boxing,
+                )
             ),
-            state.mirror.watch(self._on_mirror_change),
-            *(
-                part.watch(self._on_look_change)
-                for part in (state.opacity, state.skeleton, view.mesh, view.points, view.box)
-            ),
-            view.ghost.watch(self._on_ghost_change),
-            view.layout.watch(self._on_layout_change),
-            view.viewpoint.watch(self._on_viewpoint_change),
-            *(
-                part.watch(self._on_inside_change)
-                for part in (view.inside, view.inside_level, view.inside_points, view.inside_dense)
-            ),
-            state.takes.boxing.watch(self._on_inside_change),
         )
 
     @property
     def widget(self) -> QWidget:
-        """The canvas, to be put into a layout."""
+        """The canvas as a Qt widget."""
         widget: QWidget = self._canvas.native
         return widget
 
     def close(self) -> None:
-        """Draw nothing more and give the context back."""
+        """Stop drawing and release the OpenGL context."""
         for unwatch in self._unwatch:
             unwatch()
         self._canvas.close()
@@ -83,53 +74,56 @@ class CanvasBinding:
             if (len(shown), len(raw)) != (len(result.people), len(result.raw)):
                 result = replace(result, people=shown, raw=raw)
         self._canvas.show_result(result)
-        if self._canvas.failure and not self._told:
-            self._told = True
-            text = f"The picture cannot be drawn ({self._canvas.failure}); recording still works."
+        if self._canvas.failure and not self._failure_reported:
+            self._failure_reported = True
+            text = (
+                f"The view cannot be drawn ({self._canvas.failure}). Recording still works; "
+                "restart the program to get the view back."
+            )
             self._state.message.set(Message("error", text))
 
-    def _on_chosen_change(self, _: object) -> None:
+    def _on_option_change(self, _: object) -> None:
+        options = self._display_options()
+        # the same options again would only cost a repaint
+        if options != self._canvas.options:
+            self._canvas.options = options
+
+    def _display_options(self) -> DisplayOptions:
+        state, view = self._state, self._state.view
+        inside = None
+        # a box is drawn over the image itself
+        if view.inside.value and not state.takes.boxing.value:
+            inside = InsideOptions(
+                view.inside_level.value, view.inside_points.value, view.inside_dense.value
+            )
+        return DisplayOptions(
+            style=OverlayStyle(
+                opacity=state.opacity.value,
+                mesh=view.mesh.value,
+                skeleton=state.skeleton.value,
+                points=view.points.value,
+                box=view.box.value,
+            ),
+            mirrored=state.mirror.value,
+            ghost=view.ghost.value,
+            layout=view.layout.value,
+            viewpoint=view.viewpoint.value,
+            inside=inside,
+            selection=self._selection(),
+        )
+
+    def _selection(self) -> Selection | None:
         people = self._state.people
         person = people.chosen.value
-        # who is the only one needs no mark
-        told = person is not None and len(people.there.value) > 1 and not people.alone.value
-        mark = Chosen(person, people.name_of(person)) if told and person is not None else None
-        self._canvas.chosen = mark
-
-    def _on_look_change(self, _: object) -> None:
-        state, view = self._state, self._state.view
-        self._canvas.look = Look(
-            opacity=state.opacity.value,
-            body=view.mesh.value,
-            skeleton=state.skeleton.value,
-            points=view.points.value,
-            box=view.box.value,
-        )
-
-    def _on_ghost_change(self, ghost: bool) -> None:
-        self._canvas.ghost = ghost
-
-    def _on_layout_change(self, layout: Layout) -> None:
-        self._canvas.layout = layout
-
-    def _on_viewpoint_change(self, viewpoint: Viewpoint) -> None:
-        self._canvas.viewpoint = viewpoint
-
-    def _on_inside_change(self, _: object) -> None:
-        view = self._state.view
-        look = InsideLook(
-            view.inside_level.value, view.inside_points.value, view.inside_dense.value
-        )
-        # a box is drawn over the picture itself
-        shown = view.inside.value and not self._state.takes.boxing.value
-        self._canvas.inside = look if shown else None
-
-    def _on_mirror_change(self, mirror: bool) -> None:
-        self._canvas.mirrored = mirror
+        # a single person needs no mark
+        marked = len(people.there.value) > 1 and not people.alone.value
+        if person is None or not marked:
+            return None
+        return Selection(person, people.name_of(person))
 
     def _on_drawn(self, result: FrameResult) -> None:
-        # a repaint of a picture that was drawn before says nothing about the delay
+        # repainting an image that was drawn before says nothing about the latency
         drawn = self._state.drawn.value
         if drawn is None or drawn.index != result.frame.index:
-            delay = 1000 * (time.monotonic() - result.frame.arrived)
-            self._state.drawn.set(Drawn(result.frame.index, delay, self._canvas.milliseconds))
+            latency = 1000 * (time.monotonic() - result.frame.arrived)
+            self._state.drawn.set(Drawn(result.frame.index, latency, self._canvas.milliseconds))

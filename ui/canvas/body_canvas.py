@@ -1,4 +1,4 @@
-"""The picture with the body over it, as a vispy canvas that goes into a Qt layout."""
+"""Canvas that shows a frame with its bodies: a vispy canvas for use in a Qt layout."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from vispy import app, gloo
 
 from pymaf_live.body import Body
-from pymaf_live.rendering import Look
-from pymaf_live.rendering.scene import Stage
-from pymaf_live.rendering.surface import Surface
+from pymaf_live.rendering import OverlayStyle
+from pymaf_live.rendering.scene import SceneBuilder
+from pymaf_live.rendering.surface import BodySurface
 from pymaf_live.types import FrameResult
+from ui.canvas.display_options import DisplayOptions
 from ui.canvas.free_view import FreeView
-from ui.canvas.inside_view import InsideLook, InsideView
-from ui.canvas.painter import Painter
-from ui.canvas.selection_marker import Chosen, draw_chosen
-from ui.canvas.viewport import Area, Pane, halves
+from ui.canvas.inside_view import InsideView
+from ui.canvas.painter import CanvasPainter
+from ui.canvas.selection_marker import draw_selection
+from ui.canvas.turntable import dragged, key_pressed, zoomed
+from ui.canvas.viewport import Area, Viewport, halves
 from ui.state.people import person_at
 from ui.state.view import Layout, Viewpoint
 
@@ -27,33 +29,29 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
 _BACKGROUND = (0.09, 0.10, 0.12, 1.0)
-_GHOST = Look(opacity=0.55, tint=(0.93, 0.94, 0.96))
-_DEGREES = 0.5
-"""That the free view turns with each pixel of the mouse."""
-_ZOOM = 1.15
-_TIMED_EVERY = 4
-"""Paints of which one is timed to its end: the card is waited for then."""
-_TIMED = 8
-"""Timed paints that the mean is over."""
-_ARROWS = {"Left": (10.0, 0.0), "Right": (-10.0, 0.0), "Up": (0.0, 10.0), "Down": (0.0, -10.0)}
+_GHOST_STYLE = OverlayStyle(opacity=0.55, tint=(0.93, 0.94, 0.96))
+_TIMING_INTERVAL = 4
+"""One paint out of this many is timed, which waits for the graphics card."""
+_TIMING_SAMPLES = 8
+"""Timed paints that the mean is taken over."""
 
 
 class BodyCanvas(app.Canvas):  # type: ignore[misc]
     """Shows one `FrameResult` at a time, letterboxed.
 
-    Everything happens in the GUI thread. Drawing is put off to the next paint, so results that
-    come faster than the screen cost nothing.
+    Use it in the GUI thread only. Drawing is deferred to the next paint, so results that arrive
+    faster than the screen refreshes cost nothing.
 
     Parameters
     ----------
     body : Body
     parent : QWidget, optional
     on_drawn : callable, optional
-        Called after each paint with the result that is now on the screen.
+        Called after each paint with the result now on the screen.
     on_turned : callable, optional
-        Called when a person has turned the free view by mouse or keys.
+        Called with the new viewpoint when the user turns the free view by mouse or keyboard.
     on_picked : callable, optional
-        Called with whom a person has clicked on in the picture; None: on nobody.
+        Called with the id of the person clicked in the image, or None if there is none.
     """
 
     def __init__(
@@ -64,25 +62,19 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         on_turned: Callable[[Viewpoint], None] | None = None,
         on_picked: Callable[[int | None], None] | None = None,
     ) -> None:
-        self._take_body(body)
-        self._look = Look()
-        self._mirrored = False
-        self._ghost = False
-        self._layout = Layout.PICTURE
-        self._viewpoint = Viewpoint()
-        self._inside: InsideLook | None = None
-        self._chosen: Chosen | None = None
+        self._set_body(body)
+        self._options = DisplayOptions()
         self._result: FrameResult | None = None
         self._free_area: Area | None = None
-        self._held = False
+        self._image_viewport: Viewport | None = None
+        self._dragging = False
         self._paints = 0
-        self._times: deque[float] = deque(maxlen=_TIMED)
+        self._paint_times: deque[float] = deque(maxlen=_TIMING_SAMPLES)
         self._on_drawn = on_drawn
         self._on_turned = on_turned
         self._on_picked = on_picked
-        self._picture_pane: Pane | None = None
         self.failure = ""
-        """Why nothing more is drawn; empty when all is well."""
+        """Reason why drawing has stopped; empty while it works."""
         super().__init__(
             title="PyMAF Live", app="pyside6", show=False, parent=parent, vsync=True, keys=None
         )
@@ -93,185 +85,107 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         self.update()
 
     def show_body(self, body: Body) -> None:
-        """Draw what comes as this body; what is shown is of another one and goes."""
+        """Draw results with this body from now on; the result of another body is removed."""
         if body is self._body:
             return
-        self._take_body(body)
+        self._set_body(body)
         self.show_result(None)
 
-    def _take_body(self, body: Body) -> None:
+    def _set_body(self, body: Body) -> None:
         self._body = body
-        surface = Surface(body)
-        self._stage = Stage(surface)
-        self._ghost_stage = Stage(surface, "ghost")
-        self._free = FreeView(body, self._stage)
-        self._levels = InsideView(surface)
-        self._painter: Painter | None = None
+        surface = BodySurface(body)
+        self._scenes = SceneBuilder(surface)
+        self._ghost_scenes = SceneBuilder(surface, "ghost")
+        self._free_view = FreeView(body, self._scenes)
+        self._inside_view = InsideView(surface)
+        self._painter: CanvasPainter | None = None
 
     @property
     def result(self) -> FrameResult | None:
-        """What was given to `show_result` last."""
+        """Result that was passed to `show_result` last."""
         return self._result
 
     @property
     def milliseconds(self) -> float | None:
-        """What a paint takes, mean over some of the last ones; None before the first timed one."""
-        return sum(self._times) / len(self._times) if self._times else None
+        """Mean time of a paint over the last timed ones; None before the first."""
+        times = self._paint_times
+        return sum(times) / len(times) if times else None
 
     @property
-    def look(self) -> Look:
-        """Opacity, and whether body and skeleton are shown."""
-        return self._look
+    def options(self) -> DisplayOptions:
+        """Display options; assigning them repaints."""
+        return self._options
 
-    @look.setter
-    def look(self, look: Look) -> None:
-        self._look = look
-        self.update()
-
-    @property
-    def opacity(self) -> float:
-        """0..1 of the body over the picture."""
-        return self._look.opacity
-
-    @opacity.setter
-    def opacity(self, opacity: float) -> None:
-        self.look = replace(self._look, opacity=min(max(opacity, 0.0), 1.0))
-
-    @property
-    def skeleton(self) -> bool:
-        """Whether bones and joints are drawn over the body."""
-        return self._look.skeleton
-
-    @skeleton.setter
-    def skeleton(self, shown: bool) -> None:
-        self.look = replace(self._look, skeleton=shown)
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether left and right are exchanged, as in a mirror; of the view only."""
-        return self._mirrored
-
-    @mirrored.setter
-    def mirrored(self, mirrored: bool) -> None:
-        self._mirrored = mirrored
-        self.update()
-
-    @property
-    def ghost(self) -> bool:
-        """Whether the people before smoothing are drawn, pale, behind the smoothed ones."""
-        return self._ghost
-
-    @ghost.setter
-    def ghost(self, shown: bool) -> None:
-        self._ghost = shown
-        self.update()
-
-    @property
-    def layout(self) -> Layout:
-        """Picture, free view or both."""
-        return self._layout
-
-    @layout.setter
-    def layout(self, layout: Layout) -> None:
-        self._layout = layout
-        self.update()
-
-    @property
-    def viewpoint(self) -> Viewpoint:
-        """From where the free view looks."""
-        return self._viewpoint
-
-    @viewpoint.setter
-    def viewpoint(self, viewpoint: Viewpoint) -> None:
-        self._viewpoint = viewpoint
-        self.update()
-
-    @property
-    def inside(self) -> InsideLook | None:
-        """What is shown of the network's levels in place of the picture; None: nothing."""
-        return self._inside
-
-    @inside.setter
-    def inside(self, look: InsideLook | None) -> None:
-        self._inside = look
-        self.update()
-
-    @property
-    def chosen(self) -> Chosen | None:
-        """Who is marked; None: nobody."""
-        return self._chosen
-
-    @chosen.setter
-    def chosen(self, chosen: Chosen | None) -> None:
-        self._chosen = chosen
+    @options.setter
+    def options(self, options: DisplayOptions) -> None:
+        self._options = options
         self.update()
 
     def on_draw(self, event: Any) -> None:
-        """Paint; called by vispy with the context current."""
+        """Paint. Called by vispy with the context current."""
         if self.failure:
             return
         try:
             self._paint_timed()
         except Exception as error:
-            # a driver's fault must not end a run that records
+            # a driver error must not end a running recording
             self.failure = " ".join(str(error).split()) or type(error).__name__
             return
         if self._result is not None and self._on_drawn is not None:
             self._on_drawn(self._result)
 
-    # -- mouse and keys -----------------------------------------------------------------------
+    # -- mouse and keyboard -------------------------------------------------------------------
 
     def on_mouse_press(self, event: Any) -> None:
-        """Take hold of the free view, or choose somebody in the picture."""
-        self._held = self._in_free_view(event) and event.button == 1
-        pane, scale = self._picture_pane, self.pixel_scale
-        if self._held or event.button != 1 or pane is None or self._on_picked is None:
+        """Start turning the free view, or select a person in the image."""
+        self._dragging = self._in_free_view(event) and event.button == 1
+        viewport, scale = self._image_viewport, self.pixel_scale
+        if self._dragging or event.button != 1 or viewport is None or self._on_picked is None:
             return
         x, y = (float(n) * scale for n in event.pos[:2])
-        if pane.area.holds(x, y):
-            # pixel centres lie at whole numbers there, edges here
-            across, down = pane.in_picture(x, y)
+        if viewport.area.contains(x, y):
+            # the viewport has pixel edges at integers, people have pixel centres there
+            column, row = viewport.image_from_canvas(x, y)
             people = self._result.people if self._result is not None else ()
-            self._on_picked(person_at(people, across - 0.5, down - 0.5))
+            self._on_picked(person_at(people, column - 0.5, row - 0.5))
 
     def on_mouse_release(self, event: Any) -> None:
-        """Let go of the free view."""
-        self._held = False
+        """Stop turning the free view."""
+        self._dragging = False
 
     def on_mouse_move(self, event: Any) -> None:
-        """Turn the free view as a turntable, while it is held."""
-        if not self._held or event.last_event is None:
+        """Turn the free view while the mouse button is held."""
+        if not self._dragging or event.last_event is None:
             return
-        across, down = (float(n) for n in event.pos[:2] - event.last_event.pos[:2])
-        across = -across if self._mirrored else across
-        self._turn(self._viewpoint.turned(-_DEGREES * across, _DEGREES * down))
+        dx, dy = (float(n) for n in event.pos[:2] - event.last_event.pos[:2])
+        options = self._options
+        self._set_viewpoint(dragged(options.viewpoint, dx, dy, mirrored=options.mirrored))
 
     def on_mouse_wheel(self, event: Any) -> None:
-        """Nearer and farther."""
+        """Zoom the free view."""
         if self._in_free_view(event):
-            self._turn(self._viewpoint.nearer(_ZOOM ** float(event.delta[1])))
+            self._set_viewpoint(zoomed(self._options.viewpoint, float(event.delta[1])))
 
     def on_key_press(self, event: Any) -> None:
-        """Arrows turn the free view, plus and minus zoom; everything else is the window's."""
-        key = event.key.name if event.key is not None else ""
-        step = _ARROWS.get(key)
-        if self._layout is Layout.PICTURE or (step is None and event.text not in ("+", "-")):
+        """Turn the free view by arrow keys, zoom by plus and minus; pass on all other keys."""
+        options = self._options
+        viewpoint = None
+        if options.layout is not Layout.PICTURE:
+            key = event.key.name if event.key is not None else ""
+            viewpoint = key_pressed(options.viewpoint, key, event.text, mirrored=options.mirrored)
+        if viewpoint is None:
             event.native.ignore()
-            return
-        if step is not None:
-            across = -step[0] if self._mirrored else step[0]
-            self._turn(self._viewpoint.turned(across, step[1]))
         else:
-            self._turn(self._viewpoint.nearer(_ZOOM if event.text == "+" else 1 / _ZOOM))
+            self._set_viewpoint(viewpoint)
 
     def _in_free_view(self, event: Any) -> bool:
         scale = self.pixel_scale
-        return self._free_area is not None and self._free_area.holds(
+        return self._free_area is not None and self._free_area.contains(
             event.pos[0] * scale, event.pos[1] * scale
         )
 
-    def _turn(self, viewpoint: Viewpoint) -> None:
-        self.viewpoint = viewpoint
+    def _set_viewpoint(self, viewpoint: Viewpoint) -> None:
+        self.options = replace(self._options, viewpoint=viewpoint)
         if self._on_turned is not None:
             self._on_turned(viewpoint)
 
@@ -279,59 +193,63 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
 
     def _paint_timed(self) -> None:
         self._paints += 1
-        if self._result is None or self._paints % _TIMED_EVERY:
+        if self._result is None or self._paints % _TIMING_INTERVAL:
             self._paint()
             return
         start = time.perf_counter()
         self._paint()
-        gloo.finish()  # drawing goes on after the calls for it have returned
-        self._times.append(1000 * (time.perf_counter() - start))
+        gloo.finish()  # GL calls return before the card has finished drawing
+        self._paint_times.append(1000 * (time.perf_counter() - start))
 
     def _paint(self) -> None:
         width, height = self.physical_size
         if self._painter is None:
-            # only now is there a context
-            self._painter = Painter(self._stage.surface)
-        self._painter.begin(width, height, _BACKGROUND)
+            # there is no context before the first paint
+            self._painter = CanvasPainter(self._scenes.surface)
+        self._painter.begin_frame(width, height, _BACKGROUND)
         self._paint_areas(self._painter, Area(0, 0, width, height))
-        self._painter.end(_BACKGROUND)
+        self._painter.end_frame(_BACKGROUND)
 
-    def _paint_areas(self, painter: Painter, whole: Area) -> None:
-        result = self._result
-        picture, free = {
-            Layout.PICTURE: (whole, None),
-            Layout.FREE: (None, whole),
-            Layout.BOTH: halves(whole),
-        }[self._layout]
-        self._free_area, self._picture_pane = free, None
-        if result is None:
+    def _paint_areas(self, painter: CanvasPainter, canvas: Area) -> None:
+        image_area, free_area = {
+            Layout.PICTURE: (canvas, None),
+            Layout.FREE: (None, canvas),
+            Layout.BOTH: halves(canvas),
+        }[self._options.layout]
+        self._free_area, self._image_viewport = free_area, None
+        if self._result is None:
             return
-        if free is not None:
-            self._free.follow(result)
-            pane, people = self._free.draw(
-                painter, free, result, self._viewpoint, replace(self._look, box=False),
-                self._mirrored, (self._ghost_stage, _GHOST) if self._ghost else None,
-            )  # fmt: skip
-            draw_chosen(painter, pane, people, self._chosen, self.pixel_scale)
-        if picture is None:
+        if free_area is not None:
+            self._paint_free_view(painter, free_area, self._result)
+        if image_area is None:
             return
-        if self._inside is not None and result.inside:
-            self._levels.draw(
-                painter, picture, result, self._inside, self._look.opacity, self._mirrored,
-                self.pixel_scale,
-            )  # fmt: skip
+        if self._options.inside is not None and self._result.inside:
+            self._inside_view.draw(
+                painter, image_area, self._result, self._options, self.pixel_scale
+            )
         else:
-            self._paint_picture(painter, picture, result)
+            self._paint_image(painter, image_area, self._result)
 
-    def _paint_picture(self, painter: Painter, area: Area, result: FrameResult) -> None:
-        rows, columns = result.frame.image.shape[:2]
-        pane = Pane.about(area, (0, 0, columns, rows), self._mirrored)
-        self._picture_pane = pane
-        painter.picture(pane, result.frame.image)
-        if result.camera is None:
+    def _paint_free_view(self, painter: CanvasPainter, area: Area, result: FrameResult) -> None:
+        options = self._options
+        self._free_view.follow(result)
+        ghost = (self._ghost_scenes, _GHOST_STYLE) if options.ghost else None
+        viewport, people = self._free_view.draw(painter, area, result, options, ghost)
+        draw_selection(painter, viewport, people, options.selection, self.pixel_scale)
+
+    def _paint_image(self, painter: CanvasPainter, area: Area, result: FrameResult) -> None:
+        options = self._options
+        height, width = result.frame.image.shape[:2]
+        viewport = Viewport.fit(area, (0, 0, width, height), options.mirrored)
+        self._image_viewport = viewport
+        painter.draw_image(viewport, result.frame.image)
+        camera = result.camera
+        if camera is None:
             return
-        size = (columns, rows)
-        if self._ghost:
-            painter.bodies(pane, self._ghost_stage.scene(result.raw, result.camera, size, _GHOST))
-        painter.bodies(pane, self._stage.scene(result.people, result.camera, size, self._look))
-        draw_chosen(painter, pane, result.people, self._chosen, self.pixel_scale)
+        size = (width, height)
+        if options.ghost:
+            ghost = self._ghost_scenes.build(result.raw, camera, size, _GHOST_STYLE)
+            painter.draw_scene(viewport, ghost)
+        scene = self._scenes.build(result.people, camera, size, options.style)
+        painter.draw_scene(viewport, scene)
+        draw_selection(painter, viewport, result.people, options.selection, self.pixel_scale)

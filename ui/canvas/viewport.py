@@ -1,33 +1,33 @@
-"""Which part of a picture fills which part of the canvas."""
+"""Mapping between parts of an image and areas of the canvas."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-Place = tuple[float, float, float, float]
+Rectangle = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
 @dataclass(frozen=True)
 class Area:
-    """A rectangle of the canvas in physical pixels, from its upper left corner."""
+    """Rectangle of the canvas in physical pixels, origin at its upper left corner."""
 
     left: int
     top: int
     width: int
     height: int
 
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point lies in it."""
+    def contains(self, x: float, y: float) -> bool:
+        """Return True if a canvas point lies in the area."""
         return 0 <= x - self.left < self.width and 0 <= y - self.top < self.height
 
 
 @dataclass(frozen=True)
-class Pane:
-    """A picture as it is seen through an area.
+class Viewport:
+    """Image part that fills a canvas area.
 
-    `x0`..`y1` are the picture's pixels, edges at whole numbers, at the area's edges; they may lie
-    outside the picture.
+    `x0`..`y1` are the image coordinates at the area's edges, in image pixels with pixel edges at
+    integers; they may lie outside the image.
     """
 
     area: Area
@@ -38,33 +38,33 @@ class Pane:
     mirrored: bool = False
 
     @classmethod
-    def about(cls, area: Area, part: Place, mirrored: bool = False) -> Pane:
-        """All of a part of the picture in the area's middle, as large as goes."""
+    def fit(cls, area: Area, part: Rectangle, mirrored: bool = False) -> Viewport:
+        """Return the viewport that shows an image part whole, centred and as large as possible."""
         width, height = max(part[2] - part[0], 1e-6), max(part[3] - part[1], 1e-6)
         scale = max(min(area.width / width, area.height / height), 1e-9)
         x, y = (part[0] + part[2]) / 2, (part[1] + part[3]) / 2
-        across, down = area.width / scale / 2, area.height / scale / 2
-        return cls(area, x - across, y - down, x + across, y + down, mirrored)
+        dx, dy = area.width / scale / 2, area.height / scale / 2
+        return cls(area, x - dx, y - dy, x + dx, y + dy, mirrored)
 
     @property
     def scale(self) -> float:
-        """Canvas pixels a picture pixel."""
+        """Canvas pixels per image pixel."""
         return self.area.width / (self.x1 - self.x0)
 
-    def place(self, part: Place) -> Place:
-        """Clip-space left, top, right, bottom of a part of the picture within the area."""
+    def clip_space(self, part: Rectangle) -> Rectangle:
+        """Return an image part in the area's clip space."""
         left, right = (2 * (part[i] - self.x0) / (self.x1 - self.x0) - 1 for i in (0, 2))
         top, bottom = (1 - 2 * (part[i] - self.y0) / (self.y1 - self.y0) for i in (1, 3))
         return (-left, top, -right, bottom) if self.mirrored else (left, top, right, bottom)
 
-    def in_area(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the picture, edges at whole numbers, lies from the area's corner."""
-        across = (x - self.x0) * self.scale
-        down = (y - self.y0) / (self.y1 - self.y0) * self.area.height
-        return (self.area.width - across if self.mirrored else across), down
+    def area_from_image(self, x: float, y: float) -> tuple[float, float]:
+        """Return an image point in canvas pixels from the area's upper left corner."""
+        column = (x - self.x0) * self.scale
+        row = (y - self.y0) / (self.y1 - self.y0) * self.area.height
+        return (self.area.width - column if self.mirrored else column), row
 
-    def in_picture(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the canvas lies in the picture, edges at whole numbers."""
+    def image_from_canvas(self, x: float, y: float) -> tuple[float, float]:
+        """Return a canvas point in image coordinates, pixel edges at integers."""
         across = (x - self.area.left) / self.area.width
         down = (y - self.area.top) / self.area.height
         if self.mirrored:
@@ -73,7 +73,7 @@ class Pane:
 
 
 def halves(area: Area) -> tuple[Area, Area]:
-    """Two halves beside each other, or one above the other where it is higher than wide."""
+    """Split an area in two along its longer side."""
     if area.width >= area.height:
         half = area.width // 2
         return (
@@ -88,7 +88,7 @@ def halves(area: Area) -> tuple[Area, Area]:
 
 
 def tiles(area: Area, count: int) -> list[Area]:
-    """`count` equal areas in rows, as large as squares in them can be."""
+    """Return `count` equal areas in rows, laid out so that squares in them are largest."""
 
     def side(columns: int) -> float:
         return min(area.width / columns, area.height / -(-count // columns))
