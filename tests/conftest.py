@@ -1,4 +1,4 @@
-"""In CI nothing is skipped for want of a package, a library or a screen: only for want of data."""
+"""Shared fixtures; in CI a skipped test fails unless data outside the repository is missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pymaf_live.pipeline import model_selection
 from pymaf_live.pipeline.model_selection import Measured
 
 _DATA = "shared"
-"""Part of every reason that names data kept outside the repository."""
+"""Part of every skip reason that names data kept outside the repository."""
 
 
-def _not_in_ci(report: Any) -> None:
+def _fail_skips_in_ci(report: Any) -> None:
     if os.environ.get("CI") and report.skipped and _DATA not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
@@ -24,20 +24,20 @@ def _not_in_ci(report: Any) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     report = yield
-    _not_in_ci(report)
+    _fail_skips_in_ci(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, Any, Any]:
     report = yield
-    _not_in_ci(report)
+    _fail_skips_in_ci(report)
     return report
 
 
 @pytest.fixture
 def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Times that the next measurements of a model's speed give, in order."""
+    """Return the list of latencies (ms) that the next speed measurements report, in order."""
     times: list[float] = []
     monkeypatch.setattr(
         model_selection, "measured", lambda session: Measured(times.pop(0), disturbed=False)

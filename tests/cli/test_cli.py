@@ -26,7 +26,7 @@ from pymaf_live.system.native_logs import is_log_line
 from pymaf_live.takes import read_take
 from pymaf_live.workflows.process import result_names
 from tests.helpers.clip import SIZE, write_boxes, write_clip
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 from tests.helpers.paths import ROOT
 from tests.streaming.vmc_receiver import VmcReceiver
 
@@ -47,7 +47,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     folder = tmp_path_factory.mktemp("work")
     return Work(
         folder,
-        write_made_up_model(folder / "made_up.onnx", load_body()),
+        write_fake_model(folder / "made_up.onnx", load_body()),
         write_clip(folder / "walk.mp4", Work.frames),
         write_boxes(folder / "boxes.json", Work.frames),
     )
@@ -103,7 +103,7 @@ def test_a_film_becomes_an_overlay_a_take_and_a_bvh(run: Run, work: Work, tmp_pa
     assert files == ["walk.bvh", "walk.npz", "walk_overlay.mp4"]
     take = read_take(tmp_path / "o" / "walk.npz")
     assert take.frame_time.tolist() == pytest.approx([i / 30 for i in range(12)], abs=1e-3)
-    assert take.model == "made-up 0"
+    assert take.model == "fake 0"
     assert take.smoothing == "live"
     assert frames_in(tmp_path / "o" / "walk_overlay.mp4") == 12
     bvh = (tmp_path / "o" / "walk.bvh").read_text()

@@ -16,7 +16,7 @@ from pymaf_live.diagnostics.roofline import Roofline
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.resources import resource
 from tests.helpers.clip import write_clip
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 
 def bundle(path: Path, size: int) -> Path:
@@ -157,7 +157,7 @@ def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> None:
-    model = write_made_up_model(tmp_path / "made_up.onnx", load_body())
+    model = write_fake_model(tmp_path / "made_up.onnx", load_body())
     clip = write_clip(tmp_path / "walk.mp4", 12)
     run = benchmark_runs.process_run(clip, model, "openvino", None, overlay=False)
     assert run["frames"] == 12
@@ -166,7 +166,7 @@ def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> Non
     assert run["fps"] < run["steady_fps"] <= run["frames_fps"]
     assert {"decode", "detect"} <= set(run["stages"])
     assert all(len(values) <= 12 for values in run["stages"].values())
-    assert run["model"] == "made-up 0"
+    assert run["model"] == "fake 0"
     assert 0 < run["processor_ms"] < 10_000
 
 

@@ -1,4 +1,4 @@
-"""Films and boxes made on the spot: a bright figure that wanders before a dark ground."""
+"""Synthetic videos and boxes: a bright figure that moves in front of a dark background."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def write_clip(
     figure: bool = True,
     noise: int = 0,
 ) -> Path:
-    """An H.264 film of `frames` at 30 a second; without a figure it is plain grey.
+    """Write an H.264 video at 30 frames per second; without a figure it is plain grey.
 
-    `noise` grey levels make its overlay a file that grows with every frame.
+    `noise` grey levels make the file of its overlay grow with every frame.
     """
     width, height = size
     random = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def write_clip(
 
 
 def write_boxes(path: Path, frames: int, *, size: tuple[int, int] = SIZE, every: int = 1) -> Path:
-    """Boxes round the figure of `write_clip` for every frame, or `every` so many."""
+    """Write the boxes around the figure of `write_clip`, for every frame or every `every`-th."""
     width, height = size
     boxes = {}
     for index in range(0, frames, every):

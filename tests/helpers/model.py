@@ -1,8 +1,9 @@
-"""A small ONNX model that honours the network's contract, for tests without the trained one.
+"""Small ONNX model that keeps the network's contract, for tests without the trained one.
 
-It sees a bright figure before a dark ground: the pose is always the same (upright, T-pose, facing
-the camera), its place in the crop is the centre of brightness, its score grows with contrast, so
-that an empty picture holds no person. `expected` says the same in NumPy.
+It locates a bright figure in front of a dark background: the pose is always the same (upright,
+T-pose, facing the camera), its position in the crop is the centre of brightness, and its score
+grows with contrast, so that an empty image contains no person. `expected` computes the same in
+NumPy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pymaf_live.body import Body, PointSet
 
 SCALE = 0.62
-"""Camera scale s: a 1.6 m figure then fills half of the crop, as the crop rule has it."""
+"""Camera scale s: a 1.6 m figure fills half of the crop, as by the crop rule."""
 
 SCORE_GAIN = 6.0
 """Score per standard deviation of brightness, clipped at 1."""
@@ -27,8 +28,8 @@ UPRIGHT = np.diag([1.0, -1.0, -1.0])
 """Root rotation of a person who stands upright and faces the camera (camera frame: y down)."""
 
 
-def figure_middle(body: Body) -> npt.NDArray[np.float64]:
-    """(2,) middle of the upright figure's 'lsp' key points' box, metres from the origin."""
+def figure_center(body: Body) -> npt.NDArray[np.float64]:
+    """Return the centre (2,) of the box of the upright figure's 'lsp' key points, metres."""
     rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
     rotations[0] = UPRIGHT
     points = PointSet.keypoints(body, "lsp").pose(rotations, np.zeros(body.shape_count))[:, :2]
@@ -38,21 +39,21 @@ def figure_middle(body: Body) -> npt.NDArray[np.float64]:
 def expected(
     images: npt.NDArray[np.float32], body: Body
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Camera (B, 3) and score (B,) that the model gives for images (B, 3, S, S)."""
+    """Return the camera (B, 3) and score (B,) that the model computes for images (B, 3, S, S)."""
     grey = images.astype(np.float64).mean(axis=1)
     size = grey.shape[-1]
     units = (np.arange(size) + 0.5) * 2 / size - 1
     total = grey.sum(axis=(1, 2)) + 1e-3
     centre = np.stack([(grey * units).sum((1, 2)), (grey * units[:, None]).sum((1, 2))], 1)
-    shift = centre / total[:, None] / SCALE - figure_middle(body)
+    shift = centre / total[:, None] / SCALE - figure_center(body)
     camera = np.column_stack([np.full(len(grey), SCALE), shift])
     return camera, np.minimum(SCORE_GAIN * grey.std(axis=(1, 2)), 1.0)
 
 
-def made_up_metadata(body: Body, size: int = 256, levels: int = 1) -> dict[str, str]:
-    """The metadata that a sound model carries."""
+def fake_metadata(body: Body, size: int = 256, levels: int = 1) -> dict[str, str]:
+    """Return the metadata of a valid model."""
     return {
-        "name": "made-up",
+        "name": "fake",
         "version": "0",
         "input_size": str(size),
         "crop_rule": "trunk-up 1.75",
@@ -64,7 +65,7 @@ def made_up_metadata(body: Body, size: int = 256, levels: int = 1) -> dict[str, 
     }
 
 
-def write_made_up_model(
+def write_fake_model(
     path: Path,
     body: Body,
     size: int = 256,
@@ -84,21 +85,21 @@ def write_made_up_model(
     size : int
         Side of the input in pixels.
     levels : int
-        How many levels' outputs it has; all say the same, the coarser ones with a smaller scale.
+        Number of levels; all estimate the same, the coarser ones with a smaller scale.
     metadata : mapping, optional
-        Entries that replace the sound ones; None leaves an entry out.
+        Entries that replace the valid ones; None removes an entry.
     without : sequence of str
-        Outputs to leave out, for a model that breaks the contract.
+        Outputs to omit, for a model that breaks the contract.
     fill : float, optional
-        Value put into the camera output instead (not a number, say).
+        Value of the camera output instead, such as NaN.
     say_sizes : bool
-        Whether the file states its outputs' sizes; exporters leave some open.
+        State the sizes of the outputs; some exporters leave them open.
     """
     joints, shapes = body.joint_count, body.shape_count
     rotations = np.tile(np.eye(3), (joints, 1, 1))
     rotations[0] = UPRIGHT
     units = (np.arange(size) + 0.5) * 2 / size - 1
-    shift = -figure_middle(body)
+    shift = -figure_center(body)
     constants = {
         "across": units[None, None, None, :],
         "down": units[None, None, :, None],
@@ -143,7 +144,7 @@ def write_made_up_model(
         node("Clip", ["raw_score", "zero", "one"], ["clipped"]),
         node("Reshape", ["clipped", "column"], ["score"]),
         node("Mul", ["score", "each"], ["joint_score"]),
-        # zero times an input of the right batch carries the dynamic batch into constant outputs
+        # adding zero times a batched tensor gives constant outputs the dynamic batch size
         node("Mul", ["clipped", "zero"], ["nothing"]),
         node("Add", ["nothing", "pose"], ["rotations"]),
         node("Mul", ["score", "zero"], ["none"]),
@@ -151,7 +152,7 @@ def write_made_up_model(
     ]
     sizes: dict[str, list[int]] = {}
     for level in range(1, levels + 1):
-        # coarsest first; the finest level's outputs carry no number
+        # coarsest first; the outputs of the finest level have no number
         end = "" if level == levels else f"_{level}"
         scale = SCALE * (1 - 0.1 * (levels - level)) if fill is None else fill
         initialisers.append(
@@ -172,7 +173,7 @@ def write_made_up_model(
             f"shape{end}": [shapes],
             f"camera{end}": [3],
         }
-    # the scores are of the finest level alone
+    # scores belong to the finest level only
     sizes |= {"score": [1], "joint_score": [joints]}
     outputs = [
         helper.make_tensor_value_info(
@@ -184,9 +185,9 @@ def write_made_up_model(
         if name not in without
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["B", 3, size, size])
-    graph = helper.make_graph(nodes, "made_up", [image], outputs, initialisers)
+    graph = helper.make_graph(nodes, "fake", [image], outputs, initialisers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    entries = {**made_up_metadata(body, size, levels), **(metadata or {})}
+    entries = {**fake_metadata(body, size, levels), **(metadata or {})}
     helper.set_model_props(model, {k: v for k, v in entries.items() if v is not None})
     onnx.checker.check_model(model)
     onnx.save(model, path)

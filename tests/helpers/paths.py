@@ -1,14 +1,14 @@
-"""Folders that tests read."""
+"""Folders used by tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The repository."""
+"""Root of the repository."""
 
 DATA = ROOT / "tests" / "data"
 """Small files kept in the repository."""
 
 SHARED = ROOT.parent / "shared"
-"""Pictures, clips and videos kept outside the repository; tests that need them skip without."""
+"""Images, clips and videos outside the repository; tests skip where it is missing."""

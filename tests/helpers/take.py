@@ -1,4 +1,4 @@
-"""Takes with a known truth, made without the network."""
+"""Synthetic takes with known ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymaf_live.types import Camera
 
 SIZE = (1280, 720)
 UPRIGHT = np.diag([1.0, -1.0, -1.0])
-"""Root rotation of a person who stands before the camera and faces it."""
+"""Root rotation of a person who stands in front of the camera and faces it."""
 
 
 def make_take(
@@ -26,9 +26,9 @@ def make_take(
     frames: dict[int, np.ndarray] | None = None,
     shapes: dict[int, np.ndarray] | None = None,
 ) -> Take:
-    """A take of people given by rotations (N, J, 3, 3) and translations (N, 3), N frames each.
+    """Return a take of people with rotations (N, J, 3, 3) and translations (N, 3), N frames each.
 
-    `frames` says which frames these are, all by default; `shapes` (N, S), zero by default.
+    `frames` are the frames of each person, all by default; `shapes` (N, S) are zero by default.
     """
     camera = Camera.for_frame(SIZE)
     rows = []
@@ -49,7 +49,7 @@ def make_take(
     joints = np.array([row[5] for row in rows]).reshape(count, J, 3)
     joints_2d = project(joints, camera)
     return Take(
-        source="made up",
+        source="synthetic",
         frame_size=SIZE,
         frame_rate=rate,
         frame_time=np.asarray(times, dtype=np.float64),
@@ -77,7 +77,7 @@ def make_take(
 
 
 def moving_limbs(body: Body, times: np.ndarray, amount: float = 0.5) -> np.ndarray:
-    """Rotations (N, J, 3, 3) of a person before the camera whose joints all swing smoothly."""
+    """Return rotations (N, J, 3, 3) of a person whose joints all swing smoothly."""
     random = np.random.default_rng(3)
     axes = random.normal(size=(body.joint_count, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
@@ -91,13 +91,13 @@ def moving_limbs(body: Body, times: np.ndarray, amount: float = 0.5) -> np.ndarr
 
 
 def standing(body: Body, count: int) -> np.ndarray:
-    """Rotations (N, J, 3, 3) of a person who stands in T-pose and faces the camera."""
+    """Return rotations (N, J, 3, 3) of a person who stands in T-pose and faces the camera."""
     turns = np.broadcast_to(np.eye(3), (count, body.joint_count, 3, 3)).copy()
     turns[:, 0] = UPRIGHT
     return turns
 
 
 def walking_past(times: np.ndarray, start: float = 0.0) -> np.ndarray:
-    """Translations (N, 3) in metres at 0.5 m/s to the right, 4 m before the camera."""
+    """Return translations (N, 3) in metres: 0.5 m/s to the right, 4 m in front of the camera."""
     times = np.asarray(times)
     return np.column_stack([start - 0.5 + 0.5 * times, 0.1 + 0 * times, 4.0 + 0.1 * times])

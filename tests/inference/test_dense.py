@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 BODY = load_body()
 PARTS, SIZE = 4, 64
@@ -54,7 +54,7 @@ def images() -> np.ndarray:
 def test_the_likeliest_part_and_the_place_on_it_come_with_the_finest_level(
     tmp_path: Path, images: np.ndarray, backend: str
 ) -> None:
-    path = write_made_up_model(tmp_path / "dense.onnx", BODY, SIZE, levels=2)
+    path = write_fake_model(tmp_path / "dense.onnx", BODY, SIZE, levels=2)
     add_maps(path, ("part", "u", "v"))
     session = open_session(path, backend)
     assert session.metadata.dense == ("part", "u", "v")
@@ -72,12 +72,12 @@ def test_the_likeliest_part_and_the_place_on_it_come_with_the_finest_level(
 
 
 def test_parts_may_come_alone_but_places_may_not(tmp_path: Path, images: np.ndarray) -> None:
-    alone = write_made_up_model(tmp_path / "alone.onnx", BODY, SIZE)
+    alone = write_fake_model(tmp_path / "alone.onnx", BODY, SIZE)
     add_maps(alone, ("part",))
     dense = open_session(alone, "onnxruntime").run(images)[0][-1].dense
     assert dense is not None
     assert dense.u is None
-    places = write_made_up_model(tmp_path / "places.onnx", BODY, SIZE)
+    places = write_fake_model(tmp_path / "places.onnx", BODY, SIZE)
     add_maps(places, ("u", "v"))
     with pytest.raises(ModelError, match="u, v without the others of a dense map"):
         open_session(places, "onnxruntime")
@@ -85,7 +85,7 @@ def test_parts_may_come_alone_but_places_may_not(tmp_path: Path, images: np.ndar
 
 @pytest.mark.parametrize(("parts", "complaint"), [(1, "not a dense map"), (300, "not a dense map")])
 def test_a_map_of_no_sensible_size_is_refused(tmp_path: Path, parts: int, complaint: str) -> None:
-    path = write_made_up_model(tmp_path / "odd.onnx", BODY, SIZE)
+    path = write_fake_model(tmp_path / "odd.onnx", BODY, SIZE)
     add_maps(path, ("part",), parts)
     with pytest.raises(ModelError, match=complaint):
         open_session(path, "onnxruntime")
@@ -93,14 +93,14 @@ def test_a_map_of_no_sensible_size_is_refused(tmp_path: Path, parts: int, compla
 
 def test_a_file_may_say_where_its_levels_read(tmp_path: Path) -> None:
     path = tmp_path / "reads.onnx"
-    write_made_up_model(path, BODY, SIZE, levels=2)
+    write_fake_model(path, BODY, SIZE, levels=2)
     assert open_session(path, "onnxruntime").metadata.reads == (21, 0)
-    write_made_up_model(path, BODY, SIZE, levels=2, metadata={"reads": "14,0"})
+    write_fake_model(path, BODY, SIZE, levels=2, metadata={"reads": "14,0"})
     assert open_session(path, "onnxruntime").metadata.reads == (14, 0)
     # only the last of three levels is in the file
-    write_made_up_model(path, BODY, SIZE, metadata={"reads": "14,0,7"})
+    write_fake_model(path, BODY, SIZE, metadata={"reads": "14,0,7"})
     assert open_session(path, "onnxruntime").metadata.reads == (7,)
     for wrong in ("many", "14", "9999,0", "1,2" * 5000):
-        write_made_up_model(path, BODY, SIZE, levels=2, metadata={"reads": wrong})
+        write_fake_model(path, BODY, SIZE, levels=2, metadata={"reads": wrong})
         with pytest.raises(ModelError, match="its metadata reads"):
             open_session(path, "onnxruntime")

@@ -9,13 +9,13 @@ import pytest
 from pymaf_live.body import load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.onnx_metadata import metadata_entries
-from tests.helpers.model import made_up_metadata, write_made_up_model
+from tests.helpers.model import fake_metadata, write_fake_model
 
 
 def test_the_entries_are_those_that_were_written(tmp_path: Path) -> None:
     body = load_body()
-    path = write_made_up_model(tmp_path / "model.onnx", body, 64)
-    assert metadata_entries(path) == made_up_metadata(body, 64)
+    path = write_fake_model(tmp_path / "model.onnx", body, 64)
+    assert metadata_entries(path) == fake_metadata(body, 64)
 
 
 @pytest.mark.parametrize("content", [b"no model", b"\xff" * 40, b"\x72\x7f\x00"])

@@ -12,7 +12,7 @@ from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session, openvino_engine
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
 from pymaf_live.types import Array
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 BODY = load_body()
 SIZE = 64
@@ -20,7 +20,7 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, SIZE)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, SIZE)
 
 
 def crops(count: int, seed: int = 0) -> np.ndarray:

@@ -14,7 +14,7 @@ from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session, openvino_engine
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
 from pymaf_live.inference.session import EngineSession
-from tests.helpers.model import SCALE, UPRIGHT, expected, write_made_up_model
+from tests.helpers.model import SCALE, UPRIGHT, expected, write_fake_model
 
 BODY = load_body()
 
@@ -28,7 +28,7 @@ def pictures(count: int, size: int = 64) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, 64)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, 64)
 
 
 @pytest.fixture(params=["openvino", "onnxruntime"])
@@ -70,14 +70,14 @@ def test_an_estimate_does_not_change_with_the_next_run(model: Path, backend: str
 
 def test_metadata_is_read_by_both_backends(model: Path, backend: str) -> None:
     metadata = open_session(model, backend).metadata
-    assert (metadata.name, metadata.input_size, metadata.levels) == ("made-up", 64, 1)
+    assert (metadata.name, metadata.input_size, metadata.levels) == ("fake", 64, 1)
     assert metadata.joint_names == BODY.joint_names
     assert metadata.body_sha256 == BODY.sha256
     assert metadata.crop_rule == "trunk-up 1.75"
 
 
 def test_levels_come_coarsest_first(tmp_path: Path, backend: str) -> None:
-    path = write_made_up_model(tmp_path / "levels.onnx", BODY, 64, levels=3)
+    path = write_fake_model(tmp_path / "levels.onnx", BODY, 64, levels=3)
     levels = open_session(path, backend).run(pictures(1))[0]
     scales = [estimate.camera[0] for estimate in levels]
     assert_allclose(scales, [0.8 * SCALE, 0.9 * SCALE, SCALE], rtol=1e-5)
@@ -104,7 +104,7 @@ def test_a_model_that_breaks_the_contract_is_refused_in_one_line(
     case: str, tmp_path: Path, backend: str
 ) -> None:
     changes, complaint = BROKEN[case]
-    path = write_made_up_model(tmp_path / "broken.onnx", BODY, 64, **changes)  # type: ignore[arg-type]
+    path = write_fake_model(tmp_path / "broken.onnx", BODY, 64, **changes)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=complaint) as caught:
         open_session(path, backend)
     assert "\n" not in str(caught.value)
@@ -142,7 +142,7 @@ def test_missing_files_folders_and_backends_are_told(tmp_path: Path, model: Path
 
 
 def test_values_that_are_not_finite_are_an_error_not_a_result(tmp_path: Path, backend: str) -> None:
-    path = write_made_up_model(tmp_path / "nan.onnx", BODY, 64, fill=float("nan"))
+    path = write_fake_model(tmp_path / "nan.onnx", BODY, 64, fill=float("nan"))
     with pytest.raises(ModelError, match="camera that is not finite"):
         open_session(path, backend)
 
@@ -183,10 +183,10 @@ def test_a_broken_result_in_the_middle_of_a_run_is_an_error(
 def test_a_file_may_leave_its_outputs_sizes_open_but_not_break_them(
     tmp_path: Path, backend: str
 ) -> None:
-    path = write_made_up_model(tmp_path / "open.onnx", BODY, 64, say_sizes=False)
+    path = write_fake_model(tmp_path / "open.onnx", BODY, 64, say_sizes=False)
     assert open_session(path, backend).run(pictures(2))[1][0].shape.shape == (BODY.shape_count,)
     names = {"joint_names": ",".join((*BODY.joint_names, "tail"))}
-    path = write_made_up_model(tmp_path / "b.onnx", BODY, 64, say_sizes=False, metadata=names)
+    path = write_fake_model(tmp_path / "b.onnx", BODY, 64, say_sizes=False, metadata=names)
     with pytest.raises(ModelError, match=r"24, 3, 3\) instead of \(., 25, 3, 3\)"):
         open_session(path, backend)
 

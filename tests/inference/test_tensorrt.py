@@ -25,7 +25,7 @@ from pymaf_live.inference.tensorrt_library import (
     complaint,
     load_library,
 )
-from tests.helpers.model import expected, write_made_up_model
+from tests.helpers.model import expected, write_fake_model
 from tests.inference.fake_tensorrt import MAGIC, TensorRtDouble, doubles
 
 pytest.importorskip("onnxruntime")
@@ -35,7 +35,7 @@ BODY = load_body()
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, 64)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, 64)
 
 
 def pictures(count: int) -> np.ndarray:

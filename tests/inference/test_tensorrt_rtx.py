@@ -20,7 +20,7 @@ from pymaf_live.inference.tensorrt_build import (
 )
 from pymaf_live.inference.tensorrt_library import Library, load_library
 from pymaf_live.pipeline.model_selection import shipped_models
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 from tests.inference.test_half_precision import sampling_model
 
 pytest.importorskip("tensorrt_rtx", reason="the extra `tensorrt-rtx` is not installed")
@@ -36,7 +36,7 @@ def library() -> Library:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # of the size of the pictures of `sampling_model`, whose graph wears its metadata below
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "small.onnx", load_body(), 32)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", load_body(), 32)
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])

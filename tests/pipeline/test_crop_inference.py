@@ -14,7 +14,7 @@ from pymaf_live.pipeline.crop_inference import Looking
 from pymaf_live.tracking import FollowedCrop
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Frame
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 SIDE_BY_SIDE = 2
 Places = list[list[Crop]]
@@ -23,7 +23,7 @@ Places = list[list[Crop]]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "made_up.onnx", load_body())
+    return write_fake_model(tmp_path_factory.mktemp("model") / "made_up.onnx", load_body())
 
 
 @pytest.fixture(scope="module")

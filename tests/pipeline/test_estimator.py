@@ -20,7 +20,7 @@ from pymaf_live.tracking import FollowedCrop
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Array, Camera, Detection, Frame, Image, SourceFacts
-from tests.helpers.model import UPRIGHT, write_made_up_model
+from tests.helpers.model import UPRIGHT, write_fake_model
 from tests.ui.fakes import standing_person
 
 FILM = SourceFacts("video", "film", (640, 480), None, None, None, live=False)
@@ -34,7 +34,7 @@ def body() -> Body:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, body: Body) -> Path:
-    return write_made_up_model(tmp_path_factory.mktemp("model") / "made_up.onnx", body)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "made_up.onnx", body)
 
 
 def picture(*figures: tuple[int, int, int, int]) -> Image:
@@ -204,7 +204,7 @@ def test_what_is_no_person_is_left_out(model: Path, body: Body) -> None:
 def test_a_model_for_another_body_or_crop_rule_is_refused(
     tmp_path: Path, body: Body, entry: str, value: str, complaint: str
 ) -> None:
-    path = write_made_up_model(tmp_path / "other.onnx", body, metadata={entry: value})
+    path = write_fake_model(tmp_path / "other.onnx", body, metadata={entry: value})
     with pytest.raises(ModelError, match=complaint):
         estimator_for(path, FILM, {})
 

@@ -14,7 +14,7 @@ from pymaf_live.pipeline.level_trace import InsideReader
 from pymaf_live.pipeline.person_estimator import PersonEstimator
 from pymaf_live.tracking import Following
 from pymaf_live.types import Camera, Crop, Estimate, Frame
-from tests.helpers.model import SCALE, UPRIGHT, write_made_up_model
+from tests.helpers.model import SCALE, UPRIGHT, write_fake_model
 
 BOX = np.array([[280.0, 120.0, 360.0, 360.0]])
 
@@ -37,7 +37,7 @@ def frame(index: int = 0) -> Frame:
 
 
 def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, body: Body) -> None:
-    path = write_made_up_model(tmp_path / "levels.onnx", body, 64, levels=3)
+    path = write_fake_model(tmp_path / "levels.onnx", body, 64, levels=3)
     estimator = estimator_of(path, body)
     assert estimator.estimate(frame()).inside == ()
     estimator.inspect = True
@@ -54,7 +54,7 @@ def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, b
 
 
 def test_a_model_with_one_level_has_one(tmp_path: Path, body: Body) -> None:
-    estimator = estimator_of(write_made_up_model(tmp_path / "one.onnx", body, 64), body)
+    estimator = estimator_of(write_fake_model(tmp_path / "one.onnx", body, 64), body)
     estimator.inspect = True
     (inside,) = estimator.estimate(frame()).inside
     estimator.close()

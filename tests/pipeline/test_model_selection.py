@@ -28,7 +28,7 @@ from pymaf_live.pipeline.model_selection import (
 )
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import SourceFacts
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 FILM = SourceFacts("video", "film", (640, 480), Fraction(25), None, None, live=False)
 CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
@@ -40,7 +40,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Two models beside each other, as an installation has them."""
     folder = tmp_path / "resources" / "models"
     folder.mkdir(parents=True)
-    lite = write_made_up_model(folder / "lite.onnx", load_body())
+    lite = write_fake_model(folder / "lite.onnx", load_body())
     full = Path(shutil.copy(lite, folder / "full.onnx"))
     monkeypatch.setattr(model_selection, "resource_folders", lambda name: [folder])
     return {"lite": lite, "full": full}
@@ -95,7 +95,7 @@ def test_another_file_threads_or_back_end_are_measured_anew(
     assert chosen_model(CAMERA, options) == shipped["full"]
     assert chosen_model(CAMERA, replace(options, threads=1)) == shipped["lite"]
     assert chosen_model(CAMERA, replace(options, backend="openvino")) == shipped["full"]
-    write_made_up_model(shipped["full"], load_body(), fill=0.5)
+    write_fake_model(shipped["full"], load_body(), fill=0.5)
     assert chosen_model(CAMERA, options) == shipped["lite"]
     assert probes == []
 

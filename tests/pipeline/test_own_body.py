@@ -13,7 +13,7 @@ from pymaf_live.body.registry import adopt, body_named
 from pymaf_live.cli.app import main
 from pymaf_live.takes.npz_file import read_take
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.fixture
 def made(adopted: Body, tmp_path: Path) -> Path:
     """What `process` makes of a picture with a model of the brought body and an upright rule."""
-    model = write_made_up_model(
+    model = write_fake_model(
         tmp_path / "brought.onnx",
         adopted,
         224,

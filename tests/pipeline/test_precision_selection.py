@@ -19,15 +19,15 @@ from pymaf_live.pipeline.model_selection import shipped_models
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.precision_selection import fastest_variant, variants
 from pymaf_live.types import SourceFacts
-from tests.helpers.model import made_up_metadata, write_made_up_model
+from tests.helpers.model import fake_metadata, write_fake_model
 
 CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
 
 
 def write_model(path: Path, more: Mapping[str, str]) -> Path:
-    write_made_up_model(path, load_body())
+    write_fake_model(path, load_body())
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {**made_up_metadata(load_body()), **more})
+    onnx.helper.set_model_props(model, {**fake_metadata(load_body()), **more})
     onnx.save(model, path)
     return path
 

@@ -14,7 +14,7 @@ from pymaf_live.sources import Source, camera, open_source
 from pymaf_live.sources.camera_address import CameraAddress, CameraMode, camera_address, is_camera
 from pymaf_live.sources.camera_modes import modes_told
 from pymaf_live.types import Frame
-from tests.helpers.camera_server import StandInCamera
+from tests.helpers.fake_camera import FakeCamera
 from tests.sources.made import film, steady
 
 MJPG, YUYV = 0x47504A4D, 0x56595559
@@ -112,8 +112,8 @@ def test_what_is_no_mode_is_refused(text: str) -> None:
 
 
 @pytest.fixture
-def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInCamera:
-    made = StandInCamera(film(tmp_path / "seen.mp4", steady(12)), tmp_path / "machine")
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
+    made = FakeCamera(film(tmp_path / "seen.mp4", steady(12)), tmp_path / "machine")
     made.install(monkeypatch)
     return made
 
@@ -150,14 +150,14 @@ def wait_until(met: object, seconds: float) -> bool:
 
 
 @pytest.fixture
-def watching(device: StandInCamera) -> Iterator[Watching]:
+def watching(device: FakeCamera) -> Iterator[Watching]:
     made = Watching(open_source("0@640x480@30", for_ever=True))
     yield made
     made.end()
 
 
 def test_a_mode_reaches_the_device_and_again_when_it_is_opened_anew(
-    device: StandInCamera, watching: Watching
+    device: FakeCamera, watching: Watching
 ) -> None:
     assert watching.sees_more(2)
     device.unplug()
@@ -168,7 +168,7 @@ def test_a_mode_reaches_the_device_and_again_when_it_is_opened_anew(
 
 
 def test_a_camera_pulled_out_says_so_and_is_read_within_two_seconds_of_its_return(
-    device: StandInCamera, watching: Watching
+    device: FakeCamera, watching: Watching
 ) -> None:
     assert watching.sees_more(2)
     device.unplug()
@@ -183,7 +183,7 @@ def test_a_camera_pulled_out_says_so_and_is_read_within_two_seconds_of_its_retur
 
 
 def test_a_frozen_camera_is_found_out_by_its_pictures(
-    device: StandInCamera, watching: Watching
+    device: FakeCamera, watching: Watching
 ) -> None:
     assert watching.sees_more(2)
     device.freeze()
@@ -191,11 +191,11 @@ def test_a_frozen_camera_is_found_out_by_its_pictures(
     shown = len(watching.frames)
     time.sleep(0.5)
     assert len(watching.frames) == shown
-    device.free()
+    device.release()
     assert watching.sees_more(2)
 
 
-def test_cameras_are_listed_by_name(device: StandInCamera) -> None:
+def test_cameras_are_listed_by_name(device: FakeCamera) -> None:
     assert [(found.address, found.name) for found in camera.list_cameras()] == [("0", "Stand-in")]
     device.unplug()
     assert camera.list_cameras() == []

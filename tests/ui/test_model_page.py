@@ -23,7 +23,7 @@ from pymaf_live.sources import Source
 from pymaf_live.system.trainer_entry import GROUP
 from pymaf_live.types import SourceFacts
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 from tests.inference.fake_tensorrt import TensorRtDouble, doubles
 from tests.ui.conftest import OpenWindow, own_threads
 from tests.ui.fakes import StandingEstimator
@@ -138,13 +138,13 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
     parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
-    model = write_made_up_model(tmp_path / "mine.onnx", load_body())
+    model = write_fake_model(tmp_path / "mine.onnx", load_body())
     page = parts.tools.model_page
     add(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: str(model) in page.models.buttons, timeout=20_000)
     button = page.models.buttons[str(model)]
     assert button.text() == "mine.onnx"
-    assert "made-up 0" in button.accessibleDescription()
+    assert "fake 0" in button.accessibleDescription()
     assert button.isChecked()
     Memory().keep(parts.state, parts.window)
     again, memory = WindowState(), Memory()
@@ -176,7 +176,7 @@ def test_a_bad_model_file_is_not_taken_and_gives_its_line(
 def test_a_model_for_another_body_is_not_taken(
     parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    model = write_made_up_model(
+    model = write_fake_model(
         tmp_path / "foreign.onnx", load_body(), metadata={"body_sha256": "0" * 64}
     )
     page = parts.tools.model_page
@@ -226,7 +226,7 @@ def with_model(
     tmp_path: Path, clip: SourceChoice,
 ) -> Parts:  # fmt: skip
     """Plays by a model file, with a page that offers TensorRT."""
-    model = write_made_up_model(tmp_path / "mine.onnx", load_body())
+    model = write_fake_model(tmp_path / "mine.onnx", load_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
     monkeypatch.setattr(parts.controller, "_open_pipeline", with_named)
     parts.window.open_choice(clip)
@@ -339,7 +339,7 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     assert parts.state.body.value.sha256 == load_body().sha256
     # a model of it takes over: what plays begins anew with the other body
-    model = write_made_up_model(tmp_path / "of_smpl.onnx", brought)
+    model = write_fake_model(tmp_path / "of_smpl.onnx", brought)
     add(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: parts.state.body.value.sha256 == brought.sha256, timeout=20_000)
     qtbot.waitUntil(lambda: parts.state.figures.value.model == str(model), timeout=20_000)
@@ -441,7 +441,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_imported_checkpoint_is_tried_listed_and_chosen(
     parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
-    checkpoint = write_made_up_model(tmp_path / "checkpoint.pt", load_body())
+    checkpoint = write_fake_model(tmp_path / "checkpoint.pt", load_body())
     bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
     page = parts.tools.model_page
     qtbot.waitUntil(page.building.isVisible, timeout=5000)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
-from tests.helpers.camera_server import StandInCamera
+from tests.helpers.fake_camera import FakeCamera
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from ui.app import Parts
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.window
 
 
 @pytest.fixture
-def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInCamera:
-    made = StandInCamera(clip_path, tmp_path / "machine")
+def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
+    made = FakeCamera(clip_path, tmp_path / "machine")
     made.install(monkeypatch)
     monkeypatch.setattr("ui.controllers.cameras.DEVICES", tmp_path / "machine" / "dev")
     return made
@@ -65,7 +65,7 @@ def drop(parts: Parts, *paths: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["unplug", "freeze"])
 def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
-    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera, fault: str
+    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, fault: str
 ) -> None:
     parts = open_window(cameras=find_cameras())
     film_from(parts, qtbot)
@@ -79,7 +79,7 @@ def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
     assert parts.state.take.value.phase is TakePhase.RECORDING
     rows = parts.state.take.value.rows
     qtbot.wait(1000)
-    device.free() if fault == "freeze" else device.plug_in()
+    device.release() if fault == "freeze" else device.plug_in()
     sees_more(parts, qtbot, 2000)
     qtbot.waitUntil(lambda: not parts.window.source_banner.isVisible(), timeout=2000)
     qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 3, timeout=5000)
@@ -88,7 +88,7 @@ def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
 
 
 def test_a_busy_camera_opens_by_itself_once_it_is_free(
-    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
 ) -> None:
     device.hold()
     parts = open_window(cameras=find_cameras())
@@ -98,7 +98,7 @@ def test_a_busy_camera_opens_by_itself_once_it_is_free(
     assert "not in use elsewhere" in text
     assert "opens by itself" in text
     assert parts.window.start_page.isVisible()
-    device.free()
+    device.release()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=2500)
     assert not parts.window.source_banner.isVisible()
     assert parts.state.source.value is not None
@@ -106,7 +106,7 @@ def test_a_busy_camera_opens_by_itself_once_it_is_free(
 
 
 def test_whoever_stops_waiting_is_left_in_peace(
-    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
 ) -> None:
     device.hold()
     parts = open_window(cameras=find_cameras())
@@ -116,14 +116,14 @@ def test_whoever_stops_waiting_is_left_in_peace(
     qtbot.mouseClick(parts.window.source_banner.stop, Qt.MouseButton.LeftButton)
     assert not parts.window.source_banner.isVisible()
     opened = len(device.modes)
-    device.free()
+    device.release()
     qtbot.wait(1500)
     assert parts.state.phase.value is Phase.EMPTY
     assert len(device.modes) <= opened + 1  # one try may have been under way
 
 
 def test_the_demo_is_one_click_away_from_a_camera_that_is_gone(
-    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera, clip_path: Path
+    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, clip_path: Path
 ) -> None:
     parts = open_window(cameras=find_cameras())
     parts.state.demo.set(SourceChoice("demo", str(clip_path), "Demo"))
@@ -144,7 +144,7 @@ def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    device = StandInCamera(clip_path, tmp_path / "machine", there=False)
+    device = FakeCamera(clip_path, tmp_path / "machine", plugged_in=False)
     device.install(monkeypatch)
     monkeypatch.setattr("ui.controllers.cameras.DEVICES", tmp_path / "machine" / "dev")
     parts = open_window(list_cameras=find_cameras)
@@ -155,7 +155,7 @@ def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
 
 
 def test_a_size_and_a_rate_can_be_chosen_in_the_menu(
-    open_window: OpenWindow, qtbot: QtBot, device: StandInCamera
+    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
 ) -> None:
     mode = SourceChoice("camera", "0@640x480@30", "Stand-in, 640 × 480, 30 frames/s")
     parts = open_window(cameras=(SourceChoice("camera", "0", "Stand-in", (mode,)),))

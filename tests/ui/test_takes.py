@@ -27,7 +27,7 @@ from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
 from pymaf_live.takes.pictures import CopiedPictures
 from pymaf_live.takes.take import Take
 from pymaf_live.workflows.finalize_take import keep_recording
-from tests.helpers.camera_server import StandInCamera
+from tests.helpers.fake_camera import FakeCamera
 from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import StandingEstimator, write_clip
@@ -500,7 +500,7 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     own_data_folder: Path,
 ) -> None:
     film = write_clip(tmp_path / "seen.mp4", frames=90, size=(800, 600))
-    camera = StandInCamera(film, tmp_path / "machine")
+    camera = FakeCamera(film, tmp_path / "machine")
     camera.install(monkeypatch)
     parts = open_window()
     play(parts, qtbot, SourceChoice("camera", "0", "Stand-in"))

@@ -459,7 +459,7 @@ class FigureFollower(FrameEstimator):
 
     def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         camera = Camera.for_frame((frame.image.shape[1], frame.image.shape[0]))
-        away = figure_middle(frame.image) - camera.principal_point[0]
+        away = figure_center(frame.image) - camera.principal_point[0]
         someone = standing_person(self._body, camera)
         root = someone.joints[0]
         someone = moved(self._body, someone, away * root[2] / camera.focal_length - root[0], camera)
@@ -477,7 +477,7 @@ def moved(body: Body, person: Person, across: float, camera: Camera) -> Person:
     return replace(person, translation=translation, joints=joints, joints_2d=joints_2d, box=box)
 
 
-def figure_middle(image: Image | Shown) -> float:
+def figure_center(image: Image | Shown) -> float:
     """Column of the bright, warm figure's middle."""
     red, blue = image[..., 0].astype(float), image[..., 2].astype(float)
     columns = np.nonzero((red > 170) & (abs(red - blue - 30) < 20))[1]
@@ -504,7 +504,7 @@ def test_while_it_plays_every_picture_is_drawn_with_its_own_body(
     for _ in range(12):
         qtbot.wait(60)
         shown = look(parts, qtbot)
-        figure = figure_middle(shown)
+        figure = figure_center(shown)
         columns = np.nonzero(coral(shown).sum(axis=0) > 40)[0]  # the trunk, not the arms
         offsets.append(float(columns.min() + columns.max()) / 2 - figure)
         places.append(figure)

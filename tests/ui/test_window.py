@@ -21,7 +21,7 @@ from pymaf_live.export.formats import FORMATS
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.resources import resource
 from pymaf_live.takes import read_take
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.measured_run import OtherWork
 from ui.app import Parts, run_window
@@ -409,7 +409,7 @@ def open_real_window(open_window: OpenWindow, tmp_path: Path) -> Parts:
     try:
         resource("models/lite.onnx")
     except ModelError:
-        model = write_made_up_model(tmp_path / "made_up.onnx", load_body())
+        model = write_fake_model(tmp_path / "made_up.onnx", load_body())
         boxes = {str(index): np.array([[150.0, 30.0, 330.0, 330.0]]) for index in range(3000)}
         return open_window(real=True, options=PipelineOptions(model=model, boxes=boxes))
     return open_window(real=True)

@@ -20,7 +20,7 @@ from pymaf_live.workflows.boxes_file import read_boxes
 from pymaf_live.workflows.cluster import Outcome, process_on_cluster
 from pymaf_live.workflows.process import ProcessOptions, process_input
 from tests.helpers.clip import write_boxes, write_clip
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 
 FRAMES = {"a": 90, "b": 450, "c": 90}
 """Of each film; that of `b` is long enough for its worker to be seen at it and killed."""
@@ -82,7 +82,7 @@ def descendants() -> list[tuple[int, str]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
-    write_made_up_model(folder / "made_up.onnx", load_body())
+    write_fake_model(folder / "made_up.onnx", load_body())
     for name, frames in FRAMES.items():
         write_clip(folder / f"{name}.mp4", frames)
     write_boxes(folder / "boxes.json", max(FRAMES.values()))

@@ -1,4 +1,4 @@
-"""A camera that plays a film at its rate through the real capture code, with faults on demand."""
+"""Fake camera that plays a video through the real capture code, with faults on demand."""
 
 from __future__ import annotations
 
@@ -15,54 +15,56 @@ from pymaf_live.sources.camera_address import CameraMode
 from pymaf_live.sources.live import Capture
 
 
-class StandInCamera:
-    """A device that can be pulled out, held by another program, frozen, and that returns.
+class FakeCamera:
+    """Camera device that can be unplugged, busy, frozen, and plugged in again.
 
     Parameters
     ----------
-    film : Path
-        What it sees, again and again; OpenCV reads it.
+    video : Path
+        Video that the camera shows in a loop; read by OpenCV.
     root : Path
-        An empty folder that stands for the machine's /sys and /dev.
-    there : bool
-        Plugged in at first.
+        Empty folder that stands in for the machine's /sys and /dev.
+    plugged_in : bool
+        Initial state.
+    name : str
+        Name that the system reports.
     """
 
     def __init__(
-        self, film: Path, root: Path, *, there: bool = True, name: str = "Stand-in"
+        self, video: Path, root: Path, *, plugged_in: bool = True, name: str = "Stand-in"
     ) -> None:
-        self.film = film
+        self.video = video
         self.name = name
         self.modes: list[CameraMode | None] = []
-        """What it was opened with, one each time."""
+        """Mode of every call that opened it."""
         self.frozen = threading.Event()
-        self._there = threading.Event()
+        self._plugged_in = threading.Event()
         self._busy = False
         self._names, self._devices = root / "names", root / "dev"
         self._devices.mkdir(parents=True)
         self._names.mkdir()
-        if there:
+        if plugged_in:
             self.plug_in()
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Make it the only camera of this machine."""
+        """Make it the only camera of the machine."""
         monkeypatch.setattr(camera, "open_device", self._open)
         monkeypatch.setattr(camera, "NAMES", self._names)
         monkeypatch.setattr(camera, "DEVICES", self._devices)
 
     def plug_in(self, index: int = 0) -> None:
-        """Be there and free, sound, at an index."""
+        """Plug it in at an index, working and not busy."""
         node = self._names / f"video{index}"
         node.mkdir()
         (node / "name").write_text(self.name)
         (self._devices / f"video{index}").touch()
         self.frozen.clear()
         self._busy = False
-        self._there.set()
+        self._plugged_in.set()
 
     def unplug(self) -> None:
-        """Be gone; who reads gets nothing more."""
-        self._there.clear()
+        """Unplug it; reads fail from now on."""
+        self._plugged_in.clear()
         for node in self._names.iterdir():
             (node / "name").unlink()
             node.rmdir()
@@ -70,64 +72,64 @@ class StandInCamera:
             device.unlink()
 
     def freeze(self) -> None:
-        """Give the last picture again and again, and refuse to be opened anew."""
+        """Repeat the last image, and refuse to be opened again."""
         self.frozen.set()
         self._busy = True
 
     def hold(self) -> None:
-        """Be used by another program."""
+        """Simulate another program that uses it."""
         self._busy = True
 
-    def free(self) -> None:
-        """Be well again."""
+    def release(self) -> None:
+        """Work normally again."""
         self.frozen.clear()
         self._busy = False
 
     def _open(self, index: int, mode: CameraMode | None = None) -> Capture:
         self.modes.append(mode)
-        there = (self._devices / f"video{index}").exists()
-        return _Capture(self, opens=there and not self._busy)
+        exists = (self._devices / f"video{index}").exists()
+        return _Capture(self, opens=exists and not self._busy)
 
     @property
-    def gone(self) -> bool:
-        return not self._there.is_set()
+    def unplugged(self) -> bool:
+        return not self._plugged_in.is_set()
 
 
 class _Capture:
-    """OpenCV's reading of the film, in the film's own time."""
+    """OpenCV capture of the video, in real time."""
 
-    def __init__(self, device: StandInCamera, *, opens: bool) -> None:
+    def __init__(self, device: FakeCamera, *, opens: bool) -> None:
         self._device = device
-        self._film = cv2.VideoCapture(str(device.film)) if opens else None
+        self._video = cv2.VideoCapture(str(device.video)) if opens else None
         self._due = time.monotonic()
         self._last: Any = None
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return self._film is not None
+        return self._video is not None
 
     def grab(self) -> bool:
-        assert self._film is not None
-        self._due += 1 / self._film.get(cv2.CAP_PROP_FPS)
+        assert self._video is not None
+        self._due += 1 / self._video.get(cv2.CAP_PROP_FPS)
         time.sleep(max(0.0, self._due - time.monotonic()))
-        if self._device.gone:
+        if self._device.unplugged:
             return False
         if self._device.frozen.is_set() and self._last is not None:
             return True
-        if not self._film.grab():
-            self._film.open(str(self._device.film))
-            return bool(self._film.grab())
+        if not self._video.grab():
+            self._video.open(str(self._device.video))
+            return bool(self._video.grab())
         return True
 
     def retrieve(self) -> tuple[bool, Any]:
-        assert self._film is not None
+        assert self._video is not None
         if not (self._device.frozen.is_set() and self._last is not None):
-            self._last = self._film.retrieve()
+            self._last = self._video.retrieve()
         return self._last  # type: ignore[no-any-return]
 
     def get(self, propId: int) -> float:
-        assert self._film is not None
-        return float(self._film.get(propId))
+        assert self._video is not None
+        return float(self._video.get(propId))
 
     def release(self) -> None:
-        if self._film is not None:
-            self._film.release()
+        if self._video is not None:
+            self._video.release()
