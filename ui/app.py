@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ui.state.window import WindowState
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
-    from ui.widgets.settings_feature import Care
-    from ui.widgets.take_feature import TakeTools
-    from ui.widgets.tools_feature import Tools
-    from ui.widgets.view_feature import ViewTools
+    from ui.widgets.settings_feature import SettingsFeature
+    from ui.widgets.take_feature import TakeFeature
+    from ui.widgets.tools_feature import ToolsFeature
+    from ui.widgets.view_feature import ViewFeature
 
 _SWITCH_SECONDS = 0.0005
 """After which one Python thread lets another run; 5 ms by default."""
@@ -34,10 +34,10 @@ class Parts:
     state: WindowState
     controller: Controller
     window: MainWindow
-    tools: Tools
-    take_tools: TakeTools
-    view_tools: ViewTools
-    care: Care
+    tools: ToolsFeature
+    take_tools: TakeFeature
+    view_tools: ViewFeature
+    care: SettingsFeature
     people_page: PeoplePage
 
 
@@ -116,10 +116,10 @@ def assemble(
     from ui.system.tick_timer import Pulse
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
-    from ui.widgets.settings_feature import Care
-    from ui.widgets.take_feature import TakeTools
-    from ui.widgets.tools_feature import Tools
-    from ui.widgets.view_feature import ViewTools
+    from ui.widgets.settings_feature import SettingsFeature
+    from ui.widgets.take_feature import TakeFeature
+    from ui.widgets.tools_feature import ToolsFeature
+    from ui.widgets.view_feature import ViewFeature
 
     binding = CanvasBinding(state)
 
@@ -132,10 +132,10 @@ def assemble(
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
-    view_tools = ViewTools(window, state)
-    take_tools = TakeTools(window, state, controller.takes)
-    tools = Tools(window, state, controller)
-    care = Care(window, state)
+    view_tools = ViewFeature(window, state)
+    take_tools = TakeFeature(window, state, controller.takes)
+    tools = ToolsFeature(window, state, controller)
+    care = SettingsFeature(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
     pulse = Pulse(controller.tick, lambda: controller.at_rest, window)

@@ -28,7 +28,7 @@ the two, and what hardly differs from the picture under it does not count as bod
 
 def grabbed(parts: Parts) -> npt.NDArray[np.int64]:
     """What the canvas shows of the newest result, (H, W, 3)."""
-    shown = parts.window.stage.canvas.grabFramebuffer()
+    shown = parts.window.canvas_area.canvas.grabFramebuffer()
     shown = shown.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(shown.constBits(), np.uint8).reshape(shown.height(), -1)
     return rows[:, : 3 * shown.width()].reshape(shown.height(), -1, 3).astype(np.int64)

@@ -59,7 +59,7 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
 def shown(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.int16]:
     """(H, W, 3) what the canvas shows."""
     qtbot.wait(100)
-    image = parts.window.stage.canvas.grabFramebuffer()  # type: ignore[attr-defined]
+    image = parts.window.canvas_area.canvas.grabFramebuffer()  # type: ignore[attr-defined]
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
     rgb = rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
@@ -76,7 +76,7 @@ def columns(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.float64]:
 
 def click(parts: Parts, qtbot: QtBot, person: Person | None) -> None:
     """On a person's chest in the picture, or beside everybody."""
-    canvas: QWidget = parts.window.stage.canvas
+    canvas: QWidget = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
     at = np.array([SIZE[0] / 2, 10.0]) if person is None else person.joints_2d[9] + 0.5
     place = (at - np.array(SIZE) / 2) * scale + (canvas.width() / 2, canvas.height() / 2)

@@ -136,7 +136,7 @@ def test_a_recording_waits_for_the_count_down_and_is_kept_smoothed(
     page = parts.take_tools.page
     page.count_down.setCurrentIndex(page.count_down.findData(3))
     page.pre_roll.setCurrentIndex(page.pre_roll.findData(0.0))
-    parts.window.stage.setFocus()
+    parts.window.canvas_area.setFocus()
     began = time.monotonic()
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     assert parts.take_tools.count.isVisible()
@@ -198,7 +198,7 @@ def test_a_take_plays_stops_at_its_end_and_steps_frame_by_frame(
     assert looking.take_tools.timeline.isVisible()
     state.loop.set(False)
     last = frames_of(looking) - 1
-    qtbot.keyClick(looking.window.stage.canvas, Qt.Key.Key_Space)
+    qtbot.keyClick(looking.window.canvas_area.canvas, Qt.Key.Key_Space)
     assert state.phase.value is Phase.PLAYING
     began = time.monotonic()
     qtbot.waitUntil(lambda: state.phase.value is Phase.PAUSED, timeout=10_000)
@@ -257,7 +257,7 @@ def test_without_its_film_the_body_stands_before_a_plain_ground(
     assert "not there any more" in parts.take_tools.timeline.note.text()
     assert not parts.take_tools.box.isEnabled()
     qtbot.wait(300)
-    assert pixels(parts.window.stage.canvas).std() > 5  # the body is there all the same
+    assert pixels(parts.window.canvas_area.canvas).std() > 5  # the body is there all the same
 
 
 def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(looking: Parts, qtbot: QtBot) -> None:

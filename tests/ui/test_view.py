@@ -47,7 +47,7 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
     parts.state.opacity.set(1.0)
     parts.window.windowHandle().requestActivate()
     qtbot.waitUntil(parts.window.isActiveWindow, timeout=5000)
-    parts.window.stage.setFocus()
+    parts.window.canvas_area.setFocus()
     return parts
 
 
@@ -59,7 +59,7 @@ def result_of(*people: Person, raw: tuple[Person, ...] | None = None) -> FrameRe
 def look(parts: Parts, qtbot: QtBot) -> Shown:
     """What the canvas shows, (H, W, 3)."""
     qtbot.wait(80)
-    canvas = parts.window.stage.canvas
+    canvas = parts.window.canvas_area.canvas
     shown = canvas.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(shown.constBits(), np.uint8).reshape(shown.height(), -1)
     rgb = rows[:, : 3 * shown.width()].reshape(shown.height(), shown.width(), 3)
@@ -81,7 +81,7 @@ def extent(mask: npt.NDArray[np.bool_], least: int = 50) -> tuple[float, float, 
 
 def in_canvas(parts: Parts, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Frame pixels (N, 2) to canvas pixels of a letterboxed picture."""
-    canvas = parts.window.stage.canvas
+    canvas = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
     middle = np.array([canvas.width(), canvas.height()]) / 2
     return np.rint((points + 0.5 - np.array(SIZE) / 2) * scale + middle - 0.5).astype(int)
@@ -97,11 +97,11 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     window, panel = parts.window, parts.window.side_panel
     folded = panel.width()
-    wide = window.stage.width()
+    wide = window.canvas_area.width()
     assert not panel.stack.isVisible()
     qtbot.keyClick(window, Qt.Key.Key_P)
     assert panel.stack.isVisible()
-    qtbot.waitUntil(lambda: window.stage.width() < wide - 100)
+    qtbot.waitUntil(lambda: window.canvas_area.width() < wide - 100)
     names = [name for name, _ in panel.page_titles()]
     qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     assert parts.state.view.page.value == names[1]
@@ -124,7 +124,7 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     qtbot.mouseClick(panel.rail, Qt.MouseButton.LeftButton, pos=third)
     assert not parts.state.view.panel.value
     qtbot.waitUntil(lambda: panel.width() == folded)
-    qtbot.waitUntil(lambda: window.stage.width() == wide)
+    qtbot.waitUntil(lambda: window.canvas_area.width() == wide)
 
 
 def test_the_rail_is_worked_with_the_keyboard(parts: Parts, qtbot: QtBot) -> None:
@@ -255,7 +255,7 @@ def test_the_feet_stand_on_the_grid(parts: Parts, qtbot: QtBot, body: Body) -> N
 def test_mouse_and_arrow_keys_turn_it_and_the_wheel_comes_nearer(
     parts: Parts, qtbot: QtBot, body: Body
 ) -> None:
-    canvas, view = parts.window.stage.canvas, parts.state.view
+    canvas, view = parts.window.canvas_area.canvas, parts.state.view
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
     view.layout.set(Layout.BOTH)
     qtbot.keyClick(parts.window, Qt.Key.Key_1)
@@ -280,7 +280,7 @@ def test_mouse_and_arrow_keys_turn_it_and_the_wheel_comes_nearer(
     changed = np.abs(look(parts, qtbot) - before).max(axis=2) > 12
     assert changed[:, canvas.width() // 2 :].mean() > 0.01
     assert not changed[:, : canvas.width() // 2 - 2].any()
-    parts.window.stage.setFocus()
+    parts.window.canvas_area.setFocus()
     qtbot.keyClick(canvas, Qt.Key.Key_Left)
     assert view.viewpoint.value.azimuth == pytest.approx(-30)
     qtbot.keyClick(canvas, Qt.Key.Key_Up)
@@ -307,8 +307,8 @@ def test_the_key_goes_round_the_layouts_and_space_still_pauses(
     parts.state.view.layout.set(Layout.BOTH)
     paused = []
     parts.window.actions_.pause.triggered.connect(lambda: paused.append(True))
-    parts.window.stage.canvas.setFocus()
-    qtbot.keyClick(parts.window.stage.canvas, Qt.Key.Key_Space)
+    parts.window.canvas_area.canvas.setFocus()
+    qtbot.keyClick(parts.window.canvas_area.canvas, Qt.Key.Key_Space)
     assert paused
 
 
@@ -383,7 +383,7 @@ def test_the_points_that_were_read_are_dotted(parts: Parts, qtbot: QtBot, body: 
     changed = np.abs(look(parts, qtbot) - with_points).max(axis=2) > 60
     left, top, width, height = extent(changed, 4)
     assert max(width, height) < 20  # one dot
-    canvas = parts.window.stage.canvas
+    canvas = parts.window.canvas_area.canvas
     scale = min(canvas.width(), canvas.height()) / SIDE
     away = (np.array([240.0, 60.0]) + 0.5 - np.array(SIZE) / 2) * scale
     middle = np.array([left + width / 2, top + height / 2])

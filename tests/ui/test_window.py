@@ -28,7 +28,7 @@ from ui.app import Parts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import screen_complaint
 from ui.system.settings_binding import Memory
-from ui.widgets.export_dialog import ExportDialog, ExportWish
+from ui.widgets.export_dialog import ExportDialog, ExportRequest
 from ui.widgets.main_window import file_choice
 
 pytestmark = pytest.mark.window
@@ -59,7 +59,7 @@ def hold(parts: Parts, qtbot: QtBot) -> None:
 def with_body(parts: Parts, qtbot: QtBot, opacity: float) -> npt.NDArray[np.float64]:
     parts.state.opacity.set(opacity)
     qtbot.wait(100)
-    return pixels(parts.window.stage.canvas)
+    return pixels(parts.window.canvas_area.canvas)
 
 
 def test_the_body_lies_over_the_person_and_nowhere_else(
@@ -91,11 +91,11 @@ def test_mirror_turns_the_view_and_nothing_else(
     parts = open_window()
     play(parts, qtbot, clip)
     hold(parts, qtbot)
-    plain = pixels(parts.window.stage.canvas)
+    plain = pixels(parts.window.canvas_area.canvas)
     before = parts.state.result.value
     parts.window.transport.mirror.click()
     qtbot.wait(150)
-    mirrored = pixels(parts.window.stage.canvas)
+    mirrored = pixels(parts.window.canvas_area.canvas)
     assert np.abs(plain - mirrored).mean() > 1
     assert np.abs(plain - mirrored[:, ::-1]).mean() < 1
     assert parts.state.result.value is before
@@ -110,7 +110,7 @@ def test_the_skeleton_can_be_shown(
     without = with_body(parts, qtbot, 0.0)
     parts.window.transport.skeleton.click()
     qtbot.wait(150)
-    changed = np.abs(pixels(parts.window.stage.canvas) - without).max(axis=2) > 12
+    changed = np.abs(pixels(parts.window.canvas_area.canvas) - without).max(axis=2) > 12
     assert 0.0005 < changed.mean() < 0.1
 
 
@@ -129,7 +129,7 @@ def test_open_record_stop_export_and_read_the_files(
     qtbot.waitUntil(parts.window.isActiveWindow, timeout=5000)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     assert parts.state.take.value.phase is TakePhase.RECORDING
-    assert parts.window.stage.badge.isVisible()
+    assert parts.window.canvas_area.badge.isVisible()
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.8, timeout=20_000)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     assert parts.state.take.value.phase is TakePhase.READY
@@ -256,9 +256,9 @@ def test_space_pauses_with_the_keyboard_on_the_picture(
 ) -> None:
     parts = open_window()
     play(parts, qtbot, clip)
-    qtbot.keyClick(parts.window.stage.canvas, Qt.Key.Key_Space)
+    qtbot.keyClick(parts.window.canvas_area.canvas, Qt.Key.Key_Space)
     assert parts.state.phase.value is Phase.PAUSED
-    qtbot.keyClick(parts.window.stage.canvas, Qt.Key.Key_Space)
+    qtbot.keyClick(parts.window.canvas_area.canvas, Qt.Key.Key_Space)
     assert parts.state.phase.value is Phase.PLAYING
 
 
@@ -333,7 +333,7 @@ def test_the_export_sheet_says_what_it_would_replace(qtbot: QtBot, tmp_path: Pat
     assert "take.npz" in dialog.replace.text()
     dialog.replace.setChecked(True)
     assert dialog.export.isEnabled()
-    assert dialog.wish() == ExportWish(tmp_path / "take", ("bvh", "npz"), True)
+    assert dialog.wish() == ExportRequest(tmp_path / "take", ("bvh", "npz"), True)
     dialog.name.setText("a/b")
     assert not dialog.export.isEnabled()
     dialog.name.setText("fresh")

@@ -20,7 +20,7 @@ from ui.state.window import WindowState
 from ui.widgets.banner import Banner
 
 
-class BadEndBanner(Banner):
+class CrashReportBanner(Banner):
     """Offers the log to be shown, copied or thrown away, and names what was saved.
 
     Parameters

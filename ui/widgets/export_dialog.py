@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ExportWish:
+class ExportRequest:
     """What a person chose."""
 
     stem: Path
@@ -114,7 +114,7 @@ class ExportDialog(QDialog):
         self.name.selectAll()
         self._judge()
 
-    def wish(self) -> ExportWish:
+    def wish(self) -> ExportRequest:
         """What is chosen now.
 
         Raises
@@ -123,7 +123,7 @@ class ExportDialog(QDialog):
             If the frame rate is none; the sheet cannot be accepted then.
         """
         chosen, force = self.form.chosen(), self.replace.isChecked()
-        return ExportWish(self._stem(), chosen, force, self.form.options())
+        return ExportRequest(self._stem(), chosen, force, self.form.options())
 
     def _stem(self) -> Path:
         return Path(self.folder.text()).expanduser() / self.name.text().strip()

@@ -58,7 +58,7 @@ class LiveOutPage(QWidget):
         self.switch = QPushButton()
         self.switch.setCheckable(True)
         self.switch.setAccessibleName("Live out")
-        self.light = StreamLight(state)
+        self.light = StreamIndicator(state)
         self.complaint = QLabel()
         self.complaint.setWordWrap(True)
         self.complaint.setProperty("role", "complaint")
@@ -156,7 +156,7 @@ class LiveOutPage(QWidget):
         self.complaint.setVisible(bool(complaint))
 
 
-class StreamLight(QLabel):
+class StreamIndicator(QLabel):
     """One line with a coloured dot: off, waiting for somebody, sending so many poses a second.
 
     Parameters

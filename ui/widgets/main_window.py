@@ -34,14 +34,14 @@ from ui.state.source import FileQueue
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.widgets.actions import Actions
 from ui.widgets.address_dialog import AddressDialog
+from ui.widgets.canvas_area import CanvasArea
 from ui.widgets.export_bar import ExportBar
-from ui.widgets.export_dialog import ExportDialog, ExportWish, default_folder
+from ui.widgets.export_dialog import ExportDialog, ExportRequest, default_folder
 from ui.widgets.icons import window_icon
 from ui.widgets.message_bar import MessageBar
 from ui.widgets.side_panel import SidePanel
 from ui.widgets.source_banner import SourceBanner
 from ui.widgets.source_menu import SourceMenu
-from ui.widgets.stage import Stage
 from ui.widgets.start_page import StartPage
 from ui.widgets.status_line import StatusLine
 from ui.widgets.transport_bar import TransportBar
@@ -138,11 +138,11 @@ class MainWindow(QMainWindow):
         self.export_bar = ExportBar(state.export, deeds.cancel_export)
         self.source_banner = SourceBanner(state, self.actions_.demo, deeds.stop_waiting)
         self.start_page = StartPage(state)
-        self.stage = Stage(state, canvas)
+        self.canvas_area = CanvasArea(state, canvas)
         self.transport = TransportBar(state, self.actions_)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.start_page)
-        self.pages.addWidget(self.stage)
+        self.pages.addWidget(self.canvas_area)
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
             self.export_folder = wish.stem.parent
             self._deeds.export(wish.stem, wish.formats, wish.force, wish.options)
 
-    def ask_export(self, name: str, folder: Path) -> ExportWish | None:
+    def ask_export(self, name: str, folder: Path) -> ExportRequest | None:
         """The export sheet; None if it was cancelled."""
         export = self._state.export
         dialog = ExportDialog(
@@ -300,7 +300,7 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentIndex(0 if empty else 1)
         self.transport.setVisible(not empty)
         if not empty and changed:
-            self.stage.setFocus()
+            self.canvas_area.setFocus()
 
     def _on_source_change(self, source: SourceChoice | None) -> None:
         if source is None:

@@ -90,7 +90,7 @@ class ModelPage(QWidget):
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
-        self.building = BuildingLine(deeds.cancel_building)
+        self.building = EngineBuildProgress(deeds.cancel_building)
         for widget in (
             *(self.models, self.add, self.bring_body, self.bring_checkpoint, self.backends),
             *(self.building, self.busy, self.complaint),
@@ -148,7 +148,7 @@ class ModelPage(QWidget):
         self.running.setVisible(bool(text))
 
 
-class BuildingLine(QWidget):
+class EngineBuildProgress(QWidget):
     """How far the building of an engine or an import is, and a way to end it."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:

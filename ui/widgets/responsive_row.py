@@ -87,7 +87,7 @@ class _Step:
                 widget.setToolButtonStyle(_ICON if given_up else _ICON_AND_TEXT)
 
 
-class FittingRow(QWidget):
+class ResponsiveRow(QWidget):
     """A row of widgets that gives some up, least important first, where there is no room for all.
 
     Fill `row`, then name what may be given up in the order in which it goes.

@@ -10,15 +10,15 @@ from ui.state.preferences import BadEnd
 from ui.state.window import WindowState
 from ui.system.crash_log import forget
 from ui.system.theme import dress
-from ui.widgets.crash_report_banner import BadEndBanner
+from ui.widgets.crash_report_banner import CrashReportBanner
 from ui.widgets.health_page import HealthPage
-from ui.widgets.hints import Hints
+from ui.widgets.hints_banner import HintsBanner
 from ui.widgets.icons import redraw_icons
 from ui.widgets.main_window import MainWindow
 from ui.widgets.settings_page import SettingsPage
 
 
-class Care(QObject):
+class SettingsFeature(QObject):
     """Adds its pages, banners and menu entries to a window, and belongs to it.
 
     Parameters
@@ -35,8 +35,8 @@ class Care(QObject):
         self.settings = SettingsPage(state)
         window.side_panel.add_page("health", "Health", self.health)
         window.side_panel.add_page("settings", "Settings", self.settings)
-        self.bad_end = BadEndBanner(state, _forget)
-        self.hints = Hints(state.preferences)
+        self.bad_end = CrashReportBanner(state, _forget)
+        self.hints = HintsBanner(state.preferences)
         window.add_banner(self.bad_end)
         window.add_banner(self.hints)
         menu = window.menuBar().addMenu("&Settings")

@@ -19,7 +19,7 @@ from ui.widgets.box_overlay import BoxOverlay
 from ui.widgets.icons import icon
 from ui.widgets.main_window import MainWindow
 from ui.widgets.takes_page import LibraryDeeds, TakesPage
-from ui.widgets.timeline import TaskLine, Timeline
+from ui.widgets.timeline import TaskProgress, Timeline
 from ui.widgets.transport_bar import clock
 
 
@@ -79,7 +79,7 @@ class TakeDeeds(LibraryDeeds, Protocol):
         """End the work that can be ended."""
 
 
-class TakeTools(QObject):
+class TakeFeature(QObject):
     """Adds its parts to a window, and belongs to it.
 
     Parameters
@@ -112,7 +112,7 @@ class TakeTools(QObject):
         self.discard = self.found.add_button("Discard…", "Discard the recording that was cut off")
         self.keep.clicked.connect(self._keep_found)
         self.discard.clicked.connect(self._discard_found)
-        self.tasks = TaskLine(state.takes)
+        self.tasks = TaskProgress(state.takes)
         self.tasks.cancel.clicked.connect(deeds.cancel_work)
         self.count = QLabel()
         self.count.setObjectName("stageNote")
@@ -122,8 +122,8 @@ class TakeTools(QObject):
         font.setPointSize(6 * max(font.pointSize(), 8))
         self.count.setFont(font)
         self.count.setStyleSheet(f"font-size: {font.pointSize()}pt; font-weight: 600;")
-        self.overlay = BoxOverlay(window.stage.canvas, self._correct, self._end_box)
-        window.stage.canvas.installEventFilter(self)
+        self.overlay = BoxOverlay(window.canvas_area.canvas, self._correct, self._end_box)
+        window.canvas_area.canvas.installEventFilter(self)
         self._place()
         self._fill_menus()
         state.takes.opened.watch(self._on_opened_change)
@@ -154,7 +154,7 @@ class TakeTools(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """The overlay is as large as the canvas."""
         if event.type() == QEvent.Type.Resize and self.overlay.isVisible():
-            self.overlay.setGeometry(self._window.stage.canvas.rect())
+            self.overlay.setGeometry(self._window.canvas_area.canvas.rect())
         return super().eventFilter(watched, event)
 
     # -- making -------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class TakeTools(QObject):
         assert isinstance(middle, QVBoxLayout)
         middle.insertWidget(middle.indexOf(self._window.pages), self.found)
         middle.insertWidget(middle.indexOf(self._window.pages) + 1, self.timeline)
-        stage = self._window.stage.layout()
+        stage = self._window.canvas_area.layout()
         assert isinstance(stage, QGridLayout)
         stage.addWidget(self.count, 0, 0, Qt.AlignmentFlag.AlignCenter)
         self._window.status_line.addPermanentWidget(self.tasks)
@@ -333,7 +333,7 @@ class TakeTools(QObject):
             if self._layout_before is not None:
                 view.layout.set(self._layout_before)
                 self._layout_before = None
-                self._window.stage.setFocus()
+                self._window.canvas_area.setFocus()
 
     def _on_found_change(self, found: tuple[FoundRecording, ...]) -> None:
         if not found:

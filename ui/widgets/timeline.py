@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state.take import Look, OpenTake, TakesState, Task
-from ui.widgets.responsive_row import ElidedLabel, FittingRow
-from ui.widgets.timeline_track import TakeTrack
+from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
+from ui.widgets.timeline_track import TimelineTrack
 from ui.widgets.transport_bar import clock
 
 
@@ -45,13 +45,13 @@ class Timeline(QWidget):
         self.setObjectName("transport")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Timeline")
-        self.track = TakeTrack()
+        self.track = TimelineTrack()
         self.place = QLabel()
         self.place.setAccessibleName("Place in the take")
         self.note = ElidedLabel()
         self.note.setProperty("role", "quiet")
         self.buttons: list[QToolButton] = []
-        line = FittingRow()
+        line = ResponsiveRow()
         row = line.row
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -105,7 +105,7 @@ class Timeline(QWidget):
         self.place.setText(f"{clock(here)} / {clock(all_of_it)}   frame {frame + 1}")
 
 
-class TaskLine(QWidget):
+class TaskProgress(QWidget):
     """Work on a take that goes on: what, how far, and a button where it can be ended."""
 
     def __init__(self, state: TakesState, parent: QWidget | None = None) -> None:

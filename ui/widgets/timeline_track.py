@@ -14,7 +14,7 @@ _FAR = 10
 """Frames of a step with Shift."""
 
 
-class TakeTrack(QWidget):
+class TimelineTrack(QWidget):
     """Scrub by dragging anywhere, trim by dragging the brackets at the ends, move markers.
 
     Keys: Left and Right go a frame, with Shift ten, and with Ctrl take the marker that is there

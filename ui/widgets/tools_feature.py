@@ -11,7 +11,7 @@ from ui.state.live_out import LiveOutStatus
 from ui.state.window import WindowState
 from ui.widgets.batch_window import BatchDeeds, BatchWindow
 from ui.widgets.export_dialog import default_folder
-from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamLight
+from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamIndicator
 from ui.widgets.main_window import FILE_FILTERS, MainWindow
 from ui.widgets.model_page import ModelDeeds, ModelPage
 
@@ -32,7 +32,7 @@ class ToolDeeds(Protocol):
         """Changes the model."""
 
 
-class Tools(QObject):
+class ToolsFeature(QObject):
     """Adds its menu, its pages and its light to a window, and belongs to it.
 
     Parameters
@@ -48,7 +48,7 @@ class Tools(QObject):
         self.batch_window: BatchWindow | None = None
         self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
-        self.light = StreamLight(state.live_out, brief=True)
+        self.light = StreamIndicator(state.live_out, brief=True)
         window.status_line.addPermanentWidget(self.light)
         self.live_out = self._action("Live out", "Ctrl+L", "Stream the motion as VMC")
         self.live_out.setCheckable(True)

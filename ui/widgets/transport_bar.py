@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
 from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
-from ui.widgets.responsive_row import ElidedLabel, FittingRow
+from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 
 
-class TransportBar(FittingRow):
+class TransportBar(ResponsiveRow):
     """Buttons of the shared actions on the left, the view on the right.
 
     In a narrow window the view's go: the page and the menu of that name have them too.

@@ -28,7 +28,7 @@ _SIDES = (
 )
 
 
-class ViewTools(QObject):
+class ViewFeature(QObject):
     """Adds its entries and pages to a window, and belongs to it.
 
     Parameters

@@ -13,7 +13,7 @@ _PATIENCE = 20
 """Results without anybody before the stage says so: detection may need a moment."""
 
 
-class Stage(QWidget):
+class CanvasArea(QWidget):
     """Holds the canvas and says what is being waited for.
 
     Parameters

@@ -14,7 +14,7 @@ HINTS = (
 )
 
 
-class Hints(QFrame):
+class HintsBanner(QFrame):
     """One line of three, gone for good once it is put away or the window was closed."""
 
     def __init__(self, state: PreferencesState, parent: QWidget | None = None) -> None:
