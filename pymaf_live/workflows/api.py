@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 
 from pymaf_live.errors import InputError, UsageError
-from pymaf_live.pipeline.estimator import PipelineOptions
-from pymaf_live.pipeline.pipeline import Health, Pipeline
+from pymaf_live.pipeline.health import Health
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.resources import cache_folder
+from pymaf_live.system.reporter import SILENT, SilentReporter, StepReporter
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Frame, FrameResult, Image, Person, SourceFacts
 
@@ -292,7 +294,7 @@ def estimate(
     >>> pl.estimate(np.zeros((480, 640, 3), np.uint8))
     []
     """
-    from pymaf_live.pipeline.pipeline import open_estimator
+    from pymaf_live.pipeline.estimator_factory import open_estimator
 
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
@@ -403,12 +405,12 @@ def export(
     ['dance.bvh']
     """
     from pymaf_live.body.registry import body_of
-    from pymaf_live.export.formats import format_of, require_taken
+    from pymaf_live.export.formats import format_for_path, unsupported_options
     from pymaf_live.export.options import ExportOptions, parse_rate
     from pymaf_live.takes import trimmed
 
     target = Path(path)
-    chosen = format_of(target)
+    chosen = format_for_path(target)
     options = ExportOptions(
         rate=rate if isinstance(rate, Fraction) or rate is None else parse_rate(str(rate)),
         unit=unit,
@@ -418,17 +420,24 @@ def export(
         rest_first=rest_first,
         mesh=mesh,
     )
-    require_taken(options, (chosen,))
+    unsupported = unsupported_options(options, [chosen])
+    if unsupported:
+        raise UsageError(f"{chosen.name} files have no option {', '.join(unsupported)}")
+    reporter = SILENT if progress is None else StepReporter(_Callback(progress), 0, 1, target.name)
+    trimmed_take = trimmed(take)
+    body = body_of(trimmed_take.body_sha256)
+    return chosen(trimmed_take, body, target, options, force=force, reporter=reporter)
 
-    def watch(fraction: float) -> None:
-        if progress is not None:
-            progress(fraction, target.name)
 
-    kept = trimmed(take)
-    body = body_of(kept.body_sha256)
-    return [
-        file.path for file in chosen.write(kept, body, target, options, force=force, watch=watch)
-    ]
+class _Callback(SilentReporter):
+    """Reporter that passes progress to a function."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Call the function."""
+        self._progress(fraction, detail)
 
 
 def _open(source: SourceLike) -> Source:

@@ -21,7 +21,7 @@ from pymaf_live.body import load_body
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from pymaf_live.workflows import api
 from tests.helpers.clip import SIZE, write_boxes, write_clip
-from tests.helpers.model import write_made_up_model
+from tests.helpers.model import write_fake_model
 from tests.helpers.paths import ROOT
 
 FRAMES = 12
@@ -41,7 +41,7 @@ def running_threads() -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("api")
-    write_made_up_model(folder / "model.onnx", load_body())
+    write_fake_model(folder / "model.onnx", load_body())
     write_clip(folder / "walk.mp4", FRAMES)
     return folder
 
