@@ -67,10 +67,10 @@ def run_window(argv: Sequence[str] = ()) -> int:
 
     from ui.controllers.main import Controller, options_from
     from ui.state.window import WindowState
-    from ui.system.crash_log import RunLog, last_bad_end
-    from ui.system.settings_autosave import Keeping
-    from ui.system.settings_binding import Memory
-    from ui.system.theme import dress
+    from ui.system.crash_log import CrashLog, latest_crash_report
+    from ui.system.settings_autosave import SettingsAutosave
+    from ui.system.settings_binding import SettingsBinding
+    from ui.system.theme import apply_theme
     from ui.widgets.main_window import choice_of
 
     _forget_foreign_plugins()
@@ -78,17 +78,17 @@ def run_window(argv: Sequence[str] = ()) -> int:
     assert isinstance(application, QApplication)
     application.setApplicationName("PyMAF Live")
     application.setDesktopFileName("pymaf-live")
-    state, memory = WindowState(), Memory()
-    memory.recall(state)
-    dress(application, state.preferences.theme.value)
-    state.preferences.bad_end.set(last_bad_end())
-    run_log = RunLog()
-    run_log.begin()
-    options = options_from(memory.settings, chosen.model, chosen.backend)
-    keeping = Keeping(memory)
-    parts = assemble(state, Controller(state, options), on_close=keeping.end)
-    memory.place(parts.window)
-    keeping.begin(state, parts.window)
+    state, binding = WindowState(), SettingsBinding()
+    binding.apply(state)
+    apply_theme(application, state.preferences.theme.value)
+    state.preferences.crash_report.set(latest_crash_report())
+    crash_log = CrashLog()
+    crash_log.begin()
+    options = options_from(binding.settings, chosen.model, chosen.backend)
+    autosave = SettingsAutosave(binding)
+    parts = assemble(state, Controller(state, options), on_close=autosave.end)
+    binding.place(parts.window)
+    autosave.begin(state, parts.window)
     # while models load, three threads run Python: waits of the window's own fell from 104 to 65 ms
     sys.setswitchinterval(_SWITCH_SECONDS)
     signal.signal(signal.SIGINT, lambda *_: parts.window.close())
@@ -99,7 +99,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
         given = str(path.absolute()) if path.exists() else chosen.source
         parts.window.open_choice(choice_of(given))
     code = application.exec()
-    run_log.end()
+    crash_log.end()
     return code
 
 
@@ -108,12 +108,12 @@ def assemble(
     controller: Controller,
     on_close: Callable[[WindowState, MainWindow], None] | None = None,
 ) -> Parts:
-    """Put canvas, window and pulse together; nothing is shown yet.
+    """Put canvas, window and tick_timer together; nothing is shown yet.
 
     The window closes the controller, and with it every thread. `on_close` comes before that.
     """
     from ui.canvas.binding import CanvasBinding
-    from ui.system.tick_timer import Pulse
+    from ui.system.tick_timer import TickTimer
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
     from ui.widgets.settings_feature import SettingsFeature
@@ -124,7 +124,7 @@ def assemble(
     binding = CanvasBinding(state)
 
     def end() -> None:
-        pulse.stop()
+        tick_timer.stop()
         if on_close is not None:
             on_close(state, window)
         controller.close()
@@ -138,10 +138,10 @@ def assemble(
     care = SettingsFeature(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
-    pulse = Pulse(controller.tick, lambda: controller.at_rest, window)
-    state.phase.watch(pulse.quicken)
-    state.takes.look.watch(pulse.quicken)
-    pulse.start()
+    tick_timer = TickTimer(controller.tick, lambda: controller.is_idle, window)
+    state.phase.watch(tick_timer.wake)
+    state.takes.playhead.watch(tick_timer.wake)
+    tick_timer.start()
     controller.find_demo()
     controller.find_cameras()
     controller.find_last()

@@ -19,7 +19,7 @@ from tests.ui.fakes import opener, write_clip
 from ui.app import Parts, assemble
 from ui.controllers.main import Controller
 from ui.state.window import SourceChoice, WindowState
-from ui.system.theme import dress
+from ui.system.theme import apply_theme
 
 OpenWindow = Callable[..., Parts]
 
@@ -86,7 +86,7 @@ def clip(clip_path: Path) -> SourceChoice:
 def open_window(
     qtbot: QtBot, qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[OpenWindow]:
-    dress(qapp)  # type: ignore[arg-type]
+    apply_theme(qapp)  # type: ignore[arg-type]
     monkeypatch.setattr("ui.widgets.main_window.default_folder", lambda: tmp_path)
     opened: list[Parts] = []
 

@@ -22,7 +22,7 @@ from pymaf_live.takes import read_take
 from tests.ui.conftest import OpenWindow
 from ui.app import Parts
 from ui.state.window import SourceChoice, TakePhase, WindowState
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 from ui.widgets.export_bar import time_left
 from ui.widgets.export_dialog import ExportDialog
 from ui.widgets.export_form import ExportForm
@@ -160,15 +160,15 @@ def test_what_was_chosen_is_remembered_and_what_there_is_not_is_left_out(
     parts.state.export.chosen.set(("bvh",))
     parts.state.export.options.set(options)
     parts.state.batch.folder.set(tmp_path)
-    Memory().keep(parts.state, parts.window)
+    SettingsBinding().save(parts.state, parts.window)
     again = WindowState()
-    Memory().recall(again)
+    SettingsBinding().apply(again)
     assert again.export.chosen.value == ("bvh",)
     assert again.export.options.value == options
     assert again.batch.folder.value == tmp_path
     file.write_text(file.read_text().replace('"mixamo"', '"puppet"'))
     other = WindowState()
-    Memory().recall(other)
+    SettingsBinding().apply(other)
     assert other.export.options.value == ExportOptions()
 
 

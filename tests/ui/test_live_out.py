@@ -17,7 +17,7 @@ from tests.ui.conftest import OpenWindow
 from ui.app import Parts
 from ui.state.live_out import LiveOutPhase
 from ui.state.window import SourceChoice, TakePhase, WindowState
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 
 pytestmark = pytest.mark.window
 
@@ -154,9 +154,9 @@ def test_another_machine_is_asked_about_once(
     assert state.status.value.on
     assert len(asked) == 2
     page.switch.click()
-    Memory().keep(parts.state, parts.window)
+    SettingsBinding().save(parts.state, parts.window)
     again = WindowState()
-    Memory().recall(again)
+    SettingsBinding().apply(again)
     assert again.live_out.address.value == "192.0.2.7:39539"
     assert again.live_out.agreed_address == "192.0.2.7:39539"
     again.live_out.address.set("192.0.2.8:39539")

@@ -29,7 +29,7 @@ from tests.ui.conftest import OpenWindow, own_threads
 from tests.ui.fakes import StandingEstimator
 from ui.app import Parts
 from ui.state.window import SourceChoice, TakePhase, WindowState
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 from ui.widgets.checkpoint_dialog import CheckpointDialog
 
 pytestmark = pytest.mark.window
@@ -146,11 +146,11 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
     assert button.text() == "mine.onnx"
     assert "fake 0" in button.accessibleDescription()
     assert button.isChecked()
-    Memory().keep(parts.state, parts.window)
-    again, memory = WindowState(), Memory()
-    memory.recall(again)
+    SettingsBinding().save(parts.state, parts.window)
+    again, binding = WindowState(), SettingsBinding()
+    binding.apply(again)
     assert again.models.files.value == (str(model),)
-    assert memory.settings.model == str(model)
+    assert binding.settings.model == str(model)
     page.models.removers[str(model)].click()
     assert str(model) not in page.models.buttons
     assert page.models.buttons["auto"].isChecked()
@@ -317,9 +317,9 @@ def smpl_file(tmp_path: Path) -> Path:
     return write_old_pickle(tmp_path / "basicmodel v1.1.pkl", entries)
 
 
-def bring_body(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def import_body(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    parts.tools.model_page.bring_body.click()
+    parts.tools.model_page.import_body.click()
 
 
 def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
@@ -327,7 +327,7 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     smpl_file: Path, clip: SourceChoice,
 ) -> None:  # fmt: skip
     page = parts.tools.model_page
-    bring_body(parts, monkeypatch, smpl_file)
+    import_body(parts, monkeypatch, smpl_file)
     qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=20_000)
     said = parts.state.message.value
     assert said is not None
@@ -374,7 +374,7 @@ def test_a_file_that_is_no_body_says_why(
 ) -> None:
     bad = tmp_path / "bad.pkl"
     bad.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    bring_body(parts, monkeypatch, bad)
+    import_body(parts, monkeypatch, bad)
     page = parts.tools.model_page
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert "bad.pkl" in page.complaint.text()
@@ -382,7 +382,7 @@ def test_a_file_that_is_no_body_says_why(
     assert not page.building.isVisible()
 
 
-def bring_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
+def import_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
     """Fill the dialog in as a person does."""
 
     def fill() -> None:
@@ -395,7 +395,7 @@ def bring_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -
         dialog.begin.click()
 
     QTimer.singleShot(300, fill)
-    qtbot.mouseClick(parts.tools.model_page.bring_checkpoint, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(parts.tools.model_page.import_checkpoint, Qt.MouseButton.LeftButton)
 
 
 def test_without_the_extra_for_training_the_import_says_what_to_install(
@@ -404,7 +404,7 @@ def test_without_the_extra_for_training_the_import_says_what_to_install(
     monkeypatch.setattr("pymaf_live.system.trainer_entry.entry_points", lambda **_: ())
     checkpoint = tmp_path / "PyMAF_model_checkpoint.pt"
     checkpoint.write_bytes(b"weights")
-    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     page = parts.tools.model_page
     qtbot.waitUntil(page.complaint.isVisible, timeout=5000)
     assert "pip install 'pymaf-live[train]'" in page.complaint.text()
@@ -442,7 +442,7 @@ def test_an_imported_checkpoint_is_tried_listed_and_chosen(
     parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     checkpoint = write_fake_model(tmp_path / "checkpoint.pt", load_body())
-    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     page = parts.tools.model_page
     qtbot.waitUntil(page.building.isVisible, timeout=5000)
     assert "checkpoint.pt" in page.building.text.text()
@@ -458,13 +458,13 @@ def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
     page = parts.tools.model_page
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes(b"bad")
-    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert page.complaint.text() == (
         "The checkpoint was not imported: the checkpoint lacks conv1.weight."
     )
     checkpoint.write_bytes(b"slow")
-    bring_checkpoint(parts, qtbot, checkpoint, smpl_file)
+    import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     qtbot.waitUntil(page.building.isVisible, timeout=5000)
     assert not page.complaint.isVisible()
     qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)

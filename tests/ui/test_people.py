@@ -88,19 +88,19 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: Parts, qtbot: QtBot) 
     assert [page.list.item(row).text() for row in range(2)] == ["Person 1", "Person 3"]
     assert (columns(parts, qtbot) > 0.005).all()
     click(parts, qtbot, someone(2, 0.9))
-    assert people.chosen.value == 2
+    assert people.selected_id.value == 2
     assert page.list.currentRow() == 1
     page.alone.setChecked(True)
     left, right = columns(parts, qtbot)
     assert left < 0.001 < 0.005 < right
     click(parts, qtbot, someone(0, -0.9))
     # nobody is drawn there, so nobody is there to click on
-    assert people.chosen.value is None
+    assert people.selected_id.value is None
     assert (columns(parts, qtbot) > 0.005).all()
     click(parts, qtbot, someone(0, -0.9))
-    assert people.chosen.value == 0
+    assert people.selected_id.value == 0
     click(parts, qtbot, None)
-    assert people.chosen.value is None
+    assert people.selected_id.value is None
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -110,7 +110,7 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     people = parts.state.people
     parts.state.mirror.set(mirrored)
     before = shown(parts, qtbot)
-    people.chosen.set(2)
+    people.selected_id.set(2)
     marked = shown(parts, qtbot)
     changed = np.abs(marked - before).max(axis=2) > 40
     assert changed.any()
@@ -128,27 +128,27 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     assert np.ptp(columns_) > scale * (high - low)[0]
     assert np.ptp(rows) > scale * (high - low)[1]
     # the name is above, and another name is seen
-    people.call(2, "Somebody else")
+    people.rename(2, "Somebody else")
     renamed = np.abs(shown(parts, qtbot) - marked).max(axis=2) > 40
     assert renamed.any()
     assert np.nonzero(renamed)[0].max() < rows.min() + 0.25 * np.ptp(rows)
     # where one is drawn alone nobody need be told apart
-    people.call(2, "")
-    people.mute(0, True)
+    people.rename(2, "")
+    people.set_hidden(0, True)
     alone = shown(parts, qtbot)
-    people.alone.set(True)
+    people.solo.set(True)
     assert (np.abs(shown(parts, qtbot) - alone).max(axis=2) > 40).sum() > 100
-    people.alone.set(False)
-    people.mute(0, False)
-    people.chosen.set(None)
+    people.solo.set(False)
+    people.set_hidden(0, False)
+    people.selected_id.set(None)
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
 def test_the_only_one_has_no_mark(parts: Parts, qtbot: QtBot) -> None:
-    parts.state.people.forget()
+    parts.state.people.reset()
     parts.state.result.set(result_of(someone(0, -0.9), index=1))
     before = shown(parts, qtbot)
-    parts.state.people.chosen.set(0)
+    parts.state.people.selected_id.set(0)
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
@@ -176,7 +176,7 @@ def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
     page.list.item(1).setText("")
     assert page.list.item(1).text() == "Person 3"
     parts.state.source.set(SourceChoice("file", "other.mp4", "other"))
-    assert people.there.value == ()
+    assert people.seen_ids.value == ()
     assert page.nobody.isVisible()
 
 
@@ -190,15 +190,15 @@ def test_the_nearest_of_several_is_the_one_clicked_on() -> None:
 
 def test_what_was_chosen_about_people_is_told_by_number() -> None:
     people = PeopleState()
-    people.see(result_of(someone(3, 0), someone(1, 0)))
-    assert people.there.value == (1, 3)
-    people.mute(3, True)
-    assert (people.draws(1), people.draws(3)) == (True, False)
-    people.chosen.set(3)
-    people.alone.set(True)
-    assert (people.draws(1), people.draws(3)) == (False, True)
-    people.forget()
-    assert people.draws(3)
+    people.add_seen(result_of(someone(3, 0), someone(1, 0)))
+    assert people.seen_ids.value == (1, 3)
+    people.set_hidden(3, True)
+    assert (people.is_visible(1), people.is_visible(3)) == (True, False)
+    people.selected_id.set(3)
+    people.solo.set(True)
+    assert (people.is_visible(1), people.is_visible(3)) == (False, True)
+    people.reset()
+    assert people.is_visible(3)
 
 
 def test_a_name_given_live_is_in_the_recorded_take(
@@ -220,12 +220,12 @@ def test_a_name_given_live_is_in_the_recorded_take(
         return deeds.takes.library.load(entries.value[0].id).take
 
     parts.window.open_choice(clip)
-    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
     deeds.people.name(1, "Ann")
     assert names_of(record()) == {1: "Ann"}
-    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
     assert names_of(record(during="Bo  Ek")) == {1: "Bo Ek"}
-    qtbot.waitUntil(lambda: 1 in state.people.there.value, timeout=20_000)
+    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
     assert names_of(record()) == {}
 
 
@@ -259,21 +259,21 @@ def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
         assert takes.opened.value is not None
         return takes.opened.value.stored.take
 
-    assert people.there.value == (0, 1, 2)
+    assert people.seen_ids.value == (0, 1, 2)
     page.list.item(0).setText("Ann")
     assert names_of(take()) == {0: "Ann"}  # type: ignore[arg-type]
-    people.chosen.set(1)
+    people.selected_id.set(1)
     page.into.setCurrentIndex(page.into.findData(0))
     qtbot.mouseClick(page.merge, LEFT)
     assert people_of(take()) == (0, 2)  # type: ignore[arg-type]
-    assert people.there.value == (0, 2)
-    assert people.chosen.value == 0
+    assert people.seen_ids.value == (0, 2)
+    assert people.selected_id.value == 0
     assert undo.text() == "Undo merged people"
     undo.trigger()
-    assert people.there.value == (0, 1, 2)
+    assert people.seen_ids.value == (0, 1, 2)
     undo.trigger()
     assert names_of(take()) == {}  # type: ignore[arg-type]
-    people.chosen.set(2)
+    people.selected_id.set(2)
     qtbot.mouseClick(page.keep, LEFT)
     assert people_of(take()) == (2,)  # type: ignore[arg-type]
     undo.trigger()

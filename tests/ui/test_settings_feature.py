@@ -32,11 +32,11 @@ from ui.app import Parts, assemble
 from ui.canvas.painter import CanvasPainter
 from ui.canvas.viewport import Viewport
 from ui.controllers.main import Controller
-from ui.state.preferences import BadEnd
+from ui.state.preferences import CrashReport
 from ui.state.window import Phase, SourceChoice, WindowState
-from ui.system.crash_log import RunLog, last_bad_end
-from ui.system.settings_binding import Memory
-from ui.system.theme import DARK, LIGHT, Colours, dress
+from ui.system.crash_log import CrashLog, latest_crash_report
+from ui.system.settings_binding import SettingsBinding
+from ui.system.theme import DARK, LIGHT, Colours, apply_theme
 from ui.widgets.crash_report_banner import LogDialog
 
 pytestmark = pytest.mark.window
@@ -169,9 +169,9 @@ def test_every_setting_comes_back_and_a_broken_file_is_set_aside(
     page.theme.activated.emit(page.theme.currentIndex())
     page.mirror.click()
     parts.window.side_panel.show_page("health")
-    Memory().keep(parts.state, parts.window)
-    again, memory = WindowState(), Memory()
-    memory.recall(again)
+    SettingsBinding().save(parts.state, parts.window)
+    again, binding = WindowState(), SettingsBinding()
+    binding.apply(again)
     assert again.preferences.smoothing.value == 0.8
     assert again.preferences.fov.value == 77.5
     assert again.preferences.theme.value == "light"
@@ -180,7 +180,7 @@ def test_every_setting_comes_back_and_a_broken_file_is_set_aside(
     assert again.view.panel.value
     file.write_text('theme = "pink"\n')
     broken = WindowState()
-    Memory().recall(broken)
+    SettingsBinding().apply(broken)
     assert broken.preferences.theme.value == "system"
     assert broken.message.value is not None
     assert "theme" in broken.message.value.text
@@ -244,14 +244,14 @@ def test_settings_that_were_refused_by_the_disk_are_tried_again_at_the_end(
     folder = tmp_path / "config"
     folder.write_text("in the way")
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: folder / "settings.toml")
-    parts, memory = open_window(), Memory()
+    parts, binding = open_window(), SettingsBinding()
     parts.state.skeleton.set(True)
-    refused = memory.writing(parts.state, parts.window)
+    refused = binding.pending_write(parts.state, parts.window)
     assert refused is not None
     refused()
-    assert memory.writing(parts.state, parts.window) is None  # not at every look
+    assert binding.pending_write(parts.state, parts.window) is None  # not at every look
     folder.unlink()
-    memory.keep(parts.state, parts.window)
+    binding.save(parts.state, parts.window)
     assert load_settings(folder / "settings.toml")[0].skeleton
 
 
@@ -260,11 +260,11 @@ def test_an_older_wish_never_replaces_a_newer_one(
 ) -> None:
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
-    parts, memory = open_window(), Memory()
+    parts, binding = open_window(), SettingsBinding()
     parts.state.opacity.set(0.25)
-    older = memory.writing(parts.state, parts.window)
+    older = binding.pending_write(parts.state, parts.window)
     parts.state.opacity.set(0.75)
-    newer = memory.writing(parts.state, parts.window)
+    newer = binding.pending_write(parts.state, parts.window)
     assert older is not None
     assert newer is not None
     newer()
@@ -296,7 +296,7 @@ def test_a_theme_reaches_ground_text_and_icons(
     assert colour_of(window.actions_.pause.icon()) == QColor(colours.text)
     shown = window.start_page.grab().toImage()
     assert shown.pixelColor(3, shown.height() - 3) == QColor(colours.ground)
-    dress(qapp)
+    apply_theme(qapp)
 
 
 def test_three_hints_come_in_the_first_run_and_never_again(
@@ -304,15 +304,15 @@ def test_three_hints_come_in_the_first_run_and_never_again(
 ) -> None:
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
-    parts, memory = open_window(), Memory()
-    memory.recall(parts.state)
+    parts, binding = open_window(), SettingsBinding()
+    binding.apply(parts.state)
     hints = parts.care.hints
     assert hints.isVisible()
     qtbot.mouseClick(hints.done, Qt.MouseButton.LeftButton)
     assert not hints.isVisible()
-    memory.keep(parts.state, parts.window)
+    binding.save(parts.state, parts.window)
     parts.state.preferences.hints.set(True)
-    Memory().recall(parts.state)
+    SettingsBinding().apply(parts.state)
     assert not hints.isVisible()
 
 
@@ -400,8 +400,8 @@ def run_in_log(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     script = f"""
 import os, signal, sys, threading
 from pathlib import Path
-from ui.system.crash_log import RunLog
-log = RunLog(Path({str(folder)!r}))
+from ui.system.crash_log import CrashLog
+log = CrashLog(Path({str(folder)!r}))
 log.begin()
 {body}
 log.end()
@@ -434,7 +434,7 @@ def test_a_run_that_ends_badly_is_found_with_its_cause(
 ) -> None:
     began = time.time()
     run_in_log(tmp_path, body)
-    end = last_bad_end(tmp_path)
+    end = latest_crash_report(tmp_path)
     assert end is not None
     assert word in end.text
     assert "PyMAF Live" in end.text
@@ -446,13 +446,13 @@ def test_a_run_that_is_closed_leaves_nothing(tmp_path: Path) -> None:
     done = run_in_log(tmp_path, "")
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
-    assert last_bad_end(tmp_path) is None
+    assert latest_crash_report(tmp_path) is None
 
 
 def test_a_run_that_goes_on_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from ui.system.crash_log import RunLog;"
-        f"RunLog(Path({str(tmp_path)!r})).begin(); print('on', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from ui.system.crash_log import CrashLog;"
+        f"CrashLog(Path({str(tmp_path)!r})).begin(); print('on', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -463,39 +463,39 @@ def test_a_run_that_goes_on_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
-        assert last_bad_end(tmp_path) is None
+        assert latest_crash_report(tmp_path) is None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    end = last_bad_end(tmp_path)
+    end = latest_crash_report(tmp_path)
     assert end is not None
     assert end.fatal
 
 
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    log = RunLog(tmp_path / "file" / "runs")
+    log = CrashLog(tmp_path / "file" / "runs")
     log.begin()
     log.end()
-    assert last_bad_end(tmp_path / "file" / "runs") is None
+    assert latest_crash_report(tmp_path / "file" / "runs") is None
 
 
 @pytest.fixture
-def bad_end(tmp_path: Path) -> BadEnd:
+def crash_report(tmp_path: Path) -> CrashReport:
     path = tmp_path / "1790000000-1.log"
     path.write_text("PyMAF Live\nFatal Python error: Segmentation fault\n")
-    end = last_bad_end(tmp_path)
+    end = latest_crash_report(tmp_path)
     assert end is not None
     return end
 
 
 def test_the_log_of_the_last_run_can_be_shown_copied_and_deleted(
-    open_window: OpenWindow, qtbot: QtBot, bad_end: BadEnd
+    open_window: OpenWindow, qtbot: QtBot, crash_report: CrashReport
 ) -> None:
     parts = open_window()
-    banner = parts.care.bad_end
+    banner = parts.care.crash_report
     assert not banner.isVisible()
-    parts.state.preferences.bad_end.set(bad_end)
+    parts.state.preferences.crash_report.set(crash_report)
     assert banner.isVisible()
     assert "ended by a fault" in banner.text.text()
     qtbot.mouseClick(banner.copy, Qt.MouseButton.LeftButton)
@@ -510,10 +510,10 @@ def test_the_log_of_the_last_run_can_be_shown_copied_and_deleted(
 
     QTimer.singleShot(200, look)
     qtbot.mouseClick(banner.show_log, Qt.MouseButton.LeftButton)
-    assert read == [bad_end.text]
+    assert read == [crash_report.text]
     qtbot.mouseClick(banner.delete, Qt.MouseButton.LeftButton)
     assert not banner.isVisible()
-    assert not bad_end.path.exists()
+    assert not crash_report.path.exists()
 
 
 def test_qt_gives_back_what_it_returns(qtbot: QtBot) -> None:

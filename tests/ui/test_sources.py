@@ -18,7 +18,7 @@ from ui.app import Parts
 from ui.controllers.cameras import find_cameras, told_by_qt
 from ui.controllers.open_paths import choices_of
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 from ui.widgets.address_dialog import AddressDialog, complaint
 
 pytestmark = pytest.mark.window
@@ -217,9 +217,9 @@ def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     before = open_window()
     before.window.last_choice = clip
-    Memory().keep(before.state, before.window)
+    SettingsBinding().save(before.state, before.window)
     parts = open_window()
-    Memory().recall(parts.state)
+    SettingsBinding().apply(parts.state)
     parts.controller.find_last()
     page = parts.window.start_page
     qtbot.waitUntil(page.last.isVisible, timeout=5000)
@@ -238,10 +238,10 @@ def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts = open_window()
     parts.window.last_choice = SourceChoice("stream", "rtsp://me:secret@host/a", "x")
-    Memory().keep(parts.state, parts.window)
+    SettingsBinding().save(parts.state, parts.window)
     assert "secret" not in file.read_text()
     state = WindowState()
-    Memory().recall(state)
+    SettingsBinding().apply(state)
     assert state.sources.remembered.value == "rtsp://host/a"
     parts.state.sources.remembered.set(str(tmp_path / "gone.mp4"))
     parts.controller.find_last()

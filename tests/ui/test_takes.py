@@ -93,13 +93,13 @@ def test_a_take_that_stands_is_at_rest_until_it_is_gone_through(
     looking: Parts, qtbot: QtBot
 ) -> None:
     controller, result = looking.controller, looking.state.result
-    qtbot.waitUntil(lambda: controller.at_rest, timeout=10_000)
+    qtbot.waitUntil(lambda: controller.is_idle, timeout=10_000)
     controller.takes.go_to(5)
-    assert not controller.at_rest
+    assert not controller.is_idle
     qtbot.waitUntil(lambda: result.value is not None and result.value.frame.index == 5)
-    qtbot.waitUntil(lambda: controller.at_rest, timeout=10_000)
+    qtbot.waitUntil(lambda: controller.is_idle, timeout=10_000)
     controller.takes.play()
-    assert not controller.at_rest
+    assert not controller.is_idle
 
 
 def frames_of(parts: Parts) -> int:
@@ -207,10 +207,10 @@ def test_a_take_plays_stops_at_its_end_and_steps_frame_by_frame(
     assert time.monotonic() - began == pytest.approx(
         float(np.ptp(opened.stored.take.frame_time)), abs=0.6
     )
-    assert state.takes.look.value.frame == last
+    assert state.takes.playhead.value.frame == last
     qtbot.keyClick(looking.window, Qt.Key.Key_Comma)
     qtbot.keyClick(looking.window, Qt.Key.Key_Comma)
-    assert state.takes.look.value.frame == last - 2
+    assert state.takes.playhead.value.frame == last - 2
     qtbot.keyClick(looking.window, Qt.Key.Key_Period)
     qtbot.waitUntil(
         lambda: state.result.value is not None and state.result.value.frame.index == last - 1
@@ -270,7 +270,7 @@ def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(looking: Parts, qtbo
     qtbot.mouseMove(track, QPoint(round(track.place_of(7)), high))
     qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(7)), high))
     assert trim_of(looking) == (7, last)
-    assert looking.state.takes.look.value.frame == 7
+    assert looking.state.takes.playhead.value.frame == 7
     control = Qt.KeyboardModifier.ControlModifier
     activate(looking, qtbot)
     qtbot.keyClick(looking.window, Qt.Key.Key_Z, control)
@@ -293,7 +293,7 @@ def test_trim_by_keyboard_leaves_the_rest_out_of_an_export(
     qtbot.keyClick(looking.window, Qt.Key.Key_O)
     assert trim_of(looking) == (5, 15)
     qtbot.keyClick(track, Qt.Key.Key_Home)
-    assert looking.state.takes.look.value.frame == 5
+    assert looking.state.takes.playhead.value.frame == 5
     opened = looking.state.takes.opened.value
     assert opened is not None
     cut = looking.controller.takes.current_take()
@@ -319,7 +319,7 @@ def test_a_click_on_the_timeline_goes_there(looking: Parts, qtbot: QtBot) -> Non
     track = looking.take_tools.timeline.track
     low = round(track.height() * 0.6)
     qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(11)), low))
-    assert looking.state.takes.look.value.frame == 11
+    assert looking.state.takes.playhead.value.frame == 11
     qtbot.waitUntil(lambda: _index(looking) == 11)
     assert "frame 12" in looking.take_tools.timeline.place.text()
 
@@ -359,11 +359,11 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
         takes.mark(name)
     flag = track.height() // 5
     qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(6)), flag))
-    assert looking.state.takes.look.value.frame == 6
+    assert looking.state.takes.playhead.value.frame == 6
     qtbot.mouseMove(track, QPoint(round(track.place_of(9)), flag))
     assert markers() == {6: "jump", 20: "land"}  # only when it is let go
     qtbot.mouseMove(track, QPoint(round(track.place_of(12)), flag))
-    assert looking.state.takes.look.value.frame == 12
+    assert looking.state.takes.playhead.value.frame == 12
     qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(12)), flag))
     assert markers() == {12: "jump", 20: "land"}
     # onto another one: beside it, and neither is lost
@@ -382,7 +382,7 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
     track.setFocus()
     qtbot.keyClick(track, Qt.Key.Key_Right, control | Qt.KeyboardModifier.ShiftModifier)
     assert markers() == {16: "jump", 20: "land"}
-    assert looking.state.takes.look.value.frame == 16
+    assert looking.state.takes.playhead.value.frame == 16
     path = on_disk(looking)
     qtbot.waitUntil(lambda: read_take(path).marker_frame == (16, 20), timeout=10_000)
 

@@ -23,7 +23,7 @@ from tests.ui.fakes import standing_person, write_clip
 from ui.app import Parts
 from ui.state.view import Layout
 from ui.state.window import Phase, SourceChoice, WindowState
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 
 pytestmark = pytest.mark.window
 SIZE = (480, 360)
@@ -114,9 +114,9 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     width = panel.width()
     assert width > 2 * folded
 
-    Memory().keep(parts.state, window)
+    SettingsBinding().save(parts.state, window)
     again = WindowState()
-    Memory().recall(again)
+    SettingsBinding().apply(again)
     assert again.view.panel.value
     assert again.view.page.value == names[2]
     assert again.view.panel_width.value == width
@@ -322,9 +322,9 @@ def test_the_view_is_remembered(
     for value in (view.points, view.box, view.ghost):
         value.set(True)
     view.mesh.set(False)
-    Memory().keep(parts.state, parts.window)
+    SettingsBinding().save(parts.state, parts.window)
     again = WindowState()
-    Memory().recall(again)
+    SettingsBinding().apply(again)
     assert again.view.layout.value is Layout.BOTH
     assert again.view.points.value
     assert again.view.box.value

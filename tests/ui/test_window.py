@@ -27,7 +27,7 @@ from tests.ui.measured_run import OtherWork
 from ui.app import Parts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import screen_complaint
-from ui.system.settings_binding import Memory
+from ui.system.settings_binding import SettingsBinding
 from ui.widgets.export_dialog import ExportDialog, ExportRequest
 from ui.widgets.main_window import file_choice
 
@@ -352,18 +352,18 @@ def test_the_view_and_the_place_are_remembered(
     parts.window.setGeometry(60, 40, 900, 600)
     parts.window.last_choice = file_choice(tmp_path / "walk.mp4")
     qtbot.wait(100)
-    Memory().keep(parts.state, parts.window)
-    again, memory = WindowState(), Memory()
-    memory.recall(again)
+    SettingsBinding().save(parts.state, parts.window)
+    again, binding = WindowState(), SettingsBinding()
+    binding.apply(again)
     assert again.opacity.value == 0.35
     assert again.skeleton.value
     other = open_window()
-    memory.place(other.window)
+    binding.place(other.window)
     assert other.window.geometry().size().toTuple() == (900, 600)
     assert other.window.last_choice == file_choice(tmp_path / "walk.mp4")
     file.write_text("window = 'everywhere'")
     broken = WindowState()
-    Memory().recall(broken)
+    SettingsBinding().apply(broken)
     assert broken.message.value is not None
 
 

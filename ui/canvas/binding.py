@@ -10,7 +10,7 @@ from pymaf_live.rendering import OverlayStyle
 from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
 from ui.canvas.display_options import DisplayOptions, InsideOptions, Selection
-from ui.state.people import drawn
+from ui.state.people import visible_people
 from ui.state.window import Drawn, Message, WindowState
 
 if TYPE_CHECKING:
@@ -34,19 +34,19 @@ class CanvasBinding:
             state.body.value,
             on_drawn=self._on_drawn,
             on_turned=view.viewpoint.set,
-            on_picked=people.chosen.set,
+            on_picked=people.selected_id.set,
         )
         self._unwatch = (
             state.body.watch(self._canvas.show_body),
             state.result.watch(self._on_result_change),
             *(
                 part.watch(lambda _: self._on_result_change(state.result.value))
-                for part in (people.muted, people.chosen, people.alone)
+                for part in (people.hidden_ids, people.selected_id, people.solo)
             ),
             *(
                 part.watch(self._on_option_change)
                 for part in (
-                    *(people.chosen, people.names, people.there, people.alone),
+                    *(people.selected_id, people.names, people.seen_ids, people.solo),
                     *(state.mirror, state.opacity, state.skeleton),
                     *(view.mesh, view.points, view.box, view.ghost, view.layout, view.viewpoint),
                     *(view.inside, view.inside_level, view.inside_points, view.inside_dense),
@@ -70,7 +70,7 @@ class CanvasBinding:
     def _on_result_change(self, result: FrameResult | None) -> None:
         if result is not None:
             people = self._state.people
-            shown, raw = drawn(result.people, people), drawn(result.raw, people)
+            shown, raw = visible_people(result.people, people), visible_people(result.raw, people)
             if (len(shown), len(raw)) != (len(result.people), len(result.raw)):
                 result = replace(result, people=shown, raw=raw)
         self._canvas.show_result(result)
@@ -114,9 +114,9 @@ class CanvasBinding:
 
     def _selection(self) -> Selection | None:
         people = self._state.people
-        person = people.chosen.value
+        person = people.selected_id.value
         # a single person needs no mark
-        marked = len(people.there.value) > 1 and not people.alone.value
+        marked = len(people.seen_ids.value) > 1 and not people.solo.value
         if person is None or not marked:
             return None
         return Selection(person, people.name_of(person))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
 from ui.state.batch import BatchFile, BatchState, FilePhase
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 if TYPE_CHECKING:
     from pymaf_live.pipeline.options import PipelineOptions
@@ -46,7 +46,7 @@ class Batch:
     ----------
     state : BatchState
         Written here.
-    errands : Errands
+    tasks : TaskRunner
     options : callable
         How frames become people now.
     process : callable, optional
@@ -55,12 +55,12 @@ class Batch:
     def __init__(
         self,
         state: BatchState,
-        errands: Errands,
+        tasks: TaskRunner,
         options: Callable[[], PipelineOptions],
         process: Process | None = None,
     ) -> None:
         self._state = state
-        self._errands = errands
+        self._tasks = tasks
         self._options = options
         self._process = process or process_file
         self._texts: list[str] = []
@@ -165,7 +165,7 @@ class Batch:
             text = str(error) if known else f"{type(error).__name__}: {error}"
             self._over(file.number, FilePhase.FAILED, text[:1].upper() + text[1:], (), progress)
 
-        self._errands.run("batch", work, done, failed)
+        self._tasks.submit("batch", work, done, failed)
 
     def _over(
         self,

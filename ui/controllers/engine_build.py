@@ -10,7 +10,7 @@ from pymaf_live.errors import Interrupted
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline.options import PipelineOptions
 from ui.state.model import Building, ModelState
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 
 class EngineBuilding:
@@ -20,12 +20,12 @@ class EngineBuilding:
     ----------
     state : ModelState
         Its `building` is written here.
-    errands : Errands
+    tasks : TaskRunner
     """
 
-    def __init__(self, state: ModelState, errands: Errands) -> None:
+    def __init__(self, state: ModelState, tasks: TaskRunner) -> None:
         self._state = state
-        self._errands = errands
+        self._tasks = tasks
         self._work: _Work | None = None
 
     def begin(
@@ -61,7 +61,7 @@ class EngineBuilding:
                 then()
 
         self._state.building.set(work.now())
-        self._errands.run(
+        self._tasks.submit(
             "build engine", work, lambda _: after(done), lambda error: after(lambda: failed(error))
         )
 

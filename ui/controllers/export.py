@@ -15,7 +15,7 @@ from pymaf_live.system.reporter import SilentReporter, StepReporter, report_prog
 from pymaf_live.takes.take import Take
 from ui.state.export import ExportProgress, ExportState, all_formats
 from ui.state.window import Message, TakePhase, WindowState
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 _SHOWN_EVERY = 0.1
 _TELLS_AFTER = 1.0
@@ -29,7 +29,7 @@ class Exporting:
     ----------
     state : WindowState
         Its take's phase, its message and its export are written here.
-    errands : Errands
+    tasks : TaskRunner
     take : callable
         The take to write; called in an errand's thread, may raise.
     failed : callable
@@ -39,13 +39,13 @@ class Exporting:
     def __init__(
         self,
         state: WindowState,
-        errands: Errands,
+        tasks: TaskRunner,
         take: Callable[[], Take],
         failed: Callable[[Exception], None],
     ) -> None:
         self._state = state
         self._export: ExportState = state.export
-        self._errands = errands
+        self._tasks = tasks
         self._take = take
         self._failed = failed
         self._stop = threading.Event()
@@ -102,7 +102,7 @@ class Exporting:
             else:
                 self._failed(error)
 
-        self._errands.run("export", work, done, failed)
+        self._tasks.submit("export", work, done, failed)
 
     def _set_part(self, text: str, fraction: float) -> None:
         self._part = (text, fraction)
@@ -133,7 +133,7 @@ class Exporting:
         """Load the formats once there is something to export, so that the sheet opens at once."""
         if not self._looked:
             self._looked = True
-            self._errands.run("formats", all_formats, self._export.formats.set, self._failed)
+            self._tasks.submit("formats", all_formats, self._export.formats.set, self._failed)
 
     def _hints(self, formats: tuple[str, ...]) -> list[str]:
         return [each.hint for each in all_formats() if each.name in formats and each.hint]

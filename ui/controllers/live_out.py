@@ -10,7 +10,7 @@ from pymaf_live.errors import PymafLiveError
 from pymaf_live.streaming import Address, VmcStream, parse_address
 from pymaf_live.types import FrameResult
 from ui.state.live_out import LiveOutPhase, LiveOutState, LiveOutStatus
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 _FIGURES_EVERY = 0.25
 
@@ -29,7 +29,7 @@ class LiveOut:
     ----------
     state : LiveOutState
         Written here.
-    errands : Errands
+    tasks : TaskRunner
         Looking a name up may take seconds.
     open_stream : callable
         Of the body that is shown; in a thread.
@@ -38,11 +38,11 @@ class LiveOut:
     def __init__(
         self,
         state: LiveOutState,
-        errands: Errands,
+        tasks: TaskRunner,
         open_stream: Callable[[Address], VmcStream],
     ) -> None:
         self._state = state
-        self._errands = errands
+        self._tasks = tasks
         self._open_stream = open_stream
         self._stream: VmcStream | None = None
         self._pipeline: Followed | None = None
@@ -77,7 +77,7 @@ class LiveOut:
             if wish == self._wish:
                 self._state.status.set(LiveOutStatus(complaint=_sentence(error)))
 
-        self._errands.run("live out", lambda: self._open_stream(address), opened, failed)
+        self._tasks.submit("live out", lambda: self._open_stream(address), opened, failed)
 
     def stop(self) -> None:
         """Send nothing more."""

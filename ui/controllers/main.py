@@ -38,7 +38,7 @@ from ui.controllers.live_out import LiveOut
 from ui.controllers.models import Changed, Models
 from ui.controllers.open_paths import choices_of
 from ui.controllers.people import People
-from ui.controllers.reconnect import Waiting
+from ui.controllers.reconnect import Reconnector
 from ui.controllers.smoothing import Smoothing
 from ui.controllers.takes import Takes
 from ui.state.source import FileQueue
@@ -49,7 +49,7 @@ from ui.state.window import (
     SourceChoice,
     WindowState,
 )
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 _log = logging.getLogger(__name__)
 
@@ -111,16 +111,16 @@ class Controller:
         self._list_cameras = list_cameras or find_cameras
         self._camera_nodes = camera_nodes()
         self._next_cameras = 0.0
-        self._errands = Errands()
-        self.batch = Batch(state.batch, self._errands, lambda: self._options)
+        self._tasks = TaskRunner()
+        self.batch = Batch(state.batch, self._tasks, lambda: self._options)
         self.live_out = LiveOut(
             state.live_out,
-            self._errands,
+            self._tasks,
             lambda address: VmcStream(state.body.value, address),
         )
         self.models = Models(
             state.models,
-            self._errands,
+            self._tasks,
             lambda: self._options,
             self._use_options,
             tell=lambda text: state.message.set(Message("done", text)),
@@ -129,13 +129,13 @@ class Controller:
         self._starting = threading.Lock()
         self._started_last: Pipeline | None = None
         self.smoothing = Smoothing(state.preferences, lambda: self._options, self._adjust)
-        self._waiting = Waiting(self._errands, self._on_come_back, self._on_still_away)
+        self._reconnector = Reconnector(self._tasks, self._on_come_back, self._on_still_away)
         self._opened: _Opened | None = None
         self._wanted = 0
         """Number of the last wish to open something; what an older wish brings is let go."""
         self.takes = Takes(
             state,
-            self._errands,
+            self._tasks,
             self.close_source,
             lambda: self._options,
             lambda: self._options.smoothing_strength if self._options.smoothing == "live" else 0.0,
@@ -151,7 +151,7 @@ class Controller:
         )
         self.exporting = Exporting(
             state,
-            self._errands,
+            self._tasks,
             self.takes.current_take,
             lambda error: state.message.set(Message("error", _line(error))),
         )
@@ -168,7 +168,7 @@ class Controller:
     def find_cameras(self) -> None:
         """Look for cameras; the state's list is None until they are known."""
         self._state.cameras.set(None)
-        self._errands.run(
+        self._tasks.submit(
             "cameras", self._list_cameras, self._state.cameras.set, self._on_no_cameras
         )
 
@@ -192,7 +192,7 @@ class Controller:
             return choices_of([path])[0] if path.is_absolute() and path.exists() else None
 
         if text:
-            self._errands.run("last source", look, self._state.sources.last.set, lambda _: None)
+            self._tasks.submit("last source", look, self._state.sources.last.set, lambda _: None)
 
     def open_files(self, paths: Sequence[Path]) -> None:
         """Open the first of several files and folders; the others come after it."""
@@ -204,7 +204,7 @@ class Controller:
         def failed(error: Exception) -> None:
             self._state.message.set(Message("error", _line(error)))
 
-        self._errands.run("look at files", lambda: choices_of(paths), opened, failed)
+        self._tasks.submit("look at files", lambda: choices_of(paths), opened, failed)
 
     def go_through_files(self, step: int) -> None:
         """Open the next (1) or the last (-1) of the files that were given together."""
@@ -219,7 +219,7 @@ class Controller:
         if self._opened is not None:
             self.close_source()
         else:
-            self._waiting.end()
+            self._reconnector.end()
             self._state.sources.trouble.set("")
 
     def open(self, choice: SourceChoice) -> None:
@@ -241,7 +241,7 @@ class Controller:
                 before.pipeline.close()  # a camera can be opened once only
             return self._started(choice, wish)
 
-        self._errands.run(
+        self._tasks.submit(
             "open", work, self._on_opened, lambda error: self._on_open_failed(choice, error, wish)
         )
 
@@ -296,15 +296,15 @@ class Controller:
         self.exporting.cancel()
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing goes on that the next tick would have to follow soon."""
         still = self._state.phase.value not in (Phase.OPENING, Phase.PLAYING)
-        return still and not self._errands.busy and self.takes.at_rest
+        return still and not self._tasks.busy and self.takes.is_idle
 
     def tick(self) -> None:
         """Bring the state up to date; up to 60 times a second, never blocks."""
-        self._errands.collect()
-        self._waiting.tick()
+        self._tasks.process_results()
+        self._reconnector.tick()
         self._look_for_cameras()
         self.live_out.tick()
         self.models.tick()
@@ -345,7 +345,7 @@ class Controller:
             before.pipeline.close()
         elif on_its_way is not None:
             on_its_way.close()  # it runs, but its news was not collected yet
-        return self._errands.wait(limit - time.monotonic())
+        return self._tasks.wait(limit - time.monotonic())
 
     # -- what comes back ----------------------------------------------------------------------
 
@@ -401,7 +401,7 @@ class Controller:
         self._state.phase.set(Phase.EMPTY)
         self._state.source.set(None)
         if choice.live and isinstance(error, InputError):
-            self._waiting.begin(choice, lambda: self._started(choice, wish))
+            self._reconnector.begin(choice, lambda: self._started(choice, wish))
             self._on_still_away(choice, error)
         else:
             self._state.message.set(Message("error", _line(error)))
@@ -411,7 +411,7 @@ class Controller:
             text = f"{_sentence(_line(error))} {choice.title} opens by itself as soon as it can."
             self._state.sources.trouble.set(text)
         else:
-            self._waiting.end()
+            self._reconnector.end()
             self._state.sources.trouble.set("")
             self._state.message.set(Message("error", _line(error)))
 
@@ -520,7 +520,7 @@ class Controller:
         self.live_out.detach()
         self.models.settle()
         self._wanted += 1
-        self._waiting.end()
+        self._reconnector.end()
         self.smoothing.forget()
         self._state.sources.trouble.set("")
         opened, self._opened = self._opened, None
@@ -554,7 +554,7 @@ class Controller:
                 self.open(opened.choice)
                 self._state.sources.queue.set(queue)
 
-        self._errands.run("find body", lambda: body_of_model(options.model), found, changed)
+        self._tasks.submit("find body", lambda: body_of_model(options.model), found, changed)
 
     def _adjust(self, options: PipelineOptions) -> None:
         self._options = options
@@ -563,7 +563,7 @@ class Controller:
 
     def _let_go(self, opened: _Opened | None) -> None:
         if opened is not None:
-            self._errands.run("close", opened.pipeline.close, lambda _: None, _log_failure)
+            self._tasks.submit("close", opened.pipeline.close, lambda _: None, _log_failure)
 
 
 def options_from(

@@ -18,7 +18,7 @@ from pymaf_live.errors import Interrupted, ModelError, PymafLiveError
 from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.system.trainer_entry import TrainerMissingError, find_entry, run_in_trainer
 from ui.state.model import Building, ModelState
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 T = TypeVar("T")
 
@@ -26,14 +26,14 @@ _NAME = "pymaf"
 """Of the imported model and of its body, as the trainer's command calls them."""
 
 
-class Bringing:
+class ModelImporter:
     """Owned by `Models`.
 
     Parameters
     ----------
     state : ModelState
         Its `building` and `complaint` are written here.
-    errands : Errands
+    tasks : TaskRunner
     complain : callable
         Shows why something failed.
     tell : callable
@@ -45,19 +45,19 @@ class Bringing:
     def __init__(
         self,
         state: ModelState,
-        errands: Errands,
+        tasks: TaskRunner,
         complain: Callable[[Exception], None],
         tell: Callable[[str], None],
         add: Callable[[Path], None],
     ) -> None:
         self._state = state
-        self._errands = errands
+        self._tasks = tasks
         self._complain = complain
         self._tell = tell
         self._add = add
         self._stop: threading.Event | None = None
 
-    def bring_body(self, path: Path) -> None:
+    def import_body(self, path: Path) -> None:
         """Take SMPL's own file into the person's folder of bodies."""
         name = body_name(path)
         stop = self._begin(f"Reading {path.name}…")
@@ -71,7 +71,7 @@ class Bringing:
 
         self._run(stop, "bring body", lambda: adopt(path, name), done)
 
-    def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
+    def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
         """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
         try:
             find_entry("import_pymaf")
@@ -103,7 +103,7 @@ class Bringing:
                 self._state.building.set(None)
                 then()
 
-        self._errands.run(
+        self._tasks.submit(
             name,
             work,
             lambda result: after(lambda: done(result)),

@@ -20,9 +20,9 @@ from pymaf_live.pipeline.model_selection import (
 )
 from pymaf_live.pipeline.options import PipelineOptions
 from ui.controllers.engine_build import EngineBuilding
-from ui.controllers.model_import import Bringing
+from ui.controllers.model_import import ModelImporter
 from ui.state.model import ModelState, Option
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 Changed = Callable[[Exception | None], None]
 Use = Callable[[PipelineOptions, Changed | None], None]
@@ -46,7 +46,7 @@ class Models:
     ----------
     state : ModelState
         Written here.
-    errands : Errands
+    tasks : TaskRunner
     current : callable
         The options in use.
     use : callable
@@ -60,20 +60,20 @@ class Models:
     def __init__(
         self,
         state: ModelState,
-        errands: Errands,
+        tasks: TaskRunner,
         current: Callable[[], PipelineOptions],
         use: Use,
         check: Callable[[Path, PipelineOptions], ModelFacts] = checked_model,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._state = state
-        self._errands = errands
+        self._tasks = tasks
         self._current = current
         self._use = use
         self._check = check
         self._changes = 0
-        self._building = EngineBuilding(state, errands)
-        self._bringing = Bringing(state, errands, self._complain, tell, self.add)
+        self._building = EngineBuilding(state, tasks)
+        self._importer = ModelImporter(state, tasks, self._complain, tell, self.add)
         self._notes: dict[str, str] = {}
         """What the tried model files say of themselves."""
         self._shipped: dict[str, Path] = {}
@@ -92,7 +92,7 @@ class Models:
                 found.append(Option(name, _BACKEND_TITLES.get(name, name), why, available=not why))
             return tuple(found)
 
-        self._errands.run("back-ends", work, self._state.backends.set, self._complain)
+        self._tasks.submit("back-ends", work, self._state.backends.set, self._complain)
 
     def choose_model(self, key: str) -> None:
         """Run another model: 'auto', a shipped one's name or an added file."""
@@ -105,7 +105,7 @@ class Models:
     def add(self, path: Path) -> None:
         """Try a model file and, where it is sound, list and choose it.
 
-        Published weights are converted first (`bring_checkpoint`), and their file comes here.
+        Published weights are converted first (`import_checkpoint`), and their file comes here.
         """
         self._state.complaint.set("")
         self._state.busy.set(f"Trying {path.name}…")
@@ -125,7 +125,7 @@ class Models:
             self._state.busy.set("")
             self._complain(error)
 
-        self._errands.run("try model", lambda: self._check(path, options), tried, failed)
+        self._tasks.submit("try model", lambda: self._check(path, options), tried, failed)
 
     def remove(self, key: str) -> None:
         """Take an added file off the list; the file itself stays."""
@@ -142,17 +142,17 @@ class Models:
     def cancel_building(self) -> None:
         """Build or import nothing after all; what ran before runs on."""
         self._building.cancel()
-        self._bringing.cancel()
+        self._importer.cancel()
 
-    def bring_body(self, path: Path) -> None:
+    def import_body(self, path: Path) -> None:
         """Take SMPL's own file into the person's folder of bodies."""
         self._building.cancel()
-        self._bringing.bring_body(path)
+        self._importer.import_body(path)
 
-    def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
+    def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
         """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
         self._building.cancel()
-        self._bringing.bring_checkpoint(checkpoint, smpl)
+        self._importer.import_checkpoint(checkpoint, smpl)
 
     def tick(self) -> None:
         """Bring the progress up to date; never blocks."""
@@ -220,7 +220,7 @@ class Models:
                 self._show()
                 self._complain(error)
 
-        self._use(options, lambda error: self._errands.tell(lambda: settled(error)))
+        self._use(options, lambda error: self._tasks.post(lambda: settled(error)))
         self._show()
 
     def _show(self) -> None:

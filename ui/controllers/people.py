@@ -50,9 +50,9 @@ class People:
         self._window, self._state, self._takes = state, state.people, takes
         self._options, self._use_options = options, use_options
         self._take: str | None = None
-        state.people.most.set(options().people or 0)
-        state.people.most.watch(self._on_most_change)
-        state.people.chosen.watch(choose)
+        state.people.max_people.set(options().people or 0)
+        state.people.max_people.watch(self._on_most_change)
+        state.people.selected_id.watch(choose)
         state.source.watch(self._on_source_change)
         state.result.watch(self._on_result_change)
         state.takes.opened.watch(self._on_take_change)
@@ -62,7 +62,7 @@ class People:
         if self._state.names.value.get(person, "") == " ".join(name.split()):
             return
         if self._take is None:
-            self._state.call(person, name)
+            self._state.rename(person, name)
         else:
             self._takes.change_people("name", lambda take: _if_there(take, person, name))
 
@@ -70,12 +70,12 @@ class People:
         """Make two people of the open take one; can be undone."""
         if self._take is not None and person != into:
             self._takes.change_people("merged people", lambda take: _merged(take, person, into))
-            self._state.chosen.set(into)
+            self._state.selected_id.set(into)
 
     def keep_only(self, person: int) -> None:
         """Leave everybody else out of the open take; can be undone."""
         if self._take is not None:
-            others = set(self._state.there.value) - {person}
+            others = set(self._state.seen_ids.value) - {person}
             self._takes.change_people(
                 "left out the others", lambda take: without_people(take, others)
             )
@@ -87,27 +87,27 @@ class People:
 
     def _on_source_change(self, source: SourceChoice | None) -> None:
         if source is not None:
-            self._state.forget()
+            self._state.reset()
 
     def _on_result_change(self, result: FrameResult | None) -> None:
         if result is not None and self._take is None:
-            self._state.see(result)
+            self._state.add_seen(result)
 
     def _on_take_change(self, opened: OpenTake | None) -> None:
         if opened is None:
             if self._take is not None:
-                self._state.forget()
+                self._state.reset()
             self._take = None
             return
         take = opened.stored.take
         if opened.id != self._take:
             self._take = opened.id
-            self._state.forget(people_of(take), names_of(take))
+            self._state.reset(people_of(take), names_of(take))
             return
         self._state.names.set(names_of(take))
-        self._state.there.set(people_of(take))
-        if self._state.chosen.value not in self._state.there.value:
-            self._state.chosen.set(None)
+        self._state.seen_ids.set(people_of(take))
+        if self._state.selected_id.value not in self._state.seen_ids.value:
+            self._state.selected_id.set(None)
 
 
 def _if_there(take: Take, person: int, name: str) -> Take:

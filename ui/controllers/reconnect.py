@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ui.state.source import SourceChoice
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 T = TypeVar("T")
 
@@ -22,13 +22,13 @@ class _Wait(Generic[T]):
     attempt: Callable[[], T]
 
 
-class Waiting(Generic[T]):
+class Reconnector(Generic[T]):
     """One source at a time that is tried again and again.
 
     Parameters
     ----------
-    errands : Errands
-        Tries run as errands, never two at once.
+    tasks : TaskRunner
+        Tries run as tasks, never two at once.
     opened : callable
         Gets the choice and what a try gave, at the tick that found it.
     failed : callable
@@ -37,11 +37,11 @@ class Waiting(Generic[T]):
 
     def __init__(
         self,
-        errands: Errands,
+        tasks: TaskRunner,
         opened: Callable[[SourceChoice, T], None],
         failed: Callable[[SourceChoice, Exception], None],
     ) -> None:
-        self._errands = errands
+        self._tasks = tasks
         self._opened = opened
         self._failed = failed
         self._wait: _Wait[T] | None = None
@@ -76,4 +76,4 @@ class Waiting(Generic[T]):
             if self._wait is wait:
                 self._failed(wait.choice, error)
 
-        self._errands.run("open again", wait.attempt, done, failed)
+        self._tasks.submit("open again", wait.attempt, done, failed)

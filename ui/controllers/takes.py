@@ -47,9 +47,9 @@ from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
 from pymaf_live.workflows.reestimate import BoxCorrection, measure_again
 from ui.controllers.take_player import TakeReview
 from ui.controllers.undo import History
-from ui.state.take import Look, OpenTake, Task
+from ui.state.take import OpenTake, Playhead, Task
 from ui.state.window import Message, Phase, SourceChoice, TakePhase, TakeStatus, WindowState
-from ui.system.task_runner import Errands
+from ui.system.task_runner import TaskRunner
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Takes:
     ----------
     state : WindowState
         Written here: `take`, `takes` and, while a take is looked at, `phase` and `result`.
-    errands : Errands
+    tasks : TaskRunner
     leave : callable
         Closes the source or take that is open; the phase is EMPTY then.
     options : callable
@@ -118,7 +118,7 @@ class Takes:
     def __init__(
         self,
         state: WindowState,
-        errands: Errands,
+        tasks: TaskRunner,
         leave: Callable[[], None],
         options: Callable[[], PipelineOptions],
         strength: Callable[[], float],
@@ -128,7 +128,7 @@ class Takes:
     ) -> None:
         self._window = state
         self._state = state.takes
-        self._errands = errands
+        self._tasks = tasks
         self._leave = leave
         self._options = options
         self._strength = strength
@@ -173,7 +173,7 @@ class Takes:
                     last.finished.wait(_CLOSE_SECONDS)  # what waits to be written comes first
                 recorder.close()
 
-            self._errands.run("close recorder", close, lambda _: None, lambda _: None)
+            self._tasks.submit("close recorder", close, lambda _: None, lambda _: None)
         self._put_away()
 
     def record(self) -> None:
@@ -248,11 +248,11 @@ class Takes:
                     self.keep_found(recording.id)
             self._state.found.set(tuple(each for each in recordings if not each.complete))
 
-        self._errands.run("find recordings", self.library.found, found, self._tell)
+        self._tasks.submit("find recordings", self.library.found, found, self._tell)
 
     def refresh(self) -> None:
         """List what is kept."""
-        self._errands.run("list takes", self.library.entries, self._state.entries.set, self._tell)
+        self._tasks.submit("list takes", self.library.entries, self._state.entries.set, self._tell)
 
     def keep_found(self, take: str) -> None:
         """Make a take of a recording that was left behind."""
@@ -269,7 +269,7 @@ class Takes:
     def discard_found(self, take: str) -> None:
         """Throw a recording away that was left behind."""
         self._forget_found(take)
-        self._errands.run(
+        self._tasks.submit(
             "discard found", lambda: self.library.delete(take), lambda _: None, self._tell
         )
 
@@ -301,7 +301,7 @@ class Takes:
                 self._saved[take] = next(self._save_numbers)  # what waits to be saved is void
                 self.library.delete(take)
 
-        self._errands.run("delete take", work, lambda _: self.refresh(), self._tell_and_refresh)
+        self._tasks.submit("delete take", work, lambda _: self.refresh(), self._tell_and_refresh)
 
     def open(self, take: str) -> None:
         """Look at a take; what plays is closed."""
@@ -322,7 +322,7 @@ class Takes:
             if wish == self._opening and not self._closed.is_set():
                 self._show(*found)
 
-        self._errands.run("open take", work, done, self._tell)
+        self._tasks.submit("open take", work, done, self._tell)
 
     def open_last(self) -> None:
         """Look at the take that was recorded last."""
@@ -402,14 +402,14 @@ class Takes:
         """Leave out what comes before the frame that is shown."""
         opened = self._state.opened.value
         if opened is not None:
-            frame = self._state.look.value.frame
+            frame = self._state.playhead.value.frame
             self.trim(frame, max(frame, trim_of(opened.stored.take)[1]))
 
     def end_here(self) -> None:
         """Leave out what comes after the frame that is shown."""
         opened = self._state.opened.value
         if opened is not None:
-            frame = self._state.look.value.frame
+            frame = self._state.playhead.value.frame
             self.trim(min(frame, trim_of(opened.stored.take)[0]), frame)
 
     def trim_nothing(self) -> None:
@@ -422,7 +422,7 @@ class Takes:
         """Set a marker at the frame that is shown; can be undone."""
         opened = self._state.opened.value
         if opened is not None:
-            take = with_marker(opened.stored.take, self._state.look.value.frame, name)
+            take = with_marker(opened.stored.take, self._state.playhead.value.frame, name)
             self._edit("marker", replace(opened.stored, take=take))
 
     def unmark(self, frame: int) -> None:
@@ -459,7 +459,7 @@ class Takes:
         if opened is None or not opened.pictures or any(w.can_cancel for w in self._works):
             return
         self.pause()
-        frame = self._state.look.value.frame
+        frame = self._state.playhead.value.frame
         stored = opened.stored
         # the trim bounds what is measured again
         raw = replace(stored.raw, trim=stored.take.trim)
@@ -522,7 +522,7 @@ class Takes:
     # -- the timer, and the end ---------------------------------------------------------------
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing is recorded, counted down to or about to be shown."""
         recording = self._recording is not None or self._state.counting.value > 0
         return not recording and (self._review is None or self._review.settled)
@@ -606,7 +606,7 @@ class Takes:
             stored.raw,
             lambda: open_pictures(stored.raw, stored.about.file, copy),
             self._window.result.set,
-            lambda frame, playing: self._state.look.set(Look(frame, playing)),
+            lambda frame, playing: self._state.playhead.set(Playhead(frame, playing)),
         )
         self._window.take.set(_status(stored.about, exported=False))
 
@@ -621,8 +621,8 @@ class Takes:
                 task.cancelled.set()
         self._state.boxing.set(False)
         self._state.opened.set(None)
-        self._state.look.set(Look())
-        self._errands.run("close take", review.close, lambda _: None, lambda _: None)
+        self._state.playhead.set(Playhead())
+        self._tasks.submit("close take", review.close, lambda _: None, lambda _: None)
         made = self._made.id if self._made is not None else None
         last = next((e for e in self._state.entries.value if e.id == made), None)
         self._window.take.set(TakeStatus() if last is None else _status(last.about, exported=False))
@@ -664,7 +664,7 @@ class Takes:
                     self.library.save(opened.id, opened.stored)
                     self._saved[opened.id] = number
 
-        self._errands.run("save take", work, lambda _: self.refresh(), self._tell)
+        self._tasks.submit("save take", work, lambda _: self.refresh(), self._tell)
 
     def _rename(self, take: str, name: str) -> None:
         opened = self._state.opened.value
@@ -678,7 +678,7 @@ class Takes:
             with self._save_lock:
                 self.library.rename(take, name)
 
-        self._errands.run("rename take", work, lambda _: self.refresh(), self._tell_and_refresh)
+        self._tasks.submit("rename take", work, lambda _: self.refresh(), self._tell_and_refresh)
 
     def _forget_found(self, take: str) -> None:
         self._state.found.set(tuple(each for each in self._state.found.value if each.id != take))
@@ -701,7 +701,7 @@ class Takes:
             self._works.remove(task)
             then()
 
-        self._errands.run(
+        self._tasks.submit(
             name,
             lambda: work(task),
             lambda result: after(lambda: done(result)),

@@ -15,7 +15,7 @@ _TOUCHED = 0.06
 class PeopleState:
     """The people of the source or take that is looked at."""
 
-    there: Observable[tuple[int, ...]] = field(
+    seen_ids: Observable[tuple[int, ...]] = field(
         default_factory=lambda: Observable[tuple[int, ...]](())
     )
     """Numbers of everybody seen so far, rising."""
@@ -23,56 +23,58 @@ class PeopleState:
         default_factory=lambda: Observable[dict[int, str]]({})
     )
     """Given by a person; a new mapping for every change."""
-    muted: Observable[frozenset[int]] = field(
+    hidden_ids: Observable[frozenset[int]] = field(
         default_factory=lambda: Observable[frozenset[int]](frozenset())
     )
     """Not drawn; recorded all the same."""
-    chosen: Observable[int | None] = field(default_factory=lambda: Observable[int | None](None))
+    selected_id: Observable[int | None] = field(
+        default_factory=lambda: Observable[int | None](None)
+    )
     """Whom the page and the picture point out."""
-    alone: Observable[bool] = field(default_factory=lambda: Observable(False))
+    solo: Observable[bool] = field(default_factory=lambda: Observable(False))
     """Only the chosen person is drawn."""
-    most: Observable[int] = field(default_factory=lambda: Observable(0))
+    max_people: Observable[int] = field(default_factory=lambda: Observable(0))
     """Followed at most; 0: live the one in front, several in files."""
 
-    def draws(self, person: int) -> bool:
+    def is_visible(self, person: int) -> bool:
         """Whether a person is drawn."""
-        if self.alone.value and self.chosen.value is not None:
-            return person == self.chosen.value
-        return person not in self.muted.value
+        if self.solo.value and self.selected_id.value is not None:
+            return person == self.selected_id.value
+        return person not in self.hidden_ids.value
 
     def name_of(self, person: int) -> str:
         """What a person is called."""
         return self.names.value.get(person) or f"Person {person + 1}"
 
-    def see(self, result: FrameResult) -> None:
+    def add_seen(self, result: FrameResult) -> None:
         """Note who is in a frame."""
         now = {person.id for person in result.people}
-        if not now.issubset(self.there.value):
-            self.there.set(tuple(sorted(now.union(self.there.value))))
+        if not now.issubset(self.seen_ids.value):
+            self.seen_ids.set(tuple(sorted(now.union(self.seen_ids.value))))
 
-    def mute(self, person: int, muted: bool) -> None:
+    def set_hidden(self, person: int, muted: bool) -> None:
         """Draw a person or do not."""
-        others = self.muted.value - {person}
-        self.muted.set(others | {person} if muted else others)
+        others = self.hidden_ids.value - {person}
+        self.hidden_ids.set(others | {person} if muted else others)
 
-    def call(self, person: int, name: str) -> None:
+    def rename(self, person: int, name: str) -> None:
         """Give a person a name; an empty one takes it away."""
         names = {number: text for number, text in self.names.value.items() if number != person}
         given = " ".join(name.split())
         self.names.set({**names, person: given} if given else names)
 
-    def forget(self, there: tuple[int, ...] = (), names: dict[int, str] | None = None) -> None:
+    def reset(self, there: tuple[int, ...] = (), names: dict[int, str] | None = None) -> None:
         """Begin anew with other people."""
-        self.chosen.set(None)
-        self.alone.set(False)
-        self.muted.set(frozenset())
+        self.selected_id.set(None)
+        self.solo.set(False)
+        self.hidden_ids.set(frozenset())
         self.names.set(dict(names or {}))
-        self.there.set(there)
+        self.seen_ids.set(there)
 
 
-def drawn(people: tuple[Person, ...], state: PeopleState) -> tuple[Person, ...]:
+def visible_people(people: tuple[Person, ...], state: PeopleState) -> tuple[Person, ...]:
     """Those of a frame's people who are drawn."""
-    return tuple(person for person in people if state.draws(person.id))
+    return tuple(person for person in people if state.is_visible(person.id))
 
 
 def person_at(people: tuple[Person, ...], x: float, y: float) -> int | None:

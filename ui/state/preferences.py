@@ -13,7 +13,7 @@ ThemeName = Literal["light", "dark", "system"]
 
 
 @dataclass(frozen=True)
-class BadEnd:
+class CrashReport:
     """A run that did not end by being closed, or in which something went wrong."""
 
     path: Path
@@ -39,7 +39,7 @@ class PreferencesState:
     """What the smoothing does now; None while nothing can be said."""
     hints: Observable[bool] = field(default_factory=lambda: Observable(False))
     """The first steps are shown: in the first run, until they are put away."""
-    bad_end: Observable[BadEnd | None] = field(
-        default_factory=lambda: Observable[BadEnd | None](None)
+    crash_report: Observable[CrashReport | None] = field(
+        default_factory=lambda: Observable[CrashReport | None](None)
     )
     """How an earlier run ended badly; None once it was dealt with."""

@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Look:
+class Playhead:
     """Which frame of the open take is shown."""
 
     frame: int = 0
@@ -58,7 +58,7 @@ class TakesState:
     opened: Observable[OpenTake | None] = field(
         default_factory=lambda: Observable[OpenTake | None](None, operator.is_)
     )
-    look: Observable[Look] = field(default_factory=lambda: Observable(Look()))
+    playhead: Observable[Playhead] = field(default_factory=lambda: Observable(Playhead()))
     task: Observable[Task | None] = field(default_factory=lambda: Observable[Task | None](None))
     counting: Observable[int] = field(default_factory=lambda: Observable(0))
     """Whole seconds until the recording begins; 0 while none is counted."""

@@ -21,7 +21,7 @@ from typing import Any
 import platformdirs
 from PySide6.QtCore import QLockFile
 
-from ui.state.preferences import BadEnd
+from ui.state.preferences import CrashReport
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _KEPT = 3
 _SILENT = "It left no trace: it was ended from outside, or the machine went off."
 
 
-class RunLog:
+class CrashLog:
     """Writes faults of this process into a file that is there only if something went wrong.
 
     A crash in native code is written by `faulthandler`, with the stacks of all threads; errors that
@@ -45,7 +45,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or runs_folder()
+        self._folder = folder or crash_logs_folder()
         self._path = self._folder / f"{int(time.time())}-{os.getpid()}.log"
         self._file: TextIOWrapper | None = None
         self._lock: QLockFile | None = None
@@ -123,12 +123,12 @@ class RunLog:
         self._undo.append(restore)
 
 
-def runs_folder() -> Path:
+def crash_logs_folder() -> Path:
     """Where runs leave their logs."""
     return platformdirs.user_state_path("pymaf-live", appauthor=False) / "runs"
 
 
-def last_bad_end(folder: Path | None = None) -> BadEnd | None:
+def latest_crash_report(folder: Path | None = None) -> CrashReport | None:
     """The newest run that ended badly, among those that do not run any more.
 
     Parameters
@@ -136,7 +136,7 @@ def last_bad_end(folder: Path | None = None) -> BadEnd | None:
     folder : Path, optional
         The user's folder for state by default. Of many logs the oldest are taken away.
     """
-    folder = folder or runs_folder()
+    folder = folder or crash_logs_folder()
     try:
         logs = sorted(folder.glob("*.log"), key=_start_of, reverse=True)
     except OSError:
@@ -154,7 +154,7 @@ def last_bad_end(folder: Path | None = None) -> BadEnd | None:
         traced = "In the thread" in text
         if not faulted and not traced:
             text = f"{text}\n{_SILENT}\n"
-        return BadEnd(path, _start_of(path), text, fatal=faulted or not traced)
+        return CrashReport(path, _start_of(path), text, fatal=faulted or not traced)
     return None
 
 

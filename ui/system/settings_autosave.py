@@ -7,8 +7,8 @@ import logging
 from PySide6.QtCore import QTimer
 
 from ui.state.window import WindowState
-from ui.system.settings_binding import Memory
-from ui.system.task_runner import Errands
+from ui.system.settings_binding import SettingsBinding
+from ui.system.task_runner import TaskRunner
 from ui.widgets.main_window import MainWindow
 
 _MILLISECONDS = 500
@@ -17,17 +17,17 @@ _MILLISECONDS = 500
 _log = logging.getLogger(__name__)
 
 
-class Keeping:
-    """Has the memory write what a person changed, in a thread, for a disk may be slow.
+class SettingsAutosave:
+    """Has the binding write what a person changed, in a thread, for a disk may be slow.
 
     Parameters
     ----------
-    memory : Memory
+    binding : SettingsBinding
     """
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._errands = Errands()
+    def __init__(self, binding: SettingsBinding) -> None:
+        self._binding = binding
+        self._tasks = TaskRunner()
         self._timer: QTimer | None = None
         self._busy = False
 
@@ -42,16 +42,16 @@ class Keeping:
         """Write what is left; the window closes."""
         if self._timer is not None:
             self._timer.stop()
-        self._memory.keep(state, window)
+        self._binding.save(state, window)
 
     def _look(self, state: WindowState, window: MainWindow) -> None:
-        self._errands.collect()
+        self._tasks.process_results()
         if self._busy:
             return
-        work = self._memory.writing(state, window)
+        work = self._binding.pending_write(state, window)
         if work is not None:
             self._busy = True
-            self._errands.run("settings", work, self._on_written, self._on_failed)
+            self._tasks.submit("settings", work, self._on_written, self._on_failed)
 
     def _on_written(self, _: None) -> None:
         self._busy = False

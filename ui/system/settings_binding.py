@@ -20,7 +20,7 @@ from ui.widgets.main_window import MainWindow, choice_of
 _log = logging.getLogger(__name__)
 
 
-class Memory:
+class SettingsBinding:
     """Puts the settings into a new window, and what a person changed back into the settings."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Memory:
         self._written = 0
         self._refused = False
 
-    def recall(self, state: WindowState) -> None:
+    def apply(self, state: WindowState) -> None:
         """Set the state as it was left."""
         state.opacity.set(self.settings.opacity)
         state.skeleton.set(self.settings.skeleton)
@@ -40,7 +40,7 @@ class Memory:
         state.preferences.theme.set(self.settings.theme)
         state.preferences.smoothing.set(self.settings.smoothing)
         state.preferences.fov.set(self.settings.fov)
-        state.people.most.set(self.settings.people or 0)
+        state.people.max_people.set(self.settings.people or 0)
         state.preferences.hints.set(not self.settings.hints_seen)
         state.view.layout.set(Layout(self.settings.layout))
         state.view.mesh.set(self.settings.body)
@@ -75,13 +75,13 @@ class Memory:
         if self.settings.out_folder.is_dir():
             window.export_folder = self.settings.out_folder
 
-    def keep(self, state: WindowState, window: MainWindow) -> None:
+    def save(self, state: WindowState, window: MainWindow) -> None:
         """Write the settings; that they cannot be written is no reason not to close."""
-        work = self.writing(state, window, again=True)
+        work = self.pending_write(state, window, again=True)
         if work is not None:
             work()
 
-    def writing(
+    def pending_write(
         self, state: WindowState, window: MainWindow, *, again: bool = False
     ) -> Callable[[], None] | None:
         """What writes the settings as they are now, in any thread; None if they are kept.
@@ -126,7 +126,7 @@ class Memory:
             "theme": state.preferences.theme.value,
             "smoothing": state.preferences.smoothing.value,
             "fov": state.preferences.fov.value,
-            "people": state.people.most.value or None,
+            "people": state.people.max_people.value or None,
             "hints_seen": True,
             "layout": state.view.layout.value.value,
             "body": state.view.mesh.value,

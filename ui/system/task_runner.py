@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Errands:
+class TaskRunner:
     """Runs work in threads; `collect` calls what follows in the thread that collects.
 
     No signals and no event loop: whoever has a timer collects on it.
@@ -21,7 +21,7 @@ class Errands:
         self._outcomes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def run(
+    def submit(
         self,
         name: str,
         work: Callable[[], T],
@@ -45,11 +45,11 @@ class Errands:
         self._threads.append(thread)
         thread.start()
 
-    def tell(self, outcome: Callable[[], None]) -> None:
+    def post(self, outcome: Callable[[], None]) -> None:
         """Have `outcome` called at the next `collect`; from any thread."""
         self._outcomes.put(outcome)
 
-    def collect(self) -> None:
+    def process_results(self) -> None:
         """Hand over the outcomes that are there; never blocks."""
         while True:
             try:

@@ -92,7 +92,7 @@ def colours() -> Colours:
     return _shown
 
 
-def dress(application: QApplication, theme: Theme = "dark") -> None:
+def apply_theme(application: QApplication, theme: Theme = "dark") -> None:
     """Give the whole application a look; may be called again at any time.
 
     Parameters

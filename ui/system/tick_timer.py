@@ -14,30 +14,30 @@ _QUIET_BEATS = 30
 """About half a second: what was on its way when a person paused is still shown at once."""
 
 
-class Pulse(QTimer):
+class TickTimer(QTimer):
     """Beats 60 times a second, and ten times once nothing has gone on for half a second.
 
     Parameters
     ----------
     beat : callable
         Brings the state up to date; never blocks.
-    at_rest : callable
+    is_idle : callable
         Whether nothing goes on that the next beat would have to follow soon; asked after each.
     parent : QObject
         Owns it.
     """
 
     def __init__(
-        self, beat: Callable[[], None], at_rest: Callable[[], bool], parent: QObject
+        self, beat: Callable[[], None], is_idle: Callable[[], bool], parent: QObject
     ) -> None:
         super().__init__(parent)
         self._beat = beat
-        self._at_rest = at_rest
+        self._at_rest = is_idle
         self._quiet = 0
         self.setInterval(QUICK_MILLISECONDS)
         self.timeout.connect(self._on_beat)
 
-    def quicken(self, _: object = None) -> None:
+    def wake(self, _: object = None) -> None:
         """Beat quickly again: something was just asked for."""
         self._quiet = 0
         self._set(QUICK_MILLISECONDS)
@@ -45,7 +45,7 @@ class Pulse(QTimer):
     def _on_beat(self) -> None:
         self._beat()
         if not self._at_rest():
-            self.quicken()
+            self.wake()
             return
         self._quiet += 1
         if self._quiet > _QUIET_BEATS:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.state.preferences import BadEnd
+from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
 from ui.widgets.banner import Banner
 
@@ -31,7 +31,10 @@ class CrashReportBanner(Banner):
     """
 
     def __init__(
-        self, state: WindowState, forget: Callable[[BadEnd], None], parent: QWidget | None = None
+        self,
+        state: WindowState,
+        forget: Callable[[CrashReport], None],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__("note", parent)
         self._state = state
@@ -42,11 +45,11 @@ class CrashReportBanner(Banner):
         self.show_log.clicked.connect(self._show)
         self.copy.clicked.connect(self._copy)
         self.delete.clicked.connect(self._delete)
-        state.preferences.bad_end.watch(lambda _: self._say())
+        state.preferences.crash_report.watch(lambda _: self._say())
         state.takes.found.watch(lambda _: self._say())
 
     def _say(self) -> None:
-        end = self._state.preferences.bad_end.value
+        end = self._state.preferences.crash_report.value
         if end is None:
             self.say("")
             return
@@ -59,20 +62,20 @@ class CrashReportBanner(Banner):
         self.say(f"{text} Its log helps whoever mends it.")
 
     def _show(self) -> None:
-        end = self._state.preferences.bad_end.value
+        end = self._state.preferences.crash_report.value
         if end is not None:
             LogDialog(end.text, self.window()).exec()
 
     def _copy(self) -> None:
-        end = self._state.preferences.bad_end.value
+        end = self._state.preferences.crash_report.value
         if end is not None:
             QGuiApplication.clipboard().setText(end.text)
 
     def _delete(self) -> None:
-        end = self._state.preferences.bad_end.value
+        end = self._state.preferences.crash_report.value
         if end is not None:
             self._forget(end)
-            self._state.preferences.bad_end.set(None)
+            self._state.preferences.crash_report.set(None)
 
 
 class LogDialog(QDialog):

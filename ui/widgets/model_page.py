@@ -47,10 +47,10 @@ class ModelDeeds(Protocol):
     def cancel_building(self) -> None:
         """Build or import nothing after all."""
 
-    def bring_body(self, path: Path) -> None:
+    def import_body(self, path: Path) -> None:
         """Take SMPL's own file."""
 
-    def bring_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
+    def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
         """Import PyMAF's published checkpoint."""
 
 
@@ -73,14 +73,14 @@ class ModelPage(QWidget):
         self.add = QPushButton("Add a model file…")
         self.add.setAccessibleName("Add a model file")
         self.add.clicked.connect(self.ask_file)
-        self.bring_body = QPushButton("Add SMPL's body…")
-        self.bring_body.setAccessibleName("Add SMPL's body")
-        self.bring_body.setToolTip("Its .pkl or .npz, which you have under its owners' terms")
-        self.bring_body.clicked.connect(self.ask_body)
-        self.bring_checkpoint = QPushButton("Import PyMAF's checkpoint…")
-        self.bring_checkpoint.setAccessibleName("Import PyMAF's checkpoint")
-        self.bring_checkpoint.setToolTip("The authors' published weights, with SMPL's body")
-        self.bring_checkpoint.clicked.connect(self.ask_checkpoint)
+        self.import_body = QPushButton("Add SMPL's body…")
+        self.import_body.setAccessibleName("Add SMPL's body")
+        self.import_body.setToolTip("Its .pkl or .npz, which you have under its owners' terms")
+        self.import_body.clicked.connect(self.ask_body)
+        self.import_checkpoint = QPushButton("Import PyMAF's checkpoint…")
+        self.import_checkpoint.setAccessibleName("Import PyMAF's checkpoint")
+        self.import_checkpoint.setToolTip("The authors' published weights, with SMPL's body")
+        self.import_checkpoint.clicked.connect(self.ask_checkpoint)
         self.busy = QLabel()
         self.busy.setProperty("role", "quiet")
         self.complaint = QLabel()
@@ -92,7 +92,7 @@ class ModelPage(QWidget):
         column.setSpacing(10)
         self.building = EngineBuildProgress(deeds.cancel_building)
         for widget in (
-            *(self.models, self.add, self.bring_body, self.bring_checkpoint, self.backends),
+            *(self.models, self.add, self.import_body, self.import_checkpoint, self.backends),
             *(self.building, self.busy, self.complaint),
         ):
             column.addWidget(widget)
@@ -125,13 +125,13 @@ class ModelPage(QWidget):
         """Ask for SMPL's file and have it read."""
         path, _ = QFileDialog.getOpenFileName(self, "Add SMPL's body", "", "SMPL (*.pkl *.npz)")
         if path:
-            self._deeds.bring_body(Path(path))
+            self._deeds.import_body(Path(path))
 
     def ask_checkpoint(self) -> None:
         """Ask for PyMAF's checkpoint and its body, and have them imported."""
         dialog = CheckpointDialog(self)
         if dialog.exec() == CheckpointDialog.DialogCode.Accepted:
-            self._deeds.bring_checkpoint(*dialog.files)
+            self._deeds.import_checkpoint(*dialog.files)
 
     def _on_busy_change(self, text: str) -> None:
         self.busy.setText(text)

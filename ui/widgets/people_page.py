@@ -120,18 +120,18 @@ class PeoplePage(QWidget):
         self._filling = True
         rows = [self.list.item(row) for row in range(self.list.count())]
         # a row whose name is being edited must not be taken away
-        if tuple(_person(row) for row in rows) != people.there.value:
+        if tuple(_person(row) for row in rows) != people.seen_ids.value:
             self.list.clear()
-            rows = [_new_row(person) for person in people.there.value]
+            rows = [_new_row(person) for person in people.seen_ids.value]
             for row in rows:
                 self.list.addItem(row)
-        for person, row in zip(people.there.value, rows, strict=True):
+        for person, row in zip(people.seen_ids.value, rows, strict=True):
             row.setText(people.name_of(person))
-            shown = person not in people.muted.value
+            shown = person not in people.hidden_ids.value
             row.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
         self._filling = False
-        self.nobody.setVisible(not people.there.value)
-        self._on_chosen_change(people.chosen.value)
+        self.nobody.setVisible(not people.seen_ids.value)
+        self._on_chosen_change(people.selected_id.value)
 
     def _on_chosen_change(self, chosen: int | None) -> None:
         self._filling = True

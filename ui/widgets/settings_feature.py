@@ -6,10 +6,10 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication
 
-from ui.state.preferences import BadEnd
+from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
 from ui.system.crash_log import forget
-from ui.system.theme import dress
+from ui.system.theme import apply_theme
 from ui.widgets.crash_report_banner import CrashReportBanner
 from ui.widgets.health_page import HealthPage
 from ui.widgets.hints_banner import HintsBanner
@@ -35,9 +35,9 @@ class SettingsFeature(QObject):
         self.settings = SettingsPage(state)
         window.side_panel.add_page("health", "Health", self.health)
         window.side_panel.add_page("settings", "Settings", self.settings)
-        self.bad_end = CrashReportBanner(state, _forget)
+        self.crash_report = CrashReportBanner(state, _forget)
         self.hints = HintsBanner(state.preferences)
-        window.add_banner(self.bad_end)
+        window.add_banner(self.crash_report)
         window.add_banner(self.hints)
         menu = window.menuBar().addMenu("&Settings")
         for text, keys, page, tip in (
@@ -53,17 +53,17 @@ class SettingsFeature(QObject):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         self._application = application
-        self._unwatch = state.preferences.theme.watch(lambda _: self._dress())
+        self._unwatch = state.preferences.theme.watch(lambda _: self._apply_theme())
         application.styleHints().colorSchemeChanged.connect(self._on_scheme_change)
 
-    def _dress(self) -> None:
-        dress(self._application, self._state.preferences.theme.value)
+    def _apply_theme(self) -> None:
+        apply_theme(self._application, self._state.preferences.theme.value)
         redraw_icons(self._window)
 
     def _on_scheme_change(self, _: Qt.ColorScheme) -> None:
         if self._state.preferences.theme.value == "system":
-            self._dress()
+            self._apply_theme()
 
 
-def _forget(end: BadEnd) -> None:
+def _forget(end: CrashReport) -> None:
     forget(end.path)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QInputDialog, QLabel, QMenu, QMessage
 
 from pymaf_live.takes.library import FoundRecording
 from pymaf_live.types import Array
-from ui.state.take import Look, OpenTake
+from ui.state.take import OpenTake, Playhead
 from ui.state.view import Layout
 from ui.state.window import WindowState
 from ui.widgets.banner import Banner
@@ -127,7 +127,7 @@ class TakeFeature(QObject):
         self._place()
         self._fill_menus()
         state.takes.opened.watch(self._on_opened_change)
-        state.takes.look.watch(self._on_look_change)
+        state.takes.playhead.watch(self._on_playhead_change)
         state.takes.boxing.watch(self._on_boxing_change)
         state.takes.found.watch(self._on_found_change)
         state.takes.counting.watch(self._on_counting_change)
@@ -251,7 +251,7 @@ class TakeFeature(QObject):
         self.page.list.setFocus()
 
     def _mark(self) -> None:
-        opened, frame = self._state.takes.opened.value, self._state.takes.look.value.frame
+        opened, frame = self._state.takes.opened.value, self._state.takes.playhead.value.frame
         if opened is None:
             return
         markers = opened.stored.take.marker_frame
@@ -261,7 +261,7 @@ class TakeFeature(QObject):
             self._deeds.mark(f"Marker {len(markers) + 1}")
 
     def _mark_named(self) -> None:
-        opened, frame = self._state.takes.opened.value, self._state.takes.look.value.frame
+        opened, frame = self._state.takes.opened.value, self._state.takes.playhead.value.frame
         if opened is None:
             return
         take = opened.stored.take
@@ -306,9 +306,9 @@ class TakeFeature(QObject):
         elif self._state.source.value is None:
             self._window.setWindowTitle("PyMAF Live")
 
-    def _on_look_change(self, look: Look) -> None:
+    def _on_playhead_change(self, playhead: Playhead) -> None:
         opened = self._state.takes.opened.value
-        marked = opened is not None and look.frame in opened.stored.take.marker_frame
+        marked = opened is not None and playhead.frame in opened.stored.take.marker_frame
         self.marker.setText("Remove the marker" if marked else "Marker")
 
     def _on_boxing_change(self, boxing: bool) -> None:

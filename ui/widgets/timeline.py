@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.state.take import Look, OpenTake, TakesState, Task
+from ui.state.take import OpenTake, Playhead, TakesState, Task
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 from ui.widgets.timeline_track import TimelineTrack
 from ui.widgets.transport_bar import clock
@@ -68,7 +68,7 @@ class Timeline(QWidget):
         column.addWidget(self.track)
         column.addWidget(line)
         state.opened.watch(self._on_opened_change)
-        state.look.watch(self._on_look_change)
+        state.playhead.watch(self._on_playhead_change)
 
     def _add(self, row: QHBoxLayout, actions: Sequence[QAction]) -> None:
         for action in actions:
@@ -90,16 +90,16 @@ class Timeline(QWidget):
         elif opened is not None and not opened.full_size:
             note = "With a small copy of the camera's pictures."
         self.note.setText(note)
-        self._on_look_change(self._state.look.value)
+        self._on_playhead_change(self._state.playhead.value)
 
-    def _on_look_change(self, look: Look) -> None:
+    def _on_playhead_change(self, playhead: Playhead) -> None:
         opened = self._state.opened.value
         if opened is None:
             return
         times = opened.stored.take.frame_time
         if not len(times):
             return
-        frame = min(look.frame, len(times) - 1)
+        frame = min(playhead.frame, len(times) - 1)
         self.track.show_frame(frame)
         here, all_of_it = times[frame] - times[0], times[-1] - times[0]
         self.place.setText(f"{clock(here)} / {clock(all_of_it)}   frame {frame + 1}")
