@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from ui.app import assemble
 from ui.controllers.main import Controller
 from ui.state.window import WindowState
-from ui.system.theme import dress
+from ui.system.theme import apply_theme
 from ui.widgets.main_window import choice_of
 
 SECONDS_IN = 6.2
@@ -23,7 +23,7 @@ SECONDS_IN = 6.2
 def main() -> None:
     """Play the demo (or the file given) for some seconds and keep what the screen shows."""
     application = QApplication(["pymaf-live"])
-    dress(application)
+    apply_theme(application)
     state = WindowState()
     parts = assemble(state, Controller(state))
     parts.window.show()

@@ -28,16 +28,16 @@ _SWITCH_SECONDS = 0.0005
 
 
 @dataclass
-class Parts:
+class WindowParts:
     """The assembled window."""
 
     state: WindowState
     controller: Controller
     window: MainWindow
-    tools: ToolsFeature
-    take_tools: TakeFeature
-    view_tools: ViewFeature
-    care: SettingsFeature
+    tools_feature: ToolsFeature
+    take_feature: TakeFeature
+    view_feature: ViewFeature
+    settings_feature: SettingsFeature
     people_page: PeoplePage
 
 
@@ -107,7 +107,7 @@ def assemble(
     state: WindowState,
     controller: Controller,
     on_close: Callable[[WindowState, MainWindow], None] | None = None,
-) -> Parts:
+) -> WindowParts:
     """Put canvas, window and tick_timer together; nothing is shown yet.
 
     The window closes the controller, and with it every thread. `on_close` comes before that.
@@ -128,14 +128,14 @@ def assemble(
         if on_close is not None:
             on_close(state, window)
         controller.close()
-        tools.close()
+        tools_feature.close()
         binding.close()
 
     window = MainWindow(state, controller, binding.widget, on_close=end)
-    view_tools = ViewFeature(window, state)
-    take_tools = TakeFeature(window, state, controller.takes)
-    tools = ToolsFeature(window, state, controller)
-    care = SettingsFeature(window, state)
+    view_feature = ViewFeature(window, state)
+    take_feature = TakeFeature(window, state, controller.takes)
+    tools_feature = ToolsFeature(window, state, controller)
+    settings_feature = SettingsFeature(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
     tick_timer = TickTimer(controller.tick, lambda: controller.is_idle, window)
@@ -146,7 +146,16 @@ def assemble(
     controller.find_cameras()
     controller.find_last()
     controller.takes.find()
-    return Parts(state, controller, window, tools, take_tools, view_tools, care, people_page)
+    return WindowParts(
+        state,
+        controller,
+        window,
+        tools_feature,
+        take_feature,
+        view_feature,
+        settings_feature,
+        people_page,
+    )
 
 
 def _arguments() -> argparse.ArgumentParser:

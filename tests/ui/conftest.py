@@ -16,12 +16,12 @@ from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from tests.ui.fakes import opener, write_clip
-from ui.app import Parts, assemble
+from ui.app import WindowParts, assemble
 from ui.controllers.main import Controller
 from ui.state.window import SourceChoice, WindowState
 from ui.system.theme import apply_theme
 
-OpenWindow = Callable[..., Parts]
+OpenWindow = Callable[..., WindowParts]
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def open_window(
 ) -> Iterator[OpenWindow]:
     apply_theme(qapp)  # type: ignore[arg-type]
     monkeypatch.setattr("ui.widgets.main_window.default_folder", lambda: tmp_path)
-    opened: list[Parts] = []
+    opened: list[WindowParts] = []
 
     def open_(
         cameras: tuple[SourceChoice, ...] = (),
@@ -96,7 +96,7 @@ def open_window(
         real: bool = False,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
         **kinds: Any,
-    ) -> Parts:
+    ) -> WindowParts:
         state = WindowState()
         open_estimator = None if real else opener(**kinds)
         controller = Controller(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ui import app
-from ui.app import Parts
+from ui.app import WindowParts
 
 MEGABYTE = 1 << 20
 
@@ -97,7 +97,7 @@ class Measurement:
     """Watches the assembled window and closes it after a time."""
 
     def __init__(
-        self, parts: Parts, started: float, seconds: float, page: str, warm_results: int
+        self, parts: WindowParts, started: float, seconds: float, page: str, warm_results: int
     ) -> None:
         from PySide6.QtCore import QTimer
 
@@ -198,7 +198,7 @@ def main() -> int:
     measurements: list[Measurement] = []
     assemble = app.assemble
 
-    def assemble_and_measure(*args: Any, **kinds: Any) -> Parts:
+    def assemble_and_measure(*args: Any, **kinds: Any) -> WindowParts:
         parts = assemble(*args, **kinds)
         warm = 800 if given.fast else 0  # the pools of all threads have their size after some 600
         measurements.append(Measurement(parts, started, given.seconds, given.page, warm))

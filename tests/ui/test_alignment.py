@@ -15,7 +15,7 @@ from pymaf_live.body import load_body
 from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, FrameResult
 from tests.ui.conftest import OpenWindow
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
@@ -26,7 +26,7 @@ NEAR = 2.0
 the two, and what hardly differs from the picture under it does not count as body."""
 
 
-def grabbed(parts: Parts) -> npt.NDArray[np.int64]:
+def grabbed(parts: WindowParts) -> npt.NDArray[np.int64]:
     """What the canvas shows of the newest result, (H, W, 3)."""
     shown = parts.window.canvas_area.canvas.grabFramebuffer()
     shown = shown.convertToFormat(QImage.Format.Format_RGB888)
@@ -34,7 +34,7 @@ def grabbed(parts: Parts) -> npt.NDArray[np.int64]:
     return rows[:, : 3 * shown.width()].reshape(shown.height(), -1, 3).astype(np.int64)
 
 
-def drawn_body(parts: Parts) -> Mask:
+def drawn_body(parts: WindowParts) -> Mask:
     """Where the body covers the picture: what goes when it is not drawn."""
     with_body = grabbed(parts)
     parts.state.view.mesh.set(False)

@@ -21,7 +21,7 @@ from pymaf_live.workflows.process import ProcessOptions, Summary
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.controllers.batch import Watcher
 from ui.state.batch import FilePhase
 from ui.state.window import Phase, SourceChoice
@@ -41,7 +41,7 @@ def drop(window: BatchWindow, paths: list[Path]) -> None:
     QApplication.sendEvent(window, QDropEvent(QPointF(20, 20), action, data, buttons, keys))
 
 
-def phases(parts: Parts) -> list[FilePhase]:
+def phases(parts: WindowParts) -> list[FilePhase]:
     return [each.phase for each in parts.state.batch.files.value]
 
 
@@ -67,8 +67,8 @@ def test_three_files_one_of_them_broken(
     two = write_clip(tmp_path / "other" / "one.mp4", frames=12)
     out = tmp_path / "out"
     out.mkdir()
-    parts.tools.batch.trigger()
-    window = parts.tools.batch_window
+    parts.tools_feature.batch.trigger()
+    window = parts.tools_feature.batch_window
     assert window is not None
     qtbot.waitUntil(window.isVisible)
     assert not window.start.isEnabled()
@@ -126,11 +126,11 @@ def steps() -> Steps:
     return Steps()
 
 
-def with_steps(parts: Parts, steps: Steps, folder: Path) -> BatchWindow:
+def with_steps(parts: WindowParts, steps: Steps, folder: Path) -> BatchWindow:
     controller = parts.controller
     controller.batch._process = steps
     parts.state.batch.folder.set(folder)
-    return parts.tools.open_batch()
+    return parts.tools_feature.open_batch()
 
 
 def test_progress_cancel_one_cancel_all_and_try_again(
@@ -193,7 +193,7 @@ def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
     parts = open_window()
     parts.controller.batch._process = writes
     parts.state.batch.folder.set(tmp_path)
-    window = parts.tools.open_batch()
+    window = parts.tools_feature.open_batch()
     parts.controller.batch.add([tmp_path / "a.mp4", tmp_path / "b.mp4"])
     window.start.click()
     bar = window.list.itemWidget(window.list.topLevelItem(0), 2)

@@ -20,7 +20,7 @@ from pymaf_live.export.options import ExportOptions
 from pymaf_live.system.reporter import report_progress
 from pymaf_live.takes import read_take
 from tests.ui.conftest import OpenWindow
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.window import SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
 from ui.widgets.export_bar import time_left
@@ -30,7 +30,7 @@ from ui.widgets.export_form import ExportForm
 pytestmark = pytest.mark.window
 
 
-def record(parts: Parts, qtbot: QtBot, clip: SourceChoice) -> None:
+def record(parts: WindowParts, qtbot: QtBot, clip: SourceChoice) -> None:
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     parts.window.actions_.record.trigger()
@@ -39,7 +39,7 @@ def record(parts: Parts, qtbot: QtBot, clip: SourceChoice) -> None:
     assert parts.state.take.value.phase is TakePhase.READY
 
 
-def export(parts: Parts, qtbot: QtBot, fill_in: Callable[[ExportDialog], None]) -> None:
+def export(parts: WindowParts, qtbot: QtBot, fill_in: Callable[[ExportDialog], None]) -> None:
     """Ctrl+E, fill in the sheet, press Export."""
     qtbot.waitUntil(lambda: bool(parts.state.export.formats.value), timeout=20_000)
 

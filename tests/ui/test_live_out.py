@@ -14,7 +14,7 @@ from pymaf_live.body import load_body
 from pymaf_live.streaming.humanoid import BONES
 from tests.streaming.vmc_receiver import PARENTS, VmcReceiver, world
 from tests.ui.conftest import OpenWindow
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.live_out import LiveOutPhase
 from ui.state.window import SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
@@ -29,13 +29,13 @@ def receiver() -> Iterator[VmcReceiver]:
     made.close()
 
 
-def open_page(parts: Parts, qtbot: QtBot) -> None:
+def open_page(parts: WindowParts, qtbot: QtBot) -> None:
     parts.window.side_panel.show_page("live_out")
-    qtbot.waitUntil(parts.tools.live_out_page.isVisible)
+    qtbot.waitUntil(parts.tools_feature.live_out_page.isVisible)
 
 
-def write_address(parts: Parts, qtbot: QtBot, text: str) -> None:
-    field = parts.tools.live_out_page.address
+def write_address(parts: WindowParts, qtbot: QtBot, text: str) -> None:
+    field = parts.tools_feature.live_out_page.address
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, text)
@@ -46,9 +46,9 @@ def test_what_plays_arrives_where_a_person_sends_it(
 ) -> None:
     parts = open_window(each=0.02)
     open_page(parts, qtbot)
-    page, status = parts.tools.live_out_page, parts.state.live_out.status
+    page, status = parts.tools_feature.live_out_page, parts.state.live_out.status
     assert page.light.text() == "● Off"
-    assert not parts.tools.light.isVisible()
+    assert not parts.tools_feature.light.isVisible()
     write_address(parts, qtbot, f"127.0.0.1:{receiver.port}")
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING)
@@ -56,7 +56,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
     assert "Sending" in page.light.text()
-    assert parts.tools.light.isVisible()
+    assert parts.tools_feature.light.isVisible()
     assert 5 < status.value.rate < 40
     receiver.wait(lambda: len(receiver.bones) == len(PARENTS))
     result = parts.state.result.value
@@ -69,7 +69,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
         assert np.linalg.norm(places[name] - places["Hips"] - expected) < 1e-3
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     assert status.value.phase is LiveOutPhase.OFF
-    assert not parts.tools.light.isVisible()
+    assert not parts.tools_feature.light.isVisible()
     qtbot.wait(200)
     count = len(receiver.packets)
     qtbot.wait(300)
@@ -82,7 +82,7 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
 ) -> None:
     parts = open_window()
     parts.state.live_out.address.set(f"localhost:{receiver.port}")
-    parts.tools.live_out.trigger()
+    parts.tools_feature.live_out.trigger()
     status = parts.state.live_out.status
     for _ in range(2):
         parts.window.open_choice(clip)
@@ -95,8 +95,8 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
         assert parts.state.take.value.phase is TakePhase.READY
         parts.controller.close_source()
         qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=15_000)
-    parts.tools.live_out.trigger()
-    assert not parts.tools.live_out.isChecked()
+    parts.tools_feature.live_out.trigger()
+    assert not parts.tools_feature.live_out.isChecked()
 
 
 def test_what_is_no_address_is_said_while_it_is_typed(
@@ -104,7 +104,7 @@ def test_what_is_no_address_is_said_while_it_is_typed(
 ) -> None:
     parts = open_window()
     open_page(parts, qtbot)
-    page = parts.tools.live_out_page
+    page = parts.tools_feature.live_out_page
     write_address(parts, qtbot, "127.0.0.1:70000")
     assert not page.switch.isEnabled()
     assert "1 to 65535" in page.complaint.text()
@@ -116,7 +116,7 @@ def test_what_is_no_address_is_said_while_it_is_typed(
 def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qtbot: QtBot) -> None:
     parts = open_window()
     open_page(parts, qtbot)
-    page, state = parts.tools.live_out_page, parts.state.live_out
+    page, state = parts.tools_feature.live_out_page, parts.state.live_out
     state.allowed.set(frozenset({"no-such-host.invalid:39539"}))
     state.address.set("no-such-host.invalid:39539")
     page.switch.click()
@@ -132,7 +132,7 @@ def test_another_machine_is_asked_about_once(
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
     parts = open_window()
-    page, state = parts.tools.live_out_page, parts.state.live_out
+    page, state = parts.tools_feature.live_out_page, parts.state.live_out
     asked: list[str] = []
 
     def answer(agreed: bool) -> None:
@@ -168,7 +168,7 @@ def test_closing_the_window_tells_the_receiver(
 ) -> None:
     parts = open_window()
     parts.state.live_out.address.set(f"127.0.0.1:{receiver.port}")
-    parts.tools.live_out.trigger()
+    parts.tools_feature.live_out.trigger()
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: bool(receiver.bones), timeout=15_000)
     assert parts.window.close()

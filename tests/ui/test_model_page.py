@@ -27,7 +27,7 @@ from tests.helpers.model import write_fake_model
 from tests.inference.fake_tensorrt import TensorRtDouble, doubles
 from tests.ui.conftest import OpenWindow, own_threads
 from tests.ui.fakes import StandingEstimator
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.window import SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
 from ui.widgets.checkpoint_dialog import CheckpointDialog
@@ -49,23 +49,23 @@ def with_named(source: Source, options: PipelineOptions) -> Pipeline:
 
 
 @pytest.fixture
-def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Parts:
+def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> WindowParts:
     opened = open_window()
     monkeypatch.setattr(opened.controller, "_open_pipeline", with_named)
-    opened.tools.models.trigger()
-    qtbot.waitUntil(opened.tools.model_page.isVisible)
+    opened.tools_feature.models.trigger()
+    qtbot.waitUntil(opened.tools_feature.model_page.isVisible)
     qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)
     return opened
 
 
-def click(qtbot: QtBot, parts: Parts, key: str) -> None:
-    page = parts.tools.model_page
+def click(qtbot: QtBot, parts: WindowParts, key: str) -> None:
+    page = parts.tools_feature.model_page
     button = {**page.models.buttons, **page.backends.buttons}[key]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=button.rect().center())
 
 
 def test_another_model_takes_over_while_a_take_is_recorded(
-    parts: Parts, qtbot: QtBot, clip: SourceChoice
+    parts: WindowParts, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
@@ -73,7 +73,7 @@ def test_another_model_takes_over_while_a_take_is_recorded(
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
     click(qtbot, parts, "full")
     qtbot.waitUntil(lambda: parts.state.figures.value.model == "full", timeout=10_000)
-    assert "full" in parts.tools.model_page.running.text()
+    assert "full" in parts.tools_feature.model_page.running.text()
     assert parts.state.take.value.phase is TakePhase.RECORDING
     rows = parts.state.take.value.rows
     qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 5, timeout=10_000)
@@ -92,9 +92,9 @@ def test_another_model_takes_over_while_a_take_is_recorded(
 
 
 def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(
-    parts: Parts, qtbot: QtBot, clip: SourceChoice
+    parts: WindowParts, qtbot: QtBot, clip: SourceChoice
 ) -> None:
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     click(qtbot, parts, "lite")
@@ -117,9 +117,9 @@ def test_what_cannot_be_used_says_why(
         "ui.controllers.models.shipped_models", lambda: {"lite": Path("/models/lite.onnx")}
     )
     parts = open_window()
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     assert not page.backends.buttons  # their libraries are loaded only for who asks
-    parts.tools.models.trigger()
+    parts.tools_feature.models.trigger()
     qtbot.waitUntil(lambda: bool(page.backends.buttons), timeout=10_000)
     assert page.backends.buttons["openvino"].isEnabled()
     assert not page.backends.buttons["onnxruntime"].isEnabled()
@@ -129,17 +129,17 @@ def test_what_cannot_be_used_says_why(
     assert page.models.buttons["lite"].isEnabled()
 
 
-def add(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def add(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    parts.tools.model_page.add.click()
+    parts.tools_feature.model_page.add.click()
 
 
 def test_a_sound_model_file_is_tried_listed_and_remembered(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
     model = write_fake_model(tmp_path / "mine.onnx", load_body())
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     add(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: str(model) in page.models.buttons, timeout=20_000)
     button = page.models.buttons[str(model)]
@@ -159,11 +159,15 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
 
 @pytest.mark.parametrize("content", [b"", b"no model at all" * 50])
 def test_a_bad_model_file_is_not_taken_and_gives_its_line(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+    parts: WindowParts,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes,
 ) -> None:
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(content)
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     add(parts, monkeypatch, bad)
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert "bad.onnx" in page.complaint.text()
@@ -174,12 +178,12 @@ def test_a_bad_model_file_is_not_taken_and_gives_its_line(
 
 
 def test_a_model_for_another_body_is_not_taken(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = write_fake_model(
         tmp_path / "foreign.onnx", load_body(), metadata={"body_sha256": "0" * 64}
     )
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     add(parts, monkeypatch, model)
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert "another body" in page.complaint.text()
@@ -224,22 +228,24 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
 def with_model(
     gpu: SlowBuild, open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path, clip: SourceChoice,
-) -> Parts:  # fmt: skip
+) -> WindowParts:  # fmt: skip
     """Plays by a model file, with a page that offers TensorRT."""
     model = write_fake_model(tmp_path / "mine.onnx", load_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
     monkeypatch.setattr(parts.controller, "_open_pipeline", with_named)
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
-    parts.tools.models.trigger()
-    qtbot.waitUntil(lambda: "tensorrt" in parts.tools.model_page.backends.buttons, timeout=10_000)
+    parts.tools_feature.models.trigger()
+    qtbot.waitUntil(
+        lambda: "tensorrt" in parts.tools_feature.model_page.backends.buttons, timeout=10_000
+    )
     return parts
 
 
 def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
-    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
+    with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    page = with_model.tools.model_page
+    page = with_model.tools_feature.model_page
     assert not page.building.isVisible()
     click(qtbot, with_model, "tensorrt")
     qtbot.waitUntil(page.building.isVisible, timeout=10_000)
@@ -265,9 +271,9 @@ def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
 
 
 def test_the_building_of_an_engine_is_ended_and_changes_nothing(
-    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
+    with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    page = with_model.tools.model_page
+    page = with_model.tools_feature.model_page
     before = with_model.state.figures.value.backend
     click(qtbot, with_model, "tensorrt")
     gpu.steps.release(1)
@@ -284,9 +290,9 @@ def test_the_building_of_an_engine_is_ended_and_changes_nothing(
 
 
 def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
-    with_model: Parts, gpu: SlowBuild, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = with_model.tools.model_page
+    page = with_model.tools_feature.model_page
     monkeypatch.setattr(gpu, "_build", lambda network, config: None)
     click(qtbot, with_model, "tensorrt")
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
@@ -296,11 +302,11 @@ def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
 
 
 def test_closing_the_window_ends_a_building(
-    with_model: Parts, gpu: SlowBuild, qtbot: QtBot
+    with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot
 ) -> None:
     click(qtbot, with_model, "tensorrt")
     gpu.steps.release(1)
-    page = with_model.tools.model_page
+    page = with_model.tools_feature.model_page
     qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)
     with_model.window.close()
     gpu.steps.release(1)  # the builder asks at its next step whether to go on
@@ -317,16 +323,16 @@ def smpl_file(tmp_path: Path) -> Path:
     return write_old_pickle(tmp_path / "basicmodel v1.1.pkl", entries)
 
 
-def import_body(parts: Parts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def import_body(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    parts.tools.model_page.import_body.click()
+    parts.tools_feature.model_page.import_body.click()
 
 
 def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     smpl_file: Path, clip: SourceChoice,
 ) -> None:  # fmt: skip
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     import_body(parts, monkeypatch, smpl_file)
     qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=20_000)
     said = parts.state.message.value
@@ -364,25 +370,25 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     qtbot.waitUntil(lambda: "choose a model" in message(parts), timeout=20_000)
 
 
-def message(parts: Parts) -> str:
+def message(parts: WindowParts) -> str:
     shown = parts.state.message.value
     return shown.text if shown is not None else ""
 
 
 def test_a_file_that_is_no_body_says_why(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.pkl"
     bad.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     import_body(parts, monkeypatch, bad)
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
     assert "bad.pkl" in page.complaint.text()
     assert "\n" not in page.complaint.text()
     assert not page.building.isVisible()
 
 
-def import_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
+def import_checkpoint(parts: WindowParts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
     """Fill the dialog in as a person does."""
 
     def fill() -> None:
@@ -395,17 +401,21 @@ def import_checkpoint(parts: Parts, qtbot: QtBot, checkpoint: Path, smpl: Path) 
         dialog.begin.click()
 
     QTimer.singleShot(300, fill)
-    qtbot.mouseClick(parts.tools.model_page.import_checkpoint, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(parts.tools_feature.model_page.import_checkpoint, Qt.MouseButton.LeftButton)
 
 
 def test_without_the_extra_for_training_the_import_says_what_to_install(
-    parts: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, smpl_file: Path
+    parts: WindowParts,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    smpl_file: Path,
 ) -> None:
     monkeypatch.setattr("pymaf_live.system.trainer_entry.entry_points", lambda **_: ())
     checkpoint = tmp_path / "PyMAF_model_checkpoint.pt"
     checkpoint.write_bytes(b"weights")
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     qtbot.waitUntil(page.complaint.isVisible, timeout=5000)
     assert "pip install 'pymaf-live[train]'" in page.complaint.text()
 
@@ -439,11 +449,11 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_imported_checkpoint_is_tried_listed_and_chosen(
-    parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
+    parts: WindowParts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     checkpoint = write_fake_model(tmp_path / "checkpoint.pt", load_body())
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     qtbot.waitUntil(page.building.isVisible, timeout=5000)
     assert "checkpoint.pt" in page.building.text.text()
     out = str(user_models() / "pymaf.onnx")
@@ -453,9 +463,9 @@ def test_an_imported_checkpoint_is_tried_listed_and_chosen(
 
 
 def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
-    parts: Parts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
+    parts: WindowParts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
-    page = parts.tools.model_page
+    page = parts.tools_feature.model_page
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes(b"bad")
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)

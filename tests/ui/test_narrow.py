@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.controllers.takes import _Work
 from ui.state.window import SourceChoice
 from ui.widgets.responsive_row import ElidedLabel, breakable
@@ -22,7 +22,7 @@ LONG = "a_film_with_quite_a_long_name_of_somebody_who_dances_in_the_garden_all_d
 
 
 @pytest.fixture
-def narrow(open_window: OpenWindow, qtbot: QtBot) -> Parts:
+def narrow(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts = open_window(stages={"network": 17.2, "detect": 3.0})
     parts.window.resize(parts.window.minimumSize())
     qtbot.waitUntil(lambda: parts.window.width() == 720)
@@ -30,7 +30,7 @@ def narrow(open_window: OpenWindow, qtbot: QtBot) -> Parts:
 
 
 @pytest.fixture
-def playing(narrow: Parts, qtbot: QtBot, tmp_path: Path) -> Parts:
+def playing(narrow: WindowParts, qtbot: QtBot, tmp_path: Path) -> WindowParts:
     film = write_clip(tmp_path / LONG, frames=60)
     narrow.window.open_choice(SourceChoice("file", str(film), LONG))
     qtbot.waitUntil(lambda: narrow.window.status_line.speed.isVisible(), timeout=20_000)
@@ -73,7 +73,7 @@ def cut_off(window: QWidget) -> list[str]:
 
 
 def test_the_start_page_scrolls_instead_of_pressing_its_buttons_flat(
-    narrow: Parts, qtbot: QtBot
+    narrow: WindowParts, qtbot: QtBot
 ) -> None:
     narrow.state.preferences.hints.set(True)
     qtbot.wait(100)
@@ -83,7 +83,9 @@ def test_the_start_page_scrolls_instead_of_pressing_its_buttons_flat(
     assert rail.tabRect(rail.count() - 1).bottom() <= rail.height()
 
 
-def test_bars_and_status_line_give_up_what_matters_least(playing: Parts, qtbot: QtBot) -> None:
+def test_bars_and_status_line_give_up_what_matters_least(
+    playing: WindowParts, qtbot: QtBot
+) -> None:
     window, status = playing.window, playing.window.status_line
     qtbot.wait(100)
     assert cut_off(window) == []
@@ -109,7 +111,9 @@ def test_bars_and_status_line_give_up_what_matters_least(playing: Parts, qtbot: 
     "page",
     ["view", "inside", "takes", "people", "live_out", "model", "health", "settings"],
 )
-def test_no_page_of_the_panel_is_cut_at_its_side(playing: Parts, qtbot: QtBot, page: str) -> None:
+def test_no_page_of_the_panel_is_cut_at_its_side(
+    playing: WindowParts, qtbot: QtBot, page: str
+) -> None:
     playing.window.side_panel.show_page(page)
     if page == "model":
         qtbot.waitUntil(lambda: len(playing.state.models.backends.value) > 1, timeout=20_000)
@@ -117,7 +121,9 @@ def test_no_page_of_the_panel_is_cut_at_its_side(playing: Parts, qtbot: QtBot, p
     assert cut_off(playing.window) == []
 
 
-def test_a_take_with_a_long_name_is_shown_beside_its_list(playing: Parts, qtbot: QtBot) -> None:
+def test_a_take_with_a_long_name_is_shown_beside_its_list(
+    playing: WindowParts, qtbot: QtBot
+) -> None:
     playing.window.actions_.record.trigger()
     qtbot.waitUntil(lambda: playing.state.take.value.seconds > 0.5, timeout=20_000)
     qtbot.wait(50)
@@ -127,11 +133,11 @@ def test_a_take_with_a_long_name_is_shown_beside_its_list(playing: Parts, qtbot:
     playing.controller.takes.open_last()
     qtbot.waitUntil(lambda: playing.state.takes.opened.value is not None, timeout=10_000)
     playing.window.side_panel.show_page("takes")
-    playing.take_tools.page.list.setCurrentRow(0)
+    playing.take_feature.page.list.setCurrentRow(0)
     qtbot.wait(150)
     assert cut_off(playing.window) == []
     playing.state.view.panel.set(False)
-    qtbot.waitUntil(playing.take_tools.timeline.place.isVisible)
+    qtbot.waitUntil(playing.take_feature.timeline.place.isVisible)
     assert cut_off(playing.window) == []
 
 

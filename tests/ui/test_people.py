@@ -23,7 +23,7 @@ from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 from pymaf_live.workflows.finalize_take import keep_recording
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.people import PeopleState, person_at
 from ui.state.window import Phase, SourceChoice
 
@@ -44,7 +44,7 @@ def result_of(*people: Person, index: int = 0) -> FrameResult:
 
 
 @pytest.fixture
-def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
+def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts = open_window()
     parts.window.resize(1200, 760)
     parts.state.source.set(SourceChoice("file", "made-up.mp4", "made up"))
@@ -56,7 +56,7 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
     return parts
 
 
-def shown(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.int16]:
+def shown(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.int16]:
     """(H, W, 3) what the canvas shows."""
     qtbot.wait(100)
     image = parts.window.canvas_area.canvas.grabFramebuffer()  # type: ignore[attr-defined]
@@ -66,7 +66,7 @@ def shown(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.int16]:
     return rgb.astype(np.int16)
 
 
-def columns(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.float64]:
+def columns(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.float64]:
     """How much is drawn in the left and in the right half of the canvas."""
     rgb = shown(parts, qtbot)
     bright = (rgb.max(axis=2) > 90).mean(axis=0)
@@ -74,7 +74,7 @@ def columns(parts: Parts, qtbot: QtBot) -> npt.NDArray[np.float64]:
     return np.array([bright[:half].mean(), bright[half:].mean()])
 
 
-def click(parts: Parts, qtbot: QtBot, person: Person | None) -> None:
+def click(parts: WindowParts, qtbot: QtBot, person: Person | None) -> None:
     """On a person's chest in the picture, or beside everybody."""
     canvas: QWidget = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
@@ -83,7 +83,7 @@ def click(parts: Parts, qtbot: QtBot, person: Person | None) -> None:
     qtbot.mouseClick(canvas, LEFT, pos=QPoint(int(place[0]), int(place[1])))
 
 
-def test_a_click_chooses_and_only_this_one_is_drawn(parts: Parts, qtbot: QtBot) -> None:
+def test_a_click_chooses_and_only_this_one_is_drawn(parts: WindowParts, qtbot: QtBot) -> None:
     people, page = parts.state.people, parts.people_page
     assert [page.list.item(row).text() for row in range(2)] == ["Person 1", "Person 3"]
     assert (columns(parts, qtbot) > 0.005).all()
@@ -105,7 +105,7 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: Parts, qtbot: QtBot) 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_who_is_chosen_is_told_from_the_others_in_the_picture(
-    parts: Parts, qtbot: QtBot, mirrored: bool
+    parts: WindowParts, qtbot: QtBot, mirrored: bool
 ) -> None:
     people = parts.state.people
     parts.state.mirror.set(mirrored)
@@ -144,7 +144,7 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
-def test_the_only_one_has_no_mark(parts: Parts, qtbot: QtBot) -> None:
+def test_the_only_one_has_no_mark(parts: WindowParts, qtbot: QtBot) -> None:
     parts.state.people.reset()
     parts.state.result.set(result_of(someone(0, -0.9), index=1))
     before = shown(parts, qtbot)
@@ -153,7 +153,7 @@ def test_the_only_one_has_no_mark(parts: Parts, qtbot: QtBot) -> None:
 
 
 def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(
-    parts: Parts, qtbot: QtBot
+    parts: WindowParts, qtbot: QtBot
 ) -> None:
     page = parts.people_page
     page.list.item(0).setCheckState(Qt.CheckState.Unchecked)
@@ -167,7 +167,7 @@ def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(
 
 
 def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
-    parts: Parts, qtbot: QtBot
+    parts: WindowParts, qtbot: QtBot
 ) -> None:
     page, people = parts.people_page, parts.state.people
     page.list.item(1).setText("  Ann  Lee ")
@@ -253,7 +253,7 @@ def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
     parts.controller.takes.open(takes.entries.value[0].id)
     qtbot.waitUntil(lambda: takes.opened.value is not None, timeout=20_000)
     parts.window.side_panel.show_page("people")
-    page, people, undo = parts.people_page, parts.state.people, parts.take_tools.undo
+    page, people, undo = parts.people_page, parts.state.people, parts.take_feature.undo
 
     def take() -> object:
         assert takes.opened.value is not None

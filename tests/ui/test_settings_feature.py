@@ -28,7 +28,7 @@ from pymaf_live.types import Camera, Frame, FrameResult, Image, SourceFacts
 from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow, own_threads, running
 from tests.ui.fakes import StandingEstimator, standing_person
-from ui.app import Parts, assemble
+from ui.app import WindowParts, assemble
 from ui.canvas.painter import CanvasPainter
 from ui.canvas.viewport import Viewport
 from ui.controllers.main import Controller
@@ -42,7 +42,7 @@ from ui.widgets.crash_report_banner import LogDialog
 pytestmark = pytest.mark.window
 
 
-def play(parts: Parts, qtbot: QtBot, choice: SourceChoice) -> None:
+def play(parts: WindowParts, qtbot: QtBot, choice: SourceChoice) -> None:
     parts.window.open_choice(choice)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
 
@@ -79,7 +79,7 @@ class SmoothingEstimator(StandingEstimator):
 @pytest.fixture
 def smoothing_window(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Parts, list[SmoothingEstimator]]:
+) -> tuple[WindowParts, list[SmoothingEstimator]]:
     made: list[SmoothingEstimator] = []
 
     def open_estimator(facts: SourceFacts, options: PipelineOptions) -> SmoothingEstimator:
@@ -95,16 +95,16 @@ def smoothing_window(
     return parts, made
 
 
-def jitter_shown(parts: Parts) -> float | None:
-    match = re.match(r"Jitter: ([\d.]+) mm", parts.care.settings.jitter.text())
+def jitter_shown(parts: WindowParts) -> float | None:
+    match = re.match(r"Jitter: ([\d.]+) mm", parts.settings_feature.settings.jitter.text())
     return float(match[1]) if match else None
 
 
 def test_the_smoothing_changes_while_it_plays_and_its_jitter_is_shown(
-    smoothing_window: tuple[Parts, list[SmoothingEstimator]], qtbot: QtBot
+    smoothing_window: tuple[WindowParts, list[SmoothingEstimator]], qtbot: QtBot
 ) -> None:
     parts, (estimator,) = smoothing_window
-    slider = parts.care.settings.smoothing
+    slider = parts.settings_feature.settings.smoothing
     slider.setFocus()
     qtbot.keyClick(slider, Qt.Key.Key_Home)
     qtbot.waitUntil(lambda: estimator.strengths[-1] == 0.0, timeout=5000)
@@ -124,10 +124,10 @@ def test_the_smoothing_changes_while_it_plays_and_its_jitter_is_shown(
 
 
 def test_the_field_of_view_reaches_the_camera_and_waits_for_a_recording(
-    smoothing_window: tuple[Parts, list[SmoothingEstimator]], qtbot: QtBot
+    smoothing_window: tuple[WindowParts, list[SmoothingEstimator]], qtbot: QtBot
 ) -> None:
     parts, (estimator,) = smoothing_window
-    page = parts.care.settings
+    page = parts.settings_feature.settings
     usual = parts.state.result.value
     assert usual is not None
     assert usual.camera is not None
@@ -150,7 +150,7 @@ def test_the_field_of_view_reaches_the_camera_and_waits_for_a_recording(
 def test_the_mirror_of_cameras_is_set_without_a_camera(open_window: OpenWindow) -> None:
     parts = open_window()
     assert parts.state.mirror_cameras.value
-    parts.care.settings.mirror.click()
+    parts.settings_feature.settings.mirror.click()
     assert not parts.state.mirror_cameras.value
     assert not parts.state.mirror.value
 
@@ -161,7 +161,7 @@ def test_every_setting_comes_back_and_a_broken_file_is_set_aside(
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts = open_window()
-    page = parts.care.settings
+    page = parts.settings_feature.settings
     page.smoothing.setValue(80)
     page.knows_fov.click()
     page.fov.setValue(77.5)
@@ -193,9 +193,9 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 import pymaf_live.settings as settings
-from ui import application
+from ui import app
 
-file, made = Path(sys.argv[1]), application.assemble
+file, made = Path(sys.argv[1]), app.assemble
 settings.settings_path = lambda: file
 
 def assembled(*arguments, **more):
@@ -203,16 +203,16 @@ def assembled(*arguments, **more):
     def change():
         QTest.keyClick(parts.window, Qt.Key.Key_P)
         parts.window.side_panel.show_page("settings")
-        parts.care.settings.smoothing.setFocus()
-        QTest.keyClick(parts.care.settings.smoothing, Qt.Key.Key_End)
+        parts.settings_feature.settings.smoothing.setFocus()
+        QTest.keyClick(parts.settings_feature.settings.smoothing, Qt.Key.Key_End)
         parts.window.resize(901, 603)
         # nothing closes the window: what is kept was written while it ran
         QTimer.singleShot(3000, lambda: os.kill(os.getpid(), signal.SIGKILL))
     QTimer.singleShot(1500, change)
     return parts
 
-application.assemble = assembled
-application.run_window([])
+app.assemble = assembled
+app.run_window([])
 """
 
 
@@ -287,7 +287,7 @@ def test_a_theme_reaches_ground_text_and_icons(
     open_window: OpenWindow, qapp: QApplication, name: str, colours: Colours
 ) -> None:
     parts = open_window()
-    page = parts.care.settings
+    page = parts.settings_feature.settings
     page.theme.setCurrentIndex(page.theme.findData(name))
     page.theme.activated.emit(page.theme.currentIndex())
     window = parts.window
@@ -306,7 +306,7 @@ def test_three_hints_come_in_the_first_run_and_never_again(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts, binding = open_window(), SettingsBinding()
     binding.apply(parts.state)
-    hints = parts.care.hints
+    hints = parts.settings_feature.hints
     assert hints.isVisible()
     qtbot.mouseClick(hints.done, Qt.MouseButton.LeftButton)
     assert not hints.isVisible()
@@ -358,7 +358,7 @@ def test_the_health_page_names_the_slowest_stage(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window(stages={"network": 240.0, "crop": 1.5})
-    page = parts.care.health
+    page = parts.settings_feature.health
     assert page.nothing.isVisibleTo(page)
     play(parts, qtbot, clip)
     parts.window.side_panel.show_page("health")
@@ -385,7 +385,7 @@ def test_drawing_is_a_stage_and_is_named_where_it_is_the_slowest(
 
     monkeypatch.setattr(CanvasPainter, "draw_image", slow)
     parts = open_window(stages={"network": 2.0})
-    page = parts.care.health
+    page = parts.settings_feature.health
     play(parts, qtbot, clip)
     parts.window.side_panel.show_page("health")
     qtbot.waitUntil(lambda: bool(page.stage_text("draw")), timeout=10_000)
@@ -493,7 +493,7 @@ def test_the_log_of_the_last_run_can_be_shown_copied_and_deleted(
     open_window: OpenWindow, qtbot: QtBot, crash_report: CrashReport
 ) -> None:
     parts = open_window()
-    banner = parts.care.crash_report
+    banner = parts.settings_feature.crash_report
     assert not banner.isVisible()
     parts.state.preferences.crash_report.set(crash_report)
     assert banner.isVisible()

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from tests.helpers.fake_camera import FakeCamera
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.controllers.cameras import find_cameras, told_by_qt
 from ui.controllers.open_paths import choices_of
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
@@ -32,7 +32,7 @@ def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return made
 
 
-def film_from(parts: Parts, qtbot: QtBot) -> None:
+def film_from(parts: WindowParts, qtbot: QtBot) -> None:
     """Begin with the camera as a person does, from the start page."""
     page = parts.window.start_page
     qtbot.waitUntil(page.camera.isEnabled, timeout=5000)
@@ -40,19 +40,19 @@ def film_from(parts: Parts, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
 
 
-def sees_more(parts: Parts, qtbot: QtBot, milliseconds: int) -> None:
+def sees_more(parts: WindowParts, qtbot: QtBot, milliseconds: int) -> None:
     """Wait for a newer picture than the one that is shown."""
     before = parts.state.result.value
     qtbot.waitUntil(lambda: parts.state.result.value is not before, timeout=milliseconds)
 
 
-def trouble(parts: Parts, qtbot: QtBot) -> str:
+def trouble(parts: WindowParts, qtbot: QtBot) -> str:
     banner = parts.window.source_banner
     qtbot.waitUntil(banner.isVisible, timeout=5000)
     return banner.text.text()
 
 
-def drop(parts: Parts, *paths: Path) -> None:
+def drop(parts: WindowParts, *paths: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     action, buttons = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton

@@ -31,7 +31,7 @@ from tests.helpers.fake_camera import FakeCamera
 from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import StandingEstimator, write_clip
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.window import Phase, SourceChoice, TakePhase
 
 pytestmark = pytest.mark.window
@@ -39,19 +39,19 @@ pytestmark = pytest.mark.window
 LEFT = Qt.MouseButton.LeftButton
 
 
-def play(parts: Parts, qtbot: QtBot, choice: SourceChoice) -> None:
+def play(parts: WindowParts, qtbot: QtBot, choice: SourceChoice) -> None:
     parts.window.open_choice(choice)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     activate(parts, qtbot)
 
 
-def activate(parts: Parts, qtbot: QtBot) -> None:
+def activate(parts: WindowParts, qtbot: QtBot) -> None:
     """Without a window manager nobody else gives the window the keyboard."""
     parts.window.windowHandle().requestActivate()
     qtbot.waitUntil(parts.window.isActiveWindow, timeout=5000)
 
 
-def record(parts: Parts, qtbot: QtBot, seconds: float = 0.8) -> None:
+def record(parts: WindowParts, qtbot: QtBot, seconds: float = 0.8) -> None:
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > seconds, timeout=20_000)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
@@ -73,7 +73,9 @@ def kept(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def looking(open_window: OpenWindow, qtbot: QtBot, kept: Path, own_data_folder: Path) -> Parts:
+def looking(
+    open_window: OpenWindow, qtbot: QtBot, kept: Path, own_data_folder: Path
+) -> WindowParts:
     """A window that looks at that take."""
     shutil.copytree(kept, own_data_folder)
     parts = open_window()
@@ -90,7 +92,7 @@ def looking(open_window: OpenWindow, qtbot: QtBot, kept: Path, own_data_folder: 
 
 
 def test_a_take_that_stands_is_at_rest_until_it_is_gone_through(
-    looking: Parts, qtbot: QtBot
+    looking: WindowParts, qtbot: QtBot
 ) -> None:
     controller, result = looking.controller, looking.state.result
     qtbot.waitUntil(lambda: controller.is_idle, timeout=10_000)
@@ -102,19 +104,19 @@ def test_a_take_that_stands_is_at_rest_until_it_is_gone_through(
     assert not controller.is_idle
 
 
-def frames_of(parts: Parts) -> int:
+def frames_of(parts: WindowParts) -> int:
     opened = parts.state.takes.opened.value
     assert opened is not None
     return len(opened.stored.take.frame_time)
 
 
-def trim_of(parts: Parts) -> tuple[int, int] | None:
+def trim_of(parts: WindowParts) -> tuple[int, int] | None:
     opened = parts.state.takes.opened.value
     assert opened is not None
     return opened.stored.take.trim
 
 
-def on_disk(parts: Parts) -> Path:
+def on_disk(parts: WindowParts) -> Path:
     opened = parts.state.takes.opened.value
     assert opened is not None
     return parts.controller.takes.library.folder(opened.id) / "take.npz"
@@ -133,19 +135,19 @@ def test_a_recording_waits_for_the_count_down_and_is_kept_smoothed(
     parts = open_window()
     play(parts, qtbot, clip)
     parts.window.side_panel.show_page("takes")
-    page = parts.take_tools.page
+    page = parts.take_feature.page
     page.count_down.setCurrentIndex(page.count_down.findData(3))
     page.pre_roll.setCurrentIndex(page.pre_roll.findData(0.0))
     parts.window.canvas_area.setFocus()
     began = time.monotonic()
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
-    assert parts.take_tools.count.isVisible()
-    assert parts.take_tools.count.text() == "3"
+    assert parts.take_feature.count.isVisible()
+    assert parts.take_feature.count.text() == "3"
     assert parts.state.take.value.phase is TakePhase.NONE
     recording = TakePhase.RECORDING
     qtbot.waitUntil(lambda: parts.state.take.value.phase is recording, timeout=5000)
     assert 2.9 < time.monotonic() - began < 4.0
-    assert not parts.take_tools.count.isVisible()
+    assert not parts.take_feature.count.isVisible()
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.5, timeout=10_000)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=30_000)
@@ -192,10 +194,10 @@ def test_the_seconds_before_the_key_belong_to_the_take(
 
 
 def test_a_take_plays_stops_at_its_end_and_steps_frame_by_frame(
-    looking: Parts, qtbot: QtBot
+    looking: WindowParts, qtbot: QtBot
 ) -> None:
     state = looking.state
-    assert looking.take_tools.timeline.isVisible()
+    assert looking.take_feature.timeline.isVisible()
     state.loop.set(False)
     last = frames_of(looking) - 1
     qtbot.keyClick(looking.window.canvas_area.canvas, Qt.Key.Key_Space)
@@ -218,7 +220,7 @@ def test_a_take_plays_stops_at_its_end_and_steps_frame_by_frame(
 
 
 def test_the_picture_under_the_body_is_the_films_own(
-    looking: Parts, qtbot: QtBot, clip: SourceChoice
+    looking: WindowParts, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     opened = looking.state.takes.opened.value
     assert opened is not None
@@ -237,7 +239,7 @@ def test_the_picture_under_the_body_is_the_films_own(
     np.testing.assert_array_equal(result.frame.image, frame.image)
 
 
-def _index(parts: Parts) -> int | None:
+def _index(parts: WindowParts) -> int | None:
     result = parts.state.result.value
     return None if result is None else result.frame.index
 
@@ -254,14 +256,16 @@ def test_without_its_film_the_body_stands_before_a_plain_ground(
     film.unlink()
     parts.controller.takes.open_last()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
-    assert "not there any more" in parts.take_tools.timeline.note.text()
-    assert not parts.take_tools.box.isEnabled()
+    assert "not there any more" in parts.take_feature.timeline.note.text()
+    assert not parts.take_feature.box.isEnabled()
     qtbot.wait(300)
     assert pixels(parts.window.canvas_area.canvas).std() > 5  # the body is there all the same
 
 
-def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(looking: Parts, qtbot: QtBot) -> None:
-    track = looking.take_tools.timeline.track
+def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(
+    looking: WindowParts, qtbot: QtBot
+) -> None:
+    track = looking.take_feature.timeline.track
     last = frames_of(looking) - 1
     high = track.height() // 3
     qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(0)), high))
@@ -281,9 +285,9 @@ def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(looking: Parts, qtbo
 
 
 def test_trim_by_keyboard_leaves_the_rest_out_of_an_export(
-    looking: Parts, qtbot: QtBot, tmp_path: Path
+    looking: WindowParts, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    track = looking.take_tools.timeline.track
+    track = looking.take_feature.timeline.track
     activate(looking, qtbot)
     track.setFocus()
     for _ in range(5):
@@ -303,7 +307,7 @@ def test_trim_by_keyboard_leaves_the_rest_out_of_an_export(
 
 
 def test_an_export_is_called_as_the_take_is(
-    looking: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    looking: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
     monkeypatch.setattr(looking.window, "ask_export", lambda name, folder: names.append(name))
@@ -315,22 +319,22 @@ def test_an_export_is_called_as_the_take_is(
     assert names == ["left_right_ 2"]
 
 
-def test_a_click_on_the_timeline_goes_there(looking: Parts, qtbot: QtBot) -> None:
-    track = looking.take_tools.timeline.track
+def test_a_click_on_the_timeline_goes_there(looking: WindowParts, qtbot: QtBot) -> None:
+    track = looking.take_feature.timeline.track
     low = round(track.height() * 0.6)
     qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(11)), low))
     assert looking.state.takes.playhead.value.frame == 11
     qtbot.waitUntil(lambda: _index(looking) == 11)
-    assert "frame 12" in looking.take_tools.timeline.place.text()
+    assert "frame 12" in looking.take_feature.timeline.place.text()
 
 
 def test_a_marker_is_set_undone_and_kept(
-    looking: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    looking: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activate(looking, qtbot)
     looking.controller.takes.go_to(6)
     qtbot.keyClick(looking.window, Qt.Key.Key_K)
-    monkeypatch.setattr(looking.take_tools, "ask_marker", lambda name: "jump")
+    monkeypatch.setattr(looking.take_feature, "ask_marker", lambda name: "jump")
     looking.controller.takes.go_to(9)
     qtbot.keyClick(looking.window, Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
     opened = looking.state.takes.opened.value
@@ -344,9 +348,9 @@ def test_a_marker_is_set_undone_and_kept(
 
 
 def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
-    looking: Parts, qtbot: QtBot
+    looking: WindowParts, qtbot: QtBot
 ) -> None:
-    track, takes = looking.take_tools.timeline.track, looking.controller.takes
+    track, takes = looking.take_feature.timeline.track, looking.controller.takes
 
     def markers() -> dict[int, str]:
         opened = looking.state.takes.opened.value
@@ -387,9 +391,11 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
     qtbot.waitUntil(lambda: read_take(path).marker_frame == (16, 20), timeout=10_000)
 
 
-def test_a_take_is_renamed_in_the_list_and_that_is_undone(looking: Parts, qtbot: QtBot) -> None:
+def test_a_take_is_renamed_in_the_list_and_that_is_undone(
+    looking: WindowParts, qtbot: QtBot
+) -> None:
     looking.window.side_panel.show_page("takes")
-    page = looking.take_tools.page
+    page = looking.take_feature.page
     before = page.list.item(0).text()
     page.rename.click()
     editor = page.list.findChild(QWidget, "qt_spinbox_lineedit") or page.list.focusWidget()
@@ -400,15 +406,15 @@ def test_a_take_is_renamed_in_the_list_and_that_is_undone(looking: Parts, qtbot:
     library = looking.controller.takes.library
     qtbot.waitUntil(lambda: library.entries()[0].about.name == "my dance", timeout=10_000)
     assert "my dance" in looking.window.windowTitle()
-    looking.take_tools.undo.trigger()
+    looking.take_feature.undo.trigger()
     qtbot.waitUntil(lambda: library.entries()[0].about.name == before, timeout=10_000)
     qtbot.waitUntil(lambda: page.list.item(0).text() == before)
 
 
 def test_a_take_is_deleted_only_when_that_is_meant(
-    looking: Parts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, own_data_folder: Path
+    looking: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, own_data_folder: Path
 ) -> None:
-    page = looking.take_tools.page
+    page = looking.take_feature.page
     looking.window.side_panel.show_page("takes")
     monkeypatch.setattr(page, "ask_delete", lambda name: False)
     page.delete.click()
@@ -466,15 +472,15 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
     qtbot.waitUntil(lambda: _index(parts) == 20, timeout=10_000)
     activate(parts, qtbot)
     qtbot.keyClick(parts.window, Qt.Key.Key_B)
-    overlay = parts.take_tools.overlay
+    overlay = parts.take_feature.overlay
     assert overlay.isVisible()
     middle, high = overlay.width() // 2, overlay.height()
     qtbot.mousePress(overlay, LEFT, pos=QPoint(middle - high // 3, high // 20))
     qtbot.mouseMove(overlay, QPoint(middle, high // 2))
     qtbot.mouseRelease(overlay, LEFT, pos=QPoint(middle + high // 3, high * 19 // 20))
     assert not overlay.isVisible()
-    qtbot.waitUntil(lambda: parts.take_tools.undo.isEnabled(), timeout=20_000)
-    assert parts.take_tools.undo.text() == "Undo correction"
+    qtbot.waitUntil(lambda: parts.take_feature.undo.isEnabled(), timeout=20_000)
+    assert parts.take_feature.undo.text() == "Undo correction"
 
     def raw() -> Take:
         opened = parts.state.takes.opened.value
@@ -486,9 +492,9 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
     assert opened is not None
     assert opened.stored.take.smoothing == "offline"
     assert opened.stored.about.corrections == ((20, 1),)
-    parts.take_tools.undo.trigger()
+    parts.take_feature.undo.trigger()
     np.testing.assert_array_equal(raw().translation, wrong.translation)
-    parts.take_tools.redo.trigger()
+    parts.take_feature.redo.trigger()
     np.testing.assert_allclose(raw().translation, stored.raw.translation, atol=1e-5)
 
 
@@ -525,28 +531,28 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
     parts.controller.takes.go_to(3)
     qtbot.waitUntil(lambda: _index(parts) == 3, timeout=10_000)
-    assert parts.take_tools.box.isEnabled()
+    assert parts.take_feature.box.isEnabled()
     activate(parts, qtbot)
     qtbot.keyClick(parts.window, Qt.Key.Key_B)
-    overlay = parts.take_tools.overlay
+    overlay = parts.take_feature.overlay
     middle, high = overlay.width() // 2, overlay.height()
     qtbot.mousePress(overlay, LEFT, pos=QPoint(middle - high // 3, high // 20))
     qtbot.mouseMove(overlay, QPoint(middle, high // 2))
     qtbot.mouseRelease(overlay, LEFT, pos=QPoint(middle + high // 3, high * 19 // 20))
-    qtbot.waitUntil(lambda: parts.take_tools.undo.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: parts.take_feature.undo.isEnabled(), timeout=20_000)
     opened = parts.state.takes.opened.value
     assert opened is not None
     np.testing.assert_allclose(opened.stored.raw.joints_2d, stored.raw.joints_2d, atol=0.1)
 
 
-def test_escape_gives_up_a_box(looking: Parts, qtbot: QtBot) -> None:
+def test_escape_gives_up_a_box(looking: WindowParts, qtbot: QtBot) -> None:
     activate(looking, qtbot)
     qtbot.keyClick(looking.window, Qt.Key.Key_B)
-    overlay = looking.take_tools.overlay
+    overlay = looking.take_feature.overlay
     assert overlay.isVisible()
     qtbot.keyClick(overlay, Qt.Key.Key_Escape)
     assert not overlay.isVisible()
-    assert not looking.take_tools.undo.isEnabled()
+    assert not looking.take_feature.undo.isEnabled()
 
 
 RECORDS_UNTIL_IT_IS_KILLED = """
@@ -601,7 +607,7 @@ def test_a_kill_loses_at_most_the_last_second_and_the_next_start_offers_the_rest
     program.stdout.close()
 
     parts = open_window()
-    tools = parts.take_tools
+    tools = parts.take_feature
     qtbot.waitUntil(tools.found.isVisible, timeout=10_000)
     assert "clip.mp4 was cut off" in tools.found.text.text()
     tools.keep.click()

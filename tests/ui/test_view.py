@@ -20,7 +20,7 @@ from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, Inside, Person
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person, write_clip
-from ui.app import Parts
+from ui.app import WindowParts
 from ui.state.view import Layout
 from ui.state.window import Phase, SourceChoice, WindowState
 from ui.system.settings_binding import SettingsBinding
@@ -39,7 +39,7 @@ def body() -> Body:
 
 
 @pytest.fixture
-def parts(open_window: OpenWindow, qtbot: QtBot) -> Parts:
+def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts = open_window()
     parts.window.resize(1120, 760)
     parts.state.source.set(SourceChoice("file", "made-up.mp4", "made up"))
@@ -56,7 +56,7 @@ def result_of(*people: Person, raw: tuple[Person, ...] | None = None) -> FrameRe
     return FrameResult(Frame(0, 0.0, image), people, people if raw is None else raw, CAMERA)
 
 
-def look(parts: Parts, qtbot: QtBot) -> Shown:
+def look(parts: WindowParts, qtbot: QtBot) -> Shown:
     """What the canvas shows, (H, W, 3)."""
     qtbot.wait(80)
     canvas = parts.window.canvas_area.canvas
@@ -79,7 +79,7 @@ def extent(mask: npt.NDArray[np.bool_], least: int = 50) -> tuple[float, float, 
     return float(left), float(top), float(columns.max() - left), float(rows.max() - top)
 
 
-def in_canvas(parts: Parts, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def in_canvas(parts: WindowParts, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Frame pixels (N, 2) to canvas pixels of a letterboxed picture."""
     canvas = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
@@ -91,7 +91,7 @@ def in_canvas(parts: Parts, points: npt.NDArray[np.float64]) -> npt.NDArray[np.i
 
 
 def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
-    parts: Parts, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: WindowParts, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
@@ -127,7 +127,7 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     qtbot.waitUntil(lambda: window.canvas_area.width() == wide)
 
 
-def test_the_rail_is_worked_with_the_keyboard(parts: Parts, qtbot: QtBot) -> None:
+def test_the_rail_is_worked_with_the_keyboard(parts: WindowParts, qtbot: QtBot) -> None:
     panel = parts.window.side_panel
     panel.show_page("view")
     panel.rail.setFocus()
@@ -143,7 +143,7 @@ def test_the_rail_is_worked_with_the_keyboard(parts: Parts, qtbot: QtBot) -> Non
 
 
 def test_body_points_and_box_come_and_go_with_their_keys(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     sure = np.linspace(0, 1, body.joint_count)
     someone = replace(standing_person(body, CAMERA), joint_score=sure)
@@ -173,7 +173,7 @@ def test_body_points_and_box_come_and_go_with_their_keys(
 
 
 def test_the_body_before_smoothing_is_drawn_pale_where_it_was_measured(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     smooth = standing_person(body, CAMERA, -0.5)
     raw = standing_person(body, CAMERA, 1.0)
@@ -191,7 +191,7 @@ def test_the_body_before_smoothing_is_drawn_pale_where_it_was_measured(
 
 
 def test_a_person_fades_with_the_score_and_is_gone_before_it_is_zero(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     someone = standing_person(body, CAMERA)
     column, row = in_canvas(parts, someone.joints_2d[:1])[0]
@@ -221,7 +221,7 @@ def test_a_person_fades_with_the_score_and_is_gone_before_it_is_zero(
 
 
 def test_front_side_and_top_show_the_body_as_it_is_in_space(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     # in the T-pose a body is about as wide as high, and a fifth of that deep
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
@@ -236,7 +236,7 @@ def test_front_side_and_top_show_the_body_as_it_is_in_space(
     assert sizes["side"][1] == pytest.approx(sizes["front"][1], rel=0.1)
 
 
-def test_the_feet_stand_on_the_grid(parts: Parts, qtbot: QtBot, body: Body) -> None:
+def test_the_feet_stand_on_the_grid(parts: WindowParts, qtbot: QtBot, body: Body) -> None:
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
     parts.state.view.layout.set(Layout.FREE)
     qtbot.keyClick(parts.window, Qt.Key.Key_1)
@@ -253,7 +253,7 @@ def test_the_feet_stand_on_the_grid(parts: Parts, qtbot: QtBot, body: Body) -> N
 
 
 def test_mouse_and_arrow_keys_turn_it_and_the_wheel_comes_nearer(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     canvas, view = parts.window.canvas_area.canvas, parts.state.view
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
@@ -296,7 +296,7 @@ def test_mouse_and_arrow_keys_turn_it_and_the_wheel_comes_nearer(
 
 
 def test_the_key_goes_round_the_layouts_and_space_still_pauses(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
     layouts = []
@@ -313,7 +313,7 @@ def test_the_key_goes_round_the_layouts_and_space_still_pauses(
 
 
 def test_the_view_is_remembered(
-    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: WindowParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
@@ -349,10 +349,12 @@ def inside_of(body: Body, shifts: tuple[float, ...], dense: DenseMap | None = No
     return replace(result_of(levels[-1]), inside=(inside,))
 
 
-def test_the_levels_stand_side_by_side_or_alone(parts: Parts, qtbot: QtBot, body: Body) -> None:
+def test_the_levels_stand_side_by_side_or_alone(
+    parts: WindowParts, qtbot: QtBot, body: Body
+) -> None:
     parts.state.view.inside_points.set(False)
     qtbot.keyClick(parts.window, Qt.Key.Key_N)
-    page = parts.view_tools.inside_page
+    page = parts.view_feature.inside_page
     shifts = (-0.3, 0.3, 0.0)
     parts.state.result.set(inside_of(body, shifts))
     assert page.level.count() == 4
@@ -373,13 +375,13 @@ def test_the_levels_stand_side_by_side_or_alone(parts: Parts, qtbot: QtBot, body
     assert left + across / 2 > width / 2 + 0.5 * far
 
 
-def test_the_points_that_were_read_are_dotted(parts: Parts, qtbot: QtBot, body: Body) -> None:
+def test_the_points_that_were_read_are_dotted(parts: WindowParts, qtbot: QtBot, body: Body) -> None:
     parts.state.view.inside.set(True)
     parts.state.view.inside_level.set(2)
     parts.state.view.mesh.set(False)
     parts.state.result.set(inside_of(body, (0.0, 0.0, 0.0)))
     with_points = look(parts, qtbot)
-    parts.view_tools.inside_page.points.click()
+    parts.view_feature.inside_page.points.click()
     changed = np.abs(look(parts, qtbot) - with_points).max(axis=2) > 60
     left, top, width, height = extent(changed, 4)
     assert max(width, height) < 20  # one dot
@@ -395,7 +397,7 @@ def test_the_points_that_were_read_are_dotted(parts: Parts, qtbot: QtBot, body: 
 
 
 def test_parts_are_coloured_and_the_networks_own_map_has_a_tile(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     parts.state.view.inside.set(True)
     parts.state.view.inside_points.set(False)
@@ -409,7 +411,7 @@ def test_parts_are_coloured_and_the_networks_own_map_has_a_tile(
         return int((counts > 30).sum())
 
     assert hues() < 3
-    parts.view_tools.inside_page.dense.click()
+    parts.view_feature.inside_page.dense.click()
     assert hues() > 8
     # the left half of the crop is part 1, nobody in the other
     half = np.zeros((8, 8), np.int64)
@@ -429,10 +431,10 @@ def test_parts_are_coloured_and_the_networks_own_map_has_a_tile(
 
 
 def test_a_model_with_its_last_level_only_says_what_to_do(
-    parts: Parts, qtbot: QtBot, body: Body
+    parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     parts.window.side_panel.show_page("inside")
-    page = parts.view_tools.inside_page
+    page = parts.view_feature.inside_page
     page.switch.click()
     assert "Open a camera or a video" in page.note.text()
     parts.state.result.set(inside_of(body, (0.0,)))

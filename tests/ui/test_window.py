@@ -24,7 +24,7 @@ from pymaf_live.takes import read_take
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.measured_run import OtherWork
-from ui.app import Parts, run_window
+from ui.app import WindowParts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import screen_complaint
 from ui.system.settings_binding import SettingsBinding
@@ -44,19 +44,19 @@ def pixels(widget: QWidget) -> npt.NDArray[np.float64]:
     return rgb.astype(np.float64)
 
 
-def play(parts: Parts, qtbot: QtBot, choice: SourceChoice) -> None:
+def play(parts: WindowParts, qtbot: QtBot, choice: SourceChoice) -> None:
     parts.window.open_choice(choice)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=60_000)
 
 
-def hold(parts: Parts, qtbot: QtBot) -> None:
+def hold(parts: WindowParts, qtbot: QtBot) -> None:
     """Pause, and wait until what was on its way has come."""
     parts.window.actions_.pause.trigger()
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PAUSED)
     qtbot.wait(400)
 
 
-def with_body(parts: Parts, qtbot: QtBot, opacity: float) -> npt.NDArray[np.float64]:
+def with_body(parts: WindowParts, qtbot: QtBot, opacity: float) -> npt.NDArray[np.float64]:
     parts.state.opacity.set(opacity)
     qtbot.wait(100)
     return pixels(parts.window.canvas_area.canvas)
@@ -278,7 +278,7 @@ def test_the_window_never_waits_for_opening_inference_or_export(
     raise AssertionError(f"the window waited for {longest} ms")
 
 
-def longest_wait(parts: Parts, qtbot: QtBot, clip: SourceChoice, stem: Path) -> float:
+def longest_wait(parts: WindowParts, qtbot: QtBot, clip: SourceChoice, stem: Path) -> float:
     """Longest ms between two beats of a timer while a clip is opened, recorded and exported."""
     gaps: list[float] = []
     others = OtherWork()
@@ -399,12 +399,12 @@ def test_run_window_without_a_screen_gives_two(
     assert "process" in said
 
 
-def shown_people(parts: Parts) -> tuple[Any, ...]:
+def shown_people(parts: WindowParts) -> tuple[Any, ...]:
     result = parts.state.result.value
     return result.people if result is not None else ()
 
 
-def open_real_window(open_window: OpenWindow, tmp_path: Path) -> Parts:
+def open_real_window(open_window: OpenWindow, tmp_path: Path) -> WindowParts:
     """With the trained network, or with a made-up one while that is not there."""
     try:
         resource("models/lite.onnx")

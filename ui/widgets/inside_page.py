@@ -53,7 +53,7 @@ class InsidePage(QWidget):
             "the estimate before",
         )
         self.dense = check_box(
-            "Parts of the body",
+            "WindowParts of the body",
             view.inside_dense,
             "Which part of the body is where, and the network's own map of it if it has one",
         )

@@ -64,7 +64,7 @@ class PeoplePage(QWidget):
         self.list.setAccessibleName("People in the picture")
         self.list.setMinimumHeight(120)
         self.nobody = _quiet("Nobody has been seen yet.")
-        self.alone = check_box("Only this one", self._people.alone, "Draw the chosen person alone")
+        self.alone = check_box("Only this one", self._people.solo, "Draw the chosen person alone")
         self.most = QSpinBox()
         self.most.setRange(0, _MOST)
         self.most.setSpecialValueText("As usual")
@@ -86,13 +86,13 @@ class PeoplePage(QWidget):
         self._lay_out()
         self.list.currentItemChanged.connect(self._on_row_change)
         self.list.itemChanged.connect(self._on_item_change)
-        self.most.valueChanged.connect(self._people.most.set)
+        self.most.valueChanged.connect(self._people.max_people.set)
         self.merge.clicked.connect(self._merge)
         self.keep.clicked.connect(self._keep_only)
-        self._people.most.watch(self.most.setValue)
-        for value in (self._people.there, self._people.names, self._people.muted):
+        self._people.max_people.watch(self.most.setValue)
+        for value in (self._people.seen_ids, self._people.names, self._people.hidden_ids):
             value.watch(lambda _: self._fill())
-        self._people.chosen.watch(self._on_chosen_change)
+        self._people.selected_id.watch(self._on_chosen_change)
         self._takes.opened.watch(lambda _: self._allow())
 
     def _lay_out(self) -> None:
@@ -135,7 +135,7 @@ class PeoplePage(QWidget):
 
     def _on_chosen_change(self, chosen: int | None) -> None:
         self._filling = True
-        there = self._people.there.value
+        there = self._people.seen_ids.value
         self.list.setCurrentRow(there.index(chosen) if chosen in there else -1)
         self._filling = False
         self.into.clear()
@@ -146,7 +146,7 @@ class PeoplePage(QWidget):
 
     def _on_row_change(self, item: QListWidgetItem | None) -> None:
         if not self._filling:
-            self._people.chosen.set(_person(item))
+            self._people.selected_id.set(_person(item))
 
     def _on_item_change(self, item: QListWidgetItem) -> None:
         person = _person(item)
@@ -154,29 +154,29 @@ class PeoplePage(QWidget):
             return
         name = item.text()
         muted = item.checkState() is Qt.CheckState.Unchecked
-        if muted != (person in self._people.muted.value):
-            self._people.mute(person, muted)
+        if muted != (person in self._people.hidden_ids.value):
+            self._people.set_hidden(person, muted)
         elif name != self._people.name_of(person):
             self._deeds.name(person, name)
             # where the name was not taken, or is empty, the row shows what holds
             self._fill()
 
     def _allow(self) -> None:
-        chosen = self._people.chosen.value is not None
-        several = len(self._people.there.value) > 1
+        chosen = self._people.selected_id.value is not None
+        several = len(self._people.seen_ids.value) > 1
         self._of_take.setVisible(self._takes.opened.value is not None)
         self.alone.setEnabled(chosen)
         for part in (self.into, self.merge, self.keep):
             part.setEnabled(chosen and several)
 
     def _merge(self) -> None:
-        person, into = self._people.chosen.value, self.into.currentData()
+        person, into = self._people.selected_id.value, self.into.currentData()
         if person is not None and into is not None:
             self._deeds.merge(person, int(into))
 
     def _keep_only(self) -> None:
-        if self._people.chosen.value is not None:
-            self._deeds.keep_only(self._people.chosen.value)
+        if self._people.selected_id.value is not None:
+            self._deeds.keep_only(self._people.selected_id.value)
 
 
 def _person(item: QListWidgetItem | None) -> int | None:
