@@ -18,6 +18,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import cv2
 import torch
 from torch import nn
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, PymafLiveError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.signals import StopRequest
@@ -106,7 +106,7 @@ def _train(
 
     # what is measured while it learns, the network, and the average of its weights
     held_out = _held_out(config, locations)
-    body = load_body()
+    body = default_body()
     mean = mean_start(*open_sets(config, locations, body), body)
     model = PyMAF(config.network, body, mean, landmark_file).to(device)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,9 +1,11 @@
-"""The parametric body: read from a file, checked, never trusted for its sizes."""
+"""The parametric body: data type and body file reader.
+
+The sizes in a file are checked, never trusted.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import zipfile
 from dataclasses import dataclass
@@ -15,75 +17,70 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pymaf_live.errors import ModelError
-from pymaf_live.resources import resource
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
-Ints = npt.NDArray[np.int64]
-
-# what a file may ask for at most: a hundred times today's body, far below what would fill memory
-_MOST_VERTICES = 200_000
-_MOST_JOINTS = 256
-_MOST_SHAPES = 400
+# upper limits for a file: a hundred times today's body, far below what would fill the memory
+_MAX_VERTICES = 200_000
+_MAX_JOINTS = 256
+_MAX_SHAPES = 400
 _SUM_TOLERANCE = 1e-4
 _LOADING = threading.Lock()
-
-BODY_VARIABLE = "PYMAF_LIVE_BODY"
-"""Of the environment, so that the processes of a training see it too."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """A linear-blend-skinned body with SMPL's interface; V vertices, J joints, S shapes, F faces.
+    """Body with linear blend skinning and SMPL's interface.
 
-    Metres; y up, facing +z, its left at +x; T-pose at rest.
+    V vertices, J joints, S shape coefficients, F faces. Metres; y up, facing +z, its left at +x;
+    T-pose at rest.
     """
 
     template: Array
-    """(V, 3)"""
+    """(V, 3) mean shape at rest."""
     faces: Ints
-    """(F, 3) counter-clockwise seen from outside."""
+    """(F, 3) vertex indices, counter-clockwise seen from outside."""
     shape_directions: Array
-    """(V, 3, S) metres per unit of a coefficient."""
+    """(V, 3, S) metres per unit of a shape coefficient."""
     joint_regressor: csr_matrix
     """(J, V) rows sum to 1."""
     skin_weights: Array
     """(V, J) rows sum to 1."""
     parents: Ints
-    """(J,) -1 at the root, always smaller than the joint's own index."""
+    """(J,) index of the parent joint, smaller than the joint's own; -1 at the root."""
     joint_names: tuple[str, ...]
     joint_mirror: Ints
-    """(J,) the joint on the other side."""
+    """(J,) index of the joint on the other side."""
     sample_vertices: Ints
-    """(P,) the vertices whose features the network reads."""
+    """(P,) vertices at which the network samples features."""
     keypoint_regressor: csr_matrix
     """(K, V) rows sum to 1."""
     keypoint_names: tuple[str, ...]
     keypoint_sets: dict[str, Ints]
     """Rows of `keypoint_regressor` by set: 'lsp', 'coco', 'blazepose', 'h36m' and so on."""
     face_part: Ints
-    """(F,) part of each face, 1-based."""
+    """(F,) body part of each face, from 1."""
     sha256: str
-    """Of the file, as hexadecimal digits."""
+    """SHA-256 of the file, hexadecimal."""
 
     @cached_property
-    def rest_joints(self) -> tuple[Array, Array]:
-        """Joints (J, 3) of the mean body at rest, m, and their change (J, 3, S) with shape."""
+    def rest_joint_basis(self) -> tuple[Array, Array]:
+        """Joints (J, 3) m of the mean shape at rest, and their derivative (J, 3, S) by shape."""
         mean: Array = self.joint_regressor @ self.template
         flat = self.shape_directions.reshape(len(self.template), -1)
         return mean, (self.joint_regressor @ flat).reshape(*mean.shape, -1)
 
     @property
     def joint_count(self) -> int:
-        """J."""
+        """Number of joints, J."""
         return len(self.parents)
 
     @property
     def shape_count(self) -> int:
-        """S."""
+        """Number of shape coefficients, S."""
         return int(self.shape_directions.shape[2])
 
     def keypoint_rows(self, name: str) -> csr_matrix:
-        """Regressor (K, V) of a key-point set, in the set's order.
+        """Return the regressor (K, V) of a key-point set, in the set's order.
 
         Raises
         ------
@@ -96,41 +93,30 @@ class Body:
         return self.keypoint_regressor[self.keypoint_sets[name]]
 
 
-def load_body(path: Path | None = None) -> Body:
-    """Load a body file and check it.
+def load_body(path: Path) -> Body:
+    """Load and check a body file; the last few bodies stay cached.
 
     Parameters
     ----------
-    path : Path, optional
-        An ``.npz`` with SMPL's keys and ours (docs/body.md). By default the body that the variable
-        PYMAF_LIVE_BODY names (one of the user's, or a path), and without it the shipped open body.
+    path : Path
+        An ``.npz`` with SMPL's keys and those of this program (docs/body.md).
 
     Raises
     ------
     ModelError
-        If the file is missing, is no npz, needs pickle, or is not a sound body.
+        If the file is missing, is not an npz, needs pickle, or is inconsistent.
     """
-    # several threads ask for it while a run starts; the second waits instead of loading it again
+    # several threads load it while a run starts; the others wait instead of loading it again
     with _LOADING:
-        path = path or _usual()
         try:
-            written = path.stat().st_mtime_ns
+            modified = path.stat().st_mtime_ns
         except OSError:
-            written = 0  # reading it tells what is wrong
-        return _load_body(path, written)
-
-
-def _usual() -> Path:
-    chosen = os.environ.get(BODY_VARIABLE)
-    if not chosen:
-        return resource("body/open_body.npz")
-    from pymaf_live.body.registry import named_file
-
-    return named_file(chosen)
+            modified = 0  # reading the file reports the error
+        return _load_body(path, modified)
 
 
 @lru_cache(maxsize=4)
-def _load_body(path: Path, _written: int) -> Body:
+def _load_body(path: Path, _modified: int) -> Body:
     try:
         content = path.read_bytes()
         with np.load(path, allow_pickle=False) as file:
@@ -144,7 +130,7 @@ def _load_body(path: Path, _written: int) -> Body:
     except KeyError as error:
         raise ModelError(f"the body file {path} lacks {error}") from error
     except (ValueError, IndexError, TypeError) as error:
-        raise ModelError(f"the body file {path} is not sound: {error}") from error
+        raise ModelError(f"the body file {path} is invalid: {error}") from error
     return body
 
 
@@ -156,7 +142,7 @@ def _body_from_arrays(arrays: dict[str, npt.NDArray[np.generic]], sha256: str) -
 
     def integers(name: str) -> Ints:
         values = arrays[name]
-        _require(values.dtype.kind in "iu", f"{name} is not whole numbers")
+        _require(values.dtype.kind in "iu", f"{name} does not contain integers")
         return values.astype(np.int64)
 
     template = numbers("v_template")
@@ -164,14 +150,14 @@ def _body_from_arrays(arrays: dict[str, npt.NDArray[np.generic]], sha256: str) -
     vertices = len(template)
     parents = integers("kintree_table")[0].copy()
     joints = len(parents)
-    _require(0 < vertices <= _MOST_VERTICES and 0 < joints <= _MOST_JOINTS, "sizes out of range")
+    _require(0 < vertices <= _MAX_VERTICES and 0 < joints <= _MAX_JOINTS, "sizes out of range")
     parents[0] = -1
     _require(bool((parents[1:] >= 0).all()), "parents do not form a tree")
     _require(bool((parents < np.arange(joints)).all()), "parents do not form a tree")
 
     shapes = numbers("shapedirs")
     _require(shapes.shape[:2] == (vertices, 3) and shapes.ndim == 3, "shapedirs is not (V, 3, S)")
-    _require(shapes.shape[2] <= _MOST_SHAPES, "sizes out of range")
+    _require(shapes.shape[2] <= _MAX_SHAPES, "sizes out of range")
     weights = numbers("weights")
     _require(weights.shape == (vertices, joints), "weights is not (V, J)")
     _require_rows_sum_to_one(weights, "weights")
@@ -185,7 +171,7 @@ def _body_from_arrays(arrays: dict[str, npt.NDArray[np.generic]], sha256: str) -
     sample = integers("sample_vertices")
     _require_indices(sample, vertices, "sample_vertices")
     mirror = integers("joint_mirror")
-    _require(sorted(mirror.tolist()) == list(range(joints)), "joint_mirror is no permutation")
+    _require(sorted(mirror.tolist()) == list(range(joints)), "joint_mirror is not a permutation")
     face_part = integers("face_part")
     _require(face_part.shape == (len(faces),), "face_part is not (F,)")
 
@@ -220,9 +206,9 @@ def _body_from_arrays(arrays: dict[str, npt.NDArray[np.generic]], sha256: str) -
     )
 
 
-def _require(condition: bool, complaint: str) -> None:
+def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise ValueError(complaint)
+        raise ValueError(message)
 
 
 def _require_rows_sum_to_one(matrix: Array, name: str) -> None:
@@ -232,4 +218,4 @@ def _require_rows_sum_to_one(matrix: Array, name: str) -> None:
 
 def _require_indices(values: Ints, count: int, name: str) -> None:
     inside = values.size == 0 or (values.min() >= 0 and values.max() < count)
-    _require(bool(inside), f"{name} points outside 0..{count - 1}")
+    _require(bool(inside), f"{name} has indices outside 0..{count - 1}")

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from pymaf_live.body.model import Ints
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 

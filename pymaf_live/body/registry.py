@@ -1,8 +1,9 @@
-"""The bodies at hand: the shipped one, and those that a user brought."""
+"""Installed bodies: the shipped open body and the bodies imported by the user."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -12,94 +13,109 @@ from pymaf_live.body.model import Body, load_body
 from pymaf_live.errors import ModelError, UsageError
 from pymaf_live.resources import resource
 
-SHIPPED = "open"
+SHIPPED_BODY = "open"
 """Name of the body that comes with the program."""
 
+BODY_VARIABLE = "PYMAF_LIVE_BODY"
+"""Environment variable that selects the default body, also for the processes of a training run."""
 
-def user_bodies() -> Path:
-    """Folder of the bodies that a user brought; it need not be there."""
+_VALID_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,40}"
+
+
+def user_body_folder() -> Path:
+    """Return the folder of imported bodies; it may not exist yet."""
     return platformdirs.user_data_path("pymaf-live", appauthor=False) / "bodies"
 
 
-def user_models() -> Path:
-    """Folder of the models that a user imported; it need not be there."""
+def user_model_folder() -> Path:
+    """Return the folder of imported networks; it may not exist yet."""
     return platformdirs.user_data_path("pymaf-live", appauthor=False) / "models"
 
 
-def adopt(path: Path, name: str, shapes: int | None = None) -> Body:
-    """Bring a licensed SMPL, SMPL-H or SMPL-X file into the user's own folder.
-
-    Parameters
-    ----------
-    path : Path
-    name : str
-        To call the body by.
-    shapes : int, optional
-        Shape coefficients to keep; by default as many as is usual.
-
-    Raises
-    ------
-    UsageError
-        If the name cannot be one.
-    InputError
-        If the file is no such body.
-    OutputError
-        If the folder cannot be written.
-    """
-    # what reads such files is not wanted at every start
-    from pymaf_live.body.smpl_file import USUAL_SHAPES, read_smpl
-    from pymaf_live.body.smpl_import import write_adopted
-
-    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,40}", name) or name == SHIPPED:
-        raise UsageError(f"{name!r} cannot be a body's name: letters, digits, - and _")
-    shipped = load_body(resource("body/open_body.npz"))
-    return write_adopted(
-        body_file(name),
-        read_smpl(path, shipped, USUAL_SHAPES if shapes is None else shapes),
-        shipped,
-    )
+def user_body_path(name: str) -> Path:
+    """Return the path of an imported body; it may not exist."""
+    return user_body_folder() / f"{name}.npz"
 
 
-def body_file(name: str) -> Path:
-    """Where a body of the user's lies."""
-    return user_bodies() / f"{name}.npz"
-
-
-def named_file(name: str) -> Path:
-    """File of a body by its name: 'open', one of the user's, or a path.
+def body_path(name: str) -> Path:
+    """Return the path of a body by name: 'open', an imported body, or a path to an ``.npz``.
 
     Raises
     ------
     ModelError
-        If there is none.
+        If there is no such body.
     """
-    if name == SHIPPED:
+    if name == SHIPPED_BODY:
         return resource("body/open_body.npz")
-    path = Path(name) if name.endswith(".npz") else body_file(name)
+    path = Path(name) if name.endswith(".npz") else user_body_path(name)
     if not path.is_file():
-        known = ", ".join([SHIPPED, *sorted(file.stem for file in user_bodies().glob("*.npz"))])
+        imported = sorted(file.stem for file in user_body_folder().glob("*.npz"))
+        known = ", ".join([SHIPPED_BODY, *imported])
         raise ModelError(f"there is no body {name!r}, only {known}")
     return path
 
 
-def body_named(name: str) -> Body:
-    """As `named_file`, loaded."""
-    return load_body(named_file(name))
+def body_by_name(name: str) -> Body:
+    """Load a body by name; see `body_path`."""
+    return load_body(body_path(name))
 
 
-def body_of(sha256: str) -> Body:
-    """The body with a checksum, for a model or a take that was made with it.
+def default_body() -> Body:
+    """Load the body selected by the environment variable PYMAF_LIVE_BODY, or the shipped one.
 
-    Where there is none, what `load_body` gives: whoever needs the right one then refuses it.
+    Raises
+    ------
+    ModelError
+        If there is no such body or its file is invalid.
     """
-    usual = load_body()
+    return body_by_name(os.environ.get(BODY_VARIABLE) or SHIPPED_BODY)
+
+
+def body_by_hash(sha256: str) -> Body:
+    """Load the body with a checksum, for a model or a take that was made with it.
+
+    If no installed body has it, return the default body; callers that need the right one compare
+    the checksums.
+    """
+    default = default_body()
+    if default.sha256 == sha256:
+        return default
     shipped = resource("body/open_body.npz")
-    if usual.sha256 == sha256:
-        return usual
-    for path in (shipped, *sorted(user_bodies().glob("*.npz"))):
+    for path in (shipped, *sorted(user_body_folder().glob("*.npz"))):
         try:
             if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
                 return load_body(path)
         except OSError:
             continue
-    return usual
+    return default
+
+
+def import_body(path: Path, name: str, shapes: int | None = None) -> Body:
+    """Import a licensed SMPL, SMPL-H or SMPL-X file into the user's folder of bodies.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        Name of the new body.
+    shapes : int, optional
+        Number of shape coefficients to keep; by default that of most networks.
+
+    Raises
+    ------
+    UsageError
+        If the name is invalid.
+    InputError
+        If the file is not such a body.
+    OutputError
+        If the folder cannot be written.
+    """
+    # imported here: the program does not need the file readers at every start
+    from pymaf_live.body.smpl_file import DEFAULT_SHAPE_COUNT, read_smpl
+    from pymaf_live.body.smpl_import import write_body
+
+    if not re.fullmatch(_VALID_NAME, name) or name == SHIPPED_BODY:
+        raise UsageError(f"{name!r} is not a valid body name; use letters, digits, - and _")
+    shipped = body_by_name(SHIPPED_BODY)
+    smpl = read_smpl(path, shipped, DEFAULT_SHAPE_COUNT if shapes is None else shapes)
+    return write_body(user_body_path(name), smpl, shipped)

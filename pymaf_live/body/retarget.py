@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.kinematics import joint_transforms, pose_joints, rest_joints
-from pymaf_live.body.model import Body, Ints
-from pymaf_live.body.smpl_import import turn_between
+from pymaf_live.body.model import Body
+from pymaf_live.body.rotations import rotation_between
 from pymaf_live.errors import ModelError
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 _LEAST_SHARED = 10
 _BONE_OFF = 0.01
@@ -135,7 +135,7 @@ def _carried(
             (child,) = bones[joint]
             theirs = rest[:, child] - rest[:, joint]
             ours = rest_before[:, place[child]] - rest_before[:, place[joint]]
-            world[:, joint] = world[:, joint] @ turn_between(theirs, ours)
+            world[:, joint] = world[:, joint] @ rotation_between(theirs, ours)
     return world
 
 
@@ -156,7 +156,7 @@ def _pointed(
         held = (rest[:, children] - rest[:, joint, None]) @ world[:, joint].swapaxes(-1, -2)
         aims = placed[:, children] - places[:, joint, None]
         if len(children) == 1:
-            turn = turn_between(held[:, 0], aims[:, 0])
+            turn = rotation_between(held[:, 0], aims[:, 0])
         else:
             turn = _nearest_turn(held, aims)
         world[:, joint] = turn @ world[:, joint]

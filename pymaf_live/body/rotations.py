@@ -1,4 +1,4 @@
-"""Conversions between the ways to write a rotation; the only place where they live.
+"""Conversions between representations of rotations; the only place where they live.
 
 Matrices inside the program, axis-angle in files, quaternions (w, x, y, z) for filters and formats.
 """
@@ -9,46 +9,47 @@ import numpy as np
 
 from pymaf_live.types import Array
 
-# of a matrix row by row, what stands below the diagonal and what faces it, axis by axis
+# elements of a flat matrix below the diagonal and their mirror images, axis by axis
 _BELOW, _ABOVE = [7, 2, 3], [5, 6, 1]
 
 
 def _products_to_matrix() -> Array:
-    """(16, 9): of a unit quaternion's products with itself to the flat matrix.
+    """Return the map (16, 9) from a unit quaternion's outer product to the flat matrix.
 
     With w and v of the quaternion R = (w^2 - v.v) I + 2 v v^T + 2 w [v]x.
     """
-    told = np.zeros((4, 4, 3, 3))
-    told[0, 0] = np.eye(3)
-    for one in range(3):
-        told[one + 1, one + 1] -= np.eye(3)
-        for other in range(3):
-            told[one + 1, other + 1, one, other] += 2.0
+    coefficients = np.zeros((4, 4, 3, 3))
+    coefficients[0, 0] = np.eye(3)
+    for i in range(3):
+        coefficients[i + 1, i + 1] -= np.eye(3)
+        for j in range(3):
+            coefficients[i + 1, j + 1, i, j] += 2.0
     for axis, row, column in ((0, 2, 1), (1, 0, 2), (2, 1, 0)):
-        told[0, axis + 1, row, column], told[0, axis + 1, column, row] = 2.0, -2.0
-    return told.reshape(16, 9)
+        coefficients[0, axis + 1, row, column] = 2.0
+        coefficients[0, axis + 1, column, row] = -2.0
+    return coefficients.reshape(16, 9)
 
 
 def _matrix_to_axis() -> Array:
-    """(9, 4): of a flat matrix to its axis by the sine of the angle, and half its trace."""
-    told = np.zeros((9, 4))
+    """Return the map (9, 4) from a flat matrix to its axis times the sine, and half its trace."""
+    coefficients = np.zeros((9, 4))
     for axis, (below, above) in enumerate(zip(_BELOW, _ABOVE, strict=True)):
-        told[below, axis], told[above, axis] = 0.5, -0.5
-    told[::4, 3] = 0.5
-    return told
+        coefficients[below, axis], coefficients[above, axis] = 0.5, -0.5
+    coefficients[::4, 3] = 0.5
+    return coefficients
 
 
-_MATRIX_OF_PRODUCTS, _AXIS_OF_MATRIX = _products_to_matrix(), _matrix_to_axis()
+_MATRIX_FROM_PRODUCTS, _AXIS_FROM_MATRIX = _products_to_matrix(), _matrix_to_axis()
 _TINY = 1e-150
 
-# SciPy's rotations take a tenth of the program's start: only what is not asked for before the first
-# result uses them
+# importing SciPy's rotations takes a tenth of the program's start time: only functions that are not
+# called before the first result use them
 
 
 def matrix_from_axis_angle(axis_angle: Array) -> Array:
-    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3), through quaternions.
+    """Convert rotation vectors (..., 3) in radians to matrices (..., 3, 3), through quaternions.
 
-    As few calls as can be: for a single body they are what it costs.
+    Written with as few NumPy calls as possible: for a single body they are the whole cost.
     """
     vector = np.asarray(axis_angle, dtype=np.float64)
     half = np.sqrt(np.einsum("...i,...i->...", vector, vector))[..., None] / 2
@@ -57,12 +58,15 @@ def matrix_from_axis_angle(axis_angle: Array) -> Array:
     np.cos(half, out=quaternion[..., :1])
     np.multiply(vector, np.sin(half) / half / 2, out=quaternion[..., 1:])
     products = quaternion[..., :, None] * quaternion[..., None, :]
-    flat = products.reshape(*vector.shape[:-1], 16) @ _MATRIX_OF_PRODUCTS
+    flat = products.reshape(*vector.shape[:-1], 16) @ _MATRIX_FROM_PRODUCTS
     return np.asarray(flat.reshape(*vector.shape[:-1], 3, 3))
 
 
 def axis_angle_from_matrix(matrix: Array) -> Array:
-    """Rotation matrices (..., 3, 3) to rotation vectors (..., 3), angle in 0..pi."""
+    """Convert matrices (..., 3, 3) to rotation vectors (..., 3), angle in 0..pi.
+
+    Matrices that are not exactly rotations are orthogonalised first.
+    """
     from scipy.spatial.transform import Rotation
 
     flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
@@ -72,47 +76,48 @@ def axis_angle_from_matrix(matrix: Array) -> Array:
 
 
 def axis_angle_from_rotation(rotation: Array) -> Array:
-    """As `axis_angle_from_matrix`, of matrices (..., 3, 3) that are rotations already.
+    """Convert exact rotations (..., 3, 3) to rotation vectors (..., 3), angle in 0..pi.
 
-    They are not checked and put right, which for a single body takes most of the time.
+    Unlike `axis_angle_from_matrix` it neither checks nor orthogonalises the matrices, which for a
+    single body takes most of the time.
     """
-    told = rotation.reshape(*rotation.shape[:-2], 9) @ _AXIS_OF_MATRIX
-    sines, cosine = told[..., :3], told[..., 3] - 0.5
+    parts = rotation.reshape(*rotation.shape[:-2], 9) @ _AXIS_FROM_MATRIX
+    sines, cosine = parts[..., :3], parts[..., 3] - 0.5
     sine = np.maximum(np.sqrt(np.einsum("...i,...i->...", sines, sines)), _TINY)
-    found = sines * (np.arctan2(sine, cosine) / sine)[..., None]
+    vectors = sines * (np.arctan2(sine, cosine) / sine)[..., None]
     # near half a turn the sines vanish, and the axis with them
-    half = cosine < -0.99
-    if half.any():
-        found[half] = _axis_angle_by_quaternion(rotation[half])
-    return np.asarray(found)
+    half_turn = cosine < -0.99
+    if half_turn.any():
+        vectors[half_turn] = _axis_angle_through_quaternion(rotation[half_turn])
+    return np.asarray(vectors)
 
 
-def _axis_angle_by_quaternion(rotation: Array) -> Array:
-    """As `axis_angle_from_rotation`, of rotations (N, 3, 3) about any angle.
+def _axis_angle_through_quaternion(rotation: Array) -> Array:
+    """Convert exact rotations (N, 3, 3) by any angle to rotation vectors (N, 3).
 
-    Four times the quaternion's products with itself are sums of the matrix's elements; of their
-    rows the one of its largest number is taken (Shepperd 1978).
+    Four times the quaternion's outer product is a sum of the matrix's elements; the row with its
+    largest diagonal element is used (Shepperd 1978).
     """
     flat = rotation.reshape(-1, 9)
     signs = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
     diagonal = 1 + flat[:, [0, 4, 8]] @ signs.T
     below, above = flat[:, _BELOW], flat[:, _ABOVE]
-    crossed, shared = below - above, below + above
+    difference, total = below - above, below + above
     products = np.empty((len(flat), 4, 4))
     products[:, range(4), range(4)] = diagonal
-    products[:, 0, 1:] = products[:, 1:, 0] = crossed
-    for one, other, axis in ((1, 2, 2), (1, 3, 1), (2, 3, 0)):
-        products[:, one, other] = products[:, other, one] = shared[:, axis]
+    products[:, 0, 1:] = products[:, 1:, 0] = difference
+    for i, j, axis in ((1, 2, 2), (1, 3, 1), (2, 3, 0)):
+        products[:, i, j] = products[:, j, i] = total[:, axis]
     quaternion = products[np.arange(len(flat)), diagonal.argmax(axis=1)]
     quaternion = np.where(quaternion[:, :1] < 0, -quaternion, quaternion)
     sine = np.linalg.norm(quaternion[:, 1:], axis=1, keepdims=True)
-    # not zero: at no turn at all the largest number is another one, and this is not asked then
+    # never zero: without rotation w is the largest element, and this function is not called
     angle = 2 * np.arctan2(sine, quaternion[:, :1])
     return np.asarray(quaternion[:, 1:] * (angle / np.maximum(sine, 1e-300)))
 
 
 def quaternion_from_matrix(matrix: Array) -> Array:
-    """Rotation matrices (..., 3, 3) to unit quaternions (..., 4), w first, w >= 0."""
+    """Convert matrices (..., 3, 3) to unit quaternions (..., 4), w first, w >= 0."""
     from scipy.spatial.transform import Rotation
 
     flat = np.asarray(matrix, dtype=np.float64).reshape(-1, 3, 3)
@@ -123,7 +128,7 @@ def quaternion_from_matrix(matrix: Array) -> Array:
 
 
 def matrix_from_quaternion(quaternion: Array) -> Array:
-    """Quaternions (..., 4), w first, of any length but zero, to matrices (..., 3, 3)."""
+    """Convert quaternions (..., 4), w first, of any length but zero, to matrices (..., 3, 3)."""
     from scipy.spatial.transform import Rotation
 
     flat = np.asarray(quaternion, dtype=np.float64).reshape(-1, 4)
@@ -134,9 +139,9 @@ def matrix_from_quaternion(quaternion: Array) -> Array:
 
 
 def matrix_from_6d(columns: Array) -> Array:
-    """Six numbers (..., 6) to matrices (..., 3, 3) by Gram-Schmidt.
+    """Convert six numbers (..., 6) to matrices (..., 3, 3) by Gram-Schmidt.
 
-    The six numbers are a (3, 2) matrix row by row, its columns the first two of the rotation, as in
+    The numbers are a (3, 2) matrix row by row, its columns the first two of the rotation, as in
     Zhou et al., 'On the continuity of rotation representations' (CVPR 2019) and PyMAF's heads.
     """
     pairs = np.asarray(columns).reshape(*columns.shape[:-1], 3, 2)
@@ -146,19 +151,39 @@ def matrix_from_6d(columns: Array) -> Array:
     return np.stack([first, second, np.cross(first, second)], axis=-1)
 
 
+def rotation_between(first: Array, second: Array) -> Array:
+    """Return the smallest rotations (..., 3, 3) from directions (..., 3) to others."""
+    a = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-12)
+    b = second / np.maximum(np.linalg.norm(second, axis=-1, keepdims=True), 1e-12)
+    a, b = np.broadcast_arrays(a, b)
+    # product of two half turns: about the bisector of the two, and about the first
+    bisector = a + b
+    square = (bisector * bisector).sum(axis=-1)[..., None, None]
+    opposite = square < 1e-12
+    scaled = 2 * bisector[..., :, None] * bisector[..., None, :] / np.where(opposite, 1, square)
+    about_bisector = scaled - np.eye(3)
+    about_first = 2 * a[..., :, None] * a[..., None, :] - np.eye(3)
+    # between opposite directions, any half turn about a perpendicular
+    normal = np.cross(a, np.eye(3)[np.abs(a).argmin(axis=-1)])
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
+    about_normal = 2 * normal[..., :, None] * normal[..., None, :] - np.eye(3)
+    rotations: Array = np.where(opposite, about_normal, about_bisector @ about_first)
+    return rotations
+
+
 def about_z(angle: float) -> Array:
-    """Rotation (3, 3) about z by an angle in radians (x towards y)."""
+    """Return the rotation (3, 3) about z by an angle in radians (x towards y)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def about_x(angle: float) -> Array:
-    """Rotation (3, 3) about x by an angle in radians (y towards z)."""
+    """Return the rotation (3, 3) about x by an angle in radians (y towards z)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
 
 
 def about_y(angle: float) -> Array:
-    """Rotation (3, 3) about y by an angle in radians (z towards x)."""
+    """Return the rotation (3, 3) about y by an angle in radians (z towards x)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from pymaf_live.body.model import Body, Ints
+from pymaf_live.body.model import Body
 from pymaf_live.body.safe_pickle import read_inert
 from pymaf_live.errors import InputError
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
-USUAL_SHAPES = 10
+DEFAULT_SHAPE_COUNT = 10
 """Coefficients that networks estimate; the files have up to 300."""
 
 _MOST_BYTES = 1 << 30
@@ -64,7 +64,7 @@ class SmplFile:
     joint_names: tuple[str, ...]
 
 
-def read_smpl(path: Path, like: Body, shapes: int = USUAL_SHAPES) -> SmplFile:
+def read_smpl(path: Path, like: Body, shapes: int = DEFAULT_SHAPE_COUNT) -> SmplFile:
     """Read an SMPL file without running anything that is in it.
 
     Parameters

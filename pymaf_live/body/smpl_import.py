@@ -1,10 +1,11 @@
-"""A body that a user brought, in our own layout: what its file lacks comes from the open body.
+"""Conversion of an SMPL file to this program's body file.
 
-SMPL's file has mesh, shapes, joints and weights, but neither key points nor parts. Both bodies are
-people in a T-pose, so the open body is laid over the other one: each vertex moves with its joints,
-which go where the other's are, limbs turned and stretched to its bones. Every vertex then stands
-for the nearest of the other body's that faces the same way. A key point keeps its weights on these,
-the 24 joints have the regressor of the file itself, and a face the part of the nearest face.
+SMPL files contain mesh, shapes, joints and weights, but neither key points nor body parts; these
+are transferred from the open body. Both bodies stand in a T-pose, so the open body is fitted to the
+other one: each vertex moves with its joints to where the other's joints are, with limbs rotated and
+scaled to its bones. Every vertex then corresponds to the nearest vertex of the other body that
+faces the same way. A key point keeps its weights on these vertices, the 24 joints use the file's
+own regressor, and each face gets the part of the nearest face.
 """
 
 from __future__ import annotations
@@ -17,35 +18,36 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import cKDTree
 
-from pymaf_live.body.model import Body, Ints, load_body
+from pymaf_live.body.model import Body, load_body
 from pymaf_live.body.normals import vertex_normals
+from pymaf_live.body.rotations import rotation_between
 from pymaf_live.body.smpl_file import SmplFile
 from pymaf_live.system.atomic_write import atomic_write, make_folder
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
-_FACING = 0.03
-"""Metres that vertices are thought apart which face quite different ways."""
-_JOINT = "smpl_"
-"""Key points of this name are the joints themselves."""
+_NORMAL_WEIGHT = 0.03
+"""Weight of the unit normals in the search for the nearest vertex, metres."""
+_JOINT_PREFIX = "smpl_"
+"""Prefix of the key points that are the joints themselves."""
 
 
-def write_adopted(path: Path, smpl: SmplFile, open_body: Body) -> Body:
-    """Write a body file in our layout, and load it again.
+def write_body(path: Path, smpl: SmplFile, open_body: Body) -> Body:
+    """Write a body file in this program's layout and load it.
 
     Parameters
     ----------
     path : Path
-        Its folder is made.
+        Its folder is created.
     smpl : SmplFile
     open_body : Body
-        Where key points and parts come from.
+        Source of key points and body parts.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the file cannot be written.
     ModelError
-        If the result is no sound body.
+        If the result is not a valid body.
     """
     arrays = _arrays(smpl, open_body)
     make_folder(path.parent)
@@ -56,20 +58,15 @@ def write_adopted(path: Path, smpl: SmplFile, open_body: Body) -> Body:
     return load_body(path)
 
 
-def read_pose_directions(path: Path) -> Array | None:
-    """(V, 3, 9 (J - 1)) pose directions beside an adopted body, which drawing leaves out."""
-    with np.load(path, allow_pickle=False) as file:
-        return np.asarray(file["posedirs"], np.float64) if "posedirs" in file.files else None
-
-
 def _arrays(smpl: SmplFile, source: Body) -> dict[str, npt.NDArray[Any]]:
-    laid = _laid_over(source, smpl)
+    fitted = _fit(source, smpl)
     target_normals = vertex_normals(smpl.template, smpl.faces)
-    tree = cKDTree(np.hstack([smpl.template, _FACING * target_normals]))
-    _, nearest = tree.query(np.hstack([laid, _FACING * vertex_normals(laid, source.faces)]))
+    tree = cKDTree(np.hstack([smpl.template, _NORMAL_WEIGHT * target_normals]))
+    fitted_normals = vertex_normals(fitted, source.faces)
+    _, nearest = tree.query(np.hstack([fitted, _NORMAL_WEIGHT * fitted_normals]))
     centres = smpl.template[smpl.faces].mean(axis=1)
-    _, face = cKDTree(laid[source.faces].mean(axis=1)).query(centres)
-    points = _key_points(smpl, source, nearest)
+    _, face = cKDTree(fitted[source.faces].mean(axis=1)).query(centres)
+    keypoints = _keypoint_regressor(smpl, source, nearest)
     # in the order of the open body's samples, each vertex once
     _, first = np.unique(nearest[source.sample_vertices], return_index=True)
     samples = nearest[source.sample_vertices][np.sort(first)]
@@ -84,9 +81,9 @@ def _arrays(smpl: SmplFile, source: Body) -> dict[str, npt.NDArray[Any]]:
         "joint_mirror": _mirror(smpl.joint_names),
         "sample_vertices": samples.astype(np.int32),
         "kp_names": np.array(source.keypoint_names),
-        "kp_data": points.data,
-        "kp_indices": points.indices.astype(np.int32),
-        "kp_indptr": points.indptr.astype(np.int32),
+        "kp_data": keypoints.data,
+        "kp_indices": keypoints.indices.astype(np.int32),
+        "kp_indptr": keypoints.indptr.astype(np.int32),
         "face_part": source.face_part[face].astype(np.uint8),
     }
     arrays |= {f"kpset_{name}": rows for name, rows in source.keypoint_sets.items()}
@@ -95,72 +92,53 @@ def _arrays(smpl: SmplFile, source: Body) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def _key_points(smpl: SmplFile, source: Body, nearest: Ints) -> csr_matrix:
+def _keypoint_regressor(smpl: SmplFile, source: Body, nearest: Ints) -> csr_matrix:
+    """Return the regressor (K, V) of the open body's key points on the other body's vertices."""
     rows = []
     for row, name in enumerate(source.keypoint_names):
-        joint = name.removeprefix(_JOINT)
-        if name.startswith(_JOINT) and joint in smpl.joint_names:
+        joint = name.removeprefix(_JOINT_PREFIX)
+        if name.startswith(_JOINT_PREFIX) and joint in smpl.joint_names:
             rows.append(smpl.joint_regressor[smpl.joint_names.index(joint)])
             continue
-        given = source.keypoint_regressor[row]
-        where = (np.zeros(len(given.indices), dtype=np.int64), nearest[given.indices])
-        rows.append(csr_matrix((given.data, where), (1, len(smpl.template))))
-    points = csr_matrix(vstack(rows))
-    points.sum_duplicates()
-    return points
+        weights = source.keypoint_regressor[row]
+        indices = (np.zeros(len(weights.indices), dtype=np.int64), nearest[weights.indices])
+        rows.append(csr_matrix((weights.data, indices), (1, len(smpl.template))))
+    regressor = csr_matrix(vstack(rows))
+    regressor.sum_duplicates()
+    return regressor
 
 
-def _laid_over(source: Body, smpl: SmplFile) -> Array:
-    """The open body's vertices (V, 3) where they lie once its joints are the other's."""
+def _fit(source: Body, smpl: SmplFile) -> Array:
+    """Return the open body's vertices (V, 3) with its joints moved to the other body's."""
     joints = source.joint_regressor @ source.template
-    theirs = smpl.joint_regressor @ smpl.template
-    whole = np.ptp(smpl.template[:, 1]) / np.ptp(source.template[:, 1])
-    moved = np.zeros_like(source.template)
-    turns: list[Array] = [np.eye(3) for _ in joints]
-    places = np.zeros_like(joints)
-    scales = np.full(len(joints), whole)
+    targets = smpl.joint_regressor @ smpl.template
+    overall_scale = np.ptp(smpl.template[:, 1]) / np.ptp(source.template[:, 1])
+    vertices = np.zeros_like(source.template)
+    rotations: list[Array] = [np.eye(3) for _ in joints]
+    positions = np.zeros_like(joints)
+    scales = np.full(len(joints), overall_scale)
     for joint, name in enumerate(source.joint_names):
         parent = int(source.parents[joint])
         children = np.flatnonzero(source.parents == joint)
         if name not in smpl.joint_names:
-            turns[joint], scales[joint] = turns[parent], scales[parent]
+            rotations[joint], scales[joint] = rotations[parent], scales[parent]
             bone = joints[joint] - joints[parent]
-            places[joint] = places[parent] + scales[joint] * turns[joint] @ bone
+            positions[joint] = positions[parent] + scales[joint] * rotations[joint] @ bone
         else:
-            places[joint] = theirs[smpl.joint_names.index(name)]
+            positions[joint] = targets[smpl.joint_names.index(name)]
             child = source.joint_names[children[0]] if len(children) == 1 else ""
             if child in smpl.joint_names:
-                own = joints[children[0]] - joints[joint]
-                other = theirs[smpl.joint_names.index(child)] - places[joint]
-                turns[joint] = turn_between(own, other)
-                lengths = np.linalg.norm(other), max(float(np.linalg.norm(own)), 1e-6)
-                scales[joint] = np.clip(lengths[0] / lengths[1], 0.5 * whole, 2 * whole)
+                bone = joints[children[0]] - joints[joint]
+                target_bone = targets[smpl.joint_names.index(child)] - positions[joint]
+                rotations[joint] = rotation_between(bone, target_bone)
+                ratio = np.linalg.norm(target_bone) / max(float(np.linalg.norm(bone)), 1e-6)
+                scales[joint] = np.clip(ratio, 0.5 * overall_scale, 2 * overall_scale)
             elif parent >= 0 and not len(children):
-                turns[joint] = turns[parent]
+                rotations[joint] = rotations[parent]
         rest = source.template - joints[joint]
-        placed = scales[joint] * rest @ turns[joint].T + places[joint]
-        moved += source.skin_weights[:, joint, None] * placed
-    return moved
-
-
-def turn_between(first: Array, second: Array) -> Array:
-    """The smallest rotation (..., 3, 3) that takes directions (..., 3) to others."""
-    a = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-12)
-    b = second / np.maximum(np.linalg.norm(second, axis=-1, keepdims=True), 1e-12)
-    a, b = np.broadcast_arrays(a, b)
-    # two reflections: across the middle of the two, and across the first
-    middle = a + b
-    square = (middle * middle).sum(axis=-1)[..., None, None]
-    opposite = square < 1e-12
-    turn = 2 * middle[..., :, None] * middle[..., None, :] / np.where(opposite, 1, square)
-    half = turn - np.eye(3)
-    across = 2 * a[..., :, None] * a[..., None, :] - np.eye(3)
-    # between opposite directions any half turn about a perpendicular will do
-    aside = np.cross(a, np.eye(3)[np.abs(a).argmin(axis=-1)])
-    aside /= np.maximum(np.linalg.norm(aside, axis=-1, keepdims=True), 1e-12)
-    round_aside = 2 * aside[..., :, None] * aside[..., None, :] - np.eye(3)
-    found: Array = np.where(opposite, round_aside, half @ across)
-    return found
+        moved = scales[joint] * rest @ rotations[joint].T + positions[joint]
+        vertices += source.skin_weights[:, joint, None] * moved
+    return vertices
 
 
 def _mirror(names: tuple[str, ...]) -> Ints:

@@ -104,9 +104,9 @@ def _compared(path: Path, tested: Any, standard: Any) -> dict[str, Any]:
 
 def vertex_error(one: Estimate, other: Estimate) -> float:
     """Millimetres, mean over the body's vertices, both with the pelvis at the origin."""
-    from pymaf_live.body import PointSet, load_body
+    from pymaf_live.body import PointSet, default_body
 
-    vertices = PointSet.vertices(load_body())
+    vertices = PointSet.vertices(default_body())
     first, second = (vertices.pose(each.rotations, each.shape) for each in (one, other))
     return float(1000 * np.linalg.norm(first - second, axis=-1).mean())
 

@@ -100,10 +100,10 @@ def _opencv() -> list[Check]:
 
 
 def _body() -> list[Check]:
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
 
     try:
-        body = load_body()
+        body = default_body()
     except ModelError as error:
         return [Check("body", "broken", str(error), _INSTALL, model=True)]
     return [
@@ -194,11 +194,11 @@ def _further_model(name: str, path: Path) -> Check:
 
 def _foreign(session: Session) -> str:
     """Why a model does not go with this program; empty where it does."""
-    from pymaf_live.body.registry import SHIPPED, body_named
+    from pymaf_live.body.registry import SHIPPED_BODY, body_by_name
     from pymaf_live.tracking.crop import CropRule
 
     metadata = session.metadata
-    ours = body_named(SHIPPED).sha256
+    ours = body_by_name(SHIPPED_BODY).sha256
     if metadata.body_sha256 == ours and CropRule.read(metadata.crop_rule) == CropRule():
         return ""
     return "belongs to another body or crop rule"

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import about_x, axis_angle_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions
@@ -22,7 +21,7 @@ from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 JOINTS = 52
 """Of SMPL+H: the body's without SMPL's two hands, and thirty of fingers."""

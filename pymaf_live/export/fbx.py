@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from pymaf_live import __version__
-from pymaf_live.body.model import Ints
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
@@ -31,7 +30,7 @@ from pymaf_live.export.readback_check import ReadBack, frames_to_check
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
 from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 TICKS = 46186158000
 """Of FBX's clock in a second."""

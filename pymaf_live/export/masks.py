@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.body import Body
-from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError, OutputExistsError
 from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.export.person_motion import finite_rows
@@ -29,7 +28,7 @@ from pymaf_live.system.cpu import available_cores
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Camera
+from pymaf_live.types import Array, Camera, Ints
 
 _CHUNK = 32
 """Frames that are drawn at one go."""

@@ -8,13 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 from pymaf_live.body import Body, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import OutputError
 from pymaf_live.export.file_names import person_name
 from pymaf_live.export.world import WorldTransform
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Ints, Mask
 
 _ON_THE_GRID = 0.1
 """Of a frame's duration: stamps this near the uniform grid (rounded to milliseconds) are on it."""

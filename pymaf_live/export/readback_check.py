@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pymaf_live.body.model import Ints
 from pymaf_live.errors import OutputError
 from pymaf_live.export.scene import Scene
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 MAX_JOINT_ERROR_M = 1e-3
 """Largest accepted distance, in metres, between a joint of the file and of the motion."""

@@ -14,10 +14,9 @@ from typing import Literal
 import numpy as np
 
 from pymaf_live.body import Body, joint_transforms
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import about_z
 from pymaf_live.export.options import Rig
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 Axes = Literal["world", "mixamo", "unreal"]
 

@@ -8,11 +8,10 @@ from fractions import Fraction
 import numpy as np
 
 from pymaf_live.body import Body, PointSet, joint_transforms
-from pymaf_live.body.model import Ints
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.person_motion import PersonMotion
 from pymaf_live.export.rigs import Skeleton, rig_skeleton
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Ints, Mask
 
 
 @dataclass(frozen=True)

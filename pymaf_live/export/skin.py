@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.body.model import Ints
 from pymaf_live.export.scene import Scene
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 _LEAST_WEIGHT = 1e-6
 

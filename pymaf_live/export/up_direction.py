@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body import Body
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.body.vectors import angle_between, unit_vectors
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Ints, Mask
 
 UP_OF_CAMERA: Array = np.array([0.0, -1.0, 0.0])
 """The up direction of a camera that is held level, in its own frame (y down)."""
@@ -110,11 +110,11 @@ def _body_axes(joints: Array, names: dict[str, int]) -> tuple[Array, Mask]:
 
     neck = joints[:, names["neck"]]
     hips, ankles = middle("hip"), middle("ankle")
-    straight = _angle(neck - hips, hips - ankles) < _STRAIGHT
+    straight = angle_between(neck - hips, hips - ankles) < _STRAIGHT
     for side in ("left", "right"):
         hip, knee, ankle = (joints[:, names[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
-        straight &= _angle(hip - knee, knee - ankle) < _STRAIGHT
-    return _unit(neck - ankles), straight
+        straight &= angle_between(hip - knee, knee - ankle) < _STRAIGHT
+    return unit_vectors(neck - ankles), straight
 
 
 def _resting_places(take: Take, joints: Array, names: dict[str, int], up: Array) -> Array:
@@ -144,7 +144,7 @@ def _resting_places(take: Take, joints: Array, names: dict[str, int], up: Array)
 
 def _join(axis: Array, feet: Array) -> Array:
     # n = axis + a e1 + b e2; unknown are a, b and the ground's height
-    e1 = _unit(np.cross(axis, [0.0, 0.0, 1.0] if abs(axis[2]) < 0.9 else [1.0, 0.0, 0.0]))
+    e1 = unit_vectors(np.cross(axis, [0.0, 0.0, 1.0] if abs(axis[2]) < 0.9 else [1.0, 0.0, 0.0]))
     e2 = np.cross(axis, e1)
     rows = np.column_stack([feet @ e1, feet @ e2, -np.ones(len(feet))]) / _FOOT_ERROR
     right = -(feet @ axis) / _FOOT_ERROR
@@ -160,7 +160,7 @@ def _join(axis: Array, feet: Array) -> Array:
         off = np.abs(rows @ answer - right)
         weight = np.where(off > 1.0, 1.0 / np.maximum(off, 1.0), 1.0)
         level_weight = _likely_level(axis[0] + answer[0] * e1[0] + answer[1] * e2[0])
-    return _unit(axis + answer[0] * e1 + answer[1] * e2)
+    return unit_vectors(axis + answer[0] * e1 + answer[1] * e2)
 
 
 def _likely_level(roll: float) -> float:
@@ -173,13 +173,4 @@ def _middle_direction(directions: Array) -> Array:
     for _ in range(_ROUNDS):
         weight = 1.0 / np.maximum(np.linalg.norm(directions - middle, axis=1), 1e-3)
         middle = (weight[:, None] * directions).sum(axis=0) / weight.sum()
-    return _unit(middle)
-
-
-def _unit(vectors: Array) -> Array:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))
-
-
-def _angle(one: Array, other: Array) -> Array:
-    return np.asarray(np.arccos(np.clip((_unit(one) * _unit(other)).sum(axis=-1), -1.0, 1.0)))
+    return unit_vectors(middle)

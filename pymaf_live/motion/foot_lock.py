@@ -10,7 +10,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, joint_transforms, pose_joints, project, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.motion.contacts import Stance, contact_probability, stances
 from pymaf_live.motion.ground import Ground, ground_under, up_of_standing
@@ -19,7 +18,7 @@ from pymaf_live.motion.outlier_gate import finite_rows
 from pymaf_live.motion.two_bone import Leg, reach
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Camera
+from pymaf_live.types import Array, Camera, Ints
 
 FootLock = Literal["auto", "always", "never"]
 

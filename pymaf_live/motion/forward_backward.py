@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pymaf_live.body.model import Ints
 from pymaf_live.motion import root_position_filter, rotation_filter
 from pymaf_live.motion.motion_model import Model
 from pymaf_live.motion.outlier_gate import Measured, Verdict, by_hindsight
 from pymaf_live.motion.person_filter import Track
 from pymaf_live.motion.root_position_filter import State
 from pymaf_live.motion.rotation_filter import Turning
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pymaf_live.body.vectors import unit_vectors
 from pymaf_live.types import Array
 
 _LEVEL: Array = np.array([0.0, -1.0, 0.0])
@@ -50,11 +51,15 @@ def up_of_standing(joints: Array, names: Mapping[str, int]) -> Array:
         for part in ("hip", "knee", "ankle")
     )
     neck = joints[:, names["neck"]]
-    trunk, thigh, shank = _unit(neck - hips), _unit(hips - knees), _unit(knees - ankles)
-    axis = _unit(neck - ankles)
+    trunk, thigh, shank = (
+        unit_vectors(neck - hips),
+        unit_vectors(hips - knees),
+        unit_vectors(knees - ankles),
+    )
+    axis = unit_vectors(neck - ankles)
     stands = ((trunk * thigh).sum(-1) > _STRAIGHT) & ((thigh * shank).sum(-1) > _STRAIGHT)
     stands &= axis @ _LEVEL > np.cos(_MOST_TILT)
-    return np.asarray(_unit(np.median(axis[stands], axis=0))) if stands.any() else _LEVEL
+    return np.asarray(unit_vectors(np.median(axis[stands], axis=0))) if stands.any() else _LEVEL
 
 
 def ground_under(feet: Array, up: Array) -> Ground:
@@ -70,7 +75,7 @@ def ground_under(feet: Array, up: Array) -> Ground:
     up : (3,) array
         Where up is about.
     """
-    one = _unit(np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0]))
+    one = unit_vectors(np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0]))
     other = np.cross(up, one)
     # up + a one + b other; unknown are a, b and the height
     rows = np.column_stack([feet @ one, feet @ other, -np.ones(len(feet))]) / _FOOT_ERROR
@@ -87,8 +92,3 @@ def ground_under(feet: Array, up: Array) -> Ground:
     tilted = up + answer[0] * one + answer[1] * other
     length = float(np.linalg.norm(tilted))
     return Ground(tilted / length, float(answer[2]) / length)
-
-
-def _unit(vectors: Array) -> Array:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))

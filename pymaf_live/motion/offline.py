@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pymaf_live.body import Body, pose_joints, project, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion.forward_backward import forward_and_backward
@@ -15,7 +14,7 @@ from pymaf_live.motion.motion_model import COAST, RESET_GAP, Model
 from pymaf_live.motion.outlier_gate import Measured, finite_rows
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Camera, Mask
+from pymaf_live.types import Array, Camera, Ints, Mask
 
 
 def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:

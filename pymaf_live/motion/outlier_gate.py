@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion.root_position_filter import seen_from_place
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Ints, Mask
 
 _FADING = 8.0
 """1/s, at which what is expected of a velocity fades."""

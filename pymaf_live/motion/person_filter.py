@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_rotation, matrix_from_axis_angle
 from pymaf_live.motion import root_position_filter as places
 from pymaf_live.motion import rotation_filter as turnings
@@ -12,7 +11,7 @@ from pymaf_live.motion.motion_model import Model
 from pymaf_live.motion.outlier_gate import Gate, Measured, Verdict
 from pymaf_live.motion.root_position_filter import Place, State
 from pymaf_live.motion.rotation_filter import Turning
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 
 class Track:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.body.vectors import unit_vectors
 from pymaf_live.types import Array
 
 _STRETCHED = 0.999
@@ -44,13 +45,13 @@ def reach(leg: Leg, target: Array) -> tuple[Array, Array]:
     )
     # as SMPL's, a knee bends about its x axis
     normal = np.cross(thigh, shank) / (a * b)[:, None] + _ANATOMY * leg.knee_rotation[..., 0]
-    axis = _unit(normal - _along(normal, _unit(thigh)))
+    axis = unit_vectors(normal - _along(normal, unit_vectors(thigh)))
     now = np.arctan2((np.cross(thigh, shank) * axis).sum(-1), (thigh * shank).sum(-1))
     cosine = (wanted**2 - a**2 - b**2) / (2 * a * b)
     bent = np.arccos(np.clip(cosine, -1.0, 1.0)) - now
     bend = matrix_from_axis_angle(axis * bent[:, None])
     ankle = leg.knee + (bend @ shank[..., None])[..., 0]
-    turn = _between(_unit(ankle - leg.hip), _unit(target - leg.hip))
+    turn = _between(unit_vectors(ankle - leg.hip), unit_vectors(target - leg.hip))
     return turn @ leg.hip_rotation, turn @ bend @ leg.knee_rotation
 
 
@@ -64,8 +65,3 @@ def _between(start: Array, end: Array) -> Array:
 
 def _along(vectors: Array, unit: Array) -> Array:
     return np.asarray((vectors * unit).sum(-1, keepdims=True) * unit)
-
-
-def _unit(vectors: Array) -> Array:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))

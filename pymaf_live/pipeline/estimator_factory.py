@@ -33,7 +33,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
     ModelError
         If one of them cannot be used.
     """
-    from pymaf_live.body.registry import body_of
+    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.pipeline.model_selection import chosen_model
     from pymaf_live.pipeline.precision_selection import fastest_variant
 
@@ -66,7 +66,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
             pairs=_batch_policy(facts, options),
         )
         opened.append(session)
-        body = body_of(session.metadata.body_sha256)
+        body = body_by_hash(session.metadata.body_sha256)
         detector: Detector | None = None
         if opening_detector is not None:
             detector = opening_detector.result(_OPEN_TIMEOUT_S)
@@ -142,15 +142,15 @@ def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
 
 
 def _open_smoother(strength: float) -> Smoother:
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
     from pymaf_live.motion import Smoother
 
-    return Smoother(load_body(), strength)
+    return Smoother(default_body(), strength)
 
 
 def _smoother_for(smoother: Smoother, body: Body) -> Smoother:
     """Return the smoother opened in the background, or a new one if the model has another body."""
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
     from pymaf_live.motion import Smoother
 
-    return smoother if body.sha256 == load_body().sha256 else Smoother(body, smoother.strength)
+    return smoother if body.sha256 == default_body().sha256 else Smoother(body, smoother.strength)

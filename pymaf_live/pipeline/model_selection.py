@@ -108,16 +108,16 @@ def body_of_model(model: str | Path) -> Body:
         'auto', a shipped model's name, or a file. What is wrong with a file is told when it is
         opened.
     """
-    from pymaf_live.body import load_body
-    from pymaf_live.body.registry import body_of
+    from pymaf_live.body import default_body
+    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.inference.onnx_metadata import metadata_entries
 
     if str(model) == AUTO:
-        return load_body()
+        return default_body()
     try:
-        return body_of(metadata_entries(model_path(model)).get("body_sha256", ""))
+        return body_by_hash(metadata_entries(model_path(model)).get("body_sha256", ""))
     except ModelError:
-        return load_body()
+        return default_body()
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,13 @@ def checked_model(path: Path, options: PipelineOptions) -> ModelFacts:
         If it is missing, no model, breaks the contract, belongs to another body or crop rule, or
         does not run.
     """
-    from pymaf_live.body.registry import body_of
+    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.inference import open_session
     from pymaf_live.pipeline.person_estimator import require_match
 
     session = open_session(path, options.backend, threads=options.threads, cache=options.cache)
     try:
-        require_match(body_of(session.metadata.body_sha256), session)
+        require_match(body_by_hash(session.metadata.body_sha256), session)
         said = session.metadata
         return ModelFacts(
             path,

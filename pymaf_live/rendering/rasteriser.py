@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
 """(H, ceil(W / 8)) a black-and-white image, eight pixels per byte, most significant bit first."""

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.rendering.rasteriser import (
     NEAR,
@@ -17,7 +16,7 @@ from pymaf_live.rendering.rasteriser import (
     Floats,
     signed_double_area,
 )
-from pymaf_live.types import Array, Camera
+from pymaf_live.types import Array, Camera, Ints
 
 _MAX_BODIES = 32
 """Bodies per batch; drawn one by one, a body takes four times as long."""

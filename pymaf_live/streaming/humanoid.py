@@ -22,10 +22,9 @@ from types import MappingProxyType
 import numpy as np
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import quaternion_from_matrix
 from pymaf_live.errors import ModelError
-from pymaf_live.types import Array, Person
+from pymaf_live.types import Array, Ints, Person
 
 BONES: Mapping[str, str] = MappingProxyType(
     {

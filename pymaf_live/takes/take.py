@@ -142,9 +142,9 @@ class Take:
         return take_to_dict(self)
 
     def _body(self) -> Body:
-        from pymaf_live.body.registry import body_of
+        from pymaf_live.body.registry import body_by_hash
         from pymaf_live.takes.npz_file import require_body
 
-        body = body_of(self.body_sha256)
+        body = body_by_hash(self.body_sha256)
         require_body(self, body)
         return body

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.types import Array, Image
 
-# LSP's order, in which the key points come
-_SHOULDERS, _HIPS = (8, 9), (2, 3)
 _ACROSS = (-0.12, 0.0, 0.12)
 """Off a limb's bone, in lengths of the bone."""
 _ALONG = 8
@@ -111,7 +110,7 @@ def _sampled(keypoints: Array) -> tuple[Array, Array]:
     bone = end - start
     normal = np.column_stack([-bone[:, 1], bone[:, 0]])
     limbs = start + _ALONGS[:, None] * bone + _OFFS[:, None] * normal
-    trunk = _TRUNK_SHARES @ points[[*_SHOULDERS, *_HIPS]]
+    trunk = _TRUNK_SHARES @ points[[*LSP_SHOULDERS, *LSP_HIPS]]
     return np.concatenate([trunk, limbs]), _REGION
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
 from pymaf_live.tracking import task_bundle
 from pymaf_live.tracking.blazepose_detector import sample_square
 from pymaf_live.types import Array, Crop, Detection, Image
@@ -26,8 +27,6 @@ MIN_PRESENCE = 0.5
 _EARS = (7, 8)
 _SHOULDERS = (11, 12)
 _HIPS = (23, 24)
-# LSP runs from the right ankle up to the hips and down the left, and likewise along the arms
-_LSP_LIMBS = (28, 26, 24, 23, 25, 27, 16, 14, 12, 11, 13, 15)
 _LIMBS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 _EAR_TO_CROWN = 0.6
@@ -57,7 +56,7 @@ def as_lsp(points: Array) -> Array:
     """Approximate LSP's key points (14, 2) from BlazePose points (33, 2)."""
     spanning = spanning_points(points)
     neck = points[list(_SHOULDERS)].mean(axis=0)
-    return np.concatenate([points[list(_LSP_LIMBS)], neck[None], spanning[-1:]])
+    return np.concatenate([points[list(BLAZEPOSE_LSP_LIMBS)], neck[None], spanning[-1:]])
 
 
 def joints_box(points: Array) -> Array:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.errors import ModelError
 from pymaf_live.tracking.crop import SIDE, CropRule, crop_from_box, crop_from_points, trunk_turn
 from pymaf_live.tracking.detections import Sighting
 from pymaf_live.tracking.overlap import joints_extent
-from pymaf_live.tracking.tracks import HIPS, SHOULDERS
 from pymaf_live.tracking.trunk_orientation import TrunkOrientationEstimator
 from pymaf_live.types import Array, Crop, Image
 
@@ -75,7 +75,10 @@ class Placing:
         points = np.asarray(keypoints, dtype=np.float64)
         if not self._rule.turned:
             return crop_from_points(points, 0.0, self._size, self._rule.side)
-        hip, shoulder = points[list(HIPS)].mean(axis=0), points[list(SHOULDERS)].mean(axis=0)
+        hip, shoulder = (
+            points[list(LSP_HIPS)].mean(axis=0),
+            points[list(LSP_SHOULDERS)].mean(axis=0),
+        )
         long_enough = np.hypot(*(shoulder - hip)) >= _LEAST_TRUNK * joints_extent(points)
         turn = trunk_turn(hip, shoulder) if long_enough else before.turn
         return crop_from_points(points, turn, self._size, self._rule.side)

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.tracking.appearance import Look, blended
 from pymaf_live.tracking.overlap import joints_extent
 from pymaf_live.types import Array, Crop
-
-# LSP's order, in which the projected key points come
-HIPS, SHOULDERS = (2, 3), (8, 9)
 
 _QUICK = 0.2
 """Seconds over which a speed is averaged."""
@@ -147,4 +145,4 @@ def carried(speed: Array, seconds: float) -> Array:
 
 def trunk_middle(keypoints: Array) -> Array:
     """(2,) middle of hips and shoulders of LSP's key points (14, 2)."""
-    return np.asarray(keypoints[[*HIPS, *SHOULDERS]].mean(axis=0))
+    return np.asarray(keypoints[[*LSP_HIPS, *LSP_SHOULDERS]].mean(axis=0))

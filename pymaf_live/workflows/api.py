@@ -404,7 +404,7 @@ def export(
     ...     [path.name for path in pl.export(take, f"{folder}/dance.bvh", rig="mixamo")]
     ['dance.bvh']
     """
-    from pymaf_live.body.registry import body_of
+    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.export.formats import format_for_path, unsupported_options
     from pymaf_live.export.options import ExportOptions, parse_rate
     from pymaf_live.takes import trimmed
@@ -425,7 +425,7 @@ def export(
         raise UsageError(f"{chosen.name} files have no option {', '.join(unsupported)}")
     reporter = SILENT if progress is None else StepReporter(_Callback(progress), 0, 1, target.name)
     trimmed_take = trimmed(take)
-    body = body_of(trimmed_take.body_sha256)
+    body = body_by_hash(trimmed_take.body_sha256)
     return chosen(trimmed_take, body, target, options, force=force, reporter=reporter)
 
 

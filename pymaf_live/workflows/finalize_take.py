@@ -82,9 +82,9 @@ def keep_recording(
     raw = read_journal(library.folder(take) / JOURNAL).take
     progress(0.15)
     if body is None:
-        from pymaf_live.body.registry import body_of
+        from pymaf_live.body.registry import body_by_hash
 
-        body = body_of(raw.body_sha256)
+        body = body_by_hash(raw.body_sha256)
     smoothed = smoothed_take(raw, body, strength)
     progress(0.75)
     about = library.about(take)

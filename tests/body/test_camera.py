@@ -10,7 +10,7 @@ from pymaf_live.body import (
     PointSet,
     crop_points_2d,
     crop_units_from_pixels,
-    load_body,
+    default_body,
     person_from_estimate,
     person_with_points,
     pixels_from_crop_units,
@@ -24,7 +24,7 @@ from pymaf_live.types import Camera, Estimate
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def estimate_of(body, seed):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import PointSet, load_body, pose_joints, rest_joints
+from pymaf_live.body import PointSet, default_body, pose_joints, rest_joints
 from pymaf_live.body import rotations as conversions
 
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body, load_body
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
 
@@ -23,7 +23,7 @@ def written(folder: Path, arrays, **changes) -> Path:
 
 
 def test_the_shipped_body_is_sound():
-    body = load_body()
+    body = default_body()
     assert body.joint_names[0] == "pelvis"
     assert len(body.keypoint_sets["coco"]) == 17
     assert body.keypoint_rows("lsp").shape == (14, len(body.template))
@@ -31,7 +31,7 @@ def test_the_shipped_body_is_sound():
 
 def test_unknown_keypoint_set_is_named():
     with pytest.raises(ModelError, match="no key-point set 'nonsense'"):
-        load_body().keypoint_rows("nonsense")
+        default_body().keypoint_rows("nonsense")
 
 
 def test_missing_file(tmp_path):
@@ -72,11 +72,11 @@ def changed(values, index, value):
         ("v_template", (0, 0), np.nan, "not finite"),
         ("weights", (5, 0), 7.0, "do not sum to 1"),
         ("J_regressor", (1, 0), 0.5, "do not sum to 1"),
-        ("f", (0, 0), 10**6, "points outside"),
-        ("sample_vertices", 0, -1, "points outside"),
+        ("f", (0, 0), 10**6, "indices outside"),
+        ("sample_vertices", 0, -1, "indices outside"),
         ("kintree_table", (0, 3), 9, "tree"),
-        ("kp_indices", 0, 10**6, "points outside"),
-        ("joint_mirror", 0, 1, "no permutation"),
+        ("kp_indices", 0, 10**6, "indices outside"),
+        ("joint_mirror", 0, 1, "not a permutation"),
     ],
 )
 def test_unsound_arrays_are_refused(tmp_path, arrays, name, index, value, complaint):

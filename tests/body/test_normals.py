@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.body.normals import VertexNormals, vertex_normals
 
 
@@ -18,7 +18,7 @@ def by_hand(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def test_normals_of_the_body_are_unit_vectors_and_equal_those_by_hand() -> None:
-    body: Body = load_body()
+    body: Body = default_body()
     normals = vertex_normals(body.template, body.faces)
     assert np.allclose(np.linalg.norm(normals, axis=1), 1)
     assert np.allclose(normals, by_hand(body.template, body.faces), atol=1e-9)

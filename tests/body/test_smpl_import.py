@@ -8,19 +8,23 @@ import zipfile
 import numpy as np
 import pytest
 
-from pymaf_live.body import PointSet, load_body
-from pymaf_live.body.model import BODY_VARIABLE
-from pymaf_live.body.registry import adopt, body_file, body_named, body_of
-from pymaf_live.body.rotations import matrix_from_axis_angle
+from pymaf_live.body import PointSet, default_body
+from pymaf_live.body.registry import (
+    BODY_VARIABLE,
+    body_by_hash,
+    body_by_name,
+    import_body,
+    user_body_path,
+)
+from pymaf_live.body.rotations import matrix_from_axis_angle, rotation_between
 from pymaf_live.body.smpl_file import read_smpl
-from pymaf_live.body.smpl_import import read_pose_directions, turn_between
 from pymaf_live.errors import InputError, ModelError, UsageError
 from tests.body.fake_smpl import LARGER, made_up_smpl, small_smpl, write_old_pickle
 
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def made(body):
 
 @pytest.fixture
 def own_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr("pymaf_live.body.registry.user_bodies", lambda: tmp_path / "bodies")
+    monkeypatch.setattr("pymaf_live.body.registry.user_body_folder", lambda: tmp_path / "bodies")
     return tmp_path / "bodies"
 
 
@@ -66,8 +70,8 @@ def test_a_new_pickle_and_an_npz_give_the_same(body, tmp_path, protocol):
 def test_the_imported_body_moves_as_its_file_says(made, body, own_folder, tmp_path):
     entries, place = made
     path = write_old_pickle(tmp_path / "model.pkl", entries)
-    adopted = adopt(path, "smpl")
-    assert body_file("smpl").parent == own_folder
+    adopted = import_body(path, "smpl")
+    assert user_body_path("smpl").parent == own_folder
     assert len(adopted.template) == len(entries["v_template"])
     random = np.random.default_rng(4)
     rotations = matrix_from_axis_angle(random.normal(scale=0.4, size=(24, 3)))
@@ -78,7 +82,7 @@ def test_the_imported_body_moves_as_its_file_says(made, body, own_folder, tmp_pa
 
 def test_key_points_lie_where_the_open_body_has_them(made, body, own_folder, tmp_path):
     entries, _ = made
-    adopted = adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
+    adopted = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
     assert adopted.keypoint_sets.keys() == body.keypoint_sets.keys()
     rest = np.tile(np.eye(3), (24, 1, 1))
     for name in ("lsp", "coco", "blazepose"):
@@ -91,28 +95,29 @@ def test_key_points_lie_where_the_open_body_has_them(made, body, own_folder, tmp
 
 def test_pose_directions_are_kept_beside_the_body(body, own_folder, tmp_path):
     entries = small_smpl(body)
-    adopt(write_old_pickle(tmp_path / "model.pkl", entries), "small")
-    kept = read_pose_directions(body_file("small"))
+    import_body(write_old_pickle(tmp_path / "model.pkl", entries), "small")
+    with np.load(user_body_path("small"), allow_pickle=False) as file:
+        kept = file["posedirs"]
     np.testing.assert_allclose(kept, entries["posedirs"], atol=1e-7)
 
 
 def test_a_body_is_found_by_name_checksum_and_environment(body, own_folder, tmp_path, monkeypatch):
-    adopted = adopt(write_old_pickle(tmp_path / "m.pkl", small_smpl(body)), "mine")
-    assert body_named("mine").sha256 == adopted.sha256
-    assert body_of(adopted.sha256).sha256 == adopted.sha256
-    assert body_of("0" * 64).sha256 == body.sha256
+    adopted = import_body(write_old_pickle(tmp_path / "m.pkl", small_smpl(body)), "mine")
+    assert body_by_name("mine").sha256 == adopted.sha256
+    assert body_by_hash(adopted.sha256).sha256 == adopted.sha256
+    assert body_by_hash("0" * 64).sha256 == body.sha256
     monkeypatch.setenv(BODY_VARIABLE, "mine")
-    assert load_body().sha256 == adopted.sha256
-    assert body_of(body.sha256).sha256 == body.sha256
+    assert default_body().sha256 == adopted.sha256
+    assert body_by_hash(body.sha256).sha256 == body.sha256
     with pytest.raises(ModelError, match=r"no body 'other', only open, mine"):
-        body_named("other")
+        body_by_name("other")
 
 
 def test_importing_again_replaces_the_body(body, own_folder, tmp_path):
-    first = adopt(write_old_pickle(tmp_path / "a.pkl", small_smpl(body)), "mine")
-    second = adopt(write_old_pickle(tmp_path / "b.pkl", small_smpl(body, 170)), "mine")
+    first = import_body(write_old_pickle(tmp_path / "a.pkl", small_smpl(body)), "mine")
+    second = import_body(write_old_pickle(tmp_path / "b.pkl", small_smpl(body, 170)), "mine")
     assert len(first.template) == 160
-    assert len(body_named("mine").template) == len(second.template) == 170
+    assert len(body_by_name("mine").template) == len(second.template) == 170
 
 
 def test_bodies_with_fingers_are_imported_for_skinning(body, own_folder, tmp_path):
@@ -131,7 +136,7 @@ def test_bodies_with_fingers_are_imported_for_skinning(body, own_folder, tmp_pat
         del changed["posedirs"]
         path = tmp_path / f"fingers{count}.npz"
         np.savez(path, **changed)
-        adopted = adopt(path, f"fingers{count}")
+        adopted = import_body(path, f"fingers{count}")
         assert adopted.joint_count == count
         assert set(names) <= set(adopted.joint_names)
         left = adopted.joint_names.index("left_index1")
@@ -208,7 +213,7 @@ def test_a_damaged_file_is_refused_and_nothing_is_kept(body, own_folder, tmp_pat
     path = tmp_path / "cut.pkl"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        adopt(path, "cut")
+        import_body(path, "cut")
     assert not own_folder.exists()
 
 
@@ -226,14 +231,14 @@ def test_a_name_cannot_lead_out_of_the_folder(body, own_folder, tmp_path):
     path = write_old_pickle(tmp_path / "m.pkl", small_smpl(body))
     for name in ("../x", "open", "", "a/b"):
         with pytest.raises(UsageError):
-            adopt(path, name)
+            import_body(path, name)
 
 
 def test_turns_between_directions_are_the_smallest():
     random = np.random.default_rng(0)
     a, b = random.normal(size=(2, 50, 3))
     b[0], b[1] = a[0], -a[1]
-    turn = turn_between(a, b)
+    turn = rotation_between(a, b)
     unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b)]
     np.testing.assert_allclose(np.einsum("nij,nj->ni", turn, unit[0]), unit[1], atol=1e-9)
     angle = np.arccos(np.clip((np.trace(turn, axis1=1, axis2=2) - 1) / 2, -1, 1))

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
 from pymaf_live.cli import progress
 from pymaf_live.system.native_logs import is_log_line
@@ -47,7 +47,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     folder = tmp_path_factory.mktemp("work")
     return Work(
         folder,
-        write_fake_model(folder / "made_up.onnx", load_body()),
+        write_fake_model(folder / "made_up.onnx", default_body()),
         write_clip(folder / "walk.mp4", Work.frames),
         write_boxes(folder / "boxes.json", Work.frames),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
 from pymaf_live.diagnostics import benchmark, benchmark_runs
 from pymaf_live.diagnostics.roofline import Roofline
@@ -157,7 +157,7 @@ def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", load_body())
+    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
     clip = write_clip(tmp_path / "walk.mp4", 12)
     run = benchmark_runs.process_run(clip, model, "openvino", None, overlay=False)
     assert run["frames"] == 12

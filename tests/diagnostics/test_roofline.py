@@ -9,7 +9,7 @@ import openvino
 import pytest
 from openvino import opset13 as ops
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.diagnostics.roofline import Roofline, operations_of, roofline_of
 from pymaf_live.errors import ModelError
 from tests.helpers.model import write_fake_model
@@ -63,7 +63,7 @@ def test_the_share_is_the_networks_rate_over_the_products() -> None:
 
 
 def test_a_network_is_measured_beside_a_product(tmp_path: Path) -> None:
-    path = write_fake_model(tmp_path / "made_up.onnx", load_body(), size=64)
+    path = write_fake_model(tmp_path / "made_up.onnx", default_body(), size=64)
     line = roofline_of(path, 1)
     assert line.threads == 1
     # slower than a pocket calculator or faster than any processor: then it was not measured

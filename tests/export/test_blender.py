@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, PointSet, load_body
+from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
@@ -71,7 +71,7 @@ def blender_python() -> str:
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

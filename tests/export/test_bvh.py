@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints
+from pymaf_live.body import Body, default_body, pose_joints
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.export import bvh
 from pymaf_live.export.euler import continuous_angles
@@ -26,7 +26,7 @@ IN_METRES = ExportOptions(unit="m")
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def seconds(count: int, rate: float = 30.0) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pygltflib import GLTF2
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
 from pymaf_live.takes.npz_file import write_take
 from tests.helpers.take import make_take, moving_limbs, walking_past
@@ -16,7 +16,7 @@ from tests.helpers.take import make_take, moving_limbs, walking_past
 
 @pytest.fixture
 def take(tmp_path: Path) -> Path:
-    body, times = load_body(), np.arange(10) / 30
+    body, times = default_body(), np.arange(10) / 30
     made = make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
     write_take(tmp_path / "tänze.npz", made)
     return tmp_path / "tänze.npz"

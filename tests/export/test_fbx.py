@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, PointSet, load_body
+from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import OutputError
 from pymaf_live.export import fbx
@@ -62,7 +62,7 @@ os._exit(0)
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.export.file_names import person_suffixes, safe_file_part
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
@@ -22,7 +22,7 @@ ONE_A_PERSON = sorted(name for name, each in FORMATS.items() if each.per_person)
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from pygltflib import GLTF2
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, PointSet, load_body
+from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import OutputError
 from pymaf_live.export import gltf
@@ -29,7 +29,7 @@ validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,13 @@ import json, os, resource, sys, time
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.export.formats import FORMATS
 from tests.helpers.take import make_take, moving_limbs, walking_past
 from fractions import Fraction
 
 name, out = sys.argv[1:]
-body = load_body()
+body = default_body()
 times = np.arange(600) / 60
 second = make_take(
     body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)}, rate=Fraction(60)

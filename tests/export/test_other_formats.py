@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, PointSet, load_body
+from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export import amass, masks
@@ -32,7 +32,7 @@ needs_usd = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.person_motion import frame_grid, person_motion
@@ -25,7 +25,7 @@ NTSC = Fraction(30000, 1001)
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def walk(body: Body, count: int = 12, rate: Fraction = Fraction(30)) -> Take:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
 from pymaf_live.cli import progress
 from pymaf_live.takes.npz_file import write_take
@@ -26,7 +26,7 @@ from tests.helpers.take import make_take, moving_limbs, walking_past
 
 
 def made(count: int) -> Take:
-    body, times = load_body(), np.arange(count) / 30
+    body, times = default_body(), np.arange(count) / 30
     return make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
 
 
@@ -53,7 +53,7 @@ class Stops:
 def exported(watcher: Stops, folder: Path) -> Summary:
     options = ProcessOptions(out=folder, exports=("bvh", "glb", "npz"))
     summary = Summary("film.mp4", "film")
-    export_take(made(60), load_body(), "film", options, watcher, summary)
+    export_take(made(60), default_body(), "film", options, watcher, summary)
     return summary
 
 

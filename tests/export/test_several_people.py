@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
 from pymaf_live.takes.take import Take
@@ -20,7 +20,7 @@ PEOPLE = (0, 2, 5)
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints, rest_joints
+from pymaf_live.body import Body, default_body, pose_joints, rest_joints
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS
 from pymaf_live.export.person_motion import person_motion
@@ -22,7 +22,7 @@ from tests.helpers.take import UPRIGHT, make_take, standing
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def tilted(take: Take, body: Body, pitch: float, roll: float) -> tuple[Take, np.ndarray]:

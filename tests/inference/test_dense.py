@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose
 from onnx import TensorProto, helper, numpy_helper
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session
 from tests.helpers.model import write_fake_model
 
-BODY = load_body()
+BODY = default_body()
 PARTS, SIZE = 4, 64
 
 

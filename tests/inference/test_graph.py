@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.inference.session import open_session
 from pymaf_live.resources import resource
 
@@ -43,7 +43,7 @@ def test_nothing_is_worked_out_anew_that_is_the_same_for_every_picture(graph):
 
 
 def test_only_the_vertices_that_are_read_are_skinned(graph):
-    body = load_body()
+    body = default_body()
     sizes = {extent for tensor in graph.initializer for extent in tensor.dims}
     assert len(body.sample_vertices) in sizes
     assert len(body.template) not in sizes

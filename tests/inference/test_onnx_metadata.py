@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.onnx_metadata import metadata_entries
 from tests.helpers.model import fake_metadata, write_fake_model
 
 
 def test_the_entries_are_those_that_were_written(tmp_path: Path) -> None:
-    body = load_body()
+    body = default_body()
     path = write_fake_model(tmp_path / "model.onnx", body, 64)
     assert metadata_entries(path) == fake_metadata(body, 64)
 

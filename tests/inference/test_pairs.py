@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session, openvino_engine
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
 from pymaf_live.types import Array
 from tests.helpers.model import write_fake_model
 
-BODY = load_body()
+BODY = default_body()
 SIZE = 64
 
 

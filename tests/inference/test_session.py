@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session, openvino_engine
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
 from pymaf_live.inference.session import EngineSession
 from tests.helpers.model import SCALE, UPRIGHT, expected, write_fake_model
 
-BODY = load_body()
+BODY = default_body()
 
 
 def pictures(count: int, size: int = 64) -> np.ndarray:

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from numpy.testing import assert_allclose
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, ModelError
 from pymaf_live.inference import open_session, tensorrt_engine
 from pymaf_live.inference import session as sessions
@@ -30,7 +30,7 @@ from tests.inference.fake_tensorrt import MAGIC, TensorRtDouble, doubles
 
 pytest.importorskip("onnxruntime")
 
-BODY = load_body()
+BODY = default_body()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, ModelError
 from pymaf_live.inference.engine_cache import EngineKey, file_sha256, kept_engine
 from pymaf_live.inference.half_precision import to_half_precision
@@ -36,7 +36,7 @@ def library() -> Library:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # of the size of the pictures of `sampling_model`, whose graph wears its metadata below
-    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", load_body(), 32)
+    return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", default_body(), 32)
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints, project, rest_joints
+from pymaf_live.body import Body, default_body, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
 from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
@@ -320,7 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mocap", type=Path, default=MOCAP)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args(arguments)
-    body = load_body()
+    body = default_body()
     groups: list[tuple[str, Callable[[], list[Case]]]] = [
         ("CMU clips, errors like the network's", lambda: cmu_cases(body, given.mocap, spoil=False)),
         ("the same with wild frames, mix-ups and gaps",

@@ -8,7 +8,7 @@ from filterpy.kalman import KalmanFilter
 from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.body.rotations import axis_angle_from_rotation
 from pymaf_live.motion import root_position_filter, rotation_filter
 from pymaf_live.motion.forward_backward import forward_and_backward
@@ -103,7 +103,7 @@ def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
 
 
 def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
-    body, random = load_body(), np.random.default_rng(2)
+    body, random = default_body(), np.random.default_rng(2)
     steps = Rotation.from_rotvec(random.normal(0, 0.1, (40, body.joint_count, 3)).reshape(-1, 3))
     turns = steps.as_matrix().reshape(40, body.joint_count, 3, 3)
     for index in range(1, 40):

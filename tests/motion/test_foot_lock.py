@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, project
+from pymaf_live.body import Body, default_body, project
 from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, stances, standing_mask
@@ -32,7 +32,7 @@ UP = np.array([0.0, -1.0, 0.0])
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def feet_of(body: Body) -> list[int]:

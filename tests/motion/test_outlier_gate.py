@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
@@ -21,7 +21,7 @@ TRACE = 0.012
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def times_of(count: int, rate: float = 30.0) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.motion.motion_model import Model
@@ -23,7 +23,7 @@ LAG = Model.of(0.5).lag
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def seconds(count: int) -> np.ndarray:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.motion.smoothing_metrics import EffectMeter, delay, jitter
 from pymaf_live.types import Camera
 from tests.ui.fakes import standing_person
@@ -13,7 +13,7 @@ RATE = 30.0
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def swaying(times: np.ndarray, lag: float = 0.0) -> np.ndarray:

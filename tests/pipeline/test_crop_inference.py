@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline.crop_inference import Looking
 from pymaf_live.tracking import FollowedCrop
@@ -23,7 +23,7 @@ Places = list[list[Crop]]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_fake_model(tmp_path_factory.mktemp("model") / "made_up.onnx", load_body())
+    return write_fake_model(tmp_path_factory.mktemp("model") / "made_up.onnx", default_body())
 
 
 @pytest.fixture(scope="module")

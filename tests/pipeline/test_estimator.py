@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, PointSet, load_body, project
+from pymaf_live.body import Body, PointSet, default_body, project
 from pymaf_live.errors import ModelError
 from pymaf_live.pipeline.crop_inference import Look
 from pymaf_live.pipeline.estimator_factory import open_estimator
@@ -29,7 +29,7 @@ ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

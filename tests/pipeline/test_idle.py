@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import open_source
@@ -28,7 +28,7 @@ def comes_to_rest(seconds: float = 20.0) -> bool:
 
 
 def test_a_film_whose_results_nobody_takes_costs_no_processor_time(tmp_path: Path) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", load_body())
+    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
     source = open_source(str(write_clip(tmp_path / "walk.mp4", 60)))
     with Pipeline(source, PipelineOptions(model=model)) as pipeline:
         results = pipeline.results()

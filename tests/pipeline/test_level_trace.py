@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline.level_trace import InsideReader
 from pymaf_live.pipeline.person_estimator import PersonEstimator
@@ -21,7 +21,7 @@ BOX = np.array([[280.0, 120.0, 360.0, 360.0]])
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def estimator_of(path: Path, body: Body) -> PersonEstimator:

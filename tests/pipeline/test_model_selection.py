@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline import model_selection
@@ -40,7 +40,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Two models beside each other, as an installation has them."""
     folder = tmp_path / "resources" / "models"
     folder.mkdir(parents=True)
-    lite = write_fake_model(folder / "lite.onnx", load_body())
+    lite = write_fake_model(folder / "lite.onnx", default_body())
     full = Path(shutil.copy(lite, folder / "full.onnx"))
     monkeypatch.setattr(model_selection, "resource_folders", lambda name: [folder])
     return {"lite": lite, "full": full}
@@ -95,7 +95,7 @@ def test_another_file_threads_or_back_end_are_measured_anew(
     assert chosen_model(CAMERA, options) == shipped["full"]
     assert chosen_model(CAMERA, replace(options, threads=1)) == shipped["lite"]
     assert chosen_model(CAMERA, replace(options, backend="openvino")) == shipped["full"]
-    write_fake_model(shipped["full"], load_body(), fill=0.5)
+    write_fake_model(shipped["full"], default_body(), fill=0.5)
     assert chosen_model(CAMERA, options) == shipped["lite"]
     assert probes == []
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
-from pymaf_live.body.registry import adopt, body_named
+from pymaf_live.body import Body, default_body
+from pymaf_live.body.registry import body_by_name, import_body
 from pymaf_live.cli.app import main
 from pymaf_live.takes.npz_file import read_take
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
@@ -22,8 +22,8 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("platformdirs.user_data_path", lambda *_, **__: folder / "user")
         patch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(folder / "cache"))
-        entries, _ = made_up_smpl(load_body(), pose_directions=False)
-        yield adopt(write_old_pickle(folder / "model.pkl", entries), "smpl")
+        entries, _ = made_up_smpl(default_body(), pose_directions=False)
+        yield import_body(write_old_pickle(folder / "model.pkl", entries), "smpl")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def made(adopted: Body, tmp_path: Path) -> Path:
 def test_pictures_are_processed_drawn_and_exported(made: Path, adopted: Body) -> None:
     (take_file,) = made.glob("*.npz")
     take = read_take(take_file)
-    assert take.body_sha256 == adopted.sha256 != load_body().sha256
+    assert take.body_sha256 == adopted.sha256 != default_body().sha256
     assert len(take.pose) == 1
     (overlay,) = (p for p in made.iterdir() if p.suffix in (".jpg", ".png"))
     before = np.zeros((320, 240, 3), np.uint8)
@@ -78,4 +78,4 @@ def test_without_the_body_its_takes_are_refused(
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "nobody")
     assert main(["export", str(take), "--to", str(tmp_path / "b.bvh")]) != 0
     assert "another body file" in capsys.readouterr().err
-    assert body_named("open").sha256 == load_body().sha256
+    assert body_by_name("open").sha256 == default_body().sha256

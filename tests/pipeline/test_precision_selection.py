@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import Variant, open_session, openvino_engine
 from pymaf_live.pipeline import model_selection
@@ -25,9 +25,9 @@ CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
 
 
 def write_model(path: Path, more: Mapping[str, str]) -> Path:
-    write_fake_model(path, load_body())
+    write_fake_model(path, default_body())
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {**fake_metadata(load_body()), **more})
+    onnx.helper.set_model_props(model, {**fake_metadata(default_body()), **more})
     onnx.save(model, path)
     return path
 

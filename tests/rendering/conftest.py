@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.rendering import Overlay, OverlayStyle, open_overlay
 from tests.rendering.posed import SIZE
@@ -14,7 +14,7 @@ Open = Callable[..., Overlay]
 
 @pytest.fixture(scope="session")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(params=["gl", "cpu"])

@@ -353,18 +353,18 @@ def test_the_same_picture_through_osmesa(body: Body, tmp_path: Path) -> None:
 import sys
 import numpy as np
 from pymaf_live.rendering import OverlayStyle, offscreen, open_overlay
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from tests.rendering.posed import CAMERA, SIZE, person
 def no_egl():
     raise offscreen.OpenGLUnavailable("none")
 offscreen._open_egl = no_egl
 try:
-    overlay = open_overlay(load_body(), SIZE, "gl", OverlayStyle(opacity=1.0))
+    overlay = open_overlay(default_body(), SIZE, "gl", OverlayStyle(opacity=1.0))
 except Exception as error:
     print(error)
     sys.exit(77)
 assert "osmesa" in overlay.name, overlay.name
-people = [person(load_body(), 1)]
+people = [person(default_body(), 1)]
 drawn = overlay.draw(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), people, CAMERA)
 np.save(sys.argv[1], drawn)
 overlay.close()

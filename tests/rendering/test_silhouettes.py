@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pymaf_live.body import Body, PointSet, load_body, project
+from pymaf_live.body import Body, PointSet, default_body, project
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.rendering.rasteriser import CoverageRasteriser
 from pymaf_live.rendering.silhouettes import SilhouetteRenderer
@@ -21,7 +21,7 @@ CLOSE = 0.01
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

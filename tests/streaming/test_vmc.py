@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints
+from pymaf_live.body import Body, default_body, pose_joints
 from pymaf_live.errors import OutputError, UsageError
 from pymaf_live.streaming import Address, VmcStream, parse_address
 from pymaf_live.streaming.humanoid import BONES, Humanoid
@@ -22,7 +22,7 @@ UPRIGHT = np.diag([1.0, -1.0, -1.0])
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.takes import people_at, people_by_frame, read_take, trimmed, write_take
 from pymaf_live.takes.editing import (
@@ -24,7 +24,7 @@ from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

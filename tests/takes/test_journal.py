@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError
 from pymaf_live.takes import TakeRecorder, people_by_frame
 from pymaf_live.takes.journal import TakeJournal, in_use, read_journal, summary_of_journal
@@ -26,7 +26,7 @@ ROWS = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d"
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

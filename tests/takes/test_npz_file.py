@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.take import Take
@@ -24,7 +24,7 @@ EDITED = {"file_time", "trim", "marker_frame", "marker_name", "person_number", "
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture

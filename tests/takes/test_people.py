@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import UsageError
 from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.people import merged, names_of, people_of, with_name, without_people
@@ -18,7 +18,7 @@ from tests.helpers.take import make_take, standing, walking_past
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.takes import TakeRecorder
 from pymaf_live.takes.npz_file import read_take, write_take
@@ -20,7 +20,7 @@ SIZES = ((64, 48), (30, 90))
 
 def picture_take() -> Take:
     facts = SourceFacts("pictures", "album", None, None, len(SIZES), None, live=False)
-    recorder = TakeRecorder(load_body(), facts)
+    recorder = TakeRecorder(default_body(), facts)
     for index, (width, height) in enumerate(SIZES):
         image = np.zeros((height, width, 3), np.uint8)
         frame = Frame(index, float(index), image, f"{index}.jpg")

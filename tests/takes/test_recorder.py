@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError
 from pymaf_live.takes import TakeRecorder, camera_of, people_by_frame
 from pymaf_live.takes.take import Take
@@ -15,7 +15,7 @@ from tests.helpers.take import SIZE, make_take, moving_limbs, standing, walking_
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def facts(rate: Fraction | None = Fraction(25), size: tuple[int, int] | None = SIZE) -> SourceFacts:

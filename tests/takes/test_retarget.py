@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, joint_transforms, load_body, pose_joints, rest_joints
-from pymaf_live.body.registry import adopt
+from pymaf_live.body import Body, default_body, joint_transforms, pose_joints, rest_joints
+from pymaf_live.body.registry import import_body
 from pymaf_live.body.retarget import retargeted
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.cli.app import main
@@ -30,7 +30,7 @@ def made_up_take(body: Body) -> Take:
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_the_command_line_writes_a_take_of_the_other_body(
 ) -> None:
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
     entries, _ = made_up_smpl(body, pose_directions=False)
-    target = adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
+    target = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
     given, out, amass = (tmp_path / name for name in ("a.npz", "b.npz", "c.amass.npz"))
     write_take(given, made_up_take(body))
     assert main(["export", str(given), "--to", str(out), str(amass), "--body", "smpl"]) == 0

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body, pose_joints
+from pymaf_live.body import Body, default_body, pose_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.takes.take import Take
@@ -20,7 +20,7 @@ TIMES = np.arange(5) / 30
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

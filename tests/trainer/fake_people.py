@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pymaf_live.body import PointSet, load_body, pixels_from_crop_units
+from pymaf_live.body import PointSet, default_body, pixels_from_crop_units
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Crop
 from trainer.data.lspet import annotated_crop
@@ -20,7 +20,7 @@ def write_people(folder: Path, count: int, seed: int = 0) -> Fits:
 
     The fit's camera is in the frame of the annotated crop, so it is found from two joints.
     """
-    body, random = load_body(), np.random.default_rng(seed)
+    body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "lsp")
     pose = random.normal(size=(count, body.joint_count, 3)) * 0.2
     names = list(body.joint_names)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body import Body, PointSet, load_body, pose_joints
+from pymaf_live.body import Body, PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import about_x, about_y, about_z
 from pymaf_live.types import Array, Camera, Image
 from trainer.synthesis.backdrops import Backdrops
@@ -51,7 +51,7 @@ class StreetCamera:
 
     def __init__(self, seed: int = 0, height: float = 1.0) -> None:
         self.height = height
-        self.body: Body = load_body()
+        self.body: Body = default_body()
         self.camera = Camera.for_frame(SIZE)
         self._rng = np.random.default_rng(seed)
         backdrops = Backdrops(ccp=None, lspet=None, coco=None)

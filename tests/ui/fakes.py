@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 
@@ -60,7 +60,7 @@ class StandingEstimator(FrameEstimator):
         height, width = frame.image.shape[:2]
         camera = Camera.for_frame((width, height))
         sideways = 0.3 * float(np.sin(frame.time))
-        people = (standing_person(load_body(), camera, sideways),)[: self._people]
+        people = (standing_person(default_body(), camera, sideways),)[: self._people]
         return FrameResult(frame, people, people, camera, dict(self._stages))
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ def opener(
     """What the pipeline calls to open an estimator; takes `opening` seconds."""
 
     def open_estimator(facts: SourceFacts, options: object) -> FrameEstimator:
-        load_body()
+        default_body()
         time.sleep(opening)
         return StandingEstimator(each, people, stages)
 

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, FrameResult
 from tests.ui.conftest import OpenWindow
@@ -51,7 +51,7 @@ def overlay_of(result: FrameResult, size: tuple[int, int]) -> Mask:
     bar = (np.array(size) - scale * np.array([columns, rows])) / 2
     principal = (result.camera.principal_point + 0.5) * scale + bar - 0.5
     camera = Camera(result.camera.focal_length * scale, principal, size)
-    overlay = open_overlay(load_body(), size, "cpu", OverlayStyle(opacity=1.0))
+    overlay = open_overlay(default_body(), size, "cpu", OverlayStyle(opacity=1.0))
     black = np.zeros((size[1], size[0], 3), np.uint8)
     return np.asarray(overlay.draw(black, result.people, camera).any(axis=2))
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QProgressBar
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.takes import read_take
@@ -57,7 +57,7 @@ def select(window: BatchWindow, row: int) -> None:
 def test_three_files_one_of_them_broken(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", load_body())
+    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
     boxes = {str(index): np.array([[150.0, 30.0, 330.0, 330.0]]) for index in range(50)}
     parts = open_window(options=PipelineOptions(model=model, boxes=boxes))
     one = write_clip(tmp_path / "one.mp4", frames=8)

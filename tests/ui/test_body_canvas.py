@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, Frame, FrameResult, Person
 from tests.rendering.posed import person
@@ -24,7 +24,7 @@ Shown = npt.NDArray[np.int64]
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 def result(*people: Person, index: int = 0) -> FrameResult:

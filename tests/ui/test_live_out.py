@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.streaming.humanoid import BONES
 from tests.streaming.vmc_receiver import PARENTS, VmcReceiver, world
 from tests.ui.conftest import OpenWindow
@@ -63,7 +63,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
     assert result is not None
     person = result.people[0]
     # beside the hips, for they sway while the packets travel
-    places, names = world(receiver.bones), load_body().joint_names
+    places, names = world(receiver.bones), default_body().joint_names
     for name, joint in BONES.items():
         expected = -(person.joints[names.index(joint)] - person.joints[0])
         assert np.linalg.norm(places[name] - places["Hips"] - expected) < 1e-3

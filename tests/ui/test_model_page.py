@@ -13,8 +13,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
-from pymaf_live.body.registry import body_named, user_models
+from pymaf_live.body import default_body
+from pymaf_live.body.registry import body_by_name, user_model_folder
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.tensorrt_library import Library
 from pymaf_live.pipeline.options import PipelineOptions
@@ -138,7 +138,7 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
-    model = write_fake_model(tmp_path / "mine.onnx", load_body())
+    model = write_fake_model(tmp_path / "mine.onnx", default_body())
     page = parts.tools_feature.model_page
     add(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: str(model) in page.models.buttons, timeout=20_000)
@@ -181,7 +181,7 @@ def test_a_model_for_another_body_is_not_taken(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = write_fake_model(
-        tmp_path / "foreign.onnx", load_body(), metadata={"body_sha256": "0" * 64}
+        tmp_path / "foreign.onnx", default_body(), metadata={"body_sha256": "0" * 64}
     )
     page = parts.tools_feature.model_page
     add(parts, monkeypatch, model)
@@ -230,7 +230,7 @@ def with_model(
     tmp_path: Path, clip: SourceChoice,
 ) -> WindowParts:  # fmt: skip
     """Plays by a model file, with a page that offers TensorRT."""
-    model = write_fake_model(tmp_path / "mine.onnx", load_body())
+    model = write_fake_model(tmp_path / "mine.onnx", default_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
     monkeypatch.setattr(parts.controller, "_open_pipeline", with_named)
     parts.window.open_choice(clip)
@@ -319,7 +319,7 @@ def test_closing_the_window_ends_a_building(
 
 @pytest.fixture
 def smpl_file(tmp_path: Path) -> Path:
-    entries, _ = made_up_smpl(load_body(), pose_directions=False)
+    entries, _ = made_up_smpl(default_body(), pose_directions=False)
     return write_old_pickle(tmp_path / "basicmodel v1.1.pkl", entries)
 
 
@@ -338,12 +338,12 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     said = parts.state.message.value
     assert said is not None
     assert "basicmodel-v1-1" in said.text
-    brought = body_named("basicmodel-v1-1")
+    brought = body_by_name("basicmodel-v1-1")
     assert f"{len(brought.template)} vertices" in said.text
-    assert brought.sha256 != load_body().sha256
+    assert brought.sha256 != default_body().sha256
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
-    assert parts.state.body.value.sha256 == load_body().sha256
+    assert parts.state.body.value.sha256 == default_body().sha256
     # a model of it takes over: what plays begins anew with the other body
     model = write_fake_model(tmp_path / "of_smpl.onnx", brought)
     add(parts, monkeypatch, model)
@@ -360,7 +360,7 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     assert take.body_sha256 == brought.sha256
     # and what is looked at is drawn as what it is of, whatever model is chosen
     page.models.buttons["auto"].click()
-    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == load_body().sha256, timeout=20_000)
+    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == default_body().sha256, timeout=20_000)
     parts.controller.takes.open_last()
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
     assert parts.state.body.value.sha256 == brought.sha256
@@ -451,12 +451,12 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_imported_checkpoint_is_tried_listed_and_chosen(
     parts: WindowParts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
-    checkpoint = write_fake_model(tmp_path / "checkpoint.pt", load_body())
+    checkpoint = write_fake_model(tmp_path / "checkpoint.pt", default_body())
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     page = parts.tools_feature.model_page
     qtbot.waitUntil(page.building.isVisible, timeout=5000)
     assert "checkpoint.pt" in page.building.text.text()
-    out = str(user_models() / "pymaf.onnx")
+    out = str(user_model_folder() / "pymaf.onnx")
     qtbot.waitUntil(lambda: out in page.models.buttons, timeout=20_000)
     assert page.models.buttons[out].isChecked()
     assert not page.building.isVisible()
@@ -480,4 +480,4 @@ def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
     qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not page.building.isVisible(), timeout=10_000)
     assert not page.complaint.isVisible()
-    assert not (user_models() / "pymaf.onnx").exists()
+    assert not (user_model_folder() / "pymaf.onnx").exists()

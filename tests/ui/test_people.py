@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.rendering import person_colour
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
@@ -34,7 +34,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 def someone(number: int, sideways: float, nearer: float = 0.0) -> Person:
-    person = replace(standing_person(load_body(), CAMERA, sideways), id=number)
+    person = replace(standing_person(default_body(), CAMERA, sideways), id=number)
     return replace(person, joints=person.joints - np.array([0, 0, nearer]))
 
 
@@ -232,7 +232,7 @@ def test_a_name_given_live_is_in_the_recorded_take(
 @pytest.fixture
 def take_of_three(own_data_folder: Path) -> Path:
     """A kept take: 0 in its first half, 1 in its second, 2 throughout."""
-    library, body = TakeLibrary(), load_body()
+    library, body = TakeLibrary(), default_body()
     facts = SourceFacts("video", "three", SIZE, None, 30, 1.0, live=False)
     take = library.begin("three", None)
     journal = TakeJournal(library.folder(take) / JOURNAL, body, facts, model="double 0")

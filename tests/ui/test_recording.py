@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.takes.journal import read_journal
 from pymaf_live.takes.library import JOURNAL, PICTURES
 from pymaf_live.takes.pictures import CopiedPictures
@@ -27,7 +27,7 @@ def play(
 
 def recording_in(folder: Path) -> LiveRecording:
     folder.mkdir()
-    return LiveRecording(lambda: folder, load_body(), CAMERA, "double 0")
+    return LiveRecording(lambda: folder, default_body(), CAMERA, "double 0")
 
 
 def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Pa
         raise OutputError("no space is left")
 
     recorder = SourceRecorder(CAMERA, lambda: 0.0)
-    recording = LiveRecording(begin, load_body(), CAMERA, "double 0")
+    recording = LiveRecording(begin, default_body(), CAMERA, "double 0")
     recorder.begin(recording)
     play(recorder, 0, 5)
     recorder.end()

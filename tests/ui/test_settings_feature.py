@@ -20,7 +20,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.settings import load_settings
@@ -67,7 +67,7 @@ class SmoothingEstimator(StandingEstimator):
     def estimate(self, frame: Frame, upcoming: Sequence[Frame] = ()) -> FrameResult:
         height, width = frame.image.shape[:2]
         camera = Camera.for_frame((width, height), self.fovs[-1])
-        raw = standing_person(load_body(), camera, float(self._random.normal(0, 0.02)))
+        raw = standing_person(default_body(), camera, float(self._random.normal(0, 0.02)))
         place = float(raw.translation[0])
         smooth = 0.9 * self.strengths[-1]
         self._last = place if self._last is None else smooth * self._last + (1 - smooth) * place

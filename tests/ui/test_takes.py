@@ -18,7 +18,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.sources.video import VideoSource
 from pymaf_live.takes import read_take
 from pymaf_live.takes.editing import with_rows
@@ -62,7 +62,7 @@ def record(parts: WindowParts, qtbot: QtBot, seconds: float = 0.8) -> None:
 def kept(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library with one take of the clip."""
     library = TakeLibrary(tmp_path_factory.mktemp("library"))
-    body, estimator, source = load_body(), StandingEstimator(), VideoSource(clip_path)
+    body, estimator, source = default_body(), StandingEstimator(), VideoSource(clip_path)
     take = library.begin(clip_path.name, clip_path)
     journal = TakeJournal(library.folder(take) / JOURNAL, body, source.facts, model="double 0")
     for frame in source.frames():

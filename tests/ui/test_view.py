@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, Inside, Person
 from tests.ui.conftest import OpenWindow
@@ -35,7 +35,7 @@ Shown = npt.NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.pipeline.options import PipelineOptions
@@ -151,7 +151,7 @@ def test_open_record_stop_export_and_read_the_files(
     assert str(tmp_path) in parts.window.message_bar.text.text()
 
     take = read_take(tmp_path / "walk.npz")
-    assert take.body_sha256 == load_body().sha256
+    assert take.body_sha256 == default_body().sha256
     assert len(take.frame) >= 5
     assert np.all(np.diff(take.frame_time) > 0)
     bvh = next(path for path in message.files if path.suffix == ".bvh").read_text()
@@ -409,7 +409,7 @@ def open_real_window(open_window: OpenWindow, tmp_path: Path) -> WindowParts:
     try:
         resource("models/lite.onnx")
     except ModelError:
-        model = write_fake_model(tmp_path / "made_up.onnx", load_body())
+        model = write_fake_model(tmp_path / "made_up.onnx", default_body())
         boxes = {str(index): np.array([[150.0, 30.0, 330.0, 330.0]]) for index in range(3000)}
         return open_window(real=True, options=PipelineOptions(model=model, boxes=boxes))
     return open_window(real=True)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import pymaf_live as pl
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from pymaf_live.workflows import api
 from tests.helpers.clip import SIZE, write_boxes, write_clip
@@ -41,7 +41,7 @@ def running_threads() -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("api")
-    write_fake_model(folder / "model.onnx", load_body())
+    write_fake_model(folder / "model.onnx", default_body())
     write_clip(folder / "walk.mp4", FRAMES)
     return folder
 
@@ -69,8 +69,8 @@ def demo() -> api.Tracking:
 
 def test_a_processed_video_is_a_take(take: pl.Take) -> None:
     assert take.joints.shape == (FRAMES, 24, 3)
-    assert take.vertices(3).shape == (len(load_body().template), 3)
-    assert take.faces.max() < len(load_body().template)
+    assert take.vertices(3).shape == (len(default_body().template), 3)
+    assert take.faces.max() < len(default_body().template)
     assert take.camera.size == SIZE
     assert take.smoothing == "offline"
     json.dumps(take.to_dict())

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
 from pymaf_live.errors import UsageError
 from pymaf_live.pipeline.options import PipelineOptions
@@ -82,7 +82,7 @@ def descendants() -> list[tuple[int, str]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
-    write_fake_model(folder / "made_up.onnx", load_body())
+    write_fake_model(folder / "made_up.onnx", default_body())
     for name, frames in FRAMES.items():
         write_clip(folder / f"{name}.mp4", frames)
     write_boxes(folder / "boxes.json", max(FRAMES.values()))

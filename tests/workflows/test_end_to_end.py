@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.cli.app import main
 from pymaf_live.resources import resource
 from pymaf_live.takes.npz_file import read_take
@@ -68,7 +68,9 @@ def test_the_body_lies_on_the_person_in_the_picture(demo):
 
 def test_the_demos_bvh_holds_the_takes_joints(demo):
     take = read_take(demo / "demo.npz")
-    assert bvh_joint_error(demo / "demo.bvh", take, int(take.person[0]), load_body(), "cm") < 1e-3
+    assert (
+        bvh_joint_error(demo / "demo.bvh", take, int(take.person[0]), default_body(), "cm") < 1e-3
+    )
 
 
 def test_the_overlay_keeps_size_rate_frames_and_sound(demo):
@@ -135,4 +137,6 @@ def test_a_person_who_leaves_and_returns(tmp_path):
     assert not seen & set(range(45 + 12, 85))
     assert len(seen & set(range(85, len(frames)))) >= 38
     assert len(np.unique(take.person)) == 1
-    assert bvh_joint_error(out / "leaves.bvh", take, int(take.person[0]), load_body(), "cm") < 1e-3
+    assert (
+        bvh_joint_error(out / "leaves.bvh", take, int(take.person[0]), default_body(), "cm") < 1e-3
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError, Interrupted
 from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.pipeline.options import PipelineOptions
@@ -22,7 +22,7 @@ FRAMES = 60
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.ablation.features import read_features
@@ -99,7 +99,7 @@ def ablate(
 
     # the people: some to learn from, the last ones held out
     text, config = read_config_file(config_file)
-    body, joint_set = load_body(), read_joint_set(lspet)
+    body, joint_set = default_body(), read_joint_set(lspet)
     known = read_fits(fits, len(joint_set))
     everyone = len(joint_set) - VALIDATION
     people = min(comparison.people or everyone, everyone)

@@ -26,9 +26,6 @@ MIRROR = (
 )  # fmt: skip
 """The landmark on the other side (MediaPipe's published order)."""
 
-# LSP's order; BlazePose has no neck and no head top
-LSP = (28, 26, 24, 23, 25, 27, 16, 14, 12, 11, 13, 15)
-
 
 @dataclass(frozen=True)
 class Landmarks:

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, load_body, rest_joints
-from pymaf_live.body.model import Ints
 from pymaf_live.resources import resource
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 _BODIES = 200

@@ -13,8 +13,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from pymaf_live.body import Body, PointSet
-from pymaf_live.body.model import Ints
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 CROSSING = (
     ((0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),

@@ -75,7 +75,7 @@ def fit(
     ] = None,
 ) -> None:
     """Fit bodies to annotated images, as pseudo labels."""
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
     from trainer.data.fits import describe, read_fits, write_fits
     from trainer.fitting.fit import FitOptions
     from trainer.fitting.fit import fit as fit_first_round
@@ -86,7 +86,7 @@ def fit(
     if steps is not None and steps < 1:
         raise UsageError("--steps must be at least 1")
     options = FitOptions() if steps is None else replace(FitOptions(), steps=steps)
-    body, people = load_body(), _open_people(data_set, part, lspet)
+    body, people = default_body(), _open_people(data_set, part, lspet)
     annotated = annotated_people(people)
     # files are checked before the long work
     before = None if first is None else read_fits(first, len(people))
@@ -157,7 +157,7 @@ def _learn_prior(body: Body, fits: Fits, mocap: Path) -> PosePrior:
 
 
 def _open_people(data_set: str | None, part: str, lspet: Path) -> PeopleSet:
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
     from trainer.data.factory import SetConfig, open_set
     from trainer.data.fitted import FittedPeople
     from trainer.data.lspet import read_joint_set
@@ -168,4 +168,4 @@ def _open_people(data_set: str | None, part: str, lspet: Path) -> PeopleSet:
     if kind not in _KINDS or not folder:
         raise UsageError(f"--set {data_set} is not KIND=FOLDER; KIND is {', '.join(_KINDS)}")
     config = SetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all", part=part)
-    return open_set(config, load_body())
+    return open_set(config, default_body())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pymaf_live.body.smpl_file import USUAL_SHAPES
+from pymaf_live.body.smpl_file import DEFAULT_SHAPE_COUNT
 
 app = typer.Typer(
     rich_markup_mode=None, help="Import a licensed body or a published checkpoint.",
@@ -20,14 +20,14 @@ def smpl(
         Path, typer.Argument(help="SMPL as .pkl or .npz (SMPL-H, SMPL-X: skinning only).")
     ],
     name: Annotated[str, typer.Option(help="Name of the imported body.")] = "smpl",
-    shapes: Annotated[int, typer.Option(help="Shape coefficients to keep.")] = USUAL_SHAPES,
+    shapes: Annotated[int, typer.Option(help="Shape coefficients to keep.")] = DEFAULT_SHAPE_COUNT,
 ) -> None:
     """Import an SMPL body."""
-    from pymaf_live.body.registry import adopt, body_file
+    from pymaf_live.body.registry import import_body, user_body_path
 
-    body = adopt(file, name, shapes)
+    body = import_body(file, name, shapes)
     print(
-        f"{body_file(name)}: {len(body.template)} vertices, {body.joint_count} joints, "
+        f"{user_body_path(name)}: {len(body.template)} vertices, {body.joint_count} joints, "
         f"{body.shape_count} shapes; use it with PYMAF_LIVE_BODY={name}"
     )
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, Known, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, Known, PeopleSet
 from trainer.data.lspet import annotated_turn
 
 CROP_SIZE = 256

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.types import Array, Crop, Image
-
-LSP_NAMES = (
-    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
-    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
-    "neck", "head_top",
-)  # fmt: skip
-"""LSP's 14 joints in its order; the rows of the body's key-point set `lsp`."""
 
 FACE_NAMES = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 """COCO's face; the first rows of the body's key-point set `coco`."""

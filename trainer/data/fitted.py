@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
-from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known, PeopleSet
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
 
 if TYPE_CHECKING:

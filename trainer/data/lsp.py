@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from trainer.data.annotated import HIDDEN
-from trainer.data.base import LSP_NAMES
 from trainer.data.lspet import LOOSE, JointSet
 from trainer.data.matlab import as_numbers
 

@@ -23,12 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.body import Body, PointSet, crop_units_from_pixels
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.body.rotations import about_z, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import SIDE, crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.annotated import CROP_SIZE, checked_keypoints, keypoint_crop
-from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, LSP_NAMES, BodyLabel, Known
+from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, Known
 from trainer.data.image_files import inside, read_picture
 
 _SPIN_JOINTS = 24

@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from pymaf_live.types import Array, Mask
+from pymaf_live.types import Array, Ints, Mask
 
 TURNED_OVER = np.radians(120.0)
 LASTING = 3
 """A swap counts that lasts over more frames than this."""
 _WITHIN = 2
 """Frames over which a turn-over may stretch: 1,800 degrees a second at 30 frames, a skater's."""
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

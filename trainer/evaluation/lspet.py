@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.body import Body, PointSet, pixels_from_crop_units, project
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Camera
-from trainer.body.blazepose_landmarker import LSP, SIZE, Landmarker
+from trainer.body.blazepose_landmarker import SIZE, Landmarker
 from trainer.body.joint_limits import impossible
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
 from trainer.evaluation.inference import Looked, look
@@ -54,7 +55,9 @@ def measure_lspet(
         ],
     }
     if estimates.landmarks is not None:
-        pixels = pixels_from_crop_units(estimates.landmarks[:, list(LSP)], looked.crops[0].size)
+        pixels = pixels_from_crop_units(
+            estimates.landmarks[:, list(BLAZEPOSE_LSP_LIMBS)], looked.crops[0].size
+        )
         places = [crop.to_frame(p) for crop, p in zip(looked.crops, pixels, strict=True)]
         figures["pck_landmarks"] = pck(np.stack(places), joints)
     if fits is None:
@@ -80,7 +83,7 @@ def measure_landmarkers(
     joints = joint_set.joints[list(rows)]
 
     def figure(points: Array) -> float:
-        chosen = points[:, list(LSP), :2]
+        chosen = points[:, list(BLAZEPOSE_LSP_LIMBS), :2]
         found = [crop.to_frame(p) for crop, p in zip(crops, chosen, strict=True)]
         return pck(np.stack(found), joints)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.preprocess import network_input
 from pymaf_live.types import Array
@@ -171,7 +171,7 @@ def open_network(path: Path, landmark_folder: Path) -> Measured:
     if not path.is_file():
         raise ModelError(f"there is no model {path}")
     if path.suffix == ".onnx":
-        body = load_body()
+        body = default_body()
         return Measured(OnnxNetwork(path, body), body, path, landmark_folder)
     model, body, _ = load_network(path, landmark_file_of(path, landmark_folder))
     round_weights(model)

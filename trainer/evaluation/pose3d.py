@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import impossible
-from trainer.data.base import LSP_NAMES, Known, PeopleSet
+from trainer.data.base import Known, PeopleSet
 from trainer.evaluation.inference import Looked, look
 from trainer.evaluation.mesh_eval import FOURTEEN_HIPS, Bodies
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error

@@ -21,7 +21,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.system.openvino_import import import_openvino
 from trainer.export.constant_folding import folded
 from trainer.export.onnx import traced
@@ -99,7 +99,7 @@ def measure(threads: int = 2, rounds: int = 15) -> dict[str, Any]:
     """
     torch.manual_seed(0)
     torch.set_num_threads(threads)
-    body = load_body()
+    body = default_body()
     model = PyMAF(NetworkConfig(), body, Start.upright(body)).eval()
     size = model.encoder.size
     graph = folded(traced(model, all_levels=False))

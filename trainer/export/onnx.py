@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array
@@ -56,7 +56,7 @@ class _Exported(nn.Module):
 def load_network(checkpoint: Path, landmark_file: Path | None) -> tuple[PyMAF, Body, str]:
     """The network of a run with its averaged weights, its body, and the run's configuration."""
     text = read_progress(checkpoint).config
-    body = load_body()
+    body = default_body()
     config = read_run_config(text, str(checkpoint))
     model = PyMAF(config.network, body, Start.upright(body), landmark_file)
     load_average(checkpoint, model)

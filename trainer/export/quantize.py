@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import ModelProto
 
-from pymaf_live.body import Body, PointSet, load_body
+from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.engine_cache import file_sha256
 from pymaf_live.inference.half_precision import read_model
@@ -127,7 +127,7 @@ def quantise(path: Path, out: Path, lspet: Path) -> float:
     held_out = len(joint_set) - VALIDATION
     learned = range(0, held_out, max(held_out // _LEARNED_FROM, 1))[:_LEARNED_FROM]
     made = quantised(model, crops_of(joint_set, learned, _size(model)))
-    apart = compared(model, made, _judging_crops(model, joint_set), load_body())
+    apart = compared(model, made, _judging_crops(model, joint_set), default_body())
     _require_near("int8", path, apart)
     onnx.helper.set_model_props(
         made, {**_entries(model), "int8_of": file_sha256(path.read_bytes()), "precisions": ""}
@@ -163,7 +163,7 @@ def allow_precision(path: Path, precision: str, lspet: Path) -> float:
         raise ModelError(f"this processor does not count in {precision}")
     model, joint_set = read_model(path), read_joint_set(lspet)
     crops = _judging_crops(model, joint_set)
-    apart = compared(model, model, crops, load_body(), precision)
+    apart = compared(model, model, crops, default_body(), precision)
     _require_near(precision, path, apart)
     stored = onnx.load(path)
     entries = _entries(stored)

@@ -17,14 +17,14 @@ from scipy.sparse import vstack
 from torch import Tensor
 
 from pymaf_live.body import Body
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Mask
 from trainer.body.blazepose_landmarker import LANDMARKS, SIZE
-from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
 from trainer.body.joint_limits import LIMITS
 from trainer.commands.progress import followed
-from trainer.data.base import FACE_NAMES, LSP_NAMES
+from trainer.data.base import FACE_NAMES
 from trainer.data.fits import Fits as Fits
 from trainer.data.fits import bends_naturally as bends_naturally
 from trainer.data.fits import describe as describe
@@ -140,7 +140,7 @@ def fit(
     unknowns = fitting.settled(unknowns, evidence, options.steps, options.learning_rate, "fit")
     measured = fitting.measured(unknowns, evidence, people)
     kept = (measured.residual_2d < 0.10) & (measured.residual_3d < 0.20)
-    trunk = evidence.landmark_trust[list(LSP_LANDMARKS)][TRUNK].mean(0).numpy()
+    trunk = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
     kept &= (trunk > 0.25) & bends_naturally(body, measured.rotations)
     return fitting.fits(measured, people, evidence.landmark_trust, kept)
 
@@ -342,7 +342,7 @@ class Fitting:
             inside = distance[:, :LIMBS] < 0.2 * torso[:, None]
         limb = known[:, :LIMBS]
         share = (inside & limb).sum(1) / np.maximum(limb.sum(1), 1)
-        limbs = list(LSP_LANDMARKS)
+        limbs = list(BLAZEPOSE_LSP_LIMBS)
         landmarks = points[:, _KNOWN:]
         hips = landmarks[:, 23:25].mean(1, keepdim=True)
         hips_taught = evidence.world[:, 23:25].mean(1, keepdim=True)

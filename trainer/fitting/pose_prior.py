@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from pymaf_live.body import Body
-from pymaf_live.body.model import Ints
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 from trainer.data.motion.clips import FREE_FORMATS, read_motions
 
 _COMPONENTS = 8

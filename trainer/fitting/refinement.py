@@ -19,15 +19,14 @@ import torch
 from torch import Tensor
 
 from pymaf_live.body import Body
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Crop, Mask
-from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.body.joint_limits import impossible
 from trainer.commands.progress import followed
-from trainer.data.base import LSP_NAMES
 from trainer.fitting.fit import FitOptions, Fits, Fitting, Unknowns, bends_naturally
 from trainer.fitting.pose_prior import PosePrior
 from trainer.fitting.targets import (
@@ -205,7 +204,7 @@ def _take_better(
 
 
 def _read_other_ways(fitting: Fitting, found: Unknowns, evidence: Evidence) -> None:
-    limb_trust = evidence.landmark_trust[list(LSP_LANDMARKS)].amin(0)
+    limb_trust = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)].amin(0)
     rows = (limb_trust < _OPEN_TRUST).nonzero()[:, 0]
     if not len(rows):
         return
@@ -254,7 +253,7 @@ def _with_network(
     # where nothing is annotated the teacher's points are better than a small network's
     limbs = np.where(known, limbs, limbs * _UNKNOWN_SHARE)
     trust = torch.tensor(np.concatenate([limbs, trunk, trunk], axis=1).T, dtype=torch.float32)
-    taught = evidence.landmark_trust[list(LSP_LANDMARKS)]
+    taught = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)]
     taught = torch.cat([taught, taught[TRUNK].mean(0).expand(2, -1)])
     held = replace(evidence, network=points, network_trust=trust * (1 - taught))
     return held, _Said(points, trust)
@@ -275,7 +274,7 @@ def _judged(
     taught = evidence.landmark_trust / (1 + (away_teacher / 0.25) ** 2)
     trust = torch.maximum(taught, by_landmark(network_trust))
     kept = _worth_keeping(fitting, measured.rotations, people)
-    trunk = evidence.landmark_trust[list(LSP_LANDMARKS)][TRUNK].mean(0).numpy()
+    trunk = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
     by_teacher = (measured.residual_3d < 0.20) & (trunk > 0.25)
     weight = said.trust[:LIMBS]
     away_network = (weight * away[:LIMBS]).sum(0) / weight.sum(0).clamp(min=1e-6)

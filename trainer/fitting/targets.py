@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from pymaf_live.body import crop_units_from_pixels
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Mask
-from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
 from trainer.body.blazepose_landmarker import SIZE
-from trainer.data.base import KEYPOINT_NAMES, LSP_NAMES, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, PeopleSet
 from trainer.data.lspet import torso_length
 from trainer.fitting.teacher import Teaching
 
@@ -146,7 +146,9 @@ def gather_evidence(
     """
     _check(people, teaching)
     in_crop = people.in_crops()
-    error = np.linalg.norm(teaching.points[:, list(LSP_LANDMARKS)] - in_crop[:, :LIMBS], axis=-1)
+    error = np.linalg.norm(
+        teaching.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMBS], axis=-1
+    )
     known = people.keypoints[:, :LIMBS, 2] > 0
     borne = borne_out(error, known, people.torso_pixels(), trust_torso)
     trust = _landmark_trust(borne, known, teaching, trust_spread)

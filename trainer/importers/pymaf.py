@@ -25,9 +25,9 @@ from scipy.sparse import csr_matrix, issparse
 from torch import Tensor, nn
 
 from pymaf_live.body import Body
-from pymaf_live.body.registry import SHIPPED, body_file, body_named, user_models
+from pymaf_live.body.registry import SHIPPED_BODY, body_by_name, user_body_path, user_model_folder
 from pymaf_live.body.smpl_file import read_smpl, read_zipped
-from pymaf_live.body.smpl_import import write_adopted
+from pymaf_live.body.smpl_import import write_body
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.types import Array
@@ -95,21 +95,21 @@ def import_pymaf(
         If the ONNX file does not agree with torch.
     """
     content = _weights(checkpoint)
-    shipped = body_named(SHIPPED)
+    shipped = body_by_name(SHIPPED_BODY)
     given = read_smpl(smpl, shipped)
     if given.pose_directions is None:
         raise InputError(f"{smpl} has no pose directions (posedirs), which the network reads")
     reduction = _reduction(content, downsampling, checkpoint, len(given.template))
     _require_body(content, given.template, checkpoint, smpl)
-    out = out or user_models() / f"{name}.onnx"
+    out = out or user_model_folder() / f"{name}.onnx"
     # nothing is kept before all of it fits together
     with TemporaryDirectory() as folder:
         draft = Path(folder) / "body.npz"
-        body = write_adopted(draft, given, shipped)
+        body = write_body(draft, given, shipped)
         model = mapped(content, body, reduction, given.pose_directions, mean, checkpoint)
         make_folder(out.parent)
         difference = _export(model, body, name, checkpoint, out)
-        kept = body_file(name)
+        kept = user_body_path(name)
         make_folder(kept.parent)
         with atomic_write(kept) as temporary:
             shutil.copyfile(draft, temporary)

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body, PointSet
-from pymaf_live.body.model import Ints
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 # elements of two columns (x, y, z, x', y', z') whose products make their cross product:
 # the first three count for, the last three against it

@@ -11,13 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from pymaf_live.body.normals import vertex_normals
-from pymaf_live.types import Array, Camera
-
-Ints = npt.NDArray[np.int64]
+from pymaf_live.types import Array, Camera, Ints
 
 _NEAREST = 0.05
 """Metres; triangles with a corner nearer than this are not drawn."""

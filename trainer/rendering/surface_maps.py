@@ -23,11 +23,9 @@ from torch import Tensor, nn
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 from trainer.body.torch_body import Skeleton, SkinnedVertices, projected
 from trainer.rendering.renderer import Raster
-
-Ints = npt.NDArray[np.int64]
 
 PARTS = 24
 """DensePose's surface parts, 1-based; 0 is the background."""
@@ -399,11 +397,11 @@ class BodyMaps(nn.Module):
 
 
 def _main() -> None:
-    from pymaf_live.body import load_body
+    from pymaf_live.body import default_body
     from pymaf_live.body.rotations import matrix_from_axis_angle
 
     torch.set_num_threads(1)
-    body, random, batch, rounds = load_body(), np.random.default_rng(0), 32, 5
+    body, random, batch, rounds = default_body(), np.random.default_rng(0), 32, 5
     maps = BodyMaps(body)
     turns = matrix_from_axis_angle(random.normal(size=(batch, body.joint_count, 3)) * 0.3)
     turns[:, 0] = np.diag([1.0, -1.0, -1.0]) @ turns[:, 0]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 _FIELD = 1.0
 """Radians of OpenCV's camera; any will do, since places are bent to it."""
@@ -20,7 +20,6 @@ _NEAR, _FAR = 0.02, 4000.0
 _PARALLEL = 1000.0
 """Metres that a parallel view steps back: far enough that rays differ by less than a sample."""
 
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 

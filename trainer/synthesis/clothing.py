@@ -14,8 +14,8 @@ from scipy.sparse import csr_matrix, diags
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
 from pymaf_live.body.normals import vertex_normals
-from pymaf_live.types import Array
-from trainer.rendering.renderer import Ints, linear_from_srgb
+from pymaf_live.types import Array, Ints
+from trainer.rendering.renderer import linear_from_srgb
 
 _TILE = 512
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import Body, load_body, pose_joints, project
+from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Camera, Image
@@ -269,7 +269,7 @@ def make_demo(
     PymafLiveError
         If the motion capture clip cannot be read or a file cannot be written.
     """
-    body = load_body()
+    body = default_body()
     shape = np.zeros(body.shape_count)
     shape[: len(_SHAPE)] = _SHAPE
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, OutputError, UsageError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.data.locations import NATURAL_FITS, SHARED_DATA
@@ -90,7 +90,7 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
         raise UsageError("--workers must be at least 1")
     if options.seed < 0:
         raise UsageError("--seed must not be negative")
-    text = options.text(load_body().sha256)
+    text = options.text(default_body().sha256)
     make_folder(folder)
     if _finished(folder, text):
         return
@@ -144,7 +144,7 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
         If `target` exists or cannot be written.
     """
     kept = folder / "settings.json"
-    if not kept.exists() or kept.read_text("utf-8") != options.text(load_body().sha256):
+    if not kept.exists() or kept.read_text("utf-8") != options.text(default_body().sha256):
         raise InputError(f"{folder} is no unfinished set with these options")
     shards = 0
     while _shard_done(folder, shards):
@@ -159,7 +159,7 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
         for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
             with atomic_write(target / name) as temporary:
                 shutil.copyfile(folder / name, temporary)
-    _gather(target, shards, part, part.text(load_body().sha256))
+    _gather(target, shards, part, part.text(default_body().sha256))
     return part.count
 
 
@@ -221,7 +221,7 @@ def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: 
 @lru_cache(maxsize=1)
 def _studio(options: SynthesisOptions) -> Studio:
     cv2.setNumThreads(1)
-    data, body = Path(options.data), load_body()
+    data, body = Path(options.data), default_body()
     if not data.is_dir():
         raise InputError(f"there is no folder {data}")
 
@@ -318,7 +318,7 @@ def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> 
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} is damaged, delete it and go on: {error}") from error
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    body = load_body()
+    body = default_body()
     arrays |= {
         "crop_size": np.array(CROP_SIZE),
         "body_sha256": np.array(body.sha256),

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.body import Body, PointSet, crop_points_2d, crop_units_from_pixels
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.body.rotations import about_y, about_z
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.base import FACE_NAMES, LSP_NAMES
+from trainer.data.base import FACE_NAMES
 from trainer.data.lspet import annotated_turn
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE
 from trainer.rendering.zbuffer import facing, look

@@ -14,11 +14,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 from trainer.rendering.renderer import linear_from_srgb
 from trainer.synthesis.clothing import above_hairline, step
 
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _TILE = 256

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from trainer.data.base import BodyLabel, PeopleSet
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import Crops, Sample
@@ -56,7 +56,7 @@ class Recipe:
 
     def open(self) -> Draws:
         """Read the labels; pictures are read when they are drawn."""
-        body, seed = load_body(), self.config.schedule.seed
+        body, seed = default_body(), self.config.schedule.seed
         sets, mixture = open_sets(self.config, self.locations, body)
         ccp = self.locations.places.get("ccp")
         backgrounds = read_backgrounds(ccp) if ccp else None

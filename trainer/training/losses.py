@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body
-from trainer.body.blazepose_landmarker import LSP as LSP_LANDMARKS
+from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
 from trainer.body.torch_body import PosedPoints, Skeleton, projected
 from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES
 from trainer.network.dense import DensePrediction
@@ -187,9 +187,9 @@ class Losses(nn.Module):
         encoded, weights = output.encoded, self.weights
         if encoded.points is None or encoded.world is None or weights.landmarks == 0:
             return
-        limbs = encoded.points[:, list(LSP_LANDMARKS)]
-        miss = (limbs - labels.keypoints[:, : len(LSP_LANDMARKS)]).abs().sum(-1)
-        known = labels.keypoint_weight[:, : len(LSP_LANDMARKS)] * labels.person[:, None]
+        limbs = encoded.points[:, list(BLAZEPOSE_LSP_LIMBS)]
+        miss = (limbs - labels.keypoints[:, : len(BLAZEPOSE_LSP_LIMBS)]).abs().sum(-1)
+        known = labels.keypoint_weight[:, : len(BLAZEPOSE_LSP_LIMBS)] * labels.person[:, None]
         flat = projected(true_landmarks, labels.camera)
         fit_miss = (encoded.points - flat).abs().sum(-1)
         every = people[:, None].expand_as(fit_miss)

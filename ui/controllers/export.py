@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pymaf_live.body.registry import body_of
+from pymaf_live.body.registry import body_by_hash
 from pymaf_live.errors import Interrupted
 from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.system.reporter import SilentReporter, StepReporter, report_progress
@@ -76,7 +76,7 @@ class Exporting:
             by_name = {each.name: each for each in all_formats()}
             chosen = [by_name[name] for name in formats]
             take = self._take()
-            body = body_of(take.body_sha256)
+            body = body_by_hash(take.body_sha256)
             for number, each in enumerate(chosen):
                 target = each.target(stem)
                 whole = _ExportReporter(stop, self._set_part)

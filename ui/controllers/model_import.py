@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pymaf_live.body import Body
-from pymaf_live.body.registry import adopt, user_models
+from pymaf_live.body.registry import import_body, user_model_folder
 from pymaf_live.errors import Interrupted, ModelError, PymafLiveError
 from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.system.trainer_entry import TrainerMissingError, find_entry, run_in_trainer
@@ -69,7 +69,7 @@ class ModelImporter:
                 "exported on it."
             )
 
-        self._run(stop, "bring body", lambda: adopt(path, name), done)
+        self._run(stop, "bring body", lambda: import_body(path, name), done)
 
     def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
         """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
@@ -131,7 +131,7 @@ def imported(checkpoint: Path, smpl: Path, stop: threading.Event) -> Path:
         "checkpoint": str(checkpoint),
         "smpl": str(smpl),
         "name": _NAME,
-        "out": str(user_models() / f"{_NAME}.onnx"),
+        "out": str(user_model_folder() / f"{_NAME}.onnx"),
     }
     try:
         return Path(run_in_trainer("import_pymaf", arguments, reporter=_StopReporter(stop)))

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from pymaf_live.body import Body
-from pymaf_live.body.registry import body_of
+from pymaf_live.body.registry import body_by_hash
 from pymaf_live.errors import InputError, Interrupted
 from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator
@@ -316,7 +316,7 @@ class Takes:
             full_size = file is not None and file.exists()
             some = full_size or self.library.pictures(take) is not None
             opened = OpenTake(take, stored, full_size, some)
-            return opened, body_of(stored.take.body_sha256)
+            return opened, body_by_hash(stored.take.body_sha256)
 
         def done(found: tuple[OpenTake, Body]) -> None:
             if wish == self._opening and not self._closed.is_set():
@@ -468,7 +468,7 @@ class Takes:
         copy = self.library.pictures(opened.id)
 
         def work(task: _Work) -> tuple[Take, Take]:
-            body = body_of(raw.body_sha256)
+            body = body_by_hash(raw.body_sha256)
             if body_of_model(options.model).sha256 != raw.body_sha256:
                 raise InputError(
                     f"the take is of the body of {raw.model or 'another model'}; choose a model "

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.types import FrameResult
 from ui.state.batch import BatchState
 from ui.state.export import ExportState
@@ -136,7 +136,7 @@ class WindowState:
         default_factory=lambda: Observable[FrameResult | None](None, operator.is_)
     )
     """The newest; the picture on the canvas."""
-    body: Observable[Body] = field(default_factory=lambda: Observable(load_body(), operator.is_))
+    body: Observable[Body] = field(default_factory=lambda: Observable(default_body(), operator.is_))
     """Whose shape and joints the results have: the model's, or those of the take looked at."""
     drawn: Observable[Drawn | None] = field(default_factory=lambda: Observable[Drawn | None](None))
     """Written by the canvas; None before anything is drawn."""

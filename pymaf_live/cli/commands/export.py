@@ -38,7 +38,7 @@ def export(
     force: ForceOption = False,
 ) -> int:
     """Export a take to other formats, or to another body."""
-    from pymaf_live.body.registry import body_of
+    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.export.formats import format_for_path
     from pymaf_live.motion import lock_feet
     from pymaf_live.takes import read_take, trimmed
@@ -54,7 +54,7 @@ def export(
     if existing and not force:
         raise OutputExistsError(existing[0])
     take = trimmed(read_take(take_path))
-    body = body_of(take.body_sha256)
+    body = body_by_hash(take.body_sha256)
     if body_name is not None:
         take, body = _retarget(take, body, body_name)
     if foot_lock != "never":
@@ -66,10 +66,10 @@ def export(
 
 def _retarget(take: Take, body: Body, body_name: str) -> tuple[Take, Body]:
     """Return the take on another body, and print the joint error."""
-    from pymaf_live.body.registry import body_named
+    from pymaf_live.body.registry import body_by_name
     from pymaf_live.takes.retarget import retargeted_take
 
-    target = body_named(body_name)
+    target = body_by_name(body_name)
     retargeted, error = retargeted_take(take, body, target)
     if len(error):
         mean, largest = 1000 * error.mean(), 1000 * error.max()

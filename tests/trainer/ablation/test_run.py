@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
 import trainer.ablation.run as ablation  # noqa: E402
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, UsageError  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.ablation.features import Features, read_features  # noqa: E402
@@ -138,7 +138,7 @@ def made_up_features(body, people, seed=0):
 
 
 def test_every_variant_sees_the_same_people_in_the_same_order(monkeypatch):
-    body = load_body()
+    body = default_body()
     config = read_run_config(CONFIG, "small")
     course = Course(config, body, Start.upright(body), made_up_features(body, 5), 5)
     seen = []
@@ -171,7 +171,7 @@ def test_what_cannot_be_compared_is_told(tmp_path):
 
 def test_features_are_made_once_and_of_these_data_only(people, blazepose, tmp_path):
     _, joint_set, fits = people
-    body, file = load_body(), blazepose / "pose_landmark_lite.tflite"
+    body, file = default_body(), blazepose / "pose_landmark_lite.tflite"
     features = read_features(tmp_path, joint_set, fits, body, file, [0, 3])
     assert [one.shape for one in features.maps] == [
         (2, 2, 96, 8, 8), (2, 2, 56, 16, 16), (2, 2, 24, 32, 32)

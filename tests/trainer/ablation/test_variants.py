@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from pydantic import ValidationError  # noqa: E402
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.encoder import Encoded, Encoder  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
@@ -32,7 +32,7 @@ class Given(Encoder):
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def network(body, **options):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from trainer.body.joint_limits import impossible
 
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def turned(body, **vectors):

@@ -9,24 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from trainer.body import check_open_body
 from trainer.commands.app import main
 
 
 def test_the_maker_can_be_imported_without_running() -> None:
     maker = importlib.import_module("trainer.body.build_open_body")
-    body = load_body()
+    body = default_body()
     assert tuple(maker.JOINTS) == body.joint_names
     assert body.parents.tolist() == maker.PARENTS
 
 
 def test_the_mesh_is_closed_and_winds_outwards() -> None:
-    assert all(check_open_body.check_mesh(load_body()).values())
+    assert all(check_open_body.check_mesh(default_body()).values())
 
 
 def test_a_hole_and_a_turned_face_are_noticed() -> None:
-    body = load_body()
+    body = default_body()
     hole = check_open_body.check_mesh(replace(body, faces=body.faces[1:]))
     assert not hole["closed, wound the same way"]
     turned = body.faces.copy()
@@ -37,7 +37,7 @@ def test_a_hole_and_a_turned_face_are_noticed() -> None:
 
 
 def test_joints_lie_inside_and_a_joint_outside_is_noticed() -> None:
-    body = load_body()
+    body = default_body()
     shapes = np.zeros((1, body.shape_count))
     assert all(check_open_body.check_joints_inside(body, shapes).values())
     # a regressor that puts a joint half a metre too far out

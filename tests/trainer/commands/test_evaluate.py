@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 import trainer.evaluation.run as evaluation  # noqa: E402
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, ModelError  # noqa: E402
 from pymaf_live.inference.session import open_session  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
@@ -83,7 +83,7 @@ def test_the_file_as_shipped_is_measured_and_what_lacks_its_data_is_named(
 
 def test_the_trainers_session_says_what_the_programs_says(shipped):
     images = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
-    found = OnnxNetwork(shipped, load_body(), threads=1).estimate(images)
+    found = OnnxNetwork(shipped, default_body(), threads=1).estimate(images)
     session = open_session(shipped, "openvino", threads=1)
     other = session.run(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     session.close()
@@ -97,7 +97,7 @@ def test_a_model_of_another_body_is_refused(shipped):
     from dataclasses import replace
 
     with pytest.raises(ModelError, match="another body"):
-        OnnxNetwork(shipped, replace(load_body(), sha256="0" * 64))
+        OnnxNetwork(shipped, replace(default_body(), sha256="0" * 64))
 
 
 def test_a_still_film_trembles_and_is_noisy(tmp_path):

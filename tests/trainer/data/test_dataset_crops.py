@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import crop_points_2d, load_body
+from pymaf_live.body import crop_points_2d, default_body
 from tests.trainer.fake_dataset import DotPeople, colour
 from trainer.data.augmentation import Augmentation
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES
@@ -28,7 +28,7 @@ SIZE = 128
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, UsageError
 from trainer.data.base import KEYPOINT_NAMES
 from trainer.data.factory import SetConfig, open_set
 
-BODY = load_body()
+BODY = default_body()
 
 
 def write_synthetic(folder: Path, **changes: Any) -> SetConfig:

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.cli.app import main as program  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.takes.npz_file import read_take  # noqa: E402
@@ -126,8 +126,8 @@ def test_pictures_with_key_points_become_a_model_that_runs(own_folder, blazepose
 
 
 def test_fits_of_other_people_are_refused(own_folder):
-    people = open_set(SetConfig(kind="coco", folder=own_folder, part="pictures"), load_body())
-    body, count = load_body(), len(people)
+    people = open_set(SetConfig(kind="coco", folder=own_folder, part="pictures"), default_body())
+    body, count = default_body(), len(people)
     frames = np.stack([people.known(row).crop.frame_from_crop for row in range(count)])
     fits = made_up_fits(body, frames)
     known = PeopleWithFits(people, fits)

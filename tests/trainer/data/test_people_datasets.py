@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from tests.helpers.paths import SHARED
 from trainer.data.annotated import AnnotatedPeople, PeopleRows, keypoint_crop
-from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, LSP_NAMES
+from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES
 from trainer.data.coco import COCO_NAMES, open_coco, open_packed_coco
 from trainer.data.fitted import FittedPeople
 from trainer.data.lsp import read_lsp, read_original_lspet

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_live.body import PointSet, load_body, pixels_from_crop_units
+from pymaf_live.body import PointSet, default_body, pixels_from_crop_units
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.types import Array
 from trainer.data.base import KEYPOINT_NAMES
 from trainer.data.factory import SetConfig, open_set
 from trainer.data.spin_npz import SpinPeople
 
-BODY = load_body()
+BODY = default_body()
 COUNT = 3
 
 SPIN_ORDER = (

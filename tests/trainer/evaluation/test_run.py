@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import load_body, rest_joints  # noqa: E402
+from pymaf_live.body import default_body, rest_joints  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.tracking.crop import crop_about  # noqa: E402
 from tests.trainer.fake_dataset import DotPeople  # noqa: E402
@@ -50,7 +50,7 @@ from trainer.evaluation.truncated import (  # noqa: E402
 
 @pytest.fixture(scope="module")
 def bodies():
-    return Bodies(load_body())
+    return Bodies(default_body())
 
 
 class Knowing:

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from trainer.export.constant_folding import folded  # noqa: E402
 from trainer.export.onnx import traced  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
@@ -45,7 +45,7 @@ class WalkedChain(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def network(blazepose):
-    body = load_body()
+    body = default_body()
     torch.manual_seed(0)
     config = NetworkConfig(
         encoder="blazepose_lite", landmarks=True, heat=True, limits=True, activation=True,
@@ -57,7 +57,7 @@ def network(blazepose):
 
 def test_the_graph_is_a_third_of_a_plain_trace_and_says_the_same(network):
     lean = folded(traced(network, all_levels=True))
-    pointed, network.chain = network.chain, WalkedChain(network.chain, load_body().parents)
+    pointed, network.chain = network.chain, WalkedChain(network.chain, default_body().parents)
     image = np.random.default_rng(0).random((2, 3, 256, 256), dtype=np.float32)
     try:
         plain = traced(network, all_levels=True)

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("nncf", reason="the extra `train` is not installed")
 
 import trainer.export.quantize as quantise_module  # noqa: E402
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from pymaf_live.inference import open_session  # noqa: E402
 from pymaf_live.inference.openvino_engine import processor_precisions  # noqa: E402
@@ -67,7 +67,7 @@ def crops():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
-    body = load_body()
+    body = default_body()
     network = Named(Small(body.joint_count, body.shape_count).eval())
     path = tmp_path_factory.mktemp("small") / "small.onnx"
     torch.onnx.export(
@@ -104,22 +104,22 @@ def test_convolutions_become_int8_and_what_stands_behind_them_does_not(made):
 
 
 def test_it_says_nearly_the_same(model, made, crops):
-    apart = compared(model, made, crops, load_body())
+    apart = compared(model, made, crops, default_body())
     assert 0 < apart < 3
-    assert compared(model, model, crops[:1], load_body()) == pytest.approx(0)
+    assert compared(model, model, crops[:1], default_body()) == pytest.approx(0)
 
 
 def test_bodies_are_compared_in_millimetres(model, crops):
     """A root that is turned to the side carries every vertex with it."""
     other = onnx.ModelProto()
     other.CopyFrom(model)
-    half_turn = np.tile(np.eye(3, dtype=np.float32), (load_body().joint_count, 1, 1))
+    half_turn = np.tile(np.eye(3, dtype=np.float32), (default_body().joint_count, 1, 1))
     half_turn[0] = np.diag([-1.0, 1.0, -1.0])
     last = next(node for node in other.graph.node if "rotations" in node.output)
     last.output[0] = "before"
     other.graph.initializer.append(onnx.numpy_helper.from_array(half_turn, "turn"))
     other.graph.node.append(onnx.helper.make_node("MatMul", ["turn", "before"], ["rotations"]))
-    body = load_body()
+    body = default_body()
     across = np.abs(body.template[:, [0, 2]]).mean()
     # about twice the mean distance from the axis
     assert compared(model, other, crops[:2], body) > 1000 * across
@@ -171,7 +171,7 @@ def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
 def test_other_precisions_are_compared_with_f32(model, crops):
     if "bf16" not in processor_precisions():
         pytest.skip("this processor does not count in bf16")
-    apart = compared(model, model, crops, load_body(), "bf16")
+    apart = compared(model, model, crops, default_body(), "bf16")
     assert 0 < apart < 20
 
 

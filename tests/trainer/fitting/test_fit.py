@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import PointSet, load_body, pose_joints
+from pymaf_live.body import PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
@@ -21,7 +21,7 @@ PEOPLE = 24
 
 def teaching_of(truth, noise: float, seed: int = 0) -> Teaching:
     """What a teacher that sees the truth with some noise would say."""
-    body, random = load_body(), np.random.default_rng(seed)
+    body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "blazepose")
     posed = points.pose(truth.rotations, truth.shape)
     flat = truth.camera[:, None, :1] * (posed[..., :2] + truth.camera[:, None, 1:])
@@ -43,14 +43,14 @@ def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
     people = annotated_people(FittedPeople(read_joint_set(folder)))
-    fits = fit(load_body(), people, teaching_of(truth, 0.02), FitOptions(steps=150))
+    fits = fit(default_body(), people, teaching_of(truth, 0.02), FitOptions(steps=150))
     return truth, people, fits
 
 
 @pytest.mark.integration
 def test_known_bodies_are_found(fitted):
     truth, _, fits = fitted
-    body = load_body()
+    body = default_body()
     found = pose_joints(body, fits.rotations, fits.shape)
     true = pose_joints(body, truth.rotations, truth.shape)
     # the teacher's landmarks are off by 3.5 cm each; fitted joints lie nearer
@@ -64,7 +64,7 @@ def test_known_bodies_are_found(fitted):
 @pytest.mark.integration
 def test_knees_and_elbows_bend_the_right_way(fitted):
     _, _, fits = fitted
-    body = load_body()
+    body = default_body()
     angles = axis_angle_from_matrix(fits.rotations)
     names = list(body.joint_names)
     for knee in ("left_knee", "right_knee"):
@@ -88,7 +88,7 @@ def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
             "spread_3d": wrong.spread_3d * 20,
         }
     )
-    fits = fit(load_body(), people, wrong, FitOptions(steps=150))
+    fits = fit(default_body(), people, wrong, FitOptions(steps=150))
     assert fits.residual_2d.mean() < 0.05
     assert fits.kept.mean() < 0.5
     assert fits.joint_trust.mean() < 0.2

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 import torch
 
-from pymaf_live.body import PointSet, load_body, pose_joints
+from pymaf_live.body import PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
@@ -47,7 +47,7 @@ def people(tmp_path_factory):
 def prior() -> PosePrior:
     random = np.random.default_rng(5)
     pose = random.normal(size=(300, 23, 3)) * 0.25
-    names = list(load_body().joint_names)
+    names = list(default_body().joint_names)
     for name, axis, way in (
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1)
     ):  # fmt: skip
@@ -56,7 +56,7 @@ def prior() -> PosePrior:
 
 
 def nearness(fits: Fits, truth: Fits) -> float:
-    body = load_body()
+    body = default_body()
     found = pose_joints(body, fits.rotations, fits.shape)
     true = pose_joints(body, truth.rotations, truth.shape)
     return joint_error(procrustes(found, true), true)
@@ -72,7 +72,7 @@ def guesses(truth: Fits, noise: float) -> Predictions:
 
 
 def test_a_crowd_is_posed_as_the_body_is():
-    body, random = load_body(), np.random.default_rng(1)
+    body, random = default_body(), np.random.default_rng(1)
     pose = random.normal(size=(5, body.joint_count, 3))
     shape = random.normal(size=(5, body.shape_count))
     rows = body.keypoint_rows("blazepose")
@@ -84,7 +84,7 @@ def test_a_crowd_is_posed_as_the_body_is():
 
 
 def test_limbs_point_where_they_are_told_and_bend_as_people_do():
-    body = load_body()
+    body = default_body()
     rest = torch.tensor(body.joint_regressor @ body.template, dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
     parent = torch.linalg.qr(torch.randn(50, 3, 3, generator=generator))[0]
@@ -108,7 +108,7 @@ def test_limbs_point_where_they_are_told_and_bend_as_people_do():
 
 def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
     truth, _ = people
-    fitting = Fitting(load_body(), FitOptions())
+    fitting = Fitting(default_body(), FitOptions())
     begun = fitting.begun(truth.rotations, truth.shape, truth.camera)
     body = fitting.body
     names = list(body.joint_names)
@@ -136,7 +136,7 @@ def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
 def test_the_prior_tells_poses_from_their_opposites(prior):
     random = np.random.default_rng(9)
     pose = np.zeros((20, 23, 3))
-    knee = list(load_body().joint_names).index("left_knee") - 1
+    knee = list(default_body().joint_names).index("left_knee") - 1
     pose[:, knee, 0] = random.uniform(0.5, 1.0, 20)
 
     def energy(poses):
@@ -146,7 +146,7 @@ def test_the_prior_tells_poses_from_their_opposites(prior):
 
 
 def test_a_pose_and_its_mirror_image_are_poses_alike():
-    body = load_body()
+    body = default_body()
     rotations = matrix_from_axis_angle(
         np.random.default_rng(0).normal(size=(1, body.joint_count, 3)) * 0.5
     )
@@ -174,7 +174,7 @@ def test_a_prior_is_not_learned_from_nothing():
 @pytest.mark.integration
 def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, prior):
     truth, annotated = people
-    body = load_body()
+    body = default_body()
     taught, others = teaching_of(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
     # a teacher that takes everybody for somebody else, and is not sure
     missed = replace(
@@ -196,7 +196,7 @@ def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, 
 @pytest.mark.integration
 def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
     truth, annotated = people
-    body, taught = load_body(), teaching_of(truth, 0.02)
+    body, taught = default_body(), teaching_of(truth, 0.02)
     first = fit(body, annotated, taught, FitOptions(steps=80))
     second = fit_again(body, annotated, taught, first, guesses(truth, 0.8), prior)
     assert nearness(second, truth) < nearness(first, truth) + 0.01
@@ -205,7 +205,7 @@ def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
 @pytest.mark.integration
 def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
     truth, annotated = people
-    body, taught = load_body(), teaching_of(truth, 0.02)
+    body, taught = default_body(), teaching_of(truth, 0.02)
     keypoints = annotated.keypoints.copy()
     keypoints[:, [0, 1, 4, 5]] = 0
     legs = np.arange(25, 33)
@@ -246,7 +246,7 @@ def test_landmarks_of_other_people_are_refused(people):
 
 def test_estimates_and_fits_of_wrong_sizes_are_refused(people, tmp_path):
     truth, _ = people
-    body, path = load_body(), tmp_path / "network.npz"
+    body, path = default_body(), tmp_path / "network.npz"
     write_predictions(path, guesses(truth, 0.1))
     assert read_predictions(path, body, PEOPLE).camera.shape == (PEOPLE, 3)
     with pytest.raises(InputError, match="rotations is"):

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from scipy.sparse import csc_matrix  # noqa: E402
 
-from pymaf_live.body import load_body  # noqa: E402
-from pymaf_live.body.registry import body_named, body_of  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
+from pymaf_live.body.registry import body_by_hash, body_by_name  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.pipeline.model_selection import body_of_model, checked_model  # noqa: E402
 from pymaf_live.pipeline.options import PipelineOptions  # noqa: E402
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def smpl():
-    return small_smpl(load_body())
+    return small_smpl(default_body())
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,14 @@ def test_its_metadata_tell_how_it_wants_its_crops(imported):
     assert told["crop_rule"] == "upright 1.20"
     assert "ImageNet" in told["normalisation"]
     assert told["input_size"] == "224"
-    assert body_of(told["body_sha256"]).sha256 == body_named("pymaf").sha256
+    assert body_by_hash(told["body_sha256"]).sha256 == body_by_name("pymaf").sha256
 
 
 def test_the_program_takes_it_with_its_own_body(imported):
     options = PipelineOptions(backend="onnxruntime", threads=1)
     facts = checked_model(imported[0], options)
     assert (facts.name, facts.input_size, facts.levels) == ("pymaf", 224, 1)
-    assert body_of_model(imported[0]).sha256 == body_named("pymaf").sha256
+    assert body_of_model(imported[0]).sha256 == body_by_name("pymaf").sha256
 
 
 def test_what_the_checkpoint_lacks_comes_from_the_files(
@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_make_is_refused_by_name(folder, weights, smpl_f
 def test_a_body_of_another_topology_is_refused(folder, weights, capsys):
     checkpoint, other = folder / "whole.pt", folder / "other.pkl"
     torch.save({"model": weights}, checkpoint)
-    other.write_bytes(pickle.dumps(small_smpl(load_body(), vertices=150)))
+    other.write_bytes(pickle.dumps(small_smpl(default_body(), vertices=150)))
     assert main(["import", "pymaf", str(checkpoint), "--smpl", str(other)]) == 3
     told = capsys.readouterr().err
     assert "is for 160 vertices; the body has 150" in told
@@ -197,5 +197,5 @@ def test_a_checkpoint_with_anything_else_inside_is_refused(folder, smpl_file, mo
 def test_smpl_is_imported_from_the_command_line(folder, smpl_file, capsys):
     assert main(["import", "smpl", str(smpl_file), "--name", "mine"]) == 0
     assert "160 vertices, 24 joints, 10 shapes" in capsys.readouterr().out
-    assert body_named("mine").shape_count == 10
+    assert body_by_name("mine").shape_count == 10
     assert main(["import", "smpl", str(folder / "none.pkl")]) == 3

@@ -5,9 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import load_body, pose_joints  # noqa: E402
-from pymaf_live.body.model import BODY_VARIABLE  # noqa: E402
-from pymaf_live.body.registry import adopt  # noqa: E402
+from pymaf_live.body import default_body, pose_joints  # noqa: E402
+from pymaf_live.body.registry import BODY_VARIABLE, import_body  # noqa: E402
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.fitting.test_fit import teaching_of  # noqa: E402
@@ -23,11 +22,11 @@ from trainer.network.pymaf import PyMAF, Start  # noqa: E402
 
 def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
-    entries, _ = made_up_smpl(load_body(), pose_directions=False)
+    entries, _ = made_up_smpl(default_body(), pose_directions=False)
     shapes = 7
-    adopted = adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
+    adopted = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
     monkeypatch.setenv(BODY_VARIABLE, "smpl")
-    body = load_body()
+    body = default_body()
     assert body.sha256 == adopted.sha256
     torch.manual_seed(0)
     config = NetworkConfig(
@@ -52,10 +51,10 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
 
 def test_people_are_fitted_with_a_brought_body(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
-    entries, _ = made_up_smpl(load_body(), pose_directions=False)
-    adopt(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", 7)
+    entries, _ = made_up_smpl(default_body(), pose_directions=False)
+    import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", 7)
     monkeypatch.setenv(BODY_VARIABLE, "smpl")
-    body = load_body()
+    body = default_body()
     (tmp_path / "people").mkdir()
     truth = write_people(tmp_path / "people", 6)
     people = annotated_people(FittedPeople(read_joint_set(tmp_path / "people")))

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from trainer.body.torch_body import (  # noqa: E402
     PosedPoints,
     Skeleton,
@@ -36,7 +36,7 @@ SHOT = Shot.of(CAMERA)
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 class Person:

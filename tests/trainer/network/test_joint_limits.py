@@ -6,14 +6,14 @@ from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip("torch")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from trainer.body.joint_limits import LIMITS, MARGIN, impossible  # noqa: E402
 from trainer.network.joint_limits import JointLimits, rotation_vector  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def matrices(vectors):

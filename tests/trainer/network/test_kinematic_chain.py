@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import PointSet, load_body  # noqa: E402
+from pymaf_live.body import PointSet, default_body  # noqa: E402
 from pymaf_live.body.kinematics import joint_transforms, rest_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.network.kinematic_chain import (  # noqa: E402
@@ -21,7 +21,7 @@ from trainer.network.point_features import grid_points, sampled, sampled_on_grid
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import PointSet, load_body, pose_joints  # noqa: E402
+from pymaf_live.body import PointSet, default_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_6d as matrix_from_6d_numpy  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.body.torch_body import PosedPoints, Skeleton, SkinnedVertices, matrix_from_6d  # noqa: E402
@@ -16,7 +16,7 @@ from trainer.network.pymaf import PyMAF, Start  # noqa: E402
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from pymaf_live.body import PointSet, load_body  # noqa: E402
+from pymaf_live.body import PointSet, default_body  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
@@ -21,7 +21,7 @@ from trainer.rendering.surface_maps import (  # noqa: E402
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def plainly(points, depth, faces, size, perspective=False):

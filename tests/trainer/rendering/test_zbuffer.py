@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body
+from pymaf_live.body import default_body
 from trainer.rendering.renderer import rasterise
 from trainer.rendering.zbuffer import facing, look
 
 
 @pytest.mark.parametrize("perspective", [True, False])
 def test_sees_what_the_slow_rasteriser_sees(perspective: bool) -> None:
-    body = load_body()
+    body = default_body()
     points = body.template * [1, -1, -1] + [0.1, 0, 2.2]
     flat = points[:, :2] / points[:, 2:] * 120 + [50, 30]
     size = (96, 110)
@@ -46,7 +46,7 @@ def test_nothing_to_see() -> None:
 
 
 def test_half_of_a_closed_body_faces_the_camera() -> None:
-    body = load_body()
+    body = default_body()
     points = body.template * [1, -1, -1] + [0, 0, 3]
     flat = points[:, :2] / points[:, 2:] * 90 + 60
     front = facing(flat, body.faces)

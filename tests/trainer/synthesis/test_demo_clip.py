@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body, pose_joints
+from pymaf_live.body import default_body, pose_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Array, Camera
 from tests.helpers.paths import ROOT
@@ -27,7 +27,7 @@ def known() -> dict[str, Array]:
 
 
 def test_the_joints_follow_from_the_pose(known: dict[str, Array]) -> None:
-    body = load_body()
+    body = default_body()
     rotations = matrix_from_axis_angle(known["pose"])
     shapes = np.broadcast_to(known["shape"], (len(rotations), body.shape_count))
     joints = pose_joints(body, rotations, shapes, known["translation"])
@@ -87,7 +87,7 @@ def test_the_drawn_person_is_where_the_truth_says(known: dict[str, Array]) -> No
 
 
 def small_dance(frames: int) -> tuple[Play, Dressed]:
-    body = load_body()
+    body = default_body()
     shape = np.zeros(body.shape_count)
     dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(0))
     rotations = np.tile(np.eye(3), (frames, body.joint_count, 1, 1))
@@ -103,7 +103,7 @@ def small_dance(frames: int) -> tuple[Play, Dressed]:
 
 def test_truth_has_the_frames_and_joints() -> None:
     play, _ = small_dance(3)
-    body = load_body()
+    body = default_body()
     arrays = ground_truth(play, body)
     assert arrays["joints"].shape == arrays["pose"].shape == (3, body.joint_count, 3)
     head = body.joint_names.index("head")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_live.body import PointSet, crop_points_2d, load_body, pixels_from_crop_units
+from pymaf_live.body import PointSet, crop_points_2d, default_body, pixels_from_crop_units
 from pymaf_live.errors import InputError, OutputError, UsageError
 from pymaf_live.tracking.crop import SIDE
 from trainer.body.joint_limits import impossible
@@ -33,7 +33,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def studio() -> Studio:
-    body = load_body()
+    body = default_body()
     return Studio(body, Poses(body, motion=None), Backdrops(ccp=None, lspet=None, coco=None), 128)
 
 
@@ -156,7 +156,7 @@ def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: Studio) -> No
 
 
 def test_everyday_poses_are_possible_and_of_every_kind() -> None:
-    body = load_body()
+    body = default_body()
     everyday, random = Everyday(body, np.random.default_rng(0)), np.random.default_rng(1)
     drawn = [everyday.draw(random) for _ in range(300)]
     rotations = np.stack([pose for pose, _ in drawn])
@@ -187,7 +187,7 @@ def test_poses_are_possible_all_round_and_balanced_between_the_sides(studio: Stu
 
 
 def test_reader_gives_the_truth(made: Path, nothing: Path) -> None:
-    people, body = read_synthetic(made), load_body()
+    people, body = read_synthetic(made), default_body()
     assert len(people) == 7
     people.check_body(body.sha256)
     with pytest.raises(InputError, match="another body"):
@@ -349,7 +349,7 @@ def test_missing_and_broken_pictures_are_named(made: Path, tmp_path: Path) -> No
 
 
 def test_clean_refuses_what_is_not_free() -> None:
-    body = load_body()
+    body = default_body()
     with pytest.raises(InputError, match="not free"):
         Poses(body, motion=None, fits=np.zeros((1, 24, 3, 3), np.float32), clean=True)
     with pytest.raises(InputError, match="not free"):
@@ -366,9 +366,9 @@ def test_what_is_trained_on_is_posed_by_free_motion_only(
         return []
 
     monkeypatch.setattr("trainer.synthesis.poses.read_motions", read)
-    Poses(load_body(), motion=tmp_path)
-    Poses(load_body(), motion=tmp_path, clean=True)
-    Poses(load_body(), motion=tmp_path, clean=True, test=True)
+    Poses(default_body(), motion=tmp_path)
+    Poses(default_body(), motion=tmp_path, clean=True)
+    Poses(default_body(), motion=tmp_path, clean=True, test=True)
     assert asked == [FREE_FORMATS] * 3
     assert not any("bandai" in name or "amass" in name for name in FREE_FORMATS)
 

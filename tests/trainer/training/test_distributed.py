@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import UsageError  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import (  # noqa: E402
@@ -51,7 +51,7 @@ def gradients(people, text, out, environment):
 
     os.environ.update(environment)
     make_tiny()
-    run, body = read_run_config(text, "tiny"), load_body()
+    run, body = read_run_config(text, "tiny"), default_body()
     with joined("cpu", BATCH) as ranks:
         torch.manual_seed(0)
         model = PyMAF(run.network, body, Start.upright(body))

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pymaf_live.body import load_body  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.pymaf import PyMAF, Start  # noqa: E402
@@ -15,7 +15,7 @@ def network(blazepose_file, **choices):
     config = NetworkConfig(
         encoder="blazepose_lite", landmarks=True, hidden=16, feature_width=8, **choices
     )
-    body = load_body()
+    body = default_body()
     torch.manual_seed(0)
     return PyMAF(config, body, Start.upright(body), blazepose_file).eval()
 

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from dataclasses import replace  # noqa: E402
 
-from pymaf_live.body import PointSet, load_body, pose_joints  # noqa: E402
+from pymaf_live.body import PointSet, default_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.data.base import KEYPOINT_NAMES  # noqa: E402
 from trainer.network.dense import DensePrediction  # noqa: E402
@@ -25,7 +25,7 @@ def tensor(array) -> "torch.Tensor":
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body()
+    return default_body()
 
 
 def random_level(body, seed):

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pymaf_live.body import Body, load_body
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.motion.amass import read_amass
@@ -91,7 +91,7 @@ def read_motions(
     unknown = (formats or set()) - LICENCES.keys()
     if unknown:
         raise InputError(f"unknown motion formats {', '.join(sorted(unknown))}")
-    body = load_body() if body is None else body
+    body = default_body() if body is None else body
     shape = np.zeros(body.shape_count) if shape is None else shape
     if (folder / "index.json").is_file():
         yield from _indexed(folder, formats, body, shape, sources)

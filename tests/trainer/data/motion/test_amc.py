@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body, pose_joints
+from pymaf_live.body import default_body, pose_joints
 from pymaf_live.errors import InputError
 from tests.helpers.paths import SHARED
 from trainer.data.motion.amc import parse_amc, parse_asf, read_clip
@@ -147,7 +147,7 @@ def test_a_clip_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_skeleton_of_other_bones_is_refused() -> None:
-    body = load_body()
+    body = default_body()
     clip = parse_amc(amc("1", "root 0 0 0 0 0 0", "thigh 0 0 0", "shin 0"), parse_asf(ASF))
     with pytest.raises(InputError, match="do not fit"):
         retarget(clip, body, np.zeros(body.shape_count))
@@ -164,7 +164,7 @@ def test_resampling_goes_half_way() -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the mocap clips are not here (../shared/data/mocap)")
 def test_our_limbs_point_where_the_actors_do() -> None:
-    body = load_body()
+    body = default_body()
     clip = read_clip(REAL, "cmu_amc/11_01.amc", "cmu_amc/11.asf")
     shape = np.zeros(body.shape_count)
     rotations, translation = retarget(clip, body, shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_live.body import load_body, pose_joints
+from pymaf_live.body import default_body, pose_joints
 from pymaf_live.errors import InputError
 from tests.helpers.paths import SHARED
 from trainer.data.motion.amass import read_amass
@@ -23,7 +23,7 @@ from trainer.data.motion.expmap import read_expmap
 from trainer.data.motion.retarget import retarget
 
 REAL = SHARED / "data" / "mocap"
-BODY = load_body()
+BODY = default_body()
 NAMES = list(BODY.joint_names)
 
 BVH = """HIERARCHY

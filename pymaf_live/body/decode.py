@@ -1,0 +1,178 @@
+"""Decoding of a network's estimate: from the crop camera to metres in the camera frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymaf_live.body.camera import MIN_DEPTH, crop_points_2d, pixels_from_crop_units, project
+from pymaf_live.body.kinematics import PointSet, joint_transforms, rest_joints
+from pymaf_live.body.model import Body
+from pymaf_live.body.rotations import about_z
+from pymaf_live.types import Array, Camera, Crop, Estimate, Person
+
+_MIN_SCALE = 1e-3
+_GAUSS_NEWTON_STEPS = 4
+"""The third step moves a body 2 m away by less than a millimetre."""
+_RIDGE = 1e-6
+"""Square pixels per square metre; keeps the step finite if all points coincide."""
+
+
+def person_from_estimate(
+    body: Body, estimate: Estimate, crop: Crop, camera: Camera, person_id: int = 0
+) -> Person:
+    """Convert a crop's estimate to the camera frame and to frame pixels.
+
+    A crop is seen as if by a distant camera that looks straight at it. The estimated orientation
+    therefore holds relative to the ray through the body, not to the camera's axis: the root
+    rotation becomes V R R_0, with the crop's in-plane rotation R and the shortest rotation V from
+    the axis to the ray. The translation minimises the distance between the perspective projection
+    of the joints and their positions in the crop (least squares, Gauss-Newton). It starts at depth
+    z = 2 f / (b s), with focal length f, crop side b and scale s; for a near body the true position
+    differs, because nearer parts appear larger.
+
+    Parameters
+    ----------
+    body : Body
+    estimate : Estimate
+        In the crop's frame.
+    crop : Crop
+    camera : Camera
+    person_id : int
+
+    Returns
+    -------
+    Person
+    """
+    return person_with_points(body, None, estimate, crop, camera, person_id)[0]
+
+
+def person_with_points(
+    body: Body,
+    points: PointSet | None,
+    estimate: Estimate,
+    crop: Crop,
+    camera: Camera,
+    person_id: int = 0,
+) -> tuple[Person, Array]:
+    """Convert an estimate like `person_from_estimate` and project points of the body.
+
+    Parameters
+    ----------
+    body : Body
+    points : PointSet or None
+        Points of `body` to project; None for none.
+    estimate : Estimate
+    crop : Crop
+    camera : Camera
+    person_id : int
+
+    Returns
+    -------
+    person : Person
+    pixels : (N, 2) array
+        Frame pixels of the points.
+    """
+    rest = rest_joints(body, estimate.shape)
+    world, in_crop = joint_transforms(body, estimate.rotations, rest)
+    units = crop_points_2d(in_crop, estimate.camera)
+    observed = crop.to_frame(pixels_from_crop_units(units, crop.size))
+    ray = np.append((observed[0] - camera.principal_point) / camera.focal_length, 1.0)
+    rotation = _rotation_from_axis_to(ray) @ about_z(crop.turn)
+    rotations = np.array(estimate.rotations, dtype=np.float64)
+    rotations[0] = rotation @ rotations[0]
+    # the root rotates about its own joint
+    root = in_crop[0]
+    posed = (in_crop - root) @ rotation.T + root
+    scale = max(float(estimate.camera[0]), _MIN_SCALE)
+    depth = 2 * camera.focal_length / (crop.side * scale)
+    translation = _fit_translation(posed, observed, camera, ray * depth - root)
+    joints = posed + translation
+    joints_2d = project(joints, camera)
+    pixels: Array = np.zeros((0, 2))
+    if points is not None:
+        # posed in the crop's frame, then rotated about the root and shifted like the joints
+        posed_points = points.skinned(world, in_crop, rest, estimate.shape)
+        pixels = project((posed_points - root) @ rotation.T + root + translation, camera)
+    person = Person(
+        id=person_id,
+        rotations=rotations,
+        shape=np.asarray(estimate.shape, dtype=np.float64),
+        translation=translation,
+        joints=joints,
+        joints_2d=joints_2d,
+        box=np.r_[joints_2d.min(axis=0), joints_2d.max(axis=0)],
+        score=float(estimate.score),
+        joint_score=np.asarray(estimate.joint_score, dtype=np.float64),
+    )
+    return person, pixels
+
+
+def _rotation_from_axis_to(ray: Array) -> Array:
+    """Return the shortest rotation (3, 3) from the camera's axis to a ray (3,) in front of it."""
+    x, y, z = ray / np.linalg.norm(ray)
+    # Rodrigues' formula for the axis (0, 0, 1) x (x, y, z), whose length is the sine
+    return np.array(
+        [
+            [1 - x * x / (1 + z), -x * y / (1 + z), x],
+            [-x * y / (1 + z), 1 - y * y / (1 + z), y],
+            [-x, -y, z],
+        ]
+    )
+
+
+def _fit_translation(posed: Array, observed: Array, camera: Camera, initial: Array) -> Array:
+    """Return the translation (3,) that projects posed points (N, 3) onto pixels (N, 2).
+
+    Steps from `initial` are accepted as long as the error decreases: for a body that reaches behind
+    the camera no such translation exists.
+    """
+    best: Array = initial
+    residuals = _Residuals.of(posed + initial, observed, camera)
+    for _ in range(_GAUSS_NEWTON_STEPS):
+        candidate = best + residuals.step()
+        after = _Residuals.of(posed + candidate, observed, camera)
+        if not (after.error < residuals.error and candidate[2] > MIN_DEPTH):
+            break
+        best, residuals = candidate, after
+    return best
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    """Reprojection residuals of points and what the Gauss-Newton step needs of them."""
+
+    magnification: Array
+    """(N,) pixels per metre at each point's depth."""
+    directions: Array
+    """(N, 2) x/z, y/z."""
+    residuals: Array
+    """(N, 2) px"""
+    error: float
+    """Sum of squared residuals, px^2."""
+
+    @classmethod
+    def of(cls, points: Array, observed: Array, camera: Camera) -> _Residuals:
+        depth = np.maximum(points[:, 2:], MIN_DEPTH)
+        directions = points[:, :2] / depth
+        residuals = observed - (directions * camera.focal_length + camera.principal_point)
+        magnification = camera.focal_length / depth[:, 0]
+        return cls(magnification, directions, residuals, float(np.vdot(residuals, residuals)))
+
+    def step(self) -> Array:
+        """Return the translation (3,) of the Gauss-Newton step.
+
+        A pixel x moves by m dx - m (x/z) dz, with magnification m. The block of dx and dy in the
+        normal equations is a multiple of the identity, so dz is solved first.
+        """
+        square = np.square(self.magnification)
+        coupling = square @ self.directions
+        gradient_xy = self.magnification @ self.residuals
+        gradient_z = -float(self.magnification @ (self.directions * self.residuals).sum(axis=1))
+        block_xy = float(square.sum()) + _RIDGE
+        block_z = float(square @ np.square(self.directions).sum(axis=1)) + _RIDGE
+        dz = (gradient_z + float(coupling @ gradient_xy) / block_xy) / (
+            block_z - float(coupling @ coupling) / block_xy
+        )
+        return np.append((gradient_xy + coupling * dz) / block_xy, dz)
