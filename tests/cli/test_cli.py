@@ -70,7 +70,7 @@ def told(err: str) -> list[str]:
     """
     assert "Traceback" not in err
     lines = [line for line in err.splitlines() if not is_log_line(line.encode())]
-    return [line for line in lines if "turned upright by the camera" not in line]
+    return [line for line in lines if "corrected the camera" not in line]
 
 
 @pytest.fixture
