@@ -13,9 +13,10 @@ from pymaf_live.errors import InputError, OutputError, PymafLiveError, UsageErro
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder, config  # noqa: E402
 from trainer.fitting.fit import write_fits  # noqa: E402
-from trainer.training.checkpoint import start_from  # noqa: E402
+from trainer.training.checkpoint import load_matching  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402
-from trainer.training.datasets import Locations, Recipe  # noqa: E402
+from trainer.training.datasets import DatasetSpec, Locations  # noqa: E402
+from trainer.training.optimizer import RelativeAdam  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def places(people):
 
 
 def draw_all(people):
-    draws = Recipe(read_run_config(config(), "tiny"), places(people), 64).open()
+    draws = DatasetSpec(read_run_config(config(), "tiny"), places(people), 64).open()
     return [draws.sample(place) for place in range(12)]
 
 
@@ -52,7 +53,7 @@ def changed(path, **arrays):
 
 def run(people, out, text=None):
     given = out.with_suffix(".toml")
-    given.write_text(text or config(batch=2, pictures=4))
+    given.write_text(text or config(batch=2, images=4))
     training.train(given, out=out, locations=places(people))
 
 
@@ -100,7 +101,7 @@ def test_an_empty_set(people):
 
 def test_a_set_without_a_place(people):
     text = config().replace('folder = "lspet"', 'folder = "nowhere"')
-    recipe = Recipe(read_run_config(text, "tiny"), places(people), 64)
+    recipe = DatasetSpec(read_run_config(text, "tiny"), places(people), 64)
     with pytest.raises(InputError, match="nowhere"):
         recipe.open()
 
@@ -116,19 +117,19 @@ def test_names_stand_for_places(tmp_path):
     from pathlib import Path
 
     locations = Locations({"coco": tmp_path})
-    assert locations.of(Path("coco/part")) == tmp_path / "part"
-    assert locations.of(Path("coco")) == tmp_path
-    assert locations.of(Path("else/coco")) == Path("else/coco")
+    assert locations.resolve(Path("coco/part")) == tmp_path / "part"
+    assert locations.resolve(Path("coco")) == tmp_path
+    assert locations.resolve(Path("else/coco")) == Path("else/coco")
 
 
 def test_a_loss_that_is_not_finite(people, tmp_path, monkeypatch):
-    real = training.Learner.forward
+    real = training.LossModule.forward
 
     def broken(self, *given):
         loss, terms = real(self, *given)
         return loss * float("nan"), terms
 
-    monkeypatch.setattr(training.Learner, "forward", broken)
+    monkeypatch.setattr(training.LossModule, "forward", broken)
     with pytest.raises(PymafLiveError, match="not finite at step 0; lower the rates"):
         run(people, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
@@ -151,14 +152,14 @@ def test_no_space_left(people, tmp_path, monkeypatch):
                 tmp_path / "run" / "checkpoint.safetensors",
                 torch.nn.Linear(1, 1),
                 torch.nn.Linear(1, 1),
-                training.RelativeAdam([{"params": [torch.nn.Parameter(torch.ones(1))]}]),
+                RelativeAdam([{"params": [torch.nn.Parameter(torch.ones(1))]}]),
                 training.Progress(1, ""),
             )
     assert caught.value.exit_code == 4
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
     # and a run of another configuration does not touch it either
     with pytest.raises(InputError, match="another configuration"):
-        run(people, tmp_path / "run", config(batch=2, pictures=8))
+        run(people, tmp_path / "run", config(batch=2, images=8))
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
     # a network that has more takes what there is, one of other sizes nothing
@@ -169,11 +170,11 @@ def test_no_space_left(people, tmp_path, monkeypatch):
             self.added = torch.nn.Linear(2, 2)
 
     checkpoint = tmp_path / "run" / "checkpoint.safetensors"
-    assert start_from(checkpoint, Grown(64)) == ["added.bias", "added.weight"]
+    assert load_matching(checkpoint, Grown(64)) == ["added.bias", "added.weight"]
     with pytest.raises(InputError, match=r"score\.0\.bias is"):
-        start_from(checkpoint, Grown(3))
-    with pytest.raises(InputError, match="no tensor of this one"):
-        start_from(checkpoint, torch.nn.Linear(1, 1))
+        load_matching(checkpoint, Grown(3))
+    with pytest.raises(InputError, match="no tensor in common"):
+        load_matching(checkpoint, torch.nn.Linear(1, 1))
 
 
 def test_no_processes_can_share_a_batch(people, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from torch import nn
 import trainer.network.pymaf as network
 import trainer.train as training
 from pymaf_live.errors import PymafLiveError
-from trainer.network.encoder import Encoded
+from trainer.network.encoder import EncoderOutput
 from trainer.training.datasets import Locations
 
 HELD_OUT = 4
@@ -34,12 +34,12 @@ folder = "lspet"
 fits = "fits"
 rows = "all"
 [schedule]
-pictures = {pictures}
-frozen_pictures = 8
+images = {images}
+frozen_images = 8
 batch = {batch}
 learning_rate = 1e-3
 warm_up = 4
-average = 0.9
+ema_decay = 0.9
 validate_every = {validate_every}
 save_every = {save_every}
 seed = 3
@@ -50,7 +50,7 @@ precision = "{precision}"
 
 def config(**changed):
     given = {
-        "dropout": 0.1, "pictures": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
+        "dropout": 0.1, "images": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
         "precision": "f32", "batch": 4, "background": 0.0, "auxiliary": "none",
     }  # fmt: skip
     return CONFIG.format(**{**given, **changed})
@@ -71,7 +71,7 @@ class TinyEncoder(nn.Module):
     def forward(self, image):
         finest = torch.relu(self.first(image))
         maps = [nn.functional.adaptive_avg_pool2d(finest, side) for side in (4, 8, 16)]
-        return Encoded(maps, finest.mean((2, 3)))
+        return EncoderOutput(maps, finest.mean((2, 3)))
 
 
 def make_tiny():

@@ -17,18 +17,19 @@ from pymaf_live.errors import PymafLiveError
 from trainer.ablation.features import Features
 from trainer.ablation.neck import Neck
 from trainer.data.lspet import JointSet, annotated_crop
-from trainer.evaluation.inference import Looked
+from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.lspet import measure_lspet
-from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Estimates
 from trainer.fitting.fit import Fits
 from trainer.network.config import NetworkConfig
-from trainer.network.pymaf import Level, PyMAF, Start
+from trainer.network.estimates import InitialEstimate, LevelEstimate
+from trainer.network.pymaf import PyMAF
 from trainer.training.config import RunConfig
-from trainer.training.loss_module import follow
+from trainer.training.loss_module import ema_update
 from trainer.training.losses import Losses
 from trainer.training.optimizer import RelativeAdam
-from trainer.training.schedule import rates
+from trainer.training.schedule import learning_rates
 
 _CLIP = 20.0
 _FOR_SPREAD = 64
@@ -36,12 +37,12 @@ _BATCH = 50
 
 
 @dataclass(frozen=True)
-class Course:
+class AblationSetup:
     """What all variants have in common; people 0 .. `learned` - 1 are learned from."""
 
     config: RunConfig
     body: Body
-    start: Start
+    start: InitialEstimate
     features: Features
     learned: int
     device: str = "cpu"
@@ -50,11 +51,13 @@ class Course:
 class _Learning:
     """A network that takes steps."""
 
-    def __init__(self, course: Course, network: NetworkConfig, seed: int, steps: int) -> None:
+    def __init__(
+        self, course: AblationSetup, network: NetworkConfig, seed: int, steps: int
+    ) -> None:
         torch.manual_seed(seed)
         self.course, self.seed = course, seed
         schedule = course.config.schedule
-        self.schedule = schedule.model_copy(update={"pictures": steps * schedule.batch})
+        self.schedule = schedule.model_copy(update={"images": steps * schedule.batch})
         some = np.arange(min(_FOR_SPREAD, course.learned))
         maps, _ = course.features.batch(some, np.zeros_like(some))
         model = PyMAF(network, course.body, course.start, encoder=Neck(maps))
@@ -71,7 +74,7 @@ class _Learning:
         """Take a step; the same people in the same order whatever the variant."""
         course, schedule = self.course, self.schedule
         torch.manual_seed(self.seed + number)
-        self.optimiser.param_groups[0]["lr"] = rates(schedule, number).rest
+        self.optimiser.param_groups[0]["lr"] = learning_rates(schedule, number).base
         rows = np.array([self._person(number * schedule.batch + k) for k in range(schedule.batch)])
         mirrored = np.random.default_rng([self.seed, number, 2]).integers(2, size=len(rows))
         maps, labels = course.features.batch(rows, mirrored, course.device)
@@ -82,7 +85,7 @@ class _Learning:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
         self.optimiser.step()
-        follow(self.average, self.model, min(schedule.average, (1 + number) / (10 + number)))
+        ema_update(self.average, self.model, min(schedule.ema_decay, (1 + number) / (10 + number)))
         return float(loss.detach())
 
     def _person(self, place: int) -> int:
@@ -93,7 +96,7 @@ class _Learning:
         return int(self._order[epoch][index])
 
 
-def pace(course: Course, network: NetworkConfig, steps: int = 4) -> float:
+def seconds_per_image(course: AblationSetup, network: NetworkConfig, steps: int = 4) -> float:
     """Seconds a picture; of the process' own time on a CPU, so that other work does not count."""
     learning = _Learning(course, network, 0, steps + 1)
     learning.step(0)
@@ -104,7 +107,9 @@ def pace(course: Course, network: NetworkConfig, steps: int = 4) -> float:
     return (clock() - started) / steps / course.config.schedule.batch
 
 
-def learned(course: Course, network: NetworkConfig, seed: int, steps: int) -> tuple[PyMAF, float]:
+def learned(
+    course: AblationSetup, network: NetworkConfig, seed: int, steps: int
+) -> tuple[PyMAF, float]:
     """Learn for some steps; the network with its averaged weights, and the last steps' loss.
 
     Raises
@@ -123,7 +128,7 @@ def learned(course: Course, network: NetworkConfig, seed: int, steps: int) -> tu
 
 
 def measured(
-    course: Course,
+    course: AblationSetup,
     model: PyMAF,
     joint_set: JointSet,
     fits: Fits,
@@ -146,18 +151,18 @@ def measured(
     """
     estimates = _estimates(course, model, np.arange(first, first + len(rows)))
     crops = [annotated_crop(joint_set.joints[row], model.encoder.size) for row in rows]
-    looked = Looked(crops, estimates)
-    return measure_lspet(looked, joint_set, rows, Bodies(course.body), fits)
+    looked = CropEstimates(crops, estimates)
+    return measure_lspet(looked, joint_set, rows, BodyPoser(course.body), fits)
 
 
 @torch.no_grad()
-def _estimates(course: Course, model: PyMAF, places: np.ndarray) -> Estimates:
+def _estimates(course: AblationSetup, model: PyMAF, places: np.ndarray) -> Estimates:
     start = course.start
-    parts: list[list[Level]] = []
+    parts: list[list[LevelEstimate]] = []
     for first in range(0, len(places), _BATCH):
         block = places[first : first + _BATCH]
         maps, _ = course.features.batch(block, np.zeros_like(block), course.device)
-        mean = Level(*(
+        mean = LevelEstimate(*(
             part.to(course.device).expand(len(block), *part.shape)
             for part in (start.rotations, start.shape, start.camera)
         ))  # fmt: skip

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.network.blazepose import SIZE
-from trainer.network.encoder import Encoded, Encoder
+from trainer.network.encoder import Encoder, EncoderOutput
 
 
 class Neck(Encoder):
@@ -42,7 +42,7 @@ class Neck(Encoder):
         )
         self.summary_width = 192 * side * side
 
-    def forward(self, maps: list[Tensor]) -> Encoded:
+    def forward(self, maps: list[Tensor]) -> EncoderOutput:
         """The frozen trunk's maps, coarse to fine."""
         given = [
             (one - self.get_buffer(f"mean{index}")) / self.get_buffer(f"spread{index}")
@@ -54,4 +54,4 @@ class Neck(Encoder):
             if found:
                 x = x + functional.interpolate(found[-1], scale_factor=2, mode="nearest")
             found.append(torch.relu(smooth(torch.relu(x))))
-        return Encoded(found, self.summary(given[0]).flatten(1))
+        return EncoderOutput(found, self.summary(given[0]).flatten(1))

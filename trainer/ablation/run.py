@@ -22,12 +22,12 @@ from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.ablation.features import read_features
-from trainer.ablation.learning import Course, learned, measured, pace
+from trainer.ablation.learning import AblationSetup, learned, measured, seconds_per_image
 from trainer.ablation.report import draw, markdown
 from trainer.ablation.variants import VARIANTS
 from trainer.data.lspet import VALIDATION, read_joint_set
 from trainer.fitting.fit import read_fits
-from trainer.network.pymaf import Start
+from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.malloc import keep_freed_memory
 
@@ -107,8 +107,8 @@ def ablate(
     rows = [*range(people), *held_out]
     features = read_features(out / "features", joint_set, known, body, landmark_file, rows)
     good = np.flatnonzero(known.kept[:people])
-    mean = Start.mean(known.rotations[good], known.shape[good], known.camera[good])
-    course = Course(config, body, mean, features, people, device)
+    mean = InitialEstimate.mean(known.rotations[good], known.shape[good], known.camera[good])
+    course = AblationSetup(config, body, mean, features, people, device)
 
     # one budget for all
     alone = device == "cpu" and threads == 1
@@ -146,7 +146,7 @@ def ablate(
     return _write_page(out, budget)
 
 
-def _budget(path: Path, agreed: dict[str, Any], course: Course) -> dict[str, Any]:
+def _budget(path: Path, agreed: dict[str, Any], course: AblationSetup) -> dict[str, Any]:
     """How many pictures a variant gets: asked once, kept with the results."""
     if path.exists():
         found = _read(path)
@@ -155,9 +155,12 @@ def _budget(path: Path, agreed: dict[str, Any], course: Course) -> dict[str, Any
             raise InputError(f"{path.parent} has results of other {', '.join(other)}")
         return found
     config: RunConfig = course.config
-    seconds = {name: pace(course, one.network(config.network)) for name, one in VARIANTS.items()}
+    seconds = {
+        name: seconds_per_image(course, one.network(config.network))
+        for name, one in VARIANTS.items()
+    }
     slowest = max(seconds, key=lambda name: seconds[name])
-    most = min(60 * agreed["minutes"] / seconds[slowest], config.schedule.pictures)
+    most = min(60 * agreed["minutes"] / seconds[slowest], config.schedule.images)
     steps = max(1, int(most) // config.schedule.batch)
     budget = {
         **agreed,

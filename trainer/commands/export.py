@@ -39,10 +39,10 @@ def export(
     ] = "f16",
 ) -> None:
     """Export a checkpoint to ONNX with fp16 weights."""
-    from trainer.export.tensorrt import build_engines, named_capabilities
+    from trainer.export.tensorrt import build_engines, parse_capabilities
 
     # options are checked before the long work
-    capabilities = named_capabilities(tensorrt) if tensorrt is not None else ()
+    capabilities = parse_capabilities(tensorrt) if tensorrt is not None else ()
     if checkpoint.suffix == ".onnx" and capabilities:
         build_engines(checkpoint, out, capabilities, precision)
         return

@@ -18,7 +18,7 @@ def quantize(
 ) -> None:
     """Quantize the encoder of an exported model to int8."""
     require_model_file(model)
-    from trainer.export.quantize import quantise
+    from trainer.export.quantize import quantize
 
-    difference = quantise(model, out, lspet)
+    difference = quantize(model, out, lspet)
     print(f"{out}: mean vertex differs from f32 by {difference:.2f} mm")

@@ -13,9 +13,9 @@ from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array
 from trainer.data.ccp import read_backgrounds
 from trainer.data.lspet import JointSet
-from trainer.evaluation.inference import Looked, look
-from trainer.evaluation.mesh_eval import Bodies
-from trainer.evaluation.metrics import NEAR, misses
+from trainer.evaluation.inference import CropEstimates, estimate_crops
+from trainer.evaluation.mesh_eval import BodyPoser
+from trainer.evaluation.metrics import PCK_THRESHOLD, normalized_errors
 from trainer.evaluation.network import Network
 
 # the body's joints that LSP's 12 limb joints are nearest to, in LSP's order
@@ -27,10 +27,10 @@ _JOINTS = (
 
 def measure_calibration(
     network: Network,
-    people: Looked,
+    people: CropEstimates,
     joint_set: JointSet,
     rows: Sequence[int],
-    bodies: Bodies,
+    bodies: BodyPoser,
     ccp: Path,
 ) -> dict[str, Any]:
     """Area under the ROC curve of `score`, and how `joint_score` ranks the joints' errors.
@@ -47,11 +47,11 @@ def measure_calibration(
         The packed CCP set; parts of its held-out pictures are the background.
     """
     judged = [bodies.body.joint_names.index(name) for name in _JOINTS]
-    missed = misses(people.points(bodies, "lsp"), joint_set.joints[list(rows)])
+    missed = normalized_errors(people.points(bodies, "lsp"), joint_set.joints[list(rows)])
     known = ~np.isnan(missed)
     sure = people.estimates.joint_score[:, judged]
     backgrounds = _look_at_backgrounds(network, ccp).estimates.score
-    near = missed[known] < NEAR
+    near = missed[known] < PCK_THRESHOLD
     # a head that says the same of every joint ranks nothing
     varied = np.ptp(sure[known]) > 0
     rank = float(spearmanr(sure[known], missed[known]).statistic) if varied else 0.0
@@ -73,7 +73,7 @@ def area_under_curve(positive: Array, negative: Array) -> float:
     return float(above / (len(positive) * len(negative)))
 
 
-def _look_at_backgrounds(network: Network, ccp: Path) -> Looked:
+def _look_at_backgrounds(network: Network, ccp: Path) -> CropEstimates:
     random = np.random.default_rng(0)
     parts = read_backgrounds(ccp, held_out=True)
     crops = []
@@ -82,4 +82,4 @@ def _look_at_backgrounds(network: Network, ccp: Path) -> Looked:
         side = float(random.uniform(0.5, 1.2)) * min(height, width)
         centre = random.uniform(0.2, 0.8, 2) * [width, height]
         crops.append(crop_about(centre, side, 0.0, network.size))
-    return look(network, parts.__getitem__, crops, "backgrounds")
+    return estimate_crops(network, parts.__getitem__, crops, "backgrounds")

@@ -21,8 +21,8 @@ from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
 from trainer.data.lspet import JointSet, Pictures, read_joint_set
-from trainer.evaluation.inference import Looked, look_twice
-from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.inference import CropEstimates, estimate_twice
+from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Network
 
 _PERSON = 1
@@ -65,15 +65,20 @@ def read_coco_mini(folder: Path) -> BoxedPeople:
     return BoxedPeople(joint_set, np.concatenate([low, high], axis=1), area, ids)
 
 
-def look_at_boxed(network: Network, people: BoxedPeople, bodies: Bodies) -> tuple[Looked, Looked]:
+def estimate_boxed(
+    network: Network, people: BoxedPeople, bodies: BodyPoser
+) -> tuple[CropEstimates, CropEstimates]:
     """Both looks at every box."""
     pictures = Pictures(people.joint_set)
     crops = [crop_from_box(box, 0.0, network.size) for box in people.boxes]
-    return look_twice(network, bodies, pictures.__getitem__, crops, "coco")
+    return estimate_twice(network, bodies, pictures.__getitem__, crops, "coco")
 
 
 def measure_coco(
-    looks: Sequence[Looked], people: BoxedPeople, bodies: Bodies, results: Path | None = None
+    looks: Sequence[CropEstimates],
+    people: BoxedPeople,
+    bodies: BodyPoser,
+    results: Path | None = None,
 ) -> dict[str, Any]:
     """AP of every level of the second look and of the first look's last level.
 
@@ -133,7 +138,7 @@ def coco_truth(people: BoxedPeople) -> dict[str, Any]:
 
 
 def coco_results(
-    looked: Looked, people: BoxedPeople, bodies: Bodies, level: int
+    looked: CropEstimates, people: BoxedPeople, bodies: BodyPoser, level: int
 ) -> list[dict[str, Any]]:
     """Projected key points as COCO results; ranked by the person's and the joints' mean score."""
     points = looked.points(bodies, "coco", level)

@@ -10,7 +10,7 @@ import numpy as np
 from pymaf_live.body import Body, PointSet
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Image
-from trainer.evaluation.inference import Looked
+from trainer.evaluation.inference import CropEstimates
 from trainer.rendering.contact_sheet import draw_body, write_sheet
 
 _TILES = 24
@@ -19,7 +19,7 @@ _TILES = 24
 def write_sheets(
     folder: Path,
     name: str,
-    looked: Looked,
+    looked: CropEstimates,
     picture: Callable[[int], Image],
     badness: Array,
     body: Body,

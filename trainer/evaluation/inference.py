@@ -12,32 +12,32 @@ from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
 from trainer.commands.progress import followed
 from trainer.data.lspet import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
-from trainer.evaluation.mesh_eval import Bodies, in_picture
+from trainer.evaluation.mesh_eval import BodyPoser, to_image_pixels
 from trainer.evaluation.network import Estimates, Network
 
 _BATCH = 20
 
 
 @dataclass(frozen=True)
-class Looked:
+class CropEstimates:
     """What a network said, and of which crops."""
 
     crops: list[Crop]
     estimates: Estimates
 
-    def points(self, bodies: Bodies, name: str, level: int = -1) -> Array:
+    def points(self, bodies: BodyPoser, name: str, level: int = -1) -> Array:
         """A key-point set in picture pixels, (N, K, 2)."""
         found = self.estimates
         posed = bodies.keypoints(name, found.rotations[level], found.shape[level])
-        return in_picture(posed, found.camera[level], self.crops)
+        return to_image_pixels(posed, found.camera[level], self.crops)
 
 
-def look(
+def estimate_crops(
     network: Network,
     picture: Callable[[int], Image],
     crops: Sequence[Crop],
     what: str,
-) -> Looked:
+) -> CropEstimates:
     """Look at a crop of each picture.
 
     Parameters
@@ -54,16 +54,16 @@ def look(
     for start in followed(range(0, len(crops), _BATCH), what):
         block = range(start, min(start + _BATCH, len(crops)))
         parts.append(network.estimate(np.stack([cut(picture(i), crops[i]) for i in block])))
-    return Looked(list(crops), _joined(parts))
+    return CropEstimates(list(crops), _joined(parts))
 
 
-def look_twice(
+def estimate_twice(
     network: Network,
-    bodies: Bodies,
+    bodies: BodyPoser,
     picture: Callable[[int], Image],
     crops: Sequence[Crop],
     what: str,
-) -> tuple[Looked, Looked]:
+) -> tuple[CropEstimates, CropEstimates]:
     """Look, then look again at the crops that the projected bodies ask for, as the program does.
 
     Parameters
@@ -72,13 +72,13 @@ def look_twice(
         As in `look`.
     bodies : Bodies
     """
-    first = look(network, picture, crops, what)
+    first = estimate_crops(network, picture, crops, what)
     points = first.points(bodies, "lsp")
-    again = [followed_crop(lsp, crop.size) for lsp, crop in zip(points, crops, strict=True)]
-    return first, look(network, picture, again, f"{what}, again")
+    again = [refined_crop(lsp, crop.size) for lsp, crop in zip(points, crops, strict=True)]
+    return first, estimate_crops(network, picture, again, f"{what}, again")
 
 
-def followed_crop(lsp: Array, size: int) -> Crop:
+def refined_crop(lsp: Array, size: int) -> Crop:
     """The crop rule on projected LSP joints (14, 2) in picture pixels."""
     turn = trunk_turn(
         lsp[[RIGHT_HIP, LEFT_HIP]].mean(axis=0), lsp[[RIGHT_SHOULDER, LEFT_SHOULDER]].mean(axis=0)

@@ -32,7 +32,7 @@ _ENLARGED = 2
 """The pictures are small; a sensor's noise is finer than their detail."""
 
 
-def measure_still(
+def measure_jitter(
     pictures: Sequence[Image], model: Path, body: Body, frames: int = FRAMES
 ) -> dict[str, Any]:
     """Way of the joints from frame to frame in mm, mean of the people and the worst of them.
@@ -53,7 +53,7 @@ def measure_still(
         films = []
         for index, picture in enumerate(pictures):
             films.append(folder / f"still{index:02d}.mp4")
-            write_still_film(films[-1], picture, frames, seed=index)
+            write_still_video(films[-1], picture, frames, seed=index)
         run_program(films, folder / "out", model)
         relative, placed, lost = [], [], 0
         for film in films:
@@ -74,7 +74,7 @@ def measure_still(
     }
 
 
-def write_still_film(path: Path, picture: Image, frames: int, seed: int = 0) -> None:
+def write_still_video(path: Path, picture: Image, frames: int, seed: int = 0) -> None:
     """Write a film (H.264, 30 frames a second) of a trembling, noisy still picture."""
     random = np.random.default_rng(seed)
     height, width = (side * _ENLARGED // 2 * 2 for side in picture.shape[:2])

@@ -16,7 +16,7 @@ import numpy as np
 
 from pymaf_live.types import Array, Ints, Mask
 
-TURNED_OVER = np.radians(120.0)
+FLIP_ANGLE = np.radians(120.0)
 LASTING = 3
 """A swap counts that lasts over more frames than this."""
 _WITHIN = 2
@@ -31,13 +31,13 @@ class Swap:
     length: int
 
 
-def way_across(joints: Array, left: Sequence[int], right: Sequence[int]) -> Array:
+def lateral_axis(joints: Array, left: Sequence[int], right: Sequence[int]) -> Array:
     """Unit vectors (F, 3) from the right to the left hip and shoulder of joints (F, J, 3)."""
     across = (joints[:, list(left)] - joints[:, list(right)]).sum(axis=1)
     return np.asarray(across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9))
 
 
-def turn_overs(frame: Ints, across: Array) -> list[int]:
+def axis_flips(frame: Ints, across: Array) -> list[int]:
     """Rows at which the way across has turned over since at most `_WITHIN` frames before."""
     found: list[int] = []
     last = -1
@@ -46,20 +46,20 @@ def turn_overs(frame: Ints, across: Array) -> list[int]:
             before = row - back
             if before < 0 or before < last or frame[row] - frame[before] > _WITHIN:
                 break
-            if _angle(across[before], across[row]) > TURNED_OVER:
+            if _angle(across[before], across[row]) > FLIP_ANGLE:
                 found.append(row)
                 last = row
                 break
     return found
 
 
-def swaps_of_own_past(frame: Ints, across: Array) -> list[Swap]:
+def swaps_against_past(frame: Ints, across: Array) -> list[Swap]:
     """Lasting swaps against the person's own past.
 
     The turn-overs part a track into runs that take turns; the kind of runs with fewer frames in
     all is the wrong way round.
     """
-    edges = [0, *turn_overs(frame, across), len(frame)]
+    edges = [0, *axis_flips(frame, across), len(frame)]
     runs = list(pairwise(edges))
     even, odd = runs[0::2], runs[1::2]
     wrong = min((even, odd), key=lambda kind: sum(end - start for start, end in kind))
@@ -67,7 +67,7 @@ def swaps_of_own_past(frame: Ints, across: Array) -> list[Swap]:
     return [swap for swap in swaps if swap.length > LASTING]
 
 
-def swaps_against(frame: Ints, opposed: Mask, stride: int = 1) -> list[Swap]:
+def swaps_against_observer(frame: Ints, opposed: Mask, stride: int = 1) -> list[Swap]:
     """Lasting swaps where an observer, asked in frames (N,) `stride` apart, says the opposite."""
     swaps: list[Swap] = []
     start: int | None = None

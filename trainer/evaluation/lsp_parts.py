@@ -20,14 +20,14 @@ import numpy as np
 from pymaf_live.errors import InputError
 from trainer.data.lsp import LSP_TRAINING, read_lsp
 from trainer.data.lspet import JointSet, Pictures
-from trainer.evaluation.lspet import look_at_annotated
-from trainer.evaluation.mesh_eval import Bodies, PartPainter
-from trainer.evaluation.metrics import IGNORED, Labels, PixelCount, pck
+from trainer.evaluation.lspet import estimate_annotated
+from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
+from trainer.evaluation.metrics import IGNORED, ConfusionMatrix, Labels, pck
 from trainer.evaluation.network import Network
 
 
 def measure_lsp_parts(
-    network: Network, lsp: Path, parts: Path, bodies: Bodies, rows: Sequence[int] | None = None
+    network: Network, lsp: Path, parts: Path, bodies: BodyPoser, rows: Sequence[int] | None = None
 ) -> dict[str, Any]:
     """Accuracy and mean f1 of foreground and parts, level by level.
 
@@ -51,11 +51,11 @@ def measure_lsp_parts(
     rows = range(LSP_TRAINING, len(joint_set)) if rows is None else rows
     if not len(rows):
         raise InputError(f"{lsp} has no test half")
-    looked = look_at_annotated(network, joint_set, rows)
-    painter, pictures = PartPainter(bodies), Pictures(joint_set)
+    looked = estimate_annotated(network, joint_set, rows)
+    painter, pictures = PartRenderer(bodies), Pictures(joint_set)
     levels = len(looked.estimates.rotations)
-    foreground = [PixelCount(2) for _ in range(levels)]
-    six = [PixelCount(len(painter.names)) for _ in range(levels)]
+    foreground = [ConfusionMatrix(2) for _ in range(levels)]
+    six = [ConfusionMatrix(len(painter.names)) for _ in range(levels)]
     estimates = looked.estimates
     for index, row in enumerate(rows):
         height, width = pictures[row].shape[:2]

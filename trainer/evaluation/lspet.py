@@ -17,22 +17,26 @@ from pymaf_live.types import Array, Camera
 from trainer.body.blazepose_landmarker import SIZE, Landmarker
 from trainer.body.joint_limits import impossible
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
-from trainer.evaluation.inference import Looked, look
-from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.inference import CropEstimates, estimate_crops
+from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
 from trainer.evaluation.network import Network
 from trainer.fitting.fit import Fits
 
 
-def look_at_annotated(network: Network, joint_set: JointSet, rows: Sequence[int]) -> Looked:
+def estimate_annotated(network: Network, joint_set: JointSet, rows: Sequence[int]) -> CropEstimates:
     """Look at the annotated crops of some rows."""
     pictures = Pictures(joint_set)
     crops = [annotated_crop(joint_set.joints[row], network.size) for row in rows]
-    return look(network, lambda index: pictures[rows[index]], crops, "lspet")
+    return estimate_crops(network, lambda index: pictures[rows[index]], crops, "lspet")
 
 
 def measure_lspet(
-    looked: Looked, joint_set: JointSet, rows: Sequence[int], bodies: Bodies, fits: Fits | None
+    looked: CropEstimates,
+    joint_set: JointSet,
+    rows: Sequence[int],
+    bodies: BodyPoser,
+    fits: Fits | None,
 ) -> dict[str, Any]:
     """Protocol 'network': PCK of every level and of the encoder's landmarks, errors to the fits.
 

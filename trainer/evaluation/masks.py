@@ -20,9 +20,9 @@ from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array, Crop, Image, Mask
 from trainer.body.joint_limits import impossible
 from trainer.data.ccp import HELD_OUT, open_ccp, person_box
-from trainer.evaluation.inference import Looked, look_twice
-from trainer.evaluation.mesh_eval import Bodies, PartPainter
-from trainer.evaluation.metrics import PixelCount
+from trainer.evaluation.inference import CropEstimates, estimate_twice
+from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
+from trainer.evaluation.metrics import ConfusionMatrix
 from trainer.evaluation.network import Network
 
 
@@ -61,19 +61,23 @@ def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
     return MaskedPeople(tuple(ccp.names[row] for row in rows), pictures, masks)
 
 
-def look_at_masked(network: Network, people: MaskedPeople, bodies: Bodies) -> tuple[Looked, Looked]:
+def estimate_masked(
+    network: Network, people: MaskedPeople, bodies: BodyPoser
+) -> tuple[CropEstimates, CropEstimates]:
     """Both looks at every person."""
     crops = [people.crop(row, network.size) for row in range(len(people.names))]
-    return look_twice(network, bodies, people.pictures.__getitem__, crops, "ccp")
+    return estimate_twice(network, bodies, people.pictures.__getitem__, crops, "ccp")
 
 
-def measure_masks(looks: Sequence[Looked], people: MaskedPeople, bodies: Bodies) -> dict[str, Any]:
+def measure_masks(
+    looks: Sequence[CropEstimates], people: MaskedPeople, bodies: BodyPoser
+) -> dict[str, Any]:
     """Foreground f1, mean f1 with the background, and accuracy: levels of the second look.
 
     Of the first look the last level's foreground f1 alone.
     """
     first, second = looks
-    painter = PartPainter(bodies)
+    painter = PartRenderer(bodies)
     figures: dict[str, Any] = {"f1_foreground": [], "f1_mean": [], "accuracy": []}
     for level in range(len(second.estimates.rotations)):
         count = counted_masks(second, people, painter, level)
@@ -87,17 +91,17 @@ def measure_masks(looks: Sequence[Looked], people: MaskedPeople, bodies: Bodies)
 
 
 def counted_masks(
-    looked: Looked, people: MaskedPeople, painter: PartPainter, level: int
-) -> PixelCount:
+    looked: CropEstimates, people: MaskedPeople, painter: PartRenderer, level: int
+) -> ConfusionMatrix:
     """Foreground and background pixels of one level."""
-    count = PixelCount(2)
+    count = ConfusionMatrix(2)
     for row, mask in enumerate(people.masks):
         count.add(silhouette(looked, row, painter, level, mask.shape), mask.astype(np.int64))
     return count
 
 
 def silhouette(
-    looked: Looked, row: int, painter: PartPainter, level: int, shape: tuple[int, ...]
+    looked: CropEstimates, row: int, painter: PartRenderer, level: int, shape: tuple[int, ...]
 ) -> npt.NDArray[np.int64]:
     """0 or 1 where the projected body covers a picture of `shape` (H, W)."""
     height, width = shape

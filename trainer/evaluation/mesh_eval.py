@@ -25,7 +25,7 @@ FOURTEEN_HIPS = (2, 3)
 """Rows of the hips among the 14 joints."""
 
 
-class Bodies:
+class BodyPoser:
     """Poses bodies; kept, since its tables take a moment to make."""
 
     def __init__(self, body: Body) -> None:
@@ -68,10 +68,10 @@ class Bodies:
         return np.concatenate(found[1:]) if len(found) > 1 else found[0]
 
 
-class PartPainter:
+class PartRenderer:
     """Six parts of bodies over pictures; 0 = background."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: BodyPoser) -> None:
         self._bodies = bodies
         self._part6 = load_surface(bodies.body).part6
         self.names = ("background", *PARTS6)
@@ -81,11 +81,11 @@ class PartPainter:
     ) -> Labels:
         """Label map (H, W) of one estimate of a crop over the picture, `size` = width, height."""
         vertices = self._bodies.vertices(rotations[None], shape[None])[0]
-        places = in_picture(vertices[None], camera[None], [crop])[0]
+        places = to_image_pixels(vertices[None], camera[None], [crop])[0]
         return part_map(places, vertices[:, 2], self._bodies.body.faces, self._part6, size)
 
 
-def in_picture(points: Array, camera: Array, crops: list[Crop]) -> Array:
+def to_image_pixels(points: Array, camera: Array, crops: list[Crop]) -> Array:
     """Posed points (N, K, 3) of N crops to picture pixels (N, K, 2) by their cameras (N, 3)."""
     flat = crop_points_2d(points, np.asarray(camera, dtype=np.float64))
     return np.stack(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pymaf_live.types import Array
 from trainer.data.lspet import LIMBS, torso_length
 
-NEAR = 0.2
+PCK_THRESHOLD = 0.2
 """Torso lengths within which a joint counts as found."""
 
 IGNORED = 255
@@ -23,7 +23,7 @@ IGNORED = 255
 Labels = npt.NDArray[np.integer]
 
 
-def misses(found: Array, joints: Array) -> Array:
+def normalized_errors(found: Array, joints: Array) -> Array:
     """Distance of the 12 limb joints from their annotation in torso lengths.
 
     Parameters
@@ -44,7 +44,7 @@ def misses(found: Array, joints: Array) -> Array:
     return np.asarray(np.where(joints[:, LIMBS, 2] > 0, distance, np.nan))
 
 
-def pck(found: Array, joints: Array, near: float = NEAR) -> float:
+def pck(found: Array, joints: Array, near: float = PCK_THRESHOLD) -> float:
     """Share of annotated limb joints found within `near` torso lengths ('LSPET PCK').
 
     Parameters
@@ -56,7 +56,7 @@ def pck(found: Array, joints: Array, near: float = NEAR) -> float:
     near : float
         Of |right hip - left shoulder|.
     """
-    missed = misses(found, joints)
+    missed = normalized_errors(found, joints)
     counted = ~np.isnan(missed)
     return float((missed[counted] < near).sum() / max(int(counted.sum()), 1))
 
@@ -155,7 +155,7 @@ def jitter(points: Array) -> float:
     return 1000 * float(np.linalg.norm(np.diff(points, axis=0), axis=-1).mean())
 
 
-class PixelCount:
+class ConfusionMatrix:
     """Right and wrong pixels of label maps, pooled over pictures (SPIN's and UP-3D's protocol).
 
     Parameters

@@ -132,7 +132,7 @@ class OnnxNetwork:
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvaluatedModel:
     """What is measured, and what goes with it."""
 
     network: Network
@@ -152,7 +152,7 @@ class Measured:
             yield path
 
 
-def open_network(path: Path, landmark_folder: Path) -> Measured:
+def open_network(path: Path, landmark_folder: Path) -> EvaluatedModel:
     """Open an exported ``.onnx`` or a run's ``checkpoint.safetensors``.
 
     A checkpoint's averaged weights are measured, rounded as the exported file holds them.
@@ -172,10 +172,10 @@ def open_network(path: Path, landmark_folder: Path) -> Measured:
         raise ModelError(f"there is no model {path}")
     if path.suffix == ".onnx":
         body = default_body()
-        return Measured(OnnxNetwork(path, body), body, path, landmark_folder)
+        return EvaluatedModel(OnnxNetwork(path, body), body, path, landmark_folder)
     model, body, _ = load_network(path, landmark_file_of(path, landmark_folder))
     round_weights(model)
-    return Measured(TorchNetwork(model), body, path, landmark_folder)
+    return EvaluatedModel(TorchNetwork(model), body, path, landmark_folder)
 
 
 def landmark_file_of(checkpoint: Path, folder: Path) -> Path | None:

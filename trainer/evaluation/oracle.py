@@ -30,9 +30,9 @@ from trainer.body.torch_body import (
     six_from_matrix,
 )
 from trainer.commands.progress import followed
-from trainer.evaluation.inference import Looked
+from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.masks import MaskedPeople, counted_masks
-from trainer.evaluation.mesh_eval import Bodies, PartPainter
+from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 
 STEPS = 150
 _AT_ONCE = 20
@@ -46,7 +46,7 @@ _SPACING = 0.025
 
 
 def measure_oracle(
-    looked: Looked, people: MaskedPeople, bodies: Bodies, steps: int = STEPS
+    looked: CropEstimates, people: MaskedPeople, bodies: BodyPoser, steps: int = STEPS
 ) -> dict[str, Any]:
     """Foreground f1, mean f1 and accuracy of bodies fitted to the masks.
 
@@ -59,7 +59,7 @@ def measure_oracle(
     steps : int
     """
     fitted = fitted_to_masks(looked, people.masks, bodies, steps)
-    count = counted_masks(fitted, people, PartPainter(bodies), -1)
+    count = counted_masks(fitted, people, PartRenderer(bodies), -1)
     return {
         "f1_foreground": float(count.f1[1]),
         "f1_mean": count.mean_f1,
@@ -69,8 +69,8 @@ def measure_oracle(
 
 
 def fitted_to_masks(
-    looked: Looked, masks: Sequence[Mask], bodies: Bodies, steps: int = STEPS
-) -> Looked:
+    looked: CropEstimates, masks: Sequence[Mask], bodies: BodyPoser, steps: int = STEPS
+) -> CropEstimates:
     """The same crops, one level: bodies moved into their masks (H, W), in picture pixels."""
     found, parts = looked.estimates, []
     fit = _MaskFit(bodies)
@@ -85,11 +85,11 @@ def fitted_to_masks(
         )  # fmt: skip
     rotations, shape, camera = (np.concatenate(column)[None] for column in zip(*parts, strict=True))
     estimates = replace(found, rotations=rotations, shape=shape, camera=camera)
-    return Looked(looked.crops, estimates)
+    return CropEstimates(looked.crops, estimates)
 
 
 class _MaskFit:
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: BodyPoser) -> None:
         body = bodies.body
         self._skeleton = Skeleton(body)
         self._surface = SkinnedVertices(body, body.sample_vertices)

@@ -18,8 +18,8 @@ from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import impossible
 from trainer.data.base import Known, PeopleSet
-from trainer.evaluation.inference import Looked, look
-from trainer.evaluation.mesh_eval import FOURTEEN_HIPS, Bodies
+from trainer.evaluation.inference import CropEstimates, estimate_crops
+from trainer.evaluation.mesh_eval import FOURTEEN_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 
@@ -32,7 +32,7 @@ def sized(crop: Crop, size: int) -> Crop:
     return crop if crop.size == size else crop_about(crop.centre, crop.side, crop.turn, size)
 
 
-def look_at_people(network: Network, people: PeopleSet) -> tuple[Looked, list[Known]]:
+def estimate_people(network: Network, people: PeopleSet) -> tuple[CropEstimates, list[Known]]:
     """Look at the crop that each person's labels state.
 
     Raises
@@ -44,10 +44,12 @@ def look_at_people(network: Network, people: PeopleSet) -> tuple[Looked, list[Kn
         raise InputError(f"{people.name} has no people")
     known = [people.known(row) for row in range(len(people))]
     crops = [sized(one.crop, network.size) for one in known]
-    return look(network, people.picture, crops, people.name), known
+    return estimate_crops(network, people.picture, crops, people.name), known
 
 
-def measure_people(looked: Looked, known: Sequence[Known], bodies: Bodies) -> dict[str, Any]:
+def measure_people(
+    looked: CropEstimates, known: Sequence[Known], bodies: BodyPoser
+) -> dict[str, Any]:
     """MPJPE, PA-MPJPE, PVE in mm, PCK and the share of impossible bodies, level by level.
 
     Raises
@@ -70,7 +72,7 @@ def measure_people(looked: Looked, known: Sequence[Known], bodies: Bodies) -> di
 
 
 def _against_bodies(
-    looked: Looked, known: Sequence[Known], rows: Sequence[int], bodies: Bodies
+    looked: CropEstimates, known: Sequence[Known], rows: Sequence[int], bodies: BodyPoser
 ) -> dict[str, Any]:
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
@@ -94,7 +96,9 @@ def _against_bodies(
     return figures
 
 
-def _against_joints(looked: Looked, known: Sequence[Known], bodies: Bodies) -> dict[str, Any]:
+def _against_joints(
+    looked: CropEstimates, known: Sequence[Known], bodies: BodyPoser
+) -> dict[str, Any]:
     count = len(LSP_NAMES)
     rows, seen = [], []
     for row, one in enumerate(known):

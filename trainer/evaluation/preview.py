@@ -16,7 +16,7 @@ _TILES = 8
 
 
 @torch.no_grad()
-def training_picture(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
+def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
     """The same held-out crops every time, each beside the network's last estimate on it.
 
     Parameters

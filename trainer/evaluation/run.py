@@ -22,30 +22,30 @@ from trainer.data.lspet import VALIDATION, JointSet, Pictures, read_joint_set
 from trainer.data.spin_npz import SpinPeople
 from trainer.data.synthetic import read_synthetic
 from trainer.evaluation.calibration import measure_calibration
-from trainer.evaluation.coco import look_at_boxed, measure_coco, read_coco_mini
+from trainer.evaluation.coco import estimate_boxed, measure_coco, read_coco_mini
 from trainer.evaluation.contact_sheets import write_sheets
 from trainer.evaluation.end_to_end import run_program
-from trainer.evaluation.inference import Looked
-from trainer.evaluation.jitter import measure_still
+from trainer.evaluation.inference import CropEstimates
+from trainer.evaluation.jitter import measure_jitter
 from trainer.evaluation.lsp_parts import measure_lsp_parts
 from trainer.evaluation.lspet import (
+    estimate_annotated,
     held_out_boxes,
-    look_at_annotated,
     measure_landmarkers,
     measure_lspet,
     measure_program,
 )
 from trainer.evaluation.masks import (
-    look_at_masked,
+    estimate_masked,
     measure_masks,
     read_masked_people,
     silhouette,
 )
-from trainer.evaluation.mesh_eval import Bodies, PartPainter
-from trainer.evaluation.metrics import PixelCount, misses
-from trainer.evaluation.network import Measured, open_network
+from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
+from trainer.evaluation.metrics import ConfusionMatrix, normalized_errors
+from trainer.evaluation.network import EvaluatedModel, open_network
 from trainer.evaluation.oracle import measure_oracle
-from trainer.evaluation.pose3d import look_at_people, measure_people
+from trainer.evaluation.pose3d import estimate_people, measure_people
 from trainer.evaluation.report import print_table, write_json, write_markdown
 from trainer.evaluation.truncated import measure_truncated
 from trainer.evaluation.videos import measure_videos
@@ -89,14 +89,14 @@ class Places:
 class _Work:
     """What the protocols share: opened once, looked at once."""
 
-    measured: Measured
+    measured: EvaluatedModel
     places: Places
     sheets: Path | None
     results: Path | None
 
     @cached_property
-    def bodies(self) -> Bodies:
-        return Bodies(self.measured.body)
+    def bodies(self) -> BodyPoser:
+        return BodyPoser(self.measured.body)
 
     @cached_property
     def joint_set(self) -> JointSet:
@@ -107,8 +107,8 @@ class _Work:
         return range(max(len(self.joint_set) - VALIDATION, 0), len(self.joint_set))
 
     @cached_property
-    def lspet(self) -> Looked:
-        return look_at_annotated(self.measured.network, self.joint_set, self.rows)
+    def lspet(self) -> CropEstimates:
+        return estimate_annotated(self.measured.network, self.joint_set, self.rows)
 
     @cached_property
     def fits(self) -> Fits | None:
@@ -121,7 +121,9 @@ def _lspet(work: _Work) -> dict[str, Any]:
     if work.sheets is not None:
         pictures, joints = Pictures(work.joint_set), work.joint_set.joints[list(work.rows)]
         # a torso seen from its end makes every miss large; so does one lost limb: half torsos
-        bad = _mean_known(np.minimum(misses(work.lspet.points(work.bodies, "lsp"), joints), 3.0))
+        bad = _mean_known(
+            np.minimum(normalized_errors(work.lspet.points(work.bodies, "lsp"), joints), 3.0)
+        )
         write_sheets(
             work.sheets,
             "lspet",
@@ -165,11 +167,11 @@ def _truncated(work: _Work) -> dict[str, Any]:
 
 def _ccp(work: _Work) -> dict[str, Any]:
     people = read_masked_people(_there(work.places.ccp))
-    looks = look_at_masked(work.measured.network, people, work.bodies)
+    looks = estimate_masked(work.measured.network, people, work.bodies)
     if work.sheets is not None:
-        painter, bad = PartPainter(work.bodies), []
+        painter, bad = PartRenderer(work.bodies), []
         for row, mask in enumerate(people.masks):
-            count = PixelCount(2)
+            count = ConfusionMatrix(2)
             found = silhouette(looks[1], row, painter, -1, mask.shape)
             count.add(found, mask.astype(np.int64))
             bad.append(1 - float(count.f1[1]))
@@ -186,13 +188,13 @@ def _ccp(work: _Work) -> dict[str, Any]:
 
 def _ccp_oracle(work: _Work) -> dict[str, Any]:
     people = read_masked_people(_there(work.places.ccp))
-    _, second = look_at_masked(work.measured.network, people, work.bodies)
+    _, second = estimate_masked(work.measured.network, people, work.bodies)
     return measure_oracle(second, people, work.bodies)
 
 
 def _coco(work: _Work) -> dict[str, Any]:
     people = read_coco_mini(_there(work.places.coco))
-    looks = look_at_boxed(work.measured.network, people, work.bodies)
+    looks = estimate_boxed(work.measured.network, people, work.bodies)
     if work.sheets is not None:
         pictures, joints = Pictures(people.joint_set), people.joint_set.joints
         away = np.linalg.norm(looks[1].points(work.bodies, "coco") - joints[..., :2], axis=-1)
@@ -220,10 +222,10 @@ def _lsp_parts(work: _Work) -> dict[str, Any]:
 
 
 def _people(work: _Work, people: PeopleSet, name: str) -> dict[str, Any]:
-    looked, known = look_at_people(work.measured.network, people)
+    looked, known = estimate_people(work.measured.network, people)
     if work.sheets is not None:
         joints = np.stack([one.keypoints[:14] for one in known])
-        found = misses(looked.points(work.bodies, "lsp"), joints)
+        found = normalized_errors(looked.points(work.bodies, "lsp"), joints)
         bad = _mean_known(np.minimum(found, 3.0))
         write_sheets(work.sheets, name, looked, people.picture, bad, work.measured.body)
     return measure_people(looked, known, work.bodies)
@@ -232,7 +234,7 @@ def _people(work: _Work, people: PeopleSet, name: str) -> dict[str, Any]:
 def _still(work: _Work) -> dict[str, Any]:
     people = read_masked_people(_there(work.places.ccp))
     with work.measured.file() as model:
-        return measure_still(people.pictures[:_STILL_PEOPLE], model, work.measured.body)
+        return measure_jitter(people.pictures[:_STILL_PEOPLE], model, work.measured.body)
 
 
 def _videos(work: _Work) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.system.openvino_import import import_openvino
-from trainer.export.constant_folding import folded
-from trainer.export.onnx import traced
+from trainer.export.constant_folding import fold_constants
+from trainer.export.onnx import trace_model
 from trainer.network.config import NetworkConfig
-from trainer.network.kinematic_chain import SampledSkin, columns_of, righted
-from trainer.network.pymaf import PyMAF, Start
+from trainer.network.estimates import InitialEstimate
+from trainer.network.kinematic_chain import SampledSkin, columns_from_pose, orthonormalized
+from trainer.network.pymaf import PyMAF
 
 _SIDE = 1024
 """Of the matrices whose product is the machine's peak."""
@@ -50,7 +51,7 @@ class PublishedWay(nn.Module):
     def __init__(self, model: PyMAF, body: Body) -> None:
         super().__init__()
         self.model, self.mesh = model, _WholeMesh(body)
-        model.register_module("sample", self.mesh)
+        model.body.register_module("skin", self.mesh)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) to the last mesh (B, V, 4)."""
@@ -58,13 +59,13 @@ class PublishedWay(nn.Module):
         output = model(image)
         # the levels have skinned for each other; the start and the last are nobody's before
         last = output.levels[-1]
-        start = righted(columns_of(model.start_pose, model.joints))
+        start = orthonormalized(columns_from_pose(model.start_pose, model.joints))
         mesh: Tensor = start
         for columns, shape in (
             (start, model.start_shape),
             (last.rotations[..., :2].transpose(-1, -2), last.shape),
         ):
-            mesh = self.mesh.whole(model.chain(columns, model.chain.bones(shape)), shape)
+            mesh = self.mesh.whole(model.body.chain(columns, model.body.chain.bones(shape)), shape)
         return mesh
 
 
@@ -100,9 +101,9 @@ def measure(threads: int = 2, rounds: int = 15) -> dict[str, Any]:
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     body = default_body()
-    model = PyMAF(NetworkConfig(), body, Start.upright(body)).eval()
+    model = PyMAF(NetworkConfig(), body, InitialEstimate.upright(body)).eval()
     size = model.encoder.size
-    graph = folded(traced(model, all_levels=False))
+    graph = fold_constants(trace_model(model, all_levels=False))
     image = np.random.default_rng(0).random((1, 3, size, size), dtype=np.float32)
     published = PublishedWay(model, body).eval()
     given = torch.from_numpy(image)
@@ -125,7 +126,7 @@ def measure(threads: int = 2, rounds: int = 15) -> dict[str, Any]:
     quickest = dict(zip(runs, seconds.min(axis=1).tolist(), strict=True))
     middle = dict(zip(runs, np.median(seconds, axis=1).tolist(), strict=True))
     with FlopCounterMode(display=False) as counted, torch.no_grad():
-        PyMAF(NetworkConfig(), body, Start.upright(body)).eval()(given)
+        PyMAF(NetworkConfig(), body, InitialEstimate.upright(body)).eval()(given)
     operations = counted.get_total_flops()
     peak = 2 * _SIDE**3 / quickest["product"]
     ratios = {
@@ -164,11 +165,11 @@ def _int8(graph: ModelProto, size: int) -> bytes:
         import nncf  # noqa: F401  told apart from what may be wrong with a model
     except ImportError as error:
         raise ImportError("NNCF is not installed (pip install '.[train]')") from error
-    from trainer.export.quantize import quantised
+    from trainer.export.quantize import quantize_encoder
 
     random = np.random.default_rng(1)
     crops = random.random((_RANGES_FROM, 3, size, size), dtype=np.float32)
-    content: bytes = quantised(graph, crops).SerializeToString()
+    content: bytes = quantize_encoder(graph, crops).SerializeToString()
     return content
 
 

@@ -27,9 +27,9 @@ from trainer.data.lspet import (
     Pictures,
     annotated_turn,
 )
-from trainer.evaluation.inference import look_twice
-from trainer.evaluation.mesh_eval import Bodies
-from trainer.evaluation.metrics import NEAR, misses
+from trainer.evaluation.inference import estimate_twice
+from trainer.evaluation.mesh_eval import BodyPoser
+from trainer.evaluation.metrics import PCK_THRESHOLD, normalized_errors
 from trainer.evaluation.network import Estimates, Network
 
 Cut = Literal["waist", "chest"]
@@ -50,7 +50,7 @@ _FARTHEST = 6.0
 
 
 def measure_truncated(
-    network: Network, joint_set: JointSet, rows: Sequence[int], bodies: Bodies
+    network: Network, joint_set: JointSet, rows: Sequence[int], bodies: BodyPoser
 ) -> dict[str, Any]:
     """Shares of impossible and exploded bodies, and PCK of the joints left, cut by cut.
 
@@ -70,7 +70,7 @@ def measure_truncated(
 
 
 def _measure_cut(
-    network: Network, joint_set: JointSet, rows: Sequence[int], bodies: Bodies, cut: Cut
+    network: Network, joint_set: JointSet, rows: Sequence[int], bodies: BodyPoser, cut: Cut
 ) -> dict[str, Any]:
     pictures = Pictures(joint_set)
     left = np.stack([visible(joint_set.joints[row], cut) for row in rows])
@@ -79,14 +79,14 @@ def _measure_cut(
     def picture(index: int) -> Image:
         return blackened(pictures[rows[index]], joint_set.joints[rows[index]], cut)
 
-    _, looked = look_twice(network, bodies, picture, crops, cut)
+    _, looked = estimate_twice(network, bodies, picture, crops, cut)
     levels = range(len(looked.estimates.rotations))
     # the torso's length is the whole annotation's, the joints judged are those that can be seen
     joints, shown = joint_set.joints[list(rows)], left[:, LIMBS, 2] > 0
     figures: dict[str, Any] = {f"{cut}_people": len(rows), f"{cut}_pck_visible": []}
     for level in levels:
-        missed = misses(looked.points(bodies, "lsp", level), joints)[shown]
-        figures[f"{cut}_pck_visible"].append(float((missed < NEAR).mean()))
+        missed = normalized_errors(looked.points(bodies, "lsp", level), joints)[shown]
+        figures[f"{cut}_pck_visible"].append(float((missed < PCK_THRESHOLD).mean()))
     rotations = looked.estimates.rotations
     figures[f"{cut}_impossible"] = [
         float(impossible(bodies.body, rotations[level]).mean()) for level in levels
@@ -100,7 +100,7 @@ def _measure_cut(
     return figures
 
 
-def exploded(estimates: Estimates, level: int, bodies: Bodies) -> Mask:
+def exploded(estimates: Estimates, level: int, bodies: BodyPoser) -> Mask:
     """Whether a body (N,) flies apart.
 
     A bone `_LONGEST` times longer than the mean body's, a scale that is not positive, a joint
@@ -118,7 +118,7 @@ def exploded(estimates: Estimates, level: int, bodies: Bodies) -> Mask:
     return np.asarray(~finite | stretched | (camera[:, 0] <= 0) | far)
 
 
-def shrunk(estimates: Estimates, level: int, bodies: Bodies) -> Mask:
+def shrunk(estimates: Estimates, level: int, bodies: BodyPoser) -> Mask:
     """Whether a body (N,) is squeezed into what can be seen: a bone `_LONGEST` times too short."""
     shape = np.where(_finite(estimates, level)[:, None], estimates.shape[level], 0.0)
     return np.asarray((_bone_ratios(bodies.body, shape) < 1 / _LONGEST).any(axis=1))

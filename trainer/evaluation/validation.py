@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pymaf_live.body import Body
 from trainer.data.lspet import VALIDATION, JointSet
-from trainer.evaluation.lspet import look_at_annotated, measure_lspet
-from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.lspet import estimate_annotated, measure_lspet
+from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import TorchNetwork
 from trainer.fitting.fit import Fits
 from trainer.network.pymaf import PyMAF
@@ -26,8 +26,8 @@ def validate(
     device : str
     """
     rows = range(len(joint_set) - VALIDATION, len(joint_set))
-    bodies = Bodies(body)
-    looked = look_at_annotated(TorchNetwork(model, device), joint_set, rows)
+    bodies = BodyPoser(body)
+    looked = estimate_annotated(TorchNetwork(model, device), joint_set, rows)
     found = measure_lspet(looked, joint_set, rows, bodies, fits)
     figures = {f"pck_level_{level + 1}": value for level, value in enumerate(found["pck"])}
     if "pck_landmarks" in found:

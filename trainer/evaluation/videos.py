@@ -21,13 +21,13 @@ from trainer.body.joint_limits import impossible
 from trainer.commands.progress import followed
 from trainer.evaluation.end_to_end import Track, read_tracks, run_program
 from trainer.evaluation.left_right_swaps import (
-    TURNED_OVER,
+    FLIP_ANGLE,
     Swap,
     angles,
-    swaps_against,
-    swaps_of_own_past,
-    turn_overs,
-    way_across,
+    axis_flips,
+    lateral_axis,
+    swaps_against_observer,
+    swaps_against_past,
 )
 from trainer.rendering.contact_sheet import write_sheet
 
@@ -80,10 +80,10 @@ def _measure_video(
     names = list(body.joint_names)
     left = [names.index("left_hip"), names.index("left_shoulder")]
     right = [names.index("right_hip"), names.index("right_shoulder")]
-    across = [way_across(track.joints, left, right) for track in tracks]
-    own = [swaps_of_own_past(t.frame, a) for t, a in zip(tracks, across, strict=True)]
+    across = [lateral_axis(track.joints, left, right) for track in tracks]
+    own = [swaps_against_past(t.frame, a) for t, a in zip(tracks, across, strict=True)]
     opposed, tiles = _ask_landmarker(video, tracks, across, body, landmarker)
-    against = [swaps_against(frames, says, _STRIDE) for frames, says in opposed]
+    against = [swaps_against_observer(frames, says, _STRIDE) for frames, says in opposed]
     if sheets is not None:
         _draw(sheets / f"videos_{video.stem}.jpg", tiles, own, against)
     rows = sum(len(track.frame) for track in tracks)
@@ -101,7 +101,7 @@ def _measure_video(
         f"{stem}_people": len(tracks),
         f"{stem}_rows": rows,
         f"{stem}_turn_overs": sum(
-            len(turn_overs(t.frame, a)) for t, a in zip(tracks, across, strict=True)
+            len(axis_flips(t.frame, a)) for t, a in zip(tracks, across, strict=True)
         ),
         f"{stem}_swaps": sum(map(len, own)),
         f"{stem}_swaps_against_heavy": sum(map(len, against)),
@@ -138,15 +138,15 @@ def _ask_landmarker(
             track = tracks[index]
             piece = cut(image, _crop(track.joints_2d[row], body))
             found = landmarker.run([piece])
-            way = way_across(found.world, _LANDMARKS_LEFT, _LANDMARKS_RIGHT)
+            way = lateral_axis(found.world, _LANDMARKS_LEFT, _LANDMARKS_RIGHT)
             # in the crop's frame, which is turned in the plane of the picture
             mine = _turned(across[index][row], -_crop(track.joints_2d[row], body).turn)
-            says = bool(angles(way, mine[None])[0] > TURNED_OVER) and found.presence[0] > _SURE
+            says = bool(angles(way, mine[None])[0] > FLIP_ANGLE) and found.presence[0] > _SURE
             if says:
                 # a landmarker that says otherwise of the mirror image is in doubt itself
                 _, mirrored = landmarker.run_both_ways([piece])
-                way = way_across(mirrored.world, _LANDMARKS_LEFT, _LANDMARKS_RIGHT)
-                says = bool(angles(way, mine[None])[0] > TURNED_OVER)
+                way = lateral_axis(mirrored.world, _LANDMARKS_LEFT, _LANDMARKS_RIGHT)
+                says = bool(angles(way, mine[None])[0] > FLIP_ANGLE)
             asked[index].append((number, bool(says)))
             tiles[index][number] = _tile(image, track.joints_2d[row], body)
     reader.release()

@@ -18,7 +18,7 @@ from pymaf_live.errors import ModelError
 _MOST_ROUNDS = 4
 
 
-def folded(model: ModelProto) -> ModelProto:
+def fold_constants(model: ModelProto) -> ModelProto:
     """The same model with all its constants folded, in the same version of ONNX.
 
     Raises

@@ -17,8 +17,9 @@ from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array
-from trainer.export.constant_folding import folded
-from trainer.network.pymaf import PyMAF, Start
+from trainer.export.constant_folding import fold_constants
+from trainer.network.estimates import InitialEstimate
+from trainer.network.pymaf import PyMAF
 from trainer.training.checkpoint import load_average, read_progress
 from trainer.training.config import read_run_config
 
@@ -58,7 +59,7 @@ def load_network(checkpoint: Path, landmark_file: Path | None) -> tuple[PyMAF, B
     text = read_progress(checkpoint).config
     body = default_body()
     config = read_run_config(text, str(checkpoint))
-    model = PyMAF(config.network, body, Start.upright(body), landmark_file)
+    model = PyMAF(config.network, body, InitialEstimate.upright(body), landmark_file)
     load_average(checkpoint, model)
     return model.eval(), body, text
 
@@ -99,7 +100,7 @@ def export(
     size = model.encoder.size
     levels = config.network.levels
     with atomic_write(out) as temporary:
-        graph = _halved(folded(traced(model, all_levels=all_levels)))
+        graph = _halved(fold_constants(trace_model(model, all_levels=all_levels)))
         _describe(
             graph,
             {
@@ -123,7 +124,7 @@ def export(
     return difference
 
 
-def traced(model: PyMAF, *, all_levels: bool) -> onnx.ModelProto:
+def trace_model(model: PyMAF, *, all_levels: bool) -> onnx.ModelProto:
     """The network's operators as torch writes them down, for any number of people at once."""
     size = model.encoder.size
     names = ["rotations", "shape", "camera", "score", "joint_score"]

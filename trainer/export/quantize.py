@@ -42,7 +42,7 @@ _ENCODER = "/model/encoder/"
 
 
 @dataclass(frozen=True)
-class Quantised:
+class _Quantised:
     """What became of a model in int8."""
 
     model: ModelProto
@@ -50,7 +50,7 @@ class Quantised:
     """Between its mean vertex and that of f32, in the mean over the held-out crops."""
 
 
-def quantised(model: ModelProto, crops: Crops) -> ModelProto:
+def quantize_encoder(model: ModelProto, crops: Crops) -> ModelProto:
     """The model with an int8 encoder, by NNCF's post-training quantisation.
 
     Parameters
@@ -102,7 +102,7 @@ def compared(
     return float(1000 * np.mean(apart))
 
 
-def quantise(path: Path, out: Path, lspet: Path) -> float:
+def quantize(path: Path, out: Path, lspet: Path) -> float:
     """Write a model with an int8 encoder, if it says what the model says.
 
     Parameters
@@ -126,7 +126,7 @@ def quantise(path: Path, out: Path, lspet: Path) -> float:
     model, joint_set = read_model(path), read_joint_set(lspet)
     held_out = len(joint_set) - VALIDATION
     learned = range(0, held_out, max(held_out // _LEARNED_FROM, 1))[:_LEARNED_FROM]
-    made = quantised(model, crops_of(joint_set, learned, _size(model)))
+    made = quantize_encoder(model, annotated_crops(joint_set, learned, _size(model)))
     apart = compared(model, made, _judging_crops(model, joint_set), default_body())
     _require_near("int8", path, apart)
     onnx.helper.set_model_props(
@@ -185,7 +185,7 @@ def _require_near(precision: str, path: Path, apart: float) -> None:
 def _judging_crops(model: ModelProto, joint_set: JointSet) -> Crops:
     held_out = len(joint_set) - VALIDATION
     judged = range(held_out, len(joint_set), max(VALIDATION // CHECKED, 1))[:CHECKED]
-    return crops_of(joint_set, judged, _size(model))
+    return annotated_crops(joint_set, judged, _size(model))
 
 
 def _size(model: ModelProto) -> int:
@@ -196,7 +196,7 @@ def _entries(model: ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
-def crops_of(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
+def annotated_crops(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
     """Annotated crops of a set's rows as a network takes them, (N, 3, S, S)."""
     pictures = Pictures(joint_set)
     cuts = [cut(pictures[row], annotated_crop(joint_set.joints[row], size)) for row in rows]

@@ -14,7 +14,7 @@ from pymaf_live.inference.tensorrt_build import CAPABILITIES, MOST_AT_ONCE, buil
 from pymaf_live.inference.tensorrt_library import load_library
 
 
-def named_capabilities(text: str) -> tuple[str, ...]:
+def parse_capabilities(text: str) -> tuple[str, ...]:
     """'SM80,SM86' as names.
 
     Raises

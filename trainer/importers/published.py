@@ -19,8 +19,8 @@ from pymaf_live.body import Body
 from pymaf_live.types import Array
 from trainer.body.torch_body import Skeleton, SkinnedVertices, applied, matrix_from_6d
 from trainer.network.encoder import ResNet50
-from trainer.network.point_features import PointFeatures, grid_points, sampled
-from trainer.network.pymaf import Level
+from trainer.network.estimates import LevelEstimate
+from trainer.network.point_features import PointFeatures, grid_points, sample_bilinear
 from trainer.network.regressor import Regressor
 
 FOCAL_LENGTH = 5000.0
@@ -81,14 +81,14 @@ class PublishedPyMAF(nn.Module):
             for count in read
         )
 
-    def forward(self, image: Tensor) -> list[Level]:
+    def forward(self, image: Tensor) -> list[LevelEstimate]:
         """Estimates after each level, coarsest first, of (B, 3, S, S) RGB in 0..1."""
         encoded = self.encoder(image)
         batch = encoded.summary.shape[0]
         pose = self.start_pose.expand(batch, -1)
         shape = self.start_shape.expand(batch, -1)
         camera = self.start_camera.expand(batch, -1)
-        levels: list[Level] = []
+        levels: list[LevelEstimate] = []
         for index, regressor in enumerate(self.regressors):
             if index == 0:
                 where = self.grid.expand(batch, -1, -1)
@@ -97,10 +97,10 @@ class PublishedPyMAF(nn.Module):
                 world, places = self.skeleton(rotations, rest)
                 mesh = self.reduced(rotations, world, places, rest, shape)
                 where = in_perspective(mesh, camera, self.encoder.size)
-            features = self.points[index](sampled(encoded.maps[index], where))
+            features = self.points[index](sample_bilinear(encoded.maps[index], where))
             pose, shape, camera, _ = regressor(features, pose, shape, camera)
             rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
-            levels.append(Level(rotations, shape, camera))
+            levels.append(LevelEstimate(rotations, shape, camera))
         return levels
 
 

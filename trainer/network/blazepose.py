@@ -1,8 +1,8 @@
 """BlazePose's landmark network as a trainable torch module, its weights read from the .tflite file.
 
 The file is a flatbuffer of NHWC operators with static shapes and batch norm folded in. Each
-operator becomes a small NCHW module; `taps` names the inner tensors that are wanted, and what they
-do not need is left out. The tensor numbers of the pyramid were found by reading the files' graphs.
+operator becomes a small NCHW module; `taps` names the inner tensors to return, and operators that
+none of them needs are left out. The tensor numbers of the pyramid come from reading the graphs.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ SIZE = 256
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a landmark file keeps what we read; tensor numbers."""
+    """Tensor numbers and sizes of a landmark file."""
 
     pyramid: tuple[int, int, int]
     """Maps of 16x16, 32x32 and 64x64, coarse to fine."""
     channels: int
-    """Channels of each of them."""
+    """Channels of each of these maps."""
     trunk: int
-    """The 2x2 map that the landmark outputs are made from."""
+    """The 2x2 map that the landmark outputs are computed from."""
     trunk_channels: int
     stem: int
-    """The last tensor of the high-resolution stages (to the lateral of 32x32): general edge and
-    texture filters that hold under 4 % of the weights and cost half of the backward pass."""
+    """Last tensor of the high-resolution stages (to the lateral of 32x32): general edge and texture
+    filters that hold under 4 % of the weights and take half of the backward pass."""
 
 
 LAYOUTS = {
@@ -45,7 +45,7 @@ LAYOUTS = {
 }
 
 _OUTPUTS = {"landmarks": "Identity", "presence": "Identity_1", "world": "Identity_4"}
-_HEAT = "Identity_3"
+_HEATMAPS = "Identity_3"
 
 
 class _Pad(nn.Module):
@@ -65,12 +65,12 @@ class TfliteModule(nn.Module):
     path : Path
         The landmark file.
     taps : mapping of str to int or str
-        Name of each wanted tensor: its number, or the name of an output.
+        Name of each returned tensor -> its number, or the name of an output.
 
     Raises
     ------
     ModelError
-        If the file is missing or has an operator that is not known here.
+        If the file is missing or has an unsupported operator.
     """
 
     def __init__(self, path: Path, taps: Mapping[str, int | str]) -> None:
@@ -79,33 +79,33 @@ class TfliteModule(nn.Module):
         self.taps = {name: graph.number(tensor) for name, tensor in taps.items()}
         self.input = graph.input
         steps = list(_steps(graph))
-        wanted, kept = set(self.taps.values()), []
+        needed, used = set(self.taps.values()), []
         for output, inputs, module in reversed(steps):
-            if output in wanted:
-                wanted.update(inputs)
-                kept.append((output, inputs, module))
-        kept.reverse()
-        self.operators = nn.ModuleDict({str(output): module for output, _, module in kept})
-        self.program = [(output, inputs) for output, inputs, _ in kept]
+            if output in needed:
+                needed.update(inputs)
+                used.append((output, inputs, module))
+        used.reverse()
+        self.operators = nn.ModuleDict({str(output): module for output, _, module in used})
+        self.program = [(output, inputs) for output, inputs, _ in used]
         self._last_use = {i: output for output, inputs in self.program for i in inputs}
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """(B, 3, S, S) RGB in 0..1 to the tapped tensors, NCHW or (B, N)."""
+        """Return the tapped tensors, NCHW or (B, N), of images (B, 3, S, S), RGB in 0..1."""
         values = {self.input: image}
-        kept = set(self.taps.values())
+        tapped = set(self.taps.values())
         for output, inputs in self.program:
             value = values[inputs[0]]
             for other in inputs[1:]:
                 value = value + values[other]
             values[output] = self.operators[str(output)](value)
             for i in inputs:
-                if self._last_use[i] == output and i not in kept:
+                if self._last_use[i] == output and i not in tapped:
                     values.pop(i, None)
         return {name: values[number] for name, number in self.taps.items()}
 
 
 class _Graph:
-    """The parts of a flatbuffer model that the conversion reads."""
+    """Flatbuffer model, as far as the conversion reads it."""
 
     def __init__(self, path: Path) -> None:
         from mediapipe.tasks.metadata import schema_py_generated as schema
@@ -172,7 +172,7 @@ def _steps(graph: _Graph) -> Iterator[tuple[int, list[int], nn.Module]]:
             yield output, inputs, _activation(options)
         elif kind == "RESIZE_BILINEAR":
             size, before = graph.constants[inputs[1]].tolist(), graph.shape(inputs[0])[1:3]
-            # by factors: sizes would be worked out from the batch in an exported graph
+            # by factors: an exported graph would compute sizes from the batch
             factors = tuple(to / extent for to, extent in zip(size, before, strict=True))
             yield output, inputs[:1], nn.Upsample(scale_factor=factors, mode="bilinear")
         elif kind == "MAX_POOL_2D":
@@ -184,7 +184,7 @@ def _steps(graph: _Graph) -> Iterator[tuple[int, list[int], nn.Module]]:
         elif kind == "LOGISTIC":
             yield output, inputs[:1], nn.Sigmoid()
         else:
-            raise ModelError(f"the landmark file has an operator {kind} that is not known here")
+            raise ModelError(f"the landmark file has an unsupported operator: {kind}")
 
 
 def _convolution(
@@ -220,20 +220,29 @@ def _convolution(
         convolution.weight.copy_(weight)
         assert convolution.bias is not None
         convolution.bias.copy_(torch.from_numpy(bias))
-    uneven = [] if even else [_Pad(amounts)]
-    return output, [source], nn.Sequential(*uneven, convolution, _activation(options))
+    padding = [] if even else [_Pad(amounts)]
+    return output, [source], nn.Sequential(*padding, convolution, _activation(options))
 
 
 def _activation(options: Any) -> nn.Module:
     kinds: dict[int, type[nn.Module]] = {0: nn.Identity, 1: nn.ReLU, 3: nn.ReLU6}
     if options.fusedActivationFunction not in kinds:
-        raise ModelError("the landmark file has an activation that is not known here")
+        raise ModelError("the landmark file has an unsupported activation")
     return kinds[options.fusedActivationFunction]()
 
 
-def landmark_module(path: Path, kind: str, *, heat: bool = False) -> TfliteModule:
-    """Encoder, pyramid and landmark outputs of a `lite` or `full` file, perhaps its heat maps."""
+def landmark_module(path: Path, kind: str, *, heatmaps: bool = False) -> TfliteModule:
+    """Return encoder, pyramid and landmark outputs of a `lite` or `full` file.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        Key of `LAYOUTS`.
+    heatmaps : bool
+        Return the landmarks' heatmaps too.
+    """
     layout = LAYOUTS[kind]
     taps: dict[str, int | str] = {f"map{i}": n for i, n in enumerate(layout.pyramid)}
     taps |= {"trunk": layout.trunk, **_OUTPUTS}
-    return TfliteModule(path, {**taps, "heat": _HEAT} if heat else taps)
+    return TfliteModule(path, {**taps, "heatmaps": _HEATMAPS} if heatmaps else taps)

@@ -1,4 +1,4 @@
-"""The auxiliary head of equation 4: dense correspondence from the finest map."""
+"""Auxiliary head of the paper's equation 4: dense correspondence from the finest map."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from trainer.rendering.surface_maps import PARTS
 
 @dataclass(frozen=True)
 class DensePrediction:
-    """What the head says of the cells of B maps."""
+    """Dense correspondence of B maps."""
 
     part: Tensor
     """(B, 1 + PARTS, H, W) logits, the background first."""
     u: Tensor | None = None
-    """(B, 1 + PARTS, H, W) place on each part; that of the background means nothing."""
+    """(B, 1 + PARTS, H, W) coordinate on each part; undefined for the background."""
     v: Tensor | None = None
+    """As `u`."""
 
 
 class DenseHead(nn.Module):
-    """One 3x3 convolution each for part, U and V; the published checkpoint's names.
+    """One 3x3 convolution each for part, U and V, named as in the published checkpoint.
 
-    It serves training alone, where it makes the features say which place of the body they see,
-    unless a network reads its maps (`NetworkConfig.read`).
+    The head serves training only, where it makes the features encode which point of the body they
+    see, unless a network reads its maps (`NetworkConfig.read`).
 
     Parameters
     ----------
     channels : int
-        Of the map.
+        Channels of the map.
     coordinates : bool
-        Whether U and V are predicted beside the part.
+        Predict U and V beside the part.
     """
 
     def __init__(self, channels: int, *, coordinates: bool) -> None:
@@ -44,20 +45,20 @@ class DenseHead(nn.Module):
             self.predict_v = nn.Conv2d(channels, 1 + PARTS, 3, padding=1)
 
     @property
-    def readable(self) -> int:
-        """Channels of `as_map`."""
+    def map_channels(self) -> int:
+        """Channels of `dense_map`."""
         return 1 + PARTS + (2 * PARTS if self.coordinates else 0)
 
     def forward(self, feature_map: Tensor) -> DensePrediction:
-        """(B, C, H, W) of the finest level."""
+        """Predict from the finest feature map (B, C, H, W)."""
         part = self.predict_uv_index(feature_map)
         if not self.coordinates:
             return DensePrediction(part)
         return DensePrediction(part, self.predict_u(feature_map), self.predict_v(feature_map))
 
 
-def as_map(dense: DensePrediction) -> Tensor:
-    """The prediction as a map to read: share of each part, and U and V weighted with it."""
+def dense_map(dense: DensePrediction) -> Tensor:
+    """Return the prediction as a map to sample: share of each part, and U and V weighted by it."""
     share = torch.softmax(dense.part, dim=1)
     if dense.u is None or dense.v is None:
         return share

@@ -1,4 +1,4 @@
-"""Encoders: from a crop to a pyramid of maps, coarse to fine."""
+"""Encoders: from a crop to a pyramid of feature maps, coarse to fine."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _SHARPNESS = 8.0
-"""Of the softmax over a heat map: 4 to 12 are alike on LSPET, 1 and 2 smear over the map."""
+"""Sharpness of the softmax over a heatmap: 4 to 12 are alike on LSPET, 1 and 2 smear."""
 _PEAK_OFFSET = 2.0
 """Peaks, as logits, begin to count from about minus this; most limb joints peak at -1 to 1.5."""
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """What an encoder says of B crops."""
+class EncoderOutput:
+    """Features and landmarks of B crops."""
 
     maps: list[Tensor]
     """(B, C, H, W) a level, coarse to fine."""
     summary: Tensor
-    """(B, G) a global feature."""
+    """(B, G) global feature."""
     points: Tensor | None = None
-    """(B, 33, 2) landmarks in crop units, where the encoder has them."""
+    """(B, 33, 2) landmarks in crop units, of encoders that have them."""
     world: Tensor | None = None
     """(B, 33, 3) landmarks in metres from the hips' middle, crop frame."""
     visibility: Tensor | None = None
-    """(B, 33) logits: that a landmark is seen, or the peak of its heat map."""
+    """(B, 33) logits that a landmark is visible, or the peaks of its heatmap."""
 
 
 class Encoder(nn.Module):
-    """What the loop needs to know of an encoder; a crop goes in, `Encoded` comes out."""
+    """Interface of an encoder: a crop in, `EncoderOutput` out."""
 
     size: int
     """Side of its crops in pixels."""
     channels: int
-    """Of each of its maps."""
+    """Channels of each map."""
     summary_width: int
+    """Values of the global feature."""
 
     def freeze_stem(self) -> None:
-        """Leave the high-resolution stages as they are."""
+        """Exclude the high-resolution stages from training."""
         raise NotImplementedError
 
 
@@ -89,12 +90,12 @@ class ResNet50(Encoder):
         )
 
     def freeze_stem(self) -> None:
-        """Leave the first convolution and layer as they are."""
+        """Exclude the first convolution and layer from training."""
         for part in (self.conv1, self.bn1, self.layer1):
             part.requires_grad_(requires_grad=False)
 
-    def forward(self, image: Tensor) -> Encoded:
-        """(B, 3, 224, 224) RGB in 0..1."""
+    def forward(self, image: Tensor) -> EncoderOutput:
+        """Encode crops (B, 3, 224, 224), RGB in 0..1."""
         x = (image - self.mean) / self.std
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
@@ -103,7 +104,7 @@ class ResNet50(Encoder):
         for block in range(0, len(self.deconv_layers), 3):
             x = self.deconv_layers[block : block + 3](x)
             maps.append(x)
-        return Encoded(maps, summary)
+        return EncoderOutput(maps, summary)
 
 
 class _Bottleneck(nn.Module):
@@ -141,50 +142,50 @@ class BlazePose(Encoder):
     kind : str
         `lite` or `full`.
     landmark_file : Path
-    heat : bool
-        Whether landmarks are read from the heat maps where these have a peak. The file's regressed
-        landmarks alone place fewer joints: .549 against .616 for `lite`, .641 against .686 for
-        `full` (PCK 0.2 torso, last 500 of LSPET, as published).
+    heatmaps : bool
+        Read landmarks from the heatmaps where these have a peak. The file's regressed landmarks
+        alone place fewer joints: .549 against .616 for `lite`, .641 against .686 for `full` (PCK
+        0.2 torso, last 500 of LSPET, as published).
     """
 
     size = SIZE
 
-    def __init__(self, kind: str, landmark_file: Path, *, heat: bool = False) -> None:
+    def __init__(self, kind: str, landmark_file: Path, *, heatmaps: bool = False) -> None:
         super().__init__()
         layout = LAYOUTS[kind]
         self.channels = layout.channels
         self.summary_width = layout.trunk_channels * 4
-        self.graph = landmark_module(landmark_file, kind, heat=heat)
+        self.graph = landmark_module(landmark_file, kind, heatmaps=heatmaps)
         self._stem = layout.stem
-        self.peaks = HeatPeaks(LANDMARKS) if heat else None
+        self.peaks = HeatmapPeaks(LANDMARKS) if heatmaps else None
 
     def freeze_stem(self) -> None:
-        """Leave the high-resolution stages as they are: learning them costs half of a step."""
+        """Exclude the high-resolution stages from training, which would take half of a step."""
         for number, operator in self.graph.operators.items():
             if int(number) <= self._stem:
                 operator.requires_grad_(requires_grad=False)
 
-    def forward(self, image: Tensor) -> Encoded:
-        """(B, 3, 256, 256) RGB in 0..1."""
+    def forward(self, image: Tensor) -> EncoderOutput:
+        """Encode crops (B, 3, 256, 256), RGB in 0..1."""
         out = self.graph(image.contiguous(memory_format=torch.channels_last))
         landmarks = _rows(out["landmarks"], 5)[:, :LANDMARKS]
-        # the file's landmarks are in units of pixel edges, so edges of the crop are 0 and SIZE
-        points, seen = landmarks[..., :2] * (2 / SIZE) - 1, landmarks[..., 3]
+        # the file's landmarks are in units of pixel edges: the crop's edges are 0 and SIZE
+        points, visibility = landmarks[..., :2] * (2 / SIZE) - 1, landmarks[..., 3]
         if self.peaks is not None:
-            points, seen = self.peaks(out["heat"], points)
-        return Encoded(
+            points, visibility = self.peaks(out["heatmaps"], points)
+        return EncoderOutput(
             maps=[out[f"map{i}"] for i in range(3)],
             summary=out["trunk"].flatten(1),
             points=points,
             world=_rows(out["world"], 3)[:, :LANDMARKS],
-            visibility=seen,
+            visibility=visibility,
         )
 
 
-class HeatPeaks(nn.Module):
-    """Landmarks from heat maps: the centre of a sharp softmax, where the map has a peak at all.
+class HeatmapPeaks(nn.Module):
+    """Landmarks from heatmaps: the centre of a sharp softmax, if the map has a peak.
 
-    Sun et al., 'Integral human pose regression' (ECCV 2018); a low peak (a point that is hidden or
+    Sun et al., 'Integral human pose regression' (ECCV 2018). A low peak (a point that is hidden or
     outside the crop) leaves the regressed landmark as it is.
     """
 
@@ -196,32 +197,37 @@ class HeatPeaks(nn.Module):
         self.gain = nn.Parameter(torch.ones(landmarks))
         self.offset = nn.Parameter(torch.full((landmarks,), _PEAK_OFFSET))
 
-    def forward(self, heat: Tensor, regressed: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2) and peaks (B, K).
+    def forward(self, heatmaps: Tensor, regressed: Tensor) -> tuple[Tensor, Tensor]:
+        """Refine regressed landmarks.
 
         Parameters
         ----------
-        heat : (B, M, H, W) tensor
-            Logits, M >= K; the maps past K are not looked at.
+        heatmaps : (B, M, H, W) tensor
+            Logits, M >= K; maps past K are ignored.
         regressed : (B, K, 2) tensor
             Crop units.
+
+        Returns
+        -------
+        points : (B, K, 2) tensor
+        peaks : (B, K) tensor
         """
-        maps, height, width = (int(extent) for extent in heat.shape[1:])
-        # channels last, as convolutions leave them: to bring them first would cost a tenth of the
-        # whole network's time, and so they are not cut off at K before they are summed either
-        flat = heat.permute(0, 2, 3, 1).reshape(-1, height * width, maps)
+        maps, height, width = (int(extent) for extent in heatmaps.shape[1:])
+        # channels last, as convolutions leave them: transposing would cost a tenth of the whole
+        # network's time, and so would cutting the maps off at K before the sums
+        flat = heatmaps.permute(0, 2, 3, 1).reshape(-1, height * width, maps)
         peak = flat.amax(1, keepdim=True)
         weight = torch.exp(_SHARPNESS * (flat - peak))
         # sums of the weights times x, times y, and alone
-        sums = torch.matmul(_cells(height, width, heat.device), weight)
+        sums = torch.matmul(_cells(height, width, heatmaps.device), weight)
         sums, peak = sums[..., : len(self.gain)].transpose(1, 2), peak[:, 0, : len(self.gain)]
         points = sums[..., :2] / sums[..., 2:]
-        sure = torch.sigmoid(self.gain * peak + self.offset).unsqueeze(-1)
-        return regressed + sure * (points - regressed), peak
+        confidence = torch.sigmoid(self.gain * peak + self.offset).unsqueeze(-1)
+        return regressed + confidence * (points - regressed), peak
 
 
 def _cells(height: int, width: int, device: torch.device) -> Tensor:
-    """(3, H * W) x, y of the cells' centres in crop units, the crop's edges at -1 and 1; ones."""
+    """Return x, y of the cells' centres in crop units and ones, (3, H * W)."""
     x = (torch.arange(width, device=device) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=device) + 0.5) * (2 / height) - 1
     y, x = torch.meshgrid(y, x, indexing="ij")
@@ -229,5 +235,5 @@ def _cells(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def _rows(flat: Tensor, width: int) -> Tensor:
-    """(B, N * width) to (B, N, width), with sizes that are constants in an exported graph."""
+    """Reshape (B, N * width) to (B, N, width), with constant sizes in an exported graph."""
     return flat.reshape(-1, int(flat.shape[1]) // width, width)

@@ -1,13 +1,13 @@
-"""Inverse kinematics inside the loop: the encoder's landmarks pull at the body.
+"""Learned inverse kinematics: one step of a body towards the encoder's landmarks.
 
-What a landmark is missed by acts as a force where the body has that point; summed over all points
-that a joint carries, it gives the joint's torque, which is the negative gradient of the squared
-misses with respect to a small rotation about that joint. Divided by the moment of inertia it is
-that rotation itself, as if the joint were the only one to move. How far each landmark counts, in
-the picture and in depth, and how far each joint follows, is learned, once for all people and once
-more for each person from the regressor's hidden layer: gradient descent whose steps are learned,
-as Song, Chen and Hilliges do it ('Human body model fitting by learned gradient descent', ECCV
-2020), but with the steepest direction given and not guessed.
+The error at each landmark acts as a force on the body's point. Summed over all points that a joint
+carries, the forces yield the joint's torque, which is the negative gradient of the squared errors
+with respect to a small rotation about that joint. Divided by the moment of inertia it is the
+rotation that would be best if that joint were the only one to move. The weight of each landmark, in
+the image and in depth, and the share of its rotation that each joint takes are learned, once for
+all people and once more per person from the regressor's hidden layer: gradient descent with learned
+steps, as in Song, Chen and Hilliges, 'Human body model fitting by learned gradient descent' (ECCV
+2020), but with the steepest direction computed and not predicted.
 """
 
 from __future__ import annotations
@@ -21,29 +21,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body, PointSet
-from trainer.network.kinematic_chain import pose_of, righted
+from trainer.network.kinematic_chain import orthonormalized, pose_from_columns
 
 _TRUST_WIDTH = 64
 _TRUST_RANGE = 2.0
-"""A landmark counts for one person at most e^2 times as much or as little as for all."""
-_FIRST_GATE = 0.3
-_FIRST_DAMPING = -4.0
-_LEAST_SCALE = 0.2
-"""Crop units a metre; a crop of the rule has 0.6 and more."""
-_LEAST_SPREAD = 1e-4
-_SCALES = (0.1, 4.0)
+"""Log of the largest factor that a person's trust puts on a landmark's weight."""
+_INITIAL_GATE = 0.3
+_INITIAL_DAMPING = -4.0
+_MIN_SCALE = 0.2
+"""Crop units a metre; crops of the crop rule have 0.6 and more."""
+_MIN_SPREAD = 1e-4
+_SCALE_RANGE = (0.1, 4.0)
 
-# t times this is the flat matrix that takes the row v to t x v
-_CROSSING = [
+# a vector t times this is the flat matrix that maps the row v to t x v
+_CROSS_PRODUCT = [
     [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0],
     [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
     [0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
 ]
-# weights in the picture, across the line of sight and along it to those of x, y, z and nothing in
-# the picture, of x, y, z and nothing in metres, and to one number for a weight that depends on the
-# way: the mean over x, y and z, where what is seen has no z and counts whole, so that a step is
-# rather too short than too long
-_MIXING = [
+# maps weights (in the image, across the line of sight, along it) to those of image x, y, z and
+# padding, of metric x, y, z and padding, and to one weight for any direction: the mean over x, y
+# and z. The image has no z and counts in full, so that a step is rather too short than too long
+_WEIGHT_LAYOUT = [
     [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0],
     [0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0],
     [1.0, 2 / 3, 1 / 3],
@@ -51,23 +50,23 @@ _MIXING = [
 
 
 @dataclass(frozen=True)
-class Landmarks:
-    """The encoder's landmarks, of which K; a column each, so that sums run along rows."""
+class TargetLandmarks:
+    """Encoder landmarks, K of them, one a column so that sums run along rows."""
 
-    picture: Tensor
+    image: Tensor
     """(B, 1, 4, K) x, y in crop units, 0, 0."""
-    metres: Tensor
+    metric: Tensor
     """(B, 1, 4, K) x, y, z in metres from the hips' middle, 0."""
 
     @classmethod
-    def given(cls, points: Tensor, world: Tensor) -> Landmarks:
-        """Of points (B, K, 2) in crop units and (B, K, 3) in metres."""
-        return cls(_columns(points), _columns(world))
+    def from_points(cls, points: Tensor, world: Tensor) -> TargetLandmarks:
+        """Build from points (B, K, 2) in crop units and (B, K, 3) in metres."""
+        return cls(_as_columns(points), _as_columns(world))
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A weak-perspective camera: crop units = scale (metres + shift)."""
+class WeakPerspective:
+    """Weak-perspective camera: crop units = scale * (metres + shift)."""
 
     scale: Tensor
     """(B, 1, 1, 1)"""
@@ -75,96 +74,98 @@ class Shot:
     """(B, 1, 4, 1) x, y, 0, 0."""
 
     @classmethod
-    def of(cls, camera: Tensor) -> Shot:
-        """Of (B, 3) s, tx, ty."""
+    def from_vector(cls, camera: Tensor) -> WeakPerspective:
+        """Build from s, tx, ty (B, 3)."""
         scale, shift = torch.split(camera.reshape(-1, 1, 3, 1), [1, 2], dim=2)
         return cls(scale, functional.pad(shift, (0, 0, 0, 2)))
 
-    def camera(self) -> Tensor:
-        """(B, 3) s, tx, ty."""
+    def to_vector(self) -> Tensor:
+        """Return s, tx, ty (B, 3)."""
         return torch.cat([self.scale, self.shift[:, :, :2]], dim=2).flatten(1)
 
 
 @dataclass(frozen=True)
-class Stance:
-    """A body in a pose, as the landmarks pull at it."""
+class PosedLandmarks:
+    """Posed bodies as an IK step needs them."""
 
     columns: Tensor
-    """(B, J, 2, 3) the first two columns of each rotation relative to the parent."""
-    rows: Tensor
-    """(B, 4 (J + 1), 4) the frames of `trainer.network.kinematic_chain.Chain`, row under row."""
+    """(B, J, 2, 3) first two columns of each rotation relative to the parent."""
+    frame_rows: Tensor
+    """(B, 4 (J + 1), 4) rows of the frames of `KinematicChain`, one frame below the other."""
     points: Tensor
     """(B, 1, K, 4) the body's landmark points in metres, and a one."""
 
 
 @dataclass(frozen=True)
-class Missed:
-    """How a body misses the encoder's landmarks."""
+class Residuals:
+    """Differences between the encoder's landmarks and the body's points."""
 
-    picture: Tensor
-    """(B, 1, 4, K) landmark minus projected point in crop units; z and the last mean nothing."""
-    metres: Tensor
-    """(B, 1, 4, K) world landmark minus point, both from the hips' middle, m; the last is 0."""
+    image: Tensor
+    """(B, 1, 4, K) landmark minus projected point in crop units; z and padding are undefined."""
+    metric: Tensor
+    """(B, 1, 4, K) world landmark minus point, both from the hips' middle, m; padding is 0."""
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How far one person's landmarks and joints count, as factors about 1."""
+    """Factors about 1 on the weights of one person's landmarks and joints."""
 
     landmarks: Tensor
-    """(B, 1, 3, K) of the miss in the picture, in metres across the line of sight and along it."""
+    """(B, 1, 3, K) for the error in the image, and in metres across and along the line of sight."""
     gate: Tensor
     """(B, J, 1)"""
 
     def detached(self) -> Trust:
-        """The same, for a level that must not learn to please the next."""
+        """Return the trust without gradients, so that a level does not learn to serve the next."""
         return Trust(self.landmarks.detach(), self.gate.detach())
 
 
 @dataclass(frozen=True)
-class Weights:
-    """How far each landmark counts in N steps."""
+class LandmarkWeights:
+    """Weights of the landmarks in N steps."""
 
-    picture: Tensor
-    """(B, N, 4, K) of a miss in the picture, by coordinate."""
-    metres: Tensor
-    """(B, N, 4, K) of a miss in metres, by coordinate."""
+    image: Tensor
+    """(B, N, 4, K) of an error in the image, by coordinate."""
+    metric: Tensor
+    """(B, N, 4, K) of an error in metres, by coordinate."""
     mass: Tensor
-    """(B, N, K, 1) as one number."""
+    """(B, N, K, 1) independent of the direction."""
 
-    def steps(self) -> list[Weights]:
-        """Those of each step."""
-        parts = (torch.split(part, 1, dim=1) for part in (self.picture, self.metres, self.mass))
-        return [Weights(*step) for step in zip(*parts, strict=True)]
+    def split(self) -> list[LandmarkWeights]:
+        """Return the weights of each step."""
+        parts = (torch.split(part, 1, dim=1) for part in (self.image, self.metric, self.mass))
+        return [LandmarkWeights(*step) for step in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True)
 class CameraWeights:
-    """How far each landmark counts for the camera in N steps."""
+    """Weights of the landmarks for the camera in N steps."""
 
     share: Tensor
     """(B, N, 4, K) by coordinate; those of x sum to one, as do those of y; 0 for the others."""
     landmarks: Tensor
-    """(B, N, 4, K) the landmarks in the picture times their shares."""
-    middle: Tensor
+    """(B, N, 4, K) the landmarks in the image times their shares."""
+    centroid: Tensor
     """(B, N, 4, 1) their sum."""
 
     @classmethod
-    def of(cls, weights: Weights, landmarks: Landmarks) -> CameraWeights:
-        """As the misses in the picture count, for given landmarks."""
-        # the sum is of x and of y, which count alike
-        share = weights.picture / (weights.picture.sum((-2, -1), keepdim=True) / 2)
-        shared = share * landmarks.picture
+    def from_weights(cls, weights: LandmarkWeights, landmarks: TargetLandmarks) -> CameraWeights:
+        """Normalise the weights of errors in the image."""
+        # the sum covers x and y, which have equal weights
+        share = weights.image / (weights.image.sum((-2, -1), keepdim=True) / 2)
+        shared = share * landmarks.image
         return cls(share, shared, shared.sum(-1, keepdim=True))
 
-    def steps(self) -> list[CameraWeights]:
-        """Those of each step."""
-        parts = (torch.split(part, 1, dim=1) for part in (self.share, self.landmarks, self.middle))
+    def split(self) -> list[CameraWeights]:
+        """Return the weights of each step."""
+        parts = (
+            torch.split(part, 1, dim=1) for part in (self.share, self.landmarks, self.centroid)
+        )
         return [CameraWeights(*step) for step in zip(*parts, strict=True)]
 
 
 class TrustHead(nn.Module):
-    """Trust from a regressor's hidden layer; everything counts alike at first."""
+    """Trust from a regressor's hidden layer; all factors are 1 before training."""
 
     def __init__(self, hidden: int, landmarks: int, joints: int) -> None:
         super().__init__()
@@ -179,24 +180,24 @@ class TrustHead(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, hidden: Tensor) -> Trust:
-        """(B, H) to the trust of B people."""
-        said = torch.tanh(self.layers(hidden))
-        landmarks, gate = torch.split(said, [3 * self.landmarks, self.joints], dim=1)
+        """Predict the trust of B people from hidden layers (B, H)."""
+        logs = torch.tanh(self.layers(hidden))
+        landmarks, gate = torch.split(logs, [3 * self.landmarks, self.joints], dim=1)
         return Trust(
             torch.exp(_TRUST_RANGE * landmarks).reshape(-1, 1, 3, self.landmarks),
             torch.exp(gate).reshape(-1, self.joints, 1),
         )
 
 
-class Pull(nn.Module):
-    """One step of the landmarks' pull on all joints at once."""
+class IKStep(nn.Module):
+    """One IK step of all joints at once."""
 
     carried: Tensor
-    crossing: Tensor
-    turning: Tensor
-    mixing: Tensor
+    cross_product: Tensor
+    torque: Tensor
+    weight_layout: Tensor
     origins: Tensor
-    above: Tensor
+    parents: Tensor
 
     def __init__(self, body: Body) -> None:
         super().__init__()
@@ -204,122 +205,155 @@ class Pull(nn.Module):
         joints, landmarks = carried.shape
         self.joints = joints
         self.register_buffer("carried", carried[:, None], persistent=False)
-        self.register_buffer("crossing", torch.tensor(_CROSSING), persistent=False)
-        self.register_buffer("turning", _turning(), persistent=False)
-        self.register_buffer("mixing", torch.tensor(_MIXING), persistent=False)
-        # rows of the frames: each joint's place, and the rotation of its parent
+        self.register_buffer("cross_product", torch.tensor(_CROSS_PRODUCT), persistent=False)
+        self.register_buffer("torque", _torque_matrix(), persistent=False)
+        self.register_buffer("weight_layout", torch.tensor(_WEIGHT_LAYOUT), persistent=False)
+        # rows of the frames: each joint's position, and its parent's rotation
         origins = torch.arange(joints)[:, None] * 4 + 3
         self.register_buffer("origins", origins, persistent=False)
         parents = [int(parent) if parent >= 0 else joints for parent in body.parents]
-        above = torch.tensor(parents)[:, None] * 4 + torch.arange(3)
-        self.register_buffer("above", above, persistent=False)
-        self.picture = nn.Parameter(torch.zeros(landmarks))
+        rows = torch.tensor(parents)[:, None] * 4 + torch.arange(3)
+        self.register_buffer("parents", rows, persistent=False)
+        self.image = nn.Parameter(torch.zeros(landmarks))
         self.across = nn.Parameter(torch.zeros(landmarks))
         self.depth = nn.Parameter(torch.zeros(landmarks))
         self.momentum = nn.Parameter(torch.zeros(joints))
-        self.gate = nn.Parameter(torch.full((joints,), _FIRST_GATE))
-        self.damping = nn.Parameter(torch.full((joints,), _FIRST_DAMPING))
+        self.gate = nn.Parameter(torch.full((joints,), _INITIAL_GATE))
+        self.damping = nn.Parameter(torch.full((joints,), _INITIAL_DAMPING))
         self.camera = nn.Parameter(torch.zeros(()))
 
-    def turns(
+    def joint_steps(
         self,
-        stance: Stance,
-        missed: Missed,
+        posed: PosedLandmarks,
+        residuals: Residuals,
         scale: Tensor,
-        weights: Weights,
+        weights: LandmarkWeights,
         gate: Tensor | None = None,
     ) -> Tensor:
-        """Rotation vectors (B, J, 3) in the parents' frames: where each joint alone would go.
+        """Return the rotation of each joint that would be best if it alone moved.
 
         Parameters
         ----------
-        stance : Stance
-        missed : Missed
+        posed : PosedLandmarks
+        residuals : Residuals
         scale : (B, 1, 1, 1) tensor
             Crop units a metre.
-        weights : Weights
+        weights : LandmarkWeights
         gate : (J,) tensor, optional
-            Which part of its way each joint is to go.
-        """
-        # a miss in the picture is so many metres across the line of sight
-        seen = missed.picture / scale.clamp(min=_LEAST_SCALE)
-        force = weights.picture * seen + weights.metres * missed.metres
-        apart = stance.points - stance.rows[:, self.origins]
-        carried = self.carried if gate is None else self.carried * gate[:, None, None]
-        levers = torch.matmul(carried * force, apart)
-        torque = torch.matmul(levers.reshape(-1, self.joints, 1, 16), self.turning)
-        heavy = self.carried.transpose(1, 2) * weights.mass
-        inertia = (heavy * apart * apart).sum((-2, -1), keepdim=True)
-        turn = torque / (inertia + torch.exp(self.damping)[:, None, None])
-        # rows times a vector: the inverse rotation, into the parent's frame
-        return (stance.rows[:, self.above] * turn).sum(-1)
+            Share of its rotation that each joint takes.
 
-    def columns(self, stance: Stance, missed: Missed, scale: Tensor, trust: Trust | None) -> Tensor:
-        """How the rotations' first two columns would move, (B, 6 J), row by row as in a pose."""
-        turn = self.turns(stance, missed, scale, weights_of([self], trust))
-        return pose_of(torch.matmul(stance.columns, self._crossed(turn)))
+        Returns
+        -------
+        (B, J, 3) tensor
+            Rotation vectors in the parents' frames.
+        """
+        # an error in the image, in metres across the line of sight
+        across = residuals.image / scale.clamp(min=_MIN_SCALE)
+        force = weights.image * across + weights.metric * residuals.metric
+        arm = posed.points - posed.frame_rows[:, self.origins]
+        carried = self.carried if gate is None else self.carried * gate[:, None, None]
+        products = torch.matmul(carried * force, arm)
+        torque = torch.matmul(products.reshape(-1, self.joints, 1, 16), self.torque)
+        mass = self.carried.transpose(1, 2) * weights.mass
+        inertia = (mass * arm * arm).sum((-2, -1), keepdim=True)
+        step = torque / (inertia + torch.exp(self.damping)[:, None, None])
+        # rows times a vector: the inverse rotation, into the parent's frame
+        return (posed.frame_rows[:, self.parents] * step).sum(-1)
+
+    def pose_change(
+        self, posed: PosedLandmarks, residuals: Residuals, scale: Tensor, trust: Trust | None
+    ) -> Tensor:
+        """Return the change of the rotations' first two columns, (B, 6 J), laid out as a pose."""
+        step = self.joint_steps(posed, residuals, scale, landmark_weights([self], trust))
+        return pose_from_columns(torch.matmul(posed.columns, self._cross_matrix(step)))
 
     def forward(
         self,
-        stance: Stance,
-        missed: Missed,
+        posed: PosedLandmarks,
+        residuals: Residuals,
         scale: Tensor,
-        weights: Weights,
+        weights: LandmarkWeights,
         gate: Tensor,
-        before: Tensor | None,
+        previous: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Columns (B, J, 2, 3) after the step, and the step as rotation vectors (B, J, 3).
+        """Make a step.
 
-        `gate` (B, J, 1) is the person's own. A part of the step `before` is made once more
-        (Polyak's heavy ball): joints that turn each for itself creep along a chain, which would
-        have to be bent as a whole.
+        A part of the `previous` step is repeated (Polyak's heavy ball): joints that turn each for
+        itself creep along a chain, which would have to bend as a whole.
+
+        Parameters
+        ----------
+        posed, residuals, scale, weights
+            As in `joint_steps`.
+        gate : (B, J, 1) tensor
+            Of the person.
+        previous : (B, J, 3) tensor, optional
+
+        Returns
+        -------
+        columns : (B, J, 2, 3) tensor
+        step : (B, J, 3) tensor
+            Rotation vectors.
         """
-        turn = self.turns(stance, missed, scale, weights, self.gate) * gate
-        if before is not None:
-            turn = turn + self.momentum[:, None] * before
-        moved = stance.columns + torch.matmul(stance.columns, self._crossed(turn))
-        # a step straight along the tangent, brought back: turns never pass a right angle, and the
-        # columns only become longer by it
-        return righted(moved, least=None), turn
+        step = self.joint_steps(posed, residuals, scale, weights, self.gate) * gate
+        if previous is not None:
+            step = step + self.momentum[:, None] * previous
+        moved = posed.columns + torch.matmul(posed.columns, self._cross_matrix(step))
+        # a straight step along the tangent, projected back: steps stay below a right angle and only
+        # lengthen the columns
+        return orthonormalized(moved, min_length=None), step
 
-    def _crossed(self, turn: Tensor) -> Tensor:
-        """(B, J, 3) to the matrices (B, J, 3, 3) that take rows v to 'turn x v'."""
-        return torch.matmul(turn, self.crossing).reshape(-1, self.joints, 3, 3)
+    def _cross_matrix(self, vectors: Tensor) -> Tensor:
+        """Return the matrices (B, J, 3, 3) that map rows v to the cross product vector x v."""
+        return torch.matmul(vectors, self.cross_product).reshape(-1, self.joints, 3, 3)
 
-    def fitted(self, points: Tensor, shot: Shot, weights: CameraWeights) -> Shot:
-        """The camera on its way to the least-squares one; points as columns (B, 1, 4, K)."""
-        middle = (weights.share * points).sum(-1, keepdim=True)
-        flat = points - middle
-        spread = (weights.share * flat * flat).sum((-2, -1), keepdim=True) + _LEAST_SPREAD
-        common = (weights.landmarks * flat).sum((-2, -1), keepdim=True)
-        scale = (common / spread).clamp(*_SCALES)
-        shift = weights.middle / scale - middle
+    def fit_camera(
+        self, points: Tensor, camera: WeakPerspective, weights: CameraWeights
+    ) -> WeakPerspective:
+        """Move a camera part of the way to the least-squares one.
+
+        Parameters
+        ----------
+        points : (B, 1, 4, K) tensor
+            The body's landmark points as columns.
+        camera : WeakPerspective
+        weights : CameraWeights
+        """
+        centroid = (weights.share * points).sum(-1, keepdim=True)
+        centred = points - centroid
+        spread = (weights.share * centred * centred).sum((-2, -1), keepdim=True) + _MIN_SPREAD
+        common = (weights.landmarks * centred).sum((-2, -1), keepdim=True)
+        scale = (common / spread).clamp(*_SCALE_RANGE)
+        shift = weights.centroid / scale - centroid
         part = torch.sigmoid(self.camera)
-        return Shot(
-            shot.scale + part * (scale - shot.scale), shot.shift + part * (shift - shot.shift)
+        return WeakPerspective(
+            camera.scale + part * (scale - camera.scale),
+            camera.shift + part * (shift - camera.shift),
         )
 
 
-def weights_of(pulls: Sequence[Pull], trust: Trust | None) -> Weights:
-    """How far landmarks count in each of the steps; of all at once, to spare operators."""
-    own = [torch.stack([pull.picture, pull.across, pull.depth]) for pull in pulls]
-    told = functional.softplus(torch.stack(own))[None]
+def landmark_weights(steps: Sequence[IKStep], trust: Trust | None) -> LandmarkWeights:
+    """Return the landmark weights of all steps, computed together to save operators."""
+    own = [torch.stack([step.image, step.across, step.depth]) for step in steps]
+    positive = functional.softplus(torch.stack(own))[None]
     if trust is not None:
-        told = told * trust.landmarks
-    mixed = torch.matmul(pulls[0].mixing, told)
-    picture, metres, mass = torch.split(mixed, [4, 4, 1], dim=2)
-    return Weights(picture, metres, mass.reshape(-1, len(pulls), int(mass.shape[-1]), 1))
+        positive = positive * trust.landmarks
+    mixed = torch.matmul(steps[0].weight_layout, positive)
+    image, metric, mass = torch.split(mixed, [4, 4, 1], dim=2)
+    return LandmarkWeights(
+        image, metric, mass.reshape(-1, len(steps), int(mass.shape[-1]), 1)
+    )  # fmt: skip
 
 
-class Misses(nn.Module):
-    """Compares a posed body's points with landmarks in the picture and in metres.
+class LandmarkResiduals(nn.Module):
+    """Compare a posed body's points with landmarks in the image and in metres.
 
     Parameters
     ----------
     count : int
-        Of the landmarks.
+        Number of landmarks.
     hips : list of int
-        Those between which the landmarks in metres have their origin.
+        Landmarks whose middle is the origin of the metric ones.
     """
 
     centring: Tensor
@@ -330,40 +364,42 @@ class Misses(nn.Module):
         centring[hips] -= 1 / len(hips)
         self.register_buffer("centring", centring, persistent=False)
 
-    def forward(self, points: Tensor, shot: Shot, landmarks: Landmarks) -> Missed:
-        """Of points as columns (B, 1, 4, K)."""
-        return Missed(
-            landmarks.picture - shot.scale * (points + shot.shift),
-            landmarks.metres - torch.matmul(points, self.centring),
+    def forward(
+        self, points: Tensor, camera: WeakPerspective, landmarks: TargetLandmarks
+    ) -> Residuals:
+        """Compare points as columns (B, 1, 4, K)."""
+        return Residuals(
+            landmarks.image - camera.scale * (points + camera.shift),
+            landmarks.metric - torch.matmul(points, self.centring),
         )
 
 
 def carried_points(body: Body) -> Tensor:
-    """(J, K) how far each joint carries each landmark: the weights of it and all its children.
+    """Return the skinning weight (J, K) of each landmark to each joint and all its descendants.
 
-    A point that a joint shares with its parent is then taken to turn rigidly, by its share.
+    A point that a joint shares with its parent is taken to turn rigidly, by its share.
     """
     points = PointSet.from_rows(body, body.keypoint_rows("blazepose"))
     carried = np.zeros((body.joint_count, points.count))
     for point, joint, weight in zip(points.point, points.joint, points.weight, strict=True):
-        above = int(joint)
-        while above >= 0:
-            carried[above, int(point)] += weight
-            above = int(body.parents[above])
+        ancestor = int(joint)
+        while ancestor >= 0:
+            carried[ancestor, int(point)] += weight
+            ancestor = int(body.parents[ancestor])
     return torch.tensor(carried, dtype=torch.float32)
 
 
-def _turning() -> Tensor:
-    """(16, 4) a lever's flat products, forces by arms, to the torque x, y, z and nothing."""
-    turning = torch.zeros(4, 4, 3)
+def _torque_matrix() -> Tensor:
+    """Return the matrix (16, 4) from flat products of force and arm to torque x, y, z, padding."""
+    matrix = torch.zeros(4, 4, 3)
     for axis in range(3):
         after, last = (axis + 1) % 3, (axis + 2) % 3
         # arm x force
-        turning[last, after, axis], turning[after, last, axis] = 1.0, -1.0
-    return functional.pad(turning.reshape(16, 3), (0, 1))
+        matrix[last, after, axis], matrix[after, last, axis] = 1.0, -1.0
+    return functional.pad(matrix.reshape(16, 3), (0, 1))
 
 
-def _columns(points: Tensor) -> Tensor:
-    """(B, K, N) to (B, 1, 4, K), filled up with zeros."""
+def _as_columns(points: Tensor) -> Tensor:
+    """Reshape points (B, K, N) to columns (B, 1, 4, K), padded with zeros."""
     missing = 4 - int(points.shape[-1])
     return functional.pad(points, (0, missing)).transpose(1, 2).unsqueeze(1)

@@ -1,8 +1,8 @@
-"""Joints held within what joints can do.
+"""Clamp of joint rotations to the range of motion.
 
-What is hidden is guessed, and a landmark that is guessed wrongly bends a knee back or twists a
-neck. Rotation vectors are cut off where `trainer.body.joint_limits` calls a body impossible; what
-lies within passes untouched, to the bit.
+Hidden joints are guessed, and a wrong landmark bends a knee back or twists a neck. Rotation vectors
+are clamped where `trainer.body.joint_limits` calls a body impossible; rotations within the limits
+pass unchanged, to the bit.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pymaf_live.body import Body
 from trainer.body.joint_limits import LIMITS, MARGIN
 from trainer.body.torch_body import CROSSING, matrix_from_axis_angle
 
-_WITHIN = 0.02
-"""Radians inside the end, so that rounding does not lead out again."""
-_FREE = 4.0
-"""More than any rotation vector's component: no limit."""
+_INSET = 0.02
+"""Radians inside the limit, so that rounding does not cross it."""
+_UNLIMITED = 4.0
+"""Larger than any component of a rotation vector."""
 
 
 class JointLimits(nn.Module):
-    """Cuts off rotations that nobody's joints can make.
+    """Clamp rotations that no human joint can make.
 
     Parameters
     ----------
     body : Body
-        SMPL's joint names; joints that the limits do not name turn freely.
+        SMPL's joint names; joints without limits turn freely.
     """
 
     low: Tensor
@@ -34,27 +34,27 @@ class JointLimits(nn.Module):
 
     def __init__(self, body: Body) -> None:
         super().__init__()
-        low = torch.full((body.joint_count, 3), -_FREE)
+        low = torch.full((body.joint_count, 3), -_UNLIMITED)
         high = -low
         names = list(body.joint_names)
-        for name, axis, least, most in LIMITS:
+        for name, axis, lowest, highest in LIMITS:
             if name in names:
-                low[names.index(name), axis] = least - MARGIN + _WITHIN
-                high[names.index(name), axis] = most + MARGIN - _WITHIN
+                low[names.index(name), axis] = lowest - MARGIN + _INSET
+                high[names.index(name), axis] = highest + MARGIN - _INSET
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("high", high, persistent=False)
 
     def forward(self, rotations: Tensor) -> Tensor:
-        """(B, J, 3, 3) relative to the parent, to the same within the limits."""
+        """Clamp rotations relative to the parent, (B, J, 3, 3)."""
         vector = rotation_vector(rotations)
-        held = torch.minimum(torch.maximum(vector, self.low), self.high)
-        past = (held - vector).abs().amax(-1, keepdim=True).unsqueeze(-1) > 0
-        return torch.where(past, matrix_from_axis_angle(held), rotations)
+        clamped = torch.minimum(torch.maximum(vector, self.low), self.high)
+        outside = (clamped - vector).abs().amax(-1, keepdim=True).unsqueeze(-1) > 0
+        return torch.where(outside, matrix_from_axis_angle(clamped), rotations)
 
 
 def rotation_vector(rotations: Tensor) -> Tensor:
-    """Rotations (..., 3, 3) to rotation vectors (..., 3), for turns short of a half one."""
-    # the axis times the sine, from what is not symmetric
+    """Convert rotations (..., 3, 3) of less than a half turn to rotation vectors (..., 3)."""
+    # axis times sine, from the antisymmetric part
     crossed = (rotations.unsqueeze(-3) * rotations.new_tensor(CROSSING)).sum((-2, -1)) / 2
     sine = crossed.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
     eye = torch.eye(3, dtype=rotations.dtype, device=rotations.device)

@@ -1,4 +1,4 @@
-"""Features at points: bilinear sampling of a map and an MLP that every point of a level shares."""
+"""Features at points: bilinear samples of a map, and an MLP shared by all points of a level."""
 
 from __future__ import annotations
 
@@ -12,107 +12,109 @@ _LEAK = 0.01
 
 
 def grid_points(side: int) -> Tensor:
-    """(side * side, 2) points x, y evenly over [-1, 1]^2, y varying fastest.
+    """Return evenly spaced points x, y over [-1, 1]^2, (side * side, 2), y varying fastest.
 
-    The published checkpoint's order: its grid comes from meshgrid with x as the slow coordinate.
+    This is the published checkpoint's order: its grid comes from meshgrid with x as the slow
+    coordinate.
     """
     line = torch.linspace(-1, 1, side)
     x, y = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x.reshape(-1), y.reshape(-1)], dim=-1)
 
 
-def sampled(feature_map: Tensor, points: Tensor) -> Tensor:
-    """Bilinear samples of (B, C, H, W) at crop-unit points (B, N, 2): (B, N, C); zero outside.
+def sample_bilinear(feature_map: Tensor, points: Tensor) -> Tensor:
+    """Sample a map (B, C, H, W) at crop-unit points (B, N, 2), zero outside the map.
 
-    Corners aligned, as published: -1 and 1 are the centres of the outermost cells.
+    Corners are aligned, as published: -1 and 1 are the centres of the outermost cells.
+
+    Returns
+    -------
+    (B, N, C) tensor
     """
     if torch.onnx.is_in_onnx_export():
-        return sampled_by_rows(feature_map, points)
+        return sample_by_rows(feature_map, points)
     grid = points.unsqueeze(2)
-    found = functional.grid_sample(
+    samples = functional.grid_sample(
         feature_map, grid, mode="bilinear", padding_mode="zeros", align_corners=True
     )
-    return found.squeeze(-1).transpose(1, 2)
+    return samples.squeeze(-1).transpose(1, 2)
 
 
-def sampled_by_rows(feature_map: Tensor, points: Tensor) -> Tensor:
-    """As `sampled`, by taking whole cells (their C numbers) and weighing them.
+def sample_by_rows(feature_map: Tensor, points: Tensor) -> Tensor:
+    """Sample as `sample_bilinear` does, by gathering cells of C values and weighting them.
 
-    For exported graphs. Convolutions leave their maps with the channels last, and there a cell is
-    one row; GridSample wants them first, and to bring the finest map into that order takes a
-    runtime twenty times as long as reading it.
+    Used in exported graphs. Convolutions leave their maps with the channels last, where a cell is
+    one row; GridSample needs them first, and transposing the finest map takes a runtime twenty
+    times as long as reading it.
     """
     channels, height, width = (int(extent) for extent in feature_map.shape[1:])
     rows = feature_map.permute(0, 2, 3, 1).reshape(-1, height * width, channels)
     across, down = torch.split(points, 1, dim=-1)
-    left, near_left, near_right = _neighbours(across, width)
-    top, near_top, near_bottom = _neighbours(down, height)
+    left, left_weight, right_weight = _neighbours(across, width)
+    top, top_weight, bottom_weight = _neighbours(down, height)
     cell = (top * width + left).long()
 
-    def part(number: Tensor, near: Tensor) -> Tensor:
-        cells: Tensor = _Rows.apply(rows, number)  # type: ignore[no-untyped-call]
-        return near * cells
+    def weighted(index: Tensor, weight: Tensor) -> Tensor:
+        cells: Tensor = _GatherRows.apply(rows, index)  # type: ignore[no-untyped-call]
+        return weight * cells
 
     return (
-        part(cell, near_top * near_left)
-        + part(cell + 1, near_top * near_right)
-        + part(cell + width, near_bottom * near_left)
-        + part(cell + (width + 1), near_bottom * near_right)
+        weighted(cell, top_weight * left_weight)
+        + weighted(cell + 1, top_weight * right_weight)
+        + weighted(cell + width, bottom_weight * left_weight)
+        + weighted(cell + (width + 1), bottom_weight * right_weight)
     )
 
 
 def _neighbours(units: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Of coordinates (B, N, 1): the cell before each, and how near this and the next one are.
+    """Return the cell before each coordinate (B, N, 1), and the weights of it and the next cell.
 
-    A coordinate outside has the outermost two, and is near to one of them or to none.
+    A coordinate outside the map gets the two outermost cells, one or both with weight 0.
     """
-    place = units * ((size - 1) / 2) + (size - 1) / 2
-    before = torch.floor(place.clamp(0, size - 2))
-    past = place - before
-    return before, torch.relu(1 - past.abs()), torch.relu(1 - (past - 1).abs())
+    position = units * ((size - 1) / 2) + (size - 1) / 2
+    before = torch.floor(position.clamp(0, size - 2))
+    fraction = position - before
+    return before, torch.relu(1 - fraction.abs()), torch.relu(1 - (fraction - 1).abs())
 
 
-class _Rows(torch.autograd.Function):
-    """Rows (B, M, C) by their numbers (B, N, 1): (B, N, C), in one operator of ONNX."""
+class _GatherRows(torch.autograd.Function):
+    """Gather rows (B, M, C) by indices (B, N, 1) to (B, N, C), in one ONNX operator."""
 
     @staticmethod
-    def forward(_context: Any, rows: Tensor, which: Tensor) -> Tensor:
-        return torch.take_along_dim(rows, which, dim=1)
+    def forward(_context: Any, rows: Tensor, indices: Tensor) -> Tensor:
+        return torch.take_along_dim(rows, indices, dim=1)
 
     @staticmethod
-    def symbolic(graph: Any, rows: Any, which: Any) -> Any:
-        return graph.op("GatherND", rows, which, batch_dims_i=1)
+    def symbolic(graph: Any, rows: Any, indices: Any) -> Any:
+        return graph.op("GatherND", rows, indices, batch_dims_i=1)
 
 
-def sampled_on_grid(feature_map: Tensor, side: int) -> Tensor:
-    """What `sampled` gives at `grid_points`, (B, side * side, C), in one operator less.
-
-    To read evenly spaced places, corners aligned, is to resize.
-    """
+def sample_on_grid(feature_map: Tensor, side: int) -> Tensor:
+    """Sample at `grid_points`, (B, side * side, C), by resizing the map: one operator fewer."""
     height, width = int(feature_map.shape[2]), int(feature_map.shape[3])
-    # by factors and not by sizes, which would be worked out from the batch in an exported graph
-    found = functional.interpolate(
+    # by factors: an exported graph would compute sizes from the batch
+    resized = functional.interpolate(
         feature_map,
         scale_factor=(side / height, side / width),
         mode="bilinear",
         align_corners=True,
         recompute_scale_factor=False,
     )
-    assert tuple(found.shape[2:]) == (side, side)
-    return found.permute(0, 3, 2, 1).reshape(-1, side * side, int(feature_map.shape[1]))
+    assert tuple(resized.shape[2:]) == (side, side)
+    return resized.permute(0, 3, 2, 1).reshape(-1, side * side, int(feature_map.shape[1]))
 
 
 class PointFeatures(nn.Module):
-    """The shared MLP: its input is concatenated again before every layer but the first.
+    """Shared MLP whose input is concatenated again before every layer but the first.
 
     Parameters
     ----------
     channels : int
-        Of the map.
+        Channels of the map.
     widths : sequence of int
         Hidden widths.
     out : int
-        Numbers that are left of a point.
+        Features of a point.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...], out: int) -> None:
@@ -124,13 +126,13 @@ class PointFeatures(nn.Module):
         )
 
     def forward(self, samples: Tensor) -> Tensor:
-        """(B, N, C) to (B, out * N), channel-major."""
+        """Reduce samples (B, N, C) to features (B, out * N), channel-major."""
         x = samples
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, nn.Conv1d)
-            given = x if index == 0 else torch.cat([x, samples], dim=-1)
+            inputs = x if index == 0 else torch.cat([x, samples], dim=-1)
             # with the channels last it is a matrix product
-            x = functional.linear(given, layer.weight.squeeze(-1), layer.bias)
+            x = functional.linear(inputs, layer.weight.squeeze(-1), layer.bias)
             last = index == len(self.layers) - 1
             x = torch.relu(x) if last else functional.leaky_relu(x, _LEAK)
         return x.transpose(1, 2).flatten(1)

@@ -1,4 +1,4 @@
-"""One level's regressor: from features and the present estimate to a correction of it."""
+"""Regressor of one level: from features and the current estimate to a correction of it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _HEAD_GAIN = 0.01
 
 
 class Regressor(nn.Module):
-    """Two linear layers and three heads whose outputs are added to the present estimate.
+    """Two linear layers and three heads whose outputs are added to the current estimate.
 
-    As HMR's (Kanazawa et al., CVPR 2018); without activations, as published, or with them.
+    After HMR (Kanazawa et al., CVPR 2018); without activations as published, or with them.
 
     Parameters
     ----------
     features : int
-        Numbers besides the estimate.
+        Number of inputs beside the estimate.
     pose, shape : int
-        Numbers of the 6D pose and of the shape.
+        Number of values of the 6D pose and of the shape.
     hidden : int
     dropout : float
     activation : bool
-        Whether a ReLU follows each layer.
+        Follow each layer with a ReLU.
     """
 
     def __init__(
@@ -44,9 +44,18 @@ class Regressor(nn.Module):
     def forward(
         self, features: Tensor, pose: Tensor, shape: Tensor, camera: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The corrected pose (B, 6J), shape (B, S), camera (B, 3), and the last hidden layer.
+        """Correct an estimate.
 
-        An estimate of one body stands for all B.
+        Parameters
+        ----------
+        features : (B, F) tensor
+        pose, shape, camera : (B, 6 J), (B, S) and (B, 3) tensors
+            Current estimate; with a batch of 1 it is shared by all B.
+
+        Returns
+        -------
+        tuple of tensors
+            Corrected pose, shape and camera, and the last hidden layer (B, hidden).
         """
         x = self._activated(self._first(features, torch.cat([pose, shape, camera], dim=-1)))
         x = self._activated(self.fc2(x))
@@ -59,14 +68,14 @@ class Regressor(nn.Module):
 
     def _first(self, features: Tensor, estimate: Tensor) -> Tensor:
         if len(estimate) == len(features):
-            whole: Tensor = self.fc1(torch.cat([features, estimate], dim=-1))
-            return whole
-        # what the start adds is the same for all, and a constant of an exported graph
-        of_features, of_estimate = torch.split(
+            output: Tensor = self.fc1(torch.cat([features, estimate], dim=-1))
+            return output
+        # the part of a shared estimate is the same for all, and a constant of an exported graph
+        feature_weight, estimate_weight = torch.split(
             self.fc1.weight, [int(features.shape[-1]), int(estimate.shape[-1])], dim=1
         )
-        added = functional.linear(estimate, of_estimate, self.fc1.bias)
-        return functional.linear(features, of_features) + added
+        shared = functional.linear(estimate, estimate_weight, self.fc1.bias)
+        return functional.linear(features, feature_weight) + shared
 
     def _activated(self, x: Tensor) -> Tensor:
         dropped: Tensor = self.drop(torch.relu(x) if self.activation else x)

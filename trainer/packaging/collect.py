@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pymaf_live.errors import InputError, UsageError
 from trainer.packaging.shards import pack
-from trainer.training.checkpoint import write_average
+from trainer.training.checkpoint import extract_average
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.datasets import FITTED_LSPET
 
@@ -64,7 +64,7 @@ def pack_run(
             chosen |= _encoder(config, landmarks, Path(spare))
         if start is not None:
             chosen["start"] = Path(spare) / "start.safetensors"
-            write_average(start, chosen["start"])
+            extract_average(start, chosen["start"])
         if not chosen:
             raise UsageError("nothing to pack: give --config, --start or --data NAME=FOLDER")
         shards = pack(out, chosen, largest)

@@ -1,6 +1,6 @@
-"""Batches made beside the training: by a thread, or by processes where a GPU would wait.
+"""Batches made in parallel with training: by a thread, or by processes if a GPU would wait.
 
-Whoever makes a batch, its crops hang on the seed and their places in the run alone.
+A crop depends only on the seed and its sample index, not on the thread or process that makes it.
 """
 
 from __future__ import annotations
@@ -17,76 +17,78 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pymaf_live.errors import PymafLiveError
-from trainer.training.datasets import Draws, Recipe
-from trainer.training.distributed import Ranks
+from trainer.training.datasets import DatasetSpec, SampleStream
+from trainer.training.distributed import DistributedContext
 from trainer.training.losses import Labels
 from trainer.training.schedule import Schedule
 
 Batch = dict[str, Tensor]
 """`image` (B, S, S, 3) uint8 and the fields of `Labels`."""
 
-_AHEAD = 3
-"""Batches that wait, at most, of each maker."""
+_PREFETCH = 3
+"""Largest number of finished batches per maker."""
 
 
 class _Batches(Dataset[Batch | PymafLiveError]):
-    """A process's share of each step's batch."""
+    """One process's share of each step's batch."""
 
-    def __init__(self, recipe: Recipe, ranks: Ranks, batch: int) -> None:
-        self._recipe, self._ranks, self._batch = recipe, ranks, batch
-        self._draws: Draws | None = None
+    def __init__(self, spec: DatasetSpec, context: DistributedContext, batch: int) -> None:
+        self._spec, self._context, self._batch = spec, context, batch
+        self._stream: SampleStream | None = None
 
     def __getitem__(self, step: int) -> Batch | PymafLiveError:
         # opened where it is used: open files cannot be handed to another process
         try:
-            self._draws = self._draws or self._recipe.open()
-            places = self._ranks.share(step, self._batch)
-            return _stacked([self._draws.sample(place) for place in places])
+            self._stream = self._stream or self._spec.open()
+            indices = self._context.sample_indices(step, self._batch)
+            return _stack([self._stream.sample(index) for index in indices])
         except PymafLiveError as error:
-            # an exception that crosses processes comes out as a traceback
+            # returned, since an exception that crosses processes becomes a traceback
             return error
 
 
-def batches(recipe: Recipe, ranks: Ranks, schedule: Schedule, first: int) -> Iterator[Batch]:
-    """The share that this process has of every step's batch, from step `first` to the last.
+def batches(
+    spec: DatasetSpec, context: DistributedContext, schedule: Schedule, first: int
+) -> Iterator[Batch]:
+    """Yield this process's share of every step's batch, from step `first` to the last.
 
     Raises
     ------
     PymafLiveError
-        What went wrong while a batch was made, when its turn comes.
+        If a batch cannot be made; raised when the batch is due.
     """
-    made, steps = _Batches(recipe, ranks, schedule.batch), range(first, schedule.steps)
+    dataset, steps = _Batches(spec, context, schedule.batch), range(first, schedule.steps)
     if schedule.workers:
-        found: Iterator[Batch | PymafLiveError] = iter(
+        made: Iterator[Batch | PymafLiveError] = iter(
             DataLoader(
-                made,
+                dataset,
                 batch_size=None,
                 sampler=steps,
                 num_workers=schedule.workers,
-                prefetch_factor=_AHEAD,
-                # a fork would copy the threads' locks of OpenCV and torch as they happen to stand
+                prefetch_factor=_PREFETCH,
+                # a fork would copy the locks of OpenCV and torch in whatever state they are
                 multiprocessing_context="spawn",
-                worker_init_fn=_lean,
-                pin_memory=ranks.device.startswith("cuda"),
+                worker_init_fn=_use_one_thread,
+                pin_memory=context.device.startswith("cuda"),
             )
         )
     else:
-        found = _by_thread(made, steps)
-    for batch in found:
+        made = _make_in_thread(dataset, steps)
+    for batch in made:
         if isinstance(batch, PymafLiveError):
             raise batch
         yield batch
 
 
-def on_device(batch: Batch, device: str) -> tuple[Tensor, Labels]:
-    """Crops (B, 3, S, S) in 0..1 and their labels."""
+def to_device(batch: Batch, device: str) -> tuple[Tensor, Labels]:
+    """Return crops (B, 3, S, S) in 0..1 and their labels on a device."""
     moved = {name: part.to(device, non_blocking=True) for name, part in batch.items()}
-    # NHWC in memory, as channels_last wants it
+    # NHWC in memory, the layout of channels_last
     image = moved.pop("image").permute(0, 3, 1, 2).float() / 255
     return image, Labels(**moved)
 
 
-def _stacked(samples: list[object]) -> Batch:
+def _stack(samples: list[object]) -> Batch:
     def stack(name: str) -> np.ndarray:
         return np.stack([np.asarray(getattr(sample, name)) for sample in samples])
 
@@ -97,37 +99,37 @@ def _stacked(samples: list[object]) -> Batch:
     return {"image": torch.from_numpy(stack("image")), **labels}
 
 
-def _by_thread(made: _Batches, steps: range) -> Iterator[Batch | PymafLiveError]:
-    """OpenCV lets go of Python's lock, so a thread is enough beside a slow training."""
-    waiting: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=_AHEAD)
-    done = threading.Event()
+def _make_in_thread(dataset: _Batches, steps: range) -> Iterator[Batch | PymafLiveError]:
+    """Make batches in a thread, which is enough beside slow training: OpenCV releases the GIL."""
+    finished: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=_PREFETCH)
+    stopped = threading.Event()
 
-    def work() -> None:
+    def make_batches() -> None:
         for step in steps:
-            if done.is_set():
+            if stopped.is_set():
                 return
             try:
-                item: Batch | BaseException = made[step]
+                item: Batch | BaseException = dataset[step]
             except BaseException as error:
                 item = error
-            while not done.is_set():
+            while not stopped.is_set():
                 try:
-                    waiting.put(item, timeout=1.0)
+                    finished.put(item, timeout=1.0)
                     break
                 except queue.Full:
                     continue
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=make_batches, name="batches", daemon=True)
     thread.start()
     try:
         for _ in steps:
-            item = waiting.get()
+            item = finished.get()
             if isinstance(item, BaseException) and not isinstance(item, PymafLiveError):
                 raise item
             yield item
     finally:
-        done.set()
+        stopped.set()
 
 
-def _lean(_: int) -> None:
+def _use_one_thread(_: int) -> None:
     cv2.setNumThreads(1)

@@ -1,8 +1,9 @@
-"""Checkpoints: safetensors with the run's configuration in the header, written whole."""
+"""Checkpoints: safetensors files with the run's configuration in the header, written atomically."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,60 +16,76 @@ from pymaf_live.errors import InputError
 from pymaf_live.system.atomic_write import atomic_write
 from trainer.training.optimizer import RelativeAdam
 
+_MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimiser."
+"""Prefixes of a checkpoint's tensor names."""
+
+_OLD_NAMES = (
+    (re.compile(rf"^({_MODEL}|{_AVERAGE}|{_OPTIMIZER})(trust|direction)\."), r"\1ik.\2."),
+    (re.compile(rf"^({_MODEL}|{_AVERAGE}|{_OPTIMIZER})pulls\."), r"\1ik.steps."),
+    (re.compile(r"(\.ik\.(?:direction|steps)\.[\d.]+)picture(?=\.|$)"), r"\1image"),
+)
+"""Patterns of tensor names in earlier checkpoints, and their replacements."""
+
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come."""
+    """Progress of a run."""
 
     step: int
     config: str
-    """The run's configuration file, as text."""
+    """Text of the run's configuration file."""
     seconds: float = 0.0
-    """Time trained so far."""
+    """Training time so far."""
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, progress: Progress
+    path: Path, model: nn.Module, average: nn.Module, optimizer: RelativeAdam, progress: Progress
 ) -> None:
-    """Write model, average and the optimiser's state; the old file stays until the new stands."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    """Write model, average and optimizer state; the old file stays until the new one is complete.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    tensors = {f"{_MODEL}{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"{_AVERAGE}{name}": value for name, value in average.state_dict().items()}
     for name, parameter in model.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser.{name}.{key}"] = value
-    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{_OPTIMIZER}{name}.{key}"] = value
+    copies = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     header = {"progress": json.dumps(asdict(progress))}
     with atomic_write(path) as temporary:
-        # not by safetensors' own writer, whose errors do not tell a full disk from a bad tensor
-        temporary.write_bytes(save(whole, metadata=header))
+        # safetensors' own file writer does not distinguish a full disk from a bad tensor
+        temporary.write_bytes(save(copies, metadata=header))
 
 
-def discard_halves(path: Path) -> None:
-    """Remove what a kill in the middle of saving left beside a checkpoint."""
-    for half in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
-        half.unlink(missing_ok=True)
+def remove_partial_files(path: Path) -> None:
+    """Remove temporary files that a kill while saving left beside a checkpoint."""
+    for partial in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, average: nn.Module, optimiser: RelativeAdam, config: str
+    path: Path, model: nn.Module, average: nn.Module, optimizer: RelativeAdam, config: str
 ) -> Progress:
-    """Read a checkpoint of the same configuration; returns where to go on from.
+    """Read a checkpoint of the same configuration and return its progress.
 
     Raises
     ------
     InputError
-        If the file is broken or of another configuration.
+        If the file is damaged or of another configuration.
     """
     tensors, progress = _read(path)
     if progress.config != config:
         raise InputError(f"{path} is of another configuration; choose another --out folder")
-    _fill(path, model, tensors, "model.")
-    _fill(path, average, tensors, "average.")
+    _fill(path, model, tensors, _MODEL)
+    _fill(path, average, tensors, _AVERAGE)
     for name, parameter in model.named_parameters():
-        prefix = f"optimiser.{name}."
+        prefix = f"{_OPTIMIZER}{name}."
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:
-            optimiser.state[parameter] = {
+            optimizer.state[parameter] = {
                 key: _like(parameter, value) for key, value in state.items()
             }
     return progress
@@ -76,11 +93,11 @@ def load_checkpoint(
 
 def _like(parameter: Tensor, value: Tensor) -> Tensor:
     if value.ndim == 0:
-        # the count of steps is read by the CPU
+        # the step count is read on the CPU
         return value.clone()
     if value.shape != parameter.shape:
         return value.to(parameter.device)
-    # the moments take the parameter's own memory layout
+    # moments take the parameter's own memory layout
     return torch.empty_like(parameter).copy_(value)
 
 
@@ -90,59 +107,59 @@ def load_average(path: Path, model: nn.Module) -> Progress:
     Raises
     ------
     InputError
-        If the file is broken or of another network.
+        If the file is damaged or of another network.
     """
     tensors, progress = _read(path)
-    _fill(path, model, tensors, "average.")
+    _fill(path, model, tensors, _AVERAGE)
     return progress
 
 
-def start_from(path: Path, model: nn.Module) -> list[str]:
-    """Fill a model with a checkpoint's averaged weights, as far as it has them.
+def load_matching(path: Path, model: nn.Module) -> list[str]:
+    """Fill a model with a checkpoint's averaged weights, as far as the checkpoint has them.
 
-    Parts that the checkpoint's network has not (a head added since) stay as they are.
+    Parts that the checkpoint's network lacks, such as a head added since, stay as they are.
 
     Returns
     -------
     list of str
-        Names of the tensors that the checkpoint does not have.
+        Names of the tensors that the checkpoint lacks.
 
     Raises
     ------
     InputError
-        If the file is broken, or of a network whose parts have other sizes or other names.
+        If the file is damaged, or of a network whose parts have other sizes or other names.
     """
     tensors, _ = _read(path)
-    given = {
-        name.removeprefix("average."): value
+    stored = {
+        name.removeprefix(_AVERAGE): value
         for name, value in tensors.items()
-        if name.startswith("average.")
+        if name.startswith(_AVERAGE)
     }
     own = model.state_dict()
-    if not own.keys() & given.keys():
-        raise InputError(f"{path} is of another network: it has no tensor of this one")
-    for name, value in given.items():
+    if not own.keys() & stored.keys():
+        raise InputError(f"{path} is of another network: they have no tensor in common")
+    for name, value in stored.items():
         if name in own and own[name].shape != value.shape:
             sizes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
             raise InputError(f"{path} is of another network: {name} is {sizes}")
-    model.load_state_dict(given, strict=False)
-    return sorted(own.keys() - given.keys())
+    model.load_state_dict(stored, strict=False)
+    return sorted(own.keys() - stored.keys())
 
 
-def write_average(path: Path, out: Path) -> None:
-    """Write what `load_average` reads of a checkpoint and no more: a quarter of its size.
+def extract_average(path: Path, out: Path) -> None:
+    """Write only the averaged weights of a checkpoint, a quarter of its size, for `load_average`.
 
     Raises
     ------
     InputError
-        If the file is broken.
+        If the checkpoint is damaged.
     OutputError
         If `out` cannot be written.
     """
     tensors, progress = _read(path)
     _write_average(
         out,
-        {name: value for name, value in tensors.items() if name.startswith("average.")},
+        {name: value for name, value in tensors.items() if name.startswith(_AVERAGE)},
         progress,
     )
 
@@ -155,8 +172,10 @@ def save_average(out: Path, model: nn.Module, progress: Progress) -> None:
     OutputError
         If `out` cannot be written.
     """
-    kept = {f"average.{name}": value.contiguous() for name, value in model.state_dict().items()}
-    _write_average(out, kept, progress)
+    tensors = {
+        f"{_AVERAGE}{name}": value.contiguous() for name, value in model.state_dict().items()
+    }
+    _write_average(out, tensors, progress)
 
 
 def _write_average(out: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
@@ -165,19 +184,33 @@ def _write_average(out: Path, tensors: dict[str, Tensor], progress: Progress) ->
 
 
 def read_progress(path: Path) -> Progress:
-    """How far a checkpoint's run has come, and its configuration."""
+    """Return the progress of a checkpoint's run, and with it the configuration.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     return _read(path, tensors=False)[1]
+
+
+def current_name(name: str) -> str:
+    """Return the current name of a tensor that an earlier checkpoint may call otherwise."""
+    for pattern, replacement in _OLD_NAMES:
+        name = pattern.sub(replacement, name)
+    return name
 
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], Progress]:
     try:
         with safe_open(path, framework="pt") as file:
             progress = json.loads((file.metadata() or {})["progress"])
-            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+            names = file.keys() if tensors else ()
+            found = {current_name(name): file.get_tensor(name) for name in names}
             seconds = float(progress.get("seconds", 0.0))
             return found, Progress(int(progress["step"]), str(progress["config"]), seconds)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a whole checkpoint: {error}") from error
+        raise InputError(f"{path} is not a complete checkpoint: {error}") from error
 
 
 def _fill(path: Path, module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:

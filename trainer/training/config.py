@@ -1,4 +1,4 @@
-"""The configuration of a training run: one TOML file, checked."""
+"""Configuration of a training run: one TOML file, validated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trainer.training.schedule import Schedule
 
 
 class RunConfig(BaseModel):
-    """Everything that decides a run but where its data lie."""
+    """Everything that determines a run, except where its data are stored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,17 +25,24 @@ class RunConfig(BaseModel):
     losses: LossWeights = LossWeights()
     augmentation: Augmentation = Augmentation()
     data: tuple[SetConfig, ...] = ()
-    """The data sets and their shares; none = LSPET with its fits."""
+    """Data sets and their shares; none = LSPET with its fits."""
     schedule: Schedule
 
 
 def read_run_config(text: str, name: str) -> RunConfig:
-    """Parse and check a configuration.
+    """Parse and validate a configuration.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    name : str
+        Named in errors.
 
     Raises
     ------
     InputError
-        With the first thing that is wrong.
+        With the first fault.
     """
     try:
         return RunConfig.model_validate(tomllib.loads(text))
@@ -43,12 +50,18 @@ def read_run_config(text: str, name: str) -> RunConfig:
         raise InputError(f"{name} is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{name}: {place}: {first['msg']}") from error
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{name}: {key}: {first['msg']}") from error
 
 
 def read_config_file(path: Path) -> tuple[str, RunConfig]:
-    """The text of a configuration file and what it says."""
+    """Return the text of a configuration file and its content.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is not a valid configuration.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Where a run's data lie, and how the crop of every place of the run is drawn from them."""
+"""Data of a run: where they are stored, and the crop of every sample index."""
 
 from __future__ import annotations
 
@@ -13,96 +13,117 @@ from trainer.data.base import BodyLabel, PeopleSet
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import Crops, Sample
 from trainer.data.factory import SetConfig, open_set
+from trainer.data.fits import Fits, read_fits
+from trainer.data.lspet import JointSet, read_joint_set
 from trainer.data.mixture import Mixture
-from trainer.network.pymaf import Start
+from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig
 
 FITTED_LSPET = SetConfig(kind="lspet", folder=Path("lspet"), fits=Path("fits"))
-"""What a configuration without data sets learns from."""
+"""Training data of a configuration without data sets."""
 
-_PLACES_FOR_MEAN = 4000
+_SAMPLES_FOR_MEAN = 4000
 
 
 @dataclass(frozen=True)
 class Locations:
-    """Names of data in configurations, and the folders and files that they stand for.
+    """Folders and files that names in configurations stand for.
 
-    `lspet`, `fits` and, for crops without people, `ccp` have their names without being asked for.
+    A run always reads `lspet` and `fits` and, for crops without people, `ccp`.
     """
 
-    places: Mapping[str, Path]
+    paths: Mapping[str, Path]
 
-    def of(self, path: Path) -> Path:
-        """The place of a path whose first part may be a name; other paths are what they are."""
+    def resolve(self, path: Path) -> Path:
+        """Replace the first part of a path if it is a name; other paths are unchanged."""
         first, *rest = path.parts or (".",)
-        place = self.places.get(first)
-        return path if place is None else place.joinpath(*rest)
+        location = self.paths.get(first)
+        return path if location is None else location.joinpath(*rest)
 
-    def located(self, config: SetConfig) -> SetConfig:
-        """A data set's configuration with its paths resolved."""
+    def resolve_set(self, config: SetConfig) -> SetConfig:
+        """Return a data set's configuration with its paths resolved."""
         paths = {"folder": config.folder, "fits": config.fits, "labels": config.labels}
-        found = {name: self.of(path) for name, path in paths.items() if path is not None}
-        return config.model_copy(update=found)
+        resolved = {name: self.resolve(path) for name, path in paths.items() if path is not None}
+        return config.model_copy(update=resolved)
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """All that it takes to open a run's data, in whichever process."""
+class DatasetSpec:
+    """Everything needed to open a run's data, in any process."""
 
     config: RunConfig
     locations: Locations
     size: int
     """Side of the crops in pixels."""
 
-    def open(self) -> Draws:
-        """Read the labels; pictures are read when they are drawn."""
+    def open(self) -> SampleStream:
+        """Read the labels; images are read when they are drawn."""
         body, seed = default_body(), self.config.schedule.seed
-        sets, mixture = open_sets(self.config, self.locations, body)
-        ccp = self.locations.places.get("ccp")
+        sets, mixture = open_datasets(self.config, self.locations, body)
+        ccp = self.locations.paths.get("ccp")
         backgrounds = read_backgrounds(ccp) if ccp else None
         crops = Crops(sets, body, self.size, self.config.augmentation, backgrounds)
-        return Draws(mixture, crops, seed)
+        return SampleStream(mixture, crops, seed)
 
 
-class Draws:
-    """The crops of a run, one a place; a place's crop hangs on the seed and the place alone."""
+class SampleStream:
+    """Crops of a run, one per sample index; a crop depends only on the seed and the index."""
 
     def __init__(self, mixture: Mixture, crops: Crops, seed: int) -> None:
         self._mixture, self._crops, self._seed = mixture, crops, seed
 
-    def sample(self, place: int) -> Sample:
-        """The crop of a place of the run."""
-        chosen, row = self._mixture.draw(place)
-        return self._crops.sample(chosen, row, np.random.default_rng([self._seed, place]))
+    def sample(self, sample_index: int) -> Sample:
+        """Return the crop of a sample index."""
+        chosen, row = self._mixture.draw(sample_index)
+        random = np.random.default_rng([self._seed, sample_index])
+        return self._crops.sample(chosen, row, random)
 
 
-def open_sets(
+def open_datasets(
     config: RunConfig, locations: Locations, body: Body
 ) -> tuple[list[PeopleSet], Mixture]:
-    """The data sets of a run, and which row comes at which place.
+    """Open the data sets of a run, and the mixture that draws from them.
 
     Raises
     ------
     InputError
-        If a set is missing, unsound or empty.
+        If a set is missing, damaged or empty.
     """
     chosen: Sequence[SetConfig] = config.data or (FITTED_LSPET,)
-    sets = [open_set(locations.located(one), body) for one in chosen]
+    sets = [open_set(locations.resolve_set(one), body) for one in chosen]
     return sets, Mixture(sets, [one.ratio for one in chosen], config.schedule.seed)
 
 
-def mean_start(sets: Sequence[PeopleSet], mixture: Mixture, body: Body) -> Start:
-    """The mean body of the people that a run draws first; upright where no set has bodies."""
+def mean_initial_estimate(
+    sets: Sequence[PeopleSet], mixture: Mixture, body: Body
+) -> InitialEstimate:
+    """Return the mean body of the first people that a run draws; upright if no set has bodies."""
     labels: dict[tuple[int, int], BodyLabel | None] = {}
-    for place in range(_PLACES_FOR_MEAN):
-        chosen, row = drawn = mixture.draw(place)
+    for sample_index in range(_SAMPLES_FOR_MEAN):
+        chosen, row = drawn = mixture.draw(sample_index)
         if drawn not in labels:
             labels[drawn] = sets[chosen].known(row).body
     bodies = [label for label in labels.values() if label is not None]
     if not bodies:
-        return Start.upright(body)
-    return Start.mean(
+        return InitialEstimate.upright(body)
+    return InitialEstimate.mean(
         np.stack([one.rotations for one in bodies]),
         np.stack([one.shape for one in bodies]),
         np.stack([one.camera for one in bodies]),
     )
+
+
+def open_validation_set(config: RunConfig, locations: Locations) -> tuple[JointSet, Fits] | None:
+    """Return LSPET with its fits, whose last rows are held out; None if a run has no LSPET.
+
+    Raises
+    ------
+    InputError
+        If the run trains on LSPET and it is missing or damaged.
+    """
+    folder = locations.resolve(Path("lspet"))
+    is_training_data = not config.data or any(one.kind == "lspet" for one in config.data)
+    if not is_training_data and not (folder / "labels.npz").is_file():
+        return None
+    joint_set = read_joint_set(folder)
+    return joint_set, read_fits(locations.resolve(Path("fits")), len(joint_set))

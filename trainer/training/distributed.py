@@ -1,9 +1,9 @@
-"""Several processes that train one network, started by ``torchrun``; a lone process is one of one.
+"""Data-parallel training with processes started by ``torchrun``; one process alone also works.
 
-The gradients are those of one process that had the whole batch: every process draws its share of a
-step's places, every weighted mean is divided by the weights of all shares, and dropout alone
-differs. Statistics of batch norm are shared on GPUs (`SyncBatchNorm`) and each process's own on
-CPUs, where torch cannot share them.
+The gradients equal those of one process with the whole batch: every process draws its share of a
+step's samples, every weighted mean is divided by the weights of all shares, and only dropout
+differs. Batch norm statistics are shared on GPUs (`SyncBatchNorm`) and per process on CPUs, where
+torch cannot share them.
 """
 
 from __future__ import annotations
@@ -22,80 +22,80 @@ from pymaf_live.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """Which of the processes this is."""
+class DistributedContext:
+    """Part of one process in the training."""
 
     rank: int
-    world: int
+    world_size: int
     device: str
     """Torch's name of this process's device."""
 
     @property
-    def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+    def is_main(self) -> bool:
+        """True for the process that writes files and logs."""
         return self.rank == 0
 
-    def share(self, step: int, batch: int) -> range:
-        """The places of the run that this process draws for a step."""
-        size = batch // self.world
+    def sample_indices(self, step: int, batch: int) -> range:
+        """Return the sample indices that this process draws for a step."""
+        size = batch // self.world_size
         first = step * batch + self.rank * size
         return range(first, first + size)
 
-    def wrapped(self, learner: nn.Module) -> nn.Module:
-        """The module whose backward pass averages the gradients of all processes."""
-        if self.world == 1:
-            return learner
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return the module whose backward pass averages the gradients of all processes."""
+        if self.world_size == 1:
+            return module
         if self.device.startswith("cuda"):
-            shared = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
-            learner = cast(nn.Module, shared)
+            shared = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+            module = cast(nn.Module, shared)
         with warnings.catch_warnings():
-            # what torch advises instead is not in every version that serves here
+            # the recommended replacement is not in every supported version of torch
             warnings.filterwarnings("ignore", message="`broadcast_buffers`")
             # a frozen encoder takes no part in a step; the body's constants need no broadcast
             return nn.parallel.DistributedDataParallel(
-                learner, find_unused_parameters=True, broadcast_buffers=False
+                module, find_unused_parameters=True, broadcast_buffers=False
             )
 
-    def largest(self, *numbers: float) -> list[float]:
-        """Each number's largest value over the processes, so that all decide alike."""
-        if self.world == 1:
+    def maximum(self, *numbers: float) -> list[float]:
+        """Return each number's maximum over the processes, so that all decide alike."""
+        if self.world_size == 1:
             return list(numbers)
         shared = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         distributed.all_reduce(shared, distributed.ReduceOp.MAX)
-        found: list[float] = shared.tolist()
-        return found
+        maxima: list[float] = shared.tolist()
+        return maxima
 
     def mean(self, values: dict[str, Tensor]) -> dict[str, float]:
-        """Mean of each value over the processes."""
+        """Return the mean of each value over the processes."""
         stacked = torch.stack([value.detach().float() for value in values.values()])
-        if self.world > 1:
+        if self.world_size > 1:
             distributed.all_reduce(stacked)
-        return dict(zip(values, (stacked / self.world).tolist(), strict=True))
+        return dict(zip(values, (stacked / self.world_size).tolist(), strict=True))
 
 
 @contextmanager
-def joined(device: str, batch: int) -> Iterator[Ranks]:
-    """Join the processes that ``torchrun`` started; alone where it did not start this one.
+def distributed_context(device: str, batch: int) -> Iterator[DistributedContext]:
+    """Join the processes that ``torchrun`` started, or train alone without it.
 
     Parameters
     ----------
     device : str
-        ``cuda`` stands for each process's own GPU.
+        ``cuda``: each process uses its own GPU.
     batch : int
-        Pictures of a step over all processes.
+        Images of a step over all processes.
 
     Raises
     ------
     UsageError
-        If the batch cannot be shared evenly or the device is not there.
+        If the batch cannot be divided evenly or the device is missing.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if batch % world:
-        raise UsageError(f"a batch of {batch} cannot be shared by {world} processes")
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if batch % world_size:
+        raise UsageError(f"a batch of {batch} cannot be shared by {world_size} processes")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"there is no {device} here; choose --device cpu")
-    if world == 1:
-        yield Ranks(0, 1, device)
+    if world_size == 1:
+        yield DistributedContext(0, 1, device)
         return
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
@@ -103,17 +103,17 @@ def joined(device: str, batch: int) -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Ranks(distributed.get_rank(), world, device)
+        yield DistributedContext(distributed.get_rank(), world_size, device)
     finally:
         distributed.destroy_process_group()
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of values by weights; at least a weight of 1 is counted.
+    """Return the mean of values by weights; a total weight below 1 counts as 1.
 
-    With several processes the weights of all are counted, so that the mean of the processes'
-    results, and of their gradients, is what one process would have had. Every process must call
-    this equally often.
+    With several processes the total is over all of them, so that the mean of the processes'
+    results, and of their gradients, equals that of one process. Every process must call this
+    equally often.
     """
     total = weights.sum()
     if not (distributed.is_available() and distributed.is_initialized()):

@@ -21,12 +21,12 @@ from torch.nn import functional
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
-from trainer.evaluation.lspet import look_at_annotated
-from trainer.evaluation.mesh_eval import Bodies
+from trainer.evaluation.lspet import estimate_annotated
+from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import pck
 from trainer.evaluation.network import TorchNetwork
 from trainer.export.onnx import load_network
-from trainer.network.ik_step import Pull
+from trainer.network.ik_step import IKStep
 from trainer.network.pymaf import PyMAF
 from trainer.training.checkpoint import read_progress, save_average
 from trainer.training.malloc import keep_freed_memory
@@ -56,16 +56,17 @@ def with_ik_gain(model: PyMAF, gain: IKGain) -> PyMAF:
     ModelError
         If the network has no IK steps.
     """
-    if not model.config.pulls:
+    if model.ik is None:
         raise ModelError("the network has no IK steps to tune")
     other = copy.deepcopy(model)
-    last = other.pulls[-1]
+    assert other.ik is not None
+    last = other.ik.steps[-1]
     assert isinstance(last, nn.ModuleList)
     for number, step in enumerate(last):
-        assert isinstance(step, Pull)
-        weight = functional.softplus(step.picture) * gain.image
+        assert isinstance(step, IKStep)
+        weight = functional.softplus(step.image) * gain.image
         # inverse of softplus
-        step.picture.copy_(torch.log(torch.expm1(weight.clamp(min=1e-4))))
+        step.image.copy_(torch.log(torch.expm1(weight.clamp(min=1e-4))))
         if number:
             step.momentum.add_(gain.momentum)
     return other
@@ -85,13 +86,13 @@ def tune_ik_gain(
         Rows of training images.
     body : Body
     """
-    bodies, scores = Bodies(body), {}
+    bodies, scores = BodyPoser(body), {}
     joints = joint_set.joints[list(rows)]
     for image in _IMAGE_FACTORS:
         for momentum in _MOMENTA:
             gain = IKGain(image, momentum)
             network = TorchNetwork(with_ik_gain(model, gain), "cpu")
-            inference = look_at_annotated(network, joint_set, rows)
+            inference = estimate_annotated(network, joint_set, rows)
             scores[gain] = pck(inference.points(bodies, "lsp"), joints)
     return with_ik_gain(model, max(scores, key=lambda gain: scores[gain])), scores
 

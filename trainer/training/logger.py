@@ -1,4 +1,4 @@
-"""What a run says of itself: `log.jsonl`, TensorBoard beside it, and lines on the terminal."""
+"""Log of a run: `log.jsonl`, TensorBoard beside it, and lines on the terminal."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pymaf_live.types import Image
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class RunLog:
-    """The log of a run in its folder.
+class TrainingLogger:
+    """Log of a run in its folder.
 
     Parameters
     ----------
     folder : Path
     step : int
-        The step that the run goes on from; what an earlier try logged past it is dropped.
+        Step that the run resumes from; records of later steps are removed.
     steps : int
-        Of the whole run.
+        Steps of the whole run.
     batch : int
-        Pictures of a step.
+        Images of a step.
     limit : float, optional
         Seconds of training after which the run ends.
-    speaks : bool
-        Whether this process writes and speaks; the others of several stay silent.
+    enabled : bool
+        False for all processes but the main one, which log nothing.
     """
 
     def __init__(
@@ -42,82 +42,83 @@ class RunLog:
         batch: int,
         *,
         limit: float | None = None,
-        speaks: bool = True,
+        enabled: bool = True,
     ) -> None:
         self._file = folder / "log.jsonl"
         self._steps, self._batch, self._limit = steps, batch, limit
-        self._console = Console(stderr=True, soft_wrap=True, quiet=not speaks)
-        self._board = _open_board(folder, step, self._console) if speaks else None
-        self._speaks = speaks
-        self._told, self._told_step = time.monotonic(), step
-        if speaks:
-            _drop_after(self._file, step)
+        self._console = Console(stderr=True, soft_wrap=True, quiet=not enabled)
+        self._board = _open_tensorboard(folder, step, self._console) if enabled else None
+        self._enabled = enabled
+        self._last_time, self._last_step = time.monotonic(), step
+        if enabled:
+            _truncate(self._file, step)
 
-    def say(self, line: str) -> None:
-        """A line on the terminal."""
+    def message(self, line: str) -> None:
+        """Print a line on the terminal."""
         self._console.print(line)
 
-    def figures(self, step: int, group: str, record: Mapping[str, float]) -> None:
-        """Numbers of a step."""
-        if not self._speaks:
+    def scalars(self, step: int, group: str, values: Mapping[str, float]) -> None:
+        """Record values of a step."""
+        if not self._enabled:
             return
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **record}) + "\n")
+            file.write(json.dumps({"step": step, **values}) + "\n")
         if self._board is not None:
-            for name, value in record.items():
+            for name, value in values.items():
                 self._board.add_scalar(f"{group}/{name}", value, step)
 
-    def picture(self, step: int, name: str, image: Image) -> None:
-        """A picture (H, W, 3) for TensorBoard."""
+    def image(self, step: int, name: str, image: Image) -> None:
+        """Record an image (H, W, 3) for TensorBoard."""
         if self._board is not None:
             self._board.add_image(name, image, step, dataformats="HWC")
 
-    def pace(self, step: int, seconds: float, loss: float) -> None:
-        """Every quarter of a minute: how far the run is, how fast, and how long it will take.
+    def progress(self, step: int, seconds: float, loss: float) -> None:
+        """Print the progress, the rate and the remaining time, at most every 15 seconds.
 
         Parameters
         ----------
         step : int
         seconds : float
-            Time trained so far, earlier tries counted in.
+            Training time so far, including earlier parts of a resumed run.
         loss : float
         """
         now = time.monotonic()
-        if now - self._told < _SECONDS_BETWEEN_LINES:
+        if now - self._last_time < _SECONDS_BETWEEN_LINES:
             return
-        a_step = (now - self._told) / (step - self._told_step)
-        left = a_step * (self._steps - step)
+        step_seconds = (now - self._last_time) / (step - self._last_step)
+        remaining = step_seconds * (self._steps - step)
         if self._limit is not None:
-            left = min(left, self._limit - seconds)
-        self.say(
-            f"{step}/{self._steps}  loss {loss:.2f}  {self._batch / a_step:.0f} pictures/s  "
-            f"{max(left, 0) / 60:.0f} min left"
+            remaining = min(remaining, self._limit - seconds)
+        rate = self._batch / step_seconds
+        self.message(
+            f"{step}/{self._steps}  loss {loss:.2f}  {rate:.0f} images/s  "
+            f"{max(remaining, 0) / 60:.0f} min left"
         )
         if self._board is not None:
-            self._board.add_scalar("pace/pictures_per_second", self._batch / a_step, step)
-        self.resume_pace(step)
+            self._board.add_scalar("pace/images_per_second", rate, step)
+        self.restart_timer(step)
 
-    def resume_pace(self, step: int) -> None:
-        """Do not count what was done since as training (a validation)."""
-        self._told, self._told_step = time.monotonic(), step
+    def restart_timer(self, step: int) -> None:
+        """Exclude the time since the last line, such as a validation, from the rate."""
+        self._last_time, self._last_step = time.monotonic(), step
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds."""
+        """Flush TensorBoard's writer."""
         if self._board is not None:
             self._board.close()
 
 
-def _open_board(folder: Path, step: int, console: Console) -> Any:
+def _open_tensorboard(folder: Path, step: int, console: Console) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        console.print("tensorboard is not installed: figures go to log.jsonl alone")
+        console.print("TensorBoard is not installed; figures are written to log.jsonl only")
         return None
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
 
-def _drop_after(path: Path, step: int) -> None:
-    """Leave out what was logged past a step, and a last line that a kill cut short."""
+def _truncate(path: Path, step: int) -> None:
+    """Remove records past a step, and a last line that a kill cut short."""
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8").splitlines()

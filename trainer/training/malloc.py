@@ -1,4 +1,4 @@
-"""How the C library keeps memory between the steps of a training."""
+"""Memory allocator settings for training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc not to give large freed blocks back: doing so every step halves the speed."""
+    """Keep large freed blocks in the process; glibc returning them every step halves the speed."""
     try:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:

@@ -1,8 +1,8 @@
-"""Adam whose steps are relative to each channel's own size.
+"""Adam with steps relative to the size of each channel.
 
-In BlazePose's files batch norm is folded into the weights, whose root mean square differs by four
+BlazePose's files have batch norm folded into the weights, whose root mean square differs by four
 orders of magnitude between tensors and as much between channels; one absolute step size destroys
-some channels while it leaves others as they are.
+some channels and leaves others unchanged.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from trainer.network.pymaf import PyMAF
+from trainer.training.config import RunConfig
+from trainer.training.schedule import LearningRates
+
+_MAX_GRADIENT_NORM = 20.0
+"""Largest norm of the gradients of everything but the encoder."""
 
 
 class RelativeAdam(torch.optim.Optimizer):
-    """Adam (Kingma and Ba, ICLR 2015) with decoupled weight decay, relative where a group says so.
+    """Adam (Kingma and Ba, ICLR 2015) with decoupled weight decay and optional relative steps.
 
     Parameters
     ----------
@@ -50,7 +57,7 @@ class RelativeAdam(torch.optim.Optimizer):
                 self._update(moved, group)
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        # lists of tensors at once: on a GPU a loop over some hundred would cost more than the rest
+        # lists of tensors at once: on a GPU a loop over hundreds would cost more than the rest
         states = [self._state_of(parameter) for parameter in parameters]
         gradients = [p.grad for p in parameters if p.grad is not None]
         beta1, beta2 = group["betas"]
@@ -78,17 +85,47 @@ class RelativeAdam(torch.optim.Optimizer):
             state["mean"] = torch.zeros_like(parameter)
             state["square"] = torch.zeros_like(parameter)
         if id(parameter) in self._sizes and "size" not in state:
-            # kept with the moments: a run that goes on must not measure the sizes anew
+            # stored with the moments: a resumed run must not measure the sizes again
             state["size"] = self._sizes[id(parameter)]
         return state
 
 
+class TrainingOptimizer(RelativeAdam):
+    """Optimizer of a run, with a parameter group each for encoder, IK steps and the rest."""
+
+    def __init__(self, model: PyMAF, config: RunConfig) -> None:
+        encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+        ik = list(model.ik_parameters())
+        others = {id(parameter) for parameter in (*model.encoder.parameters(), *ik)}
+        rest = [p for p in model.parameters() if id(p) not in others]
+        super().__init__(
+            [
+                {"params": encoder, "relative": config.network.encoder != "resnet50"},
+                {"params": rest, "weight_decay": config.schedule.weight_decay},
+                {"params": ik},
+            ]
+        )
+        self._clipped = rest + ik
+        self._ik_rate_factor = config.schedule.ik_rate_factor
+
+    def set_rates(self, rates: LearningRates) -> None:
+        """Set the learning rates of the next step."""
+        encoder, rest, ik = self.param_groups
+        encoder["lr"] = rates.encoder
+        rest["lr"] = rates.base
+        ik["lr"] = rates.base * self._ik_rate_factor
+
+    def clip_gradients(self) -> None:
+        """Limit the norm of the gradients of everything but the encoder."""
+        nn.utils.clip_grad_norm_(self._clipped, _MAX_GRADIENT_NORM)
+
+
 def _channel_size(parameter: Tensor) -> Tensor:
-    """Root mean square of each output channel; of the whole tensor for biases."""
+    """Return the root mean square of each output channel, or of the whole tensor for biases."""
     values = parameter.detach()
     if values.ndim < 2:
         return values.square().mean().sqrt().clamp(min=1e-4).expand_as(values).clone()
     rest = tuple(range(1, values.ndim))
     size = values.square().mean(rest, keepdim=True).sqrt()
-    # a channel that was never used may still learn, slowly
+    # a channel that was never used can still train, slowly
     return size.clamp(min=float(size.mean()) * 1e-2)

@@ -1,76 +1,120 @@
-"""How long and how fast to learn."""
+"""Length and learning rates of a run."""
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 
 class Schedule(BaseModel):
-    """How long and how fast to learn."""
+    """Length and learning rates of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pictures: PositiveInt
-    """In all, with repeats."""
-    frozen_pictures: NonNegativeInt = 0
-    """Of these, at first, with the encoder as it is."""
+    images: PositiveInt = Field(validation_alias=AliasChoices("images", "pictures"))
+    """Training images in all, repeats included."""
+    frozen_images: NonNegativeInt = Field(
+        default=0, validation_alias=AliasChoices("frozen_images", "frozen_pictures")
+    )
+    """Images at the start that train with a frozen encoder."""
     freeze_stem: bool = False
-    """Whether the encoder's high-resolution stages stay as they are throughout."""
+    """Keep the encoder's high-resolution stages frozen throughout."""
     batch: PositiveInt = 32
-    """Pictures of a step, over all processes."""
+    """Images of a step, over all processes."""
     learning_rate: float = 5e-5
-    """Of everything but the encoder; falls to zero along a cosine."""
-    pull_factor: float = 1.0
-    """How many times faster than the rest the pulls' weights learn: they are few numbers of about
-    one, each of which moves a whole body."""
+    """Rate of everything but the encoder; falls to zero along a cosine."""
+    ik_rate_factor: float = Field(
+        default=1.0, validation_alias=AliasChoices("ik_rate_factor", "pull_factor")
+    )
+    """Factor on the rate of the IK steps' weights: they are few values of about one, each of which
+    moves a whole body."""
     encoder_rate: float = 5e-5
-    """Of the encoder; relative to each channel's size for BlazePose's."""
+    """Rate of the encoder; relative to each channel's size for BlazePose's."""
     warm_up: PositiveInt = 200
     """Steps."""
     weight_decay: float = 0.0
-    average: float = 0.999
-    """Decay a step of the averaged weights, which are what is kept."""
+    ema_decay: float = Field(default=0.999, validation_alias=AliasChoices("ema_decay", "average"))
+    """Decay per step of the averaged weights (EMA), which are validated and exported."""
     precision: Literal["f32", "bf16"] = "f32"
-    """Of the encoder's arithmetic; weights, heads, body and losses are always in f32."""
+    """Arithmetic of the encoder; weights, heads, body and losses are always f32."""
     workers: NonNegativeInt = 0
     """Processes that make crops; 0 = a thread beside the training."""
     validate_every: PositiveInt = 10000
-    """Pictures."""
+    """Images."""
     save_every: float = 5.0
-    """Minutes; besides, every validation and a request to stop save."""
+    """Minutes; every validation and a request to stop save too."""
     seed: int = 0
 
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return math.ceil(self.pictures / self.batch)
+        return math.ceil(self.images / self.batch)
 
 
 @dataclass(frozen=True)
-class Rates:
-    """How large the steps are at one moment."""
+class LearningRates:
+    """Learning rates at one position of the run."""
 
-    rest: float
+    base: float
     """Of everything but the encoder."""
     encoder: float
     frozen: bool
-    """Whether the encoder stays as it is."""
+    """The encoder does not train."""
 
 
-def rates(schedule: Schedule, place: float) -> Rates:
-    """Rates at a place of the run, in steps; the cosine ends at the last.
+def learning_rates(schedule: Schedule, position: float) -> LearningRates:
+    """Return the rates at a position of the run, in steps; the cosine ends at the last step.
 
-    A run with a time limit is as far as its time or its steps, whichever is further.
+    The position of a run with a time limit is given by its time or its steps, whichever is further.
     """
-    frozen_steps = schedule.frozen_pictures // schedule.batch
-    cosine = 0.5 * (1 + math.cos(math.pi * min(place / schedule.steps, 1.0)))
-    rate = min(1.0, (place + 1) / schedule.warm_up) * cosine
-    frozen = place < frozen_steps
-    # the encoder's own warm-up begins when it is let loose
-    let_loose = min(1.0, max(place - frozen_steps, 0) / schedule.warm_up)
-    encoder = 0.0 if frozen else schedule.encoder_rate * rate * let_loose
-    return Rates(schedule.learning_rate * rate, encoder, frozen)
+    frozen_steps = schedule.frozen_images // schedule.batch
+    cosine = 0.5 * (1 + math.cos(math.pi * min(position / schedule.steps, 1.0)))
+    factor = min(1.0, (position + 1) / schedule.warm_up) * cosine
+    frozen = position < frozen_steps
+    # the encoder's own warm-up begins when it starts to train
+    encoder_warm_up = min(1.0, max(position - frozen_steps, 0) / schedule.warm_up)
+    encoder = 0.0 if frozen else schedule.encoder_rate * factor * encoder_warm_up
+    return LearningRates(schedule.learning_rate * factor, encoder, frozen)
+
+
+class TrainingClock:
+    """Training time of a run, and its time limit.
+
+    Parameters
+    ----------
+    seconds : float
+        Training time before this process started.
+    limit : float, optional
+        Seconds after which the run ends fully annealed.
+    """
+
+    def __init__(self, seconds: float = 0.0, limit: float | None = None) -> None:
+        self.seconds = seconds
+        self.limit = limit
+        self._last = time.monotonic()
+
+    def restart(self) -> float:
+        """Exclude the time before now, and return it (`time.monotonic`)."""
+        self._last = time.monotonic()
+        return self._last
+
+    def tick(self) -> None:
+        """Add the time since the last tick or restart."""
+        now = time.monotonic()
+        self.seconds += now - self._last
+        self._last = now
+
+    @property
+    def expired(self) -> bool:
+        """True once the limit is reached."""
+        return self.limit is not None and self.seconds >= self.limit
+
+    def position(self, step: int, steps: int) -> float:
+        """Return the position of the run in steps, by its time or its steps, the further one."""
+        if self.limit is None:
+            return step
+        return max(step, self.seconds / self.limit * steps)

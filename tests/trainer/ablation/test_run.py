@@ -14,7 +14,7 @@ from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, UsageError  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.ablation.features import Features, read_features  # noqa: E402
-from trainer.ablation.learning import Course, learned  # noqa: E402
+from trainer.ablation.learning import AblationSetup, learned  # noqa: E402
 from trainer.ablation.neck import Neck  # noqa: E402
 from trainer.ablation.report import markdown  # noqa: E402
 from trainer.ablation.run import Comparison, ablate  # noqa: E402
@@ -24,7 +24,7 @@ from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
 from trainer.fitting.fit import write_fits  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.pymaf import Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402
 
 CONFIG = """
@@ -37,11 +37,11 @@ feature_width = 16
 hidden = 16
 activation = true
 [schedule]
-pictures = 1000
+images = 1000
 batch = 2
 learning_rate = 1e-3
 warm_up = 2
-average = 0.5
+ema_decay = 0.5
 """
 HELD_OUT = 4
 PEOPLE = 10
@@ -140,7 +140,9 @@ def made_up_features(body, people, seed=0):
 def test_every_variant_sees_the_same_people_in_the_same_order(monkeypatch):
     body = default_body()
     config = read_run_config(CONFIG, "small")
-    course = Course(config, body, Start.upright(body), made_up_features(body, 5), 5)
+    course = AblationSetup(
+        config, body, InitialEstimate.upright(body), made_up_features(body, 5), 5
+    )
     seen = []
     batch = Features.batch
 

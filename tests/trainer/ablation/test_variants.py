@@ -8,8 +8,9 @@ from pydantic import ValidationError  # noqa: E402
 
 from pymaf_live.body import default_body  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.encoder import Encoded, Encoder  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.encoder import Encoder, EncoderOutput  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
 class Given(Encoder):
@@ -27,7 +28,7 @@ class Given(Encoder):
     def forward(self, image):
         batch = len(image)
         maps = [m.expand(batch, -1, -1, -1) for m in self.maps]
-        return Encoded(maps, self.summary.expand(batch, -1))
+        return EncoderOutput(maps, self.summary.expand(batch, -1))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def body():
 def network(body, **options):
     torch.manual_seed(0)
     config = NetworkConfig(point_widths=(8, 4), hidden=16, grid=5, **options)
-    return PyMAF(config, body, Start.upright(body), encoder=Given())
+    return PyMAF(config, body, InitialEstimate.upright(body), encoder=Given())
 
 
 def touched(model):
@@ -111,6 +112,6 @@ def test_the_head_changes_nothing_of_the_estimate(body):
 @pytest.mark.parametrize(
     "options", [{"read": "dense"}, {"read": "dense", "auxiliary": "parts", "features": "global"}]
 )
-def test_what_cannot_be_read_is_told(options):
-    with pytest.raises(ValidationError, match="takes an auxiliary head"):
+def test_reading_dense_maps_needs_their_head_and_points(options):
+    with pytest.raises(ValidationError, match="needs an auxiliary head"):
         NetworkConfig(**options)

@@ -44,7 +44,7 @@ def test_missing_fits_configuration_and_checkpoint(tmp_path, capsys):
     assert "holds no fits" in told(capsys)
     checkpoint = str(tmp_path / "none.safetensors")
     assert main(["export", checkpoint, "--out", str(tmp_path / "a.onnx")]) == 3
-    assert "not a whole checkpoint" in told(capsys)
+    assert "not a complete checkpoint" in told(capsys)
     assert main(["evaluate", checkpoint]) == 5
     assert "there is no model" in told(capsys)
 

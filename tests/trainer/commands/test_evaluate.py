@@ -17,7 +17,7 @@ from pymaf_live.resources import resource  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.evaluation.end_to_end import read_tracks  # noqa: E402
-from trainer.evaluation.jitter import write_still_film  # noqa: E402
+from trainer.evaluation.jitter import write_still_video  # noqa: E402
 from trainer.evaluation.network import OnnxNetwork  # noqa: E402
 from trainer.fitting.fit import write_fits  # noqa: E402
 
@@ -103,7 +103,7 @@ def test_a_model_of_another_body_is_refused(shipped):
 def test_a_still_film_trembles_and_is_noisy(tmp_path):
     picture = np.zeros((40, 30, 3), np.uint8)
     picture[:, 15:] = 200
-    write_still_film(tmp_path / "still.mp4", picture, frames=6)
+    write_still_video(tmp_path / "still.mp4", picture, frames=6)
     with av.open(str(tmp_path / "still.mp4")) as film:
         frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
     assert len(frames) == 6

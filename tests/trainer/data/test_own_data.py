@@ -32,7 +32,7 @@ hidden = 256
 dropout = 0.1
 activation = true
 landmarks = true
-heat = true
+heatmaps = true
 
 [[data]]
 kind = "coco"
@@ -41,7 +41,7 @@ fits = "mine_fits"
 part = "pictures"
 
 [schedule]
-pictures = 4
+images = 4
 batch = 2
 learning_rate = 1e-5
 encoder_rate = 1e-6

@@ -9,12 +9,12 @@ from scipy.spatial.transform import Rotation
 from trainer.evaluation.calibration import area_under_curve
 from trainer.evaluation.metrics import (
     IGNORED,
-    PixelCount,
+    ConfusionMatrix,
     acceleration_error,
     jitter,
     joint_error,
-    misses,
     mpjpe,
+    normalized_errors,
     pa_mpjpe,
     pck,
     procrustes,
@@ -101,7 +101,7 @@ def test_misses_are_in_torso_lengths_and_none_where_nothing_is_annotated():
     found = joints[:, :, :2].copy()
     found[0, 0] += [30, 40]
     found[0, 1] = np.nan
-    missed = misses(found, joints)[0]
+    missed = normalized_errors(found, joints)[0]
     assert missed[0] == pytest.approx(0.5)
     assert missed[1] == np.inf
     assert np.isnan(missed[4])
@@ -148,7 +148,7 @@ def test_jitter_is_the_way_a_frame():
 
 
 def test_pixels_are_pooled_over_pictures():
-    count = PixelCount(3)
+    count = ConfusionMatrix(3)
     count.add(np.array([[0, 1, 1]]), np.array([[0, 1, 2]]))
     count.add(np.array([[2, 0], [1, 0]]), np.array([[2, IGNORED], [IGNORED, 0]]))
     assert count.accuracy == pytest.approx(4 / 5)
@@ -158,7 +158,7 @@ def test_pixels_are_pooled_over_pictures():
 
 
 def test_a_label_that_nobody_has_is_left_out_of_the_mean():
-    count = PixelCount(3)
+    count = ConfusionMatrix(3)
     count.add(np.array([0, 1]), np.array([0, 1]))
     assert np.isnan(count.f1[2])
     assert count.mean_f1 == 1

@@ -24,20 +24,20 @@ from trainer.evaluation.coco import (  # noqa: E402
     coco_truth,
     read_coco_mini,
 )
-from trainer.evaluation.inference import Looked, look_twice  # noqa: E402
+from trainer.evaluation.inference import CropEstimates, estimate_twice  # noqa: E402
 from trainer.evaluation.lsp_parts import measure_lsp_parts  # noqa: E402
-from trainer.evaluation.lspet import look_at_annotated, measure_lspet  # noqa: E402
+from trainer.evaluation.lspet import estimate_annotated, measure_lspet  # noqa: E402
 from trainer.evaluation.masks import (  # noqa: E402
     MaskedPeople,
     counted_masks,
-    look_at_masked,
+    estimate_masked,
     measure_masks,
     read_masked_people,
 )
-from trainer.evaluation.mesh_eval import Bodies, PartPainter  # noqa: E402
+from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer  # noqa: E402
 from trainer.evaluation.network import Estimates  # noqa: E402
 from trainer.evaluation.oracle import measure_oracle  # noqa: E402
-from trainer.evaluation.pose3d import look_at_people, measure_people  # noqa: E402
+from trainer.evaluation.pose3d import estimate_people, measure_people  # noqa: E402
 from trainer.evaluation.report import markdown, write_json  # noqa: E402
 from trainer.evaluation.truncated import (  # noqa: E402
     blackened,
@@ -50,7 +50,7 @@ from trainer.evaluation.truncated import (  # noqa: E402
 
 @pytest.fixture(scope="module")
 def bodies():
-    return Bodies(default_body())
+    return BodyPoser(default_body())
 
 
 class Knowing:
@@ -86,7 +86,7 @@ def test_lspet_of_a_network_that_knows(people, bodies):
     folder, fits = people
     joint_set, rows = read_joint_set(folder), range(1, 4)
     network = Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:])
-    looked = look_at_annotated(network, joint_set, rows)
+    looked = estimate_annotated(network, joint_set, rows)
     figures = measure_lspet(looked, joint_set, rows, bodies, fits)
     assert figures["pck"][1] == 1
     assert figures["mpjpe_to_fits_mm"][1] == pytest.approx(0, abs=0.01)
@@ -101,7 +101,7 @@ def test_3d_errors_of_people_with_bodies(bodies):
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
     ]
-    looked, known = look_at_people(Knowing(*truth), dots)
+    looked, known = estimate_people(Knowing(*truth), dots)
     figures = measure_people(looked, known, bodies)
     for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm"):
         assert figures[name][1] == pytest.approx(0, abs=0.01)
@@ -111,7 +111,7 @@ def test_3d_errors_of_people_with_bodies(bodies):
     # a root turned about the line of sight: Procrustes does not see it, the rest does
     turned = [part.copy() for part in truth]
     turned[0][:, 0] = np.diag([-1.0, -1.0, 1.0]) @ turned[0][:, 0]
-    looked, known = look_at_people(Knowing(*turned), dots)
+    looked, known = estimate_people(Knowing(*turned), dots)
     figures = measure_people(looked, known, bodies)
     assert figures["pa_mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
     assert figures["mpjpe_mm"][1] > 300
@@ -132,7 +132,7 @@ def test_3d_errors_of_people_with_joints_alone(bodies):
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
     ]
-    looked, known = look_at_people(Knowing(*truth), dots)
+    looked, known = estimate_people(Knowing(*truth), dots)
     figures = measure_people(looked, known, bodies)
     assert figures["mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
     assert figures["mpjpe_mm"][0] > 1
@@ -140,8 +140,8 @@ def test_3d_errors_of_people_with_joints_alone(bodies):
 
 
 def drawn_truth(fits, bodies, joint_set, size=(SIDE, SIDE)):
-    painter = PartPainter(bodies)
-    crops = look_at_annotated(
+    painter = PartRenderer(bodies)
+    crops = estimate_annotated(
         Knowing(fits.rotations, fits.shape, fits.camera), joint_set, range(len(joint_set))
     ).crops
     return [
@@ -170,10 +170,10 @@ def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
     assert masked.names == tuple(f"{name}.jpg" for name in names[1:])
 
     # in the frame of the crops that it is shown first the true bodies are others: upright ones
-    looks = look_at_masked(
+    looks = estimate_masked(
         Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), masked, bodies
     )
-    annotated = look_at_annotated(
+    annotated = estimate_annotated(
         Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), joint_set, range(1, 4)
     )
     figures = measure_masks((looks[0], annotated), masked, bodies)
@@ -196,8 +196,8 @@ def test_the_oracle_moves_a_body_into_its_mask(people, bodies):
     masked = MaskedPeople(("a",), [], masks)
     beside = fits.camera[:1] + np.array([0.0, 0.1, 0.0])
     network = Knowing(fits.rotations[:1], fits.shape[:1], beside)
-    looked = look_at_annotated(network, joint_set, range(1))
-    painter = PartPainter(bodies)
+    looked = estimate_annotated(network, joint_set, range(1))
+    painter = PartRenderer(bodies)
     before = counted_masks(looked, masked, painter, -1).f1[1]
     after = measure_oracle(looked, masked, bodies, steps=25)["f1_foreground"]
     assert before < 0.8
@@ -286,7 +286,7 @@ def test_coco_results_are_the_projected_key_points(bodies, tmp_path):
         np.full((2, bodies.body.joint_count), 0.5),
     )  # fmt: skip
     crops = [crop_about(np.array([100.0, 90.0]), 200.0, 0.0, 256)] * 2
-    results = coco_results(Looked(crops, found), people, bodies, -1)
+    results = coco_results(CropEstimates(crops, found), people, bodies, -1)
     assert [one["score"] for one in results] == [0.25, 0.5]
     points = np.array(results[0]["keypoints"]).reshape(17, 3)
     left, right = points[5, 0], points[6, 0]
@@ -359,7 +359,7 @@ def test_second_look_is_at_what_the_first_asks_for(bodies):
     network = Knowing(rotations, np.zeros((1, bodies.body.shape_count)), np.array([[0.5, 0, 0]]))
     crops = [crop_about(np.array([100.0, 100.0]), 200.0, 0.0, 256)]
     picture = np.zeros((200, 200, 3), np.uint8)
-    first, second = look_twice(network, bodies, lambda _: picture, crops, "test")
+    first, second = estimate_twice(network, bodies, lambda _: picture, crops, "test")
     assert first.crops[0].turn == 0
     assert second.crops[0].turn == pytest.approx(np.pi / 2, abs=0.05)
 
@@ -375,7 +375,7 @@ def test_calibration_ranks_people_above_backgrounds(people, bodies, tmp_path):
         archive.writestr("a.png", cv2.imencode(".png", mask)[1].tobytes())
     np.savez(tmp_path / "labels.npz", name=["a.jpg"], mask_name=["a.png"])
     network = Knowing(fits.rotations, fits.shape, fits.camera)
-    looked = look_at_annotated(network, joint_set, rows)
+    looked = estimate_annotated(network, joint_set, rows)
     figures = measure_calibration(network, looked, joint_set, rows, bodies, tmp_path)
     assert figures["score_auc"] == 1
     assert figures["joint_found_mean"] == 1

@@ -11,13 +11,14 @@ import trainer.evaluation.speed as speed  # noqa: E402
 from pymaf_live.body import PointSet, default_body  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
 def test_the_published_way_says_the_same_and_makes_the_whole_mesh():
     body = default_body()
     torch.manual_seed(0)
-    model = PyMAF(NetworkConfig(hidden=16), body, Start.upright(body)).eval()
+    model = PyMAF(NetworkConfig(hidden=16), body, InitialEstimate.upright(body)).eval()
     image = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         before = model(image).levels[-1]

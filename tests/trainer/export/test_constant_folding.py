@@ -9,17 +9,18 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from pymaf_live.body import default_body  # noqa: E402
-from trainer.export.constant_folding import folded  # noqa: E402
-from trainer.export.onnx import traced  # noqa: E402
+from trainer.export.constant_folding import fold_constants  # noqa: E402
+from trainer.export.onnx import trace_model  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.kinematic_chain import Chain  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.kinematic_chain import KinematicChain  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
 class WalkedChain(torch.nn.Module):
     """The kinematics as one would write them down: from the root, joint by joint."""
 
-    def __init__(self, chain: Chain, parents):
+    def __init__(self, chain: KinematicChain, parents):
         super().__init__()
         self.bones, self.rotations, self.joints = chain.bones, chain.rotations, chain.joints
         self.parents = [int(parent) for parent in parents]
@@ -48,23 +49,28 @@ def network(blazepose):
     body = default_body()
     torch.manual_seed(0)
     config = NetworkConfig(
-        encoder="blazepose_lite", landmarks=True, heat=True, limits=True, activation=True,
-        hidden=16, feature_width=8, pulls=(1, 1, 4),
+        encoder="blazepose_lite", landmarks=True, heatmaps=True, joint_limits=True, activation=True,
+        hidden=16, feature_width=8, ik_steps=(1, 1, 4),
     )  # fmt: skip
-    model = PyMAF(config, body, Start.upright(body), blazepose / "pose_landmark_lite.tflite")
+    model = PyMAF(
+        config, body, InitialEstimate.upright(body), blazepose / "pose_landmark_lite.tflite"
+    )
     return model.eval()
 
 
 def test_the_graph_is_a_third_of_a_plain_trace_and_says_the_same(network):
-    lean = folded(traced(network, all_levels=True))
-    pointed, network.chain = network.chain, WalkedChain(network.chain, default_body().parents)
+    lean = fold_constants(trace_model(network, all_levels=True))
+    pointed, network.body.chain = (
+        network.body.chain,
+        WalkedChain(network.body.chain, default_body().parents),
+    )
     image = np.random.default_rng(0).random((2, 3, 256, 256), dtype=np.float32)
     try:
-        plain = traced(network, all_levels=True)
+        plain = trace_model(network, all_levels=True)
         with torch.no_grad():
             walked = network(torch.from_numpy(image)).levels[-1]
     finally:
-        network.chain = pointed
+        network.body.chain = pointed
     print(f"{len(lean.graph.node)} nodes of {len(plain.graph.node)}")
     assert len(lean.graph.node) <= len(plain.graph.node) / 3
     assert {opset.version for opset in lean.opset_import} == {17}
@@ -102,7 +108,7 @@ def test_equal_constants_and_what_is_calculated_twice_are_kept_once():
         nodes, "small", [image], [out], [constant("first"), constant("second")]
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    lean = folded(model)
+    lean = fold_constants(model)
     assert sorted(node.op_type for node in lean.graph.node) == ["Add", "Add", "Mul"]
     given = np.random.default_rng(0).random((2, 6), dtype=np.float32)
     np.testing.assert_allclose(answers(lean, given)[0], answers(model, given)[0], atol=1e-6)

@@ -18,8 +18,8 @@ from pymaf_live.inference import open_session  # noqa: E402
 from pymaf_live.inference.openvino_engine import processor_precisions  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
-from trainer.export.constant_folding import folded  # noqa: E402
-from trainer.export.quantize import allow_precision, compared, quantise, quantised  # noqa: E402
+from trainer.export.constant_folding import fold_constants  # noqa: E402
+from trainer.export.quantize import allow_precision, compared, quantize, quantize_encoder  # noqa: E402
 
 SIZE = 32
 
@@ -80,12 +80,12 @@ def model(tmp_path_factory):
         opset_version=17,
         dynamo=False,
     )
-    return folded(onnx.load(path))
+    return fold_constants(onnx.load(path))
 
 
 @pytest.fixture(scope="module")
 def made(model, crops):
-    return quantised(model, crops)
+    return quantize_encoder(model, crops)
 
 
 def test_convolutions_become_int8_and_what_stands_behind_them_does_not(made):
@@ -126,19 +126,19 @@ def test_bodies_are_compared_in_millimetres(model, crops):
 
 
 def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantise_module, "quantised", lambda model, crops: model)
+    monkeypatch.setattr(quantise_module, "quantize_encoder", lambda model, crops: model)
     monkeypatch.setattr(quantise_module, "compared", lambda *_: 79.1)
     monkeypatch.setattr(quantise_module, "CHECKED", 2)
     monkeypatch.setattr(quantise_module, "_LEARNED_FROM", 2)
     out = tmp_path / "lite.onnx"
     with pytest.raises(ModelError, match=r"lite\.onnx by 79\.1 mm on 2 held-out crops, more than"):
-        quantise(resource("models/lite.onnx"), out, lspet)
+        quantize(resource("models/lite.onnx"), out, lspet)
     monkeypatch.setattr(quantise_module, "compared", lambda *_: float("nan"))
     with pytest.raises(ModelError, match="nothing is written"):
-        quantise(resource("models/lite.onnx"), out, lspet)
+        quantize(resource("models/lite.onnx"), out, lspet)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(quantise_module, "compared", lambda *_: 1.5)
-    assert quantise(resource("models/lite.onnx"), out, lspet) == 1.5
+    assert quantize(resource("models/lite.onnx"), out, lspet) == 1.5
     assert onnx.load(out).graph.output[0].name == "rotations"
     said = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
     assert said["name"] == "lite"

@@ -17,7 +17,8 @@ from trainer.evaluation.metrics import joint_error, procrustes  # noqa: E402
 from trainer.fitting.fit import FitOptions, fit  # noqa: E402
 from trainer.fitting.targets import annotated_people  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
 def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch):
@@ -32,7 +33,7 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
     config = NetworkConfig(
         grid=3, point_widths=(4, 4), point_channels=2, hidden=16, dropout=0.0, activation=True
     )
-    model = PyMAF(config, body, Start.upright(body), encoder=TinyEncoder())
+    model = PyMAF(config, body, InitialEstimate.upright(body), encoder=TinyEncoder())
     image, aim = torch.rand(2, 3, 64, 64), torch.tensor(0.3)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
@@ -46,7 +47,7 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
     assert last.shape.shape == (2, shapes)
     assert last.rotations.shape == (2, body.joint_count, 3, 3)
     assert losses[-1] < 0.5 * losses[0]
-    assert len(model.sample.weights) == len(np.unique(body.sample_vertices))
+    assert len(model.body.skin.weights) == len(np.unique(body.sample_vertices))
 
 
 def test_people_are_fitted_with_a_brought_body(tmp_path, monkeypatch):

@@ -10,13 +10,13 @@ from pymaf_live.body.kinematics import joint_transforms, rest_joints  # noqa: E4
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.network.kinematic_chain import (  # noqa: E402
     AnchoredPoints,
-    Chain,
+    KinematicChain,
     SampledSkin,
-    columns_of,
-    pose_of,
-    righted,
+    columns_from_pose,
+    orthonormalized,
+    pose_from_columns,
 )
-from trainer.network.point_features import grid_points, sampled, sampled_on_grid  # noqa: E402
+from trainer.network.point_features import grid_points, sample_bilinear, sample_on_grid  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def people(body):
 def framed(body, people):
     """Frames by pointer jumping, and the shape."""
     rotations, shape = (torch.tensor(a, dtype=torch.float32) for a in people)
-    chain = Chain(body)
+    chain = KinematicChain(body)
     return chain(rotations[..., :2].transpose(-1, -2), chain.bones(shape)), shape
 
 
@@ -63,16 +63,18 @@ def test_key_points_and_vertices_lie_on_the_body(body, people, framed):
 def test_two_columns_hold_a_rotation(body, people):
     rotations = torch.tensor(people[0], dtype=torch.float32)
     pose = rotations[..., :2].reshape(len(rotations), -1)
-    columns = righted(columns_of(pose, body.joint_count))
-    torch.testing.assert_close(Chain(body).rotations(columns), rotations, atol=1e-6, rtol=0)
-    torch.testing.assert_close(pose_of(columns), pose, atol=1e-6, rtol=0)
+    columns = orthonormalized(columns_from_pose(pose, body.joint_count))
+    torch.testing.assert_close(
+        KinematicChain(body).rotations(columns), rotations, atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(pose_from_columns(columns), pose, atol=1e-6, rtol=0)
     # whatever length and angle they come with
     bent = torch.stack([3 * columns[:, :, 0], 2 * columns[:, :, 1] - columns[:, :, 0]], dim=2)
-    torch.testing.assert_close(righted(bent), columns, atol=2e-6, rtol=0)
+    torch.testing.assert_close(orthonormalized(bent), columns, atol=2e-6, rtol=0)
 
 
 def test_columns_of_no_length_stay_finite():
-    assert torch.isfinite(righted(torch.zeros(1, 2, 2, 3))).all()
+    assert torch.isfinite(orthonormalized(torch.zeros(1, 2, 2, 3))).all()
 
 
 @pytest.mark.parametrize(("height", "side"), [(16, 21), (14, 21), (56, 21), (64, 5)])
@@ -80,5 +82,5 @@ def test_reading_a_grid_is_sampling_its_points(height, side):
     feature_map = torch.rand(2, 3, height, height)
     points = grid_points(side).expand(2, -1, -1)
     torch.testing.assert_close(
-        sampled_on_grid(feature_map, side), sampled(feature_map, points), atol=1e-5, rtol=0
+        sample_on_grid(feature_map, side), sample_bilinear(feature_map, points), atol=1e-5, rtol=0
     )

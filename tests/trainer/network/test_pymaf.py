@@ -10,8 +10,14 @@ from pymaf_live.body.rotations import matrix_from_6d as matrix_from_6d_numpy  # 
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.body.torch_body import PosedPoints, Skeleton, SkinnedVertices, matrix_from_6d  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.point_features import PointFeatures, grid_points, sampled, sampled_by_rows  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.point_features import (  # noqa: E402
+    PointFeatures,
+    grid_points,
+    sample_bilinear,
+    sample_by_rows,
+)
+from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,7 @@ def body():
 @pytest.fixture(scope="module")
 def published(body):
     torch.manual_seed(0)
-    return PyMAF(NetworkConfig(), body, Start.upright(body)).eval()
+    return PyMAF(NetworkConfig(), body, InitialEstimate.upright(body)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def test_grid_order_has_x_slowest():
 def test_sampling_is_bilinear_with_aligned_corners_and_zero_outside():
     feature_map = torch.arange(9.0).reshape(1, 1, 3, 3)
     points = torch.tensor([[[-1, -1], [1, -1], [0, 0], [0.5, 0.0], [-3, 0]]])
-    assert sampled(feature_map, points)[0, :, 0].tolist() == [0, 2, 4, 4.5, 0]
+    assert sample_bilinear(feature_map, points)[0, :, 0].tolist() == [0, 2, 4, 4.5, 0]
 
 
 def test_sampling_by_rows_is_sampling_also_outside_and_on_the_last_cell():
@@ -70,7 +76,7 @@ def test_sampling_by_rows_is_sampling_also_outside_and_on_the_last_cell():
     feature_map = torch.rand(2, 5, 6, 9)
     points = torch.cat([4 * torch.rand(2, 200, 2) - 2, torch.tensor([[[1.0, 1], [-1, -1]]] * 2)], 1)
     torch.testing.assert_close(
-        sampled_by_rows(feature_map, points), sampled(feature_map, points), atol=1e-5, rtol=0
+        sample_by_rows(feature_map, points), sample_bilinear(feature_map, points), atol=1e-5, rtol=0
     )
 
 
@@ -116,7 +122,7 @@ def test_features_are_channel_major():
 
 def test_levels_do_not_learn_through_each_other(body):
     torch.manual_seed(1)
-    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, Start.upright(body))
+    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, InitialEstimate.upright(body))
     encoded = model.encoder(torch.rand(1, 3, 224, 224))
     model.estimate(encoded).levels[2].rotations.sum().backward()
     assert model.regressors[0].fc1.weight.grad is None
@@ -126,7 +132,7 @@ def test_levels_do_not_learn_through_each_other(body):
 def test_mesh_aligned_features_follow_the_body(body):
     """Moving the start moves where levels 1 and 2 read, and not where the grid reads."""
     torch.manual_seed(2)
-    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, Start.upright(body)).eval()
+    model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, InitialEstimate.upright(body)).eval()
     read = []
     for layer in model.points:
         layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
@@ -142,15 +148,17 @@ def test_mesh_aligned_features_follow_the_body(body):
 def test_a_network_says_the_same_from_another_start(body):
     torch.manual_seed(3)
     config = NetworkConfig(hidden=32, dropout=0.0, activation=True)
-    model = PyMAF(config, body, Start.upright(body)).eval()
+    model = PyMAF(config, body, InitialEstimate.upright(body)).eval()
     image = torch.rand(2, 3, 224, 224)
     rotations = matrix_from_axis_angle(
         np.random.default_rng(0).normal(size=(40, body.joint_count, 3)) * 0.3
     )
-    mean = Start.mean(rotations, np.full((40, body.shape_count), 0.3), np.ones((40, 3)) * 0.2)
+    mean = InitialEstimate.mean(
+        rotations, np.full((40, body.shape_count), 0.3), np.ones((40, 3)) * 0.2
+    )
     with torch.no_grad():
         before = model(image).levels[-1]
-        model.rebase(mean)
+        model.replace_start(mean)
         after = model(image).levels[-1]
     assert torch.allclose(model.start_shape, torch.full_like(model.start_shape, 0.3))
     for name in ("rotations", "shape", "camera"):
@@ -161,12 +169,12 @@ def test_the_mean_rotation_is_scipys():
     from scipy.spatial.transform import Rotation
 
     turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
-    start = Start.mean(turns.as_matrix()[:, None], np.zeros((30, 1)), np.zeros((30, 3)))
+    start = InitialEstimate.mean(turns.as_matrix()[:, None], np.zeros((30, 1)), np.zeros((30, 3)))
     np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)
 
 
 def test_an_upright_start_fills_the_crop_as_the_rule_says(body):
-    start = Start.upright(body)
+    start = InitialEstimate.upright(body)
     mesh = PointSet.vertices(body).pose(start.rotations.numpy(), start.shape.numpy())
     y = start.camera[0].item() * (mesh[:, 1] + start.camera[2].item())
     assert y.min() == pytest.approx(-1 / 1.75, abs=1e-5)

@@ -21,17 +21,18 @@ from tests.trainer.tiny_run import (  # noqa: E402
     start_run,
 )
 from trainer.fitting.fit import write_fits  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
-from trainer.training.batches import batches, on_device  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
+from trainer.training.batches import batches, to_device  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402
-from trainer.training.datasets import Locations, Recipe  # noqa: E402
-from trainer.training.distributed import Ranks, joined, weighted_mean  # noqa: E402
-from trainer.training.loss_module import Learner  # noqa: E402
+from trainer.training.datasets import DatasetSpec, Locations  # noqa: E402
+from trainer.training.distributed import DistributedContext, distributed_context, weighted_mean  # noqa: E402
+from trainer.training.loss_module import LossModule  # noqa: E402
 from trainer.training.losses import Losses  # noqa: E402
 
 BATCH = 8
 LABELS = {
-    "dropout": 0.0, "batch": BATCH, "pictures": 3 * BATCH, "auxiliary": "dense",
+    "dropout": 0.0, "batch": BATCH, "images": 3 * BATCH, "auxiliary": "dense",
     "background": 0.3, "validate_every": 1000,
 }  # fmt: skip
 
@@ -52,19 +53,19 @@ def gradients(people, text, out, environment):
     os.environ.update(environment)
     make_tiny()
     run, body = read_run_config(text, "tiny"), default_body()
-    with joined("cpu", BATCH) as ranks:
+    with distributed_context("cpu", BATCH) as context:
         torch.manual_seed(0)
-        model = PyMAF(run.network, body, Start.upright(body))
-        learner = ranks.wrapped(Learner(model, Losses(body, run.losses, dense=True), bf16=False))
+        model = PyMAF(run.network, body, InitialEstimate.upright(body))
+        learner = context.wrap(LossModule(model, Losses(body, run.losses, dense=True), bf16=False))
         places = {"lspet": people, "fits": people / "fits.npz", "ccp": people / "ccp"}
-        recipe = Recipe(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
-        batch = next(batches(recipe, ranks, run.schedule, 0))
-        loss, terms = learner(*on_device(batch, "cpu"), False)
+        recipe = DatasetSpec(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
+        batch = next(batches(recipe, context, run.schedule, 0))
+        loss, terms = learner(*to_device(batch, "cpu"), False)
         loss.backward()
         found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-        found |= {f"term {name}": torch.tensor(v) for name, v in ranks.mean(terms).items()}
+        found |= {f"term {name}": torch.tensor(v) for name, v in context.mean(terms).items()}
         found["bodies"] = batch["fitted"].sum()
-        save_file(found, out / f"{ranks.rank}.safetensors")
+        save_file(found, out / f"{context.rank}.safetensors")
 
 
 def environments():
@@ -123,7 +124,7 @@ def test_a_run_of_two_processes_learns_as_one_does(people, tmp_path):
 
 
 def test_shares_cover_a_step_once():
-    shares = [Ranks(rank, 4, "cpu").share(3, 8) for rank in range(4)]
+    shares = [DistributedContext(rank, 4, "cpu").sample_indices(3, 8) for rank in range(4)]
     assert [place for share in shares for place in share] == list(range(24, 32))
 
 
@@ -137,11 +138,14 @@ def test_a_weighted_mean_alone():
 
 def test_what_cannot_be_shared(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(UsageError, match="batch of 32 cannot be shared by 3"), joined("cpu", 32):
+    with (
+        pytest.raises(UsageError, match="batch of 32 cannot be shared by 3"),
+        distributed_context("cpu", 32),
+    ):
         pass
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu():
-    with pytest.raises(UsageError, match="there is no cuda here"), joined("cuda", 32):
+    with pytest.raises(UsageError, match="there is no cuda here"), distributed_context("cuda", 32):
         pass

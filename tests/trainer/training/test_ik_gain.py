@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch")
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
-from trainer.network.pymaf import PyMAF, Start  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
 from trainer.training.ik_gain import IKGain, with_ik_gain  # noqa: E402
 
 
@@ -17,7 +18,7 @@ def network(blazepose_file, **choices):
     )
     body = default_body()
     torch.manual_seed(0)
-    return PyMAF(config, body, Start.upright(body), blazepose_file).eval()
+    return PyMAF(config, body, InitialEstimate.upright(body), blazepose_file).eval()
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +27,20 @@ def blazepose_file(blazepose):
 
 
 def test_gain_applies_to_the_last_level_only(blazepose_file):
-    model = network(blazepose_file, pulls=(1, 1, 3))
+    model = network(blazepose_file, ik_steps=(1, 1, 3))
     other = with_ik_gain(model, IKGain(1.4, 0.25))
     weight = torch.nn.functional.softplus
     for level in range(3):
-        pairs = zip(model.pulls[level], other.pulls[level], strict=True)
+        pairs = zip(model.ik.steps[level], other.ik.steps[level], strict=True)
         for number, (before, after) in enumerate(pairs):
             factor = 1.4 if level == 2 else 1.0
-            torch.testing.assert_close(weight(after.picture), factor * weight(before.picture))
+            torch.testing.assert_close(weight(after.image), factor * weight(before.image))
             added = 0.25 if level == 2 and number else 0.0
             torch.testing.assert_close(after.momentum, before.momentum + added)
 
 
 def test_neutral_gain_keeps_the_network(blazepose_file):
-    model = network(blazepose_file, pulls=(1, 1, 2))
+    model = network(blazepose_file, ik_steps=(1, 1, 2))
     image = torch.rand(1, 3, 256, 256)
     with torch.no_grad():
         found = with_ik_gain(model, IKGain(1.0, 0.0))(image).levels[-1].rotations

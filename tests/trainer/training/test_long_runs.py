@@ -110,7 +110,7 @@ def test_killed_while_saving_the_checkpoint_before_stands(people, whole, tmp_pat
 
 
 def test_asked_to_stop_it_saves_and_goes_on_later(people, whole, tmp_path):
-    text = config(pictures=4000, save_every=0.0)
+    text = config(images=4000, save_every=0.0)
     for number, folder in ((signal.SIGTERM, tmp_path / "a"), (signal.SIGINT, tmp_path / "b")):
         process = start_run(folder, people, text)
         wait_for_step(folder, 1, process)
@@ -122,7 +122,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(people, whole, tmp_path):
 
 
 def test_a_time_limit_ends_a_run_annealed(people, tmp_path):
-    text = config(pictures=400000)
+    text = config(images=400000)
     began = time.monotonic()
     assert finish_run(tmp_path, people, text, minutes=0.05) == 0
     assert time.monotonic() - began < 60

@@ -11,8 +11,8 @@ from pymaf_live.body import PointSet, default_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
 from trainer.data.base import KEYPOINT_NAMES  # noqa: E402
 from trainer.network.dense import DensePrediction  # noqa: E402
-from trainer.network.encoder import Encoded  # noqa: E402
-from trainer.network.pymaf import Level, Output  # noqa: E402
+from trainer.network.encoder import EncoderOutput  # noqa: E402
+from trainer.network.estimates import LevelEstimate, NetworkOutput  # noqa: E402
 from trainer.rendering.surface_maps import PARTS, BodyMaps  # noqa: E402
 from trainer.training.losses import Labels, Losses, LossWeights  # noqa: E402
 
@@ -32,7 +32,9 @@ def random_level(body, seed):
     random = np.random.default_rng(seed)
     rotations = matrix_from_axis_angle(random.normal(size=(PEOPLE, body.joint_count, 3)) * 0.3)
     camera = np.column_stack([random.uniform(0.5, 0.9, PEOPLE), random.normal(size=(PEOPLE, 2))])
-    return Level(tensor(rotations), tensor(random.normal(size=(PEOPLE, 10))), tensor(camera))
+    return LevelEstimate(
+        tensor(rotations), tensor(random.normal(size=(PEOPLE, 10))), tensor(camera)
+    )
 
 
 def labels_of(body, true, person=1.0):
@@ -54,8 +56,8 @@ def labels_of(body, true, person=1.0):
 
 
 def output_of(body, *levels):
-    encoded = Encoded([], torch.zeros(PEOPLE, 1))
-    return Output(
+    encoded = EncoderOutput([], torch.zeros(PEOPLE, 1))
+    return NetworkOutput(
         list(levels), torch.zeros(PEOPLE, 1), torch.zeros(PEOPLE, body.joint_count), encoded
     )
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 import trainer.data.factory as open_set  # noqa: E402
-import trainer.evaluation.preview as training_picture  # noqa: E402
+import trainer.evaluation.preview as validation_preview  # noqa: E402
 import trainer.evaluation.validation as validation  # noqa: E402
 import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
@@ -34,8 +34,8 @@ landmarks = true
 [losses]
 landmarks = 1.0
 [schedule]
-pictures = {pictures}
-frozen_pictures = 16
+images = {images}
+frozen_images = 16
 freeze_stem = true
 batch = 4
 learning_rate = 1e-3
@@ -53,7 +53,7 @@ def people(tmp_path_factory):
 
 
 def hold_out_few(patch):
-    for module in (open_set, training_picture, validation):
+    for module in (open_set, validation_preview, validation):
         patch.setattr(module, "VALIDATION", HELD_OUT)
 
 
@@ -75,7 +75,7 @@ def run(people, blazepose, config, out):
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     path = tmp_path_factory.mktemp("config") / "small.toml"
-    path.write_text(CONFIG.format(pictures=32))
+    path.write_text(CONFIG.format(images=32))
     return path
 
 
@@ -134,7 +134,7 @@ def test_the_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
 @pytest.mark.integration
 def test_a_checkpoint_of_another_configuration_is_refused(people, blazepose, finished, tmp_path):
     other = tmp_path / "other.toml"
-    other.write_text(CONFIG.format(pictures=64))
+    other.write_text(CONFIG.format(images=64))
     before = (finished / "checkpoint.safetensors").read_bytes()
     with pytest.raises(InputError, match="another configuration"):
         run(people, blazepose, other, finished)
@@ -143,10 +143,10 @@ def test_a_checkpoint_of_another_configuration_is_refused(people, blazepose, fin
 
 def test_broken_checkpoints_are_told(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="not a complete checkpoint"):
         read_progress(path)
     path.write_bytes(b"\xff" * 100)
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="not a complete checkpoint"):
         read_progress(path)
 
 
@@ -155,8 +155,8 @@ def test_broken_checkpoints_are_told(tmp_path):
     [
         ("name = ", "is not TOML"),
         ('name = "a"', "network"),
-        (CONFIG.format(pictures='"many"'), "schedule.pictures"),
-        (CONFIG.format(pictures=1) + "\nlearning = 3", "schedule.learning"),
+        (CONFIG.format(images='"many"'), "schedule.images"),
+        (CONFIG.format(images=1) + "\nlearning = 3", "schedule.learning"),
     ],
 )
 def test_bad_configurations_say_what_is_wrong(text, complaint):
