@@ -23,9 +23,9 @@ from tests.ui.conftest import OpenWindow
 from ui.app import WindowParts
 from ui.state.window import SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
-from ui.widgets.export_bar import time_left
 from ui.widgets.export_dialog import ExportDialog
 from ui.widgets.export_form import ExportForm
+from ui.widgets.formatting import time_left
 
 pytestmark = pytest.mark.window
 
@@ -180,9 +180,9 @@ def test_what_is_no_frame_rate_cannot_be_exported(qtbot: QtBot, tmp_path: Path, 
     assert dialog.export.isEnabled()
     dialog.form.rate.setEditText(text)
     assert not dialog.export.isEnabled()
-    assert "frame rate" in dialog.form.complaint.text()
+    assert "frame rate" in dialog.form.note.text()
     dialog.form.rate.setEditText("29.97")
-    assert dialog.wish().options.rate == Fraction(30000, 1001)
+    assert dialog.request().options.rate == Fraction(30000, 1001)
     assert dialog.export.isEnabled()
 
 

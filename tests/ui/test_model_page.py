@@ -395,10 +395,10 @@ def import_checkpoint(parts: WindowParts, qtbot: QtBot, checkpoint: Path, smpl: 
         dialog = QApplication.activeModalWidget()
         assert isinstance(dialog, CheckpointDialog)
         dialog.checkpoint.setText(str(checkpoint))
-        assert not dialog.begin.isEnabled()
+        assert not dialog.import_button.isEnabled()
         dialog.smpl.setText(str(smpl))
-        assert dialog.begin.isEnabled()
-        dialog.begin.click()
+        assert dialog.import_button.isEnabled()
+        dialog.import_button.click()
 
     QTimer.singleShot(300, fill)
     qtbot.mouseClick(parts.tools_feature.model_page.import_checkpoint, Qt.MouseButton.LeftButton)

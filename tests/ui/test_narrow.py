@@ -14,7 +14,8 @@ from tests.ui.fakes import write_clip
 from ui.app import WindowParts
 from ui.controllers.takes import _Work
 from ui.state.window import SourceChoice
-from ui.widgets.responsive_row import ElidedLabel, breakable
+from ui.widgets.formatting import breakable
+from ui.widgets.responsive_row import ElidedLabel
 
 pytestmark = pytest.mark.window
 
@@ -79,7 +80,7 @@ def test_the_start_page_scrolls_instead_of_pressing_its_buttons_flat(
     qtbot.wait(100)
     assert cut_off(narrow.window) == []
     # and all titles of the panel's pages are there at once
-    rail = narrow.window.side_panel.rail
+    rail = narrow.window.side_panel.tabs
     assert rail.tabRect(rail.count() - 1).bottom() <= rail.height()
 
 
@@ -137,7 +138,7 @@ def test_a_take_with_a_long_name_is_shown_beside_its_list(
     qtbot.wait(150)
     assert cut_off(playing.window) == []
     playing.state.view.panel.set(False)
-    qtbot.waitUntil(playing.take_feature.timeline.place.isVisible)
+    qtbot.waitUntil(playing.take_feature.timeline.position.isVisible)
     assert cut_off(playing.window) == []
 
 

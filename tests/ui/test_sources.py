@@ -19,7 +19,7 @@ from ui.controllers.cameras import find_cameras, told_by_qt
 from ui.controllers.open_paths import choices_of
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
-from ui.widgets.address_dialog import AddressDialog, complaint
+from ui.widgets.address_dialog import AddressDialog, address_problem
 
 pytestmark = pytest.mark.window
 
@@ -253,10 +253,10 @@ def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
 @pytest.mark.parametrize(
     ("address", "word"),
     [
-        ("camera.local/a", "begins with its kind"),
-        ("ftp://host/a", "ftp:// cannot be read"),
-        ("rtsp://", "name or number"),
-        ("rtsp://me:word@/a", "name or number"),
+        ("camera.local/a", "protocol is missing"),
+        ("ftp://host/a", "ftp:// is not supported"),
+        ("rtsp://", "host is missing"),
+        ("rtsp://me:word@/a", "host is missing"),
         ("http://a b/c", "without spaces"),
     ],
 )
@@ -272,7 +272,7 @@ def test_an_address_that_will_not_do_is_explained(qtbot: QtBot, address: str, wo
     qtbot.keyClicks(dialog.line, " rtsp://me:word@host:554/a ")
     assert dialog.open_button.isEnabled()
     assert dialog.address == "rtsp://me:word@host:554/a"
-    assert complaint("HTTP://host") == ""
+    assert address_problem("HTTP://host") == ""
 
 
 def test_cameras_that_qt_knows_come_with_their_names_and_modes() -> None:

@@ -256,7 +256,7 @@ def test_without_its_film_the_body_stands_before_a_plain_ground(
     film.unlink()
     parts.controller.takes.open_last()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
-    assert "not there any more" in parts.take_feature.timeline.note.text()
+    assert "moved or deleted" in parts.take_feature.timeline.note.text()
     assert not parts.take_feature.box.isEnabled()
     qtbot.wait(300)
     assert pixels(parts.window.canvas_area.canvas).std() > 5  # the body is there all the same
@@ -325,7 +325,7 @@ def test_a_click_on_the_timeline_goes_there(looking: WindowParts, qtbot: QtBot) 
     qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(11)), low))
     assert looking.state.takes.playhead.value.frame == 11
     qtbot.waitUntil(lambda: _index(looking) == 11)
-    assert "frame 12" in looking.take_feature.timeline.place.text()
+    assert "frame 12" in looking.take_feature.timeline.position.text()
 
 
 def test_a_marker_is_set_undone_and_kept(

@@ -106,8 +106,8 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     assert parts.state.view.page.value == names[1]
     assert panel.stack.currentWidget().isAncestorOf(panel.page(names[1]))
-    third = panel.rail.tabRect(2).center()
-    qtbot.mouseClick(panel.rail, Qt.MouseButton.LeftButton, pos=third)
+    third = panel.tabs.tabRect(2).center()
+    qtbot.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=third)
     assert parts.state.view.page.value == names[2]
     window.splitter.setSizes([1, panel.maximumWidth()])
     window.splitter.splitterMoved.emit(0, 1)
@@ -121,7 +121,7 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     assert again.view.page.value == names[2]
     assert again.view.panel_width.value == width
 
-    qtbot.mouseClick(panel.rail, Qt.MouseButton.LeftButton, pos=third)
+    qtbot.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=third)
     assert not parts.state.view.panel.value
     qtbot.waitUntil(lambda: panel.width() == folded)
     qtbot.waitUntil(lambda: window.canvas_area.width() == wide)
@@ -130,12 +130,12 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
 def test_the_rail_is_worked_with_the_keyboard(parts: WindowParts, qtbot: QtBot) -> None:
     panel = parts.window.side_panel
     panel.show_page("view")
-    panel.rail.setFocus()
-    qtbot.keyClick(panel.rail, Qt.Key.Key_Down)
+    panel.tabs.setFocus()
+    qtbot.keyClick(panel.tabs, Qt.Key.Key_Down)
     assert parts.state.view.page.value == "inside"
-    qtbot.keyClick(panel.rail, Qt.Key.Key_Return)
+    qtbot.keyClick(panel.tabs, Qt.Key.Key_Return)
     assert not parts.state.view.panel.value
-    qtbot.keyClick(panel.rail, Qt.Key.Key_Return)
+    qtbot.keyClick(panel.tabs, Qt.Key.Key_Return)
     assert parts.state.view.panel.value
 
 
@@ -439,9 +439,9 @@ def test_a_model_with_its_last_level_only_says_what_to_do(
     assert "Open a camera or a video" in page.note.text()
     parts.state.result.set(inside_of(body, (0.0,)))
     assert page.note.isVisible()
-    assert "--levels all" in page.note.text()
+    assert "exported with all levels" in page.note.text()
     parts.state.result.set(replace(result_of(standing_person(body, CAMERA)), raw=()))
-    assert "take" in page.note.text()
+    assert "Takes contain" in page.note.text()
     page.switch.click()
     assert not page.note.isVisible()
 

@@ -172,7 +172,7 @@ def test_figures_are_shown_while_it_plays(
     assert figures.delay is not None
     assert 20 < figures.delay < 1000  # the estimator alone takes 20
     line = parts.window.status_line
-    assert "frames/s" in line.speed.text()
+    assert "fps" in line.speed.text()
     assert "ms delay" in line.delay.text()
     assert line.backend.text() == "double"
     assert line.source.text() == clip.title
@@ -215,7 +215,7 @@ def test_without_a_camera_the_demo_comes_first(open_window: OpenWindow, qtbot: Q
     qtbot.waitUntil(lambda: parts.state.cameras.value == ())
     assert page.isVisible()
     assert not page.camera.isEnabled()
-    assert "No camera was found" in page.camera_note.text()
+    assert "No camera found" in page.camera_note.text()
     assert page.demo.property("role") == "main"
 
 
@@ -333,7 +333,7 @@ def test_the_export_sheet_says_what_it_would_replace(qtbot: QtBot, tmp_path: Pat
     assert "take.npz" in dialog.replace.text()
     dialog.replace.setChecked(True)
     assert dialog.export.isEnabled()
-    assert dialog.wish() == ExportRequest(tmp_path / "take", ("bvh", "npz"), True)
+    assert dialog.request() == ExportRequest(tmp_path / "take", ("bvh", "npz"), True)
     dialog.name.setText("a/b")
     assert not dialog.export.isEnabled()
     dialog.name.setText("fresh")

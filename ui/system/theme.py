@@ -201,7 +201,7 @@ QLabel[light="off"] {{ color: {c.quiet}; }}
 QLabel[light="waiting"] {{ color: {c.accent}; }}
 QLabel[light="on"] {{ color: {c.done}; }}
 QLabel[light="bad"] {{ color: {c.record}; }}
-QLabel#stageNote {{
+QLabel#canvasNote {{
     color: #e7e9ec; background: rgba(23, 25, 28, 210);
     border-radius: 8px; padding: 12px 18px; font-size: 12pt;
 }}

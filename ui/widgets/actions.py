@@ -1,4 +1,4 @@
-"""What can be done in the window: one action each, shared by menus, buttons and shortcuts."""
+"""The window's actions, shared by menus, buttons and shortcuts."""
 
 from __future__ import annotations
 
@@ -11,30 +11,36 @@ from ui.widgets.icons import icon
 
 
 class Actions(QObject):
-    """The actions, each enabled exactly while it can be done."""
+    """Actions of the main window, each enabled while it is possible.
+
+    Parameters
+    ----------
+    state : WindowState
+    parent : QObject, optional
+    """
 
     def __init__(self, state: WindowState, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._state = state
         self.open_file = self._action("Open file…", "open", QKeySequence.StandardKey.Open)
-        self.open_folder = self._action("Open folder of pictures…", "open", "Ctrl+Shift+O")
-        self.open_address = self._action("Open address…", None, "Ctrl+U")
+        self.open_folder = self._action("Open folder of images…", "open", "Ctrl+Shift+O")
+        self.open_address = self._action("Open network stream…", None, "Ctrl+U")
         self.open_address.setStatusTip("Open a network camera or stream by its address")
         self.demo = self._action("Play the demo", "demo", "Ctrl+D")
         self.next_file = self._action("Next file", None, "Ctrl+PgDown")
         self.previous_file = self._action("Previous file", None, "Ctrl+PgUp")
         for action in (self.next_file, self.previous_file):
-            action.setStatusTip("Go through the files that were opened together")
+            action.setStatusTip("Switch between the files that were opened together")
         self.close_source = self._action("Close source", None, "Ctrl+W")
         self.quit = self._action("Quit", None, "Ctrl+Q")
-        # Space is no QAction shortcut: it would take the key from a focused button
-        self.pause = self._action("Pause", "pause", None, "Pause or go on (Space)")
+        # Space is handled by the window: as a shortcut it would take the key from a focused button
+        self.pause = self._action("Pause", "pause", None, "Pause or resume (Space)")
         self.record = self._action("Record", "record", "R")
         self.export = self._action("Export…", "export", "Ctrl+E")
         self.skeleton = self._action("Skeleton", None, "S", checkable=True)
         self.mirror = self._action("Mirror", None, "M", checkable=True)
-        self.mirror.setToolTip("Mirror the view (M); what is recorded is never mirrored")
-        self.loop = self._action("Repeat files", None, "L", checkable=True)
+        self.mirror.setToolTip("Mirror the view (M). Recordings are never mirrored.")
+        self.loop = self._action("Loop files", None, "L", checkable=True)
         self.panel = self._action("Side panel", None, "P", checkable=True)
         for action, value in (
             (self.panel, state.view.panel),
@@ -65,33 +71,33 @@ class Actions(QObject):
             action.setIcon(icon(icon_name))
         if keys is not None:
             action.setShortcut(QKeySequence(keys))
-        plain = text.removesuffix("…")
-        action.setToolTip(tip or f"{plain} ({action.shortcut().toString()})")
+        name = text.removesuffix("…")
+        action.setToolTip(tip or f"{name} ({action.shortcut().toString()})")
         action.setCheckable(checkable)
         return action
 
     def _on_phase_change(self, phase: Phase) -> None:
-        shown = phase in (Phase.PLAYING, Phase.PAUSED, Phase.ENDED)
+        opened = phase in (Phase.PLAYING, Phase.PAUSED, Phase.ENDED)
         self.close_source.setEnabled(phase is not Phase.EMPTY)
-        # a camera goes on while nobody looks: holding its picture would be a lie
-        self.pause.setEnabled(shown and (phase is Phase.ENDED or not self._state.live.value))
-        text, name = {
-            Phase.PAUSED: ("Go on", "play"),
+        # a live source cannot be paused: it would continue behind the frozen image
+        self.pause.setEnabled(opened and (phase is Phase.ENDED or not self._state.live.value))
+        text, icon_name = {
+            Phase.PAUSED: ("Resume", "play"),
             Phase.ENDED: ("Play again", "replay"),
         }.get(phase, ("Pause", "pause"))
         self.pause.setText(text)
-        self.pause.setIcon(icon(name))
+        self.pause.setIcon(icon(icon_name))
         self.pause.setToolTip(f"{text} (Space)")
         self._on_take_change(self._state.take.value)
 
     def _on_take_change(self, take: TakeStatus) -> None:
         recording = take.phase is TakePhase.RECORDING
-        kept = self._state.takes.opened.value is not None
-        playing = not kept and self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
+        reviewing = self._state.takes.opened.value is not None
+        playing = not reviewing and self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
         counting = self._state.takes.counting.value > 0
-        text = "Stop recording" if recording else "Do not record" if counting else "Record"
+        text = "Stop recording" if recording else "Cancel countdown" if counting else "Record"
         self.record.setText(text)
-        self.record.setToolTip(f"{self.record.text()} (R)")
+        self.record.setToolTip(f"{text} (R)")
         self.record.setIcon(icon("stop" if recording or counting else "record"))
         self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
         self.export.setEnabled(take.phase is TakePhase.READY)

@@ -1,4 +1,4 @@
-"""Asks for the address of a stream."""
+"""Dialog for the address of a network stream."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ _EXAMPLE = "rtsp://192.168.0.20:554/stream"
 
 
 class AddressDialog(QDialog):
-    """One line for the address, and why it will not do.
+    """Dialog with one line for the address and a note on what is wrong with it.
 
     Parameters
     ----------
     address : str
-        What stands there at first.
+        Initial text.
+    parent : QWidget, optional
     """
 
     def __init__(self, address: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Open an address")
+        self.setWindowTitle("Open network stream")
         self.line = QLineEdit(address)
         self.line.setPlaceholderText(_EXAMPLE)
         self.line.setAccessibleName("Address of the stream")
         self.line.setMinimumWidth(48 * self.fontMetrics().averageCharWidth())
-        label = QLabel("&Address of a network camera, a stream or a film:")
+        label = QLabel("&Address of a network camera, stream or video:")
         label.setBuddy(self.line)
         self.note = QLabel()
         self.note.setProperty("role", "quiet")
@@ -41,7 +42,7 @@ class AddressDialog(QDialog):
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         self.open_button = buttons.button(QDialogButtonBox.StandardButton.Open)
-        self.open_button.setAccessibleName("Open the address")
+        self.open_button.setAccessibleName("Open the stream")
         self.open_button.setProperty("role", "main")
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setAccessibleName("Cancel")
         buttons.accepted.connect(self.accept)
@@ -54,25 +55,25 @@ class AddressDialog(QDialog):
 
     @property
     def address(self) -> str:
-        """What was typed, without spaces around it."""
+        """Address as typed, without surrounding spaces."""
         return self.line.text().strip()
 
     def _check(self) -> None:
-        why = complaint(self.address)
-        self.open_button.setEnabled(bool(self.address) and not why)
-        self.note.setText(why or "A password in it is used, but not kept.")
+        problem = address_problem(self.address)
+        self.open_button.setEnabled(bool(self.address) and not problem)
+        self.note.setText(problem or "A password in the address is used, but not saved.")
 
 
-def complaint(address: str) -> str:
-    """Why an address will not do, for a person; empty when it may, or nothing stands there."""
+def address_problem(address: str) -> str:
+    """Return what is wrong with an address, for display; empty if it is valid or empty."""
     if not address:
         return ""
     scheme, separator, rest = address.partition("://")
     if not separator:
-        return f"It begins with its kind, such as {_EXAMPLE}"
+        return f"The protocol is missing. Write the address like {_EXAMPLE}"
     if scheme.lower() not in STREAM_SCHEMES:
-        return f"{scheme}:// cannot be read; {', '.join(STREAM_SCHEMES)} can."
+        return f"{scheme}:// is not supported. Use one of {', '.join(STREAM_SCHEMES)}."
     host = rest.partition("/")[0].rpartition("@")[2]
     if not host or any(letter.isspace() for letter in address):
-        return "A machine's name or number follows behind ://, without spaces."
+        return "The host is missing. Write its name or IP address after ://, without spaces."
     return ""

@@ -1,4 +1,4 @@
-"""A line over the window's content with what can be done about it."""
+"""Banner above the window's content, with a text and buttons."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 
 class Banner(QFrame):
-    """Text and buttons; looks like the message bar, stays until its cause has gone.
+    """Text with buttons, styled like the message bar; visible while there is a text.
 
     Parameters
     ----------
     severity : str
-        'note' or 'error', for the look.
+        'note' or 'error'; determines the style.
+    parent : QWidget, optional
     """
 
     def __init__(self, severity: str = "note", parent: QWidget | None = None) -> None:
@@ -21,21 +22,21 @@ class Banner(QFrame):
         self.setProperty("severity", severity)
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are not markup
+        self.text.setTextFormat(Qt.TextFormat.PlainText)  # device names are not markup
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(16, 10, 10, 10)
         self._row.setSpacing(12)
         self._row.addWidget(self.text, 1)
 
     def add_button(self, text: str, name: str) -> QPushButton:
-        """A button at the end, with the name that is read aloud."""
+        """Add a button at the end; screen readers read `name`."""
         button = QPushButton(text)
         button.setAccessibleName(name)
         self._row.addWidget(button)
         return button
 
-    def say(self, text: str) -> None:
-        """Show a text, or go away where it is empty."""
+    def show_text(self, text: str) -> None:
+        """Show a text; an empty one hides the banner."""
         self.text.setText(text)
         self.setAccessibleName(text)
         self.setVisible(bool(text))

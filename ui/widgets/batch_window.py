@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 
 from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.state.export import all_formats
-from ui.widgets.export_bar import time_left
 from ui.widgets.export_form import ExportForm
+from ui.widgets.formatting import time_left
 from ui.widgets.message_bar import open_folder
 
 _NAME, _STATE, _PROGRESS, _LINE = range(4)
@@ -110,7 +110,7 @@ class BatchWindow(QWidget):
         self.browse = _button("Choose…", "Choose the folder of the results", self.ask_folder)
         self.show_folder = _button("Show", "Show the folder of the results", self._show_folder)
         self.form = ExportForm(
-            all_formats(), state.exports.value, state.options.value, needed=False, wide=True
+            all_formats(), state.exports.value, state.options.value, required=False, wide=True
         )
         self.form.changed.connect(self._on_form_change)
         self.overlay = QCheckBox("Video or pictures with the body over them")
@@ -224,7 +224,7 @@ class BatchWindow(QWidget):
             self._deeds.start()
 
     def _on_form_change(self) -> None:
-        if not self.form.complaint_text():
+        if not self.form.problem():
             self._state.exports.set(self.form.chosen())
             self._state.options.set(self.form.options())
         self._judge()
@@ -290,7 +290,7 @@ class BatchWindow(QWidget):
         waiting = any(each.phase is FilePhase.WAITING for each in files)
         wanted = bool(self.form.chosen()) or self.overlay.isChecked()
         self.start.setText("Stop" if running else "Start")
-        self.start.setEnabled(running or (waiting and wanted and not self.form.complaint_text()))
+        self.start.setEnabled(running or (waiting and wanted and not self.form.problem()))
         for widget in (self.form, self.overlay, self.force, self.browse):
             widget.setEnabled(not running and not busy)
 

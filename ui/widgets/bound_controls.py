@@ -1,4 +1,4 @@
-"""Controls that show a value of the state and change it."""
+"""Controls bound to a value of the state: they show it and change it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ui.state.observable import Observable
 
 
 def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
-    """A box that is ticked while the value is true."""
+    """Return a check box bound to a value."""
     box = QCheckBox(text)
     box.setToolTip(tip)
     box.setAccessibleName(text)
@@ -21,18 +21,18 @@ def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
 
 
 def percent_slider(name: str, value: Observable[float], tip: str) -> QSlider:
-    """A slider for 0..1."""
+    """Return a slider bound to a value between 0 and 1."""
     slider = QSlider(Qt.Orientation.Horizontal)
     slider.setRange(0, 100)
     slider.setAccessibleName(name)
     slider.setToolTip(tip)
-    value.watch(lambda part: slider.setValue(round(100 * part)))
+    value.watch(lambda fraction: slider.setValue(round(100 * fraction)))
     slider.valueChanged.connect(lambda percent: value.set(percent / 100))
     return slider
 
 
 def action_button(action: QAction) -> QToolButton:
-    """A button of an action, as wide as its neighbours."""
+    """Return a text button for an action, as wide as its neighbours in a row."""
     button = QToolButton()
     button.setDefaultAction(action)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)

@@ -1,4 +1,4 @@
-"""The place of the picture, with a line over it while there is none."""
+"""Area of the canvas, with a note over it while there is nothing to see."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 from pymaf_live.types import FrameResult
 from ui.state.window import Phase, TakePhase, TakeStatus, WindowState
 
-_PATIENCE = 20
-"""Results without anybody before the stage says so: detection may need a moment."""
+_EMPTY_RESULTS = 20
+"""Results without people before the note appears; detection may need a moment."""
 
 
 class CanvasArea(QWidget):
-    """Holds the canvas and says what is being waited for.
+    """Holds the canvas, a note that explains an empty view, and the recording badge.
 
     Parameters
     ----------
     state : WindowState
     canvas : QWidget
+    parent : QWidget, optional
     """
 
     def __init__(self, state: WindowState, canvas: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        self._nobody = 0
+        self._empty_results = 0
         self.canvas = canvas
         canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        canvas.setAccessibleName("Picture with the body over it")
+        canvas.setAccessibleName("Image with the body over it")
         canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         canvas.setMinimumSize(160, 120)
         self.note = QLabel()
-        self.note.setObjectName("stageNote")
+        self.note.setObjectName("canvasNote")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.badge = QLabel("●  REC")
         self.badge.setStyleSheet(
@@ -42,43 +43,41 @@ class CanvasArea(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(canvas, 0, 0)
-        middle = Qt.AlignmentFlag.AlignHCenter
-        grid.addWidget(self.note, 0, 0, middle | Qt.AlignmentFlag.AlignVCenter)
+        grid.addWidget(self.note, 0, 0, Qt.AlignmentFlag.AlignCenter)
         corner = QWidget()
         corner.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         inner = QGridLayout(corner)
         inner.setContentsMargins(14, 14, 14, 14)
         inner.addWidget(self.badge)
-        top_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-        grid.addWidget(corner, 0, 0, top_left)
-        state.phase.watch(lambda _: self._say())
+        grid.addWidget(corner, 0, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        state.phase.watch(lambda _: self._update_note())
         state.result.watch(self._on_result_change)
         state.take.watch(self._on_take_change)
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
-        """The canvas is what has the keyboard here."""
+        """Pass the keyboard focus to the canvas."""
         self.canvas.setFocus()
 
     def _on_result_change(self, result: FrameResult | None) -> None:
         if result is None or result.people:
-            self._nobody = 0
+            self._empty_results = 0
         else:
-            self._nobody += 1
-        self._say()
+            self._empty_results += 1
+        self._update_note()
 
     def _on_take_change(self, take: TakeStatus) -> None:
         self.badge.setVisible(take.phase is TakePhase.RECORDING)
 
-    def _say(self) -> None:
+    def _update_note(self) -> None:
         phase, result = self._state.phase.value, self._state.result.value
         text = ""
         if phase is Phase.OPENING or (phase is Phase.PLAYING and result is None):
             source = self._state.source.value
             text = f"Opening {source.title}…" if source else "Opening…"
-        elif self._nobody >= (1 if phase is Phase.ENDED else _PATIENCE):
-            text = "Nobody is seen here."
+        elif self._empty_results >= (1 if phase is Phase.ENDED else _EMPTY_RESULTS):
+            text = "No people detected."
             if self._state.live.value:
-                text = "Nobody is seen. Step back until the whole body is in the picture."
+                text = "No people detected. Step back until your whole body is visible."
         if text != self.note.text():
             self.note.setText(text)
         self.note.setVisible(bool(text))

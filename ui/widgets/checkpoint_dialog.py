@@ -1,4 +1,4 @@
-"""Asks for PyMAF's published checkpoint and the body that it was trained with."""
+"""Dialog for importing PyMAF's published checkpoint with the SMPL body it was trained on."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from PySide6.QtWidgets import (
 )
 
 _ABOUT = (
-    "Neither file comes with this program; both stay under their owners' terms and on this "
-    "machine. The import needs the extra for training (torch)."
+    "Neither file comes with PyMAF Live. Both stay on this computer, under their owners' licences. "
+    "The import needs PyTorch, which comes with the training extra of PyMAF Live."
 )
 
 
 class CheckpointDialog(QDialog):
-    """Two files; both must be there."""
+    """Dialog for two files; the import can start once both exist."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Import PyMAF's checkpoint")
+        self.setWindowTitle("Import PyMAF checkpoint")
         self._grid = QGridLayout()
         self.checkpoint = self._row(
             "&Checkpoint", "PyMAF_model_checkpoint.pt", "Checkpoints (*.pt *.pth);;All files (*)"
         )
-        self.smpl = self._row("&SMPL's body", "SMPL_NEUTRAL.pkl", "SMPL (*.pkl *.npz)")
+        self.smpl = self._row("&SMPL body", "SMPL_NEUTRAL.pkl", "SMPL (*.pkl *.npz)")
         about = QLabel(_ABOUT)
         about.setProperty("role", "quiet")
         about.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.begin = buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
-        self.begin.setAccessibleName("Import the checkpoint")
-        self.begin.setProperty("role", "main")
+        self.import_button = buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.import_button.setAccessibleName("Import the checkpoint")
+        self.import_button.setProperty("role", "main")
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setAccessibleName("Cancel")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -53,29 +53,30 @@ class CheckpointDialog(QDialog):
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """Checkpoint and body."""
+        """Paths of the checkpoint and of the SMPL body."""
         return Path(self.checkpoint.text().strip()), Path(self.smpl.text().strip())
 
     def _row(self, text: str, example: str, filters: str) -> QLineEdit:
+        name = text.replace("&", "")
         line = QLineEdit()
         line.setPlaceholderText(example)
-        line.setAccessibleName(text.replace("&", ""))
+        line.setAccessibleName(name)
         line.setMinimumWidth(44 * self.fontMetrics().averageCharWidth())
         label = QLabel(text)
         label.setBuddy(line)
         browse = QPushButton("Browse…")
-        browse.setAccessibleName(f"Browse for {text.replace('&', '')}")
+        browse.setAccessibleName(f"Browse for {name}")
 
-        def ask() -> None:
-            path, _ = QFileDialog.getOpenFileName(self, text.replace("&", ""), "", filters)
+        def ask_file() -> None:
+            path, _ = QFileDialog.getOpenFileName(self, name, "", filters)
             if path:
                 line.setText(path)
 
-        browse.clicked.connect(ask)
+        browse.clicked.connect(ask_file)
         row = self._grid.rowCount()
-        for place, widget in enumerate((label, line, browse)):
-            self._grid.addWidget(widget, row, place)
+        for column, widget in enumerate((label, line, browse)):
+            self._grid.addWidget(widget, row, column)
         return line
 
     def _check(self) -> None:
-        self.begin.setEnabled(all(path.is_file() for path in self.files))
+        self.import_button.setEnabled(all(path.is_file() for path in self.files))

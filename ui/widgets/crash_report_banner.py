@@ -1,4 +1,4 @@
-"""Tells that an earlier run ended badly, and what it left behind."""
+"""Banner that offers the log of an earlier run that crashed."""
 
 from __future__ import annotations
 
@@ -21,45 +21,46 @@ from ui.widgets.banner import Banner
 
 
 class CrashReportBanner(Banner):
-    """Offers the log to be shown, copied or thrown away, and names what was saved.
+    """Offers to show, copy or delete the log, and mentions recordings that can be recovered.
 
     Parameters
     ----------
     state : WindowState
-    forget : callable
-        Throws a log away.
+    delete_log : callable
+        Deletes the log of a report.
+    parent : QWidget, optional
     """
 
     def __init__(
         self,
         state: WindowState,
-        forget: Callable[[CrashReport], None],
+        delete_log: Callable[[CrashReport], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("note", parent)
         self._state = state
-        self._forget = forget
-        self.show_log = self.add_button("Show", "Show the log of the run that ended badly")
-        self.copy = self.add_button("Copy", "Copy the log of the run that ended badly")
-        self.delete = self.add_button("Delete", "Delete the log of the run that ended badly")
+        self._delete_log = delete_log
+        self.show_log = self.add_button("Show log", "Show the crash log")
+        self.copy = self.add_button("Copy log", "Copy the crash log")
+        self.delete = self.add_button("Delete log", "Delete the crash log")
         self.show_log.clicked.connect(self._show)
         self.copy.clicked.connect(self._copy)
         self.delete.clicked.connect(self._delete)
-        state.preferences.crash_report.watch(lambda _: self._say())
-        state.takes.found.watch(lambda _: self._say())
+        state.preferences.crash_report.watch(lambda _: self._update_text())
+        state.takes.found.watch(lambda _: self._update_text())
 
-    def _say(self) -> None:
+    def _update_text(self) -> None:
         end = self._state.preferences.crash_report.value
         if end is None:
-            self.say("")
+            self.show_text("")
             return
         when = datetime.fromtimestamp(end.when).strftime("%d %B, %H:%M")
-        text = f"The run of {when} ended by a fault."
+        text = f"PyMAF Live crashed on {when}."
         if not end.fatal:
-            text = f"Something went wrong in the run of {when}."
+            text = f"An error occurred in the session of {when}."
         if self._state.takes.found.value:
-            text += " What it had recorded was found and can be kept."
-        self.say(f"{text} Its log helps whoever mends it.")
+            text += " Its recording can be recovered."
+        self.show_text(f"{text} Attach the log when you report the problem.")
 
     def _show(self) -> None:
         end = self._state.preferences.crash_report.value
@@ -74,19 +75,25 @@ class CrashReportBanner(Banner):
     def _delete(self) -> None:
         end = self._state.preferences.crash_report.value
         if end is not None:
-            self._forget(end)
+            self._delete_log(end)
             self._state.preferences.crash_report.set(None)
 
 
 class LogDialog(QDialog):
-    """A log to be read."""
+    """Dialog that shows a log.
+
+    Parameters
+    ----------
+    text : str
+    parent : QWidget, optional
+    """
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Log of the run")
+        self.setWindowTitle("Crash log")
         self.text = QPlainTextEdit(text)
         self.text.setReadOnly(True)
-        self.text.setAccessibleName("Log of the run")
+        self.text.setAccessibleName("Crash log")
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         letter = self.text.fontMetrics().averageCharWidth()

@@ -1,4 +1,4 @@
-"""How far an export is, and a way to end it; nothing while none goes on."""
+"""Progress bar of a running export, with a Cancel button."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from ui.state.export import ExportProgress, ExportState
+from ui.widgets.formatting import time_left
 
 
 class ExportBar(QFrame):
-    """Text, progress and Cancel in one line."""
+    """Text, progress and Cancel in one line; hidden while no export runs.
+
+    Parameters
+    ----------
+    state : ExportState
+    cancel : callable
+        Cancels the export.
+    parent : QWidget, optional
+    """
 
     def __init__(
         self, state: ExportState, cancel: Callable[[], None], parent: QWidget | None = None
@@ -21,7 +30,7 @@ class ExportBar(QFrame):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("How far the export is")
+        self.bar.setAccessibleName("Progress of the export")
         self.cancel = QPushButton("Cancel")
         self.cancel.setAccessibleName("Cancel the export")
         self.cancel.clicked.connect(cancel)
@@ -41,13 +50,3 @@ class ExportBar(QFrame):
         self.text.setText(progress.text if left is None else f"{progress.text}  {time_left(left)}")
         self.bar.setValue(round(1000 * progress.fraction))
         self.cancel.setEnabled(not progress.stopping)
-
-
-def time_left(seconds: float) -> str:
-    """'12 s left', '3 min left', '1 h 20 min left'."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s left"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min left"
-    return f"{minutes // 60} h {minutes % 60} min left"

@@ -1,4 +1,4 @@
-"""Where a take goes and in which formats."""
+"""Dialog for exporting a take: name, folder, formats and their options."""
 
 from __future__ import annotations
 
@@ -30,30 +30,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What a person chose."""
+    """Export that the user asked for."""
 
     stem: Path
-    """Folder and name; each format adds its own ending."""
+    """Folder and name; each format appends its extension."""
     formats: tuple[str, ...]
     force: bool
-    """Replace files that exist."""
+    """Replace existing files."""
     options: ExportOptions = field(default_factory=ExportOptions)
 
 
 class ExportDialog(QDialog):
-    """Name, folder and formats on one sheet, with what would be replaced said before it happens.
+    """Asks for name, folder and formats, and names existing files before they are replaced.
 
     Parameters
     ----------
     formats : tuple of Format
     name : str
+        Initial file name, without extension.
     folder : Path
+        Initial folder.
     chosen : tuple of str
-        Names of the formats that are ticked.
+        Names of the formats that are checked initially.
     options : ExportOptions, optional
     parent : QWidget, optional
     people : collection of str
-        Names that people of the take were given: files are called after them.
+        Names of the take's people, which become part of file names.
     """
 
     def __init__(
@@ -69,10 +71,10 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._people = people
-        self.setWindowTitle("Export the take")
+        self.setWindowTitle("Export take")
         self.setMinimumWidth(520)
         self.name = QLineEdit(name)
-        self.name.setAccessibleName("Name of the files")
+        self.name.setAccessibleName("File name")
         self.folder = QLineEdit(str(folder))
         self.folder.setAccessibleName("Folder")
         browse = QPushButton("Browse…")
@@ -80,7 +82,7 @@ class ExportDialog(QDialog):
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         self.form = ExportForm(formats, chosen, options or ExportOptions())
-        self.form.changed.connect(self._judge)
+        self.form.changed.connect(self._validate)
         self.replace = QCheckBox()
         self.note = QLabel()
         self.note.setProperty("role", "quiet")
@@ -109,18 +111,18 @@ class ExportDialog(QDialog):
         grid.addWidget(self.replace, 4, 1, 1, 2)
         grid.addWidget(buttons, 5, 0, 1, 3)
         for line in (self.name, self.folder):
-            line.textChanged.connect(self._judge)
-        self.replace.toggled.connect(self._judge)
+            line.textChanged.connect(self._validate)
+        self.replace.toggled.connect(self._validate)
         self.name.selectAll()
-        self._judge()
+        self._validate()
 
-    def wish(self) -> ExportRequest:
-        """What is chosen now.
+    def request(self) -> ExportRequest:
+        """Return the current choice.
 
         Raises
         ------
         UsageError
-            If the frame rate is none; the sheet cannot be accepted then.
+            If the frame rate is invalid; the dialog cannot be accepted then.
         """
         chosen, force = self.form.chosen(), self.replace.isChecked()
         return ExportRequest(self._stem(), chosen, force, self.form.options())
@@ -128,20 +130,20 @@ class ExportDialog(QDialog):
     def _stem(self) -> Path:
         return Path(self.folder.text()).expanduser() / self.name.text().strip()
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         stem, name = self._stem(), self.name.text().strip()
-        complaint = ""
+        problem = ""
         if not name or name in (".", "..") or any(c in name for c in '/\\:*?"<>|\0'):
-            complaint = 'Give a name without / \\ : * ? " < > |'
+            problem = 'Enter a name without / \\ : * ? " < > |'
         elif not stem.parent.is_dir():
-            complaint = "There is no such folder."
-        sound = not complaint and not self.form.complaint_text()
-        there = existing(stem, self.form.chosen_formats(), self._people) if sound else []
-        self.note.setText(complaint)
-        self.note.setVisible(bool(complaint))
-        self.replace.setText(f"Replace {', '.join(each.name for each in there)}")
-        self.replace.setVisible(bool(there))
-        self.export.setEnabled(sound and (not there or self.replace.isChecked()))
+            problem = "The folder does not exist. Choose another one."
+        valid = not problem and not self.form.problem()
+        replaced = existing(stem, self.form.chosen_formats(), self._people) if valid else []
+        self.note.setText(problem)
+        self.note.setVisible(bool(problem))
+        self.replace.setText(f"Replace {', '.join(path.name for path in replaced)}")
+        self.replace.setVisible(bool(replaced))
+        self.export.setEnabled(valid and (not replaced or self.replace.isChecked()))
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder", self.folder.text())
@@ -150,12 +152,12 @@ class ExportDialog(QDialog):
 
 
 def existing(stem: Path, formats: tuple[Format, ...], people: Collection[str] = ()) -> list[Path]:
-    """Files that the export may replace: its own names and those of further people."""
-    return [path for each in formats for path in each.existing(stem, people)]
+    """Return the files that an export would replace, including those of further people."""
+    return [path for entry in formats for path in entry.existing(stem, people)]
 
 
 def default_folder() -> Path:
-    """Where a person's videos live, or home."""
+    """Return the user's folder for videos, or the home folder."""
     where = QStandardPaths.StandardLocation.MoviesLocation
     movies = Path(QStandardPaths.writableLocation(where) or Path.home())
     return movies if movies.is_dir() else Path.home()

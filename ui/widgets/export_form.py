@@ -1,4 +1,4 @@
-"""Formats to write and how: shows the options that the chosen formats take, and no others."""
+"""Form for export formats and their options; only options of the chosen formats are shown."""
 
 from __future__ import annotations
 
@@ -27,40 +27,43 @@ from pymaf_live.export.options import (
     OptionName,
     parse_rate,
 )
+from ui.widgets.formatting import sentence
 
 if TYPE_CHECKING:
     from pymaf_live.export.formats import Format
 
 _RATES = ("24", "25", "29.97", "30", "50", "59.94", "60", "120")
-_AS_RECORDED = "as recorded"
-_UNITS = {"m": "metres", "cm": "centimetres"}
+_AS_RECORDED = "As recorded"
+_UNITS = {"m": "Metres", "cm": "Centimetres"}
 _RIGS = {
-    "smpl": "SMPL, as estimated",
+    "smpl": "SMPL (as estimated)",
     "mixamo": "Mixamo",
     "unreal": "Unreal (Mannequin)",
     "unity": "Unity (Humanoid)",
     "vrm": "VRM",
 }
-_WORLDS = {"ground": "standing on the ground", "camera": "as the camera sees it"}
+_WORLDS = {"ground": "On the ground", "camera": "Camera coordinates"}
 
 
 class ExportForm(QWidget):
-    """Check boxes of the formats, and controls of their options.
+    """Check boxes for formats and controls for their options.
 
     Parameters
     ----------
     formats : tuple of Format
     chosen : tuple of str
-        Names that are checked at first.
+        Names of the formats that are checked initially.
     options : ExportOptions
-        Shown at first.
-    needed : bool
-        Whether no format at all is something to complain of.
+        Initial options.
+    required : bool
+        At least one format must be chosen.
     wide : bool
-        Options beside the formats, not below them.
+        Put the options beside the formats instead of below them.
+    parent : QWidget, optional
     """
 
     changed = Signal()
+    """The choice of formats or an option has changed."""
 
     def __init__(
         self,
@@ -68,61 +71,65 @@ class ExportForm(QWidget):
         chosen: tuple[str, ...],
         options: ExportOptions,
         *,
-        needed: bool = True,
+        required: bool = True,
         wide: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._formats = formats
-        self._needed = needed
-        self.boxes = {each.name: QCheckBox(each.title) for each in formats}
+        self._required = required
+        self.boxes = {entry.name: QCheckBox(entry.title) for entry in formats}
         self.rate = QComboBox()
         self.rate.setEditable(True)
         self.rate.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.rate.addItems([_AS_RECORDED, *_RATES])
         self.rate.setCurrentText(_rate_text(options))
         self.unit = QComboBox()
-        self.unit.addItem("as the format's programs expect", None)
+        self.unit.addItem("Default of the format", None)
         self.rig, self.world = QComboBox(), QComboBox()
-        for box, keys, words, value in (
+        for box, keys, texts, value in (
             (self.unit, UNITS, _UNITS, options.unit),
             (self.rig, RIGS, _RIGS, options.rig),
             (self.world, WORLDS, _WORLDS, options.world),
         ):
             for key in keys:
-                box.addItem(words.get(key, key), key)
+                box.addItem(texts.get(key, key), key)
             box.setCurrentIndex(max(0, box.findData(value)))
-        self.mesh = QCheckBox("Body with its skin, not the skeleton alone")
-        self.in_place = QCheckBox("In place: leave out the way over the ground")
-        self.rest_first = QCheckBox("Rest pose before the first frame")
+        self.mesh = QCheckBox("Include the body mesh")
+        self.in_place = QCheckBox("In place (no movement over the ground)")
+        self.rest_first = QCheckBox("Start with a frame in the rest pose")
         self.mesh.setChecked(options.mesh)
         self.in_place.setChecked(options.in_place)
         self.rest_first.setChecked(options.rest_first)
-        self.complaint = QLabel()
-        self.complaint.setProperty("role", "complaint")
-        self.complaint.setWordWrap(True)
+        self.note = QLabel()
+        self.note.setProperty("role", "complaint")
+        self.note.setWordWrap(True)
+        self._lay_out(chosen, wide)
+        # spare height belongs to the lists of the surrounding window
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._on_change()
 
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
+    def _lay_out(self, chosen: tuple[str, ...], wide: bool) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
         parts = QHBoxLayout() if wide else QVBoxLayout()
         parts.setSpacing(24 if wide else 8)
         column = QVBoxLayout()
-        column.setSpacing(4)  # else the one around it counts
+        column.setSpacing(4)  # otherwise inherited from the outer layout
         parts.addLayout(column)
         for name, check in self.boxes.items():
             check.setChecked(name in chosen)
-            check.setAccessibleName(f"Write {name}")
+            check.setAccessibleName(f"Export {name}")
             check.toggled.connect(self._on_change)
             column.addWidget(check)
         self._grid = QFormLayout()
         self._grid.setSpacing(8)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        self._grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | middle)
+        self._grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         controls: tuple[tuple[OptionName, str, QComboBox | QCheckBox], ...] = (
             ("rig", "&Rig", self.rig),
-            ("rate", "Frames a &second", self.rate),
+            ("rate", "&Frame rate", self.rate),
             ("unit", "&Unit", self.unit),
-            ("world", "&Place", self.world),
+            ("world", "&Space", self.world),
             ("mesh", "", self.mesh),
             ("in_place", "", self.in_place),
             ("rest_first", "", self.rest_first),
@@ -139,29 +146,26 @@ class ExportForm(QWidget):
         if wide:
             column.addStretch(1)
         parts.addLayout(self._grid, 1)
-        whole.addLayout(parts)
-        whole.addWidget(self.complaint)
-        # what holds it is to give spare height to its lists
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self._on_change()
+        outer.addLayout(parts)
+        outer.addWidget(self.note)
 
     def chosen(self) -> tuple[str, ...]:
-        """Names of the checked formats."""
+        """Return the names of the checked formats."""
         return tuple(name for name, box in self.boxes.items() if box.isChecked())
 
     def chosen_formats(self) -> tuple[Format, ...]:
-        """The checked formats."""
-        return tuple(each for each in self._formats if self.boxes[each.name].isChecked())
+        """Return the checked formats."""
+        return tuple(entry for entry in self._formats if self.boxes[entry.name].isChecked())
 
     def options(self) -> ExportOptions:
-        """What the controls say; those that no checked format takes are left at their defaults.
+        """Return the chosen options; those that no checked format supports have defaults.
 
         Raises
         ------
         UsageError
-            If the frame rate is none.
+            If the frame rate is invalid.
         """
-        said = ExportOptions(
+        options = ExportOptions(
             rate=self._rate(),
             unit=self.unit.currentData(),
             rig=self.rig.currentData(),
@@ -170,46 +174,45 @@ class ExportForm(QWidget):
             rest_first=self.rest_first.isChecked(),
             mesh=self.mesh.isChecked(),
         )
-        usual, taken = ExportOptions(), self._taken()
-        left = {name: getattr(usual, name) for name in self.controls if name not in taken}
-        return replace(said, **left)
+        defaults, supported = ExportOptions(), self._supported()
+        unused = {name: getattr(defaults, name) for name in self.controls if name not in supported}
+        return replace(options, **unused)
 
-    def complaint_text(self) -> str:
-        """What stands in the way, in one line; empty where nothing does."""
-        if self._needed and not self.chosen():
+    def problem(self) -> str:
+        """Return why the form cannot be accepted, in one line; empty if it can."""
+        if self._required and not self.chosen():
             return "Choose a format."
         try:
             self.options()
         except UsageError as error:
-            return str(error)[:1].upper() + str(error)[1:] + "."
+            return sentence(str(error))
         return ""
 
-    def _taken(self) -> dict[OptionName, list[str]]:
-        """Options that checked formats take, and the formats' names."""
-        taken: dict[OptionName, list[str]] = {}
-        for each in self.chosen_formats():
-            for name in each.options:
-                taken.setdefault(name, []).append(each.name)
-        return taken
+    def _supported(self) -> dict[OptionName, list[str]]:
+        """Return the options of the checked formats, each with the formats' names."""
+        supported: dict[OptionName, list[str]] = {}
+        for entry in self.chosen_formats():
+            for name in entry.options:
+                supported.setdefault(name, []).append(entry.name)
+        return supported
 
     def _rate(self) -> Fraction | None:
         text = self.rate.currentText().strip()
-        shown = "rate" in self._taken()
-        return parse_rate("" if text == _AS_RECORDED or not shown else text)
+        visible = "rate" in self._supported()
+        return parse_rate("" if text == _AS_RECORDED or not visible else text)
 
     def _on_change(self, *_: object) -> None:
-        taken, count = self._taken(), len(self.chosen())
+        supported, count = self._supported(), len(self.chosen())
         for name, control in self.controls.items():
-            shown = name in taken
-            # the label's row goes with its control
-            self._grid.setRowVisible(control, shown)
-            if shown:
-                some = len(taken[name]) < count
-                said = f"For {', '.join(taken[name])}" if some else ""
-                control.setToolTip(said)
-                control.setAccessibleDescription(said)
-        self.complaint.setText(self.complaint_text())
-        self.complaint.setVisible(bool(self.complaint.text()))
+            visible = name in supported
+            self._grid.setRowVisible(control, visible)
+            if visible:
+                applies_to_all = len(supported[name]) == count
+                tip = "" if applies_to_all else f"Applies to {', '.join(supported[name])}"
+                control.setToolTip(tip)
+                control.setAccessibleDescription(tip)
+        self.note.setText(self.problem())
+        self.note.setVisible(bool(self.note.text()))
         self.changed.emit()
 
 

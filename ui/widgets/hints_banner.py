@@ -1,4 +1,4 @@
-"""Three short hints for somebody who has never seen the window."""
+"""First steps, shown to new users."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 from ui.state.preferences import PreferencesState
 
 HINTS = (
-    ("1  See yourself", "Choose a camera, a file or the demo. Stand so that your feet are seen."),
-    ("2  Record", "R records what you see, R again stops. Esc stops as well."),
-    ("3  Take it with you", "Ctrl+E writes the take for Blender, Unreal, Unity and others."),
+    ("1  Track", "Choose a camera, a file or the demo. Stand so that your feet are visible."),
+    ("2  Record", "Press R to start recording. Press R again or Esc to stop."),
+    ("3  Export", "Press Ctrl+E to export the take for Blender, Unreal, Unity and others."),
 )
 
 
 class HintsBanner(QFrame):
-    """One line of three, gone for good once it is put away or the window was closed."""
+    """Row of three hints; dismissed for good by its button or by closing the window.
+
+    Parameters
+    ----------
+    state : PreferencesState
+    parent : QWidget, optional
+    """
 
     def __init__(self, state: PreferencesState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,8 +37,8 @@ class HintsBanner(QFrame):
             label.setWordWrap(True)
             label.setAccessibleName(f"{title}: {text}")
             row.addWidget(label, 1)
-        self.done = QPushButton("Got it")
-        self.done.setAccessibleName("Put the first steps away for good")
-        self.done.clicked.connect(lambda: state.hints.set(False))
-        row.addWidget(self.done)
+        self.dismiss = QPushButton("Got it")
+        self.dismiss.setAccessibleName("Do not show the first steps again")
+        self.dismiss.clicked.connect(lambda: state.hints.set(False))
+        row.addWidget(self.dismiss)
         state.hints.watch(self.setVisible)

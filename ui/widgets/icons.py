@@ -1,4 +1,4 @@
-"""The window's own icons, drawn from short SVG paths on a grid of 24, in any colour."""
+"""The window's icons: SVG paths on a grid of 24 x 24, rendered in any colour."""
 
 from __future__ import annotations
 
@@ -35,64 +35,61 @@ _SHAPES = {
 }
 _COLOURS = {"record": "record", "stop": "record"}
 _SIZES = (16, 20, 24, 32, 48, 64, 96)
-_made: dict[tuple[str, str, Colours], QIcon] = {}
-_asked: dict[int, tuple[str, str]] = {}
-"""What an icon was made of, by its key: copies in actions and buttons share the key."""
+_cache: dict[tuple[str, str, Colours], QIcon] = {}
+_names: dict[int, tuple[str, str]] = {}
+"""Name and colour of each icon by its cache key, which copies in actions and buttons share."""
 
 
 def icon(name: str, colour: str = "") -> QIcon:
-    """Icon by name, in a colour of the theme's.
+    """Return an icon in a colour of the current theme.
 
     Needs a running application. Disabled controls show it faded.
 
     Parameters
     ----------
     name : str
+        Key of the icon's shape.
     colour : str
-        Name of one of `theme.Colours`; by default its own, else the text's.
+        Field of `theme.Colours`; by default the icon's own colour or the text colour.
     """
-    shown = colours()
-    key = (name, colour, shown)
-    if key not in _made:
-        made = QIcon()
-        of_theme = getattr(shown, colour or _COLOURS.get(name, "text"))
+    theme = colours()
+    key = (name, colour, theme)
+    if key not in _cache:
+        built = QIcon()
+        normal = getattr(theme, colour or _COLOURS.get(name, "text"))
         for size in _SIZES:
-            made.addPixmap(_drawn(name, of_theme, size))
-            made.addPixmap(_drawn(name, shown.faded, size), QIcon.Mode.Disabled)
-        _made[key] = made
-        _asked[made.cacheKey()] = (name, colour)
-    return _made[key]
+            built.addPixmap(_render(_SHAPES[name], normal, size))
+            built.addPixmap(_render(_SHAPES[name], theme.faded, size), QIcon.Mode.Disabled)
+        _cache[key] = built
+        _names[built.cacheKey()] = (name, colour)
+    return _cache[key]
 
 
 def redraw_icons(window: QWidget) -> None:
-    """Give a window's buttons and actions their icons in the colours of the theme shown now."""
-    shown: list[QAction | QAbstractButton] = [
+    """Redraw the icons of a window's buttons and actions in the colours of the current theme."""
+    controls: list[QAction | QAbstractButton] = [
         *window.findChildren(QAction),
         *window.findChildren(QAbstractButton),
     ]
-    for control in shown:
-        asked = _asked.get(control.icon().cacheKey())
-        if asked is not None:
-            control.setIcon(icon(*asked))
+    for control in controls:
+        name = _names.get(control.icon().cacheKey())
+        if name is not None:
+            control.setIcon(icon(*name))
 
 
 def window_icon() -> QIcon:
-    """The program's mark: a figure with raised arms."""
+    """Return the program's icon: a figure with raised arms."""
     figure = (
         '<circle cx="12" cy="4.2" r="2.6"/><path d="M3.6 3.2l1.7-1.1 4.2 5.6h5l4.2-5.6 1.7 1.1'
         '-4.9 7V22h-2.4l-1-6.5h-.2l-1 6.5H8.5V10.2z"/>'
     )
-    made = QIcon()
+    built = QIcon()
     for size in (16, 32, 64, 128):
-        made.addPixmap(_painted(figure, colours().accent, size))
-    return made
+        built.addPixmap(_render(figure, colours().accent, size))
+    return built
 
 
-def _drawn(name: str, colour: str, size: int) -> QPixmap:
-    return _painted(_SHAPES[name], colour, size)
-
-
-def _painted(shape: str, colour: str, size: int) -> QPixmap:
+def _render(shape: str, colour: str, size: int) -> QPixmap:
     text = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="{colour}">{shape}</svg>'
     )

@@ -1,4 +1,4 @@
-"""Looking inside the network: its levels, where they read, and the body's parts."""
+"""Side panel page for inspecting the network: its levels, sample points and body parts."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 from pymaf_live.types import FrameResult
 from ui.state.window import WindowState
 from ui.widgets.bound_controls import check_box
+from ui.widgets.labels import quiet_label
 
 _ABOUT = (
-    "The network estimates the body in levels: each lays its estimate over the picture, reads the "
-    "picture's features where the body's surface falls, and corrects what does not fit."
+    "The network refines the body in levels. Each level projects its estimate onto the image, "
+    "samples image features on the body's surface, and corrects the estimate."
 )
 _NO_LEVELS = (
-    "The model in use gives its last estimate only, so there is one picture. To see every level, "
-    "export it with them: python -m trainer export CHECKPOINT --levels all --out FILE.onnx; then "
-    "choose that file on the page Model."
+    "This model outputs only its final estimate. To see every level, open the Model page and "
+    "choose a model that was exported with all levels."
 )
-_NOTHING_YET = "Open a camera or a video to look inside."
-_OF_A_TAKE = "A recorded take keeps the last estimate only. Play a camera or a video instead."
-_NOBODY = "Nobody is seen now."
-_MOST_LEVELS = 16
+_NO_RESULT = "Open a camera or a video to inspect the network."
+_FROM_TAKE = "Takes contain only the final estimate. Open a camera or a video instead."
+_NO_PEOPLE = "No people detected."
+_MAX_LEVELS = 16
 
 
 class InsidePage(QWidget):
-    """A page for the side panel.
+    """Side panel page "Inside".
 
     Parameters
     ----------
     state : WindowState
+    parent : QWidget, optional
     """
 
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
@@ -36,31 +37,27 @@ class InsidePage(QWidget):
         self._state = state
         self._count = 0
         view = state.view
-        about = QLabel(_ABOUT)
-        about.setProperty("role", "quiet")
-        about.setWordWrap(True)
+        about = quiet_label(_ABOUT)
         self.switch = check_box(
-            "Show the levels", view.inside, "The network's levels in place of the picture (N)"
+            "Show the levels", view.inside, "Show the network's levels instead of the image (N)"
         )
         self.level = QComboBox()
-        self.level.setAccessibleName("Level that is shown")
+        self.level.setAccessibleName("Level to show")
         label = QLabel("&Level")
         label.setBuddy(self.level)
         self.points = check_box(
-            "Points read",
+            "Sample points",
             view.inside_points,
-            "Where each level read the picture's features: a grid at first, then the surface of "
-            "the estimate before",
+            "Mark where each level samples image features: on a grid first, then on the surface "
+            "of the previous estimate",
         )
         self.dense = check_box(
-            "WindowParts of the body",
+            "Body parts",
             view.inside_dense,
-            "Which part of the body is where, and the network's own map of it if it has one",
+            "Colour the body parts, and show the network's own map of them if it has one",
         )
-        self.note = QLabel()
-        self.note.setWordWrap(True)
-        self.note.setAccessibleName("What is missing for looking inside")
-        self.note.setProperty("role", "quiet")
+        self.note = quiet_label()
+        self.note.setAccessibleName("Note")
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
@@ -91,22 +88,22 @@ class InsidePage(QWidget):
         if not self._state.view.inside.value:
             pass
         elif result is None:
-            text = _NOTHING_YET
+            text = _NO_RESULT
         elif inside:
-            count = min(len(inside[0].levels), _MOST_LEVELS)
+            count = min(len(inside[0].levels), _MAX_LEVELS)
             if count != self._count:
                 self._fill(count)
             text = _NO_LEVELS if count == 1 else ""
         else:
-            text = _OF_A_TAKE if result.people and not result.raw else _NOBODY
+            text = _FROM_TAKE if result.people and not result.raw else _NO_PEOPLE
         if text != self.note.text():
             self.note.setText(text)
         self.note.setVisible(bool(text))
 
     def _fill(self, count: int) -> None:
         self._count = count
-        wanted = self._state.view.inside_level.value
+        selected = self._state.view.inside_level.value
         self.level.clear()
         self.level.addItem("All side by side")
         self.level.addItems([f"After level {number + 1}" for number in range(count)])
-        self.level.setCurrentIndex(wanted if wanted <= count else 0)
+        self.level.setCurrentIndex(selected if selected <= count else 0)

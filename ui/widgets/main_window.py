@@ -231,7 +231,7 @@ class MainWindow(QMainWindow):
             self,
             people=tuple(self._state.people.names.value.values()),
         )
-        return dialog.wish() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
+        return dialog.request() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
 
     def ask_end_batch(self) -> bool:
         """Whether a batch that runs may be ended."""
@@ -356,8 +356,8 @@ class MainWindow(QMainWindow):
             shortcut = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
             shortcut.activated.connect(lambda number=number: self.side_panel.show_number(number))
         self.start_page.chosen.connect(self.open_choice)
-        self.start_page.file_wanted.connect(self.open_file)
-        self.start_page.cameras_wanted.connect(self._deeds.find_cameras)
+        self.start_page.file_requested.connect(self.open_file)
+        self.start_page.cameras_requested.connect(self._deeds.find_cameras)
 
     def _last_folder(self) -> str:
         last = self.last_choice

@@ -1,30 +1,34 @@
-"""One line over the window's content: what went wrong, what was done, and what can be done."""
+"""Message bar above the window's content."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from ui.state.window import Message, WindowState
 from ui.widgets.icons import icon
+from ui.widgets.labels import DetailsLabel
 
 
 class MessageBar(QFrame):
-    """Shows the state's message until it is dismissed or another takes its place."""
+    """Shows the state's message until it is dismissed or replaced.
+
+    Parameters
+    ----------
+    state : WindowState
+    parent : QWidget, optional
+    """
 
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("message")
         self._state = state
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)  # file names are not markup
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = DetailsLabel()
         self.show_folder = QPushButton("Show in folder")
-        self.show_folder.setAccessibleName("Show the written files in their folder")
+        self.show_folder.setAccessibleName("Show the exported files in their folder")
         self.show_folder.clicked.connect(self._open_folder)
         self.dismiss = QToolButton()
         self.dismiss.setIcon(icon("dismiss"))
@@ -44,11 +48,11 @@ class MessageBar(QFrame):
         self.setVisible(message is not None)
         if message is None:
             return
-        self.text.setText(message.text)
+        self.text.set_text(message.text)
         self.setAccessibleName(message.text)
         self.show_folder.setVisible(bool(message.files))
         self.setProperty("severity", message.severity)
-        self.style().unpolish(self)  # a changed property does not restyle by itself
+        self.style().unpolish(self)  # a changed property does not restyle the widget by itself
         self.style().polish(self)
 
     def _open_folder(self) -> None:
@@ -58,5 +62,5 @@ class MessageBar(QFrame):
 
 
 def open_folder(folder: Path) -> None:
-    """Show a folder in the desktop's own file browser."""
+    """Show a folder in the desktop's file manager."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

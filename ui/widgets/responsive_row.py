@@ -1,96 +1,100 @@
-"""Rows and labels that stay readable where there is little room."""
+"""Rows and labels that adapt to little space."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-_LEAST_LETTERS = 8
-"""Of a label that is cut short."""
+_MIN_LETTERS = 8
+"""Minimum width of an elided label in average letters."""
 _ICON = Qt.ToolButtonStyle.ToolButtonIconOnly
 _ICON_AND_TEXT = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 
 
-def breakable(text: str) -> str:
-    """A text whose long names may be broken between lines, where they have no spaces."""
-    text = re.sub(r"([_./\\-])(?=\w)", "\\1\u200b", text)
-    return re.sub(r"([^\s\u200b]{24})(?=\S)", "\\1\u200b", text)
-
-
 class ElidedLabel(QLabel):
-    """A line that ends in dots where it has no room; its tool tip then has all of it."""
+    """Line of text that is elided where there is no room; its tool tip then shows all of it.
+
+    Parameters
+    ----------
+    mode : Qt.TextElideMode
+    """
 
     def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
         super().__init__()
         self._mode = mode
-        self._whole = ""
+        self._full_text = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
 
     def text(self) -> str:
-        """All of it."""
-        return self._whole
+        """Return the full text."""
+        return self._full_text
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        """Show a line."""
-        self._whole = text
+        """Set the text."""
+        self._full_text = text
         self.setAccessibleDescription(text)
-        self._cut()
+        self._elide()
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Of all of it."""
+        """Return the size of the full text."""
         hint = super().sizeHint()
-        hint.setWidth(self.fontMetrics().horizontalAdvance(self._whole) + self._around())
+        hint.setWidth(self.fontMetrics().horizontalAdvance(self._full_text) + self._margins())
         return hint
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """A few letters."""
+        """Return the size of a few letters."""
         hint = self.sizeHint()
-        letters = _LEAST_LETTERS * self.fontMetrics().averageCharWidth()
-        hint.setWidth(min(hint.width(), letters + self._around()))
+        letters = _MIN_LETTERS * self.fontMetrics().averageCharWidth()
+        hint.setWidth(min(hint.width(), letters + self._margins()))
         return hint
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """More or less of it fits."""
+        """Elide again at the new width."""
         super().resizeEvent(event)
-        self._cut()
+        self._elide()
 
-    def _around(self) -> int:
+    def _margins(self) -> int:
+        """Return the width around the text."""
         shown = self.fontMetrics().horizontalAdvance(super().text())
         return max(0, super().sizeHint().width() - shown)
 
-    def _cut(self) -> None:
-        room = self.width() - self._around()
-        shown = self.fontMetrics().elidedText(self._whole, self._mode, room)
+    def _elide(self) -> None:
+        room = self.width() - self._margins()
+        shown = self.fontMetrics().elidedText(self._full_text, self._mode, room)
         if shown != super().text():
             super().setText(shown)
-        self.setToolTip(self._whole if shown != self._whole else "")
+        self.setToolTip(self._full_text if shown != self._full_text else "")
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What is given up together."""
+    """Widgets that are reduced together."""
 
     widgets: tuple[QWidget, ...]
-    icon_stays: bool
-    """Their icons stay."""
+    keeps_icon: bool
+    """Reduce buttons to their icons instead of hiding them."""
 
-    def take(self, given_up: bool) -> None:
+    def apply(self, reduced: bool) -> None:
         for widget in self.widgets:
-            if not self.icon_stays:
-                widget.setVisible(not given_up)
+            if not self.keeps_icon:
+                widget.setVisible(not reduced)
             elif isinstance(widget, QToolButton):
-                widget.setToolButtonStyle(_ICON if given_up else _ICON_AND_TEXT)
+                widget.setToolButtonStyle(_ICON if reduced else _ICON_AND_TEXT)
 
 
 class ResponsiveRow(QWidget):
-    """A row of widgets that gives some up, least important first, where there is no room for all.
+    """Row of widgets that reduces some of them, least important first, where space is short.
 
-    Fill `row`, then name what may be given up in the order in which it goes.
+    Fill `row`, then declare what may be reduced, in that order. Reduced widgets must have an
+    equivalent elsewhere.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -99,48 +103,50 @@ class ResponsiveRow(QWidget):
         self.row = QHBoxLayout(self)
 
     def may_hide(self, *widgets: QWidget) -> None:
-        """These may go; what they do can be done elsewhere."""
-        self._steps.append(_Step(widgets, icon_stays=False))
+        """Declare widgets that may be hidden together as the next step."""
+        self._steps.append(_Step(widgets, keeps_icon=False))
 
     def may_lose_text(self, *buttons: QToolButton) -> None:
-        """Of these only the icons may stay."""
-        self._steps.append(_Step(buttons, icon_stays=True))
+        """Declare buttons that may lose their texts together as the next step."""
+        self._steps.append(_Step(buttons, keeps_icon=True))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """With all given up that may be."""
-        return QSize(self._needed(len(self._steps)), super().minimumSizeHint().height())
+        """Return the size with every step applied."""
+        return QSize(self._required_width(len(self._steps)), super().minimumSizeHint().height())
 
     def event(self, event: QEvent) -> bool:
-        """A part wants more or less room."""
+        """Fit again when a widget changes its size."""
         done = super().event(event)
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.StyleChange):
             self._fit()
         return done
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """There is more or less room."""
+        """Fit again at the new width."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        every = range(len(self._steps))
-        level = next((n for n in every if self._needed(n) <= self.width()), len(self._steps))
+        """Apply as few steps as the width requires."""
+        count = len(self._steps)
+        fitting = (n for n in range(count) if self._required_width(n) <= self.width())
+        level = next(fitting, count)
         for number, step in enumerate(self._steps):
-            step.take(number < level)
+            step.apply(number < level)
 
-    def _needed(self, level: int) -> int:
-        """Pixels of the row when so many steps have been given up."""
-        gone: set[QWidget] = set()
+    def _required_width(self, level: int) -> int:
+        """Return the row's width in pixels with the first `level` steps applied."""
+        hidden: set[QWidget] = set()
+        hideable: set[QWidget] = set()
         with_text: set[QWidget] = set()
-        bare: set[QWidget] = set()
-        may_go: set[QWidget] = set()
+        without_text: set[QWidget] = set()
         for number, step in enumerate(self._steps):
-            given_up = number < level
-            if step.icon_stays:
-                (bare if given_up else with_text).update(step.widgets)
+            reduced = number < level
+            if step.keeps_icon:
+                (without_text if reduced else with_text).update(step.widgets)
             else:
-                may_go.update(step.widgets)
-                gone.update(step.widgets if given_up else ())
+                hideable.update(step.widgets)
+                hidden.update(step.widgets if reduced else ())
         margins = self.row.contentsMargins()
         widths = []
         for number in range(self.row.count()):
@@ -148,19 +154,19 @@ class ResponsiveRow(QWidget):
             widget = item.widget() if item is not None else None
             if widget is None:
                 widths.append(item.sizeHint().width() if item is not None else 0)
-            elif widget not in gone and (widget in may_go or not widget.isHidden()):
-                short = level == len(self._steps)
-                width = _width_of(widget, short=short)
-                if isinstance(widget, QToolButton) and widget in bare | with_text:
-                    width += _text_of(widget) * (int(widget in with_text) - int(_has_text(widget)))
+            elif widget not in hidden and (widget in hideable or not widget.isHidden()):
+                width = _preferred_width(widget, elide=level == len(self._steps))
+                if isinstance(widget, QToolButton) and widget in without_text | with_text:
+                    change = int(widget in with_text) - int(_has_text(widget))
+                    width += change * _text_width(widget)
                 widths.append(width)
         gaps = self.row.spacing() * max(0, len(widths) - 1)
         return margins.left() + margins.right() + sum(widths) + gaps
 
 
-def _width_of(widget: QWidget, *, short: bool) -> int:
-    """What a widget wants as it is; `short`: a line that may be cut is cut."""
-    if isinstance(widget, ElidedLabel) and short:
+def _preferred_width(widget: QWidget, *, elide: bool) -> int:
+    """Return the width of a widget in its current form, with labels elided if `elide`."""
+    if isinstance(widget, ElidedLabel) and elide:
         return widget.minimumSizeHint().width()
     return min(max(widget.sizeHint().width(), widget.minimumWidth()), widget.maximumWidth())
 
@@ -169,8 +175,8 @@ def _has_text(button: QToolButton) -> bool:
     return button.toolButtonStyle() == _ICON_AND_TEXT
 
 
-def _text_of(button: QToolButton) -> int:
-    """By how much a button is wider with its text beside the icon, as Qt itself makes room."""
+def _text_width(button: QToolButton) -> int:
+    """Return the width that a text beside the icon adds to a button, computed as Qt does."""
     metrics = button.fontMetrics()
     text = metrics.size(Qt.TextFlag.TextShowMnemonic, button.text()).width()
     return text + 4 + 2 * metrics.horizontalAdvance(" ")

@@ -1,15 +1,17 @@
-"""What the window does for itself: settings, health, hints, theme, the end of the last run."""
+"""Settings and health pages, first steps, crash reports and the theme."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication
 
 from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
 from ui.system.crash_log import forget
 from ui.system.theme import apply_theme
+from ui.widgets.action_factory import make_action
 from ui.widgets.crash_report_banner import CrashReportBanner
 from ui.widgets.health_page import HealthPage
 from ui.widgets.hints_banner import HintsBanner
@@ -19,11 +21,12 @@ from ui.widgets.settings_page import SettingsPage
 
 
 class SettingsFeature(QObject):
-    """Adds its pages, banners and menu entries to a window, and belongs to it.
+    """Adds its pages, banners and menu entries to a window.
 
     Parameters
     ----------
     window : MainWindow
+        Becomes the parent.
     state : WindowState
     """
 
@@ -35,21 +38,17 @@ class SettingsFeature(QObject):
         self.settings = SettingsPage(state)
         window.side_panel.add_page("health", "Health", self.health)
         window.side_panel.add_page("settings", "Settings", self.settings)
-        self.crash_report = CrashReportBanner(state, _forget)
+        self.crash_report = CrashReportBanner(state, _delete_log)
         self.hints = HintsBanner(state.preferences)
         window.add_banner(self.crash_report)
         window.add_banner(self.hints)
         menu = window.menuBar().addMenu("&Settings")
         for text, keys, page, tip in (
-            ("Settings", "Ctrl+,", "settings", "Look, smoothing, mirror, field of view"),
-            ("Health", "Ctrl+H", "health", "Frames a second, the slowest stage, delay"),
+            ("Settings", "Ctrl+,", "settings", "Theme, smoothing, mirror, field of view"),
+            ("Health", "Ctrl+H", "health", "Frame rate, delay and the slowest stage"),
         ):
-            action = QAction(text, self)
-            action.setShortcut(QKeySequence(keys))
-            action.setStatusTip(tip)
-            action.setToolTip(f"{tip} ({keys})")
-            action.triggered.connect(lambda _=False, page=page: window.side_panel.show_page(page))
-            menu.addAction(action)
+            show = partial(window.side_panel.show_page, page)
+            menu.addAction(make_action(self, text, keys, tip, show))
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         self._application = application
@@ -65,5 +64,5 @@ class SettingsFeature(QObject):
             self._apply_theme()
 
 
-def _forget(end: CrashReport) -> None:
+def _delete_log(end: CrashReport) -> None:
     forget(end.path)

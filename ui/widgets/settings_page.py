@@ -1,4 +1,4 @@
-"""The panel's page of what a person prefers; everything takes effect at once and is kept."""
+"""Side panel page with the user's settings, which take effect at once and are saved."""
 
 from __future__ import annotations
 
@@ -17,61 +17,71 @@ from PySide6.QtWidgets import (
 from pymaf_live.motion.smoothing_metrics import Effect
 from ui.state.preferences import ThemeName
 from ui.state.window import TakePhase, TakeStatus, WindowState
+from ui.widgets.labels import heading, quiet_label
 
 _THEMES: tuple[tuple[ThemeName, str], ...] = (
-    ("system", "As the desktop"),
+    ("system", "Same as the desktop"),
     ("light", "Light"),
     ("dark", "Dark"),
 )
 _STEPS = 100
-_USUAL_FOV = 53.1
-"""Degrees along the diagonal of a camera whose focal length is the picture's diagonal."""
+_DEFAULT_FOV = 53.1
+"""Degrees along the diagonal, for a camera whose focal length is the image's diagonal."""
 
 
 class SettingsPage(QWidget):
-    """Theme, smoothing with its measured effect, mirror and field of view."""
+    """Theme, smoothing strength with its measured effect, mirroring and field of view.
+
+    Parameters
+    ----------
+    state : WindowState
+    parent : QWidget, optional
+    """
 
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
         self._preferences = state.preferences
         self.theme = QComboBox()
-        self.theme.setAccessibleName("Light or dark")
+        self.theme.setAccessibleName("Theme")
         for name, text in _THEMES:
             self.theme.addItem(text, name)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, _STEPS)
         self.smoothing.setPageStep(_STEPS // 10)
-        self.smoothing.setAccessibleName("Smoothing, from snappy to smooth")
-        self.smoothing.setToolTip("How much the live motion is smoothed; takes are smoothed better")
+        self.smoothing.setAccessibleName("Smoothing strength, from responsive to smooth")
+        self.smoothing.setToolTip(
+            "Smoothing of the live motion. Takes are smoothed again when they are finished, "
+            "without delay."
+        )
         ends = QHBoxLayout()
-        ends.addWidget(_quiet("snappy"))
+        ends.addWidget(quiet_label("Responsive", wrap=False))
         ends.addStretch(1)
-        ends.addWidget(_quiet("smooth"))
+        ends.addWidget(quiet_label("Smooth", wrap=False))
         self.jitter = QLabel()
         self.jitter.setAccessibleName("Measured jitter")
         self.delay = QLabel()
         self.delay.setAccessibleName("Measured delay of the smoothing")
         for label in (self.jitter, self.delay):
             label.setWordWrap(True)  # the panel may be narrow
-        self.mirror = QCheckBox("Show cameras as a mirror does")
-        self.mirror.setAccessibleName("Show cameras as a mirror does")
-        self.mirror.setToolTip("Of the view only; what is recorded is never mirrored")
-        self.knows_fov = QCheckBox("The camera's field of view is known")
-        self.knows_fov.setAccessibleName("The camera's field of view is known")
+        self.mirror = QCheckBox("Mirror cameras")
+        self.mirror.setAccessibleName(self.mirror.text())
+        self.mirror.setToolTip("Affects the view only. Recordings are never mirrored.")
+        self.knows_fov = QCheckBox("Set the field of view")
+        self.knows_fov.setAccessibleName(self.knows_fov.text())
         self.fov = QDoubleSpinBox()
         self.fov.setMinimumHeight(2 * self.fontMetrics().height())
         self.fov.setRange(10.0, 170.0)
         self.fov.setDecimals(1)
-        self.fov.setSuffix("° from corner to corner")
+        self.fov.setSuffix("° diagonal")
         for control in (self.fov, self.fov.lineEdit()):
-            control.setAccessibleName("Field of view in degrees, from corner to corner")
-        self.fov_note = _quiet("A field of view that is right makes distances right.")
+            control.setAccessibleName("Diagonal field of view in degrees")
+        self.fov_note = quiet_label("Distances are exact only if the field of view is.")
 
         column = QVBoxLayout(self)
         column.setSpacing(8)
-        above = (_heading("Look"), self.theme, _heading("Smoothing"), self.smoothing)
-        camera = (_heading("Camera"), self.mirror, self.knows_fov, self.fov, self.fov_note)
+        above = (heading("Theme"), self.theme, heading("Smoothing strength"), self.smoothing)
+        camera = (heading("Camera"), self.mirror, self.knows_fov, self.fov, self.fov_note)
         for part in above:
             column.addWidget(part)
         column.addLayout(ends)
@@ -95,20 +105,22 @@ class SettingsPage(QWidget):
         self._state.take.watch(self._on_take_change)
 
     def _on_slide(self, step: int) -> None:
-        # what came from the state and was rounded here must not go back changed
+        # a value of the state that was rounded for the slider must not be written back
         if step != round(_STEPS * self._preferences.smoothing.value):
             self._preferences.smoothing.set(step / _STEPS)
 
     def _on_effect_change(self, effect: Effect | None) -> None:
         if effect is None:
-            self.jitter.setText("Jitter: measured while somebody is followed")
-            self.delay.setText("Delay: measured while somebody moves")
+            self.jitter.setText("Jitter: measured while a person is tracked")
+            self.delay.setText("Delay: measured while a person moves")
             return
-        self.jitter.setText(f"Jitter: {effect.jitter:.1f} mm, of {effect.raw_jitter:.1f} mm")
-        late = "measured while somebody moves"
+        self.jitter.setText(
+            f"Jitter: {effect.jitter:.1f} mm ({effect.raw_jitter:.1f} mm before smoothing)"
+        )
+        delay = "measured while a person moves"
         if effect.delay is not None:
-            late = f"{1000 * effect.delay:.0f} ms"
-        self.delay.setText(f"Delay: {late}")
+            delay = f"{1000 * effect.delay:.0f} ms"
+        self.delay.setText(f"Delay: {delay}")
 
     def _on_mirror(self, mirrored: bool) -> None:
         self._state.mirror_cameras.set(mirrored)
@@ -118,8 +130,8 @@ class SettingsPage(QWidget):
 
     def _on_fov_change(self, fov: float | None) -> None:
         self.knows_fov.setChecked(fov is not None)
-        self.fov.setValue(fov if fov is not None else _USUAL_FOV)
-        self._allow_fov()
+        self.fov.setValue(fov if fov is not None else _DEFAULT_FOV)
+        self._enable_fov()
 
     def _on_knows_fov(self, known: bool) -> None:
         self._preferences.fov.set(self.fov.value() if known else None)
@@ -129,26 +141,10 @@ class SettingsPage(QWidget):
             self._preferences.fov.set(degrees)
 
     def _on_take_change(self, take: TakeStatus) -> None:
-        self._allow_fov()
+        self._enable_fov()
 
-    def _allow_fov(self) -> None:
-        # a take has one camera from its beginning to its end
-        free = self._state.take.value.phase is not TakePhase.RECORDING
-        self.knows_fov.setEnabled(free)
-        self.fov.setEnabled(free and self._preferences.fov.value is not None)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "heading")
-    font = label.font()
-    font.setBold(True)
-    label.setFont(font)
-    return label
-
-
-def _quiet(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "quiet")
-    label.setWordWrap(len(text) > 20)
-    return label
+    def _enable_fov(self) -> None:
+        # a take has one camera throughout
+        recording = self._state.take.value.phase is TakePhase.RECORDING
+        self.knows_fov.setEnabled(not recording)
+        self.fov.setEnabled(not recording and self._preferences.fov.value is not None)

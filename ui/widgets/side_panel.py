@@ -1,4 +1,4 @@
-"""The panel beside the picture: a rail of pages that folds away."""
+"""Collapsible panel beside the canvas, with one page per tab."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from PySide6.QtWidgets import (
 
 from ui.state.view import ViewState
 
-_LEAST_LETTERS, _USUAL_LETTERS = 34, 44
-"""Width of the narrowest page and of one that nobody drew wider, in average letters of the window's
-font."""
+_MIN_LETTERS, _DEFAULT_LETTERS = 34, 44
+"""Minimum and default width of a page in average letters of the window's font."""
+_MAX_WIDTH_FACTOR = 3
+"""Maximum width relative to the minimum."""
 
 
 class SidePanel(QWidget):
-    """Pages of controls right of the picture, one at a time; its rail stays when it is folded.
+    """Pages of controls to the right of the canvas, shown one at a time.
 
-    A click on the rail's tab shows the page, another folds the panel. Put it into a splitter as
-    its last part.
+    Clicking a tab shows its page; clicking the current tab collapses the panel to its tabs. Put the
+    panel last into a splitter.
 
     Parameters
     ----------
     view : ViewState
-        Open or folded, which page, how wide; watched and written here.
+        Holds whether the panel is open, its page and its width; watched and written here.
+    parent : QWidget, optional
     """
 
     def __init__(self, view: ViewState, parent: QWidget | None = None) -> None:
@@ -43,32 +45,37 @@ class SidePanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Side panel")
         self.stack = QStackedWidget()
-        self.rail = _Rail()
-        self.rail.setAccessibleName("Pages of the side panel")
+        self.tabs = _TabBar()
+        self.tabs.setAccessibleName("Pages of the side panel")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.stack, 1)
-        row.addWidget(self.rail)
-        self.rail.tabBarClicked.connect(self._on_click)
-        self.rail.currentChanged.connect(self._on_rail_change)
+        row.addWidget(self.tabs)
+        self.tabs.tabBarClicked.connect(self._on_click)
+        self.tabs.currentChanged.connect(self._on_tab_change)
         view.page.watch(self._on_page_change)
         view.panel.watch(self._on_panel_change)
 
     def add_page(self, name: str, title: str, widget: QWidget) -> None:
-        """Add a page behind the others; it scrolls where it is taller than the window.
+        """Add a page after the others; it scrolls if it is taller than the window.
 
         Parameters
         ----------
         name : str
-            For `show_page` and the settings; one word, never shown.
+            Key for `show_page` and the settings; never displayed.
         title : str
-            On the rail; a word or two.
+            Text of the tab; a word or two.
         widget : QWidget
-            Goes to the panel.
+            Becomes a child of the panel.
+
+        Raises
+        ------
+        ValueError
+            If there is a page of this name.
         """
         if name in self._names:
-            raise ValueError(f"there is a page {name!r} already")
+            raise ValueError(f"page {name!r} exists already")
         scroll = QScrollArea()
         scroll.setWidget(widget)
         scroll.setWidgetResizable(True)
@@ -76,7 +83,7 @@ class SidePanel(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setAccessibleName(title)
-        # the panel's own ground shows through
+        # let the panel's background show through
         scroll.viewport().setAutoFillBackground(False)
         widget.setAutoFillBackground(False)
         if not widget.accessibleName():
@@ -84,20 +91,20 @@ class SidePanel(QWidget):
         self._names.append(name)
         self.stack.addWidget(scroll)
         keys = f" (Alt+{len(self._names)})" if len(self._names) < 10 else ""
-        wanted = self._view.page.value
-        self.rail.blockSignals(True)
-        self.rail.addTab(title)
-        self.rail.setTabToolTip(len(self._names) - 1, f"{title}{keys}")
-        self.rail.blockSignals(False)
-        self._on_page_change(wanted)
-        self._fold(self._view.panel.value)
+        page = self._view.page.value
+        self.tabs.blockSignals(True)
+        self.tabs.addTab(title)
+        self.tabs.setTabToolTip(len(self._names) - 1, f"{title}{keys}")
+        self.tabs.blockSignals(False)
+        self._on_page_change(page)
+        self._set_open(self._view.panel.value)
 
     def page_titles(self) -> tuple[tuple[str, str], ...]:
-        """Name and title of all pages, in the rail's order."""
-        return tuple((name, self.rail.tabText(number)) for number, name in enumerate(self._names))
+        """Return name and title of all pages in the order of the tabs."""
+        return tuple((name, self.tabs.tabText(number)) for number, name in enumerate(self._names))
 
     def page(self, name: str) -> QWidget:
-        """The widget that was added as `name`."""
+        """Return the widget that was added as `name`."""
         scroll = self.stack.widget(self._names.index(name))
         assert isinstance(scroll, QScrollArea)
         widget = scroll.widget()
@@ -105,32 +112,32 @@ class SidePanel(QWidget):
         return widget
 
     def show_page(self, name: str) -> None:
-        """Unfold the panel at a page."""
+        """Open the panel at a page; an unknown name has no effect."""
         if name in self._names:
             self._view.page.set(name)
             self._view.panel.set(True)
 
     def show_number(self, number: int) -> None:
-        """Unfold at the page with a number from 0; nothing where there is none."""
+        """Open the panel at the page with a number from 0; no effect if there is none."""
         if 0 <= number < len(self._names):
             self.show_page(self._names[number])
 
     def watch_splitter(self, splitter: QSplitter) -> None:
-        """Keep the width that a person drags the splitter to."""
-        splitter.splitterMoved.connect(lambda *_: self._keep_width())
+        """Store the width whenever the user drags the splitter."""
+        splitter.splitterMoved.connect(lambda *_: self._store_width())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As wide as it was left."""
+        """Return the size with the stored width."""
         hint = super().sizeHint()
         if self._view.panel.value:
-            hint.setWidth(self._wished_width())
+            hint.setWidth(self._preferred_width())
         return hint
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Another font or theme changes the folded width."""
+        """Recompute widths when the font or the theme changes."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fold(self._view.panel.value)
+            self._set_open(self._view.panel.value)
 
     def _on_click(self, index: int) -> None:
         if index < 0:
@@ -141,55 +148,56 @@ class SidePanel(QWidget):
         else:
             self.show_page(name)
 
-    def _on_rail_change(self, index: int) -> None:
+    def _on_tab_change(self, index: int) -> None:
         if 0 <= index < len(self._names):
             self._view.page.set(self._names[index])
 
     def _on_page_change(self, name: str) -> None:
-        # a page that is remembered may be added later
+        # a page from the settings may be added later
         if name not in self._names:
             return
         number = self._names.index(name)
         self.stack.setCurrentIndex(number)
-        self.rail.setCurrentIndex(number)
+        self.tabs.setCurrentIndex(number)
 
-    def _on_panel_change(self, shown: bool) -> None:
-        if shown and not self._view.page.value and self._names:
+    def _on_panel_change(self, opened: bool) -> None:
+        if opened and not self._view.page.value and self._names:
             self._view.page.set(self._names[0])
-        self._fold(shown)
+        self._set_open(opened)
 
-    def _fold(self, shown: bool) -> None:
+    def _set_open(self, opened: bool) -> None:
         had_focus = self.stack.isAncestorOf(self.focusWidget() or self)
-        self.stack.setVisible(shown)
-        self.rail.set_folded(not shown)
-        rail = self.rail.sizeHint().width()
-        # a layout does not notice tabs that come before the rail is shown
-        self.rail.setFixedWidth(rail)
-        if not shown:
-            self.setFixedWidth(rail)
-            self._take_width(rail)
+        self.stack.setVisible(opened)
+        self.tabs.set_collapsed(not opened)
+        tab_width = self.tabs.sizeHint().width()
+        # a layout does not notice tabs that are added before the bar is visible
+        self.tabs.setFixedWidth(tab_width)
+        if not opened:
+            self.setFixedWidth(tab_width)
+            self._resize_in_splitter(tab_width)
             if had_focus:
-                self.rail.setFocus()
+                self.tabs.setFocus()
             return
-        least = self._least_width()
-        self.setMinimumWidth(least)
-        self.setMaximumWidth(3 * least)
-        self._take_width(self._wished_width())
+        minimum = self._minimum_width()
+        self.setMinimumWidth(minimum)
+        self.setMaximumWidth(_MAX_WIDTH_FACTOR * minimum)
+        self._resize_in_splitter(self._preferred_width())
 
-    def _least_width(self) -> int:
-        letters = _LEAST_LETTERS * self.fontMetrics().averageCharWidth()
-        # a page that scrolls must not hide its right edge behind the bar, nor beyond the panel
+    def _minimum_width(self) -> int:
+        letters = _MIN_LETTERS * self.fontMetrics().averageCharWidth()
+        # a scrolling page must not be covered by its scroll bar, nor reach beyond the panel
         bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         pages = [self.page(name).minimumSizeHint().width() + bar for name in self._names]
-        return self.rail.sizeHint().width() + max([letters, *pages])
+        return self.tabs.sizeHint().width() + max([letters, *pages])
 
-    def _wished_width(self) -> int:
-        least = self._least_width()
-        letters = round(_USUAL_LETTERS * self.fontMetrics().averageCharWidth())
-        usual = self.rail.sizeHint().width() + letters
-        return min(max(least, self._view.panel_width.value or usual), 3 * least)
+    def _preferred_width(self) -> int:
+        minimum = self._minimum_width()
+        letters = round(_DEFAULT_LETTERS * self.fontMetrics().averageCharWidth())
+        default = self.tabs.sizeHint().width() + letters
+        width = max(minimum, self._view.panel_width.value or default)
+        return min(width, _MAX_WIDTH_FACTOR * minimum)
 
-    def _take_width(self, width: int) -> None:
+    def _resize_in_splitter(self, width: int) -> None:
         splitter = self.parentWidget()
         if not isinstance(splitter, QSplitter):
             return
@@ -197,13 +205,13 @@ class SidePanel(QWidget):
         others = max(1, sum(sizes) - width)
         splitter.setSizes([others, width])
 
-    def _keep_width(self) -> None:
+    def _store_width(self) -> None:
         if self._view.panel.value:
             self._view.panel_width.set(self.width())
 
 
-class _Rail(QTabBar):
-    """The pages' titles down the window's edge."""
+class _TabBar(QTabBar):
+    """Tabs along the window's right edge."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,14 +222,14 @@ class _Rail(QTabBar):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def set_folded(self, folded: bool) -> None:
-        """Show no tab as chosen while the panel is folded."""
-        self.setProperty("folded", folded)
+    def set_collapsed(self, collapsed: bool) -> None:
+        """Show no tab as selected while the panel is collapsed."""
+        self.setProperty("folded", collapsed)
         self.style().unpolish(self)
         self.style().polish(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Up and down choose, as the tabs lie; Enter unfolds or folds."""
+        """Select tabs by Up and Down, following their layout; open or collapse by Enter."""
         key, index = event.key(), self.currentIndex()
         if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             step = 1 if key == Qt.Key.Key_Down else -1

@@ -1,4 +1,4 @@
-"""Why a camera gives nothing, and what can be looked at meanwhile."""
+"""Banner shown while a source is unavailable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ui.widgets.banner import Banner
 
 
 class SourceBanner(Banner):
-    """There while a source is waited for.
+    """States why a source is unavailable and offers the demo instead.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ class SourceBanner(Banner):
     demo : QAction
         Plays the demo.
     stop_waiting : callable
+        Stops waiting for the source.
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -34,10 +36,10 @@ class SourceBanner(Banner):
         self._state = state
         self.demo = self.add_button("Play the demo", "Play the demo instead")
         self.demo.clicked.connect(demo.trigger)
-        self.stop = self.add_button("Stop waiting", "Wait no more for this source")
+        self.stop = self.add_button("Stop waiting", "Stop waiting for this source")
         self.stop.clicked.connect(lambda: stop_waiting())
         state.demo.watch(self._on_demo_change)
-        state.sources.trouble.watch(self.say)
+        state.sources.trouble.watch(self.show_text)
 
     def _on_demo_change(self, demo: SourceChoice | None) -> None:
         self.demo.setVisible(demo is not None)

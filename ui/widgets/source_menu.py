@@ -1,4 +1,4 @@
-"""The menu of what can be looked at: cameras and their modes, files, addresses, the demo."""
+"""Menu of sources: cameras and their modes, files, network streams, the demo."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from ui.widgets.icons import icon
 
 
 class SourceMenu(QMenu):
-    """Cameras by name, each with the sizes and rates it offers, above the shared actions.
+    """Menu with cameras, each with its sizes and frame rates, above the shared actions.
 
     Parameters
     ----------
     state : WindowState
     actions : Actions
     open_choice : callable
-        Opens what was chosen.
-    look_again : callable
-        Looks for cameras.
+        Opens a source.
+    find_cameras : callable
+        Searches for cameras.
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -30,12 +31,12 @@ class SourceMenu(QMenu):
         state: WindowState,
         actions: Actions,
         open_choice: Callable[[SourceChoice], None],
-        look_again: Callable[[], None],
+        find_cameras: Callable[[], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("&Source", parent)
         self._open_choice = open_choice
-        self._look_again = look_again
+        self._find_cameras = find_cameras
         self.cameras = QMenu("&Camera", self)
         self.cameras.setIcon(icon("camera"))
         self.addMenu(self.cameras)
@@ -54,17 +55,17 @@ class SourceMenu(QMenu):
                 self._add(self.cameras, camera, camera.title)
                 continue
             modes = self.cameras.addMenu(camera.title)
-            self._add(modes, camera, "Whatever goes best")
+            self._add(modes, camera, "Automatic")
             modes.addSeparator()
             for mode in camera.modes:
                 self._add(modes, mode, mode.title.removeprefix(f"{camera.title}, "))
         if not cameras:
-            text = "Looking for cameras…" if cameras is None else "No camera found"
+            text = "Searching for cameras…" if cameras is None else "No camera found"
             self.cameras.addAction(text).setEnabled(False)
         self.cameras.addSeparator()
-        self.cameras.addAction("Look again").triggered.connect(lambda: self._look_again())
+        self.cameras.addAction("Refresh").triggered.connect(lambda: self._find_cameras())
 
     def _add(self, menu: QMenu, choice: SourceChoice, text: str) -> None:
         entry = menu.addAction(text)
-        entry.setStatusTip(f"Film with {choice.title}")
+        entry.setStatusTip(f"Open {choice.title}")
         entry.triggered.connect(lambda: self._open_choice(choice))

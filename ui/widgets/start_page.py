@@ -1,4 +1,4 @@
-"""What a person sees while no source is open: three ways to begin, and what was open last."""
+"""Start page, shown while no source is open."""
 
 from __future__ import annotations
 
@@ -17,20 +17,26 @@ from PySide6.QtWidgets import (
 
 from ui.state.window import SourceChoice, WindowState
 from ui.widgets.icons import icon
+from ui.widgets.labels import quiet_label
 
-_WIDTH, _LEAST_WIDTH = 440, 320
+_MAX_WIDTH, _MIN_WIDTH = 440, 320
 
 
 class StartPage(QWidget):
-    """Camera, file or demo; the demo comes first where there is no camera.
+    """Buttons to open the last source, a camera, a file or the demo.
 
-    Signals carry what was chosen; they never carry pictures.
+    Parameters
+    ----------
+    state : WindowState
+    parent : QWidget, optional
     """
 
     chosen = Signal(object)
-    """A `SourceChoice`."""
-    file_wanted = Signal()
-    cameras_wanted = Signal()
+    """The user chose a source; carries a `SourceChoice`."""
+    file_requested = Signal()
+    """The user wants to open a file."""
+    cameras_requested = Signal()
+    """The user wants to search for cameras again."""
 
     def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,36 +44,36 @@ class StartPage(QWidget):
         self._preferred = ""
         title = QLabel("PyMAF Live")
         title.setObjectName("title")
-        subtitle = QLabel("A 3D body that follows a person, and motion that you can keep.")
-        subtitle.setProperty("role", "quiet")
-        subtitle.setWordWrap(True)
-
-        self.last = _choice("Go on")
+        subtitle = quiet_label("Real-time 3D body tracking and motion capture from any camera")
+        self.last = _choice_button("Reopen")
         self.last.clicked.connect(self._choose_last)
-        self.camera = _choice("Camera")
+        self.camera = _choice_button("Camera")
         self.camera.clicked.connect(self._choose_camera)
         self.camera_list = QComboBox()
-        self.camera_list.setAccessibleName("Which camera")
-        self.look_again = QToolButton()
-        self.look_again.setText("Look again")
-        self.look_again.setAccessibleName("Look for cameras again")
-        self.look_again.clicked.connect(self.cameras_wanted)
-        self.camera_note = QLabel()
-        self.camera_note.setProperty("role", "quiet")
-        self.file = _choice("Open a file…")
-        self.file.setToolTip("A video, a picture or a folder of pictures (Ctrl+O)")
-        self.file.clicked.connect(self.file_wanted)
-        self.demo = _choice("Play the demo")
+        self.camera_list.setAccessibleName("Camera to open")
+        self.refresh = QToolButton()
+        self.refresh.setText("Refresh")
+        self.refresh.setAccessibleName("Search for cameras again")
+        self.refresh.clicked.connect(self.cameras_requested)
+        self.camera_note = quiet_label()
+        self.file = _choice_button("Open file…")
+        self.file.setToolTip("Open a video, an image or a folder of images (Ctrl+O)")
+        self.file.clicked.connect(self.file_requested)
+        self.demo = _choice_button("Play the demo")
         self.demo.clicked.connect(self._choose_demo)
-        self.drop_note = QLabel("You can also drop a video or pictures anywhere in this window.")
-        self.drop_note.setProperty("role", "quiet")
-        self.drop_note.setWordWrap(True)
+        self.drop_note = quiet_label("You can also drop a video or images onto this window.")
+        self._lay_out(title, subtitle)
 
+        state.cameras.watch(self._on_cameras_change)
+        state.demo.watch(self._on_demo_change)
+        state.sources.last.watch(self._on_last_change)
+
+    def _lay_out(self, title: QLabel, subtitle: QLabel) -> None:
         cameras = QHBoxLayout()
         cameras.setSpacing(8)
         cameras.addWidget(self.camera_note, 1)
         cameras.addWidget(self.camera_list, 1)
-        cameras.addWidget(self.look_again)
+        cameras.addWidget(self.refresh)
         column = QVBoxLayout()
         column.setSpacing(10)
         column.addWidget(title)
@@ -83,37 +89,39 @@ class StartPage(QWidget):
         column.addWidget(self.drop_note)
         block = QWidget()
         block.setLayout(column)
-        block.setMinimumWidth(_LEAST_WIDTH)
-        block.setMaximumWidth(_WIDTH)
-        middle = QHBoxLayout()
-        middle.addStretch(1)
-        middle.addWidget(block, 100)
-        middle.addStretch(1)
-        whole = QWidget()
-        inner = QVBoxLayout(whole)
+        block.setMinimumWidth(_MIN_WIDTH)
+        block.setMaximumWidth(_MAX_WIDTH)
+        centred = QHBoxLayout()
+        centred.addStretch(1)
+        centred.addWidget(block, 100)
+        centred.addStretch(1)
+        content = QWidget()
+        inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addStretch(1)
-        inner.addLayout(middle)
+        inner.addLayout(centred)
         inner.addStretch(1)
-        # in a low window it scrolls: buttons that are pressed flat cannot be read
+        # in a low window the page scrolls instead of squeezing its buttons
         scroll = QScrollArea()
-        scroll.setWidget(whole)
+        scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.viewport().setAutoFillBackground(False)
-        whole.setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
 
-        state.cameras.watch(self._on_cameras_change)
-        state.demo.watch(self._on_demo_change)
-        state.sources.last.watch(self._on_last_change)
-
     def prefer_camera(self, text: str) -> None:
-        """Choose this camera beforehand whenever it is there."""
+        """Preselect a camera whenever it is available.
+
+        Parameters
+        ----------
+        text : str
+            `SourceChoice.text` of the camera, optionally with a mode.
+        """
         self._preferred = text
         self._choose_preferred()
 
@@ -129,36 +137,36 @@ class StartPage(QWidget):
             self.camera_list.addItem(camera.title, camera)
         self._choose_preferred()
         self.camera_list.setVisible(len(cameras or ()) > 1)
-        self.look_again.setVisible(cameras is not None)
+        self.refresh.setVisible(cameras is not None)
         if cameras is None:
-            note = "Looking for cameras…"
+            note = "Searching for cameras…"
         elif not cameras:
-            note = "No camera was found. Plug one in and look again, or begin below."
+            note = "No camera found. Connect one and press Refresh."
         else:
             note = cameras[0].title if len(cameras) == 1 else ""
         self.camera_note.setText(note)
-        self.camera_note.setWordWrap(True)
         self.camera_note.setVisible(bool(note))
-        self._put_first()
+        self._mark_main_button()
 
     def _on_demo_change(self, demo: SourceChoice | None) -> None:
         self.demo.setEnabled(demo is not None)
-        self.demo.setToolTip("" if demo else "This installation lacks the demo video.")
-        self._put_first()
+        missing = "The demo video is missing. Reinstall PyMAF Live to get it."
+        self.demo.setToolTip("" if demo else missing)
+        self._mark_main_button()
 
     def _on_last_change(self, last: SourceChoice | None) -> None:
         self.last.setVisible(last is not None)
         if last is not None:
             text = self.fontMetrics().elidedText(
-                f"Go on with {last.title}", Qt.TextElideMode.ElideMiddle, _WIDTH * 2 // 3
+                f"Reopen {last.title}", Qt.TextElideMode.ElideMiddle, _MAX_WIDTH * 2 // 3
             )
             self.last.setText(f"  {text}")
-            self.last.setAccessibleName(f"Go on with {last.title}")
+            self.last.setAccessibleName(f"Reopen {last.title}")
             self.last.setToolTip(last.text)
-        self._put_first()
+        self._mark_main_button()
 
-    def _put_first(self) -> None:
-        """Mark the button that a person most likely wants."""
+    def _mark_main_button(self) -> None:
+        """Highlight the button that the user most likely needs."""
         main = self.file
         if self._state.sources.last.value is not None:
             main = self.last
@@ -166,16 +174,16 @@ class StartPage(QWidget):
             main = self.camera
         elif self._state.demo.value is not None:
             main = self.demo
-        names = (
+        icons = (
             (self.last, "play"),
             (self.camera, "camera"),
             (self.file, "open"),
             (self.demo, "demo"),
         )
-        for button, name in names:
+        for button, icon_name in icons:
             is_main = button is main
             button.setProperty("role", "main" if is_main else None)
-            button.setIcon(icon(name, "on_accent" if is_main else "text"))
+            button.setIcon(icon(icon_name, "on_accent" if is_main else "text"))
             button.style().unpolish(button)
             button.style().polish(button)
         main.setDefault(True)
@@ -188,9 +196,9 @@ class StartPage(QWidget):
             return
         preferred = self._preferred
         if preferred != camera.text and preferred.partition("@")[0] == camera.text:
-            # the same camera as last time, with the size and rate of last time
-            known = (mode for mode in camera.modes if mode.text == preferred)
-            camera = next(known, camera)
+            # the camera used last, in the mode used last
+            matching = (mode for mode in camera.modes if mode.text == preferred)
+            camera = next(matching, camera)
         self.chosen.emit(camera)
 
     def _choose_last(self) -> None:
@@ -202,7 +210,7 @@ class StartPage(QWidget):
             self.chosen.emit(self._state.demo.value)
 
 
-def _choice(text: str) -> QPushButton:
+def _choice_button(text: str) -> QPushButton:
     button = QPushButton(f"  {text}")
     button.setObjectName("choice")
     button.setAccessibleName(text)

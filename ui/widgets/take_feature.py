@@ -16,11 +16,11 @@ from ui.state.view import Layout
 from ui.state.window import WindowState
 from ui.widgets.banner import Banner
 from ui.widgets.box_overlay import BoxOverlay
+from ui.widgets.formatting import clock
 from ui.widgets.icons import icon
 from ui.widgets.main_window import MainWindow
 from ui.widgets.takes_page import LibraryDeeds, TakesPage
 from ui.widgets.timeline import TaskProgress, Timeline
-from ui.widgets.transport_bar import clock
 
 
 class UndoHistory(Protocol):
@@ -115,7 +115,7 @@ class TakeFeature(QObject):
         self.tasks = TaskProgress(state.takes)
         self.tasks.cancel.clicked.connect(deeds.cancel_work)
         self.count = QLabel()
-        self.count.setObjectName("stageNote")
+        self.count.setObjectName("canvasNote")
         self.count.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.count.setAccessibleName("Seconds until the recording begins")
         font = self.count.font()
@@ -337,14 +337,14 @@ class TakeFeature(QObject):
 
     def _on_found_change(self, found: tuple[FoundRecording, ...]) -> None:
         if not found:
-            self.found.say("")
+            self.found.show_text("")
             return
         first = found[0]
         when = f"{first.about.created.astimezone():%d %b, %H:%M}"
         source = first.about.source or "a source"
         text = f"A recording of {clock(first.seconds)} from {source} was cut off on {when}."
         more = f" {len(found) - 1} more wait." if len(found) > 1 else ""
-        self.found.say(text + more)
+        self.found.show_text(text + more)
 
     def _on_counting_change(self, seconds: int) -> None:
         self.count.setText(str(seconds))

@@ -21,9 +21,8 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.takes.library import TakeEntry
 from ui.state.take import PRE_ROLLS, CountDown, OpenTake, TakesState
+from ui.widgets.formatting import breakable, clock
 from ui.widgets.icons import icon
-from ui.widgets.responsive_row import breakable
-from ui.widgets.transport_bar import clock
 
 _ID = Qt.ItemDataRole.UserRole
 

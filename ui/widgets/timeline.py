@@ -1,4 +1,4 @@
-"""Under the picture of an open take: its timeline, and what can be done to it."""
+"""Timeline of the open take with its editing buttons."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state.take import OpenTake, Playhead, TakesState, Task
+from ui.widgets.formatting import clock
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 from ui.widgets.timeline_track import TimelineTrack
-from ui.widgets.transport_bar import clock
 
 
 class Timeline(QWidget):
-    """The track with its buttons; there while a take is open.
+    """Track and buttons, visible while a take is open.
 
     Parameters
     ----------
     state : TakesState
     left, middle, right : sequences of QAction
-        In the row of buttons.
+        Actions in the three groups of the button row.
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Timeline(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Timeline")
         self.track = TimelineTrack()
-        self.place = QLabel()
-        self.place.setAccessibleName("Place in the take")
+        self.position = QLabel()
+        self.position.setAccessibleName("Position in the take")
         self.note = ElidedLabel()
         self.note.setProperty("role", "quiet")
         self.buttons: list[QToolButton] = []
@@ -56,12 +57,12 @@ class Timeline(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         self._add(row, left)
-        row.addWidget(self.place)
+        row.addWidget(self.position)
         row.addSpacing(10)
         self._add(row, middle)
         row.addWidget(self.note, 1)
         self._add(row, right)
-        line.may_hide(self.place)
+        line.may_hide(self.position)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 6, 14, 2)
         column.setSpacing(4)
@@ -86,9 +87,9 @@ class Timeline(QWidget):
         self.track.show_take(opened.stored.take if opened is not None else None)
         note = ""
         if opened is not None and not opened.pictures:
-            note = "Its pictures are not there any more."
+            note = "The video of this take was moved or deleted."
         elif opened is not None and not opened.full_size:
-            note = "With a small copy of the camera's pictures."
+            note = "Shown with a reduced copy of the camera's video."
         self.note.setText(note)
         self._on_playhead_change(self._state.playhead.value)
 
@@ -101,12 +102,18 @@ class Timeline(QWidget):
             return
         frame = min(playhead.frame, len(times) - 1)
         self.track.show_frame(frame)
-        here, all_of_it = times[frame] - times[0], times[-1] - times[0]
-        self.place.setText(f"{clock(here)} / {clock(all_of_it)}   frame {frame + 1}")
+        position, duration = times[frame] - times[0], times[-1] - times[0]
+        self.position.setText(f"{clock(position)} / {clock(duration)}   frame {frame + 1}")
 
 
 class TaskProgress(QWidget):
-    """Work on a take that goes on: what, how far, and a button where it can be ended."""
+    """Progress of a background task on a take, with a Cancel button if it can be cancelled.
+
+    Parameters
+    ----------
+    state : TakesState
+    parent : QWidget, optional
+    """
 
     def __init__(self, state: TakesState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,11 +121,11 @@ class TaskProgress(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 100)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Progress of the work on a take")
+        self.bar.setAccessibleName("Progress of the task")
         self.bar.setFixedWidth(14 * self.fontMetrics().averageCharWidth())
         self.bar.setFixedHeight(self.fontMetrics().height() // 2)
         self.cancel = QPushButton("Cancel")
-        self.cancel.setAccessibleName("End the work on the take")
+        self.cancel.setAccessibleName("Cancel the task")
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 0, 6, 0)
         for widget in (self.text, self.bar, self.cancel):

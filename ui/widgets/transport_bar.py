@@ -1,4 +1,4 @@
-"""Under the picture: pause, record, export, and how the body is drawn."""
+"""Bar below the canvas: pause, record, export, and display of the body."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
 from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
+from ui.widgets.formatting import clock
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 
 
 class TransportBar(ResponsiveRow):
-    """Buttons of the shared actions on the left, the view on the right.
+    """Buttons for the shared actions on the left, display controls on the right.
 
-    In a narrow window the view's go: the page and the menu of that name have them too.
+    In a narrow window the display controls are hidden; the View page and menu have them as well.
+
+    Parameters
+    ----------
+    state : WindowState
+    actions : Actions
+    parent : QWidget, optional
     """
 
     def __init__(self, state: WindowState, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("transport")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.pause = _button(actions.pause, "Pause or go on")
+        self.pause = _button(actions.pause, "Pause or resume")
         self.record = _button(actions.record, "Record or stop recording")
         self.export = _button(actions.export, "Export the recorded take")
         self.take_note = ElidedLabel()
@@ -31,7 +38,7 @@ class TransportBar(ResponsiveRow):
         self.opacity.setRange(0, 100)
         self.opacity.setFixedWidth(120)
         self.opacity.setAccessibleName("Opacity of the body")
-        self.opacity.setToolTip("Opacity of the body over the picture")
+        self.opacity.setToolTip("Opacity of the body over the image")
         label = QLabel("&Body")
         label.setBuddy(self.opacity)
         self.skeleton = _button(actions.skeleton, "Draw the skeleton")
@@ -67,16 +74,10 @@ class TransportBar(ResponsiveRow):
         else:
             text = f"Take of {clock(take.seconds)}"
             if take.rows == 0:
-                text += ", nobody in it"
+                text += ", no people in it"
             elif not take.exported:
                 text += ", not exported yet"
         self.take_note.setText(text)
-
-
-def clock(seconds: float) -> str:
-    """Minutes, seconds and tenths: 65.25 is 1:05.2."""
-    tenths = int(seconds * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 def _button(action: QAction, name: str) -> QToolButton:

@@ -1,26 +1,25 @@
-"""The menu View's entries about what is drawn, and the pages View and Inside."""
+"""Entries of the View menu about display, and the View and Inside pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup
 
-from ui.state.observable import Observable
 from ui.state.view import FRONT, SIDE, TOP, Layout, Viewpoint
 from ui.state.window import WindowState
+from ui.widgets.action_factory import make_action, make_switch
 from ui.widgets.inside_page import InsidePage
 from ui.widgets.main_window import MainWindow
 from ui.widgets.view_page import ViewPage
 
 _LAYOUTS = {
-    Layout.PICTURE: ("Picture", "Only the picture with the body over it"),
-    Layout.FREE: ("3D", "Only the body in space, to be turned"),
-    Layout.BOTH: ("Both", "The picture, and the body in space beside it"),
+    Layout.PICTURE: ("Image", "Show the image with the body over it"),
+    Layout.FREE: ("3D", "Show the body in 3D space"),
+    Layout.BOTH: ("Both", "Show the image and the 3D view side by side"),
 }
-_SIDES = (
+_VIEWPOINTS = (
     ("Front", "1", FRONT),
     ("Side", "2", SIDE),
     ("Top", "3", TOP),
@@ -29,11 +28,12 @@ _SIDES = (
 
 
 class ViewFeature(QObject):
-    """Adds its entries and pages to a window, and belongs to it.
+    """Adds its entries and pages to a window.
 
     Parameters
     ----------
     window : MainWindow
+        Becomes the parent.
     state : WindowState
     """
 
@@ -42,35 +42,38 @@ class ViewFeature(QObject):
         self._view = state.view
         view = state.view
         self.layouts = self._layout_actions()
-        self.next_layout = self._action(
-            "Picture, 3D, both", "V", "Go round picture, 3D and both", self._go_round
+        self.next_layout = make_action(
+            self, "Next layout", "V", "Switch between image, 3D and both", self._show_next_layout
         )
-        self.sides = [
-            self._action(
-                text, keys, f"See the 3D view: {text.lower()}",
-                partial(self._look_from, side),
+        self.viewpoints = [
+            make_action(
+                self,
+                text,
+                keys,
+                f"Turn the 3D view: {text.lower()}",
+                partial(self._set_viewpoint, viewpoint),
             )
-            for text, keys, side in _SIDES
-        ]  # fmt: skip
-        self.body = self._switch("Body", "H", "Draw the body's surface", view.mesh)
-        self.points = self._switch("Points", "J", "Draw the joints as dots", view.points)
-        self.box = self._switch("Box", "X", "Draw each person's box", view.box)
-        self.ghost = self._switch(
-            "Before smoothing", "G", "Draw a pale body as it was measured", view.ghost
+            for text, keys, viewpoint in _VIEWPOINTS
+        ]
+        self.mesh = make_switch(self, "Body", "H", "Draw the body mesh", view.mesh)
+        self.points = make_switch(self, "Joints", "J", "Draw the joints as dots", view.points)
+        self.box = make_switch(self, "Boxes", "X", "Draw a box around each person", view.box)
+        self.ghost = make_switch(
+            self, "Before smoothing", "G", "Draw the unsmoothed body as well, pale", view.ghost
         )
-        self.inside = self._switch(
-            "Inside the network", "N", "Show the network's levels", view.inside
+        self.inside = make_switch(
+            self, "Inside the network", "N", "Show the network's levels", view.inside
         )
-        self.view_page = ViewPage(state, list(self.layouts.values()), self.sides)
+        self.view_page = ViewPage(state, list(self.layouts.values()), self.viewpoints)
         self.inside_page = InsidePage(state)
         window.side_panel.add_page("view", "View", self.view_page)
         window.side_panel.add_page("inside", "Inside", self.inside_page)
         menu = window.view_menu
-        menu.addActions([self.body, self.points, self.box, self.ghost])
+        menu.addActions([self.mesh, self.points, self.box, self.ghost])
         menu.addSeparator()
         menu.addActions([*self.layouts.values(), self.next_layout])
-        side_menu = menu.addMenu("3D view &from")
-        side_menu.addActions(self.sides)
+        viewpoint_menu = menu.addMenu("3D &viewpoint")
+        viewpoint_menu.addActions(self.viewpoints)
         menu.addSeparator()
         menu.addAction(self.inside)
         view.layout.watch(lambda layout: self.layouts[layout].setChecked(True))
@@ -79,36 +82,17 @@ class ViewFeature(QObject):
         group = QActionGroup(self)
         actions = {}
         for layout, (text, tip) in _LAYOUTS.items():
-            action = self._action(text, "", tip, partial(self._view.layout.set, layout))
+            action = make_action(self, text, "", tip, partial(self._view.layout.set, layout))
             action.setCheckable(True)
             group.addAction(action)
             actions[layout] = action
         return actions
 
-    def _action(self, text: str, keys: str, tip: str, deed: Callable[[], None]) -> QAction:
-        action = QAction(text, self)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-        action.setStatusTip(tip)
-        action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        action.triggered.connect(lambda _=False: deed())
-        return action
-
-    def _switch(self, text: str, keys: str, tip: str, value: Observable[bool]) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setStatusTip(tip)
-        action.setToolTip(f"{tip} ({keys})")
-        action.setCheckable(True)
-        value.watch(action.setChecked)
-        action.toggled.connect(value.set)
-        return action
-
-    def _go_round(self) -> None:
+    def _show_next_layout(self) -> None:
         self._view.layout.set(self._view.layout.value.next)
 
-    def _look_from(self, side: Viewpoint) -> None:
-        """From a side; who looks at the picture alone wants the 3D view beside it."""
-        self._view.viewpoint.set(self._view.viewpoint.value.seen_from(side))
+    def _set_viewpoint(self, viewpoint: Viewpoint) -> None:
+        """Turn the 3D view, opening it beside the image if it is hidden."""
+        self._view.viewpoint.set(self._view.viewpoint.value.seen_from(viewpoint))
         if self._view.layout.value is Layout.PICTURE:
             self._view.layout.set(Layout.BOTH)
