@@ -1,0 +1,1 @@
+"""Checks and measurements of this machine: doctor, benchmark, roofline, back-end comparison."""

@@ -1,4 +1,4 @@
-"""Whether a back-end computes what OpenVINO computes, and how fast it is beside the others."""
+"""Comparison of an inference back-end with OpenVINO: outputs and speed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array, Estimate
 
-WORST_VERTEX_MM = 3.0
-"""Mean over the vertices of a body, in the worst of the crops."""
+MAX_VERTEX_ERROR_MM = 3.0
+"""Limit for agreement: mean error over the vertices of a body, in the crop with the largest."""
 
 _ROUNDS = 30
 _WARM_UP = 5
@@ -21,27 +21,27 @@ _BATCHES = (1, 2, 8)
 
 
 def check_backend(path: Path, backend: str, cache: Path | None = None) -> dict[str, Any]:
-    """Run a back-end beside OpenVINO on the same crops.
+    """Run a back-end and OpenVINO on the same crops and compare them.
 
     Parameters
     ----------
     path : Path
-        A model.
+        Model file.
     backend : str
-        As `--backend`; 'auto' is the best that works.
+        Name of the back-end; 'auto' is the best that works.
     cache : Path, optional
         Folder for compiled models.
 
     Returns
     -------
     dict
-        Greatest difference of each output, ``vertex_mm`` (the mean vertex error of the worst crop),
-        ``agrees``, median milliseconds of each side for one person, and their ratio.
+        Largest difference of each output, ``vertex_mm`` (mean vertex error of the crop with the
+        largest), ``agrees``, median milliseconds of both for one person, and their ratio.
 
     Raises
     ------
     ModelError
-        If one of the two cannot run the model.
+        If either back-end cannot run the model.
     """
     from pymaf_live.inference import open_session
 
@@ -49,32 +49,32 @@ def check_backend(path: Path, backend: str, cache: Path | None = None) -> dict[s
     try:
         standard = open_session(path, "openvino", cache=cache)
         try:
-            return _compared(path, tested, standard)
+            return _compare(path, tested, standard)
         finally:
             standard.close()
     finally:
         tested.close()
 
 
-def print_findings(findings: Sequence[Mapping[str, Any]]) -> None:
-    """Print what `check_backend` gave, for reading."""
-    for each in findings:
+def print_comparisons(comparisons: Sequence[Mapping[str, Any]]) -> None:
+    """Print results of `check_backend`."""
+    for each in comparisons:
         verdict = "agrees with" if each["agrees"] else "DIFFERS from"
         print(f"{each['model']}: {each['backend']} {verdict} {each['standard']}")
         for text in each["notices"]:
             print(f"  {text}")
         for name, value in each["differences"].items():
             print(f"  {name:<20} {value:9.2e} at most")
-        print(f"  {'vertices':<20} {each['vertex_mm']:9.3f} mm, mean of the worst crop")
+        print(f"  {'vertices':<20} {each['vertex_mm']:9.3f} mm (mean of the worst crop)")
         print(
-            f"  {'time for a person':<20} {each['milliseconds']:9.2f} ms against "
+            f"  {'time per person':<20} {each['milliseconds']:9.2f} ms against "
             f"{each['standard_milliseconds']:.2f} ms, {each['ratio']:.2f} times as fast"
         )
 
 
-def _compared(path: Path, tested: Any, standard: Any) -> dict[str, Any]:
+def _compare(path: Path, tested: Any, standard: Any) -> dict[str, Any]:
     if tested.metadata != standard.metadata:
-        raise ModelError(f"{path} reads differently by {tested.backend}")
+        raise ModelError(f"{tested.backend} reads other metadata from {path}")
     differences: dict[str, float] = {}
     vertex = 0.0
     random = np.random.default_rng(0)
@@ -83,9 +83,9 @@ def _compared(path: Path, tested: Any, standard: Any) -> dict[str, Any]:
         for ours, theirs in zip(tested.run(images), standard.run(images), strict=True):
             for level, (a, b) in enumerate(zip(ours, theirs, strict=True), start=1):
                 end = "" if level == len(ours) else f"_{level}"
-                for name, value in _values(a, b).items():
+                for name, value in _output_differences(a, b).items():
                     differences[name + end] = max(differences.get(name + end, 0.0), value)
-                vertex = max(vertex, vertex_error(a, b))
+                vertex = max(vertex, mean_vertex_error(a, b))
     one = _crops(random, 1, tested.metadata.input_size)
     mine, other = _milliseconds({"a": lambda: tested.run(one), "b": lambda: standard.run(one)})
     return {
@@ -95,15 +95,15 @@ def _compared(path: Path, tested: Any, standard: Any) -> dict[str, Any]:
         "notices": [*tested.passed_over, *([tested.notice] if tested.notice else [])],
         "differences": differences,
         "vertex_mm": round(vertex, 4),
-        "agrees": vertex < WORST_VERTEX_MM,
+        "agrees": vertex < MAX_VERTEX_ERROR_MM,
         "milliseconds": round(mine, 3),
         "standard_milliseconds": round(other, 3),
         "ratio": round(other / mine, 2),
     }
 
 
-def vertex_error(one: Estimate, other: Estimate) -> float:
-    """Millimetres, mean over the body's vertices, both with the pelvis at the origin."""
+def mean_vertex_error(one: Estimate, other: Estimate) -> float:
+    """Return the mean distance of the body's vertices in mm, both pelvises at the origin."""
     from pymaf_live.body import PointSet, default_body
 
     vertices = PointSet.vertices(default_body())
@@ -111,7 +111,7 @@ def vertex_error(one: Estimate, other: Estimate) -> float:
     return float(1000 * np.linalg.norm(first - second, axis=-1).mean())
 
 
-def _values(one: Estimate, other: Estimate) -> dict[str, float]:
+def _output_differences(one: Estimate, other: Estimate) -> dict[str, float]:
     pairs: dict[str, tuple[Array, Array]] = {
         name: (np.asarray(getattr(one, name)), np.asarray(getattr(other, name)))
         for name in ("rotations", "shape", "camera", "score", "joint_score")
@@ -120,7 +120,7 @@ def _values(one: Estimate, other: Estimate) -> dict[str, float]:
 
 
 def _crops(random: np.random.Generator, count: int, size: int) -> Any:
-    """Smooth pictures with an upright shape in the middle: noise alone tells a network nothing."""
+    """Return smooth crops with an upright shape in the middle; noise would exercise no feature."""
     y, x = np.mgrid[0:size, 0:size] / size
     crops = np.empty((count, 3, size, size), dtype=np.float32)
     for crop in crops:
@@ -134,12 +134,12 @@ def _crops(random: np.random.Generator, count: int, size: int) -> Any:
 
 
 def _milliseconds(sides: Mapping[str, Callable[[], object]]) -> list[float]:
-    """Median of each side, measured in turn: what disturbs the machine disturbs both."""
-    spent: dict[str, list[float]] = {name: [] for name in sides}
+    """Return the median time of each side, run alternately so that other load affects both."""
+    timings: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(_WARM_UP + _ROUNDS):
         for name, run in sides.items():
-            begun = time.perf_counter()
+            start = time.perf_counter()
             run()
             if number >= _WARM_UP:
-                spent[name].append(1000 * (time.perf_counter() - begun))
-    return [float(np.median(times)) for times in spent.values()]
+                timings[name].append(1000 * (time.perf_counter() - start))
+    return [float(np.median(times)) for times in timings.values()]

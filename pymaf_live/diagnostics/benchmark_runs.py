@@ -1,6 +1,6 @@
-"""What `bench` times, each run in a process of its own: it does what the program does.
+"""Runs that the benchmark times, each in a child process that does the program's own work.
 
-So nothing is warm that would not be, and the peak memory is that of the job alone.
+Nothing is warm that would not be in normal use, and the peak memory is that of the run alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pymaf_live.types import FrameResult
 
 _TIMEOUT_SECONDS = 600
-_WARM_UP = 5
-"""Frames before MediaPipe's clock starts, as its first ones load its graph."""
+_WARM_UP_FRAMES = 5
+"""Frames that do not count: MediaPipe loads its graph during the first ones."""
 _LIVE_SECONDS = 4.0
 
 
@@ -36,23 +36,24 @@ def process_run(
     overlay: bool,
     people: int = 0,
 ) -> dict[str, Any]:
-    """Process a clip into a folder that is thrown away; 0 people are as many as usual."""
+    """Process a clip into a temporary folder; 0 people stands for the default number."""
     with tempfile.TemporaryDirectory() as folder:
-        kind = "overlay" if overlay else "plain"
-        return _run("process", clip, folder, model, backend, cache or "", kind, people)
+        return _run_child(
+            "process", clip, folder, model, backend, cache or "", int(overlay), people
+        )
 
 
 def live_run(clip: Path, model: str | Path, backend: str, cache: Path | None) -> dict[str, Any]:
-    """Follow a clip played at its own rate, as a camera would give it."""
-    return _run("live", clip, model, backend, cache or "")
+    """Track people in a clip that is played at its own rate, like a camera."""
+    return _run_child("live", clip, model, backend, cache or "")
 
 
 def mediapipe_run(clip: Path, task: Path) -> dict[str, Any]:
     """Run MediaPipe's pose landmarker over a clip, in VIDEO mode."""
-    return _run("mediapipe", clip, task)
+    return _run_child("mediapipe", clip, task)
 
 
-def _run(*arguments: object) -> dict[str, Any]:
+def _run_child(*arguments: object) -> dict[str, Any]:
     command = [sys.executable, "-m", "pymaf_live.diagnostics.benchmark_runs", *map(str, arguments)]
     try:
         done = subprocess.run(
@@ -63,9 +64,9 @@ def _run(*arguments: object) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise InputError(f"the clip takes longer than {_TIMEOUT_SECONDS} s; give a shorter") from (
-            error
-        )
+        raise InputError(
+            f"the clip takes longer than {_TIMEOUT_SECONDS} s; use a shorter one"
+        ) from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["the run failed"]
         kind = ModelError if done.returncode == ModelError.exit_code else InputError
@@ -75,17 +76,17 @@ def _run(*arguments: object) -> dict[str, Any]:
 
 
 class _Clock:
-    """Notes when results come and what their stages took; stops nothing."""
+    """Records when results arrive and the time of their stages."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        self.worked: list[float] = []
+        self.cpu_times: list[float] = []
         self.stages: dict[str, list[float]] = {}
         self.delays: list[float] = []
 
-    def note(self, result: FrameResult) -> None:
+    def record(self, result: FrameResult) -> None:
         self.times.append(time.perf_counter())
-        self.worked.append(time.process_time())
+        self.cpu_times.append(time.process_time())
         if result.frame.arrived > 0:
             self.delays.append(1000 * (time.monotonic() - result.frame.arrived))
         for name, milliseconds in result.milliseconds.items():
@@ -101,13 +102,13 @@ class _Clock:
         return False
 
 
-def _process_here(
+def _run_process(
     clip: str,
     folder: str,
     model: str,
     backend: str,
     cache: str,
-    kind: str,
+    overlay: str,
     people: str,
     started: float,
 ) -> dict[str, Any]:
@@ -118,37 +119,37 @@ def _process_here(
     options = ProcessOptions(
         out=Path(folder),
         pipeline=_options(model, backend, cache, int(people)),
-        overlay=kind == "overlay",
-        told=clock.note,
+        overlay=overlay == "1",
+        told=clock.record,
     )
-    # how long the interpreter and the imports took, on the clock of this process
-    before = time.time() - started
-    begun = time.perf_counter()
+    # start of the interpreter and the imports
+    startup = time.time() - started
+    begin = time.perf_counter()
     summary = process_input(open_source(clip), clip, "clip", options, clock)
-    ended = time.perf_counter()
+    end = time.perf_counter()
     frames = len(clock.times)
     if frames < 2:
         raise InputError(f"{clip} is too short to measure")
     return {
         "frames": frames,
-        # from the first result to the last: what a landmarker's frames are compared with
+        # from the first result to the last, comparable with a landmarker's frames
         "frames_fps": _rate(clock.times[0], clock.times[-1], frames),
-        # with the writing of takes, exports and overlay at the end, without the loading
-        "steady_fps": _rate(clock.times[0], ended, frames),
-        "fps": frames / (before + ended - begun),
-        "first_result_seconds": before + clock.times[0] - begun,
+        # including the writing of take, exports and overlay, without loading
+        "steady_fps": _rate(clock.times[0], end, frames),
+        "fps": frames / (startup + end - begin),
+        "first_result_seconds": startup + clock.times[0] - begin,
         "peak_mb": _peak_mb(),
         "intervals": _intervals(clock.times),
-        # by all threads: unlike the rate it hardly hangs on what else the machine does
-        "processor_ms": 1000 * (clock.worked[-1] - clock.worked[0]) / (frames - 1),
-        "processor_intervals": _intervals(clock.worked),
+        # CPU time of all threads; unlike the rate it hardly depends on other load
+        "processor_ms": 1000 * (clock.cpu_times[-1] - clock.cpu_times[0]) / (frames - 1),
+        "processor_intervals": _intervals(clock.cpu_times),
         "stages": clock.stages,
         "means": {name: summary.milliseconds.get(name, 0.0) for name in ("draw", "write")},
         "model": summary.model,
     }
 
 
-def _live_here(clip: str, model: str, backend: str, cache: str, started: float) -> dict[str, Any]:
+def _run_live(clip: str, model: str, backend: str, cache: str, started: float) -> dict[str, Any]:
     from pymaf_live.pipeline.pipeline import Pipeline
     from pymaf_live.sources import open_source, paced
 
@@ -157,15 +158,14 @@ def _live_here(clip: str, model: str, backend: str, cache: str, started: float) 
     with Pipeline(source, _options(model, backend, cache)) as pipeline:
         while not pipeline.ready and not pipeline.ended:
             time.sleep(0.05)
-        # the first results wait for the models
         for result in pipeline.results():
-            clock.note(result)
+            clock.record(result)
             if clock.times[-1] - clock.times[0] > _LIVE_SECONDS:
                 break
         dropped, model_name = pipeline.health.dropped, pipeline.model
     return {
         "frames_fps": _rate(clock.times[0], clock.times[-1], len(clock.times)),
-        "delays": clock.delays[_WARM_UP:],
+        "delays": clock.delays[_WARM_UP_FRAMES:],
         "dropped": dropped,
         "model": model_name,
     }
@@ -178,7 +178,7 @@ def _options(model: str, backend: str, cache: str, people: int = 0) -> Any:
     return PipelineOptions(model=model, backend=backend, people=people or None, cache=folder)
 
 
-def _mediapipe_here(clip: str, task: str, _started: float) -> dict[str, Any]:
+def _run_mediapipe(clip: str, task: str, _started: float) -> dict[str, Any]:
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -189,23 +189,24 @@ def _mediapipe_here(clip: str, task: str, _started: float) -> dict[str, Any]:
         base_options=BaseOptions(model_asset_path=task), running_mode=vision.RunningMode.VIDEO
     )
     source = open_source(clip)
-    times, worked, spent = [], [], []
+    times, cpu_times, durations = [], [], []
     with suppress_native_logs(), vision.PoseLandmarker.create_from_options(options) as landmarker:
         for frame in source.frames():
-            picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame.image)
+            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame.image)
             start = time.perf_counter()
-            landmarker.detect_for_video(picture, round(frame.time * 1000))
+            landmarker.detect_for_video(image, round(frame.time * 1000))
             times.append(time.perf_counter())
-            worked.append(time.process_time())
-            spent.append(1000 * (times[-1] - start))
-    times, worked, spent = times[_WARM_UP:], worked[_WARM_UP:], spent[_WARM_UP:]
+            cpu_times.append(time.process_time())
+            durations.append(1000 * (times[-1] - start))
+    times, cpu_times = times[_WARM_UP_FRAMES:], cpu_times[_WARM_UP_FRAMES:]
+    durations = durations[_WARM_UP_FRAMES:]
     if len(times) < 2:
         raise InputError(f"{clip} is too short to measure")
     return {
         "frames_fps": _rate(times[0], times[-1], len(times)),
         "intervals": _intervals(times),
-        "milliseconds": sum(spent) / len(spent),
-        "processor_ms": 1000 * (worked[-1] - worked[0]) / (len(times) - 1),
+        "milliseconds": sum(durations) / len(durations),
+        "processor_ms": 1000 * (cpu_times[-1] - cpu_times[0]) / (len(times) - 1),
     }
 
 
@@ -214,7 +215,7 @@ def _rate(first: float, last: float, results: int) -> float:
 
 
 def _intervals(times: Sequence[float]) -> list[float]:
-    """Milliseconds between results."""
+    """Return the milliseconds between results."""
     return [1000 * (after - before) for before, after in pairwise(times)]
 
 
@@ -227,17 +228,17 @@ def _peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-_HERE: Mapping[str, Any] = {
-    "process": _process_here,
-    "live": _live_here,
-    "mediapipe": _mediapipe_here,
+_RUNS: Mapping[str, Any] = {
+    "process": _run_process,
+    "live": _run_live,
+    "mediapipe": _run_mediapipe,
 }
 
 
 def _main(arguments: Sequence[str]) -> int:
     kind, *rest, started = arguments
     try:
-        figures = _HERE[kind](*rest, float(started))
+        figures = _RUNS[kind](*rest, float(started))
     except PymafLiveError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -245,11 +246,11 @@ def _main(arguments: Sequence[str]) -> int:
         if kind != "mediapipe":
             raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        print(f"MediaPipe cannot run on this: {lines[0]}", file=sys.stderr)
+        print(f"MediaPipe cannot process the clip: {lines[0]}", file=sys.stderr)
         return ModelError.exit_code
     print(json.dumps(figures))
     sys.stdout.flush()
-    # as the program ends: threads of the back-ends may still be at their last
+    # threads of the back-ends may still run
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""What works on this machine, and how to mend what does not."""
+"""Checks of this machine, each with a remedy for what does not work."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ if TYPE_CHECKING:
 
 _GL_PACKAGES = "Debian, Ubuntu: apt install libegl1 libgl1 libgl1-mesa-dri libosmesa6"
 _QT_PACKAGES = "Debian, Ubuntu: apt install libxcb-cursor0 libxkbcommon-x11-0 libegl1"
-_INSTALL = "reinstall PyMAF Live"
+_REINSTALL = "reinstall PyMAF Live"
 _LIBRARIES = "Debian, Ubuntu: apt install libgl1 libglib2.0-0 libegl1 libgles2"
-_NEEDED = ("body", "model", "people finder")
+_REQUIRED = ("body", "model", "person detector")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     name: str
     state: Literal["ok", "missing", "broken"]
-    """'missing': something is done without; 'broken': the main job cannot be done."""
+    """'missing': the program works without it; 'broken': the program cannot do its main job."""
     detail: str
-    mend: str = ""
-    """What to do; empty where nothing needs doing."""
+    remedy: str = ""
+    """Action to take; empty if none is needed."""
     model: bool = False
-    """Of a model or back-end, for the exit code."""
+    """True for a model or a back-end, which have an exit code of their own."""
 
 
-def examine() -> list[Check]:
-    """Look at everything that the program needs; nothing is left behind, nothing is raised."""
+def run_checks() -> list[Check]:
+    """Check everything that the program needs; raises nothing and leaves nothing behind."""
     checks: list[Check] = []
-    for name, look in _LOOKS:
+    for name, check in _CHECKS:
         try:
-            checks += look()
+            checks += check()
         except Exception as error:
-            # a check that fails in a way nobody foresaw is a finding, not the end of the others
-            state: Literal["missing", "broken"] = "broken" if name in _NEEDED else "missing"
-            detail = f"could not be looked at: {_reason(error)}"
-            cure = _LIBRARIES if _lacks_library(error) else _INSTALL
-            checks.append(Check(name, state, detail, cure, model=name in _NEEDED))
+            # an unexpected failure of one check is a finding and must not hide the others
+            state: Literal["missing", "broken"] = "broken" if name in _REQUIRED else "missing"
+            detail = f"the check failed: {_reason(error)}"
+            remedy = _LIBRARIES if _lacks_library(error) else _REINSTALL
+            checks.append(Check(name, state, detail, remedy, model=name in _REQUIRED))
     return checks
 
 
 def _lacks_library(error: Exception) -> bool:
-    # OpenCV's wheel links libGL, which a bare server does not have
+    # OpenCV's wheel links to libGL, which a bare server does not have
     return isinstance(error, (ImportError, OSError)) and ".so" in str(error)
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """0 when the main job works; 5 when a model or back-end stands in its way, 1 for all else."""
+    """Return 0 if nothing is broken, 5 if a model or back-end is, 1 otherwise."""
     broken = [check for check in checks if check.state == "broken"]
     if not broken:
         return 0
@@ -91,12 +91,16 @@ def _opencv() -> list[Check]:
 
     detail = f"OpenCV {cv2.__version__} ({', '.join(found)})"
     if len(found) > 1:
-        # all of them write one cv2/ folder: which files won is chance
+        # all of them install into one cv2/ folder; which files remain depends on the order
         keep = "opencv-contrib-python"
         others = " ".join(name for name in found if name != keep)
-        mend = f"pip uninstall -y {others} {keep} && pip install {keep}"
-        return [Check("pictures", "missing", f"{detail}: they overwrite each other", mend)]
-    return [Check("pictures", "ok", detail)]
+        remedy = f"pip uninstall -y {others} {keep} && pip install {keep}"
+        return [
+            Check(
+                "images", "missing", f"{detail}: the packages overwrite each other's files", remedy
+            )
+        ]
+    return [Check("images", "ok", detail)]
 
 
 def _body() -> list[Check]:
@@ -105,10 +109,8 @@ def _body() -> list[Check]:
     try:
         body = default_body()
     except ModelError as error:
-        return [Check("body", "broken", str(error), _INSTALL, model=True)]
-    return [
-        Check("body", "ok", f"{len(body.template)} vertices, {body.joint_count} joints, checked")
-    ]
+        return [Check("body", "broken", str(error), _REINSTALL, model=True)]
+    return [Check("body", "ok", f"{len(body.template)} vertices, {body.joint_count} joints")]
 
 
 def _models() -> list[Check]:
@@ -117,16 +119,16 @@ def _models() -> list[Check]:
     shipped = shipped_models()
     if not {BETTER, FASTER} & set(shipped):
         detail = f"the installation has neither {FASTER} nor {BETTER}"
-        return [Check("model", "broken", detail, _INSTALL, model=True)]
+        return [Check("model", "broken", detail, _REINSTALL, model=True)]
     first = FASTER if FASTER in shipped else BETTER
     checks = _first_model(shipped.pop(first))
     for name, path in shipped.items():
-        checks.append(_further_model(name, path))
+        checks.append(_other_model(name, path))
     return checks
 
 
 def _first_model(path: Path) -> list[Check]:
-    """The model that always serves, on every back-end."""
+    """Check the model that is always shipped, on every back-end."""
     from pymaf_live.inference import open_session
 
     name, checks, facts = f"model {path.stem}", [], ""
@@ -134,13 +136,13 @@ def _first_model(path: Path) -> list[Check]:
         try:
             session = open_session(path, backend)
         except Exception as error:
-            mend = f"pip install {package}"
-            checks.append(Check(f"back-end {backend}", "missing", _reason(error), mend))
+            remedy = f"pip install {package}"
+            checks.append(Check(f"back-end {backend}", "missing", _reason(error), remedy))
             continue
         try:
-            foreign = _foreign(session)
-            if foreign:
-                return [Check(name, "broken", f"{path.name} {foreign}", _INSTALL, model=True)]
+            mismatch = _mismatch(session)
+            if mismatch:
+                return [Check(name, "broken", f"{path.name} {mismatch}", _REINSTALL, model=True)]
             facts = facts or _model_facts(session, path)
             detail = f"{session.backend}, version {_version(package)}"
             if session.notice:
@@ -151,49 +153,49 @@ def _first_model(path: Path) -> list[Check]:
     checks += _gpu_backends()
     if not facts:
         detail = f"no back-end can run {path}"
-        return [Check(name, "broken", detail, _INSTALL, model=True), *checks]
+        return [Check(name, "broken", detail, _REINSTALL, model=True), *checks]
     return [Check(name, "ok", facts), *checks]
 
 
 def _gpu_backends() -> list[Check]:
-    """Whether TensorRT could run; no engine is built for it, which may take minutes."""
+    """Check if TensorRT can run; building an engine may take minutes and is left out."""
     from pymaf_live.inference.tensorrt_library import PACKAGES, complaint, find_device, load_library
 
     checks = []
     for backend in PACKAGES:
         why = complaint(backend)
         if why:
-            mend = (
-                "needs an NVIDIA GPU and its driver; the processor serves without"
+            remedy = (
+                "needs an NVIDIA GPU and its driver; the CPU is used without one"
                 if "GPU" in why
                 else f"with an NVIDIA GPU: pip install 'pymaf-live[{backend}]'"
             )
-            checks.append(Check(f"back-end {backend}", "missing", why, mend))
+            checks.append(Check(f"back-end {backend}", "missing", why, remedy))
         else:
             detail = f"{load_library(backend).title} on {find_device().name}; engines are built "
             checks.append(Check(f"back-end {backend}", "ok", detail + "at first use"))
     return checks
 
 
-def _further_model(name: str, path: Path) -> Check:
+def _other_model(name: str, path: Path) -> Check:
     from pymaf_live.inference import open_session
 
     try:
         session = open_session(path)
     except Exception as error:
-        return Check(f"model {name}", "broken", _reason(error), _INSTALL, model=True)
+        return Check(f"model {name}", "broken", _reason(error), _REINSTALL, model=True)
     try:
-        foreign = _foreign(session)
-        if foreign:
-            detail = f"{path.name} {foreign}"
-            return Check(f"model {name}", "broken", detail, _INSTALL, model=True)
+        mismatch = _mismatch(session)
+        if mismatch:
+            detail = f"{path.name} {mismatch}"
+            return Check(f"model {name}", "broken", detail, _REINSTALL, model=True)
         return Check(f"model {name}", "ok", _model_facts(session, path))
     finally:
         session.close()
 
 
-def _foreign(session: Session) -> str:
-    """Why a model does not go with this program; empty where it does."""
+def _mismatch(session: Session) -> str:
+    """Return the reason why a model does not fit this program; empty if it does."""
     from pymaf_live.body.registry import SHIPPED_BODY, body_by_name
     from pymaf_live.tracking.crop import CropRule
 
@@ -201,17 +203,17 @@ def _foreign(session: Session) -> str:
     ours = body_by_name(SHIPPED_BODY).sha256
     if metadata.body_sha256 == ours and CropRule.read(metadata.crop_rule) == CropRule():
         return ""
-    return "belongs to another body or crop rule"
+    return "was made for another body or crop rule"
 
 
 def _model_facts(session: Session, path: Path) -> str:
     from pymaf_live.pipeline.model_selection import measured
 
     metadata, found = session.metadata, measured(session)
-    busy = " while the machine is busy" if found.disturbed else ""
+    busy = " on a busy machine" if found.disturbed else ""
     return (
         f"{metadata.name} {metadata.version}, {metadata.input_size} px, "
-        f"{found.milliseconds:.1f} ms a person by {session.backend}{busy}, {path}"
+        f"{found.milliseconds:.1f} ms per person on {session.backend}{busy}, {path}"
     )
 
 
@@ -221,13 +223,13 @@ def _detector() -> list[Check]:
     try:
         detector = open_detector("auto")
     except Exception as error:
-        return [Check("people finder", "broken", _reason(error), _INSTALL, model=True)]
+        return [Check("person detector", "broken", _reason(error), _REINSTALL, model=True)]
     name, notice = detector.name, detector.notice
     detector.close()
     if notice:
-        mend = "for MediaPipe: Debian, Ubuntu: apt install libegl1 libgles2"
-        return [Check("people finder", "missing", notice, mend)]
-    return [Check("people finder", "ok", name)]
+        remedy = "for MediaPipe: Debian, Ubuntu: apt install libegl1 libgles2"
+        return [Check("person detector", "missing", notice, remedy)]
+    return [Check("person detector", "ok", name)]
 
 
 def _codecs() -> list[Check]:
@@ -244,42 +246,42 @@ def _codecs() -> list[Check]:
         try:
             av.codec.Codec(name, "w" if what.startswith("writes") else "r")
         except ValueError:
-            mend = "pip install --force-reinstall av"
+            remedy = "pip install --force-reinstall av"
             state: Literal["missing", "broken"] = "broken" if needed else "missing"
-            checks.append(Check(f"codec {name}", state, f"PyAV {av.__version__} lacks it", mend))
+            checks.append(Check(f"codec {name}", state, f"PyAV {av.__version__} lacks it", remedy))
     if checks:
         return checks
     return [Check("codecs", "ok", f"H.264, H.265, AAC by PyAV {av.__version__}")]
 
 
-def _drawing() -> list[Check]:
+def _rendering() -> list[Check]:
     from pymaf_live.rendering.offscreen import OffscreenContext, OpenGLUnavailable
 
     try:
         context = OffscreenContext()
     except OpenGLUnavailable as error:
-        detail = f"overlays are drawn by the processor: {error}"
-        return [Check("drawing", "missing", detail, _GL_PACKAGES)]
-    detail = f"vispy by {context.kind} ({context.renderer})"
+        detail = f"overlays are drawn on the CPU: {error}"
+        return [Check("rendering", "missing", detail, _GL_PACKAGES)]
+    detail = f"vispy on {context.kind} ({context.renderer})"
     context.close()
-    return [Check("drawing", "ok", detail)]
+    return [Check("rendering", "ok", detail)]
 
 
 def _window() -> list[Check]:
     if not _version("PySide6-Essentials"):
-        return [Check("window", "missing", "PySide6 is not installed", _INSTALL)]
+        return [Check("window", "missing", "PySide6 is not installed", _REINSTALL)]
     if not sys.platform.startswith("linux"):
         return [Check("window", "ok", f"PySide6 {_version('PySide6-Essentials')}")]
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     if not display and not os.environ.get("QT_QPA_PLATFORM"):
-        detail = "no screen (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-        mend = "log in on a desktop; `process` and `live` work without one"
-        return [Check("window", "missing", detail, mend)]
+        detail = "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+        remedy = "log in to a desktop; the commands process and live work without one"
+        return [Check("window", "missing", detail, remedy)]
     lacking = [name for name in ("EGL", "xcb-cursor", "xkbcommon") if not _has_library(name)]
     if lacking:
         names = ", ".join(f"lib{name}" for name in lacking)
         return [Check("window", "missing", f"the system lacks {names}", _QT_PACKAGES)]
-    return [Check("window", "ok", f"PySide6 {_version('PySide6-Essentials')}, screen {display}")]
+    return [Check("window", "ok", f"PySide6 {_version('PySide6-Essentials')}, display {display}")]
 
 
 def _cameras() -> list[Check]:
@@ -287,29 +289,38 @@ def _cameras() -> list[Check]:
         devices = sorted(Path("/dev").glob("video*"))
         if not devices:
             return [
-                Check("camera", "missing", "no /dev/video* device", "connect one; files work too")
+                Check(
+                    "camera",
+                    "missing",
+                    "no /dev/video* device",
+                    "connect a camera; files work without one",
+                )
             ]
         refused = [device for device in devices if not os.access(device, os.R_OK | os.W_OK)]
         if refused:
-            mend = "sudo usermod -aG video $USER, then log in again"
-            return [Check("camera", "missing", f"{refused[0]} may not be opened", mend)]
+            remedy = "sudo usermod -aG video $USER, then log in again"
+            return [
+                Check("camera", "missing", f"{refused[0]} cannot be opened (no permission)", remedy)
+            ]
         return [Check("camera", "ok", ", ".join(str(device) for device in devices))]
     from pymaf_live.sources import open_source
 
-    # elsewhere devices have no names to look for: try the first
+    # other systems have no device files to list: try the first camera
     try:
         open_source("0").close()
     except PymafLiveError as error:
-        mend = "connect one and allow its use in the system's privacy settings; files work too"
-        return [Check("camera", "missing", str(error), mend)]
-    return [Check("camera", "ok", "camera 0 gives pictures")]
+        remedy = (
+            "connect a camera and allow its use in the privacy settings; files work without one"
+        )
+        return [Check("camera", "missing", str(error), remedy)]
+    return [Check("camera", "ok", "camera 0 delivers frames")]
 
 
 def _demo() -> list[Check]:
     try:
         path = resource("demo.mp4")
     except PymafLiveError as error:
-        return [Check("demo", "missing", str(error), _INSTALL)]
+        return [Check("demo", "missing", str(error), _REINSTALL)]
     return [Check("demo", "ok", str(path))]
 
 
@@ -327,8 +338,8 @@ def _folders() -> list[Check]:
         if existing.is_dir() and os.access(existing, os.W_OK):
             checks.append(Check(what, "ok", str(folder)))
         else:
-            mend = f"make {existing} writable for you"
-            checks.append(Check(what, "missing", f"{folder} cannot be written", mend))
+            remedy = f"get write permission for {existing}"
+            checks.append(Check(what, "missing", f"{folder} cannot be written", remedy))
     return checks
 
 
@@ -349,14 +360,14 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-_LOOKS: tuple[tuple[str, Callable[[], list[Check]]], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[], list[Check]]], ...] = (
     ("system", _system),
     ("body", _body),
     ("model", _models),
-    ("people finder", _detector),
-    ("pictures", _opencv),
+    ("person detector", _detector),
+    ("images", _opencv),
     ("codecs", _codecs),
-    ("drawing", _drawing),
+    ("rendering", _rendering),
     ("window", _window),
     ("camera", _cameras),
     ("demo", _demo),

@@ -1,8 +1,8 @@
-"""How near a network comes to what the processor can do: its products against plain ones.
+"""Efficiency of a network on this CPU, as a share of the rate of plain matrix products.
 
-The work of a network is counted from its graph: two operations for every product of a convolution
-or a matrix product, nothing for all else. What the processor can do is measured as one large matrix
-product by the same back-end, in the same precision, with as many threads.
+The work of a network is counted from its graph: two operations (multiply and add) for every product
+in a convolution or a matrix product, none for other nodes. The peak rate is measured as one large
+matrix product on the same back-end, in the same precision and with the same number of threads.
 """
 
 from __future__ import annotations
@@ -18,71 +18,71 @@ import numpy as np
 from pymaf_live.errors import ModelError
 from pymaf_live.system.openvino_import import import_openvino
 
-_SIDE = 1024
-"""Of the matrices: large enough to be bound by products, small enough for every cache and clock."""
-_SECONDS = 0.25
-"""Of timing at least, each time."""
+_MATRIX_SIDE = 1024
+"""Side of the matrices: large enough to be bound by arithmetic, small enough for every cache."""
+_TIMING_SECONDS = 0.25
+"""Minimum duration of each timing."""
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """One network on one machine with some threads."""
+    """One network on one machine with a number of threads."""
 
     threads: int
     operations: float
-    """Of a run for one person; a product and its sum are two."""
+    """Operations of a run for one person; a multiply-add counts as two."""
     milliseconds: float
-    """Of the quickest run."""
+    """Duration of the fastest run."""
     peak: float
-    """Operations a second of the quickest matrix product."""
+    """Operations per second of the fastest matrix product."""
     precision: str
 
     @property
     def rate(self) -> float:
-        """Operations a second of the network."""
+        """Operations per second of the network."""
         return self.operations / (self.milliseconds / 1000)
 
     @property
     def share(self) -> float:
-        """Of the peak that the network reaches."""
+        """Share of the peak rate that the network reaches."""
         return self.rate / self.peak
 
 
-def operations_of(model: Any) -> float:
-    """Operations of an OpenVINO model whose shapes are all known.
+def count_operations(model: Any) -> float:
+    """Count the operations of an OpenVINO model with known shapes.
 
-    Counted are convolutions, transposed ones too, and matrix products; a grouped convolution by its
-    groups.
+    Convolutions (also transposed and grouped ones) and matrix products are counted.
     """
-    return float(sum(_operations(op) for op in model.get_ops()))
+    return float(sum(_node_operations(node) for node in model.get_ops()))
 
 
-def _operations(op: Any) -> int:
-    kind = op.get_type_name()
+def _node_operations(node: Any) -> int:
+    kind = node.get_type_name()
     if kind in ("Convolution", "GroupConvolution"):
-        weights = [int(n) for n in op.input_value(1).get_shape()]
-        # (groups,) out, in, window...: each value of the output sums what lies behind `out`
+        weights = [int(n) for n in node.input_value(1).get_shape()]
+        # weights are (groups,) out, in, window...: each output value sums over the axes after `out`
         products = math.prod(weights[2 if kind == "GroupConvolution" else 1 :])
-        return 2 * products * math.prod(int(n) for n in op.output(0).get_shape())
+        return 2 * products * math.prod(int(n) for n in node.output(0).get_shape())
     if kind in ("ConvolutionBackpropData", "GroupConvolutionBackpropData"):
-        weights = [int(n) for n in op.input_value(1).get_shape()]
-        # (groups,) in, out, window...: each value of the input goes into what lies behind `in`
+        weights = [int(n) for n in node.input_value(1).get_shape()]
+        # (groups,) in, out, window...: each input value contributes to the axes after `in`
         products = math.prod(weights[2 if kind.startswith("Group") else 1 :])
-        return 2 * products * math.prod(int(n) for n in op.input_value(0).get_shape())
+        return 2 * products * math.prod(int(n) for n in node.input_value(0).get_shape())
     if kind == "MatMul":
-        first = [int(n) for n in op.input_value(0).get_shape()]
-        summed = first[-2] if op.get_attributes()["transpose_a"] and len(first) > 1 else first[-1]
-        return 2 * summed * math.prod(int(n) for n in op.output(0).get_shape())
+        first = [int(n) for n in node.input_value(0).get_shape()]
+        summed = first[-2] if node.get_attributes()["transpose_a"] and len(first) > 1 else first[-1]
+        return 2 * summed * math.prod(int(n) for n in node.output(0).get_shape())
     return 0
 
 
-def roofline_of(path: Path, threads: int, precision: str = "f32") -> Roofline:
-    """Measure a network file and the machine's peak, in turn.
+def measure_roofline(path: Path, threads: int, precision: str = "f32") -> Roofline:
+    """Measure a network and the machine's peak rate, alternately.
 
     Parameters
     ----------
     path : Path
-        An ONNX file that OpenVINO reads.
+        ONNX file that OpenVINO reads.
     threads : int
     precision : {'f32', 'bf16'}
 
@@ -104,35 +104,40 @@ def roofline_of(path: Path, threads: int, precision: str = "f32") -> Roofline:
         }
         network = core.compile_model(model, "CPU", options).create_infer_request()
         image = np.full(shape, 0.5, np.float32)
-        product = core.compile_model(_product(openvino), "CPU", options).create_infer_request()
-        matrix = np.full((_SIDE, _SIDE), 0.5, np.float32)
-        # in turn: a machine that gets busier meanwhile does so for both
-        runs = [(_best(product, [matrix]), _best(network, [image])) for _ in range(3)]
+        product = core.compile_model(_matrix_product(openvino), "CPU", options)
+        product_request = product.create_infer_request()
+        matrix = np.full((_MATRIX_SIDE, _MATRIX_SIDE), 0.5, np.float32)
+        # alternately, so that other load on the machine affects both
+        runs = [
+            (_fastest_run(product_request, [matrix]), _fastest_run(network, [image]))
+            for _ in range(_ROUNDS)
+        ]
     except (ImportError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise ModelError(f"{path} cannot be measured by OpenVINO: {reason}") from error
+        raise ModelError(f"OpenVINO cannot run {path}: {reason}") from error
     return Roofline(
         threads=threads,
-        operations=operations_of(model),
+        operations=count_operations(model),
         milliseconds=1000 * min(run for _, run in runs),
-        peak=2 * _SIDE**3 / min(run for run, _ in runs),
+        peak=2 * _MATRIX_SIDE**3 / min(run for run, _ in runs),
         precision=precision,
     )
 
 
-def _product(openvino: Any) -> Any:
+def _matrix_product(openvino: Any) -> Any:
     ops = openvino.opset13
-    left = ops.parameter([_SIDE, _SIDE], np.float32)
-    values = np.random.default_rng(0).normal(size=(_SIDE, _SIDE)).astype(np.float32)
+    shape = (_MATRIX_SIDE, _MATRIX_SIDE)
+    left = ops.parameter(list(shape), np.float32)
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     return openvino.Model([ops.matmul(left, ops.constant(values), False, False)], [left], "product")
 
 
-def _best(request: Any, inputs: list[Any]) -> float:
-    """Seconds of the quickest run."""
+def _fastest_run(request: Any, inputs: list[Any]) -> float:
+    """Return the seconds of the fastest run, after one run that does not count."""
     request.infer(inputs)
-    best, until = math.inf, time.perf_counter() + _SECONDS
-    while time.perf_counter() < until:
-        begun = time.perf_counter()
+    fastest, deadline = math.inf, time.perf_counter() + _TIMING_SECONDS
+    while time.perf_counter() < deadline:
+        start = time.perf_counter()
         request.infer(inputs)
-        best = min(best, time.perf_counter() - begun)
-    return best
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest

@@ -607,8 +607,8 @@ def test_the_doctor_reports_and_its_exit_code_follows(
     assert report["exit_code"] == code
     states = {check["name"]: check["state"] for check in report["checks"]}
     assert states["body"] == "ok"
-    assert {"drawing", "window", "camera", "people finder"} <= set(states)
-    assert all(check["mend"] for check in report["checks"] if check["state"] != "ok")
+    assert {"rendering", "window", "camera", "person detector"} <= set(states)
+    assert all(check["remedy"] for check in report["checks"] if check["state"] != "ok")
     broken = [name for name, state in states.items() if state == "broken"]
     assert bool(broken) == (code != 0)
 

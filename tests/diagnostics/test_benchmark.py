@@ -1,4 +1,4 @@
-"""`bench`: what it makes of its runs, and one short run as it is."""
+"""Benchmark figures from fake runs, and one short real run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
-from pymaf_live.diagnostics import benchmark, benchmark_runs
+from pymaf_live.diagnostics import benchmark, benchmark_report, benchmark_runs
 from pymaf_live.diagnostics.roofline import Roofline
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.resources import resource
@@ -25,8 +25,8 @@ def bundle(path: Path, size: int) -> Path:
     return path
 
 
-class Runs:
-    """Stands in for the processes: `lite` needs 10 ms a frame, MediaPipe's networks 20 and 30."""
+class FakeRuns:
+    """Fake child processes: `lite` takes 10 ms per frame, MediaPipe's networks 20 and 30."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.order: list[str] = []
@@ -36,13 +36,13 @@ class Runs:
         monkeypatch.setattr(benchmark, "model_times", lambda *_: {"lite": 8.0, "full": 12.0})
         monkeypatch.setattr(benchmark, "_published_ratios", lambda: ({RESNET: 1.8}, ""))
         line = Roofline(threads=1, operations=1e8, milliseconds=10.0, peak=4e10, precision="f32")
-        monkeypatch.setattr("pymaf_live.diagnostics.roofline.roofline_of", lambda *_: line)
+        monkeypatch.setattr("pymaf_live.diagnostics.roofline.measure_roofline", lambda *_: line)
 
     def process(
         self, clip: Path, model: Any, *_: Any, overlay: bool, people: int = 0
     ) -> dict[str, Any]:
         name = Path(str(model)).stem
-        self.order.append(f"{name} {'drawn' if overlay else 'plain'}")
+        self.order.append(f"{name} {'overlay' if overlay else 'plain'}")
         milliseconds = 10.0 if name == "lite" else 20.0
         return {
             "frames": 101,
@@ -77,17 +77,17 @@ RESNET = "resnet50_openvino_f32_over_torch"
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    return Runs(monkeypatch)
+def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
+    return FakeRuns(monkeypatch)
 
 
-def test_peers_are_run_in_turn_and_the_ratios_are_of_frame_rates(
-    runs: Runs, tmp_path: Path
+def test_peers_run_alternately_and_ratios_compare_frame_rates(
+    runs: FakeRuns, tmp_path: Path
 ) -> None:
     tasks = [resource("detector/person.task"), bundle(tmp_path / "full.task", 6_442_416)]
     figures = benchmark.measure(Path("a.mp4"), "full", "auto", runs=2, compare=tasks)
-    once = ["full plain", "full drawn", "lite plain", "mediapipe person", "mediapipe full"]
-    assert runs.order == once * 2
+    round_ = ["full plain", "full overlay", "lite plain", "mediapipe person", "mediapipe full"]
+    assert runs.order == round_ * 2
     ratios = figures["ratios"]
     assert ratios["lite_over_mediapipe_full"] == pytest.approx(3.0)
     assert ratios["lite_over_mediapipe_lite"] == pytest.approx(2.0)
@@ -97,7 +97,7 @@ def test_peers_are_run_in_turn_and_the_ratios_are_of_frame_rates(
     assert set(ratios) == set(benchmark.RATIOS)
 
 
-def test_stages_have_medians_and_the_99th_percentile(runs: Runs) -> None:
+def test_stages_have_a_median_and_a_99th_percentile(runs: FakeRuns) -> None:
     figures = benchmark.measure(Path("a.mp4"), "full", "auto", runs=2)
     assert figures["process --no-overlay"]["frame"] == {"median": 20.0, "p99": 60.0}
     assert figures["stages"]["network"] == {"median": 8.0, "p99": 16.0}
@@ -108,7 +108,7 @@ def test_stages_have_medians_and_the_99th_percentile(runs: Runs) -> None:
     assert figures["network"]["lite"][0]["share"] == pytest.approx(0.25)
 
 
-def test_what_was_not_given_is_missing_with_its_reason(runs: Runs) -> None:
+def test_a_ratio_without_its_bundle_is_missing_with_a_reason(runs: FakeRuns) -> None:
     figures = benchmark.measure(
         Path("a.mp4"), "lite", "auto", runs=1, compare=[resource("detector/person.task")]
     )
@@ -116,48 +116,48 @@ def test_what_was_not_given_is_missing_with_its_reason(runs: Runs) -> None:
     assert "--mediapipe-task" in figures["ratios_missing"]["lite_over_mediapipe_full"]
 
 
-def test_figures_are_kept_and_compared(
-    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_figures_are_compared_with_an_earlier_run(
+    runs: FakeRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = write_clip(tmp_path / "a.mp4", 3)
     common = ["bench", "--clip", str(clip), "--runs", "1", "--model", "lite", "--json"]
     assert cli.main(common) == 0
-    kept = tmp_path / "kept.json"
-    told = json.loads(capsys.readouterr().out)
-    told["process"]["frames_fps"] /= 2
-    kept.write_text(json.dumps(told))
-    assert cli.main([*common, "--against", str(kept)]) == 0
+    earlier = tmp_path / "earlier.json"
+    figures = json.loads(capsys.readouterr().out)
+    figures["process"]["frames_fps"] /= 2
+    earlier.write_text(json.dumps(figures))
+    assert cli.main([*common, "--against", str(earlier)]) == 0
     against = json.loads(capsys.readouterr().out)["against"]
     assert against["process / frames_fps"] == [50.0, 100.0, 2.0]
     assert against["process / frame / median"] == [10.0, 10.0, 1.0]
-    assert cli.main([*common[:-1], "--against", str(kept)]) == 0
+    assert cli.main([*common[:-1], "--against", str(earlier)]) == 0
     assert "process / frames_fps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"process": 3}', "{" * 100_000])
-def test_what_holds_no_figures_is_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "kept.json"
+def test_a_file_without_figures_is_rejected(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "earlier.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"kept\.json holds no figures"):
-        benchmark.read_figures(path)
+    with pytest.raises(InputError, match=r"earlier\.json contains no benchmark figures"):
+        benchmark_report.read_figures(path)
 
 
 @pytest.mark.parametrize(
     ("size", "kind"), [(2_821_632, "lite"), (6_442_416, "full"), (27_000_000, "heavy")]
 )
-def test_a_bundle_is_known_by_its_network(tmp_path: Path, size: int, kind: str) -> None:
-    assert benchmark.kind_of(bundle(tmp_path / "any.task", size)) == kind
+def test_a_bundle_is_identified_by_its_network(tmp_path: Path, size: int, kind: str) -> None:
+    assert benchmark.landmark_model(bundle(tmp_path / "any.task", size)) == kind
 
 
-def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_bundle_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "any.task"
     path.write_bytes(b"none")
-    with pytest.raises(ModelError, match=r"any\.task is no bundle"):
-        benchmark.kind_of(path)
+    with pytest.raises(ModelError, match=r"any\.task is not a bundle"):
+        benchmark.landmark_model(path)
 
 
-def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
+def test_a_run_is_timed_from_its_first_to_its_last_result(tmp_path: Path) -> None:
+    model = write_fake_model(tmp_path / "model.onnx", default_body())
     clip = write_clip(tmp_path / "walk.mp4", 12)
     run = benchmark_runs.process_run(clip, model, "openvino", None, overlay=False)
     assert run["frames"] == 12
@@ -170,8 +170,8 @@ def test_a_run_is_timed_from_its_first_result_to_its_last(tmp_path: Path) -> Non
     assert 0 < run["processor_ms"] < 10_000
 
 
-def test_a_run_that_fails_tells_why_in_one_line(tmp_path: Path) -> None:
+def test_a_failed_run_reports_the_reason_in_one_line(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 3)
-    with pytest.raises(ModelError, match="there is no model file") as told:
+    with pytest.raises(ModelError, match="there is no model file") as raised:
         benchmark_runs.process_run(clip, tmp_path / "none.onnx", "openvino", None, overlay=False)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

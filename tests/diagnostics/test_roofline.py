@@ -1,4 +1,4 @@
-"""Operations of a graph, counted by hand, and the shares that follow."""
+"""Operation counts of small graphs, and the measured shares."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from openvino import opset13 as ops
 
 from pymaf_live.body import default_body
-from pymaf_live.diagnostics.roofline import Roofline, operations_of, roofline_of
+from pymaf_live.diagnostics.roofline import Roofline, count_operations, measure_roofline
 from pymaf_live.errors import ModelError
 from tests.helpers.model import write_fake_model
 
 
-def model_of(node: openvino.Node, *inputs: openvino.Node) -> openvino.Model:
+def model_with(node: openvino.Node, *inputs: openvino.Node) -> openvino.Model:
     return openvino.Model([node], list(inputs), "one")
 
 
@@ -23,57 +23,57 @@ def weights(*shape: int) -> openvino.Node:
     return ops.constant(np.ones(shape, np.float32))
 
 
-def test_a_convolution_counts_every_product_and_its_sum() -> None:
+def test_a_convolution_counts_multiplications_and_additions() -> None:
     image = ops.parameter([1, 3, 10, 12], np.float32)
     node = ops.convolution(image, weights(8, 3, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
-    assert operations_of(model_of(node, image)) == 2 * (10 * 12 * 8) * (3 * 3 * 3)
+    assert count_operations(model_with(node, image)) == 2 * (10 * 12 * 8) * (3 * 3 * 3)
 
 
-def test_a_depthwise_convolution_counts_one_channel_a_value() -> None:
+def test_a_depthwise_convolution_counts_one_channel_per_value() -> None:
     image = ops.parameter([1, 8, 10, 10], np.float32)
     node = ops.group_convolution(image, weights(8, 1, 1, 5, 5), [2, 2], [2, 2], [2, 2], [1, 1])
-    assert operations_of(model_of(node, image)) == 2 * (5 * 5 * 8) * (5 * 5)
+    assert count_operations(model_with(node, image)) == 2 * (5 * 5 * 8) * (5 * 5)
 
 
-def test_a_transposed_convolution_counts_its_window_for_every_value_it_reads() -> None:
+def test_a_transposed_convolution_counts_its_window_for_every_input_value() -> None:
     image = ops.parameter([1, 16, 7, 9], np.float32)
     node = ops.convolution_backprop_data(
         image, weights(16, 8, 4, 4), [2, 2], pads_begin=[1, 1], pads_end=[1, 1]
     )
     assert list(node.output(0).shape) == [1, 8, 14, 18]
-    assert operations_of(model_of(node, image)) == 2 * (7 * 9 * 16) * (8 * 4 * 4)
+    assert count_operations(model_with(node, image)) == 2 * (7 * 9 * 16) * (8 * 4 * 4)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_matrix_product_counts_rows_times_columns_times_sum(turned: bool) -> None:
-    left = ops.parameter([7, 4] if turned else [4, 7], np.float32)
-    node = ops.matmul(left, weights(7, 5), turned, False)
-    assert operations_of(model_of(node, left)) == 2 * 4 * 5 * 7
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_matrix_product_counts_rows_times_columns_times_inner_size(transposed: bool) -> None:
+    left = ops.parameter([7, 4] if transposed else [4, 7], np.float32)
+    node = ops.matmul(left, weights(7, 5), transposed, False)
+    assert count_operations(model_with(node, left)) == 2 * 4 * 5 * 7
 
 
-def test_all_else_counts_nothing() -> None:
+def test_other_nodes_count_nothing() -> None:
     left = ops.parameter([4, 7], np.float32)
-    assert operations_of(model_of(ops.exp(ops.add(left, left)), left)) == 0
+    assert count_operations(model_with(ops.exp(ops.add(left, left)), left)) == 0
 
 
-def test_the_share_is_the_networks_rate_over_the_products() -> None:
+def test_the_share_is_the_rate_over_the_peak() -> None:
     line = Roofline(threads=2, operations=3e8, milliseconds=10.0, peak=6e10, precision="f32")
     assert line.rate == pytest.approx(3e10)
     assert line.share == pytest.approx(0.5)
 
 
-def test_a_network_is_measured_beside_a_product(tmp_path: Path) -> None:
-    path = write_fake_model(tmp_path / "made_up.onnx", default_body(), size=64)
-    line = roofline_of(path, 1)
+def test_a_network_and_a_matrix_product_are_measured(tmp_path: Path) -> None:
+    path = write_fake_model(tmp_path / "model.onnx", default_body(), size=64)
+    line = measure_roofline(path, 1)
     assert line.threads == 1
-    # slower than a pocket calculator or faster than any processor: then it was not measured
+    # outside these limits it was not a measurement
     assert 1e8 < line.peak < 1e13
     assert 0 < line.milliseconds < 1000
 
 
-def test_what_is_no_network_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_network_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "none.onnx"
     path.write_bytes(b"nothing")
-    with pytest.raises(ModelError, match=r"none\.onnx") as told:
-        roofline_of(path, 1)
-    assert "\n" not in str(told.value)
+    with pytest.raises(ModelError, match=r"none\.onnx") as raised:
+        measure_roofline(path, 1)
+    assert "\n" not in str(raised.value)

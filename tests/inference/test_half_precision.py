@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pymaf_live.diagnostics.backend_check import vertex_error
+from pymaf_live.diagnostics.backend_check import mean_vertex_error
 from pymaf_live.inference.half_precision import LAST_OPSET, read_model, to_half_precision
 from pymaf_live.inference.onnxruntime_engine import OnnxRuntimeEngine
 from pymaf_live.inference.preprocess import network_input
@@ -118,7 +118,7 @@ def test_the_shipped_models_keep_their_bodies_within_millimetres(name: str, tmp_
     onnx.save(to_half_precision(model), half)
     crops = demo_crops(2, int(next(p.value for p in model.metadata_props if p.key == "input_size")))
     true, found = (EngineSession(OnnxRuntimeEngine(p, 1)).run(crops) for p in (path, half))
-    errors = [vertex_error(a[-1], b[-1]) for a, b in zip(true, found, strict=True)]
+    errors = [mean_vertex_error(a[-1], b[-1]) for a, b in zip(true, found, strict=True)]
     assert np.mean(errors) < 3.0
     assert max(errors) < 10.0
 

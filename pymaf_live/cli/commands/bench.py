@@ -49,9 +49,9 @@ def bench(
     """Measure this machine: time per stage, frames per second, first result, memory."""
     if self_test:
         return _self_test(model, backend, as_json)
-    from pymaf_live.diagnostics.benchmark import (
-        changes,
-        measure,
+    from pymaf_live.diagnostics.benchmark import measure
+    from pymaf_live.diagnostics.benchmark_report import (
+        compare_figures,
         print_changes,
         print_figures,
         read_figures,
@@ -74,7 +74,7 @@ def bench(
         [resource("detector/person.task"), *(mediapipe_task or ())] if compare else None,
     )
     if before is not None:
-        figures["against"] = changes(figures, before)
+        figures["against"] = compare_figures(figures, before)
     if as_json:
         print(json.dumps(figures, indent=2))
         return 0
@@ -85,13 +85,13 @@ def bench(
 
 
 def _self_test(model: str, backend: str, as_json: bool) -> int:
-    from pymaf_live.diagnostics.backend_check import check_backend, print_findings
+    from pymaf_live.diagnostics.backend_check import check_backend, print_comparisons
     from pymaf_live.pipeline.model_selection import AUTO, model_path, shipped_models
 
     models = list(shipped_models().values()) if model == AUTO else [model_path(model)]
-    findings = [check_backend(path, backend, cache_folder()) for path in models]
+    comparisons = [check_backend(path, backend, cache_folder()) for path in models]
     if as_json:
-        print(json.dumps(findings, indent=2))
+        print(json.dumps(comparisons, indent=2))
     else:
-        print_findings(findings)
-    return 0 if all(each["agrees"] for each in findings) else ModelError.exit_code
+        print_comparisons(comparisons)
+    return 0 if all(each["agrees"] for each in comparisons) else ModelError.exit_code

@@ -10,9 +10,9 @@ from pymaf_live.cli.options import JsonOption
 
 def doctor(as_json: JsonOption = False) -> int:
     """Check this machine and print how to fix what does not work."""
-    from pymaf_live.diagnostics.doctor import examine, exit_code
+    from pymaf_live.diagnostics.doctor import exit_code, run_checks
 
-    checks = examine()
+    checks = run_checks()
     code = exit_code(checks)
     if as_json:
         report = {"exit_code": code, "checks": [asdict(check) for check in checks]}
@@ -21,6 +21,6 @@ def doctor(as_json: JsonOption = False) -> int:
     width = max(len(check.name) for check in checks)
     for check in checks:
         print(f"{check.state:<7} {check.name:<{width}}  {check.detail}")
-        if check.mend:
-            print(f"{'':<7} {'':<{width}}  -> {check.mend}")
+        if check.remedy:
+            print(f"{'':<7} {'':<{width}}  -> {check.remedy}")
     return code
