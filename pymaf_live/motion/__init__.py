@@ -1,4 +1,4 @@
-"""Smoothing of people's motion: live, and off-line without delay; feet that stand still."""
+"""Motion filtering: live smoothing, offline smoothing without delay, and foot locking."""
 
 from pymaf_live.motion.foot_lock import FootLock, lock_feet
 from pymaf_live.motion.offline import smooth_offline

@@ -1,4 +1,4 @@
-"""When feet stand: slow in the picture, and low."""
+"""Foot contact detection: a foot stands when it is slow in the image and low."""
 
 from __future__ import annotations
 
@@ -6,90 +6,96 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.motion.ground import Ground, ground_under
-from pymaf_live.types import Array, Mask
+from pymaf_live.motion.ground import Ground, fit_ground
+from pymaf_live.types import Array
 
-_LEAST_SPEED, _MOST_SPEED = 0.35, 0.9
-"""m/s: between these is the speed at which a foot is as likely to stand as not."""
-_NOISE = 2.5
-"""That speed, in terms of how fast the slower foot mostly is: who stands seems to move by that."""
-_SPEED_WIDTH = 0.2
-"""Of that speed, how soft it is."""
-_HEIGHT, _HEIGHT_WIDTH = 0.10, 0.025
-"""m over the ground, likewise."""
-_SETTLING = 0.04
-"""s over which probabilities are averaged."""
+_MIN_SPEED_LIMIT, _MAX_SPEED_LIMIT = 0.35, 0.9
+"""m/s: range of the speed at which contact has a probability of one half."""
+_NOISE_FACTOR = 2.5
+"""That speed relative to the median speed of the slower foot, which is the apparent speed of people
+who stand."""
+_SPEED_SOFTNESS = 0.2
+"""Width of the transition, relative to that speed."""
+_HEIGHT_LIMIT, _HEIGHT_SOFTNESS = 0.10, 0.025
+"""Height over the ground, m: probability one half, and width of the transition."""
+_SMOOTHING_TIME = 0.04
+"""Standard deviation of the averaging of probabilities, s."""
 _ENTER, _LEAVE = 0.6, 0.4
-"""A stance begins above the one and ends below the other, so that it does not flicker."""
-_SHORTEST = 0.1
-"""s"""
-_WINDOW = 1.5
-"""s in which a person has a foot on the ground at some time."""
+"""A stance begins above the one probability and ends below the other (hysteresis)."""
+_MIN_DURATION = 0.1
+"""Shortest stance, s."""
+_GROUND_WINDOW = 1.5
+"""Time in which a person has a foot on the ground at least once, s."""
+_STEP_PENALTY = 0.9
+"""Factor on the contact probability of a foot that is low only relative to its surroundings."""
 
 
 @dataclass(frozen=True)
 class Stance:
-    """A foot that stands; frames first to last, both included."""
+    """Period in which a foot stands; frames first to last, both included."""
 
     foot: int
     first: int
     last: int
-    sure: float
-    """0..1, mean probability."""
+    confidence: float
+    """Mean contact probability, 0..1."""
 
     @property
     def frames(self) -> slice:
-        """Its frames."""
+        """Frames of the stance."""
         return slice(self.first, self.last + 1)
 
 
 def contact_probability(feet: Array, times: Array, up: Array) -> tuple[Array, Ground]:
-    """Probability that feet stand.
+    """Estimate the probability that feet are in contact with the ground.
 
-    The speed is that across the line of sight: a foot that stands is still in the picture, whatever
-    the depth does.
+    The speed is measured across the line of sight: a standing foot does not move in the image,
+    whatever the error of the depth.
 
     Parameters
     ----------
     feet : (N, K, 3) array
-        m, camera frame, of N rising times.
+        Positions in m, camera frame, at N increasing times.
     times : (N,) array
-        s
+        Seconds.
     up : (3,) array
+        Unit vector.
 
     Returns
     -------
     (N, K) array and Ground
-        The ground is that under the feet which stand.
+        The ground is fitted to the feet in contact.
     """
-    # its import takes a part of the program's start, which needs none of this
+    # imported here: a part of the program's start time that most commands do not need
     from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
-    speed = _speed_across(feet, times)
+    speed = _lateral_speed(feet, times)
     noise = float(np.median(speed.min(axis=1)))
-    middle = float(np.clip(_NOISE * noise, _LEAST_SPEED, _MOST_SPEED))
-    slow = _less(speed, middle, _SPEED_WIDTH * middle)
-    # first by height over the lowest place nearby, then over the ground that this gives
+    limit = float(np.clip(_NOISE_FACTOR * noise, _MIN_SPEED_LIMIT, _MAX_SPEED_LIMIT))
+    slow = _soft_below(speed, limit, _SPEED_SOFTNESS * limit)
+    # first by the height over the lowest foot nearby, then over the ground fitted from these feet
     height = feet @ up
     rate = (len(times) - 1) / max(float(times[-1] - times[0]), 1e-6)
-    around = max(1, round(_WINDOW * rate))
-    lowest = minimum_filter1d(height.min(axis=1), size=2 * around + 1, mode="nearest")
-    low = _less(height - lowest[:, None], _HEIGHT, _HEIGHT_WIDTH)
+    window = max(1, round(_GROUND_WINDOW * rate))
+    lowest = minimum_filter1d(height.min(axis=1), size=2 * window + 1, mode="nearest")
+    low = _soft_below(height - lowest[:, None], _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
     probability = slow * low
     resting = probability > 0.5
     if resting.any():
-        ground = ground_under(feet[resting], up)
-        # over the ground, but a person who stands on a step stands too
-        low = np.maximum(_less(ground.above(feet), _HEIGHT, _HEIGHT_WIDTH), 0.9 * low)
+        ground = fit_ground(feet[resting], up)
+        # a person on a step stands as well, above the fitted ground
+        near_ground = _soft_below(ground.height_above(feet), _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
+        low = np.maximum(near_ground, _STEP_PENALTY * low)
         probability = slow * low
     else:
         ground = Ground(up, float(np.percentile(height.min(axis=1), 10)))
-    settled = gaussian_filter1d(probability, max(_SETTLING * rate, 1e-3), axis=0, mode="nearest")
-    return np.asarray(settled), ground
+    sigma = max(_SMOOTHING_TIME * rate, 1e-3)
+    smoothed = gaussian_filter1d(probability, sigma, axis=0, mode="nearest")
+    return np.asarray(smoothed), ground
 
 
-def stances(probability: Array, times: Array) -> list[Stance]:
-    """Stretches in which feet stand, from probabilities (N, K) at times (N,) s."""
+def find_stances(probability: Array, times: Array) -> list[Stance]:
+    """Return the stances in contact probabilities (N, K) at times (N,) s."""
     found = []
     for foot in range(probability.shape[1]):
         standing, first = False, 0
@@ -100,26 +106,19 @@ def stances(probability: Array, times: Array) -> list[Stance]:
                 standing, first = True, index
             elif standing and value < _LEAVE:
                 standing = False
-                if times[index - 1] - times[first] >= _SHORTEST:
-                    sure = float(own[first:index].mean())
-                    found.append(Stance(foot, first, index - 1, sure))
+                if times[index - 1] - times[first] >= _MIN_DURATION:
+                    confidence = float(own[first:index].mean())
+                    found.append(Stance(foot, first, index - 1, confidence))
     return found
 
 
-def standing_mask(found: list[Stance], shape: tuple[int, int]) -> Mask:
-    """(N, K) which feet stand when."""
-    mask = np.zeros(shape, dtype=bool)
-    for stance in found:
-        mask[stance.frames, stance.foot] = True
-    return mask
-
-
-def _speed_across(feet: Array, times: Array) -> Array:
+def _lateral_speed(feet: Array, times: Array) -> Array:
     depth = np.maximum(feet[..., 2:], 0.05)
     direction = feet[..., :2] / depth
     rate = np.gradient(direction, times, axis=0) if len(times) > 1 else np.zeros_like(direction)
     return np.asarray(np.linalg.norm(rate, axis=-1) * depth[..., 0])
 
 
-def _less(values: Array, middle: float, width: float) -> Array:
-    return np.asarray(1 / (1 + np.exp(np.clip((values - middle) / width, -50, 50))))
+def _soft_below(values: Array, limit: float, width: float) -> Array:
+    """Return 1 well below a limit and 0 well above, by a logistic function."""
+    return np.asarray(1 / (1 + np.exp(np.clip((values - limit) / width, -50, 50))))

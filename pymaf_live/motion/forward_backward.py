@@ -1,4 +1,4 @@
-"""The filter run over a whole stretch of motion, forward as live and then backward."""
+"""Forward-backward smoothing (Rauch-Tung-Striebel) of a stretch of motion."""
 
 from __future__ import annotations
 
@@ -8,78 +8,79 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pymaf_live.motion import root_position_filter, rotation_filter
-from pymaf_live.motion.motion_model import Model
-from pymaf_live.motion.outlier_gate import Measured, Verdict, by_hindsight
-from pymaf_live.motion.person_filter import Track
-from pymaf_live.motion.root_position_filter import State
-from pymaf_live.motion.rotation_filter import Turning
+from pymaf_live.motion.motion_model import MotionModel
+from pymaf_live.motion.outlier_gate import GateDecision, Measurement, revise_in_hindsight
+from pymaf_live.motion.person_filter import PersonFilter
+from pymaf_live.motion.root_position_filter import PositionState
+from pymaf_live.motion.rotation_filter import RotationState
 from pymaf_live.types import Array, Ints
 
 
 @dataclass
-class _Run:
-    """What a filter expected and then believed at every time."""
+class _ForwardPass:
+    """States of a filter at all times, before and after each measurement."""
 
-    expected: list[tuple[Turning, State]] = field(default_factory=list)
-    believed: list[tuple[Turning, State]] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
+    predicted: list[tuple[RotationState, PositionState]] = field(default_factory=list)
+    updated: list[tuple[RotationState, PositionState]] = field(default_factory=list)
+    decisions: list[GateDecision] = field(default_factory=list)
 
 
-def forward_and_backward(
-    seen: Sequence[Measured | None], times: Array, mirror: Ints, model: Model
+def smooth_forward_backward(
+    measurements: Sequence[Measurement | None], times: Array, mirror: Ints, model: MotionModel
 ) -> tuple[Array, Array]:
-    """What happened, in the light of all that was measured before and after.
+    """Smooth a stretch of motion, using all measurements before and after each time.
 
     Parameters
     ----------
-    seen : sequence of Measured or None
-        N of them; the first is there.
+    measurements : sequence of N Measurement or None
+        None where a frame has no measurement; the first is not None.
     times : (N,) array
-        Seconds, rising.
+        Seconds, increasing.
     mirror : (J,) array
-        Each joint's opposite.
-    model : Model
+        Index of each joint's opposite.
+    model : MotionModel
 
     Returns
     -------
     rotations : (N, J, 3, 3) array
-    places : (N, 3) array
-        m, of the root joint, camera frame.
+    positions : (N, 3) array
+        Root joint in metres, camera frame.
     """
-    # first as live, to learn which surprises lasted; they are then believed from their first frame
-    verdicts = by_hindsight(_forward(seen, times, mirror, model, None).verdicts)
-    run = _forward(seen, times, mirror, model, iter(verdicts))
+    # a first pass, as live, finds which outliers persist; they are then accepted from the start
+    first_pass = _run_forward(measurements, times, mirror, model, None)
+    decisions = revise_in_hindsight(first_pass.decisions)
+    forward = _run_forward(measurements, times, mirror, model, iter(decisions))
     steps = np.diff(times, prepend=times[0])
-    rotations = rotation_filter.smooth_backward(
-        [expected[0] for expected in run.expected],
-        [believed[0] for believed in run.believed],
-        [model.turn.transition(float(dt)) for dt in steps],
+    rotations = rotation_filter.rts_smooth(
+        [rotation for rotation, _ in forward.predicted],
+        [rotation for rotation, _ in forward.updated],
+        [model.rotation.transition(float(dt)) for dt in steps],
     )
-    places = root_position_filter.smooth_backward(
-        [expected[1] for expected in run.expected],
-        [believed[1] for believed in run.believed],
+    positions = root_position_filter.rts_smooth(
+        [position for _, position in forward.predicted],
+        [position for _, position in forward.updated],
         [root_position_filter.transition(float(dt), model) for dt in steps],
     )
-    return rotations, places
+    return rotations, positions
 
 
-def _forward(
-    seen: Sequence[Measured | None],
+def _run_forward(
+    measurements: Sequence[Measurement | None],
     times: Array,
     mirror: Ints,
-    model: Model,
-    verdicts: Iterator[Verdict] | None,
-) -> _Run:
-    first = seen[0]
+    model: MotionModel,
+    decisions: Iterator[GateDecision] | None,
+) -> _ForwardPass:
+    first = measurements[0]
     assert first is not None
-    track, run = Track(first, mirror, model), _Run()
-    for index, measured in enumerate(seen):
+    person, result = PersonFilter(first, mirror, model), _ForwardPass()
+    for index, measurement in enumerate(measurements):
         if index:
             dt = float(times[index] - times[index - 1])
-            known = next(verdicts) if verdicts is not None and measured is not None else None
-            verdict = track.step(dt, measured, model, known)
-            if verdict is not None:
-                run.verdicts.append(verdict)
-        run.expected.append(track.expected)
-        run.believed.append((track.turning, track.place.state))
-    return run
+            revised = next(decisions) if decisions is not None and measurement is not None else None
+            decision = person.step(dt, measurement, model, revised)
+            if decision is not None:
+                result.decisions.append(decision)
+        result.predicted.append(person.predicted)
+        result.updated.append((person.rotation, person.position.state))
+    return result

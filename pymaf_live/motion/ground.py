@@ -1,4 +1,4 @@
-"""The ground of a take: a plane before the camera on which feet come to rest."""
+"""Ground plane of a take: the plane on which feet rest."""
 
 from __future__ import annotations
 
@@ -10,85 +10,85 @@ import numpy as np
 from pymaf_live.body.vectors import unit_vectors
 from pymaf_live.types import Array
 
-_LEVEL: Array = np.array([0.0, -1.0, 0.0])
-"""The up direction of a camera that is held level, camera frame (y down)."""
-_MOST_TILT = np.radians(60.0)
+_LEVEL_UP: Array = np.array([0.0, -1.0, 0.0])
+"""Up direction of a level camera in the camera frame (y down)."""
+_MAX_TILT = np.radians(60.0)
 _STRAIGHT = np.cos(np.radians(25.0))
-"""Between the legs' directions and the trunk's, of who stands."""
+"""Cosine of the largest angle between trunk, thighs and shanks of a person who stands straight."""
 _TILT_ERROR = np.radians(3.0)
-"""Of the up direction that standing people show: each leans a little."""
+"""Error of the up direction from standing people, who lean a little."""
 _FOOT_ERROR = 0.04
-"""m, of a resting foot's height; depth that wanders moves it."""
-_ROUNDS = 6
+"""Error of a resting foot's height, m, caused by the error of its depth."""
+_EFFECTIVE_COUNT = 20
+"""Number of independent feet that all feet together count as: errors of neighbours in time are
+correlated."""
+_ITERATIONS = 6
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The points p with ``up @ p = height``, camera frame."""
+    """Plane of the points p with ``up @ p = height``, camera frame."""
 
     up: Array
     """(3,) unit vector."""
     height: float
-    """m"""
+    """Metres."""
 
-    def above(self, points: Array) -> Array:
-        """(...) m over the ground, of points (..., 3)."""
+    def height_above(self, points: Array) -> Array:
+        """Return the height (...) in m of points (..., 3) over the plane."""
         return np.asarray(points @ self.up - self.height)
 
 
-def up_of_standing(joints: Array, names: Mapping[str, int]) -> Array:
-    """(3,) up direction that standing people show; the level camera's where nobody stands.
+def up_from_standing_people(joints: Array, names: Mapping[str, int]) -> Array:
+    """Estimate the up direction (3,) from people who stand; that of a level camera without any.
 
     Parameters
     ----------
     joints : (N, J, 3) array
-        m, camera frame.
+        Metres, camera frame.
     names : mapping
-        From SMPL's joint names to indices.
+        Indices of joints by SMPL's names.
     """
     hips, knees, ankles = (
         (joints[:, names[f"left_{part}"]] + joints[:, names[f"right_{part}"]]) / 2
         for part in ("hip", "knee", "ankle")
     )
     neck = joints[:, names["neck"]]
-    trunk, thigh, shank = (
-        unit_vectors(neck - hips),
-        unit_vectors(hips - knees),
-        unit_vectors(knees - ankles),
-    )
+    trunk, thigh, shank = map(unit_vectors, (neck - hips, hips - knees, knees - ankles))
     axis = unit_vectors(neck - ankles)
-    stands = ((trunk * thigh).sum(-1) > _STRAIGHT) & ((thigh * shank).sum(-1) > _STRAIGHT)
-    stands &= axis @ _LEVEL > np.cos(_MOST_TILT)
-    return np.asarray(unit_vectors(np.median(axis[stands], axis=0))) if stands.any() else _LEVEL
+    standing = ((trunk * thigh).sum(-1) > _STRAIGHT) & ((thigh * shank).sum(-1) > _STRAIGHT)
+    standing &= axis @ _LEVEL_UP > np.cos(_MAX_TILT)
+    if not standing.any():
+        return _LEVEL_UP
+    return np.asarray(unit_vectors(np.median(axis[standing], axis=0)))
 
 
-def ground_under(feet: Array, up: Array) -> Ground:
-    """Ground under resting feet.
+def fit_ground(feet: Array, up: Array) -> Ground:
+    """Fit the ground plane to resting feet.
 
-    Minimises the feet's distances from the plane and its tilt from `up`, each in units of what is
-    usual; feet far from the plane count less (Huber).
+    Minimises the feet's distances from the plane and its tilt from `up`, each relative to its
+    typical error; outliers count less (Huber).
 
     Parameters
     ----------
     feet : (P, 3) array
-        m, at least one.
+        Metres, at least one.
     up : (3,) array
-        Where up is about.
+        Approximate up direction.
     """
-    one = unit_vectors(np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0]))
-    other = np.cross(up, one)
-    # up + a one + b other; unknown are a, b and the height
-    rows = np.column_stack([feet @ one, feet @ other, -np.ones(len(feet))]) / _FOOT_ERROR
-    wanted = -(feet @ up) / _FOOT_ERROR
-    # neighbours in time err alike: all feet together say as much as a few
-    share = min(1.0, 20 / len(feet))
+    first = unit_vectors(np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0]))
+    second = np.cross(up, first)
+    # normal = up + a first + b second; unknowns are a, b and the height
+    rows = np.column_stack([feet @ first, feet @ second, -np.ones(len(feet))]) / _FOOT_ERROR
+    target = -(feet @ up) / _FOOT_ERROR
+    share = min(1.0, _EFFECTIVE_COUNT / len(feet))
     prior = np.diag([_TILT_ERROR**-2, _TILT_ERROR**-2, 1e-9])
     weight: Array = np.ones(len(feet))
-    answer: Array = np.zeros(3)
-    for _ in range(_ROUNDS):
+    solution: Array = np.zeros(3)
+    for _ in range(_ITERATIONS):
         weighted = rows * weight[:, None] * share
-        answer = np.linalg.solve(rows.T @ weighted + prior, weighted.T @ wanted)
-        weight = 1 / np.maximum(1.0, np.abs(rows @ answer - wanted))
-    tilted = up + answer[0] * one + answer[1] * other
-    length = float(np.linalg.norm(tilted))
-    return Ground(tilted / length, float(answer[2]) / length)
+        solution = np.linalg.solve(rows.T @ weighted + prior, weighted.T @ target)
+        weight = 1 / np.maximum(1.0, np.abs(rows @ solution - target))
+    normal = up + solution[0] * first + solution[1] * second
+    length = float(np.linalg.norm(normal))
+    return Ground(normal / length, float(solution[2]) / length)

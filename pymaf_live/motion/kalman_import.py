@@ -1,8 +1,8 @@
-"""filterpy's Kalman filter without the rest of filterpy.
+"""Import of filterpy's Kalman filter without the rest of filterpy.
 
 `import filterpy.kalman` loads a dozen kinds of filters and, for them, all of SciPy's statistics:
-half a second of processor time at every start. The one that is used here needs none of that; only
-its likelihoods would, which nobody asks for.
+half a second of processor time at every start. The one filter used here needs the statistics only
+for its likelihoods, which this program never computes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _loaded: list[Any] = []
 
 
 def kalman_filter_class() -> Any:
-    """The class `filterpy.kalman.KalmanFilter`.
+    """Return the class `filterpy.kalman.KalmanFilter`.
 
     Raises
     ------
@@ -29,44 +29,44 @@ def kalman_filter_class() -> Any:
     """
     with _LOADING:
         if not _loaded:
-            _loaded.append(_found())
+            _loaded.append(_import())
         return _loaded[0]
 
 
-def _found() -> Any:
+def _import() -> Any:
     if "filterpy" not in sys.modules:
         try:
-            return _alone()
+            return _import_filter_only()
         except (ImportError, AttributeError):
-            pass  # laid out otherwise than the release that we know
+            pass  # another layout than that of the known release
     return importlib.import_module("filterpy.kalman").KalmanFilter
 
 
-def _alone() -> Any:
+def _import_filter_only() -> Any:
     try:
         for name in _PACKAGES:
-            # the folder without what its __init__ imports
-            sys.modules[name] = _shell(name)
-        sys.modules["filterpy.stats"] = _statistics()
-        # its other parts load SciPy's linear algebra
+            # the package without what its __init__ imports
+            sys.modules[name] = _empty_package(name)
+        sys.modules["filterpy.stats"] = _lazy_statistics()
+        # the other parts of filterpy.common load SciPy's linear algebra
         helpers = importlib.import_module("filterpy.common.helpers")
         for name in ("pretty_str", "reshape_z"):
             setattr(sys.modules["filterpy.common"], name, getattr(helpers, name))
         return importlib.import_module("filterpy.kalman.kalman_filter").KalmanFilter
     finally:
-        # who imports filterpy after this gets the whole of it
+        # a later import of filterpy gets the whole package
         for name in [name for name in sys.modules if name.partition(".")[0] == "filterpy"]:
             del sys.modules[name]
 
 
-def _shell(name: str) -> ModuleType:
+def _empty_package(name: str) -> ModuleType:
     spec = importlib.util.find_spec(name)
     if spec is None:
         raise ImportError(f"there is no {name}")
     return importlib.util.module_from_spec(spec)
 
 
-def _statistics() -> ModuleType:
+def _lazy_statistics() -> ModuleType:
     statistics = ModuleType("filterpy.stats")
 
     def logpdf(*arguments: Any, **named: Any) -> Any:

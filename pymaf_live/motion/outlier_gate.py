@@ -1,4 +1,4 @@
-"""Which measurements are believed: nobody turns about or is elsewhere within a frame."""
+"""Outlier gate: rejects measurements that are impossible within the time since the last one."""
 
 from __future__ import annotations
 
@@ -8,203 +8,221 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.rotations import matrix_from_axis_angle
-from pymaf_live.motion.root_position_filter import seen_from_place
+from pymaf_live.motion.root_position_filter import bearing_from_position
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Ints, Mask
 
-_FADING = 8.0
-"""1/s, at which what is expected of a velocity fades."""
-_TURN, _TURN_SPEED = 0.25, 8.0
-"""rad, and rad/s since the last one: between a joint's measured and expected rotation."""
-_ACROSS, _SPEED = 0.05, 2.0
-"""m, and m/s: between the root's measured and expected place across the line of sight."""
-_DEPTH, _DEPTH_SPEED = 0.08, 1.5
-"""Of the depth, and 1/s."""
-_SURE = 0.4
+_VELOCITY_DECAY_RATE = 8.0
+"""Rate at which the expected velocity decays, 1/s."""
+_MAX_ANGLE, _MAX_ANGULAR_SPEED = 0.25, 8.0
+"""Limit between a joint's measured and expected rotation: rad, plus rad/s since the last one."""
+_MAX_DISTANCE, _MAX_SPEED = 0.05, 2.0
+"""Limit between the root's measured and expected lateral position: m, plus m/s."""
+_MAX_DEPTH_CHANGE, _MAX_DEPTH_RATE = 0.08, 1.5
+"""Limit of the relative depth: a part of it, plus 1/s."""
+_FULL_TRUST = 0.4
 """Part of these limits within which a measurement counts in full."""
-_MOST_WILD = 0.4
-"""Part of the joints; if more are wild, the whole frame is."""
-_MOST_WILD_TURNED = 0.15
-"""The same of a frame that is taken for the body seen the other way round."""
-_SOME_WILD = 0.1
-"""Part of the joints; if more are wild, or the root is, the place is believed half as far."""
-_TURNED_DOUBT = 2.0
-"""Factor on the variance of what is told by a body that was turned round."""
-_LASTING = 0.11
-"""Seconds: wild measurements that last longer, and over more than `_FRAMES`, are real."""
-_FRAMES = 3
+_MAX_OUTLIER_JOINTS = 0.4
+"""Part of the joints; with more outliers, the whole frame is one."""
+_MAX_OUTLIER_JOINTS_FLIPPED = 0.15
+"""The same for a frame that is taken as flipped in depth."""
+_SOME_OUTLIER_JOINTS = 0.1
+"""Part of the joints; with more outliers, or with an outlier root, the limit of the position is
+halved."""
+_FLIPPED_VARIANCE_SCALE = 2.0
+"""Factor on the variance of a measurement that was flipped back."""
+_PERSISTENCE = 0.11
+"""Seconds: outliers that last longer, and over more than `_PERSISTENCE_FRAMES`, are real."""
+_PERSISTENCE_FRAMES = 3
+
+_MIRROR_X: Array = np.diag([-1.0, 1.0, 1.0])
+_HALF_TURN_Y: Array = np.diag([-1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A person's place and rotations in one frame; J joints."""
+class Measurement:
+    """A person's root position and joint rotations in one frame; J joints."""
 
     rotations: Array
     """(J, 3, 3)"""
-    place: Array
-    """(3,) m, of the root joint, camera frame."""
+    position: Array
+    """(3,) m, root joint, camera frame."""
     joint_score: Array
     """(J,) 0..1"""
 
-    def turned_round(self, mirror: Ints) -> Measured:
-        """The same with depth the other way round: front for back, and left for right.
+    def depth_flipped(self, mirror: Ints) -> Measurement:
+        """Return the measurement with depth reversed: front for back, and left for right.
 
-        In the picture both look alike, and the network now and then takes the one for the other;
-        turned back, such a frame still tells how the limbs lie.
+        In the image both look alike, and the network sometimes confuses them. Flipped back, such a
+        frame still shows how the limbs lie.
 
         Parameters
         ----------
         mirror : (J,) array
-            Each joint's opposite.
+            Index of each joint's opposite.
         """
-        reflected = _SIDEWAYS @ self.rotations[mirror] @ _SIDEWAYS
-        reflected[0] = self.rotations[0] @ _HALF_TURN
-        return Measured(reflected, self.place, self.joint_score[mirror])
-
-
-_SIDEWAYS: Array = np.diag([-1.0, 1.0, 1.0])
-_HALF_TURN: Array = np.diag([-1.0, 1.0, -1.0])
+        reflected = _MIRROR_X @ self.rotations[mirror] @ _MIRROR_X
+        reflected[0] = self.rotations[0] @ _HALF_TURN_Y
+        return Measurement(reflected, self.position, self.joint_score[mirror])
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What was believed of a measurement; P = J + 1 parts: the joints, and last the place."""
+class GateDecision:
+    """Decision on a measurement; P = J + 1 parts: the joints, and last the position."""
 
-    taken: Mask
-    """(P,) counted."""
-    turned_round: bool
-    """They counted as `Measured.turned_round` has them."""
-    surprising: Mask
-    """(P,) was far from what was expected, and counts now: what was known does not hold."""
-    lasting: Mask
-    """(P,) counted because it had lasted long enough."""
-    doubt: Array
-    """(P,) factor on the measurement's variance."""
+    accepted: Mask
+    """(P,) parts that are used."""
+    flipped: bool
+    """True if the parts are used as in `Measurement.depth_flipped`."""
+    jumped: Mask
+    """(P,) parts that were far from the expectation and are accepted now: the filter's knowledge is
+    void."""
+    persistent: Mask
+    """(P,) parts accepted because they had deviated for long enough."""
+    variance_scale: Array
+    """(P,) factor on the measurement variance."""
 
 
-def finite_rows(take: Take) -> Mask:
-    """(R,) which of a take's rows are numbers throughout."""
+def finite_row_mask(take: Take) -> Mask:
+    """Return which rows (R,) of a take have finite numbers only."""
     values = (take.pose, take.shape, take.translation)
     finite = [np.isfinite(value).all(axis=tuple(range(1, value.ndim))) for value in values]
     return np.asarray(np.logical_and.reduce(finite))
 
 
-class Gate:
-    """Compares each measurement with the last one that was believed.
+class OutlierGate:
+    """Compares each measurement with the last accepted one.
 
-    With that one and not with the filter's expectation, so that it is the same for any strength of
-    the smoothing.
+    It does not compare with the filter's prediction, so that its decisions are the same for any
+    smoothing strength.
 
     Parameters
     ----------
-    measured : Measured
-        The first.
+    measurement : Measurement
+        The first one.
     mirror : (J,) array
-        Each joint's opposite.
+        Index of each joint's opposite.
     """
 
-    def __init__(self, measured: Measured, mirror: Ints) -> None:
+    def __init__(self, measurement: Measurement, mirror: Ints) -> None:
         self._mirror = mirror
-        parts = len(measured.rotations) + 1
-        self._turns = np.array(measured.rotations, dtype=np.float64)
-        self._seen = seen_from_place(measured.place)
-        self._since = np.zeros(parts)
-        self._lasted = np.zeros(parts)
-        self._wild = np.zeros(parts, dtype=np.int64)
-        self._far = np.zeros(parts, dtype=bool)
-        # the limits widen with time, so what was beyond them at first may not be any more
-        self._stretch = np.zeros(parts, dtype=bool)
+        parts = len(measurement.rotations) + 1
+        self._rotations = np.array(measurement.rotations, dtype=np.float64)
+        self._bearing = bearing_from_position(measurement.position)
+        self._since_accepted = np.zeros(parts)
+        self._outlier_time = np.zeros(parts)
+        self._outlier_frames = np.zeros(parts, dtype=np.int64)
+        self._was_far = np.zeros(parts, dtype=bool)
+        # the limits widen with time, so an outlier of the first frames may be within them later
+        self._had_outlier = np.zeros(parts, dtype=bool)
 
-    def wait(self, dt: float) -> None:
-        """Let dt seconds pass."""
-        self._since += dt
-        self._lasted += dt
+    def advance(self, dt: float) -> None:
+        """Advance the clock by dt seconds."""
+        self._since_accepted += dt
+        self._outlier_time += dt
 
-    def judge(self, measured: Measured, turning: Array, moving: Array) -> Verdict:
-        """Judge a measurement.
+    def evaluate(
+        self, measurement: Measurement, angular_velocity: Array, bearing_velocity: Array
+    ) -> GateDecision:
+        """Decide on a measurement.
 
         Parameters
         ----------
-        measured : Measured
-        turning : (J, 3) array
+        measurement : Measurement
+        angular_velocity : (J, 3) array
             rad/s, in the joints' own frames.
-        moving : (3,) array
+        bearing_velocity : (3,) array
             1/s, of x/z, y/z and log z.
         """
-        off = self._off(measured, turning, moving)
-        if off[0] > 1 or (off[:-1] > 1).mean() > _SOME_WILD:
-            off[-1] *= 2
-        wild = off > 1
-        whole = bool(wild[:-1].mean() > _MOST_WILD)
-        doubted = np.ones_like(wild) if whole else wild
-        lasting = doubted & (self._wild >= _FRAMES) & (self._lasted > _LASTING)
-        taken = ~doubted | lasting
-        self._stretch |= wild
-        if (whole or wild[0]) and not taken[0]:
-            turned = self._off(measured.turned_round(self._mirror), turning, moving)
-            if turned[0] <= 1 and (turned[:-1] > 1).mean() <= _MOST_WILD_TURNED:
-                self._far = np.zeros_like(wild)
-                doubt = _TURNED_DOUBT * np.maximum(1.0, turned / _SURE) ** 2
-                return Verdict(turned <= 1, True, np.zeros_like(wild), lasting, doubt)
-        # what is far off a second time is no accident
-        far = off > _SURE
-        doubt = np.where(self._far | lasting, 1.0, np.maximum(1.0, off / _SURE) ** 2)
-        self._far = far & taken
-        return Verdict(taken, False, self._stretch & lasting, lasting, doubt)
+        deviation = self._deviation(measurement, angular_velocity, bearing_velocity)
+        if deviation[0] > 1 or (deviation[:-1] > 1).mean() > _SOME_OUTLIER_JOINTS:
+            deviation[-1] *= 2
+        outliers = deviation > 1
+        whole_frame = bool(outliers[:-1].mean() > _MAX_OUTLIER_JOINTS)
+        suspect = np.ones_like(outliers) if whole_frame else outliers
+        persistent = (
+            suspect
+            & (self._outlier_frames >= _PERSISTENCE_FRAMES)
+            & (self._outlier_time > _PERSISTENCE)
+        )
+        accepted = ~suspect | persistent
+        self._had_outlier |= outliers
+        if (whole_frame or outliers[0]) and not accepted[0]:
+            flipped = self._deviation(
+                measurement.depth_flipped(self._mirror), angular_velocity, bearing_velocity
+            )
+            if flipped[0] <= 1 and (flipped[:-1] > 1).mean() <= _MAX_OUTLIER_JOINTS_FLIPPED:
+                self._was_far = np.zeros_like(outliers)
+                scale = _FLIPPED_VARIANCE_SCALE * np.maximum(1.0, flipped / _FULL_TRUST) ** 2
+                return GateDecision(flipped <= 1, True, np.zeros_like(outliers), persistent, scale)
+        # a part that is far off twice in a row is no accident
+        far = deviation > _FULL_TRUST
+        scale = np.where(
+            self._was_far | persistent, 1.0, np.maximum(1.0, deviation / _FULL_TRUST) ** 2
+        )
+        self._was_far = far & accepted
+        return GateDecision(accepted, False, self._had_outlier & persistent, persistent, scale)
 
-    def believe(self, measured: Measured, verdict: Verdict) -> None:
-        """Measure the next ones by the parts of this one that were taken."""
-        taken = verdict.taken
-        seen = measured.turned_round(self._mirror) if verdict.turned_round else measured
-        self._turns[taken[:-1]] = seen.rotations[taken[:-1]]
-        if taken[-1]:
-            self._seen = seen_from_place(measured.place)
-        self._since[taken] = 0.0
-        # who is always seen the other way round is that way
-        as_measured = taken & (not verdict.turned_round)
-        self._wild = np.where(as_measured, 0, self._wild + 1)
-        self._lasted[as_measured] = 0.0
-        self._stretch &= ~as_measured
+    def update(self, measurement: Measurement, decision: GateDecision) -> None:
+        """Store the accepted parts of a measurement as the reference of the next ones."""
+        accepted = decision.accepted
+        used = measurement.depth_flipped(self._mirror) if decision.flipped else measurement
+        self._rotations[accepted[:-1]] = used.rotations[accepted[:-1]]
+        if accepted[-1]:
+            self._bearing = bearing_from_position(measurement.position)
+        self._since_accepted[accepted] = 0.0
+        # a person who is always measured flipped really is that way
+        as_measured = accepted & (not decision.flipped)
+        self._outlier_frames = np.where(as_measured, 0, self._outlier_frames + 1)
+        self._outlier_time[as_measured] = 0.0
+        self._had_outlier &= ~as_measured
 
-    def _off(self, measured: Measured, turning: Array, moving: Array) -> Array:
-        """(P,) distance from what was expected, as a part of the limits."""
-        ahead = (1 - np.exp(-_FADING * self._since)) / _FADING
-        expected = self._turns @ matrix_from_axis_angle(turning * ahead[:-1, None])
-        seen = seen_from_place(measured.place) - self._seen - moving * ahead[-1]
-        since = self._since[-1]
-        across = np.hypot(seen[0], seen[1]) * np.exp(self._seen[2]) / (_ACROSS + _SPEED * since)
-        depth = abs(seen[2]) / (_DEPTH + _DEPTH_SPEED * since)
-        # of expected^T measured, from its trace
-        angle = np.arccos(np.clip(((expected * measured.rotations).sum((-2, -1)) - 1) / 2, -1, 1))
-        return np.append(angle / (_TURN + _TURN_SPEED * self._since[:-1]), max(across, depth))
+    def _deviation(
+        self, measurement: Measurement, angular_velocity: Array, bearing_velocity: Array
+    ) -> Array:
+        """Return the distance (P,) from the expectation, relative to the limits."""
+        since = self._since_accepted
+        ahead = (1 - np.exp(-_VELOCITY_DECAY_RATE * since)) / _VELOCITY_DECAY_RATE
+        expected = self._rotations @ matrix_from_axis_angle(angular_velocity * ahead[:-1, None])
+        bearing = bearing_from_position(measurement.position)
+        change = bearing - self._bearing - bearing_velocity * ahead[-1]
+        lateral = np.hypot(change[0], change[1]) * np.exp(self._bearing[2])
+        lateral = lateral / (_MAX_DISTANCE + _MAX_SPEED * since[-1])
+        depth = abs(change[2]) / (_MAX_DEPTH_CHANGE + _MAX_DEPTH_RATE * since[-1])
+        # angle of expected^T measured, from its trace
+        angle = np.arccos(
+            np.clip(((expected * measurement.rotations).sum((-2, -1)) - 1) / 2, -1, 1)
+        )
+        limits = _MAX_ANGLE + _MAX_ANGULAR_SPEED * since[:-1]
+        return np.append(angle / limits, max(lateral, depth))
 
 
-def by_hindsight(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts of one who knows what came after: what lasted was real from its first frame.
+def revise_in_hindsight(decisions: Sequence[GateDecision]) -> list[GateDecision]:
+    """Return the decisions with persistent outliers accepted from their first frame on.
 
     Parameters
     ----------
-    verdicts : sequence of Verdict
-        A measured frame each, in order.
+    decisions : sequence of GateDecision
+        One per measured frame, in order.
     """
-    if not verdicts:
+    if not decisions:
         return []
-    taken = np.array([verdict.taken for verdict in verdicts])
-    turned_round = np.array([verdict.turned_round for verdict in verdicts])
-    surprising = np.array([verdict.surprising for verdict in verdicts])
-    lasting = np.array([verdict.lasting for verdict in verdicts])
-    doubt = np.array([verdict.doubt for verdict in verdicts])
-    for index, part in np.argwhere(lasting):
+    accepted = np.array([decision.accepted for decision in decisions])
+    flipped = np.array([decision.flipped for decision in decisions])
+    jumped = np.array([decision.jumped for decision in decisions])
+    persistent = np.array([decision.persistent for decision in decisions])
+    variance_scale = np.array([decision.variance_scale for decision in decisions])
+    for index, part in np.argwhere(persistent):
         first = index
-        while first > 0 and (turned_round[first - 1] or not taken[first - 1, part]):
+        while first > 0 and (flipped[first - 1] or not accepted[first - 1, part]):
             first -= 1
-        was = surprising[index, part]
-        taken[first:index, part] = True
-        doubt[first:index, part] = 1.0
-        surprising[index, part] = False
-        surprising[first, part] = was
-        turned_round[first:index] &= part != 0
+        had_jumped = jumped[index, part]
+        accepted[first:index, part] = True
+        variance_scale[first:index, part] = 1.0
+        jumped[index, part] = False
+        jumped[first, part] = had_jumped
+        flipped[first:index] &= part != 0
     return [
-        Verdict(*found)
-        for found in zip(taken, turned_round, surprising, lasting, doubt, strict=True)
+        GateDecision(*fields)
+        for fields in zip(accepted, flipped, jumped, persistent, variance_scale, strict=True)
     ]

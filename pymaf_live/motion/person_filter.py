@@ -1,124 +1,132 @@
-"""One person's filters."""
+"""Filters of one person: root position, joint rotations and the outlier gate before them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pymaf_live.body.rotations import axis_angle_from_rotation, matrix_from_axis_angle
-from pymaf_live.motion import root_position_filter as places
-from pymaf_live.motion import rotation_filter as turnings
-from pymaf_live.motion.motion_model import Model
-from pymaf_live.motion.outlier_gate import Gate, Measured, Verdict
-from pymaf_live.motion.root_position_filter import Place, State
-from pymaf_live.motion.rotation_filter import Turning
+from pymaf_live.motion import root_position_filter, rotation_filter
+from pymaf_live.motion.motion_model import MotionModel
+from pymaf_live.motion.outlier_gate import GateDecision, Measurement, OutlierGate
+from pymaf_live.motion.root_position_filter import PositionState, RootPositionFilter
+from pymaf_live.motion.rotation_filter import RotationState
 from pymaf_live.types import Array, Ints
 
 
-class Track:
-    """The filters of one person and the gate before them.
+class PersonFilter:
+    """Filters of one person and the outlier gate before them.
 
     Parameters
     ----------
-    measured : Measured
-        The first.
+    measurement : Measurement
+        The first one.
     mirror : (J,) array
-        Each joint's opposite.
-    model : Model
+        Index of each joint's opposite.
+    model : MotionModel
     """
 
-    def __init__(self, measured: Measured, mirror: Ints, model: Model) -> None:
+    def __init__(self, measurement: Measurement, mirror: Ints, model: MotionModel) -> None:
         self._mirror = mirror
-        self.place = Place(measured.place, model)
-        self.turning = Turning.start(measured.rotations, model.turn_variance(measured.joint_score))
-        self._gate = Gate(measured, mirror)
-        self.expected: tuple[Turning, State] = (self.turning, self.place.state)
-        """What was expected of the last step's measurement, before it."""
-        self._before = self.expected
-        self._step = 0.0
-        # joints and place that jumped in the last step: nothing leads from the one to the other
-        self._jumped = np.zeros(len(measured.rotations) + 1, dtype=bool)
+        self.position = RootPositionFilter(measurement.position, model)
+        variance = model.rotation_variance(measurement.joint_score)
+        self.rotation = RotationState.initial(measurement.rotations, variance)
+        self._gate = OutlierGate(measurement, mirror)
+        self.predicted: tuple[RotationState, PositionState] = (self.rotation, self.position.state)
+        """States of the last step before its measurement."""
+        self._previous = self.predicted
+        self._step_duration = 0.0
+        # joints and position that jumped in the last step: nothing may be interpolated across it
+        self._jumped = np.zeros(len(measurement.rotations) + 1, dtype=bool)
 
     def step(
         self,
         dt: float,
-        measured: Measured | None,
-        model: Model,
-        verdict: Verdict | None = None,
-    ) -> Verdict | None:
-        """Go on by dt seconds and take in what was measured then, as far as it is believed.
+        measurement: Measurement | None,
+        model: MotionModel,
+        decision: GateDecision | None = None,
+    ) -> GateDecision | None:
+        """Advance by dt seconds and update by the accepted parts of a measurement.
 
         Parameters
         ----------
         dt : float
-            s
-        measured : Measured or None
-        model : Model
-        verdict : Verdict, optional
-            What to believe, where that is known by hindsight.
+            Seconds.
+        measurement : Measurement or None
+        model : MotionModel
+        decision : GateDecision, optional
+            Decision known in hindsight; by default the gate decides.
 
         Returns
         -------
-        Verdict or None
-            None where nothing was measured.
+        GateDecision or None
+            None without a measurement.
         """
-        self._before, self._step = (self.turning, self.place.state), dt
+        self._previous, self._step_duration = (self.rotation, self.position.state), dt
         self._jumped = np.zeros_like(self._jumped)
-        before, moving = self.turning, self.place.velocity
-        self.turning = self.turning.after(dt, model.turn)
-        self.place.go_on(dt, model)
-        self._gate.wait(dt)
-        if measured is None:
-            everyone = np.ones(len(before.rotations), dtype=bool)
-            self.turning = self.turning.moved_to(before.carried(dt), everyone)
-            self.expected = (self.turning, self.place.state)
+        before, bearing_velocity = self.rotation, self.position.velocity
+        self.rotation = self.rotation.predicted(dt, model.rotation)
+        self.position.predict(dt, model)
+        self._gate.advance(dt)
+        if measurement is None:
+            all_joints = np.ones(len(before.rotations), dtype=bool)
+            self.rotation = self.rotation.with_motion_of(before.coasted(dt), all_joints)
+            self.predicted = (self.rotation, self.position.state)
             return None
-        in_hindsight = verdict is not None
-        if verdict is None:
-            verdict = self._gate.judge(measured, before.velocities, moving)
-            self._gate.believe(measured, verdict)
-        if verdict.turned_round:
-            measured = measured.turned_round(self._mirror)
-        if not verdict.taken[:-1].all():
-            self.turning = self.turning.moved_to(before.carried(dt), ~verdict.taken[:-1])
-        if verdict.surprising[:-1].any():
-            self.turning = self.turning.opened(verdict.surprising[:-1])
-        self._jumped = verdict.surprising
-        if verdict.surprising[-1]:
-            self.place.open()
-        self.expected = (self.turning, self.place.state)
-        variance = model.turn_variance(measured.joint_score) * verdict.doubt[:-1]
-        self.turning = self.turning.corrected(dt, measured.rotations, variance, verdict.taken[:-1])
-        if verdict.taken[-1]:
-            self.place.correct(dt, measured.place, model, float(verdict.doubt[-1]))
-        elif not in_hindsight:  # which goes by how sure it truly was
-            self.place.pass_over(model)
-        return verdict
+        in_hindsight = decision is not None
+        if decision is None:
+            decision = self._gate.evaluate(measurement, before.velocities, bearing_velocity)
+            self._gate.update(measurement, decision)
+        if decision.flipped:
+            measurement = measurement.depth_flipped(self._mirror)
+        joints_accepted = decision.accepted[:-1]
+        if not joints_accepted.all():
+            self.rotation = self.rotation.with_motion_of(before.coasted(dt), ~joints_accepted)
+        if decision.jumped[:-1].any():
+            self.rotation = self.rotation.made_diffuse(decision.jumped[:-1])
+        self._jumped = decision.jumped
+        if decision.jumped[-1]:
+            self.position.make_diffuse()
+        self.predicted = (self.rotation, self.position.state)
+        variance = model.rotation_variance(measurement.joint_score) * decision.variance_scale[:-1]
+        self.rotation = self.rotation.updated(dt, measurement.rotations, variance, joints_accepted)
+        if decision.accepted[-1]:
+            scale = float(decision.variance_scale[-1])
+            self.position.update(dt, measurement.position, model, scale)
+        elif not in_hindsight:  # the backward pass needs the true covariance
+            self.position.shrink_covariance(model)
+        return decision
 
-    def late(self, model: Model) -> tuple[Array, Array]:
-        """What was `model.lag` before the last step's end, in the light of its measurement.
+    def delayed_output(self, model: MotionModel) -> tuple[Array, Array]:
+        """Return the state `model.output_delay` before now, smoothed by the last measurement.
 
-        Never before its beginning, and of what has just jumped: what is now.
+        Never earlier than the beginning of the last step; parts that have just jumped are returned
+        as they are now.
 
         Returns
         -------
         rotations : (J, 3, 3) array
-        place : (3,) array
-            m
+        position : (3,) array
+            Metres.
         """
-        rotations, place = self.turning.rotations, self.place.now
-        part = min(model.lag / self._step, 1.0) if self._step else 0.0
-        if not part:
-            return rotations, place
-        before, place_before = self._before
-        F = model.turn.transition(self._step)
-        begun = turnings.smooth_backward([before, self.expected[0]], [before, self.turning], [F, F])
-        back = part * axis_angle_from_rotation(np.swapaxes(rotations, -1, -2) @ begun[0])
+        rotations, position = self.rotation.rotations, self.position.position
+        step = self._step_duration
+        fraction = min(model.output_delay / step, 1.0) if step else 0.0
+        if not fraction:
+            return rotations, position
+        rotation_before, position_before = self._previous
+        F = model.rotation.transition(step)
+        start = rotation_filter.rts_smooth(
+            [rotation_before, self.predicted[0]], [rotation_before, self.rotation], [F, F]
+        )
+        back = fraction * axis_angle_from_rotation(np.swapaxes(rotations, -1, -2) @ start[0])
         back[self._jumped[:-1]] = 0.0
         rotations = rotations @ matrix_from_axis_angle(back)
         if not self._jumped[-1]:
-            way = places.transition(self._step, model)
-            stood = places.smooth_backward(
-                [place_before, self.expected[1]], [place_before, self.place.state], [way, way]
+            F = root_position_filter.transition(step, model)
+            start = root_position_filter.rts_smooth(
+                [position_before, self.predicted[1]],
+                [position_before, self.position.state],
+                [F, F],
             )
-            place = place + part * (stood[0] - place)
-        return rotations, place
+            position = position + fraction * (start[0] - position)
+        return rotations, position

@@ -1,7 +1,8 @@
-"""Kalman filter of where a person is, by filterpy, in what a camera tells: direction and size.
+"""Kalman filter of the root position, in the coordinates that a camera measures.
 
-State: the root joint's x/z, y/z and log z, and their velocities. So a wrong depth, which is the
-network's guess of a size, never moves the body in the picture.
+State: the root joint's bearing (x/z, y/z), the logarithm of its depth z, and their velocities. An
+error of the depth, which the network guesses from the size, therefore never moves the body in the
+image. The filter itself is filterpy's.
 """
 
 from __future__ import annotations
@@ -12,140 +13,164 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.motion.kalman_import import kalman_filter_class
-from pymaf_live.motion.motion_model import NOTHING_KNOWN, START_SPEED, SURPRISE_MEMORY, Model
+from pymaf_live.motion.motion_model import (
+    DIFFUSE_COVARIANCE,
+    INITIAL_SPEED,
+    INNOVATION_MEMORY,
+    MotionModel,
+)
 from pymaf_live.types import Array
 
-State = tuple[Array, Array]
-"""(6,) direction, log depth and their velocities; (6, 6) covariance."""
+PositionState = tuple[Array, Array]
+"""Mean (6,) of bearing, log depth and their velocities; covariance (6, 6)."""
 
-_NEAREST = 0.05
-"""Metres; nobody is nearer to a camera."""
-
-
-def seen_from_place(place: Array) -> Array:
-    """(..., 3) m in the camera's frame to x/z, y/z and log z."""
-    depth = np.maximum(place[..., 2:], _NEAREST)
-    return np.concatenate([place[..., :2] / depth, np.log(depth)], axis=-1)
+_MIN_DEPTH = 0.05
+"""Smallest depth in metres; nobody is nearer to a camera."""
 
 
-def place_from_seen(seen: Array) -> Array:
-    """Back from `seen_from_place`."""
-    depth = np.exp(seen[..., 2:])
-    return np.concatenate([seen[..., :2] * depth, depth], axis=-1)
+def bearing_from_position(position: Array) -> Array:
+    """Convert positions (..., 3) m in the camera frame to x/z, y/z and log z."""
+    depth = np.maximum(position[..., 2:], _MIN_DEPTH)
+    return np.concatenate([position[..., :2] / depth, np.log(depth)], axis=-1)
 
 
-class Place:
-    """A root joint's place and its velocity.
+def position_from_bearing(bearing: Array) -> Array:
+    """Convert x/z, y/z and log z (..., 3) to positions (..., 3) m in the camera frame."""
+    depth = np.exp(bearing[..., 2:])
+    return np.concatenate([bearing[..., :2] * depth, depth], axis=-1)
+
+
+class RootPositionFilter:
+    """Kalman filter of one root joint's position and velocity.
 
     Parameters
     ----------
-    place : (3,) array
-        First measurement, m in the camera's frame.
-    model : Model
+    position : (3,) array
+        First measurement, m in the camera frame.
+    model : MotionModel
     """
 
-    def __init__(self, place: Array, model: Model) -> None:
+    def __init__(self, position: Array, model: MotionModel) -> None:
         self._filter: Any = kalman_filter_class()(dim_x=6, dim_z=3)
         self._filter.H = np.eye(3, 6)
-        self._filter.x = np.r_[seen_from_place(place), np.zeros(3)]
-        speed = START_SPEED / self._depth
+        self._filter.x = np.r_[bearing_from_position(position), np.zeros(3)]
+        speed = INITIAL_SPEED / self._depth
         self._filter.P = np.diag(np.r_[self._variance(model), np.full(3, speed**2)])
-        # across and in depth, as `Walk.spread` has it
-        self._surprise = np.ones(2)
+        # mean normalised innovation squared, lateral and in depth
+        self._nis = np.ones(2)
 
     @property
-    def now(self) -> Array:
-        """(3,) m."""
-        return place_from_seen(np.array(self._filter.x[:3]))
+    def position(self) -> Array:
+        """Current position (3,) m."""
+        return position_from_bearing(np.array(self._filter.x[:3]))
 
     @property
-    def state(self) -> State:
-        """What is believed now."""
+    def state(self) -> PositionState:
+        """Copy of the current mean and covariance."""
         return np.array(self._filter.x), np.array(self._filter.P)
 
     @property
     def velocity(self) -> Array:
-        """(3,) 1/s, of x/z, y/z and log z."""
+        """Velocity (3,) of x/z, y/z and log z, 1/s."""
         return np.array(self._filter.x[3:])
 
     @property
     def _depth(self) -> float:
-        return max(float(np.exp(self._filter.x[2])), _NEAREST)
+        return max(float(np.exp(self._filter.x[2])), _MIN_DEPTH)
 
-    def _variance(self, model: Model) -> Array:
-        across = model.across_error / self._depth
-        return np.array([across, across, model.depth_error]) ** 2
+    def _variance(self, model: MotionModel) -> Array:
+        lateral = model.lateral_error / self._depth
+        return np.array([lateral, lateral, model.depth_error]) ** 2
 
-    def go_on(self, dt: float, model: Model) -> None:
-        """Go on by dt seconds without a measurement."""
+    def predict(self, dt: float, model: MotionModel) -> None:
+        """Advance the state by dt seconds."""
         depth = self._depth
         speed = np.abs(self._filter.x[3:]) * depth
-        across = model.across.spread(dt, np.hypot(speed[0], speed[1]), self._surprise[0])
-        along = model.depth.spread(dt, speed[2], self._surprise[1])
-        spread = np.stack([across, across, along]) / depth**2
+        lateral = model.lateral.process_noise(dt, np.hypot(speed[0], speed[1]), self._nis[0])
+        along = model.depth.process_noise(dt, speed[2], self._nis[1])
+        noise = np.stack([lateral, lateral, along]) / depth**2
         Q = np.zeros((6, 6))
         for axis in range(3):
-            Q[axis::3, axis::3] = spread[axis]
+            Q[axis::3, axis::3] = noise[axis]
         self._filter.predict(F=transition(dt, model), Q=Q)
 
-    def after(self, dt: float, model: Model) -> Array:
-        """(3,) m, dt seconds later without a measurement; the state stays."""
-        seen = np.array(self._filter.x[:3])
-        seen[:2] += model.across.transition(dt)[0, 1] * self._filter.x[3:5]
-        seen[2] += model.depth.transition(dt)[0, 1] * self._filter.x[5]
-        return place_from_seen(seen)
+    def extrapolated(self, dt: float, model: MotionModel) -> Array:
+        """Return the position (3,) m dt seconds later; the state does not change."""
+        bearing = np.array(self._filter.x[:3])
+        bearing[:2] += model.lateral.transition(dt)[0, 1] * self._filter.x[3:5]
+        bearing[2] += model.depth.transition(dt)[0, 1] * self._filter.x[5]
+        return position_from_bearing(bearing)
 
-    def open(self) -> None:
-        """Know nothing any more: the person is elsewhere by surprise."""
-        self._filter.P = np.kron(NOTHING_KNOWN, np.eye(3))
+    def make_diffuse(self) -> None:
+        """Discard all knowledge after an accepted jump."""
+        self._filter.P = np.kron(DIFFUSE_COVARIANCE, np.eye(3))
         self._filter.x[3:] = 0.0
 
-    def correct(self, dt: float, place: Array, model: Model, doubt: float) -> None:
-        """Take in a measurement (3,) m, dt seconds after the last, its variance times `doubt`."""
-        seen, variance = seen_from_place(place), self._variance(model) * doubt
-        off = (seen - self._filter.x[:3]) ** 2 / (np.diag(self._filter.P)[:3] + variance)
-        new = 1 - np.exp(-dt / SURPRISE_MEMORY)
-        self._surprise = self._surprise + new * (np.r_[off[:2].mean(), off[2]] - self._surprise)
-        self._filter.update(seen, R=np.diag(variance))
+    def update(self, dt: float, position: Array, model: MotionModel, variance_scale: float) -> None:
+        """Update the state by a measurement.
 
-    def pass_over(self, model: Model) -> None:
-        """Be as sure as after a measurement, where there was one that is not believed.
+        Parameters
+        ----------
+        dt : float
+            Seconds since the last measurement.
+        position : (3,) array
+            Measured position, m.
+        model : MotionModel
+        variance_scale : float
+            Factor on the measurement variance.
+        """
+        bearing = bearing_from_position(position)
+        variance = self._variance(model) * variance_scale
+        nis = (bearing - self._filter.x[:3]) ** 2 / (np.diag(self._filter.P)[:3] + variance)
+        weight = 1 - np.exp(-dt / INNOVATION_MEMORY)
+        self._nis = self._nis + weight * (np.r_[nis[:2].mean(), nis[2]] - self._nis)
+        self._filter.update(bearing, R=np.diag(variance))
 
-        Grown doubt would have the next one followed all the more: what is seen is a jump.
+    def shrink_covariance(self, model: MotionModel) -> None:
+        """Reduce the covariance like an update, for a measurement that was rejected.
+
+        A grown covariance would follow the next measurement more strongly and show a jump.
         """
         P = np.array(self._filter.P)
         gain = P[:, :3] @ np.linalg.inv(P[:3, :3] + np.diag(self._variance(model)))
         self._filter.P = P - gain @ P[:3]
 
 
-def transition(dt: float, model: Model) -> Array:
-    """(6, 6) of the state over dt seconds."""
+def transition(dt: float, model: MotionModel) -> Array:
+    """Return the transition (6, 6) of the state over dt seconds."""
     F = np.eye(6)
-    ways = [model.across.transition(dt)] * 2 + [model.depth.transition(dt)]
-    for axis, way in enumerate(ways):
-        F[axis, axis + 3], F[axis + 3, axis + 3] = way[0, 1], way[1, 1]
+    blocks = [model.lateral.transition(dt)] * 2 + [model.depth.transition(dt)]
+    for axis, block in enumerate(blocks):
+        F[axis, axis + 3], F[axis + 3, axis + 3] = block[0, 1], block[1, 1]
     return F
 
 
-def smooth_backward(
-    before: Sequence[State], after: Sequence[State], transitions: Sequence[Array]
+def rts_smooth(
+    predicted: Sequence[PositionState],
+    updated: Sequence[PositionState],
+    transitions: Sequence[Array],
 ) -> Array:
-    """(N, 3) m: Rauch-Tung-Striebel over a filter's states at N times.
+    """Run the Rauch-Tung-Striebel backward pass over a filter's states.
 
     Parameters
     ----------
-    before : sequence of states
-        As expected at each time ahead of its measurement.
-    after : sequence of states
-        As believed after it.
-    transitions : sequence of (6, 6) arrays
-        That led to each time; the first is not used.
+    predicted : sequence of N states
+        State at each time before its measurement.
+    updated : sequence of N states
+        State at each time after its measurement.
+    transitions : sequence of N (6, 6) arrays
+        Transition into each time; the first is not used.
+
+    Returns
+    -------
+    (N, 3) array
+        Positions in metres.
     """
-    mean = after[-1][0]
+    mean = updated[-1][0]
     smoothed = [mean[:3]]
-    for index in range(len(after) - 2, -1, -1):
-        (now, covariance), (expected, prior) = after[index], before[index + 1]
+    for index in range(len(updated) - 2, -1, -1):
+        (current, covariance), (expected, prior) = updated[index], predicted[index + 1]
         gain = covariance @ transitions[index + 1].T @ np.linalg.inv(prior)
-        mean = now + gain @ (mean - expected)
+        mean = current + gain @ (mean - expected)
         smoothed.append(mean[:3])
-    return place_from_seen(np.array(smoothed[::-1]))
+    return position_from_bearing(np.array(smoothed[::-1]))

@@ -1,4 +1,4 @@
-"""Smoothing while the frames arrive."""
+"""Live smoothing, frame by frame."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ import numpy as np
 from pymaf_live.body import Body, joint_transforms, project, rest_joints
 from pymaf_live.errors import UsageError
 from pymaf_live.motion.kalman_import import kalman_filter_class
-from pymaf_live.motion.motion_model import COAST, RESET_GAP, SHAPE_MEMORY, Model
-from pymaf_live.motion.outlier_gate import Measured
-from pymaf_live.motion.person_filter import Track
+from pymaf_live.motion.motion_model import MAX_COAST, RESET_GAP, SHAPE_MEMORY, MotionModel
+from pymaf_live.motion.outlier_gate import Measurement
+from pymaf_live.motion.person_filter import PersonFilter
 from pymaf_live.types import Array, Camera, Person
 
-_NO_TIME = 1e-6
+_MIN_STEP = 1e-6
+"""Shortest time step that is filtered, seconds."""
 
 
 class Smoother:
-    """Kalman filters of every person's place, size in the picture and joint rotations.
+    """Kalman filters of every person's position, apparent size and joint rotations.
 
-    Rotations are filtered in their tangent space (`turning`), the place by direction and depth
-    (`place`), the shape is averaged; joints, their picture and the box follow from these. Single
-    wild frames and short mix-ups do not pass (`gate`). Who is not seen, or is not a number, is
-    carried on for 0.25 s (`predicted`), then left out; after 0.5 s, or when time does not rise, the
-    filter starts anew.
+    Rotations are filtered in their tangent space (`rotation_filter`), the position by bearing and
+    depth (`root_position_filter`), the shape is averaged; joints, their projection and the box
+    follow from these. Single outliers and short left-right confusions are rejected
+    (`outlier_gate`). A person who is not measured, or whose numbers are not finite, is extrapolated
+    for 0.25 s (`predicted`), then left out; after 0.5 s, or when time does not increase, the filter
+    starts anew.
 
     Parameters
     ----------
     body : Body
     strength : float
-        0 leaves everything as it is; above, from snappy to 1, the smoothest and slowest.
+        0 leaves everything as it is; above, from responsive to 1, the smoothest and slowest.
 
     Raises
     ------
@@ -40,29 +42,29 @@ class Smoother:
     """
 
     def __init__(self, body: Body, strength: float = 0.5) -> None:
-        self._skeleton = _Skeleton(body)
-        self._tracks: dict[int, _Smoothed] = {}
+        self._skeleton = _ShapedSkeleton(body)
+        self._people: dict[int, _SmoothedPerson] = {}
         self._time = -np.inf
         self.strength = strength
-        # its import belongs before the first frame
+        # import filterpy before the first frame
         kalman_filter_class()
 
     @property
     def strength(self) -> float:
-        """0..1; may be changed at any time, from any thread: the next frame is smoothed by it."""
+        """Smoothing strength, 0..1; may be set at any time, from any thread."""
         return self._strength
 
     @strength.setter
     def strength(self, strength: float) -> None:
         if not 0 <= strength <= 1:
-            raise UsageError(f"the strength of the smoothing is {strength:g}, not in 0..1")
-        # one value, so that a frame never sees half of a change
-        self._model = Model.of(strength) if strength > 0 else None
+            raise UsageError(f"the smoothing strength must be in 0..1, not {strength:g}")
+        # a single attribute, so that a frame never sees half of a change
+        self._model = MotionModel.live(strength) if strength > 0 else None
         self._strength = strength
 
     def reset(self) -> None:
-        """Forget everybody: another source, or a jump in it."""
-        self._tracks.clear()
+        """Forget all people, for another source or a jump in it."""
+        self._people.clear()
         self._time = -np.inf
 
     def update(
@@ -71,24 +73,24 @@ class Smoother:
         people: Sequence[Person],
         camera: Camera,
         *,
-        fresh: Collection[int] = (),
+        restarted: Collection[int] = (),
     ) -> tuple[Person, ...]:
         """Smooth one frame's people.
 
         Parameters
         ----------
         time : float
-            Seconds, of the frame.
+            Time of the frame, seconds.
         people : sequence of Person
-            As measured. Of two with one id the first is smoothed, the other left as it is.
+            As measured. Of two people with one id the first is smoothed, the other left as it is.
         camera : Camera
-        fresh : collection of int
-            Ids of people who have nothing to do with those of the frame before.
+        restarted : collection of int
+            Ids of people whose filters start anew.
 
         Returns
         -------
         tuple of Person
-            The same people in the same order, then those carried on.
+            The same people in the same order, then the extrapolated ones.
         """
         model = self._model
         if model is None:
@@ -97,37 +99,38 @@ class Smoother:
         if time <= self._time:
             self.reset()
         self._time = time
-        for lost in [
+        for ended in [
             number
-            for number, track in self._tracks.items()
-            if time - track.time > RESET_GAP or number in fresh
+            for number, state in self._people.items()
+            if time - state.time > RESET_GAP or number in restarted
         ]:
-            del self._tracks[lost]
+            del self._people[ended]
         smoothed = []
         seen = set()
         for person in people:
             if person.id in seen:
                 smoothed.append(person)
                 continue
-            if not _is_number(person):
+            if not _is_finite(person):
                 continue
             seen.add(person.id)
-            track = self._tracks.get(person.id)
-            if track is None:
-                self._tracks[person.id] = track = _Smoothed(self._skeleton, model, time, person)
-            elif time - track.time > _NO_TIME:
-                track.see(time, person, model)
-            smoothed.append(track.seen(person, camera, model))
-        carried = [
-            track.carried(time, camera, model)
-            for number, track in self._tracks.items()
-            if number not in seen and time - track.time <= COAST
+            state = self._people.get(person.id)
+            if state is None:
+                state = _SmoothedPerson(self._skeleton, model, time, person)
+                self._people[person.id] = state
+            elif time - state.time > _MIN_STEP:
+                state.update(time, person, model)
+            smoothed.append(state.current(person, camera, model))
+        extrapolated = [
+            state.extrapolated(time, camera, model)
+            for number, state in self._people.items()
+            if number not in seen and time - state.time <= MAX_COAST
         ]
-        return (*smoothed, *carried)
+        return (*smoothed, *extrapolated)
 
 
-class _Skeleton:
-    """Joints at rest as a linear function of the shape, which a frame needs several times."""
+class _ShapedSkeleton:
+    """Rest joints as a linear function of the shape, precomputed for use several times a frame."""
 
     def __init__(self, body: Body) -> None:
         self.body = body
@@ -137,63 +140,71 @@ class _Skeleton:
         self._child = np.flatnonzero(body.parents >= 0)
 
     def rest(self, shape: Array) -> Array:
-        """(J, 3) m"""
+        """Return the rest joints (J, 3) m of a shape (S,)."""
         return np.asarray(self._mean + (shape @ self._directions).reshape(self._mean.shape))
 
     def size(self, rest: Array) -> float:
-        """Summed lengths of the bones in m: how large the body looks at a given depth."""
+        """Return the summed bone lengths in m: the apparent size at a given depth."""
         bones = rest[self._child] - rest[self.body.parents[self._child]]
         return float(np.sqrt((bones**2).sum(axis=-1)).sum())
 
 
-class _Smoothed:
-    """One person's filters and shape."""
+class _SmoothedPerson:
+    """Filters and mean shape of one person."""
 
-    def __init__(self, skeleton: _Skeleton, model: Model, time: float, person: Person) -> None:
+    def __init__(
+        self, skeleton: _ShapedSkeleton, model: MotionModel, time: float, person: Person
+    ) -> None:
         self._skeleton = skeleton
         self.time = time
         self._last = person
         self._shape = np.array(person.shape, dtype=np.float64)
         self._shape_age = 0.0
         self._rest = skeleton.rest(self._shape)
-        self._track = Track(self._measured(person), skeleton.body.joint_mirror, model)
+        self._filter = PersonFilter(self._measurement(person), skeleton.body.joint_mirror, model)
 
-    def _measured(self, person: Person) -> Measured:
-        # the root joint is where the averaged body looks as large as the measured one
+    def _measurement(self, person: Person) -> Measurement:
+        # the root joint is where the averaged body appears as large as the measured one
         rest = self._skeleton.rest(person.shape)
-        larger = self._skeleton.size(self._rest) / self._skeleton.size(rest)
-        root = (person.translation + rest[0]) * larger
-        return Measured(person.rotations, root, person.joint_score)
+        size_ratio = self._skeleton.size(self._rest) / self._skeleton.size(rest)
+        root = (person.translation + rest[0]) * size_ratio
+        return Measurement(person.rotations, root, person.joint_score)
 
-    def see(self, time: float, person: Person, model: Model) -> None:
+    def update(self, time: float, person: Person, model: MotionModel) -> None:
+        """Update the filters by a measured person."""
         dt = time - self.time
         self.time, self._last = time, person
-        verdict = self._track.step(dt, self._measured(person), model)
-        if verdict is not None and verdict.taken[-1]:
-            # a plain mean at first, then a slow one
+        decision = self._filter.step(dt, self._measurement(person), model)
+        if decision is not None and decision.accepted[-1]:
+            # a plain mean at first, then an exponential one
             self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
             self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
             self._rest = self._skeleton.rest(self._shape)
 
-    def seen(self, person: Person, camera: Camera, model: Model) -> Person:
-        return self._person(person, *self._track.late(model), camera)
+    def current(self, person: Person, camera: Camera, model: MotionModel) -> Person:
+        """Return a measured person with the smoothed motion."""
+        return self._with_motion(person, *self._filter.delayed_output(model), camera)
 
-    def carried(self, time: float, camera: Camera, model: Model) -> Person:
-        gone = time - self.time
-        left = 1 - gone / RESET_GAP
+    def extrapolated(self, time: float, camera: Camera, model: MotionModel) -> Person:
+        """Return the person without a measurement, with decreasing scores."""
+        age = time - self.time
+        score_scale = 1 - age / RESET_GAP
         fading = replace(
             self._last,
-            score=self._last.score * left,
-            joint_score=self._last.joint_score * left,
+            score=self._last.score * score_scale,
+            joint_score=self._last.joint_score * score_scale,
             predicted=True,
         )
-        # as late as those who are seen
-        on = max(gone - model.lag, 0.0)
-        rotations = self._track.turning.carried(on).rotations
-        return self._person(fading, rotations, self._track.place.after(on, model), camera)
+        # with the same delay as measured people
+        ahead = max(age - model.output_delay, 0.0)
+        rotations = self._filter.rotation.coasted(ahead).rotations
+        position = self._filter.position.extrapolated(ahead, model)
+        return self._with_motion(fading, rotations, position, camera)
 
-    def _person(self, person: Person, rotations: Array, place: Array, camera: Camera) -> Person:
-        translation = place - self._rest[0]
+    def _with_motion(
+        self, person: Person, rotations: Array, position: Array, camera: Camera
+    ) -> Person:
+        translation = position - self._rest[0]
         joints = joint_transforms(self._skeleton.body, rotations, self._rest)[1] + translation
         joints_2d = project(joints, camera)
         return replace(
@@ -207,6 +218,6 @@ class _Smoothed:
         )
 
 
-def _is_number(person: Person) -> bool:
+def _is_finite(person: Person) -> bool:
     values = (person.rotations, person.shape, person.translation)
     return all(bool(np.isfinite(value).all()) for value in values)

@@ -135,7 +135,7 @@ class PersonEstimator(FrameEstimator):
         people = raw
         if self._smoother is not None:
             with measure_stage(timings, "smooth"):
-                people = self._smoother.update(frame.time, people, camera, fresh=restarted)
+                people = self._smoother.update(frame.time, people, camera, restarted=restarted)
         return FrameResult(frame, people, raw, camera, timings, self._traces(accepted, camera))
 
     def adjust(self, options: PipelineOptions) -> None:

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, default_body, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
-from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
+from pymaf_live.motion.root_position_filter import bearing_from_position, position_from_bearing
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
 from tests.helpers.paths import SHARED
@@ -202,7 +202,10 @@ def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...]
         )
         for c in cases
     ]
-    seen = [seen_from_place(c.measured.joints[r, 0]) for c, r in zip(cases, held_rows, strict=True)]
+    seen = [
+        bearing_from_position(c.measured.joints[r, 0])
+        for c, r in zip(cases, held_rows, strict=True)
+    ]
     turns = [
         matrix_from_axis_angle(c.measured.pose[r]) for c, r in zip(cases, held_rows, strict=True)
     ]
@@ -218,7 +221,7 @@ def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...]
             own = pose_joints(body, smooth, shape[i])
             bodies.append(own - own[:, :1])
         for a in across:
-            roots = [place_from_seen(np.c_[ways[a][i], seen[i][:, 2:]]) for i in count]
+            roots = [position_from_bearing(np.c_[ways[a][i], seen[i][:, 2:]]) for i in count]
             joints = [bodies[i] + roots[i][:, None] for i in count]
             found[p, a] = figures(cases, joints, body)
     return found

@@ -11,17 +11,17 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import default_body
 from pymaf_live.body.rotations import axis_angle_from_rotation
 from pymaf_live.motion import root_position_filter, rotation_filter
-from pymaf_live.motion.forward_backward import forward_and_backward
-from pymaf_live.motion.motion_model import Model, Walk
-from pymaf_live.motion.outlier_gate import Measured
-from pymaf_live.motion.root_position_filter import place_from_seen, seen_from_place
-from pymaf_live.motion.rotation_filter import Turning
+from pymaf_live.motion.forward_backward import smooth_forward_backward
+from pymaf_live.motion.motion_model import MotionModel, VelocityProcess
+from pymaf_live.motion.outlier_gate import Measurement
+from pymaf_live.motion.root_position_filter import bearing_from_position, position_from_bearing
+from pymaf_live.motion.rotation_filter import RotationState
 
 
-def van_loan(walk: Walk, dt: float) -> tuple[np.ndarray, np.ndarray]:
+def van_loan(walk: VelocityProcess, dt: float) -> tuple[np.ndarray, np.ndarray]:
     """Transition and added covariance of the fading velocity, by matrix exponential (Van Loan)."""
-    A = np.array([[0.0, 1.0], [0.0, -walk.fading]])
-    noise = np.diag([0.0, walk.density])
+    A = np.array([[0.0, 1.0], [0.0, -walk.decay_rate]])
+    noise = np.diag([0.0, walk.noise_density])
     block = expm(np.block([[-A, noise], [np.zeros((2, 2)), A.T]]) * dt)
     F = block[2:, 2:].T
     return F, F @ block[:2, 2:]
@@ -29,14 +29,18 @@ def van_loan(walk: Walk, dt: float) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("dt", [1 / 120, 1 / 30, 0.1])
 def test_the_transition_is_that_of_a_fading_velocity(dt: float) -> None:
-    for walk in (Model.of(0.5).turn, Model.of(0.5).across, Model.of(0.5).depth):
+    for walk in (
+        MotionModel.live(0.5).rotation,
+        MotionModel.live(0.5).lateral,
+        MotionModel.live(0.5).depth,
+    ):
         F, Q = van_loan(walk, dt)
         np.testing.assert_allclose(walk.transition(dt), F, rtol=1e-9)
-        np.testing.assert_allclose(walk.spread(dt, np.array(0.0)), Q, rtol=1e-6)
+        np.testing.assert_allclose(walk.process_noise(dt, np.array(0.0)), Q, rtol=1e-6)
 
 
 def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_angle() -> None:
-    walk = Walk(density=3.0, liveliness=0.0, fading=8.0)
+    walk = VelocityProcess(noise_density=3.0, speed_gain=0.0, decay_rate=8.0)
     random = np.random.default_rng(0)
     times = np.cumsum(random.uniform(0.01, 0.06, 80))
     angles = 2.0 * np.sin(3 * times) + 4.0 * times + random.normal(0, 0.03, 80)  # many turns
@@ -45,15 +49,15 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
     turns = Rotation.from_rotvec(angles[:, None] * axis).as_matrix()[:, None]
     variance, everyone = np.array([0.03**2]), np.array([True])
 
-    belief = Turning.start(turns[0], variance)
+    belief = RotationState.initial(turns[0], variance)
     before, after, ways = [belief], [belief], [np.eye(2)]
     for index in range(1, 80):
         dt = float(times[index] - times[index - 1])
-        expected = after[-1].after(dt, walk)
+        expected = after[-1].predicted(dt, walk)
         before.append(expected)
-        after.append(expected.corrected(dt, turns[index], variance, everyone))
+        after.append(expected.updated(dt, turns[index], variance, everyone))
         ways.append(walk.transition(dt))
-    smooth = rotation_filter.smooth_backward(before, after, ways)
+    smooth = rotation_filter.rts_smooth(before, after, ways)
 
     reference = KalmanFilter(dim_x=2, dim_z=1)
     reference.H, reference.R = np.array([[1.0, 0.0]]), np.array([[0.03**2]])
@@ -63,7 +67,7 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
     for index in range(1, 80):
         dt = float(times[index] - times[index - 1])
         Fs.append(walk.transition(dt))
-        Qs.append(walk.spread(dt, np.array(0.0), after[index - 1].surprise[0]))
+        Qs.append(walk.process_noise(dt, np.array(0.0), after[index - 1].nis[0]))
         reference.predict(F=Fs[-1], Q=Qs[-1])
         reference.update(np.array([angles[index]]))
         means.append(reference.x)
@@ -81,15 +85,15 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
 
 
 def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
-    walk, variance, everyone = Walk(0.1, 0.0, 8.0), np.array([0.03**2]), np.array([True])
+    walk, variance, everyone = VelocityProcess(0.1, 0.0, 8.0), np.array([0.03**2]), np.array([True])
     random = np.random.default_rng(3)
 
     def surprise(angles: np.ndarray) -> float:
         turns = Rotation.from_euler("x", angles[:, None]).as_matrix()[:, None]
-        belief = Turning.start(turns[0], variance)
+        belief = RotationState.initial(turns[0], variance)
         for turn in turns[1:]:
-            belief = belief.after(1 / 30, walk).corrected(1 / 30, turn, variance, everyone)
-        return float(belief.surprise[0])
+            belief = belief.predicted(1 / 30, walk).updated(1 / 30, turn, variance, everyone)
+        return float(belief.nis[0])
 
     times = np.arange(300) / 30
     # one axis of three is noisy: a third of what the model allows
@@ -98,7 +102,8 @@ def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
     assert surprise(0.8 * np.sin(15 * times)) > 3.0
     # a density that is three times as high
     np.testing.assert_allclose(
-        walk.spread(0.03, np.array(0.0), 3.0), 3 * walk.spread(0.03, np.array(0.0), 0.2)
+        walk.process_noise(0.03, np.array(0.0), 3.0),
+        3 * walk.process_noise(0.03, np.array(0.0), 0.2),
     )
 
 
@@ -111,37 +116,40 @@ def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
     frame = Rotation.from_euler("xyz", [1.0, 2.0, 3.0]).as_matrix()
     times, score = np.arange(40) / 30, np.ones(body.joint_count)
     where = np.array([0.2, 0.1, 4.0])
-    plain, _ = forward_and_backward(
-        [Measured(turn, where, score) for turn in turns], times, body.joint_mirror, Model.of(0.5)
-    )
-    turned, _ = forward_and_backward(
-        [Measured(frame @ turn, where, score) for turn in turns],
+    plain, _ = smooth_forward_backward(
+        [Measurement(turn, where, score) for turn in turns],
         times,
         body.joint_mirror,
-        Model.of(0.5),
+        MotionModel.live(0.5),
+    )
+    turned, _ = smooth_forward_backward(
+        [Measurement(frame @ turn, where, score) for turn in turns],
+        times,
+        body.joint_mirror,
+        MotionModel.live(0.5),
     )
     np.testing.assert_allclose(turned, frame @ plain, atol=1e-9)
 
 
 def test_direction_and_depth_tell_the_place() -> None:
     places = np.array([[0.5, -0.2, 3.0], [-2.0, 1.0, 8.0]])
-    seen = seen_from_place(places)
+    seen = bearing_from_position(places)
     np.testing.assert_allclose(seen, [[1 / 6, -1 / 15, np.log(3)], [-0.25, 0.125, np.log(8)]])
-    np.testing.assert_allclose(place_from_seen(seen), places)
+    np.testing.assert_allclose(position_from_bearing(seen), places)
     # nobody stands behind the camera
-    assert np.isfinite(seen_from_place(np.array([1.0, 1.0, -2.0]))).all()
+    assert np.isfinite(bearing_from_position(np.array([1.0, 1.0, -2.0]))).all()
 
 
 def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
-    model, random = Model.in_hindsight(0.5), np.random.default_rng(1)
+    model, random = MotionModel.offline(0.5), np.random.default_rng(1)
     times = np.cumsum(random.uniform(0.02, 0.05, 60))
     places = np.c_[times, 0 * times, 4 + 0.3 * times] + random.normal(0, 0.01, (60, 3))
-    filtering = root_position_filter.Place(places[0], model)
+    filtering = root_position_filter.RootPositionFilter(places[0], model)
     before, after = [filtering.state], [filtering.state]
     for index in range(1, 60):
-        filtering.go_on(float(times[index] - times[index - 1]), model)
+        filtering.predict(float(times[index] - times[index - 1]), model)
         before.append(filtering.state)
-        filtering.correct(float(times[index] - times[index - 1]), places[index], model, 1.0)
+        filtering.update(float(times[index] - times[index - 1]), places[index], model, 1.0)
         after.append(filtering.state)
     steps = np.diff(times, prepend=times[0])
     ways = [root_position_filter.transition(float(dt), model) for dt in steps]
@@ -153,8 +161,8 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
         Fs=ways,
         Qs=[np.zeros((6, 6)), *added],
     )
-    smooth = root_position_filter.smooth_backward(before, after, ways)
-    np.testing.assert_allclose(smooth, place_from_seen(wanted[:, :3]), atol=1e-6)
+    smooth = root_position_filter.rts_smooth(before, after, ways)
+    np.testing.assert_allclose(smooth, position_from_bearing(wanted[:, :3]), atol=1e-6)
     error = np.linalg.norm(smooth - np.c_[times, 0 * times, 4 + 0.3 * times], axis=1)
     assert error.mean() < 0.6 * 0.016
 

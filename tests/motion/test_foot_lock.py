@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, default_body, project
 from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
-from pymaf_live.motion.contacts import contact_probability, stances, standing_mask
-from pymaf_live.motion.ground import ground_under
-from pymaf_live.motion.two_bone import Leg, reach
+from pymaf_live.motion.contacts import contact_probability, find_stances
+from pymaf_live.motion.ground import fit_ground
+from pymaf_live.motion.two_bone import Leg, solve_two_bone
 from pymaf_live.takes import camera_of, read_take, write_take
 from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
@@ -136,7 +136,9 @@ def test_contacts_of_the_demo_are_found(body: Body) -> None:
     smooth = smooth_offline(case.measured, body)
     feet = feet_of(body)
     probability, ground = contact_probability(smooth.joints[:, feet], smooth.frame_time, UP)
-    found = standing_mask(stances(probability, smooth.frame_time), probability.shape)
+    found = np.zeros(probability.shape, dtype=bool)
+    for stance in find_stances(probability, smooth.frame_time):
+        found[stance.frames, stance.foot] = True
     true = contacts(np.asarray(case.truth.joints), feet, UP, 30.0)
     assert (found & true).sum() > 0.9 * true.sum()
     assert (found & true).sum() > 0.9 * found.sum()
@@ -152,10 +154,10 @@ def test_the_ground_is_fitted_by_feet_and_held_level_where_they_do_not_say() -> 
     spread = random.uniform(-2, 2, (60, 2))
     feet = 1.2 * -up + [0, 0, 5] + spread[:, :1] * across + spread[:, 1:] * along
     feet[::10] += 0.5 * up  # a few stand on something
-    ground = ground_under(feet, UP)
+    ground = fit_ground(feet, UP)
     assert np.degrees(np.arccos(np.clip(ground.up @ up, -1, 1))) < 2.0
-    assert np.median(np.abs(ground.above(feet))) < 0.03
-    one = ground_under(np.array([[0.3, 1.0, 4.0]]), UP)
+    assert np.median(np.abs(ground.height_above(feet))) < 0.03
+    one = fit_ground(np.array([[0.3, 1.0, 4.0]]), UP)
     np.testing.assert_allclose(one.up, UP, atol=1e-6)
     assert one.height == pytest.approx(-1.0, abs=1e-6)
 
@@ -171,7 +173,7 @@ def test_a_leg_reaches_what_is_in_reach_and_stretches_towards_the_rest() -> None
     ankle = knee + knee_turn @ [0, -shank, 0]
     leg = Leg(hip, knee, ankle, hip_turn, knee_turn)
     target = ankle + random.normal(0, 0.1, (count, 3))
-    new_hip, new_knee = reach(leg, target)
+    new_hip, new_knee = solve_two_bone(leg, target)
     reached = hip + new_hip @ [0, -thigh, 0] + new_knee @ [0, -shank, 0]
     far = np.linalg.norm(target - hip, axis=1) > 0.998 * (thigh + shank)
     np.testing.assert_allclose(reached[~far], target[~far], atol=1e-6)
@@ -180,7 +182,7 @@ def test_a_leg_reaches_what_is_in_reach_and_stretches_towards_the_rest() -> None
         reached[far], (hip + 0.999 * (thigh + shank) * direction)[far], atol=1e-6
     )
     # nothing asked, nothing done; and a knee bends forward only
-    same_hip, _ = reach(leg, ankle)
+    same_hip, _ = solve_two_bone(leg, ankle)
     kept = bend > 0.1
     np.testing.assert_allclose(same_hip[kept], hip_turn[kept], atol=1e-6)
     bent = Rotation.from_matrix(np.swapaxes(new_hip, 1, 2) @ new_knee).as_rotvec()

@@ -174,8 +174,8 @@ def test_a_cut_and_a_new_person_start_afresh(body: Body) -> None:
     take = make_take(body, times, {1: turns}, {1: places})
     smoother, camera = Smoother(body), camera_of(take)
     for index, people in enumerate(people_by_frame(take)):
-        fresh = [1] if index == 10 else []
-        (person,) = smoother.update(float(times[index]), people, camera, fresh=fresh)
+        restarted = [1] if index == 10 else []
+        (person,) = smoother.update(float(times[index]), people, camera, restarted=restarted)
         if index == 10:
             np.testing.assert_allclose(person.joints, take.joints[10], atol=1e-6)
 

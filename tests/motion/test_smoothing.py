@@ -10,14 +10,14 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
-from pymaf_live.motion.motion_model import Model
+from pymaf_live.motion.motion_model import MotionModel
 from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Person
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 RATE = 30.0
-LAG = Model.of(0.5).lag
+LAG = MotionModel.live(0.5).output_delay
 """s by which live motion is shown late on purpose."""
 
 

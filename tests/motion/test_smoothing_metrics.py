@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import Body, default_body
-from pymaf_live.motion.smoothing_metrics import EffectMeter, delay, jitter
+from pymaf_live.motion.smoothing_metrics import SmoothingMeter, delay, jitter
 from pymaf_live.types import Camera
 from tests.ui.fakes import standing_person
 
@@ -50,19 +50,19 @@ def test_who_stands_still_has_no_delay() -> None:
 
 def test_the_meter_says_nothing_at_first_and_begins_anew_with_another_person(body: Body) -> None:
     camera = Camera.for_frame((640, 480))
-    meter = EffectMeter()
+    meter = SmoothingMeter()
     one = standing_person(body, camera)
     meter.add(0.0, (one,), (one,))
-    assert meter.effect() is None
+    assert meter.metrics() is None
     for index in range(1, 90):
         sideways = 0.2 * np.sin(index / 5)
         moved = standing_person(body, camera, float(sideways))
         meter.add(index / RATE, (moved,), (moved,))
-    effect = meter.effect()
+    effect = meter.metrics()
     assert effect is not None
     assert effect.delay == 0.0
     assert effect.jitter == pytest.approx(effect.raw_jitter)
     meter.add(0.0, (one,), (one,))  # the film begins again
-    assert meter.effect() is None
+    assert meter.metrics() is None
     meter.add(1.0, (), ())
-    assert meter.effect() is None
+    assert meter.metrics() is None

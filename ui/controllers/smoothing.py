@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pymaf_live.motion.smoothing_metrics import EffectMeter
+from pymaf_live.motion.smoothing_metrics import SmoothingMeter
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import FrameResult
 from ui.state.preferences import PreferencesState
@@ -32,7 +32,7 @@ class Smoothing:
         self._state = state
         self._options = options
         self._use = use
-        self._meter = EffectMeter()
+        self._meter = SmoothingMeter()
         first = options()
         state.smoothing.set(first.smoothing_strength if first.smoothing == "live" else 0.0)
         state.fov.set(first.fov)
@@ -45,11 +45,11 @@ class Smoothing:
 
     def tell(self) -> None:
         """Write what the smoothing does now into the state."""
-        self._state.effect.set(self._meter.effect())
+        self._state.effect.set(self._meter.metrics())
 
     def forget(self) -> None:
         """Another source comes."""
-        self._meter = EffectMeter()
+        self._meter = SmoothingMeter()
         self._state.effect.set(None)
 
     def _hand_on(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pymaf_live.motion.smoothing_metrics import Effect
+from pymaf_live.motion.smoothing_metrics import SmoothingMetrics
 from ui.state.observable import Observable
 
 ThemeName = Literal["light", "dark", "system"]
@@ -33,8 +33,8 @@ class PreferencesState:
     """Strength, 0..1; 0 is off."""
     fov: Observable[float | None] = field(default_factory=lambda: Observable[float | None](None))
     """Of the camera along the diagonal, degrees; None: not known, the usual is taken."""
-    effect: Observable[Effect | None] = field(
-        default_factory=lambda: Observable[Effect | None](None)
+    effect: Observable[SmoothingMetrics | None] = field(
+        default_factory=lambda: Observable[SmoothingMetrics | None](None)
     )
     """What the smoothing does now; None while nothing can be said."""
     hints: Observable[bool] = field(default_factory=lambda: Observable(False))

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pymaf_live.motion.smoothing_metrics import Effect
+from pymaf_live.motion.smoothing_metrics import SmoothingMetrics
 from ui.state.preferences import ThemeName
 from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.labels import heading, quiet_label
@@ -109,7 +109,7 @@ class SettingsPage(QWidget):
         if step != round(_STEPS * self._preferences.smoothing.value):
             self._preferences.smoothing.set(step / _STEPS)
 
-    def _on_effect_change(self, effect: Effect | None) -> None:
+    def _on_effect_change(self, effect: SmoothingMetrics | None) -> None:
         if effect is None:
             self.jitter.setText("Jitter: measured while a person is tracked")
             self.delay.setText("Delay: measured while a person moves")
