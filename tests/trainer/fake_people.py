@@ -9,8 +9,8 @@ import numpy as np
 from pymaf_live.body import PointSet, default_body, pixels_from_crop_units
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Crop
+from trainer.data.fits import Fits
 from trainer.data.lspet import annotated_crop
-from trainer.fitting.fit import Fits
 
 SIDE = 200
 

@@ -12,7 +12,7 @@ import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError, OutputError, PymafLiveError, UsageError  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder, config  # noqa: E402
-from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.training.checkpoint import load_matching  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402
 from trainer.training.datasets import DatasetSpec, Locations  # noqa: E402

@@ -23,9 +23,9 @@ from pymaf_live.inference.preprocess import network_input
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.commands.progress import followed
 from trainer.data.crops import Crops, Sample
+from trainer.data.fits import Fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import JointSet
-from trainer.fitting.fit import Fits
 from trainer.network.blazepose import SIZE, TfliteModule
 from trainer.training.losses import Labels
 

@@ -16,12 +16,12 @@ from pymaf_live.body import Body
 from pymaf_live.errors import PymafLiveError
 from trainer.ablation.features import Features
 from trainer.ablation.neck import Neck
+from trainer.data.fits import Fits
 from trainer.data.lspet import JointSet, annotated_crop
 from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.lspet import measure_lspet
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Estimates
-from trainer.fitting.fit import Fits
 from trainer.network.config import NetworkConfig
 from trainer.network.estimates import InitialEstimate, LevelEstimate
 from trainer.network.pymaf import PyMAF

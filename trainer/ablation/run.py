@@ -25,8 +25,8 @@ from trainer.ablation.features import read_features
 from trainer.ablation.learning import AblationSetup, learned, measured, seconds_per_image
 from trainer.ablation.report import draw, markdown
 from trainer.ablation.variants import VARIANTS
+from trainer.data.fits import read_fits
 from trainer.data.lspet import VALIDATION, read_joint_set
-from trainer.fitting.fit import read_fits
 from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.malloc import keep_freed_memory

@@ -13,6 +13,7 @@ from pymaf_live.errors import InputError, UsageError
 from trainer.data.annotated import PeopleRows
 from trainer.data.base import PeopleSet
 from trainer.data.coco import open_coco, open_packed_coco
+from trainer.data.fits import read_fits
 from trainer.data.fitted import FittedPeople, PeopleWithFits
 from trainer.data.lsp import LSP_TRAINING, read_lsp, read_original_lspet
 from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
@@ -102,8 +103,6 @@ def _annotated(config: SetConfig) -> PeopleSet:
         people = open_coco(folder, config.part)
     if config.fits is None:
         return people
-    from trainer.data.fits import read_fits
-
     return PeopleWithFits(people, read_fits(config.fits, len(people)))
 
 
@@ -127,8 +126,6 @@ def _fitted(config: SetConfig) -> PeopleSet:
         joint_set = read_joint_set(folder) if packed else read_original_lspet(folder)
     fits = None
     if config.fits is not None:
-        from trainer.fitting.fit import read_fits
-
         fits = read_fits(config.fits, len(joint_set))
     people = FittedPeople(joint_set, fits, config.kind)
     if config.rows == "all":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known, PeopleSet
+from trainer.data.fits import Fits
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
-
-if TYPE_CHECKING:
-    from trainer.fitting.fit import Fits
 
 
 class FittedPeople:

@@ -16,12 +16,12 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Camera
 from trainer.body.blazepose_landmarker import SIZE, Landmarker
 from trainer.body.joint_limits import impossible
+from trainer.data.fits import Fits
 from trainer.data.lspet import JointSet, Pictures, annotated_crop
 from trainer.evaluation.inference import CropEstimates, estimate_crops
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
 from trainer.evaluation.network import Network
-from trainer.fitting.fit import Fits
 
 
 def estimate_annotated(network: Network, joint_set: JointSet, rows: Sequence[int]) -> CropEstimates:

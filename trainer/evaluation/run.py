@@ -18,6 +18,7 @@ from rich.console import Console
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.types import Array
 from trainer.data.base import PeopleSet
+from trainer.data.fits import Fits, read_fits
 from trainer.data.lspet import VALIDATION, JointSet, Pictures, read_joint_set
 from trainer.data.spin_npz import SpinPeople
 from trainer.data.synthetic import read_synthetic
@@ -49,7 +50,6 @@ from trainer.evaluation.pose3d import estimate_people, measure_people
 from trainer.evaluation.report import print_table, write_json, write_markdown
 from trainer.evaluation.truncated import measure_truncated
 from trainer.evaluation.videos import measure_videos
-from trainer.fitting.fit import Fits, read_fits
 
 _STILL_PEOPLE = 6
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")

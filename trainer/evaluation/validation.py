@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pymaf_live.body import Body
+from trainer.data.fits import Fits
 from trainer.data.lspet import VALIDATION, JointSet
 from trainer.evaluation.lspet import estimate_annotated, measure_lspet
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import TorchNetwork
-from trainer.fitting.fit import Fits
 from trainer.network.pymaf import PyMAF
 
 

@@ -25,11 +25,7 @@ from trainer.body.blazepose_landmarker import LANDMARKS, SIZE
 from trainer.body.joint_limits import LIMITS
 from trainer.commands.progress import followed
 from trainer.data.base import FACE_NAMES
-from trainer.data.fits import Fits as Fits
-from trainer.data.fits import bends_naturally as bends_naturally
-from trainer.data.fits import describe as describe
-from trainer.data.fits import read_fits as read_fits
-from trainer.data.fits import write_fits as write_fits
+from trainer.data.fits import Fits, bends_naturally
 from trainer.fitting.batched_kinematics import Crowd, root_columns, rotation_columns
 from trainer.fitting.limb_geometry import Limb, limb_rotations
 from trainer.fitting.pose_prior import PosePrior

@@ -27,7 +27,8 @@ from pymaf_live.types import Array, Crop, Mask
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.body.joint_limits import impossible
 from trainer.commands.progress import followed
-from trainer.fitting.fit import FitOptions, Fits, Fitting, Unknowns, bends_naturally
+from trainer.data.fits import Fits, bends_naturally
+from trainer.fitting.fit import FitOptions, Fitting, Unknowns
 from trainer.fitting.pose_prior import PosePrior
 from trainer.fitting.targets import (
     LIMBS,

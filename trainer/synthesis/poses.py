@@ -14,6 +14,7 @@ from pymaf_live.body.rotations import about_x, about_y, about_z, matrix_from_axi
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.body.joint_limits import impossible
+from trainer.data.fits import read_fits
 from trainer.data.motion.clips import FREE_FORMATS, read_motions
 from trainer.synthesis.everyday_poses import Everyday
 
@@ -227,8 +228,6 @@ def kept_fits(path: Path, count: int, *, test: bool) -> tuple[Floats, npt.NDArra
     InputError
         If the file holds no fits of that set.
     """
-    from trainer.fitting.fit import read_fits  # it brings torch along
-
     fits = read_fits(path, count)
     rows = np.flatnonzero(fits.kept)
     rows = rows[rows >= count - TEST_ROWS] if test else rows[rows < count - TEST_ROWS]

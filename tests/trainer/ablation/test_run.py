@@ -20,9 +20,9 @@ from trainer.ablation.report import markdown  # noqa: E402
 from trainer.ablation.run import Comparison, ablate  # noqa: E402
 from trainer.ablation.variants import TABLES, VARIANTS  # noqa: E402
 from trainer.data.crops import Crops  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
-from trainer.fitting.fit import write_fits  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402

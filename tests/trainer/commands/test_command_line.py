@@ -7,9 +7,9 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 from tests.helpers.paths import ROOT
 from tests.trainer.fake_people import write_people
 from trainer.__main__ import main
+from trainer.data.fits import write_fits
 from trainer.evaluation.lspet import held_out_boxes
 from trainer.evaluation.run import unpack_held_out
-from trainer.fitting.fit import write_fits
 
 CONFIG = ROOT / "trainer" / "configs" / "lite.toml"
 

@@ -16,10 +16,10 @@ from pymaf_live.inference.session import open_session  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.evaluation.end_to_end import read_tracks  # noqa: E402
 from trainer.evaluation.jitter import write_still_video  # noqa: E402
 from trainer.evaluation.network import OnnxNetwork  # noqa: E402
-from trainer.fitting.fit import write_fits  # noqa: E402
 
 
 @pytest.fixture(scope="module")

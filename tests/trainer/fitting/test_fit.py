@@ -9,10 +9,11 @@ from pymaf_live.body import PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
+from trainer.data.fits import bends_naturally, describe, read_fits, write_fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
-from trainer.fitting.fit import FitOptions, bends_naturally, describe, fit, read_fits, write_fits
+from trainer.fitting.fit import FitOptions, fit
 from trainer.fitting.targets import annotated_people
 from trainer.fitting.teacher import Teaching, read_teaching, write_teaching
 

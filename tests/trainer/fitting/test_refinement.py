@@ -15,19 +15,12 @@ from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
 from tests.trainer.fitting.test_fit import teaching_of
 from trainer.body.joint_limits import impossible
+from trainer.data.fits import Fits, bends_naturally, read_fits, write_fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
 from trainer.fitting.batched_kinematics import Crowd, rotation_columns
-from trainer.fitting.fit import (
-    FitOptions,
-    Fits,
-    Fitting,
-    bends_naturally,
-    fit,
-    read_fits,
-    write_fits,
-)
+from trainer.fitting.fit import FitOptions, Fitting, fit
 from trainer.fitting.limb_geometry import Limb, limb_rotations
 from trainer.fitting.pose_prior import PosePrior, learn_prior, poses_with_mirrors
 from trainer.fitting.refinement import Predictions, fit_again, read_predictions, write_predictions

@@ -20,7 +20,7 @@ from tests.trainer.tiny_run import (  # noqa: E402
     processes,
     start_run,
 )
-from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 from trainer.training.batches import batches, to_device  # noqa: E402

@@ -13,7 +13,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.tiny_run import config, finish_run, start_run  # noqa: E402
-from trainer.fitting.fit import write_fits  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.packaging.shards import pack, unpack  # noqa: E402
 from trainer.training.checkpoint import read_progress  # noqa: E402
 

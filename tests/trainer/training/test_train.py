@@ -14,8 +14,8 @@ import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.inference.session import open_session  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
+from trainer.data.fits import write_fits  # noqa: E402
 from trainer.export.onnx import export, load_network  # noqa: E402
-from trainer.fitting.fit import write_fits  # noqa: E402
 from trainer.training.checkpoint import read_progress  # noqa: E402
 from trainer.training.config import read_config_file, read_run_config  # noqa: E402
 from trainer.training.datasets import Locations  # noqa: E402
