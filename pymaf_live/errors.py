@@ -28,10 +28,46 @@ class UsageError(PymafLiveError):
     exit_code = 2
 
 
+class EndlessSourceError(UsageError):
+    """Live source where one of finite length is needed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the source.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        """Return the cause; the remedy depends on the front end."""
+        return f"{self.name} is live and has no end"
+
+
 class InputError(PymafLiveError):
     """Unusable source: video, image, folder, camera, stream, boxes file or take."""
 
     exit_code = 3
+
+
+class BodyMismatchError(InputError):
+    """Take and chosen model that belong to different bodies.
+
+    Parameters
+    ----------
+    model : str
+        Model that the take was made with; may be empty.
+    """
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        """Return the cause; the remedy depends on the front end."""
+        return f"the take has the body of {self.model or 'another model'}"
 
 
 class OutputError(PymafLiveError):
@@ -41,18 +77,25 @@ class OutputError(PymafLiveError):
 
 
 class OutputExistsError(OutputError):
-    """Output file that exists already and must not be replaced.
+    """Output file or folder that already exists and must not be replaced.
 
     Parameters
     ----------
     path : Path
+        The existing file or folder.
+    others : int
+        Number of further results that exist.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, others: int = 0) -> None:
+        super().__init__(path, others)
         self.path = path
+        self.others = others
 
     def __str__(self) -> str:
+        """Return the cause; the remedy depends on the front end."""
+        if self.others:
+            return f"{self.path} and {self.others} more already exist"
         return f"{self.path} already exists"
 
 

@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 class SourceFacts:
     """What is known of a source of frames before the first frame is read."""
 
-    kind: Literal["video", "pictures", "camera", "stream"]
+    kind: Literal["video", "images", "camera", "stream"]
     name: str
     size: tuple[int, int] | None
     """Width, height of the upright frames in pixels; None where they differ or not yet known."""

@@ -15,8 +15,15 @@ from pymaf_live.cli.commands.doctor import doctor
 from pymaf_live.cli.commands.export import export
 from pymaf_live.cli.commands.live import live
 from pymaf_live.cli.commands.process import process
+from pymaf_live.cli.commands.recover import recover
 from pymaf_live.cli.output import PROGRAM, print_error
-from pymaf_live.errors import ModelError, OutputExistsError, PymafLiveError, UsageError
+from pymaf_live.errors import (
+    EndlessSourceError,
+    ModelError,
+    OutputExistsError,
+    PymafLiveError,
+    UsageError,
+)
 from pymaf_live.system.typer_errors import (
     CommandGroup,
     RaisedError,
@@ -24,7 +31,7 @@ from pymaf_live.system.typer_errors import (
     usage_message,
 )
 
-_COMMAND_FUNCTIONS = (process, export, live, bench, doctor)
+_COMMAND_FUNCTIONS = (process, export, live, recover, bench, doctor)
 COMMANDS = tuple(function.__name__ for function in _COMMAND_FUNCTIONS)
 """Names of the commands."""
 
@@ -106,7 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _with_advice(error: PymafLiveError) -> str:
     if isinstance(error, OutputExistsError):
-        return f"{error}; add --force to replace it"
+        return f"{error}; add --force to replace {'them' if error.others else 'it'}"
+    if isinstance(error, EndlessSourceError):
+        return f"{error}; record it with {PROGRAM} live"
     return str(error)
 
 

@@ -92,15 +92,6 @@ class _Clock:
         for name, milliseconds in result.milliseconds.items():
             self.stages.setdefault(name, []).append(milliseconds)
 
-    def advance(self, frames: int, fraction: float | None) -> None:
-        pass
-
-    def exporting(self, file: str, fraction: float) -> None:
-        pass
-
-    def asked_to_stop(self) -> bool:
-        return False
-
 
 def _run_process(
     clip: str,
@@ -113,19 +104,20 @@ def _run_process(
     started: float,
 ) -> dict[str, Any]:
     from pymaf_live.sources import open_source
-    from pymaf_live.workflows.process import ProcessOptions, process_input
+    from pymaf_live.workflows.process import ProcessOptions, process
 
     clock = _Clock()
     options = ProcessOptions(
         out=Path(folder),
+        name="clip",
         pipeline=_options(model, backend, cache, int(people)),
         overlay=overlay == "1",
-        told=clock.record,
+        on_result=clock.record,
     )
     # start of the interpreter and the imports
     startup = time.time() - started
     begin = time.perf_counter()
-    summary = process_input(open_source(clip), clip, "clip", options, clock)
+    summary = process(open_source(clip), options).summary
     end = time.perf_counter()
     frames = len(clock.times)
     if frames < 2:

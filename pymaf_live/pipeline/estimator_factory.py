@@ -40,7 +40,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
     # before anything else loads: where a model is timed for the selection, nothing may disturb it
     model = chosen_model(facts, options)
     variant = fastest_variant(model, options)
-    images = facts.kind == "pictures"
+    images = facts.kind == "images"
     opening_detector = (
         run_in_background("open detector", lambda: _open_detector(facts, options))
         if options.boxes is None
@@ -103,7 +103,7 @@ def _lookahead_frames(facts: SourceFacts) -> int:
 
     None for a live source, whose next frame does not exist yet, and for separate images.
     """
-    if facts.live or facts.kind == "pictures":
+    if facts.live or facts.kind == "images":
         return 0
     rate = float(facts.frame_rate or 0)
     return max(1, min(int(rate * _LOOKAHEAD_S) - 1, _MAX_LOOKAHEAD))

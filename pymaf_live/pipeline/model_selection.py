@@ -195,7 +195,7 @@ def best_that_keeps_up(milliseconds: float, rate: float | None, people: int = 1)
 
 def rate_to_keep(facts: SourceFacts) -> float | None:
     """Frames a second that a source asks for; None for pictures and others without a rate."""
-    if facts.kind == "pictures":
+    if facts.kind == "images":
         return None
     if facts.frame_rate:
         return float(facts.frame_rate)

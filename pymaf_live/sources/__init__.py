@@ -83,16 +83,16 @@ def expand(text: str) -> list[str]:
     """
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
-    from pymaf_live.sources.pictures import has_picture_name, natural_order
+    from pymaf_live.sources.images import has_image_name, natural_order
 
     matches = sorted((Path(name) for name in glob.glob(text, recursive=True)), key=natural_order)
-    if not matches or all(has_picture_name(match) for match in matches):
+    if not matches or all(has_image_name(match) for match in matches):
         return [text]
     return [str(match) for match in matches]
 
 
 def _open_file(path: Path, loop: bool) -> Source:
-    from pymaf_live.sources.pictures import PicturesSource, is_picture
+    from pymaf_live.sources.images import ImagesSource, is_image_file
     from pymaf_live.sources.video import VideoSource
 
     if not path.is_file():
@@ -104,29 +104,29 @@ def _open_file(path: Path, loop: bool) -> Source:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not start:
         raise InputError(f"{path} is empty")
-    if is_picture(path, start):
-        return PicturesSource([path], name=str(path), loop=loop)
+    if is_image_file(path, start):
+        return ImagesSource([path], name=str(path), loop=loop)
     return VideoSource(path, loop=loop)
 
 
 def _open_folder(path: Path, loop: bool) -> Source:
-    from pymaf_live.sources.pictures import PicturesSource, has_picture_name, natural_order
+    from pymaf_live.sources.images import ImagesSource, has_image_name, natural_order
 
-    pictures = sorted((p for p in path.iterdir() if has_picture_name(p)), key=natural_order)
+    pictures = sorted((p for p in path.iterdir() if has_image_name(p)), key=natural_order)
     if not pictures:
         raise InputError(f"there are no pictures in the folder {path}")
-    return PicturesSource(pictures, name=str(path), loop=loop, several=True)
+    return ImagesSource(pictures, name=str(path), loop=loop, several=True)
 
 
 def _open_pattern(text: str, loop: bool) -> Source:
-    from pymaf_live.sources.pictures import PicturesSource, has_picture_name, natural_order
+    from pymaf_live.sources.images import ImagesSource, has_image_name, natural_order
 
     files = [path for path in map(Path, glob.glob(text, recursive=True)) if path.is_file()]
     if not files:
         raise InputError(f"no file matches {text}")
-    pictures = sorted(filter(has_picture_name, files), key=natural_order)
+    pictures = sorted(filter(has_image_name, files), key=natural_order)
     if pictures:
-        return PicturesSource(pictures, name=text, loop=loop, several=True)
+        return ImagesSource(pictures, name=text, loop=loop, several=True)
     if len(files) == 1:
         return _open_file(files[0], loop)
     raise InputError(f"{text} matches {len(files)} files that are no pictures; name one of them")

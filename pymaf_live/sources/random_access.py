@@ -1,20 +1,20 @@
-"""A file's pictures at any time, for looking at a take and for measuring parts of it again."""
+"""Images of a source in any order, for reviewing and re-estimating a take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources.video import FALLBACK_RATE, VideoSource
 from pymaf_live.types import Frame, Image
 
-_FORWARD_SECONDS = 2.0
-"""How far ahead the film is read on; beyond that seeking is quicker."""
+_MAX_FORWARD_SECONDS = 2.0
+"""Distance up to which the video is decoded forward; beyond it seeking is faster."""
 
 
-class FilmPictures:
-    """Gives the picture of a video file at a time; quick where the times go forward.
+class VideoFrames:
+    """Frames of a video file by time; fast where the times increase.
 
     Parameters
     ----------
@@ -23,46 +23,46 @@ class FilmPictures:
     Raises
     ------
     InputError
-        If nothing in it can be decoded as video.
+        If nothing in the file can be decoded as video.
     """
 
     def __init__(self, path: Path) -> None:
         self._source = VideoSource(path)
         self._interval = float(1 / (self._source.facts.frame_rate or FALLBACK_RATE))
-        self._frames: Iterator[Frame] | None = None
+        self._frames: Generator[Frame, None, None] | None = None
         self._frame: Frame | None = None
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the upright pictures."""
+        """Width and height of the upright frames."""
         return self._source.facts.size
 
     def at(self, seconds: float) -> Image | None:
-        """The picture shown at a time, (H, W, 3) RGB; None where there is none near it.
+        """Return the frame shown at a time, (H, W, 3) RGB; None where there is none nearby.
 
         Raises
         ------
         InputError
-            If the file cannot be read any more.
+            If the file can no longer be read.
         """
         earliest = seconds - self._interval / 4
         frame = self._frame
-        if frame is None or not earliest - _FORWARD_SECONDS <= frame.time <= seconds + 1e-6:
-            frame = self._sought(seconds)
+        if frame is None or not earliest - _MAX_FORWARD_SECONDS <= frame.time <= seconds + 1e-6:
+            frame = self._seek(seconds)
         while frame is not None and frame.time < earliest:
             frame = self._next()
         near = frame is not None and abs(frame.time - seconds) <= 2 * self._interval
         return frame.image if frame is not None and near else None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._source.close()
-        self._forget()
+        self._close_frames()
 
-    def _sought(self, seconds: float) -> Frame | None:
+    def _seek(self, seconds: float) -> Frame | None:
         frame: Frame | None = None
-        for start in (seconds, 0.0):  # some files' tables lead past the place
-            self._forget()
+        for start in (seconds, 0.0):  # the seek tables of some files lead past the position
+            self._close_frames()
             self._frames = self._source.frames_from(start)
             frame = self._next()
             if frame is not None and frame.time <= seconds + self._interval / 4:
@@ -73,26 +73,24 @@ class FilmPictures:
         self._frame = next(self._frames, None) if self._frames is not None else None
         return self._frame
 
-    def _forget(self) -> None:
+    def _close_frames(self) -> None:
         if self._frames is not None:
-            close = getattr(self._frames, "close", None)
-            if close is not None:
-                close()
+            self._frames.close()
         self._frames = self._frame = None
 
 
-class FolderPictures:
-    """Gives pictures of a folder, or a single one, by their names.
+class ImageFolder:
+    """Images of a folder, or a single image, by file name.
 
     Parameters
     ----------
     path : Path
-        The folder or the picture.
+        The folder or the image.
 
     Raises
     ------
     InputError
-        If there is neither.
+        If it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,15 +99,15 @@ class FolderPictures:
         self._folder = path if path.is_dir() else path.parent
 
     def named(self, name: str) -> Image | None:
-        """The picture of that name; None where it is not there or cannot be read."""
-        from pymaf_live.sources.pictures import read_picture
+        """Return the image with that file name; None where it is missing or cannot be read."""
+        from pymaf_live.sources.images import read_image
 
-        # a name in a take is not trusted to stay within the folder
+        # a name stored in a take is not trusted to stay within the folder
         path = self._folder / Path(name).name
         try:
-            return read_picture(path)
+            return read_image(path)
         except (InputError, OSError):
             return None
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file is open between two images."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class VideoSource:
             if not self._loop:
                 return
 
-    def frames_from(self, seconds: float) -> Iterator[Frame]:
+    def frames_from(self, seconds: float) -> Generator[Frame, None, None]:
         """Frames from the last key picture at or before a time; their indices count from it.
 
         Times are the stamps as they are, as those of `frames()` in a file without disorder; frames

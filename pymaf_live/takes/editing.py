@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import UsageError
+from pymaf_live.takes.rows import ROW_NAMES
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
 
-_OF_ROWS = ("frame", "person", "pose", "shape", "translation", "joints", "joints_2d", "box",
-            "score", "joint_score", "predicted")  # fmt: skip
 _LONGEST_NAME = 200
 
 
@@ -129,7 +128,7 @@ def with_rows(take: Take, person: int, first: int, last: int, new: Take) -> Take
     take_in = _of(new, person, first, last)
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(take, name)[keep], getattr(new, name)[take_in]])
-        for name in _OF_ROWS
+        for name in ROW_NAMES
     }
     order = np.lexsort((columns["person"], columns["frame"]))
     return replace(take, **{name: column[order] for name, column in columns.items()})
@@ -198,7 +197,7 @@ def _of(take: Take, person: int, first: int, last: int) -> npt.NDArray[np.bool_]
 
 def taken_rows(take: Take, rows: npt.NDArray[np.int64]) -> Take:
     """The take with some of its rows alone, in the order given."""
-    return replace(take, **{name: getattr(take, name)[rows] for name in _OF_ROWS})
+    return replace(take, **{name: getattr(take, name)[rows] for name in ROW_NAMES})
 
 
 def _markers(take: Take) -> dict[int, str]:

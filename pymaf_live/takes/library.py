@@ -21,11 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.takes.editing import trimmed
-from pymaf_live.takes.journal import in_use, summary_of_journal
+from pymaf_live.takes.journal import summarize_journal
 from pymaf_live.takes.npz_file import read_take, write_take
+from pymaf_live.takes.record_file import in_use
 from pymaf_live.takes.take import Take
 
-JOURNAL, PICTURES = "recording.journal", "pictures.journal"
+JOURNAL, IMAGE_COPIES = "recording.journal", "pictures.journal"
 _TAKE, _RAW, _ABOUT, _THUMBNAIL = "take.npz", "raw.npz", "about.json", "thumbnail.jpg"
 _LONGEST_NAME = 120
 _MOST_BYTES = 1 << 20
@@ -46,6 +47,8 @@ class AboutTake(BaseModel):
     seconds: float = Field(default=0.0, ge=0)
     """Of what the trim leaves."""
     rows: int = Field(default=0, ge=0)
+    temporary: bool = False
+    """Recorded by a workflow that writes its own files; not meant to stay in the library."""
     corrections: tuple[tuple[int, int], ...] = ()
     """Frame and person of each box that was drawn."""
 
@@ -60,7 +63,7 @@ class TakeEntry:
 
 
 @dataclass(frozen=True)
-class FoundRecording:
+class UnfinishedRecording:
     """A recording whose take was not made yet."""
 
     id: str
@@ -109,7 +112,7 @@ class TakeLibrary:
             raise InputError(f"there is no take {take!r}")
         return self.root / take
 
-    def begin(self, source: str, file: Path | None) -> str:
+    def begin(self, source: str, file: Path | None, *, temporary: bool = False) -> str:
         """Make the folder of a new take; gives its id.
 
         Raises
@@ -134,6 +137,7 @@ class TakeLibrary:
             created=now,
             source=clean_name(source),
             file=file.resolve() if file is not None else None,
+            temporary=temporary,
         )
         self._write_about(take, about)
         return take
@@ -151,7 +155,7 @@ class TakeLibrary:
                 continue
         return tuple(sorted(found, key=lambda entry: entry.about.created, reverse=True))
 
-    def found(self) -> tuple[FoundRecording, ...]:
+    def unfinished(self) -> tuple[UnfinishedRecording, ...]:
         """Recordings that wait to become takes, but those that are being made now; oldest first."""
         found = []
         for take in self._ids():
@@ -159,13 +163,15 @@ class TakeLibrary:
             if not journal.is_file() or in_use(journal):
                 continue
             try:
-                summary = summary_of_journal(journal)
+                summary = summarize_journal(journal)
                 about = self.about(take)
             except InputError:
                 continue
             if summary.frames:
                 found.append(
-                    FoundRecording(take, about, summary.seconds, summary.rows, summary.complete)
+                    UnfinishedRecording(
+                        take, about, summary.seconds, summary.rows, summary.complete
+                    )
                 )
         return tuple(sorted(found, key=lambda each: each.about.created))
 
@@ -219,6 +225,7 @@ class TakeLibrary:
             update={
                 "seconds": float(times[-1] - times[0]) if len(times) else 0.0,
                 "rows": len(wanted.frame),
+                "temporary": False,
             }
         )
         self._write_about(take, about)
@@ -258,9 +265,9 @@ class TakeLibrary:
         except OSError as error:
             raise OutputError(f"cannot remove {folder}: {error.strerror or error}") from error
 
-    def pictures(self, take: str) -> Path | None:
+    def image_copies(self, take: str) -> Path | None:
         """The small copy of a camera's pictures, where there is one."""
-        path = self.folder(take) / PICTURES
+        path = self.folder(take) / IMAGE_COPIES
         return path if path.is_file() else None
 
     def _ids(self) -> list[str]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.takes.rows import ROW_COLUMNS
 from pymaf_live.takes.take import Take
 
 FORMAT = "pymaf-live-take"
@@ -46,16 +47,7 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "focal_length": ("f8", ()),
     "principal_point": ("f8", (2,)),
     "frame": ("i8", ("R",)),
-    "person": ("i8", ("R",)),
-    "pose": ("f4", ("R", "J", 3)),
-    "shape": ("f4", ("R", "S")),
-    "translation": ("f4", ("R", 3)),
-    "joints": ("f4", ("R", "J", 3)),
-    "joints_2d": ("f4", ("R", "J", 2)),
-    "box": ("f4", ("R", 4)),
-    "score": ("f4", ("R",)),
-    "joint_score": ("f4", ("R", "J")),
-    "predicted": ("?", ("R",)),
+    **{name: (kind, ("R", *shape)) for name, kind, shape in ROW_COLUMNS},
     "joint_names": ("U", ("J",)),
     "parents": ("i8", ("J",)),
     "body_sha256": ("U", ()),

@@ -1,4 +1,4 @@
-"""A take's rows as people again, frame by frame."""
+"""People and cameras of a take, frame by frame."""
 
 from __future__ import annotations
 
@@ -9,39 +9,19 @@ from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera, Person
 
 
-def camera_of(take: Take) -> Camera:
-    """The camera that the take was seen through."""
-    return Camera(take.focal_length, np.asarray(take.principal_point), take.frame_size)
-
-
 def camera_at(take: Take, frame: int) -> Camera:
-    """The camera of one frame; separate pictures have one each."""
+    """Return the camera of one frame; separate images have one each."""
     if take.picture_camera is None:
-        return camera_of(take)
-    width, height, focal_length, *middle = (float(value) for value in take.picture_camera[frame])
-    return Camera(focal_length, np.array(middle), (int(width), int(height)))
-
-
-def people_by_frame(take: Take) -> tuple[tuple[Person, ...], ...]:
-    """The people of every frame, in the order of their rows.
-
-    Returns
-    -------
-    tuple of tuples of Person
-        One tuple for each of the take's frames, empty where nobody was seen.
-    """
-    rotations = matrix_from_axis_angle(take.pose)
-    people: list[list[Person]] = [[] for _ in take.frame_time]
-    for row, frame in enumerate(take.frame):
-        people[frame].append(_person(take, row, rotations[row]))
-    return tuple(map(tuple, people))
+        return take.camera
+    width, height, focal_length, *center = (float(value) for value in take.picture_camera[frame])
+    return Camera(focal_length, np.array(center), (int(width), int(height)))
 
 
 def people_at(take: Take, frame: int) -> tuple[Person, ...]:
-    """The people of one frame, in the order of their rows; for takes too long to unfold whole."""
+    """Return the people of one frame, in the order of their rows."""
     start, end = np.searchsorted(take.frame, [frame, frame + 1])
     rotations = matrix_from_axis_angle(take.pose[start:end])
-    return tuple(_person(take, start + index, turns) for index, turns in enumerate(rotations))
+    return tuple(_person(take, start + index, pose) for index, pose in enumerate(rotations))
 
 
 def _person(take: Take, row: int, rotations: Array) -> Person:

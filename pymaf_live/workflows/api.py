@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from pymaf_live.errors import InputError, UsageError
+from pymaf_live.errors import EndlessSourceError, InputError, Interrupted, UsageError
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.resources import cache_folder
-from pymaf_live.system.reporter import SILENT, SilentReporter, StepReporter
+from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Frame, FrameResult, Image, Person, SourceFacts
 
@@ -100,30 +100,21 @@ def process(
     >>> len(take.frame_time), take.joint_names[:3]
     (210, ('pelvis', 'left_hip', 'right_hip'))
     """
-    from pymaf_live.motion import lock_feet
-    from pymaf_live.pipeline.model_selection import body_of_model
-    from pymaf_live.workflows.take_collector import Recording
+    from pymaf_live.workflows.process import ProcessOptions
+    from pymaf_live.workflows.process import process as process_source
 
-    options = _pipeline_options(
-        people, fov, model, backend, "live" if smoothing == "live" else "off", boxes
+    options = ProcessOptions(
+        pipeline=_pipeline_options(people, fov, model, backend, "live", boxes),
+        smoothing=smoothing,
+        foot_lock=foot_lock,
     )
-    opened = _open(source)
-    if opened.facts.live:
-        opened.close()
-        raise UsageError(f"{source} is live and has no end; use track() instead of process()")
-    body = body_of_model(options.model)
-    recording = Recording(body, opened.facts, smoothing)
-    with Pipeline(opened, options) as pipeline:
-        for result in _results(pipeline):
-            recording.add(result, pipeline.model)
-            if progress is not None:
-                fraction = _fraction(opened.facts, result, recording.frames)
-                progress(fraction, f"{recording.frames} frames")
-    take = recording.take()
+    try:
+        with _Callback(progress) as reporter:
+            take = process_source(_open(source), options, reporter).take
+    except EndlessSourceError as error:
+        raise UsageError(f"{error}; use track() instead of process()") from error
     if take is None:
         raise InputError(f"{source} contains no readable frames")
-    if smoothing != "off" or foot_lock == "always":
-        take = lock_feet(take, body, foot_lock)
     return take
 
 
@@ -305,7 +296,7 @@ def estimate(
     by_frame = None if boxes is None else {"0": np.asarray(boxes, dtype=np.float64)}
     options = _pipeline_options(people, fov, model, backend, "off", by_frame)
     height, width = image.shape[:2]
-    facts = SourceFacts("pictures", "array", (width, height), None, 1, None, live=False)
+    facts = SourceFacts("images", "array", (width, height), None, 1, None, live=False)
     estimator = open_estimator(facts, options)
     try:
         return list(estimator.estimate(Frame(0, 0.0, np.ascontiguousarray(image))).people)
@@ -404,10 +395,10 @@ def export(
     ...     [path.name for path in pl.export(take, f"{folder}/dance.bvh", rig="mixamo")]
     ['dance.bvh']
     """
-    from pymaf_live.body.registry import body_by_hash
     from pymaf_live.export.formats import format_for_path, unsupported_options
     from pymaf_live.export.options import ExportOptions, parse_rate
-    from pymaf_live.takes import trimmed
+    from pymaf_live.workflows.export import ExportRequest
+    from pymaf_live.workflows.export import export as export_take
 
     target = Path(path)
     chosen = format_for_path(target)
@@ -423,21 +414,39 @@ def export(
     unsupported = unsupported_options(options, [chosen])
     if unsupported:
         raise UsageError(f"{chosen.name} files have no option {', '.join(unsupported)}")
-    reporter = SILENT if progress is None else StepReporter(_Callback(progress), 0, 1, target.name)
-    trimmed_take = trimmed(take)
-    body = body_by_hash(trimmed_take.body_sha256)
-    return chosen(trimmed_take, body, target, options, force=force, reporter=reporter)
+    with _Callback(progress) as reporter:
+        exported = export_take(take, ExportRequest((target,), options, force=force), reporter)
+    return [file.path for file in exported.files]
 
 
 class _Callback(SilentReporter):
-    """Reporter that passes progress to a function."""
+    """Reporter that passes progress to a function; an exception in it cancels the work.
 
-    def __init__(self, progress: Progress) -> None:
+    A context manager that raises the exception at its end.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
+        self._error: BaseException | None = None
 
     def progress(self, fraction: float | None, detail: str = "") -> None:
         """Call the function."""
-        self._progress(fraction, detail)
+        if self._progress is None:
+            return
+        try:
+            self._progress(fraction, detail)
+        except BaseException as error:
+            self._error = error
+            raise Interrupted("the progress callback raised an exception") from error
+
+    def __enter__(self) -> Self:
+        """Return the reporter."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Raise the exception of the callback."""
+        if self._error is not None:
+            raise self._error
 
 
 def _open(source: SourceLike) -> Source:
@@ -475,9 +484,3 @@ def _results(pipeline: Pipeline) -> Iterator[FrameResult]:
             yield result
         elif pipeline.ended:
             return
-
-
-def _fraction(facts: SourceFacts, result: FrameResult, frames: int) -> float | None:
-    if facts.duration:
-        return min(1.0, max(0.0, result.frame.time / facts.duration))
-    return min(1.0, frames / facts.frame_count) if facts.frame_count else None

@@ -1,9 +1,9 @@
-"""Many inputs side by side, on the cores of this machine or of several, by Ray.
+"""Process many inputs in parallel, on the cores of this machine or of several, with Ray.
 
-A task is one input. Its results come back to the machine that asked, which alone writes: a worker
-that is lost in the middle leaves nothing, and Ray has another do its input again. Inputs are read
-where the worker runs, so on several machines they must lie under the same path or at an address.
-Each task takes one core; what a file becomes does not hang on how many there are.
+A task is one input. Workers return their results to the machine that started the cluster run, which
+alone writes: a lost worker leaves nothing behind, and Ray gives its input to another. Inputs are
+read where the worker runs, so with several machines they must have the same path everywhere, or be
+addresses. Each task takes one core; results do not depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -12,130 +12,146 @@ import logging
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from pymaf_live import __version__, errors
-from pymaf_live.errors import InputError, ModelError, PymafLiveError, UsageError
+from pymaf_live import __version__
+from pymaf_live.errors import (
+    EndlessSourceError,
+    InputError,
+    Interrupted,
+    ModelError,
+    OutputError,
+    PymafLiveError,
+    UsageError,
+)
 from pymaf_live.system.atomic_write import atomic_write, make_folder
-from pymaf_live.workflows.process import ProcessOptions, Summary, process_input
+from pymaf_live.system.reporter import SILENT, Reporter
+from pymaf_live.takes.library import TakeLibrary
+from pymaf_live.workflows.process import ProcessOptions, Summary, process
+from pymaf_live.workflows.result_names import result_names
 
 LOCAL = "local"
-"""The address of a cluster that is begun here, of this machine alone."""
+"""Address of a cluster that is started on this machine alone."""
 
-_AGAIN = 3
-"""How often an input is begun anew after its worker was lost."""
-_TELL_SECONDS = 0.5
-_REACHED_SECONDS = 5.0
-
-
-class ClusterWatcher(Protocol):
-    """Is told how far each input is, and tells whether to stop."""
-
-    def advance(self, name: str, frames: int, fraction: float | None) -> None:
-        """`frames` of an input are done; `fraction` of it, where its length is known."""
-
-    def again(self, name: str) -> None:
-        """The worker of an input was lost; another begins with it."""
-
-    def done(self, name: str) -> None:
-        """An input is done, or cannot be."""
-
-    def asked_to_stop(self) -> bool:
-        """Whether to finish with what is there."""
-
-
-@dataclass
-class Outcome:
-    """What became of all inputs."""
-
-    done: list[Summary] = field(default_factory=list)
-    """In the order of the inputs, of those that were processed."""
-    errors: dict[str, str] = field(default_factory=dict)
-    """Why an input could not be, by what the user called it."""
+_MAX_RETRIES = 3
+"""Number of times an input is started again after its worker was lost."""
+_REPORT_SECONDS = 0.5
+_CONNECT_SECONDS = 5.0
+_ERROR_KINDS = (UsageError, InputError, OutputError, ModelError, Interrupted)
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What a worker made of an input: an end of the work, or why there is none."""
+class ClusterOptions:
+    """Where to process, and how."""
+
+    process: ProcessOptions
+    """Options of every input; names are assigned by `result_names`."""
+    address: str = LOCAL
+    """'local' (this machine), 'auto', or an address that Ray accepts."""
+
+
+@dataclass
+class ClusterResult:
+    """Outcome of all inputs."""
+
+    done: list[Summary] = field(default_factory=list)
+    """Figures of the processed inputs, in the order of the inputs."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Errors of the others, by input."""
+
+
+@dataclass(frozen=True)
+class _TaskResult:
+    """What a worker returns for one input: results, or an error, or nothing if not started."""
 
     summary: Summary | None = None
     files: tuple[tuple[str, bytes], ...] = ()
-    """Path below the folder for results, and content."""
+    """Path relative to the results folder, and content."""
     failure: tuple[str, str] | None = None
-    """Name of the error's kind, and its text."""
+    """Name of the error's class, and its message."""
 
 
-def process_on_cluster(
-    work: Sequence[tuple[str, str]],
-    options: ProcessOptions,
-    address: str,
-    watcher: ClusterWatcher,
-) -> Outcome:
-    """Process inputs on a Ray cluster; the results are those of `process_input` on one machine.
+@dataclass(frozen=True)
+class _Progress:
+    """Progress of one input."""
+
+    starts: int = 0
+    """Number of times a worker has started it."""
+    detail: str = ""
+    fraction: float | None = None
+
+
+def run_cluster(
+    inputs: Sequence[str], options: ClusterOptions, reporter: Reporter = SILENT
+) -> ClusterResult:
+    """Process inputs on a Ray cluster; results are the same as those of `process`.
 
     Parameters
     ----------
-    work : sequence of (str, str)
-        Inputs as the user called them, and the names of their results.
-    options : ProcessOptions
-    address : str
-        'local', 'auto' or what Ray takes.
-    watcher : ClusterWatcher
+    inputs : sequence of str
+        What `sources.open_source` accepts.
+    options : ClusterOptions
+    reporter : Reporter
+        Cancelling turns the frames so far of each started input into complete results; no other
+        input is started.
 
     Returns
     -------
-    Outcome
+    ClusterResult
 
     Raises
     ------
     UsageError
-        If Ray is not installed or there is no such cluster.
+        If Ray is not installed, or there is no such cluster.
     OutputError, ModelError
-        The first that ended an input; what is done by then stays.
+        The first that ended an input; results written until then stay.
     """
-    ray = _begun(address)
+    names = result_names(inputs)
+    ray = _connect(options.address)
     try:
-        board = ray.remote(num_cpus=0)(_Board).remote()
-        task = ray.remote(num_cpus=1, max_retries=_AGAIN)(_made)
-        outcome = Outcome()
-        found: dict[str, Summary] = {}
-        waiting: dict[Any, tuple[str, str]] = {}
-        for text, name in work:
+        board = ray.remote(num_cpus=0)(_ProgressBoard).remote()
+        task = ray.remote(num_cpus=1, max_retries=_MAX_RETRIES)(_process_input)
+        result = ClusterResult()
+        summaries: dict[str, Summary] = {}
+        pending: dict[Any, tuple[str, str]] = {}
+        for text, name in zip(inputs, names, strict=True):
             try:
-                settled = _settled(text, options)
-            except InputError as error:
-                outcome.errors[text] = str(error)
-                watcher.done(name)
+                resolved = replace(_resolve(text, options.process), name=name)
+            except (InputError, EndlessSourceError) as error:
+                result.errors[text] = str(error)
                 continue
-            waiting[task.remote(text, name, settled, __version__, board)] = (text, name)
-        told = _Told(watcher)
-        while waiting:
-            ready, _ = ray.wait(list(waiting), timeout=_TELL_SECONDS)
-            told.pass_on(ray.get(board.look.remote(watcher.asked_to_stop())))
+            pending[task.remote(text, resolved, __version__, board)] = text, name
+        progress = _ProgressReport(reporter, len(inputs))
+        while pending:
+            ready, _ = ray.wait(list(pending), timeout=_REPORT_SECONDS)
+            seen = ray.get(board.exchange.remote(reporter.cancelled()))
             for reference in ready:
-                text, name = waiting.pop(reference)
-                summary = _kept(ray, reference, text, options, outcome)
+                text, name = pending.pop(reference)
+                summary = _collect(ray, reference, text, options.process, result)
                 if summary is not None:
-                    found[name] = summary
-                watcher.done(name)
-        outcome.done = [found[name] for _, name in work if name in found]
-        return outcome
+                    summaries[name] = summary
+            progress.update(seen, len(inputs) - len(pending), {n for _, n in pending.values()})
+        result.done = [summaries[name] for name in names if name in summaries]
+        return result
     finally:
         ray.shutdown()
 
 
-def _begun(address: str) -> Any:
-    """Ray, joined to a cluster."""
-    # it would tell its makers that it runs, and write to the terminal
+def _connect(address: str) -> Any:
+    """Return Ray, connected to a cluster."""
+    # no telemetry, no output on the terminal
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--cluster needs Ray: pip install 'pymaf-live[cluster]'") from error
+        raise UsageError(
+            "processing on a cluster needs Ray: pip install 'pymaf-live[cluster]'"
+        ) from error
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address == LOCAL:
@@ -143,7 +159,7 @@ def _begun(address: str) -> Any:
 
             ray.init(num_cpus=available_cores(), include_dashboard=False, **common)
         else:
-            _require_reached(address)
+            _require_reachable(address)
             ray.init(address=address, **common)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -151,8 +167,8 @@ def _begun(address: str) -> Any:
     return ray
 
 
-def _require_reached(address: str) -> None:
-    """Ray itself would try for minutes to reach what is not there.
+def _require_reachable(address: str) -> None:
+    """Check that something listens at an address; Ray itself would try for minutes.
 
     Raises
     ------
@@ -160,149 +176,167 @@ def _require_reached(address: str) -> None:
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), _REACHED_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
 
 
-def _settled(text: str, options: ProcessOptions) -> ProcessOptions:
-    """The options with what a machine would choose for itself chosen here: all choose the same."""
+def _resolve(text: str, options: ProcessOptions) -> ProcessOptions:
+    """Return options without machine-dependent choices, so that all workers choose the same."""
     from pymaf_live.pipeline.model_selection import chosen_model, shipped_models
     from pymaf_live.sources import open_source
 
     source = open_source(text)
     try:
         if source.facts.live:
-            raise InputError(f"{text} is live and has no end; record it with `live` instead")
+            raise EndlessSourceError(text)
         path = chosen_model(source.facts, options.pipeline)
     finally:
         source.close()
-    # by its name where every machine has it, which need not be in the same place
+    # shipped models by name: their path may differ between machines
     names = {shipped: name for name, shipped in shipped_models().items()}
     pipeline = replace(options.pipeline, model=names.get(path, path), threads=1, cache=None)
-    return replace(options, pipeline=pipeline, told=None)
+    return replace(options, pipeline=pipeline, on_result=None, library=None)
 
 
-def _kept(
-    ray: Any, reference: Any, text: str, options: ProcessOptions, outcome: Outcome
+def _collect(
+    ray: Any, reference: Any, text: str, options: ProcessOptions, result: ClusterResult
 ) -> Summary | None:
-    """Write what a worker made; its summary, or None where it failed or had not begun."""
+    """Write a worker's results; return its figures, or None where it failed or did not start."""
     try:
-        made: _Made = ray.get(reference)
+        done: _TaskResult = ray.get(reference)
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        outcome.errors[text] = f"{text}: its worker was lost again and again ({lines[0]})"
+        result.errors[text] = f"{text}: its worker was lost several times ({lines[0]})"
         return None
-    if made.failure is not None:
-        failure = _error_of(*made.failure)
+    if done.failure is not None:
+        failure = _error(*done.failure)
         if not isinstance(failure, InputError):
             raise failure
-        outcome.errors[text] = str(failure)
+        result.errors[text] = str(failure)
         return None
-    if made.summary is None:
-        return None
-    for relative, content in made.files:
+    if done.summary is None or options.out is None:
+        return done.summary
+    for relative, content in done.files:
         target = options.out / relative
         make_folder(target.parent)
         with atomic_write(target, force=options.force) as temporary:
             temporary.write_bytes(content)
-    files = [options.out / file for file in made.summary.files]
-    return replace(made.summary, files=files)
+    files = [options.out / file for file in done.summary.files]
+    return replace(done.summary, files=files)
 
 
-def _error_of(kind: str, text: str) -> PymafLiveError:
-    found: Any = getattr(errors, kind, None)
-    known = isinstance(found, type) and issubclass(found, PymafLiveError)
-    error: PymafLiveError = found(text) if known else ModelError(text)
-    return error
+def _error_kind(error: PymafLiveError) -> str:
+    """Return the name of the general class of an error, which is made of its message alone."""
+    for kind in _ERROR_KINDS:
+        if isinstance(error, kind):
+            return kind.__name__
+    return ModelError.__name__
 
 
-class _Told:
-    """Passes on what is new of the board."""
-
-    def __init__(self, watcher: ClusterWatcher) -> None:
-        self._watcher = watcher
-        self._begun: dict[str, int] = {}
-
-    def pass_on(self, seen: dict[str, tuple[int, int, float | None]]) -> None:
-        for name, (begun, frames, fraction) in seen.items():
-            if begun > self._begun.get(name, 1):
-                self._watcher.again(name)
-            self._begun[name] = begun
-            self._watcher.advance(name, frames, fraction)
+def _error(kind: str, message: str) -> PymafLiveError:
+    kinds: dict[str, type[PymafLiveError]] = {each.__name__: each for each in _ERROR_KINDS}
+    return kinds.get(kind, ModelError)(message)
 
 
-class _Board:
-    """Where workers tell how far they are and hear whether to stop; an actor of the cluster."""
+class _ProgressReport:
+    """Reports the progress of all inputs as one."""
+
+    def __init__(self, reporter: Reporter, count: int) -> None:
+        self._reporter = reporter
+        self._count = count
+        self._starts: dict[str, int] = {}
+
+    def update(self, seen: dict[str, _Progress], done: int, pending: set[str]) -> None:
+        """Report the inputs that are `done`, and the parts of the `pending` ones."""
+        parts = 0.0
+        detail = ""
+        for name, progress in seen.items():
+            if progress.starts > self._starts.get(name, 1):
+                self._reporter.message(f"the worker of {name} was lost; the input starts again")
+            self._starts[name] = progress.starts
+            if name in pending:
+                parts += progress.fraction or 0.0
+                detail = f"; {name}: {progress.detail}" if progress.detail else detail
+        fraction = (done + parts) / self._count
+        self._reporter.progress(fraction, f"{done} of {self._count} inputs done{detail}")
+
+
+class _ProgressBoard:
+    """Ray actor to which workers report their progress, and which passes on a cancellation."""
 
     def __init__(self) -> None:
-        self._stop = False
-        self._seen: dict[str, tuple[int, int, float | None]] = {}
-        """Of each input how often it was begun, its frames, and the part that is done."""
+        self._cancelled = False
+        self._seen: dict[str, _Progress] = {}
 
-    def begin(self, name: str) -> bool:
-        """An input is begun; whether it should not be."""
-        self._seen[name] = self._seen.get(name, (0, 0, None))[0] + 1, 0, None
-        return self._stop
+    def start(self, name: str) -> bool:
+        """Note that a worker starts an input; return True if it should not."""
+        before = self._seen.get(name, _Progress())
+        self._seen[name] = _Progress(before.starts + 1)
+        return self._cancelled
 
-    def note(self, name: str, frames: int, fraction: float | None) -> bool:
-        """How far an input is; whether to stop."""
-        self._seen[name] = self._seen[name][0], frames, fraction
-        return self._stop
+    def report(self, name: str, fraction: float | None, detail: str) -> bool:
+        """Note the progress of an input; return True if it should stop."""
+        self._seen[name] = _Progress(self._seen[name].starts, detail, fraction)
+        return self._cancelled
 
-    def look(self, stop: bool) -> dict[str, tuple[int, int, float | None]]:
-        """What was told."""
-        self._stop |= stop
+    def exchange(self, cancelled: bool) -> dict[str, _Progress]:
+        """Pass a cancellation on; return the progress of all inputs."""
+        self._cancelled |= cancelled
         return self._seen
 
 
-class _Reporter:
-    """Tells the board now and then; what `process_input` tells and asks, in a worker."""
+class _WorkerReporter:
+    """Reporter of a worker: talks to the board now and then."""
 
     def __init__(self, board: Any, name: str) -> None:
-        import time
-
         import ray
 
         self._ray, self._board, self._name = ray, board, name
-        self._clock = time.monotonic
         self._next = 0.0
-        self._stop = False
+        self._cancelled = False
 
-    def advance(self, frames: int, fraction: float | None) -> None:
-        now = self._clock()
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        now = time.monotonic()
         if now >= self._next:
-            self._next = now + _TELL_SECONDS
-            self._stop |= self._ray.get(self._board.note.remote(self._name, frames, fraction))
+            self._next = now + _REPORT_SECONDS
+            report = self._board.report.remote(self._name, fraction, detail)
+            self._cancelled |= self._ray.get(report)
 
-    def exporting(self, file: str, fraction: float) -> None:
-        pass
+    def message(self, text: str) -> None:
+        pass  # notices are part of the summary
 
-    def asked_to_stop(self) -> bool:
-        return self._stop
+    def cancelled(self) -> bool:
+        return self._cancelled
 
 
-def _made(text: str, name: str, options: ProcessOptions, version: str, board: Any) -> _Made:
-    """The work on one input, in a worker."""
+def _process_input(text: str, options: ProcessOptions, version: str, board: Any) -> _TaskResult:
+    """Process one input; runs in a worker."""
     import ray
 
     from pymaf_live.resources import cache_folder
     from pymaf_live.sources import open_source
 
-    if ray.get(board.begin.remote(name)):
-        return _Made()
+    if ray.get(board.start.remote(options.name)):
+        return _TaskResult()
     if version != __version__:
         reason = f"a machine of the cluster has PyMAF Live {__version__}, this one {version}"
-        return _Made(failure=("ModelError", reason))
+        return _TaskResult(failure=(ModelError.__name__, reason))
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        pipeline = replace(options.pipeline, cache=cache_folder())
-        mine = replace(options, out=out, force=True, pipeline=pipeline)
+        out = Path(folder) / "results"
+        options = replace(
+            options,
+            out=out,
+            force=True,
+            pipeline=replace(options.pipeline, cache=cache_folder()),
+            # an input of a lost worker starts again: nothing is to be recovered
+            library=TakeLibrary(Path(folder) / "takes"),
+        )
         try:
-            summary = process_input(open_source(text), text, name, mine, _Reporter(board, name))
+            done = process(open_source(text), options, _WorkerReporter(board, options.name))
         except PymafLiveError as error:
-            return _Made(failure=(type(error).__name__, str(error)))
+            return _TaskResult(failure=(_error_kind(error), str(error)))
         files = [path for path in sorted(out.rglob("*")) if path.is_file()]
-        relative = [file.relative_to(out) for file in summary.files]
-        return _Made(
-            replace(summary, files=relative),
+        relative = [file.relative_to(out) for file in done.summary.files]
+        return _TaskResult(
+            replace(done.summary, files=relative),
             tuple((path.relative_to(out).as_posix(), path.read_bytes()) for path in files),
         )

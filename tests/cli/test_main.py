@@ -93,7 +93,7 @@ def test_an_unexpected_error_is_reported(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pymaf_live.workflows.process.process_input", fail)
+    monkeypatch.setattr("pymaf_live.workflows.process.process", fail)
     code, _, lines = run(work.clip, "--out", tmp_path / "out")
     assert code == 1
     assert len(lines) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.takes import read_take
-from pymaf_live.workflows.process import result_names
+from pymaf_live.workflows.result_names import result_names
 from tests.cli.helpers import Run, Work, frame_count
 from tests.helpers.clip import SIZE, write_boxes, write_clip
 

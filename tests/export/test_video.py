@@ -13,7 +13,7 @@ import pytest
 
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.video import OverlayVideo
-from tests.sources.made import film, picture, steady
+from tests.sources.synthetic import film, picture, steady
 
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]
 SIZE = (64, 48)

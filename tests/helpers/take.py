@@ -8,8 +8,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, pose_joints, project
+from pymaf_live.takes.playback import people_at
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Camera
+from pymaf_live.types import Camera, Person
 
 SIZE = (1280, 720)
 UPRIGHT = np.diag([1.0, -1.0, -1.0])
@@ -101,3 +102,8 @@ def walking_past(times: np.ndarray, start: float = 0.0) -> np.ndarray:
     """Return translations (N, 3) in metres: 0.5 m/s to the right, 4 m in front of the camera."""
     times = np.asarray(times)
     return np.column_stack([start - 0.5 + 0.5 * times, 0.1 + 0 * times, 4.0 + 0.1 * times])
+
+
+def people_by_frame(take: Take) -> tuple[tuple[Person, ...], ...]:
+    """Return the people of every frame of a take."""
+    return tuple(people_at(take, frame) for frame in range(len(take.frame_time)))

@@ -21,10 +21,9 @@ from pymaf_live.body import Body, default_body, pose_joints, project, rest_joint
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.motion import FootLock, Smoother, lock_feet, smooth_offline
 from pymaf_live.motion.root_position_filter import bearing_from_position, position_from_bearing
-from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
 from tests.helpers.paths import SHARED
-from tests.helpers.take import UPRIGHT, make_take
+from tests.helpers.take import UPRIGHT, make_take, people_by_frame
 from tests.motion.measures import (
     acceleration_error,
     at_true_depth,
@@ -161,7 +160,7 @@ def held(take: Take) -> np.ndarray:
 
 def live(take: Take, body: Body, strength: float) -> np.ndarray:
     """(F, J, 3) joints as the live filter shows them."""
-    smoother, camera, joints = Smoother(body, strength), camera_of(take), []
+    smoother, camera, joints = Smoother(body, strength), take.camera, []
     for time, people in zip(take.frame_time, people_by_frame(take), strict=True):
         smooth = smoother.update(float(time), people, camera)
         joints.append(smooth[0].joints if smooth else joints[-1])
@@ -172,7 +171,7 @@ def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> 
     feet = [body.joint_names.index(name) for name in ("left_foot", "right_foot")]
     rows, pairs, depths = [], [], []
     for case, own in zip(cases, joints, strict=True):
-        true, camera = np.asarray(case.truth.joints), camera_of(case.truth)
+        true, camera = np.asarray(case.truth.joints), case.truth.camera
         standing = contacts(true, feet, np.array([0.0, -1.0, 0.0]), RATE)
         placed = at_true_depth(own, true)
         rows.append(
@@ -251,7 +250,7 @@ def traces_of_outliers(
     """Traces by kind and length of the outliers."""
     found: dict[tuple[int, int], list[np.ndarray]] = {}
     for case in cases:
-        true, camera = np.asarray(case.truth.joints), camera_of(case.truth)
+        true, camera = np.asarray(case.truth.joints), case.truth.camera
         without = live(case.clean, body, strength)
         # (2, 1 + D, F): mm and px, of the outliers and of the draws
         off = np.empty((2, 1 + len(case.redrawn), len(true)))

@@ -15,7 +15,7 @@ from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, find_stances
 from pymaf_live.motion.ground import fit_ground
 from pymaf_live.motion.two_bone import Leg, solve_two_bone
-from pymaf_live.takes import camera_of, read_take, write_take
+from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 from tests.motion.benchmark import demo_case
@@ -123,7 +123,7 @@ def test_feet_are_caught_and_let_go_without_a_jump(body: Body) -> None:
     assert joint_error(after, true) < 1.01 * joint_error(before, true)
     assert acceleration_error(after, true) < 1.05 * acceleration_error(before, true)
     # and the body stays on the person in the picture: 20 px off before the line of sight was held
-    seen, camera = np.asarray(case.truth.joints_2d), camera_of(case.truth)
+    seen, camera = np.asarray(case.truth.joints_2d), case.truth.camera
     miss = [picture_miss(project(joints, camera), seen) for joints in (before, after)]
     assert miss[1] < 1.1 * miss[0]
     # no joint's step between frames grows by more than a few centimetres anywhere

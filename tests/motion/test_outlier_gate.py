@@ -10,9 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.motion import Smoother, smooth_offline
-from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
-from tests.helpers.take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, people_by_frame, standing, walking_past
 from tests.motion.network_errors import mixed_up
 
 TRACE = 0.012
@@ -29,7 +28,7 @@ def times_of(count: int, rate: float = 30.0) -> np.ndarray:
 
 
 def live_joints(body: Body, take: Take, strength: float = 0.5) -> np.ndarray:
-    smoother, camera = Smoother(body, strength), camera_of(take)
+    smoother, camera = Smoother(body, strength), take.camera
     return np.array(
         [
             smoother.update(float(time), people, camera)[0].joints
@@ -172,7 +171,7 @@ def test_a_cut_and_a_new_person_start_afresh(body: Body) -> None:
     turns, places = walk(body, times)
     turns[10:, 0] = turns[10:, 0] @ Rotation.from_euler("y", np.pi).as_matrix()
     take = make_take(body, times, {1: turns}, {1: places})
-    smoother, camera = Smoother(body), camera_of(take)
+    smoother, camera = Smoother(body), take.camera
     for index, people in enumerate(people_by_frame(take)):
         restarted = [1] if index == 10 else []
         (person,) = smoother.update(float(times[index]), people, camera, restarted=restarted)
@@ -187,7 +186,7 @@ def test_frames_that_are_not_numbers_are_carried_over(body: Body) -> None:
     pose = take.pose.copy()
     pose[15:18, 4] = np.nan
     broken = replace(take, pose=pose)
-    smoother, camera = Smoother(body), camera_of(take)
+    smoother, camera = Smoother(body), take.camera
     for time, people in zip(times, people_by_frame(take), strict=True):
         number = round(time * 30)
         if 15 <= number < 18:
@@ -205,7 +204,7 @@ def test_two_with_one_number_lose_nobody(body: Body) -> None:
     times = times_of(10)
     turns, places = walk(body, times)
     take = make_take(body, times, {1: turns}, {1: places})
-    smoother, camera = Smoother(body), camera_of(take)
+    smoother, camera = Smoother(body), take.camera
     for time, (person,) in zip(times, people_by_frame(take), strict=True):
         second = replace(person, translation=person.translation + np.array([1.0, 0, 0]))
         first, other = smoother.update(float(time), (person, second), camera)
@@ -219,7 +218,7 @@ def test_the_strength_can_be_changed_while_it_runs(body: Body) -> None:
     random = np.random.default_rng(4)
     noise = Rotation.from_rotvec(random.normal(0, 0.03, (90 * body.joint_count, 3))).as_matrix()
     take = make_take(body, times, {1: turns @ noise.reshape(turns.shape)}, {1: places})
-    smoother, camera, joints = Smoother(body, 0.0), camera_of(take), []
+    smoother, camera, joints = Smoother(body, 0.0), take.camera, []
     for index, people in enumerate(people_by_frame(take)):
         smoother.strength = (0.0, 0.2, 1.0)[index // 30]
         joints.append(smoother.update(float(times[index]), people, camera)[0].joints)

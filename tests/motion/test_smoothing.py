@@ -11,10 +11,9 @@ from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.motion.motion_model import MotionModel
-from pymaf_live.takes import camera_of, people_by_frame
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Person
-from tests.helpers.take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, people_by_frame, standing, walking_past
 
 RATE = 30.0
 LAG = MotionModel.live(0.5).output_delay
@@ -55,7 +54,7 @@ def walker(body: Body, times: np.ndarray) -> Take:
 
 
 def live(body: Body, take: Take, strength: float = 0.5) -> list[tuple[Person, ...]]:
-    smoother, camera = Smoother(body, strength), camera_of(take)
+    smoother, camera = Smoother(body, strength), take.camera
     return [
         smoother.update(float(time), people, camera)
         for time, people in zip(take.frame_time, people_by_frame(take), strict=True)
@@ -189,7 +188,7 @@ def test_uneven_frame_times_do_as_well_as_even_ones(body: Body) -> None:
 
 def test_joints_picture_and_box_follow_from_the_smoothed_parameters(body: Body) -> None:
     rough = noisy(body, walker(body, seconds(30)))
-    camera = camera_of(rough)
+    camera = rough.camera
     for (person,) in live(body, rough):
         joints = pose_joints(body, person.rotations, person.shape, person.translation)
         np.testing.assert_allclose(person.joints, joints, atol=1e-9)
@@ -259,7 +258,7 @@ def test_a_person_who_returns_after_long_starts_anew(body: Body) -> None:
 def test_reset_and_time_that_goes_back_start_anew(body: Body) -> None:
     times = seconds(30)
     take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)})
-    people, camera = people_by_frame(take), camera_of(take)
+    people, camera = people_by_frame(take), take.camera
     for again in ("reset", "loop"):
         smoother = Smoother(body)
         for time, seen in zip(times, people, strict=True):
@@ -325,7 +324,7 @@ def test_off_is_off_and_a_wrong_strength_is_told(body: Body) -> None:
     take = noisy(body, walker(body, seconds(5)))
     people = people_by_frame(take)
     smoother = Smoother(body, 0.0)
-    assert smoother.update(0.0, people[0], camera_of(take)) == people[0]
+    assert smoother.update(0.0, people[0], take.camera) == people[0]
     assert smooth_offline(take, body, 0.0) is take
     for wrong in (-0.1, 1.5, float("nan")):
         with pytest.raises(UsageError):
@@ -343,7 +342,7 @@ def test_an_empty_take_stays_empty_and_another_body_s_is_refused(body: Body) -> 
 
 def test_a_frame_costs_little(body: Body) -> None:
     take = noisy(body, walker(body, seconds(60)))
-    smoother, camera, people = Smoother(body), camera_of(take), people_by_frame(take)
+    smoother, camera, people = Smoother(body), take.camera, people_by_frame(take)
     taken = []
     for time, seen in zip(take.frame_time, people, strict=True):
         start = clock.perf_counter()

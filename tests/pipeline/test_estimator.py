@@ -24,7 +24,7 @@ from tests.helpers.model import UPRIGHT, write_fake_model
 from tests.ui.fakes import standing_person
 
 FILM = SourceFacts("video", "film", (640, 480), None, None, None, live=False)
-ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
+ALBUM = SourceFacts("images", "album", None, None, 2, None, live=False)
 
 
 @pytest.fixture(scope="module")

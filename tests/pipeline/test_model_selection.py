@@ -32,7 +32,7 @@ from tests.helpers.model import write_fake_model
 
 FILM = SourceFacts("video", "film", (640, 480), Fraction(25), None, None, live=False)
 CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
-ALBUM = SourceFacts("pictures", "album", None, None, 2, None, live=False)
+ALBUM = SourceFacts("images", "album", None, None, 2, None, live=False)
 
 
 @pytest.fixture

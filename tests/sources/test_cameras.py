@@ -15,7 +15,7 @@ from pymaf_live.sources.camera_address import CameraAddress, CameraMode, camera_
 from pymaf_live.sources.camera_modes import modes_told
 from pymaf_live.types import Frame
 from tests.helpers.fake_camera import FakeCamera
-from tests.sources.made import film, steady
+from tests.sources.synthetic import film, steady
 
 MJPG, YUYV = 0x47504A4D, 0x56595559
 WEBCAM = {

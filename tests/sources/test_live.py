@@ -17,7 +17,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.sources import camera, open_source
 from pymaf_live.sources.live import LiveSource, Patience
 from pymaf_live.sources.stream import open_stream, without_password
-from tests.sources.made import film, steady
+from tests.sources.synthetic import film, steady
 
 QUICK = Patience(first_frame=1.0, greatest_age=0.3, give_up=1.5, between_tries=0.02)
 

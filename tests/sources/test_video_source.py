@@ -16,7 +16,7 @@ from pymaf_live.sources import open_source, paced
 from pymaf_live.sources.timestamps import RisingClock
 from pymaf_live.sources.video import VideoSource
 from tests.helpers.paths import SHARED
-from tests.sources.made import film, picture, steady
+from tests.sources.synthetic import film, picture, steady
 
 REAL = SHARED / "data" / "videos"
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]

@@ -8,7 +8,7 @@ import pytest
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError, UsageError
-from pymaf_live.takes import people_at, people_by_frame, read_take, trimmed, write_take
+from pymaf_live.takes import people_at, read_take, trimmed, write_take
 from pymaf_live.takes.editing import (
     disagreement,
     trim_of,
@@ -19,7 +19,7 @@ from pymaf_live.takes.editing import (
     without_marker,
 )
 from pymaf_live.takes.take import Take
-from tests.helpers.take import make_take, moving_limbs, standing, walking_past
+from tests.helpers.take import make_take, moving_limbs, people_by_frame, standing, walking_past
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted
 from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.system.reporter import Reporter
 from pymaf_live.takes import read_take
 from pymaf_live.workflows.process import ProcessOptions, Summary
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from ui.app import WindowParts
-from ui.controllers.batch import Watcher
 from ui.state.batch import FilePhase
 from ui.state.window import Phase, SourceChoice
 from ui.widgets.batch_window import BatchWindow
@@ -109,15 +109,16 @@ class Steps:
         self.begun: list[str] = []
         self.options: ProcessOptions | None = None
 
-    def __call__(self, text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
+    def __call__(self, text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
+        name = options.name
         self.begun.append(name)
         self.options = options
         summary = Summary(text, name, frames=self.count, rows=1, people=1, frames_with_people=1)
         for step in range(self.count):
             while not self.go.acquire(timeout=0.02):
-                if watcher.asked_to_stop():
+                if reporter.cancelled():
                     return Summary(text, name, frames=step, interrupted=True)
-            watcher.advance(step + 1, (step + 1) / self.count)
+            reporter.progress((step + 1) / self.count, f"{step + 1} frames")
         return summary
 
 
@@ -180,13 +181,14 @@ def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
 ) -> None:
     go_on = threading.Event()
 
-    def writes(text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
-        watcher.advance(4, 1.0)
+    def writes(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
+        name = options.name
+        reporter.progress(0.0, "4 frames")
         for part in range(100):
             while part == 40 and not go_on.wait(0.02):
-                if watcher.asked_to_stop():
+                if reporter.cancelled():
                     return Summary(text, name, frames=4, interrupted=True)
-            watcher.exporting("a.fbx", part / 100)
+            reporter.progress(part / 100, "writing a.fbx")
             time.sleep(0.03 if part < 40 else 0.0)
         return Summary(text, name, frames=4, rows=1, people=1, frames_with_people=1)
 
@@ -199,7 +201,7 @@ def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
     bar = window.list.itemWidget(window.list.topLevelItem(0), 2)
     assert isinstance(bar, QProgressBar)
     qtbot.waitUntil(lambda: bar.value() == 390, timeout=10_000)
-    assert lines(window)[0].startswith("Writing a.fbx…  ")
+    assert lines(window)[0].startswith("Writing a.fbx  ")
     assert lines(window)[0].endswith(" s left")
     select(window, 0)
     qtbot.mouseClick(window.cancel, Qt.MouseButton.LeftButton)
@@ -255,12 +257,12 @@ def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) ->
     from ui.controllers.batch import _Progress
 
     progress = _Progress()
-    progress.advance(1, 0.5)
+    progress.progress(0.5)
     progress.abandon.set()
     with pytest.raises(Interrupted):
-        progress.asked_to_stop()
+        progress.cancelled()
     with pytest.raises(Interrupted):
-        progress.advance(2, 0.6)
+        progress.progress(0.6)
 
 
 def test_every_control_of_the_batch_has_a_name(
@@ -283,7 +285,7 @@ def test_what_is_there_is_not_replaced_unless_allowed(
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
     qtbot.waitUntil(lambda: phases(parts) == [FilePhase.FAILED], timeout=5000)
-    assert lines(window)[0].startswith("The folder has a.bvh already")
+    assert lines(window)[0].startswith("The folder already has a.bvh")
     assert steps.begun == []
     window.force.setChecked(True)
     select(window, 0)

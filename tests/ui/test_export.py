@@ -111,8 +111,11 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
             time.sleep(0.02)
         raise AssertionError("nobody cancelled")
 
-    formats = (FORMATS["npz"], replace(FORMATS["bvh"], writer=slowly))
-    monkeypatch.setattr("ui.controllers.export.all_formats", lambda: formats)
+    slow = replace(FORMATS["bvh"], writer=slowly)
+    monkeypatch.setattr(
+        "pymaf_live.export.formats.format_for_path",
+        lambda path: slow if path.suffix == ".bvh" else FORMATS["npz"],
+    )
     folder = tmp_path / "out"
     folder.mkdir()
     parts.controller.export(folder / "walk", ("npz", "bvh"), False)

@@ -20,7 +20,7 @@ from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.people import names_of, people_of
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
-from pymaf_live.workflows.finalize_take import keep_recording
+from pymaf_live.workflows.finalize import FinalizeOptions, finalize
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person
 from ui.app import WindowParts
@@ -240,7 +240,7 @@ def take_of_three(own_data_folder: Path) -> Path:
         first = someone(0 if index < 15 else 1, -0.9)
         journal.add(result_of(first, someone(2, 0.9), index=index))
     journal.close()
-    keep_recording(library, take, body, 0.0, lambda fraction: None)
+    finalize(library, take, FinalizeOptions(0.0, body))
     return library.root
 
 

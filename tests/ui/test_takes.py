@@ -22,11 +22,11 @@ from pymaf_live.body import default_body
 from pymaf_live.sources.video import VideoSource
 from pymaf_live.takes import read_take
 from pymaf_live.takes.editing import with_rows
+from pymaf_live.takes.image_copies import ImageCopies
 from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeLibrary
-from pymaf_live.takes.pictures import CopiedPictures
 from pymaf_live.takes.take import Take
-from pymaf_live.workflows.finalize_take import keep_recording
+from pymaf_live.workflows.finalize import FinalizeOptions, finalize
 from tests.helpers.fake_camera import FakeCamera
 from tests.helpers.paths import ROOT
 from tests.ui.conftest import OpenWindow
@@ -68,7 +68,7 @@ def kept(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for frame in source.frames():
         journal.add(estimator.estimate(frame))
     journal.close()
-    keep_recording(library, take, body, 0.5, lambda fraction: None)
+    finalize(library, take, FinalizeOptions(0.5, body))
     return library.root
 
 
@@ -437,7 +437,7 @@ def test_closing_while_it_records_loses_nothing(
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.5, timeout=10_000)
     rows = parts.state.take.value.rows
     parts.window.close()
-    found = TakeLibrary(own_data_folder).found()
+    found = TakeLibrary(own_data_folder).unfinished()
     kept = TakeLibrary(own_data_folder).entries()
     # either its take was quick to make, or the next start makes it
     assert max([each.rows for each in found] + [each.about.rows for each in kept]) >= rows
@@ -514,9 +514,9 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     parts.controller.close_source()
     library = TakeLibrary(own_data_folder)
     entry = library.entries()[0]
-    copy = library.pictures(entry.id)
+    copy = library.image_copies(entry.id)
     assert copy is not None
-    small = CopiedPictures(copy)
+    small = ImageCopies(copy)
     picture = small.at(0.0)
     small.close()
     assert picture is not None

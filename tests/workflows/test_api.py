@@ -104,7 +104,7 @@ def test_a_take_is_exported_and_loaded(take: pl.Take, tmp_path: Path) -> None:
     reported: list[tuple[float | None, str]] = []
     files = pl.export(take, tmp_path / "a.npz", progress=lambda *each: reported.append(each))
     assert files == [tmp_path / "a.npz"]
-    assert reported[-1] == (1.0, "a.npz")
+    assert reported[-1] == (1.0, "writing a.npz")
     loaded = pl.load(str(files[0]))
     np.testing.assert_allclose(loaded.pose, take.pose, atol=1e-6)
     bvh = pl.export(take, str(tmp_path / "a.bvh"), rig="mixamo", rate=29.97)

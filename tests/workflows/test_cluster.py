@@ -1,4 +1,4 @@
-"""Several inputs on a local cluster of two workers: the results are those of one machine."""
+"""Several inputs on a local cluster of two workers; results equal those of one machine."""
 
 from __future__ import annotations
 
@@ -15,49 +15,52 @@ from pymaf_live.cli import app as cli
 from pymaf_live.errors import UsageError
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.sources import open_source
+from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.takes.npz_file import read_take
 from pymaf_live.workflows.boxes_file import read_boxes
-from pymaf_live.workflows.cluster import Outcome, process_on_cluster
-from pymaf_live.workflows.process import ProcessOptions, process_input
+from pymaf_live.workflows.cluster import ClusterOptions, ClusterResult, run_cluster
+from pymaf_live.workflows.process import ProcessOptions, process
+from pymaf_live.workflows.recover import unfinished_recordings
 from tests.helpers.clip import write_boxes, write_clip
 from tests.helpers.model import write_fake_model
 
 FRAMES = {"a": 90, "b": 450, "c": 90}
-"""Of each film; that of `b` is long enough for its worker to be seen at it and killed."""
+"""Frames of each video; `b` is long enough for its worker to be found and killed."""
 
 pytestmark = pytest.mark.integration
 
 
-class Watching:
-    """Kills the worker of one input, once, as soon as it has begun; or asks to stop."""
+class ClusterReporter(SilentReporter):
+    """Kills the worker of one input, once, after its first frames; or cancels."""
 
-    def __init__(self, *, kill: str = "", stop: bool = False) -> None:
-        self.kill, self.stop = kill, stop
+    def __init__(self, *, kill: str = "", cancel: bool = False) -> None:
+        self.kill, self.cancel = kill, cancel
         self.killed: list[int] = []
-        self.begun_again: list[str] = []
-        self.ended: list[str] = []
-        self.seen: dict[str, int] = {}
+        self.messages: list[str] = []
+        self.fractions: list[float] = []
+        self.started = False
 
-    def advance(self, name: str, frames: int, fraction: float | None) -> None:
-        self.seen[name] = max(frames, self.seen.get(name, 0))
-        if name == self.kill and frames and not self.killed:
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        assert fraction is not None
+        self.fractions.append(fraction)
+        self.started |= " frames" in detail
+        if self.kill and f"; {self.kill}: " in detail and not self.killed:
             # the name that Ray gives to a process that works on a task
-            self.killed = [pid for pid, line in descendants() if line.startswith("ray::_made")]
+            self.killed = [
+                pid for pid, line in descendants() if line.startswith("ray::_process_input")
+            ]
             for pid in self.killed:
                 os.kill(pid, signal.SIGKILL)
 
-    def again(self, name: str) -> None:
-        self.begun_again.append(name)
+    def message(self, text: str) -> None:
+        self.messages.append(text)
 
-    def done(self, name: str) -> None:
-        self.ended.append(name)
-
-    def asked_to_stop(self) -> bool:
-        return self.stop and bool(self.seen)
+    def cancelled(self) -> bool:
+        return self.cancel and self.started
 
 
 def descendants() -> list[tuple[int, str]]:
-    """Processes begun by this one, and by those, with their command lines."""
+    """Return the descendants of this process: ids and command lines."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -82,11 +85,11 @@ def descendants() -> list[tuple[int, str]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
-    write_fake_model(folder / "made_up.onnx", default_body())
+    write_fake_model(folder / "fake.onnx", default_body())
     for name, frames in FRAMES.items():
         write_clip(folder / f"{name}.mp4", frames)
     write_boxes(folder / "boxes.json", max(FRAMES.values()))
-    (folder / "broken.mp4").write_bytes(b"no film")
+    (folder / "broken.mp4").write_bytes(b"no video")
     return folder
 
 
@@ -98,37 +101,37 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def options_for(folder: Path, out: Path) -> ProcessOptions:
     pipeline = PipelineOptions(
-        model=folder / "made_up.onnx", boxes=read_boxes(folder / "boxes.json"), threads=1
+        model=folder / "fake.onnx", boxes=read_boxes(folder / "boxes.json"), threads=1
     )
     return ProcessOptions(out=out, pipeline=pipeline, overlay=False)
 
 
-def run(folder: Path, out: Path, watching: Watching, *names: str) -> Outcome:
+def run(folder: Path, out: Path, reporter: ClusterReporter, *names: str) -> ClusterResult:
     out.mkdir()
-    work = [(str(folder / f"{name}.mp4"), name) for name in names]
-    return process_on_cluster(work, options_for(folder, out), "local", watching)
+    inputs = [str(folder / f"{name}.mp4") for name in names]
+    return run_cluster(inputs, ClusterOptions(options_for(folder, out), "local"), reporter)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="workers are found in /proc")
-def test_a_lost_workers_film_is_done_again_and_all_results_are_the_same(
+def test_inputs_of_lost_workers_are_restarted_and_results_equal_those_of_one_machine(
     folder: Path, tmp_path: Path, two_cores: None
 ) -> None:
-    watching = Watching(kill="b")
-    outcome = run(folder, tmp_path / "many", watching, "a", "b", "broken", "c")
-    assert watching.killed
-    assert "b" in watching.begun_again
-    assert list(outcome.errors) == [str(folder / "broken.mp4")], outcome.errors
-    assert [summary.name for summary in outcome.done] == ["a", "b", "c"]
-    assert sorted(watching.ended) == ["a", "b", "broken", "c"]
+    reporter = ClusterReporter(kill="b")
+    result = run(folder, tmp_path / "many", reporter, "a", "b", "broken", "c")
+    assert reporter.killed
+    assert "the worker of b was lost; the input starts again" in reporter.messages
+    assert list(result.errors) == [str(folder / "broken.mp4")], result.errors
+    assert [summary.name for summary in result.done] == ["a", "b", "c"]
+    assert reporter.fractions[-1] == 1.0
+    # a killed worker leaves nothing to recover: its input was started again
+    assert unfinished_recordings() == ()
     alone = tmp_path / "alone"
     alone.mkdir()
-    for summary in outcome.done:
-        text = str(folder / f"{summary.name}.mp4")
-        wanted = process_input(
-            open_source(text), text, summary.name, options_for(folder, alone), Silent()
-        )
-        assert summary.frames == wanted.frames == FRAMES[summary.name]
-        assert [file.name for file in summary.files] == [file.name for file in wanted.files]
+    for summary in result.done:
+        source = open_source(str(folder / f"{summary.name}.mp4"))
+        expected = process(source, options_for(folder, alone)).summary
+        assert summary.frames == expected.frames == FRAMES[summary.name]
+        assert [file.name for file in summary.files] == [file.name for file in expected.files]
         assert all(file.is_file() for file in summary.files)
         roots = (tmp_path / "many", alone)
         one, other = (read_take(root / f"{summary.name}.npz") for root in roots)
@@ -138,40 +141,31 @@ def test_a_lost_workers_film_is_done_again_and_all_results_are_the_same(
         assert bvh[0] == bvh[1]
 
 
-class Silent:
-    def advance(self, frames: int, fraction: float | None) -> None: ...
-
-    def exporting(self, file: str, fraction: float) -> None: ...
-
-    def asked_to_stop(self) -> bool:
-        return False
-
-
-def test_a_stop_gives_whole_files_of_what_was_done_and_begins_nothing_more(
+def test_cancelling_completes_the_started_inputs_and_starts_no_other(
     folder: Path, tmp_path: Path, two_cores: None
 ) -> None:
-    outcome = run(folder, tmp_path / "out", Watching(stop=True), "a", "b", "c")
-    assert not outcome.errors
-    assert all(each.frames < FRAMES[each.name] for each in outcome.done if each.interrupted)
-    for summary in outcome.done:
+    result = run(folder, tmp_path / "out", ClusterReporter(cancel=True), "a", "b", "c")
+    assert not result.errors
+    assert all(each.frames < FRAMES[each.name] for each in result.done if each.interrupted)
+    for summary in result.done:
         assert all(file.is_file() for file in summary.files)
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_a_cluster_that_is_not_there_is_told_in_one_line(
+def test_an_unreachable_cluster_is_one_line(
     folder: Path, tmp_path: Path, two_cores: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["process", str(folder / "a.mp4"), "--out", str(tmp_path / "out")]
-    model = ["--model", str(folder / "made_up.onnx")]
+    model = ["--model", str(folder / "fake.onnx")]
     assert cli.main([*arguments, *model, "--cluster", "127.0.0.1:1"]) == UsageError.exit_code
     lines = capfd.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert "no Ray cluster at 127.0.0.1:1" in lines[0]
 
 
-def test_without_ray_it_is_told_how_to_get_it(
+def test_missing_ray_says_how_to_install_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="pip install"):
-        run(folder, tmp_path / "out", Watching(), "a")
+        run(folder, tmp_path / "out", ClusterReporter(), "a")

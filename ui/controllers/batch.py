@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
+from pymaf_live.errors import Interrupted, OutputExistsError, PymafLiveError
+from pymaf_live.system.reporter import Reporter
 from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.system.task_runner import TaskRunner
 
@@ -22,21 +23,8 @@ _TELLS_AFTER = 1.0
 """Seconds of work from which on the time left can be told."""
 
 
-class Watcher(Protocol):
-    """What the processing tells how far it is; see `pymaf_live.workflows.process.Watcher`."""
-
-    def advance(self, frames: int, fraction: float | None) -> None:
-        """So much is done."""
-
-    def exporting(self, file: str, fraction: float) -> None:
-        """So much of an exported file is done."""
-
-    def asked_to_stop(self) -> bool:
-        """Whether to finish with what is there."""
-
-
-Process = Callable[[str, str, "ProcessOptions", Watcher], "Summary"]
-"""Processes an input (text, name of its results); raises what `process_input` raises."""
+Process = Callable[[str, "ProcessOptions", Reporter], "Summary"]
+"""Processes an input, as `process_file`."""
 
 
 class Batch:
@@ -128,7 +116,7 @@ class Batch:
         number, progress = self._now
         if not progress.stop.is_set():
             left = progress.seconds_left(now)
-            doing = f"Writing {progress.file}…" if progress.file else ""
+            doing = progress.detail[:1].upper() + progress.detail[1:]
             self._change(number, fraction=progress.fraction, seconds_left=left, doing=doing)
 
     def close(self) -> None:
@@ -149,12 +137,11 @@ class Batch:
         progress = _Progress()
         self._now = file.number, progress
         self._change(file.number, phase=FilePhase.RUNNING, fraction=None, line="", doing="")
-        options = self._process_options(folder)
-        name = self._name(file)
+        options = self._process_options(folder, self._name(file))
 
         def work() -> Summary:
-            _require_free(name, options)
-            return self._process(file.text, name, options, progress)
+            _require_writable(options)
+            return self._process(file.text, options, progress)
 
         def done(summary: Summary) -> None:
             phase = FilePhase.STOPPED if summary.interrupted else FilePhase.DONE
@@ -163,6 +150,10 @@ class Batch:
         def failed(error: Exception) -> None:
             known = isinstance(error, PymafLiveError)
             text = str(error) if known else f"{type(error).__name__}: {error}"
+            if isinstance(error, OutputExistsError):
+                text = (
+                    f"the folder already has {error.path.name}; allow replacing or choose another"
+                )
             self._over(file.number, FilePhase.FAILED, text[:1].upper() + text[1:], (), progress)
 
         self._tasks.submit("batch", work, done, failed)
@@ -184,15 +175,16 @@ class Batch:
 
     def _name(self, file: BatchFile) -> str:
         """A name for its results that no other file of this run has, on the list or not."""
-        from pymaf_live.workflows.process import result_names
+        from pymaf_live.workflows.result_names import result_names
 
         return result_names(self._texts)[file.number - 1]
 
-    def _process_options(self, folder: Path) -> ProcessOptions:
+    def _process_options(self, folder: Path, name: str) -> ProcessOptions:
         from pymaf_live.workflows.process import ProcessOptions
 
         return ProcessOptions(
             out=folder,
+            name=name,
             pipeline=self._options(),
             overlay=self._state.overlay.value,
             exports=self._state.exports.value,
@@ -210,41 +202,36 @@ class Batch:
         )
 
 
-def process_file(text: str, name: str, options: ProcessOptions, watcher: Watcher) -> Summary:
+def process_file(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
     """Process one input as the command does."""
     from pymaf_live.sources import open_source
-    from pymaf_live.workflows.process import process_input
+    from pymaf_live.workflows.process import process
 
-    return process_input(open_source(text), text, name, options, watcher)
+    return process(open_source(text), options, reporter).summary
 
 
 class _Progress:
-    """How far a file is: written in the errand's thread, read in the window's."""
+    """Reporter of the running file: written in the task's thread, read in the window's."""
 
     def __init__(self) -> None:
         self.fraction: float | None = None
-        self.file = ""
-        """That is being written, once the film is seen; the fraction is its own."""
+        self.detail = ""
         self.stop = threading.Event()
         self.abandon = threading.Event()
         self._begun: float | None = None
 
-    def advance(self, frames: int, fraction: float | None) -> None:
-        """See `pymaf_live.workflows.process.Watcher`."""
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Note the progress; see `Reporter`."""
         self._give_up()
-        if self._begun is None:  # the loading of the models says nothing of the speed
+        if self._begun is None:  # loading the models says nothing about the speed
             self._begun = time.monotonic()
-        self.fraction = fraction
+        self.fraction, self.detail = fraction, detail
 
-    def exporting(self, file: str, fraction: float) -> None:
-        """See `pymaf_live.workflows.process.Watcher`."""
-        self._give_up()
-        if file != self.file:
-            self._begun = time.monotonic()
-        self.file, self.fraction = file, fraction
+    def message(self, text: str) -> None:
+        """Ignore the message: notices are part of the summary."""
 
-    def asked_to_stop(self) -> bool:
-        """See `pymaf_live.workflows.process.Watcher`."""
+    def cancelled(self) -> bool:
+        """Return True once the file is to end with what is done; see `Reporter`."""
         self._give_up()
         return self.stop.is_set()
 
@@ -260,16 +247,10 @@ class _Progress:
             raise Interrupted("the window was closed")
 
 
-def _require_free(name: str, options: ProcessOptions) -> None:
-    from pymaf_live.workflows.process import existing_results, require_free
+def _require_writable(options: ProcessOptions) -> None:
+    from pymaf_live.workflows.result_names import require_writable
 
-    if not options.force:
-        existing = existing_results([name], options)
-        if existing:
-            raise OutputError(
-                f"the folder has {existing[0].name} already; allow to replace it or choose another"
-            )
-    require_free([name], options)
+    require_writable([options.name], options)
 
 
 def _outcome(summary: Summary) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pymaf_live.body.registry import body_by_hash
-from pymaf_live.errors import Interrupted
 from pymaf_live.export.options import ExportedFile, ExportOptions
-from pymaf_live.system.reporter import SilentReporter, StepReporter, report_progress
+from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.takes.take import Take
+from pymaf_live.workflows.export import ExportRequest, ExportResult, export, export_targets
 from ui.state.export import ExportProgress, ExportState, all_formats
 from ui.state.window import Message, TakePhase, WindowState
 from ui.system.task_runner import TaskRunner
@@ -70,37 +69,28 @@ class Exporting:
         self._begun = time.monotonic()
         self._part = ("Preparing…", 0.0)
         self._export.progress.set(ExportProgress(*self._part))
-        written: list[ExportedFile] = []
+        request = ExportRequest(export_targets(stem, formats), options, force=force)
 
-        def work() -> None:
-            by_name = {each.name: each for each in all_formats()}
-            chosen = [by_name[name] for name in formats]
-            take = self._take()
-            body = body_by_hash(take.body_sha256)
-            for number, each in enumerate(chosen):
-                target = each.target(stem)
-                whole = _ExportReporter(stop, self._set_part)
-                text = f"Writing {target.name}…"
-                step = StepReporter(whole, number / len(chosen), (number + 1) / len(chosen), text)
-                report_progress(step, 0.0)
-                written.extend(each.write(take, body, target, options, force=force, reporter=step))
+        def work() -> ExportResult:
+            return export(self._take(), request, _ExportReporter(stop, self._set_part))
 
-        def done(_: None) -> None:
+        def done(result: ExportResult) -> None:
             self._export.progress.set(None)
-            self._state.take.set(replace(status, exported=True))
+            written = list(result.files)
             files = tuple(each.path for each in written)
+            if result.interrupted:
+                self._state.take.set(status)
+                kept = f" {_names(written)} had been written before." if written else ""
+                self._state.message.set(Message("note", f"The export was cancelled.{kept}", files))
+                return
+            self._state.take.set(replace(status, exported=True))
             text = report(stem.parent, written, self._hints(formats))
             self._state.message.set(Message("done", text, files))
 
         def failed(error: Exception) -> None:
             self._export.progress.set(None)
             self._state.take.set(status)
-            if isinstance(error, Interrupted):
-                kept = f" {_names(written)} had been written before." if written else ""
-                files = tuple(each.path for each in written)
-                self._state.message.set(Message("note", f"The export was cancelled.{kept}", files))
-            else:
-                self._failed(error)
+            self._failed(error)
 
         self._tasks.submit("export", work, done, failed)
 
@@ -147,7 +137,7 @@ class _ExportReporter(SilentReporter):
 
     def progress(self, fraction: float | None, detail: str = "") -> None:
         """Keep what is shown at the next tick."""
-        self._show(detail, fraction or 0.0)
+        self._show(f"{detail[:1].upper()}{detail[1:]}…", fraction or 0.0)
 
     def cancelled(self) -> bool:
         """Return True once the user has cancelled."""

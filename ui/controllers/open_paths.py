@@ -38,14 +38,14 @@ def choices_of(paths: Sequence[Path]) -> tuple[SourceChoice, ...]:
 
 
 def _in_folder(folder: Path) -> list[SourceChoice]:
-    from pymaf_live.sources.pictures import has_picture_name, natural_order  # loads OpenCV
+    from pymaf_live.sources.images import has_image_name, natural_order  # loads OpenCV
 
     try:
         inside = [path for path in folder.iterdir() if path.is_file()]
     except OSError as error:
         raise InputError(f"cannot read {folder}: {error.strerror or error}") from error
     films = sorted((p for p in inside if p.suffix.lower() in _FILMS), key=natural_order)
-    pictures = any(has_picture_name(p) and p.suffix.lower() not in _FILMS for p in inside)
+    pictures = any(has_image_name(p) and p.suffix.lower() not in _FILMS for p in inside)
     return ([_file(folder)] if pictures else []) + [_file(film) for film in films]
 
 

@@ -15,7 +15,7 @@ from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Frame, FrameResult, Image
-from pymaf_live.workflows.finalize_take import TakePictures, ground, in_frame_size
+from pymaf_live.workflows.take_images import TakeImages, plain_background, resized_to_frame
 
 _STEP_WITHOUT_TIMES = 1.0
 
@@ -39,7 +39,7 @@ class TakeReview:
         self,
         take: Take,
         raw: Take,
-        open_pictures: Callable[[], TakePictures | None],
+        open_pictures: Callable[[], TakeImages | None],
         show: Callable[[FrameResult], None],
         moved: Callable[[int, bool], None],
     ) -> None:
@@ -143,7 +143,7 @@ class TakeReview:
         self._shown, self._picture = number, picture
         if picture is None:
             if self._ground is None or self._ground.shape[1::-1] != camera.size:
-                self._ground = ground(camera.size)
+                self._ground = plain_background(camera.size)
             picture = self._ground
         frame = Frame(number, self._time(number), picture, arrived=time.monotonic())
         raw = people_at(self._raw, number)
@@ -153,7 +153,7 @@ class TakeReview:
 class _Images:
     """Fetches pictures in a thread, one at a time, so that what is scrubbed over is left out."""
 
-    def __init__(self, take: Take, open_pictures: Callable[[], TakePictures | None]) -> None:
+    def __init__(self, take: Take, open_pictures: Callable[[], TakeImages | None]) -> None:
         self._take = take
         self._open_pictures = open_pictures
         self._lock = threading.Lock()
@@ -190,9 +190,9 @@ class _Images:
             image: Image | None = None
             if pictures is not None:
                 with suppress(PymafLiveError):
-                    image = pictures.picture(frame)
+                    image = pictures.image(frame)
             if image is not None:
-                image = in_frame_size(image, camera_at(self._take, frame).size)
+                image = resized_to_frame(image, camera_at(self._take, frame).size)
             with self._lock:
                 self._answer, self._busy = (frame, image), False
 

@@ -17,15 +17,13 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.body.registry import body_by_hash
-from pymaf_live.errors import InputError, Interrupted
+from pymaf_live.errors import BodyMismatchError, InputError, Interrupted
 from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator
-from pymaf_live.pipeline.model_selection import body_of_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.takes import trimmed
 from pymaf_live.takes.editing import (
-    person_for_box,
     trim_of,
     with_marker,
     with_moved_marker,
@@ -34,17 +32,18 @@ from pymaf_live.takes.editing import (
 )
 from pymaf_live.takes.library import (
     AboutTake,
-    FoundRecording,
     StoredTake,
     TakeEntry,
     TakeLibrary,
+    UnfinishedRecording,
     clean_name,
 )
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, SourceFacts
-from pymaf_live.workflows.finalize_take import keep_recording, open_pictures, smoothed_take
-from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
-from pymaf_live.workflows.reestimate import BoxCorrection, measure_again
+from pymaf_live.workflows.finalize import FinalizeOptions, finalize
+from pymaf_live.workflows.pre_roll_recorder import LiveRecording, PreRollRecorder
+from pymaf_live.workflows.reestimate import ReestimateOptions, ReestimateResult, reestimate
+from pymaf_live.workflows.take_images import open_take_images
 from ui.controllers.take_player import TakeReview
 from ui.controllers.undo import History
 from ui.state.take import OpenTake, Playhead, Task
@@ -67,12 +66,16 @@ class _Work:
         self.text = text
         self.can_cancel = can_cancel
         self.fraction = 0.0
-        self.cancelled = threading.Event()
+        self.cancel = threading.Event()
 
-    def progress(self, fraction: float) -> None:
-        if self.cancelled.is_set():
-            raise Interrupted("the work on a take was ended; nothing was changed")
-        self.fraction = fraction
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        self.fraction = fraction or 0.0
+
+    def message(self, text: str) -> None:
+        pass
+
+    def cancelled(self) -> bool:
+        return self.cancel.is_set()
 
 
 class _Made:
@@ -91,7 +94,7 @@ class _Playing:
     pipeline: Pipeline
     facts: SourceFacts
     choice: SourceChoice
-    recorder: SourceRecorder
+    recorder: PreRollRecorder
 
 
 class Takes:
@@ -155,7 +158,7 @@ class Takes:
 
     def source_opened(self, pipeline: Pipeline, facts: SourceFacts, choice: SourceChoice) -> None:
         """A source plays from now on."""
-        recorder = SourceRecorder(facts, lambda: self._state.pre_roll.value)
+        recorder = PreRollRecorder(facts, lambda: self._state.pre_roll.value)
         self._playing = _Playing(pipeline, facts, choice, recorder)
         pipeline.set_recorder(recorder.add)
 
@@ -242,13 +245,13 @@ class Takes:
         """List what is kept, and what an earlier run left behind."""
         self.refresh()
 
-        def found(recordings: tuple[FoundRecording, ...]) -> None:
+        def found(recordings: tuple[UnfinishedRecording, ...]) -> None:
             for recording in recordings:
                 if recording.complete:
                     self.keep_found(recording.id)
             self._state.found.set(tuple(each for each in recordings if not each.complete))
 
-        self._tasks.submit("find recordings", self.library.found, found, self._tell)
+        self._tasks.submit("find recordings", self.library.unfinished, found, self._tell)
 
     def refresh(self) -> None:
         """List what is kept."""
@@ -314,7 +317,7 @@ class Takes:
                 stored = self.library.load(take)
             file = stored.about.file
             full_size = file is not None and file.exists()
-            some = full_size or self.library.pictures(take) is not None
+            some = full_size or self.library.image_copies(take) is not None
             opened = OpenTake(take, stored, full_size, some)
             return opened, body_by_hash(stored.take.body_sha256)
 
@@ -461,55 +464,39 @@ class Takes:
         self.pause()
         frame = self._state.playhead.value.frame
         stored = opened.stored
-        # the trim bounds what is measured again
-        raw = replace(stored.raw, trim=stored.take.trim)
-        where = BoxCorrection(frame, person_for_box(raw, frame, box), np.asarray(box, np.float64))
-        options, strength = self._options(), self._strength()
-        copy = self.library.pictures(opened.id)
+        pipeline, strength = self._options(), self._strength()
+        copies = self.library.image_copies(opened.id)
 
-        def work(task: _Work) -> tuple[Take, Take]:
-            body = body_by_hash(raw.body_sha256)
-            if body_of_model(options.model).sha256 != raw.body_sha256:
-                raise InputError(
-                    f"the take is of the body of {raw.model or 'another model'}; choose a model "
-                    "of that body on the page Model first"
-                )
-            pictures = open_pictures(raw, stored.about.file, copy)
-            if pictures is None:
-                raise InputError("the take's pictures are not there any more")
+        def work(task: _Work) -> ReestimateResult:
+            options = ReestimateOptions(
+                frame,
+                np.asarray(box, np.float64),
+                pipeline=pipeline,
+                smoothing_strength=strength,
+                image_copies=copies,
+                open_estimator=self._open_estimator,
+            )
             try:
-                corrected = measure_again(
-                    raw,
-                    body,
-                    pictures,
-                    where,
-                    stored.about.corrections,
-                    self._open_estimator,
-                    options,
-                    lambda fraction: task.progress(0.9 * fraction),
-                    task.cancelled.is_set,
+                return reestimate(stored, options, task)
+            except BodyMismatchError as error:
+                raise InputError(f"{error}; select a model with that body on the Model page") from (
+                    error
                 )
-            finally:
-                pictures.close()
-            measured = replace(corrected.raw, trim=None)
-            return measured, smoothed_take(measured, body, strength)
 
-        def done(made: tuple[Take, Take]) -> None:
+        def done(result: ReestimateResult) -> None:
             now = self._state.opened.value
             if now is None or now.id != opened.id:
                 return
-            measured, smoothed = made
-            kept = now.stored.take  # what was trimmed and marked meanwhile stays
+            edited = now.stored.take  # trim and markers may have changed in the meantime
             take = replace(
-                smoothed,
-                trim=kept.trim,
-                marker_frame=kept.marker_frame,
-                marker_name=kept.marker_name,
+                result.stored.take,
+                trim=edited.trim,
+                marker_frame=edited.marker_frame,
+                marker_name=edited.marker_name,
             )
-            about = now.stored.about
-            corrections = tuple(sorted({*about.corrections, (where.frame, where.person)}))
-            about = about.model_copy(update={"corrections": corrections})
-            self._edit("correction", StoredTake(about, take, measured))
+            corrections = result.stored.about.corrections
+            about = now.stored.about.model_copy(update={"corrections": corrections})
+            self._edit("correction", StoredTake(about, take, result.stored.raw))
 
         self._run("correct take", "Measuring again…", work, done, self._tell, can_cancel=True)
 
@@ -517,7 +504,7 @@ class Takes:
         """End the work that can be cancelled."""
         for task in self._works:
             if task.can_cancel:
-                task.cancelled.set()
+                task.cancel.set()
 
     # -- the timer, and the end ---------------------------------------------------------------
 
@@ -544,7 +531,7 @@ class Takes:
         """Nothing more will be asked; the errands that this leaves are quick."""
         self._closed.set()
         for task in self._works:
-            task.cancelled.set()
+            task.cancel.set()
         self.source_closed()
 
     # -- within -------------------------------------------------------------------------------
@@ -558,14 +545,14 @@ class Takes:
 
         body = self._window.body.value
         recording = LiveRecording(begin, body, playing.facts, playing.pipeline.health.model)
-        recording.call(self._window.people.names.value)
+        recording.set_names(self._window.people.names.value)
         self._made, self._recording, self._last_recording = made, recording, recording
         playing.recorder.begin(recording)
         self._window.take.set(TakeStatus(TakePhase.RECORDING))
 
     def _on_names_change(self, names: dict[int, str]) -> None:
         if self._recording is not None:
-            self._recording.call(names)
+            self._recording.set_names(names)
 
     def _count(self) -> None:
         if not self._state.counting.value:
@@ -589,14 +576,14 @@ class Takes:
             )
 
     def _kept(self, take: str, task: _Work) -> TakeEntry:
-        return keep_recording(self.library, take, None, self._strength(), task.progress)
+        return finalize(self.library, take, FinalizeOptions(self._strength()), task)
 
     def _show(self, opened: OpenTake, body: Body) -> None:
         self._leave()
         self._window.body.set(body)
         self.history.clear()
         stored, library = opened.stored, self.library
-        copy = library.pictures(opened.id)
+        copy = library.image_copies(opened.id)
         self._window.mirror.set(False)
         self._window.live.set(False)
         self._state.opened.set(opened)
@@ -604,7 +591,7 @@ class Takes:
         self._review = TakeReview(
             stored.take,
             stored.raw,
-            lambda: open_pictures(stored.raw, stored.about.file, copy),
+            lambda: open_take_images(stored.raw, stored.about.file, copy),
             self._window.result.set,
             lambda frame, playing: self._state.playhead.set(Playhead(frame, playing)),
         )
@@ -618,7 +605,7 @@ class Takes:
         self.history.clear()
         for task in self._works:
             if task.can_cancel:
-                task.cancelled.set()
+                task.cancel.set()
         self._state.boxing.set(False)
         self._state.opened.set(None)
         self._state.playhead.set(Playhead())

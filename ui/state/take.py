@@ -6,7 +6,7 @@ import operator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pymaf_live.takes.library import FoundRecording, StoredTake, TakeEntry
+from pymaf_live.takes.library import StoredTake, TakeEntry, UnfinishedRecording
 from ui.state.observable import Observable
 
 CountDown = Literal[0, 3, 5]
@@ -51,8 +51,8 @@ class TakesState:
         default_factory=lambda: Observable[tuple[TakeEntry, ...]](())
     )
     """Newest first."""
-    found: Observable[tuple[FoundRecording, ...]] = field(
-        default_factory=lambda: Observable[tuple[FoundRecording, ...]](())
+    found: Observable[tuple[UnfinishedRecording, ...]] = field(
+        default_factory=lambda: Observable[tuple[UnfinishedRecording, ...]](())
     )
     """Recordings that a fault cut off, to be kept or thrown away."""
     opened: Observable[OpenTake | None] = field(

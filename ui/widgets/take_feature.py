@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QGridLayout, QInputDialog, QLabel, QMenu, QMessageBox, QVBoxLayout
 
-from pymaf_live.takes.library import FoundRecording
+from pymaf_live.takes.library import UnfinishedRecording
 from pymaf_live.types import Array
 from ui.state.take import OpenTake, Playhead
 from ui.state.view import Layout
@@ -137,7 +137,7 @@ class TakeFeature(QObject):
         text, given = QInputDialog.getText(self._window, "Marker", "Name", text=name)
         return text if given else None
 
-    def ask_discard(self, found: FoundRecording) -> bool:
+    def ask_discard(self, found: UnfinishedRecording) -> bool:
         """Whether a recording may be thrown away."""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
@@ -335,7 +335,7 @@ class TakeFeature(QObject):
                 self._layout_before = None
                 self._window.canvas_area.setFocus()
 
-    def _on_found_change(self, found: tuple[FoundRecording, ...]) -> None:
+    def _on_found_change(self, found: tuple[UnfinishedRecording, ...]) -> None:
         if not found:
             self.found.show_text("")
             return

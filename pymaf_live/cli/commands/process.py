@@ -20,8 +20,9 @@ from pymaf_live.cli.options import (
     parse_formats,
 )
 from pymaf_live.cli.output import print_error, print_note
-from pymaf_live.cli.progress import ClusterDisplay, TerminalReporter, stop_on_signals
+from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
 from pymaf_live.cli.take_output import check_text
+from pymaf_live.cli.unfinished import print_unfinished_hint
 from pymaf_live.errors import InputError, Interrupted
 from pymaf_live.resources import cache_folder
 
@@ -75,7 +76,8 @@ def process(
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import expand
     from pymaf_live.workflows.boxes_file import read_boxes
-    from pymaf_live.workflows.process import ProcessOptions, require_free, result_names
+    from pymaf_live.workflows.process import ProcessOptions
+    from pymaf_live.workflows.result_names import require_writable, result_names
 
     formats = parse_formats(export)
     export_options = motion.export_options(formats)
@@ -97,49 +99,49 @@ def process(
     )
     if boxes is not None:
         _require_boxes_match(options, boxes, sources)
-    require_free(names, options)
-    jobs = list(zip(sources, names, strict=True))
+    require_writable(names, options)
+    print_unfinished_hint()
     if cluster is None:
-        outcome = _process_in_turn(jobs, options)
+        outcome = _process_in_turn(sources, names, options)
     else:
-        outcome = _process_on_cluster(jobs, options, cluster)
-    return _print_outcome(*outcome, count=len(jobs), as_json=as_json)
+        outcome = _process_on_cluster(sources, options, cluster)
+    return _print_outcome(*outcome, count=len(sources), as_json=as_json)
 
 
 def _process_in_turn(
-    jobs: Sequence[tuple[str, str]], options: ProcessOptions
+    sources: Sequence[str], names: Sequence[str], options: ProcessOptions
 ) -> tuple[list[Summary], dict[str, str], bool]:
     from pymaf_live.sources import open_source
-    from pymaf_live.workflows.process import process_input
+    from pymaf_live.workflows.process import process
 
     done: list[Summary] = []
     errors: dict[str, str] = {}
     with stop_on_signals() as stop:
-        for text, name in jobs:
+        for text, name in zip(sources, names, strict=True):
             try:
                 source = open_source(text)
                 with TerminalReporter(name, stop) as reporter:
-                    summary = process_input(source, text, name, options, reporter)
+                    result = process(source, replace(options, name=name), reporter)
             except InputError as error:
                 errors[text] = str(error)
                 print_error(error)
                 continue
-            done.append(summary)
+            done.append(replace(result.summary, input=text))
             if stop.requested:
                 break
     return done, errors, stop.requested
 
 
 def _process_on_cluster(
-    jobs: Sequence[tuple[str, str]], options: ProcessOptions, address: str
+    sources: Sequence[str], options: ProcessOptions, address: str
 ) -> tuple[list[Summary], dict[str, str], bool]:
-    from pymaf_live.workflows.cluster import process_on_cluster
+    from pymaf_live.workflows.cluster import ClusterOptions, run_cluster
 
-    with stop_on_signals() as stop, ClusterDisplay(len(jobs), stop) as display:
-        outcome = process_on_cluster(jobs, options, address, display)
-    for reason in outcome.errors.values():
+    with stop_on_signals() as stop, TerminalReporter("", stop) as reporter:
+        result = run_cluster(sources, ClusterOptions(options, address), reporter)
+    for reason in result.errors.values():
         print_error(reason)
-    return outcome.done, outcome.errors, stop.requested
+    return result.done, result.errors, stop.requested
 
 
 def _require_boxes_match(options: ProcessOptions, path: Path, sources: Sequence[str]) -> None:
@@ -163,9 +165,9 @@ def _require_boxes_match(options: ProcessOptions, path: Path, sources: Sequence[
 
 
 def _image_names(source: Source) -> list[str]:
-    from pymaf_live.sources.pictures import PicturesSource
+    from pymaf_live.sources.images import ImagesSource
 
-    return source.names if isinstance(source, PicturesSource) else []
+    return source.names if isinstance(source, ImagesSource) else []
 
 
 def _print_outcome(

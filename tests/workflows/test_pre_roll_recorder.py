@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import default_body
+from pymaf_live.takes.image_copies import ImageCopies
 from pymaf_live.takes.journal import read_journal
-from pymaf_live.takes.library import JOURNAL, PICTURES
-from pymaf_live.takes.pictures import CopiedPictures
+from pymaf_live.takes.library import IMAGE_COPIES, JOURNAL
 from pymaf_live.types import Frame, SourceFacts
-from pymaf_live.workflows.live_recorder import LiveRecording, SourceRecorder
+from pymaf_live.workflows.pre_roll_recorder import LiveRecording, PreRollRecorder
 from tests.ui.fakes import StandingEstimator
 
 CAMERA = SourceFacts("camera", "Camera 0", (320, 240), None, None, None, live=True)
 
 
 def play(
-    recorder: SourceRecorder, first: int, last: int, size: tuple[int, int] = (320, 240)
+    recorder: PreRollRecorder, first: int, last: int, size: tuple[int, int] = (320, 240)
 ) -> None:
     estimator = StandingEstimator()
     for index in range(first, last):
@@ -31,7 +31,7 @@ def recording_in(folder: Path) -> LiveRecording:
 
 
 def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path) -> None:
-    recorder = SourceRecorder(CAMERA, lambda: 1.0)
+    recorder = PreRollRecorder(CAMERA, lambda: 1.0)
     play(recorder, 0, 90)
     recording = recording_in(tmp_path / "a")
     recorder.begin(recording)
@@ -43,7 +43,7 @@ def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path
     assert take.frame_time[0] == pytest.approx(2.0, abs=0.05)
     assert take.frame_time[-1] == pytest.approx(149 / 30)
     assert np.allclose(np.diff(take.frame_time), 1 / 30)
-    pictures = CopiedPictures(tmp_path / "a" / PICTURES)
+    pictures = ImageCopies(tmp_path / "a" / IMAGE_COPIES)
     for frame in (0, 30, len(take.frame_time) - 1):
         image = pictures.at(float(take.frame_time[frame]))
         assert image is not None
@@ -61,7 +61,7 @@ def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path
 
 def test_a_shorter_wish_lets_go_of_what_is_older(tmp_path: Path) -> None:
     wish = [2.0]
-    recorder = SourceRecorder(CAMERA, lambda: wish[0])
+    recorder = PreRollRecorder(CAMERA, lambda: wish[0])
     play(recorder, 0, 60)
     wish[0] = 0.0
     play(recorder, 60, 120)
@@ -76,7 +76,7 @@ def test_a_shorter_wish_lets_go_of_what_is_older(tmp_path: Path) -> None:
 
 
 def test_a_change_of_size_ends_the_recording_and_keeps_what_came_before(tmp_path: Path) -> None:
-    recorder = SourceRecorder(CAMERA, lambda: 0.0)
+    recorder = PreRollRecorder(CAMERA, lambda: 0.0)
     recording = recording_in(tmp_path / "a")
     recorder.begin(recording)
     play(recorder, 0, 10)
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Pa
 
         raise OutputError("no space is left")
 
-    recorder = SourceRecorder(CAMERA, lambda: 0.0)
+    recorder = PreRollRecorder(CAMERA, lambda: 0.0)
     recording = LiveRecording(begin, default_body(), CAMERA, "double 0")
     recorder.begin(recording)
     play(recorder, 0, 5)
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Pa
 def test_what_is_recorded_does_not_stay_in_memory(tmp_path: Path) -> None:
     import tracemalloc
 
-    recorder = SourceRecorder(CAMERA, lambda: 1.0)
+    recorder = PreRollRecorder(CAMERA, lambda: 1.0)
     recording = recording_in(tmp_path / "a")
     recorder.begin(recording)
     play(recorder, 0, 60)

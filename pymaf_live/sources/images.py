@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
-from pymaf_live.sources.picture_headers import TIFF_ORIENTATION, picture_size, tiff_tags
+from pymaf_live.sources.image_headers import TIFF_ORIENTATION, claimed_image_size, tiff_tags
 from pymaf_live.types import Frame, Image, SourceFacts
 
 SUFFIXES = frozenset(
@@ -38,7 +38,7 @@ BACKGROUND = 255
 """What shows through transparent pixels: white paper."""
 
 
-class PicturesSource:
+class ImagesSource:
     """Pictures in the order given, each (H, W, 3) uint8 RGB, turned upright by its EXIF tag.
 
     Grey pictures are spread over three channels, 16-bit ones scaled to 8 bits, transparent ones
@@ -70,10 +70,10 @@ class PicturesSource:
         self.notices: list[str] = []
         size: tuple[int, int] | None = None
         if not self._several:
-            height, width = read_picture(self._paths[0]).shape[:2]
+            height, width = read_image(self._paths[0]).shape[:2]
             size = (width, height)
         self.facts = SourceFacts(
-            kind="pictures",
+            kind="images",
             name=name,
             size=size,
             frame_rate=None,
@@ -98,7 +98,7 @@ class PicturesSource:
                 if self._closed.is_set():
                     return
                 try:
-                    image = read_picture(path)
+                    image = read_image(path)
                 except InputError as error:
                     if not self._several:
                         raise
@@ -118,12 +118,12 @@ class PicturesSource:
         self._closed.set()
 
 
-def has_picture_name(path: Path) -> bool:
+def has_image_name(path: Path) -> bool:
     """Whether a file's name is a picture's; hidden files (macOS leaves such) are not."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def is_picture(path: Path, start: bytes) -> bool:
+def is_image_file(path: Path, start: bytes) -> bool:
     """Whether a file is to be read as a picture: by its name, else by its first 16 bytes."""
     webp = start.startswith(b"RIFF") and start[8:12] == b"WEBP"
     return path.suffix.lower() in SUFFIXES or start.startswith(SIGNATURES) or webp
@@ -135,7 +135,7 @@ def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], str(path)
 
 
-def read_picture(path: Path) -> Image:
+def read_image(path: Path) -> Image:
     """Read one picture.
 
     Returns
@@ -156,7 +156,7 @@ def read_picture(path: Path) -> Image:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not data:
         raise InputError(f"{path} is empty")
-    claimed = picture_size(data)
+    claimed = claimed_image_size(data)
     if claimed is not None and math.prod(claimed) > MOST_PIXELS:
         raise InputError(
             f"{path} has {claimed[0]}x{claimed[1]} pixels, more than the "

@@ -11,7 +11,7 @@ JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 TIFF_WIDTH, TIFF_HEIGHT, TIFF_ORIENTATION = 256, 257, 274
 
 
-def picture_size(data: bytes) -> tuple[int, int] | None:
+def claimed_image_size(data: bytes) -> tuple[int, int] | None:
     """Width and height that a PNG, JPEG, BMP, WebP or TIFF file claims; None where not known."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -10,7 +10,7 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import expand, open_source
-from pymaf_live.sources.picture_headers import picture_size
+from pymaf_live.sources.image_headers import claimed_image_size
 
 
 def scene(width: int = 40, height: int = 24) -> np.ndarray:
@@ -145,9 +145,9 @@ def test_picture_that_claims_gigapixels_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif"])
 def test_sizes_are_known_from_the_header(suffix: str) -> None:
     data = cv2.imencode(suffix, scene(300, 70))[1].tobytes()
-    assert picture_size(data) == (300, 70)
+    assert claimed_image_size(data) == (300, 70)
     for cut in range(0, 60, 3):
-        assert picture_size(data[:cut]) in (None, (300, 70))  # never an exception
+        assert claimed_image_size(data[:cut]) in (None, (300, 70))  # never an exception
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "head"])
@@ -174,7 +174,7 @@ def test_damaged_picture_among_good_ones_is_noted(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not looked at")
     (tmp_path / "._shot1.png").write_bytes(b"left by another system")
     source = open_source(str(tmp_path))
-    assert source.facts.kind == "pictures"
+    assert source.facts.kind == "images"
     assert source.facts.frame_count == 5
     assert source.facts.frame_rate is None
     frames = list(source.frames())

@@ -1,0 +1,152 @@
+"""Export a take to files of one or several formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pymaf_live.errors import Interrupted, OutputExistsError
+from pymaf_live.export.options import ExportedFile, ExportOptions
+from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, report_progress
+from pymaf_live.takes.editing import trimmed
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
+
+if TYPE_CHECKING:
+    from pymaf_live.body import Body
+
+FootLock = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """Files to write from a take."""
+
+    targets: tuple[Path, ...]
+    """Files to write; the ending selects the format."""
+    options: ExportOptions = field(default_factory=ExportOptions)
+    """Each format uses those that it supports."""
+    foot_lock: FootLock = "never"
+    """Hold standing feet still: where contact is certain, always, or never."""
+    body: str | None = None
+    """Name or file of the body to retarget to first; None keeps the take's own."""
+    force: bool = False
+    """Replace existing files."""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Files that an export has written."""
+
+    files: tuple[ExportedFile, ...] = ()
+    """Files with the figures from reading them back."""
+    empty: tuple[Path, ...] = ()
+    """Targets that were not written because nobody is in the take."""
+    not_written: tuple[Path, ...] = ()
+    """Targets left out because the user cancelled."""
+    retarget_error: Array | None = None
+    """(R,) m, mean joint error of each row after retargeting; None without retargeting."""
+
+    @property
+    def interrupted(self) -> bool:
+        """True if the user cancelled before all targets were written."""
+        return bool(self.not_written)
+
+
+def export_targets(stem: Path, formats: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the files of a take called `stem` in the given formats, such as 'bvh' and 'npz'."""
+    from pymaf_live.export.formats import FORMATS
+
+    return tuple(FORMATS[name].target(stem) for name in formats)
+
+
+def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> ExportResult:
+    """Write a take to files; every file is complete and read back, or not there.
+
+    Parameters
+    ----------
+    take : Take
+        Frames outside its trim are left out.
+    request : ExportRequest
+    reporter : Reporter
+        Cancelling keeps the files that are complete; the result lists the others.
+
+    Raises
+    ------
+    UsageError
+        If an ending belongs to no format, or a body's name is unknown.
+    OutputExistsError
+        If a target exists and `request.force` is false; nothing is written then.
+    OutputError
+        If a file cannot be written or does not pass its check.
+    InputError
+        If the body of the take is not installed.
+    """
+    from pymaf_live.export.formats import format_for_path
+    from pymaf_live.motion import lock_feet
+
+    formats = [format_for_path(target) for target in request.targets]
+    existing = [target for target in request.targets if target.exists()]
+    if existing and not request.force:
+        raise OutputExistsError(existing[0], others=len(existing) - 1)
+    take, body, retarget_error = _on_body(trimmed(take), request.body)
+    if request.foot_lock != "never":
+        take = lock_feet(take, body, request.foot_lock)
+    files: list[ExportedFile] = []
+    empty: list[Path] = []
+    count = len(request.targets)
+    for index, (target, kind) in enumerate(zip(request.targets, formats, strict=True)):
+        step = StepReporter(reporter, index / count, (index + 1) / count, f"writing {target.name}")
+        try:
+            report_progress(step, 0.0)
+            written = kind.write(
+                take, body, target, request.options, force=request.force, reporter=step
+            )
+        except Interrupted:
+            return ExportResult(tuple(files), tuple(empty), request.targets[index:], retarget_error)
+        files += written
+        if not written:
+            empty.append(target)
+    return ExportResult(tuple(files), tuple(empty), (), retarget_error)
+
+
+class LateCancelReporter:
+    """Reporter that ignores a cancellation from before it was created.
+
+    For exporting what a workflow has done until the user stopped it: only a later cancellation
+    stops the export too.
+
+    Parameters
+    ----------
+    reporter : Reporter
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._ignored = reporter.cancelled()
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Pass the progress on."""
+        self._reporter.progress(fraction, detail)
+
+    def message(self, text: str) -> None:
+        """Pass the message on."""
+        self._reporter.message(text)
+
+    def cancelled(self) -> bool:
+        """Return True for a cancellation that came later."""
+        return not self._ignored and self._reporter.cancelled()
+
+
+def _on_body(take: Take, name: str | None) -> tuple[Take, Body, Array | None]:
+    """Return the take on the chosen body, that body, and the retargeting error (R,) in m."""
+    from pymaf_live.body.registry import body_by_hash, body_by_name
+    from pymaf_live.takes.retarget import retargeted_take
+
+    body = body_by_hash(take.body_sha256)
+    if name is None:
+        return take, body, None
+    target = body_by_name(name)
+    retargeted, error = retargeted_take(take, body, target)
+    return retargeted, target, error

@@ -1,0 +1,139 @@
+"""Recordings that survive a crash: a journal in the take library until the results are written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from pymaf_live.body import Body
+from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
+from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal
+from pymaf_live.takes.library import JOURNAL, TakeLibrary
+from pymaf_live.takes.take import Take
+from pymaf_live.types import FrameResult, SourceFacts
+
+
+class RecoverableRecording:
+    """Records frame results for a workflow that writes its own files.
+
+    The journal lies in the take library as an unfinished recording, created with the first frame.
+    A killed program leaves it behind; the next start offers to recover it. Used as a context
+    manager: when the block ends normally the results are written, and the journal is removed; when
+    it ends by an error the journal stays, unless the user gave up.
+
+    Parameters
+    ----------
+    body : Body
+    facts : SourceFacts
+    smoothing : {'off', 'live', 'offline'}
+        See `TakeJournal`.
+    library : TakeLibrary, optional
+        The user's by default. Where it cannot be written a temporary folder is used, which is not
+        searched at the next start; `notice` then says so.
+    repeatable : bool
+        The source can be processed again, so that giving up (Ctrl-C) removes the journal.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        facts: SourceFacts,
+        smoothing: Smoothing,
+        library: TakeLibrary | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> None:
+        self._body = body
+        self._facts = facts
+        self._smoothing = smoothing
+        self._library = library or TakeLibrary()
+        self._given_up = (Interrupted, KeyboardInterrupt) if repeatable else (Interrupted,)
+        self._folder: Path | None = None
+        self._journal: TakeJournal | None = None
+        self.notice = ""
+        """Why a crash could not be recovered from; empty where it can."""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames recorded so far."""
+        return self._journal.frames if self._journal is not None else 0
+
+    @property
+    def seconds(self) -> float:
+        """Time between the first and the last recorded frame."""
+        return self._journal.seconds if self._journal is not None else 0.0
+
+    def add(self, result: FrameResult, model: str) -> None:
+        """Record a result of the network called `model`.
+
+        Raises
+        ------
+        InputError
+            If the frame's size differs from the first one's.
+        OutputError
+            If the journal cannot be written.
+        """
+        if self._journal is None:
+            self._folder = self._make_folder()
+            self._journal = TakeJournal(
+                self._folder / JOURNAL,
+                self._body,
+                self._facts,
+                model=model,
+                smoothing=self._smoothing,
+            )
+        self._journal.add(result)
+
+    def take(self) -> Take | None:
+        """Return the take recorded so far, smoothed offline if chosen; None before the first frame.
+
+        Raises
+        ------
+        InputError
+            If the journal cannot be read back.
+        """
+        if self._folder is None or not self.frames:
+            return None
+        content = read_journal(self._folder / JOURNAL)
+        return finished_take(content.take, content.smoothing, self._body)
+
+    def __enter__(self) -> Self:
+        """Return the recording."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        """Close the journal; remove it unless an error ended the block."""
+        journal, folder = self._journal, self._folder
+        if journal is None or folder is None:
+            return
+        with suppress(PymafLiveError):
+            # not marked complete: whatever is left behind was interrupted
+            journal.close(complete=False)
+        if kind is None or issubclass(kind, self._given_up) or not journal.frames:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_folder(self) -> Path:
+        try:
+            entry = self._library.begin(self._facts.name, self._facts.path, temporary=True)
+        except OutputError as error:
+            self.notice = f"an interrupted run could not be recovered: {error}"
+            return Path(tempfile.mkdtemp(prefix="pymaf-live-"))
+        return self._library.folder(entry)
+
+
+def finished_take(recorded: Take, smoothing: Smoothing, body: Body, strength: float = 0.5) -> Take:
+    """Return a recorded take with the smoothing that its recording was started with.
+
+    Raises
+    ------
+    InputError
+        If the take was made with another body.
+    """
+    if smoothing != "offline" or not len(recorded.frame) or strength <= 0:
+        return recorded
+    from pymaf_live.motion import smooth_offline
+
+    return smooth_offline(recorded, body, strength)
