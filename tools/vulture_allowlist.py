@@ -64,5 +64,12 @@ _.config_sha256
 _.normalisation
 _.precisions
 _.millimetres
-# the public Python API
+# the public Python API and the attributes that Python itself calls
 _.to_dict
+__getattr__
+__dir__
+_.__class__
+# entry points of the trainer
+published_speed
+# MkDocs calls its hooks
+on_files

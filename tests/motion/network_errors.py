@@ -6,7 +6,7 @@ random phases, the same for all joints, so that every clip has errors of its own
 strength, colour and correlation (surrogate data, Prichard and Theiler 1994).
 
 ``python -m tests.motion.network_errors TAKE.npz`` records them again from a take of the demo
-that was made with ``--smooth off``.
+that was made with ``--smoothing off``.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def run_program(
         With the program's own last line, if it did not do all of it.
     """
     given = ["process", *map(str, inputs), "--out", str(out), "--model", str(model)]
-    given += ["--smooth", "off", "--no-overlay", "--export", "npz", *options]
+    given += ["--smoothing", "off", "--no-overlay", "--export", "npz", *options]
     # a process of its own: the trainer does not import the program
     done = subprocess.run(
         [sys.executable, "-c", _ENTRY, *given], capture_output=True, text=True, check=False
