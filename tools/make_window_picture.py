@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication
 
 from ui.app import assemble
 from ui.controllers.main import Controller
+from ui.state.source import SourceChoice
 from ui.state.window import WindowState
 from ui.system.theme import apply_theme
-from ui.widgets.main_window import choice_of
 
 SECONDS_IN = 6.2
 
@@ -27,7 +27,7 @@ def main() -> None:
     state = WindowState()
     parts = assemble(state, Controller(state))
     parts.window.show()
-    given = choice_of(sys.argv[1]) if len(sys.argv) > 1 else state.demo.value
+    given = SourceChoice.from_text(sys.argv[1]) if len(sys.argv) > 1 else state.demo.value
     if given is None:
         raise SystemExit("there is no demo to be shown")
     parts.window.open_choice(given)

@@ -66,12 +66,11 @@ def run_window(argv: Sequence[str] = ()) -> int:
     from PySide6.QtWidgets import QApplication
 
     from ui.controllers.main import Controller, options_from
-    from ui.state.window import WindowState
+    from ui.state.window import SourceChoice, WindowState
     from ui.system.crash_log import CrashLog, latest_crash_report
     from ui.system.settings_autosave import SettingsAutosave
     from ui.system.settings_binding import SettingsBinding
     from ui.system.theme import apply_theme
-    from ui.widgets.main_window import choice_of
 
     _forget_foreign_plugins()
     application = QApplication.instance() or QApplication(["pymaf-live"])
@@ -97,7 +96,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
         path = Path(chosen.source)
         # a relative name means another file when the window is opened elsewhere next time
         given = str(path.absolute()) if path.exists() else chosen.source
-        parts.window.open_choice(choice_of(given))
+        parts.window.open_choice(SourceChoice.from_text(given))
     code = application.exec()
     crash_log.end()
     return code

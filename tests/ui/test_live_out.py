@@ -47,16 +47,16 @@ def test_what_plays_arrives_where_a_person_sends_it(
     parts = open_window(each=0.02)
     open_page(parts, qtbot)
     page, status = parts.tools_feature.live_out_page, parts.state.live_out.status
-    assert page.light.text() == "● Off"
-    assert not parts.tools_feature.light.isVisible()
+    assert page.indicator.text() == "● Off"
+    assert not parts.tools_feature.indicator.isVisible()
     write_address(parts, qtbot, f"127.0.0.1:{receiver.port}")
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING)
     assert not page.address.isEnabled()
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
-    assert "Sending" in page.light.text()
-    assert parts.tools_feature.light.isVisible()
+    assert "Sending" in page.indicator.text()
+    assert parts.tools_feature.indicator.isVisible()
     assert 5 < status.value.rate < 40
     receiver.wait(lambda: len(receiver.bones) == len(PARENTS))
     result = parts.state.result.value
@@ -69,7 +69,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
         assert np.linalg.norm(places[name] - places["Hips"] - expected) < 1e-3
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     assert status.value.phase is LiveOutPhase.OFF
-    assert not parts.tools_feature.light.isVisible()
+    assert not parts.tools_feature.indicator.isVisible()
     qtbot.wait(200)
     count = len(receiver.packets)
     qtbot.wait(300)
@@ -107,10 +107,10 @@ def test_what_is_no_address_is_said_while_it_is_typed(
     page = parts.tools_feature.live_out_page
     write_address(parts, qtbot, "127.0.0.1:70000")
     assert not page.switch.isEnabled()
-    assert "1 to 65535" in page.complaint.text()
+    assert "1 to 65535" in page.problem.text()
     write_address(parts, qtbot, "127.0.0.1:39539")
     assert page.switch.isEnabled()
-    assert not page.complaint.isVisible()
+    assert not page.problem.isVisible()
 
 
 def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qtbot: QtBot) -> None:
@@ -123,8 +123,8 @@ def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qt
     qtbot.waitUntil(lambda: bool(state.status.value.complaint), timeout=20_000)
     assert state.status.value.phase is LiveOutPhase.OFF
     assert not page.switch.isChecked()
-    assert page.complaint.isVisible()
-    assert "no-such-host.invalid" in page.complaint.text()
+    assert page.problem.isVisible()
+    assert "no-such-host.invalid" in page.problem.text()
 
 
 def test_another_machine_is_asked_about_once(

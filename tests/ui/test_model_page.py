@@ -98,8 +98,8 @@ def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     click(qtbot, parts, "lite")
-    qtbot.waitUntil(page.complaint.isVisible, timeout=10_000)
-    assert page.complaint.text() == "The model lite.onnx is damaged."
+    qtbot.waitUntil(page.problem.isVisible, timeout=10_000)
+    assert page.problem.text() == "The model lite.onnx is damaged."
     assert page.models.buttons["auto"].isChecked()
     drawn = parts.state.drawn.value
     qtbot.waitUntil(lambda: parts.state.drawn.value != drawn, timeout=5000)
@@ -169,9 +169,9 @@ def test_a_bad_model_file_is_not_taken_and_gives_its_line(
     bad.write_bytes(content)
     page = parts.tools_feature.model_page
     add(parts, monkeypatch, bad)
-    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
-    assert "bad.onnx" in page.complaint.text()
-    assert "\n" not in page.complaint.text()
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    assert "bad.onnx" in page.problem.text()
+    assert "\n" not in page.problem.text()
     assert str(bad) not in page.models.buttons
     assert parts.state.models.model.value == "auto"
     assert page.add.isEnabled()
@@ -185,8 +185,8 @@ def test_a_model_for_another_body_is_not_taken(
     )
     page = parts.tools_feature.model_page
     add(parts, monkeypatch, model)
-    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
-    assert "another body" in page.complaint.text()
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    assert "another body" in page.problem.text()
     assert str(model) not in page.models.buttons
 
 
@@ -284,7 +284,7 @@ def test_the_building_of_an_engine_is_ended_and_changes_nothing(
     qtbot.waitUntil(lambda: not page.building.isVisible(), timeout=20_000)
     assert gpu.builds == 0
     assert page.backends.buttons["auto"].isChecked()
-    assert not page.complaint.isVisible()
+    assert not page.problem.isVisible()
     assert with_model.state.figures.value.backend == before
     assert not list((tmp_path / "cache").rglob("*.engine"))
 
@@ -295,8 +295,8 @@ def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
     page = with_model.tools_feature.model_page
     monkeypatch.setattr(gpu, "_build", lambda network, config: None)
     click(qtbot, with_model, "tensorrt")
-    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
-    assert "cannot build" in page.complaint.text()
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    assert "cannot build" in page.problem.text()
     assert page.backends.buttons["auto"].isChecked()
     assert not page.building.isVisible()
 
@@ -382,9 +382,9 @@ def test_a_file_that_is_no_body_says_why(
     bad.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     import_body(parts, monkeypatch, bad)
     page = parts.tools_feature.model_page
-    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
-    assert "bad.pkl" in page.complaint.text()
-    assert "\n" not in page.complaint.text()
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    assert "bad.pkl" in page.problem.text()
+    assert "\n" not in page.problem.text()
     assert not page.building.isVisible()
 
 
@@ -416,8 +416,8 @@ def test_without_the_extra_for_training_the_import_says_what_to_install(
     checkpoint.write_bytes(b"weights")
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     page = parts.tools_feature.model_page
-    qtbot.waitUntil(page.complaint.isVisible, timeout=5000)
-    assert "pip install 'pymaf-live[train]'" in page.complaint.text()
+    qtbot.waitUntil(page.problem.isVisible, timeout=5000)
+    assert "pip install 'pymaf-live[train]'" in page.problem.text()
 
 
 FAKE_TRAINER = """
@@ -469,15 +469,15 @@ def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes(b"bad")
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
-    qtbot.waitUntil(page.complaint.isVisible, timeout=20_000)
-    assert page.complaint.text() == (
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    assert page.problem.text() == (
         "The checkpoint was not imported: the checkpoint lacks conv1.weight."
     )
     checkpoint.write_bytes(b"slow")
     import_checkpoint(parts, qtbot, checkpoint, smpl_file)
     qtbot.waitUntil(page.building.isVisible, timeout=5000)
-    assert not page.complaint.isVisible()
+    assert not page.problem.isVisible()
     qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not page.building.isVisible(), timeout=10_000)
-    assert not page.complaint.isVisible()
+    assert not page.problem.isVisible()
     assert not (user_model_folder() / "pymaf.onnx").exists()

@@ -90,7 +90,7 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: WindowParts, qtbot: Q
     click(parts, qtbot, someone(2, 0.9))
     assert people.selected_id.value == 2
     assert page.list.currentRow() == 1
-    page.alone.setChecked(True)
+    page.solo.setChecked(True)
     left, right = columns(parts, qtbot)
     assert left < 0.001 < 0.005 < right
     click(parts, qtbot, someone(0, -0.9))
@@ -177,7 +177,7 @@ def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
     assert page.list.item(1).text() == "Person 3"
     parts.state.source.set(SourceChoice("file", "other.mp4", "other"))
     assert people.seen_ids.value == ()
-    assert page.nobody.isVisible()
+    assert page.empty.isVisible()
 
 
 def test_the_nearest_of_several_is_the_one_clicked_on() -> None:
@@ -253,7 +253,7 @@ def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
     parts.controller.takes.open(takes.entries.value[0].id)
     qtbot.waitUntil(lambda: takes.opened.value is not None, timeout=20_000)
     parts.window.side_panel.show_page("people")
-    page, people, undo = parts.people_page, parts.state.people, parts.take_feature.undo
+    page, people, undo = parts.people_page, parts.state.people, parts.take_feature.actions_.undo
 
     def take() -> object:
         assert takes.opened.value is not None

@@ -160,7 +160,7 @@ def test_a_size_and_a_rate_can_be_chosen_in_the_menu(
     mode = SourceChoice("camera", "0@640x480@30", "Stand-in, 640 × 480, 30 frames/s")
     parts = open_window(cameras=(SourceChoice("camera", "0", "Stand-in", (mode,)),))
     qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
-    menus = parts.window.source_menu.cameras.findChildren(QMenu)
+    menus = parts.window.menus.source.cameras.findChildren(QMenu)
     (modes,) = [menu for menu in menus if menu.title() == "Stand-in"]
     assert modes.actions()[-1].text() == "640 × 480, 30 frames/s"
     modes.actions()[-1].trigger()

@@ -141,13 +141,13 @@ def test_a_recording_waits_for_the_count_down_and_is_kept_smoothed(
     parts.window.canvas_area.setFocus()
     began = time.monotonic()
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
-    assert parts.take_feature.count.isVisible()
-    assert parts.take_feature.count.text() == "3"
+    assert parts.take_feature.countdown.isVisible()
+    assert parts.take_feature.countdown.text() == "3"
     assert parts.state.take.value.phase is TakePhase.NONE
     recording = TakePhase.RECORDING
     qtbot.waitUntil(lambda: parts.state.take.value.phase is recording, timeout=5000)
     assert 2.9 < time.monotonic() - began < 4.0
-    assert not parts.take_feature.count.isVisible()
+    assert not parts.take_feature.countdown.isVisible()
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.5, timeout=10_000)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=30_000)
@@ -257,7 +257,7 @@ def test_without_its_film_the_body_stands_before_a_plain_ground(
     parts.controller.takes.open_last()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
     assert "moved or deleted" in parts.take_feature.timeline.note.text()
-    assert not parts.take_feature.box.isEnabled()
+    assert not parts.take_feature.actions_.box.isEnabled()
     qtbot.wait(300)
     assert pixels(parts.window.canvas_area.canvas).std() > 5  # the body is there all the same
 
@@ -268,11 +268,11 @@ def test_trim_by_mouse_is_undone_and_done_again_by_keyboard(
     track = looking.take_feature.timeline.track
     last = frames_of(looking) - 1
     high = track.height() // 3
-    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(0)), high))
-    qtbot.mouseMove(track, QPoint(round(track.place_of(4)), high))
+    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.x_of(0)), high))
+    qtbot.mouseMove(track, QPoint(round(track.x_of(4)), high))
     assert trim_of(looking) is None  # only when it is let go
-    qtbot.mouseMove(track, QPoint(round(track.place_of(7)), high))
-    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(7)), high))
+    qtbot.mouseMove(track, QPoint(round(track.x_of(7)), high))
+    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.x_of(7)), high))
     assert trim_of(looking) == (7, last)
     assert looking.state.takes.playhead.value.frame == 7
     control = Qt.KeyboardModifier.ControlModifier
@@ -322,7 +322,7 @@ def test_an_export_is_called_as_the_take_is(
 def test_a_click_on_the_timeline_goes_there(looking: WindowParts, qtbot: QtBot) -> None:
     track = looking.take_feature.timeline.track
     low = round(track.height() * 0.6)
-    qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(11)), low))
+    qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.x_of(11)), low))
     assert looking.state.takes.playhead.value.frame == 11
     qtbot.waitUntil(lambda: _index(looking) == 11)
     assert "frame 12" in looking.take_feature.timeline.position.text()
@@ -362,18 +362,18 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
         takes.go_to(frame)
         takes.mark(name)
     flag = track.height() // 5
-    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(6)), flag))
+    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.x_of(6)), flag))
     assert looking.state.takes.playhead.value.frame == 6
-    qtbot.mouseMove(track, QPoint(round(track.place_of(9)), flag))
+    qtbot.mouseMove(track, QPoint(round(track.x_of(9)), flag))
     assert markers() == {6: "jump", 20: "land"}  # only when it is let go
-    qtbot.mouseMove(track, QPoint(round(track.place_of(12)), flag))
+    qtbot.mouseMove(track, QPoint(round(track.x_of(12)), flag))
     assert looking.state.takes.playhead.value.frame == 12
-    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(12)), flag))
+    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.x_of(12)), flag))
     assert markers() == {12: "jump", 20: "land"}
     # onto another one: beside it, and neither is lost
-    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.place_of(12)), flag))
-    qtbot.mouseMove(track, QPoint(round(track.place_of(20)), flag))
-    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.place_of(20)), flag))
+    qtbot.mousePress(track, LEFT, pos=QPoint(round(track.x_of(12)), flag))
+    qtbot.mouseMove(track, QPoint(round(track.x_of(20)), flag))
+    qtbot.mouseRelease(track, LEFT, pos=QPoint(round(track.x_of(20)), flag))
     assert markers() == {19: "jump", 20: "land"}
     activate(looking, qtbot)
     control = Qt.KeyboardModifier.ControlModifier
@@ -381,7 +381,7 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
         qtbot.keyClick(looking.window, Qt.Key.Key_Z, control)
     assert markers() == {6: "jump", 20: "land"}
     # a click on a flag goes there and moves nothing
-    qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.place_of(6)), flag))
+    qtbot.mouseClick(track, LEFT, pos=QPoint(round(track.x_of(6)), flag))
     assert markers() == {6: "jump", 20: "land"}
     track.setFocus()
     qtbot.keyClick(track, Qt.Key.Key_Right, control | Qt.KeyboardModifier.ShiftModifier)
@@ -406,7 +406,7 @@ def test_a_take_is_renamed_in_the_list_and_that_is_undone(
     library = looking.controller.takes.library
     qtbot.waitUntil(lambda: library.entries()[0].about.name == "my dance", timeout=10_000)
     assert "my dance" in looking.window.windowTitle()
-    looking.take_feature.undo.trigger()
+    looking.take_feature.actions_.undo.trigger()
     qtbot.waitUntil(lambda: library.entries()[0].about.name == before, timeout=10_000)
     qtbot.waitUntil(lambda: page.list.item(0).text() == before)
 
@@ -479,8 +479,8 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
     qtbot.mouseMove(overlay, QPoint(middle, high // 2))
     qtbot.mouseRelease(overlay, LEFT, pos=QPoint(middle + high // 3, high * 19 // 20))
     assert not overlay.isVisible()
-    qtbot.waitUntil(lambda: parts.take_feature.undo.isEnabled(), timeout=20_000)
-    assert parts.take_feature.undo.text() == "Undo correction"
+    qtbot.waitUntil(lambda: parts.take_feature.actions_.undo.isEnabled(), timeout=20_000)
+    assert parts.take_feature.actions_.undo.text() == "Undo correction"
 
     def raw() -> Take:
         opened = parts.state.takes.opened.value
@@ -492,9 +492,9 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
     assert opened is not None
     assert opened.stored.take.smoothing == "offline"
     assert opened.stored.about.corrections == ((20, 1),)
-    parts.take_feature.undo.trigger()
+    parts.take_feature.actions_.undo.trigger()
     np.testing.assert_array_equal(raw().translation, wrong.translation)
-    parts.take_feature.redo.trigger()
+    parts.take_feature.actions_.redo.trigger()
     np.testing.assert_allclose(raw().translation, stored.raw.translation, atol=1e-5)
 
 
@@ -531,7 +531,7 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
     parts.controller.takes.go_to(3)
     qtbot.waitUntil(lambda: _index(parts) == 3, timeout=10_000)
-    assert parts.take_feature.box.isEnabled()
+    assert parts.take_feature.actions_.box.isEnabled()
     activate(parts, qtbot)
     qtbot.keyClick(parts.window, Qt.Key.Key_B)
     overlay = parts.take_feature.overlay
@@ -539,7 +539,7 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     qtbot.mousePress(overlay, LEFT, pos=QPoint(middle - high // 3, high // 20))
     qtbot.mouseMove(overlay, QPoint(middle, high // 2))
     qtbot.mouseRelease(overlay, LEFT, pos=QPoint(middle + high // 3, high * 19 // 20))
-    qtbot.waitUntil(lambda: parts.take_feature.undo.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: parts.take_feature.actions_.undo.isEnabled(), timeout=20_000)
     opened = parts.state.takes.opened.value
     assert opened is not None
     np.testing.assert_allclose(opened.stored.raw.joints_2d, stored.raw.joints_2d, atol=0.1)
@@ -552,7 +552,7 @@ def test_escape_gives_up_a_box(looking: WindowParts, qtbot: QtBot) -> None:
     assert overlay.isVisible()
     qtbot.keyClick(overlay, Qt.Key.Key_Escape)
     assert not overlay.isVisible()
-    assert not looking.take_feature.undo.isEnabled()
+    assert not looking.take_feature.actions_.undo.isEnabled()
 
 
 RECORDS_UNTIL_IT_IS_KILLED = """
@@ -608,11 +608,11 @@ def test_a_kill_loses_at_most_the_last_second_and_the_next_start_offers_the_rest
 
     parts = open_window()
     tools = parts.take_feature
-    qtbot.waitUntil(tools.found.isVisible, timeout=10_000)
-    assert "clip.mp4 was cut off" in tools.found.text.text()
-    tools.keep.click()
+    qtbot.waitUntil(tools.recovery.isVisible, timeout=10_000)
+    assert "clip.mp4 was interrupted" in tools.recovery.text.text()
+    tools.recovery.recover.click()
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=30_000)
-    assert not tools.found.isVisible()
+    assert not tools.recovery.isVisible()
     take = TakeLibrary(own_data_folder).load(parts.state.takes.entries.value[0].id).take
     assert take.smoothing == "offline"
     assert take.frame_time[-1] >= newest - 1.0

@@ -109,7 +109,7 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     third = panel.tabs.tabRect(2).center()
     qtbot.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=third)
     assert parts.state.view.page.value == names[2]
-    window.splitter.setSizes([1, panel.maximumWidth()])
+    window.centralWidget().setSizes([1, panel.maximumWidth()])
     window.splitter.splitterMoved.emit(0, 1)
     width = panel.width()
     assert width > 2 * folded

@@ -29,7 +29,6 @@ from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import screen_complaint
 from ui.system.settings_binding import SettingsBinding
 from ui.widgets.export_dialog import ExportDialog, ExportRequest
-from ui.widgets.main_window import file_choice
 
 pytestmark = pytest.mark.window
 
@@ -241,7 +240,7 @@ def test_an_unreadable_file_gives_a_message_that_escape_dismisses(
     parts = open_window()
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
-    parts.window.open_choice(file_choice(broken))
+    parts.window.open_choice(SourceChoice.from_path(broken))
     bar = parts.window.message_bar
     qtbot.waitUntil(bar.isVisible, timeout=10_000)
     assert "broken.mp4" in bar.text.text()
@@ -350,7 +349,7 @@ def test_the_view_and_the_place_are_remembered(
     parts.state.opacity.set(0.35)
     parts.state.skeleton.set(True)
     parts.window.setGeometry(60, 40, 900, 600)
-    parts.window.last_choice = file_choice(tmp_path / "walk.mp4")
+    parts.window.last_choice = SourceChoice.from_path(tmp_path / "walk.mp4")
     qtbot.wait(100)
     SettingsBinding().save(parts.state, parts.window)
     again, binding = WindowState(), SettingsBinding()
@@ -360,7 +359,7 @@ def test_the_view_and_the_place_are_remembered(
     other = open_window()
     binding.place(other.window)
     assert other.window.geometry().size().toTuple() == (900, 600)
-    assert other.window.last_choice == file_choice(tmp_path / "walk.mp4")
+    assert other.window.last_choice == SourceChoice.from_path(tmp_path / "walk.mp4")
     file.write_text("window = 'everywhere'")
     broken = WindowState()
     SettingsBinding().apply(broken)
@@ -420,4 +419,4 @@ def real_choice(clip_path: Path) -> SourceChoice:
         resource("models/lite.onnx")
         return SourceChoice("demo", str(resource("demo.mp4")), "Demo")
     except ModelError:
-        return file_choice(clip_path)
+        return SourceChoice.from_path(clip_path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from pymaf_live.sources.camera_address import is_camera
 from ui.state.observable import Observable
 
 
@@ -19,6 +21,20 @@ class SourceChoice:
     """What a person reads."""
     modes: tuple[SourceChoice, ...] = ()
     """A camera's other ways to film, titled by size and rate; `text` alone leaves it to us."""
+
+    @classmethod
+    def from_path(cls, path: Path) -> SourceChoice:
+        """Return a file or folder as a source."""
+        return cls("file", str(path), path.name or str(path))
+
+    @classmethod
+    def from_text(cls, text: str) -> SourceChoice:
+        """Return a source by the text that `open_source` reads: camera number, address or path."""
+        if is_camera(text):
+            return cls("camera", text, f"Camera {text}")
+        if "://" in text:
+            return cls("stream", text, text)
+        return cls.from_path(Path(text))
 
     @property
     def live(self) -> bool:

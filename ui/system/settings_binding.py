@@ -13,9 +13,10 @@ from PySide6.QtGui import QGuiApplication
 from pymaf_live.errors import OutputError
 from pymaf_live.settings import Settings, load_settings, save_settings
 from ui.state.export import options_from, settings_of
+from ui.state.source import SourceChoice
 from ui.state.view import Layout
 from ui.state.window import Message, WindowState
-from ui.widgets.main_window import MainWindow, choice_of
+from ui.widgets.main_window import MainWindow
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class SettingsBinding:
             screens = QGuiApplication.screens()
             if any(screen.availableGeometry().contains(place.center()) for screen in screens):
                 window.setGeometry(place)
-        window.last_choice = choice_of(self.settings.source)
+        window.last_choice = SourceChoice.from_text(self.settings.source)
         window.start_page.prefer_camera(self.settings.source)
         if self.settings.out_folder.is_dir():
             window.export_folder = self.settings.out_folder

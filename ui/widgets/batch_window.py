@@ -1,4 +1,4 @@
-"""The batch window: files that are processed one after the other, each with its state."""
+"""Batch window: a list of files that are processed one after the other."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.state.export import all_formats
 from ui.widgets.export_form import ExportForm
 from ui.widgets.formatting import time_left
+from ui.widgets.labels import quiet_label
 from ui.widgets.message_bar import open_folder
 
 _NAME, _STATE, _PROGRESS, _LINE = range(4)
@@ -57,16 +58,17 @@ class BatchDeeds(Protocol):
 
 
 class BatchWindow(QWidget):
-    """A window of its own; closing it ends nothing.
+    """Separate window for batch processing; closing it does not stop the batch.
 
     Parameters
     ----------
     state : BatchState
     deeds : BatchDeeds
     default_folder : callable
-        Where results go until a person says otherwise.
+        Returns the initial folder for results.
     filters : str
-        Of the dialog that asks for files.
+        File filters of the dialog for adding files.
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class BatchWindow(QWidget):
         self.setAcceptDrops(True)
         self.list = QTreeWidget()
         self.list.setAccessibleName("Files to process")
-        self.list.setHeaderLabels(["File", "State", "Progress", ""])
+        self.list.setHeaderLabels(["File", "State", "Progress", "Result"])
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -96,44 +98,42 @@ class BatchWindow(QWidget):
         letter = self.fontMetrics().averageCharWidth()
         for column, letters in ((_NAME, 28), (_STATE, 12), (_PROGRESS, 18)):
             self.list.setColumnWidth(column, letters * letter)
-        self.empty = QLabel("Drop videos and pictures here, or add them.")
-        self.empty.setProperty("role", "quiet")
+        self.empty = quiet_label("Drop videos and images here, or press Add files.")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.add = _button("Add files…", "Add files", self.ask_files)
         self.cancel = _button("Remove", "Cancel or remove the selected files", self._cancel)
-        self.again = _button("Try again", "Process the selected files once more", self._again)
-        self.clear = _button("Clear finished", "Take finished files off the list", deeds.clear)
+        self.again = _button("Retry", "Process the selected files again", self._again)
+        self.clear = _button("Clear finished", "Remove finished files from the list", deeds.clear)
         self.folder = QLineEdit()
         self.folder.setReadOnly(True)
-        self.folder.setAccessibleName("Folder of the results")
-        self.browse = _button("Choose…", "Choose the folder of the results", self.ask_folder)
-        self.show_folder = _button("Show", "Show the folder of the results", self._show_folder)
+        self.folder.setAccessibleName("Output folder")
+        self.browse = _button("Browse…", "Choose the output folder", self.ask_folder)
+        self.show_folder = _button("Show", "Show the output folder", self._show_folder)
         self.form = ExportForm(
             all_formats(), state.exports.value, state.options.value, required=False, wide=True
         )
         self.form.changed.connect(self._on_form_change)
-        self.overlay = QCheckBox("Video or pictures with the body over them")
+        self.overlay = QCheckBox("Write videos and images with the body drawn over them")
         self.overlay.setChecked(state.overlay.value)
         self.overlay.toggled.connect(state.overlay.set)
-        self.overlay.toggled.connect(self._judge)
-        self.force = QCheckBox("Replace results that are there already")
+        self.overlay.toggled.connect(self._update_controls)
+        self.force = QCheckBox("Replace existing results")
         self.force.setChecked(state.force.value)
         self.force.toggled.connect(state.force.set)
         self.start = QPushButton()
         self.start.setProperty("role", "main")
         self.start.setAccessibleName("Start or stop the batch")
         self.start.clicked.connect(self._start_or_stop)
-        self.total = QLabel()
-        self.total.setProperty("role", "quiet")
-        self.total.setAccessibleName("How far the batch is")
+        self.total = quiet_label()
+        self.total.setAccessibleName("Progress of the batch")
         self._items: dict[int, QTreeWidgetItem] = {}
-        self._arrange()
+        self._lay_out()
         self.list.setMinimumHeight(8 * self.fontMetrics().height())
         self.resize(130 * letter, 44 * self.fontMetrics().height())
-        self.list.itemSelectionChanged.connect(self._judge)
+        self.list.itemSelectionChanged.connect(self._update_controls)
         state.files.watch(self._on_files_change)
-        state.running.watch(lambda _: self._judge())
+        state.running.watch(lambda _: self._update_controls())
         state.folder.watch(self._on_folder_change)
 
     def ask_files(self) -> None:
@@ -142,27 +142,27 @@ class BatchWindow(QWidget):
         self._deeds.add([Path(path) for path in paths])
 
     def ask_folder(self) -> bool:
-        """Ask where the results go; whether a folder was chosen."""
+        """Ask for the output folder; return True if one was chosen."""
         start = self._state.folder.value or self._default_folder()
-        chosen = QFileDialog.getExistingDirectory(self, "Folder of the results", str(start))
+        chosen = QFileDialog.getExistingDirectory(self, "Output folder", str(start))
         if chosen:
             self._state.folder.set(Path(chosen))
         return bool(chosen)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Accept files from this machine."""
+        """Accept local files."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        """Add what was dropped."""
+        """Add the dropped files."""
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
         if urls:
             event.acceptProposedAction()
             self._deeds.add([Path(url.toLocalFile()) for url in urls])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Del cancels or removes what is selected, Esc closes the window."""
+        """Cancel or remove the selected files by Del; close the window by Esc."""
         if event.key() == Qt.Key.Key_Delete:
             self._cancel()
         elif event.key() == Qt.Key.Key_Escape:
@@ -171,15 +171,15 @@ class BatchWindow(QWidget):
             super().keyPressEvent(event)
 
     def selected(self) -> tuple[BatchFile, ...]:
-        """The selected files."""
+        """Return the selected files."""
         numbers = {item.data(0, _NUMBER) for item in self.list.selectedItems()}
-        return tuple(each for each in self._state.files.value if each.number in numbers)
+        return tuple(file for file in self._state.files.value if file.number in numbers)
 
-    def _arrange(self) -> None:
+    def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setSpacing(10)
-        over = QVBoxLayout(self.list.viewport())
-        over.addWidget(self.empty)
+        list_overlay = QVBoxLayout(self.list.viewport())
+        list_overlay.addWidget(self.empty)
         column.addWidget(self.list, 1)
         row = QHBoxLayout()
         for widget in (self.add, self.cancel, self.again, self.clear):
@@ -187,7 +187,7 @@ class BatchWindow(QWidget):
         row.addStretch(1)
         column.addLayout(row)
         row = QHBoxLayout()
-        label = QLabel("&Results in")
+        label = QLabel("&Output folder")
         label.setBuddy(self.browse)
         row.addWidget(label)
         row.addWidget(self.folder, 1)
@@ -206,12 +206,12 @@ class BatchWindow(QWidget):
         column.addLayout(row)
 
     def _cancel(self) -> None:
-        for each in self.selected():
-            self._deeds.cancel(each.number)
+        for file in self.selected():
+            self._deeds.cancel(file.number)
 
     def _again(self) -> None:
-        for each in self.selected():
-            self._deeds.again(each.number)
+        for file in self.selected():
+            self._deeds.again(file.number)
 
     def _show_folder(self) -> None:
         if self._state.folder.value is not None:
@@ -227,28 +227,28 @@ class BatchWindow(QWidget):
         if not self.form.problem():
             self._state.exports.set(self.form.chosen())
             self._state.options.set(self.form.options())
-        self._judge()
+        self._update_controls()
 
     def _on_folder_change(self, folder: Path | None) -> None:
         self.folder.setText("" if folder is None else str(folder))
-        self.folder.setPlaceholderText("chosen when the batch starts")
+        self.folder.setPlaceholderText("You are asked when the batch starts")
         self.show_folder.setEnabled(folder is not None and folder.is_dir())
 
     def _on_files_change(self, files: tuple[BatchFile, ...]) -> None:
-        numbers = {each.number for each in files}
-        for number in [each for each in self._items if each not in numbers]:
+        numbers = {file.number for file in files}
+        for number in [number for number in self._items if number not in numbers]:
             item = self._items.pop(number)
             self.list.takeTopLevelItem(self.list.indexOfTopLevelItem(item))
-        for each in files:
-            if each.number not in self._items:
-                self._add_item(each)
-            self._show(each, self._items[each.number])
+        for file in files:
+            if file.number not in self._items:
+                self._add_item(file)
+            self._update_item(file, self._items[file.number])
         self.empty.setVisible(not files)
-        over = sum(each.phase.over for each in files)
-        failed = sum(each.phase is FilePhase.FAILED for each in files)
-        said = f"{over} of {len(files)} done" if files else ""
-        self.total.setText(f"{said}, {failed} failed" if failed else said)
-        self._judge()
+        finished = sum(file.phase.over for file in files)
+        failed = sum(file.phase is FilePhase.FAILED for file in files)
+        total = f"{finished} of {len(files)} done" if files else ""
+        self.total.setText(f"{total}, {failed} failed" if failed else total)
+        self._update_controls()
 
     def _add_item(self, file: BatchFile) -> None:
         item = QTreeWidgetItem([file.name, "", "", ""])
@@ -260,37 +260,37 @@ class BatchWindow(QWidget):
         self.list.setItemWidget(item, _PROGRESS, bar)
         self._items[file.number] = item
 
-    def _show(self, file: BatchFile, item: QTreeWidgetItem) -> None:
+    def _update_item(self, file: BatchFile, item: QTreeWidgetItem) -> None:
         item.setText(_STATE, file.phase.value)
         running = file.phase in (FilePhase.RUNNING, FilePhase.STOPPING)
         left = time_left(file.seconds_left) if file.seconds_left is not None else ""
-        goes_on = "  ".join(text for text in (file.doing, left) if text)
-        item.setText(_LINE, goes_on if running else file.line)
+        activity = "  ".join(text for text in (file.doing, left) if text)
+        item.setText(_LINE, activity if running else file.line)
         item.setToolTip(_LINE, file.line)
         bar = self.list.itemWidget(item, _PROGRESS)
         assert isinstance(bar, QProgressBar)
         bar.setAccessibleName(f"Progress of {file.name}")
-        # without a known length the bar only shows that it goes on
+        # a bar without a maximum is animated: the length is unknown
         bar.setRange(0, 0 if running and file.fraction is None else 1000)
         bar.setValue(round(1000 * (file.fraction or 0.0)))
         bar.setVisible(file.phase is not FilePhase.WAITING)
 
-    def _judge(self, *_: object) -> None:
+    def _update_controls(self, *_: object) -> None:
         selected, files = self.selected(), self._state.files.value
         running = self._state.running.value
-        busy = any(each.phase in (FilePhase.RUNNING, FilePhase.STOPPING) for each in files)
-        self.cancel.setEnabled(any(each.phase is not FilePhase.STOPPING for each in selected))
+        busy = any(file.phase in (FilePhase.RUNNING, FilePhase.STOPPING) for file in files)
+        self.cancel.setEnabled(any(file.phase is not FilePhase.STOPPING for file in selected))
         self.cancel.setText(
-            "Cancel" if any(each.phase is FilePhase.RUNNING for each in selected) else "Remove"
+            "Cancel" if any(file.phase is FilePhase.RUNNING for file in selected) else "Remove"
         )
         self.again.setEnabled(
-            any(each.phase in (FilePhase.FAILED, FilePhase.STOPPED) for each in selected)
+            any(file.phase in (FilePhase.FAILED, FilePhase.STOPPED) for file in selected)
         )
-        self.clear.setEnabled(any(each.phase.over for each in files))
-        waiting = any(each.phase is FilePhase.WAITING for each in files)
-        wanted = bool(self.form.chosen()) or self.overlay.isChecked()
+        self.clear.setEnabled(any(file.phase.over for file in files))
+        waiting = any(file.phase is FilePhase.WAITING for file in files)
+        has_output = bool(self.form.chosen()) or self.overlay.isChecked()
         self.start.setText("Stop" if running else "Start")
-        self.start.setEnabled(running or (waiting and wanted and not self.form.problem()))
+        self.start.setEnabled(running or (waiting and has_output and not self.form.problem()))
         for widget in (self.form, self.overlay, self.force, self.browse):
             widget.setEnabled(not running and not busy)
 

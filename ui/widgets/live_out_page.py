@@ -1,15 +1,13 @@
-"""Live out: a switch, an address, and a light that shows it running."""
+"""Live streaming of motion: side panel page and status indicator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -18,10 +16,13 @@ from PySide6.QtWidgets import (
 from pymaf_live.errors import UsageError
 from pymaf_live.streaming import Address, parse_address
 from ui.state.live_out import LiveOutPhase, LiveOutState, LiveOutStatus
+from ui.widgets.confirmation import confirm
+from ui.widgets.formatting import sentence
+from ui.widgets.labels import quiet_label
 
 _ABOUT = (
-    "Sends the motion while it happens, as VMC (OSC over UDP), to Unity, Unreal, Blender and "
-    "VTuber programs. Have the program receive VMC on the port below."
+    "Streams the motion live over VMC (OSC over UDP) to Unity, Unreal, Blender and VTuber "
+    "programs. Set the receiving program to the port below."
 )
 
 
@@ -39,7 +40,14 @@ class LiveOutDeeds(Protocol):
 
 
 class LiveOutPage(QWidget):
-    """A page for the side panel."""
+    """Side panel page "Live out".
+
+    Parameters
+    ----------
+    state : LiveOutState
+    deeds : LiveOutDeeds
+    parent : QWidget, optional
+    """
 
     def __init__(
         self, state: LiveOutState, deeds: LiveOutDeeds, parent: QWidget | None = None
@@ -47,25 +55,23 @@ class LiveOutPage(QWidget):
         super().__init__(parent)
         self._state = state
         self._deeds = deeds
-        about = QLabel(_ABOUT)
-        about.setProperty("role", "quiet")
-        about.setWordWrap(True)
+        about = quiet_label(_ABOUT)
         self.address = QLineEdit(state.address.value)
         self.address.setAccessibleName("Address and port to send to")
-        self.address.setToolTip("Such as 127.0.0.1:39539 (this machine), or another machine's")
+        self.address.setToolTip("Host and port, for example 127.0.0.1:39539 for this computer")
         label = QLabel("Send &to")
         label.setBuddy(self.address)
         self.switch = QPushButton()
         self.switch.setCheckable(True)
         self.switch.setAccessibleName("Live out")
-        self.light = StreamIndicator(state)
-        self.complaint = QLabel()
-        self.complaint.setWordWrap(True)
-        self.complaint.setProperty("role", "complaint")
-        self.complaint.setAccessibleName("What is wrong with live out")
-        self.origin = QPushButton("Set the origin here")
-        self.origin.setAccessibleName("Set the origin where the person stands now")
-        self.origin.setToolTip("The avatar then stands at the receiver's origin, on its ground")
+        self.indicator = StreamIndicator(state)
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.problem.setProperty("role", "complaint")
+        self.problem.setAccessibleName("Problem with live out")
+        self.origin = QPushButton("Set origin here")
+        self.origin.setAccessibleName("Set the origin at the person's current position")
+        self.origin.setToolTip("Place the avatar at the origin of the receiving program")
         self.origin.clicked.connect(self._deeds.set_origin)
 
         column = QVBoxLayout(self)
@@ -73,10 +79,10 @@ class LiveOutPage(QWidget):
         column.addWidget(about)
         column.addWidget(label)
         column.addWidget(self.address)
-        column.addWidget(self.complaint)
+        column.addWidget(self.problem)
         row = QHBoxLayout()
         row.addWidget(self.switch)
-        row.addWidget(self.light, 1)
+        row.addWidget(self.indicator, 1)
         column.addLayout(row)
         column.addWidget(self.origin)
         column.addStretch(1)
@@ -88,7 +94,7 @@ class LiveOutPage(QWidget):
         state.status.watch(self._on_status_change)
 
     def toggle(self) -> None:
-        """Switch it on or off, asking first where motion would leave this machine."""
+        """Start or stop streaming; ask first if the motion would leave this computer."""
         if self._state.status.value.on:
             self._deeds.stop()
         elif self._may_send():
@@ -96,21 +102,17 @@ class LiveOutPage(QWidget):
         self._on_status_change(self._state.status.value)
 
     def ask_network(self, address: Address) -> bool:
-        """Whether a person's motion may go to another machine."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Live out")
-        box.setText(f"Send the motion over the network to {address}?")
-        box.setInformativeText(
-            "Everybody on the way there can read it: VMC is not encrypted. "
-            "This is asked once for each address."
+        """Ask whether motion may be sent to another computer; return True if it may."""
+        return confirm(
+            self,
+            f"Send the motion over the network to {address}?",
+            "VMC is not encrypted: other computers on the network can read it. "
+            "You are asked once per address.",
+            accept="Send",
+            reject="Cancel",
+            title="Live out",
+            destructive=False,
         )
-        send = box.addButton("Send", QMessageBox.ButtonRole.AcceptRole)
-        keep = box.addButton("Do not send", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        return box.clickedButton() is send
 
     def _may_send(self) -> bool:
         if self._state.agreed_address is not None:
@@ -118,7 +120,7 @@ class LiveOutPage(QWidget):
         try:
             address = parse_address(self._state.address.value)
         except UsageError:
-            return True  # `start` says what is wrong with it
+            return True  # `start` reports the problem
         allowed = self._state.allowed
         if not self.ask_network(address):
             return False
@@ -132,38 +134,39 @@ class LiveOutPage(QWidget):
     def _on_address_change(self, text: str) -> None:
         if text != self.address.text():
             self.address.setText(text)
-        self._judge()
+        self._validate()
 
     def _on_status_change(self, status: LiveOutStatus) -> None:
         self.switch.setChecked(status.on)
         self.switch.setText("Stop sending" if status.on else "Start sending")
         self.address.setEnabled(not status.on)
         self.origin.setEnabled(status.phase is LiveOutPhase.SENDING)
-        self._judge()
+        self._validate()
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         status = self._state.status.value
-        complaint = status.complaint
+        problem = status.complaint
         if not status.on:
             try:
                 parse_address(self._state.address.value)
             except UsageError as error:
-                complaint = str(error)[:1].upper() + str(error)[1:] + "."
-            self.switch.setEnabled(not complaint or complaint == status.complaint)
+                problem = sentence(str(error))
+            self.switch.setEnabled(not problem or problem == status.complaint)
         else:
             self.switch.setEnabled(True)
-        self.complaint.setText(complaint)
-        self.complaint.setVisible(bool(complaint))
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
 
 
 class StreamIndicator(QLabel):
-    """One line with a coloured dot: off, waiting for somebody, sending so many poses a second.
+    """Coloured dot and text: off, connecting, waiting for people, or sending at a rate.
 
     Parameters
     ----------
     state : LiveOutState
     brief : bool
-        For the status line: nothing at all while it is off.
+        For the status bar: hidden while streaming is off.
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -175,15 +178,14 @@ class StreamIndicator(QLabel):
         state.status.watch(self._on_status_change)
 
     def _on_status_change(self, status: LiveOutStatus) -> None:
-        words: dict[LiveOutPhase, Callable[[], str]] = {
-            LiveOutPhase.OFF: lambda: "Off",
-            LiveOutPhase.OPENING: lambda: f"Looking for {status.address}…",
-            LiveOutPhase.WAITING: lambda: "On, nobody to send",
-            LiveOutPhase.SENDING: lambda: f"Sending {status.rate:.0f} a second",
-        }
-        text = words[status.phase]()
+        text = {
+            LiveOutPhase.OFF: "Off",
+            LiveOutPhase.OPENING: f"Connecting to {status.address}…",
+            LiveOutPhase.WAITING: "On, no people detected",
+            LiveOutPhase.SENDING: f"Sending {status.rate:.0f} poses/s",
+        }[status.phase]
         if status.complaint and status.on:
-            text = "On, but nothing gets out"
+            text = "On, but sending fails"
         self.setText(f"● Live out: {text[:1].lower()}{text[1:]}" if self._brief else f"● {text}")
         self.setAccessibleName(f"Live out: {text}")
         self.setToolTip(f"VMC to {status.address}" if status.on else "")
@@ -191,7 +193,7 @@ class StreamIndicator(QLabel):
         light = "bad" if status.complaint and status.on else lit
         if self.property("light") != light:
             self.setProperty("light", light)
-            self.style().unpolish(self)  # a changed property does not restyle by itself
+            self.style().unpolish(self)  # a changed property does not restyle the widget by itself
             self.style().polish(self)
         if self._brief:
             self.setVisible(status.on)

@@ -1,4 +1,4 @@
-"""The window: start page or picture, transport, status line, menus, drag and drop."""
+"""Main window: start page, canvas, transport bar, side panel, status bar and menus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -28,26 +27,26 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.sources.camera_address import is_camera
 from ui.state.export import all_formats
 from ui.state.source import FileQueue
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.widgets.actions import Actions
 from ui.widgets.address_dialog import AddressDialog
 from ui.widgets.canvas_area import CanvasArea
+from ui.widgets.confirmation import confirm
 from ui.widgets.export_bar import ExportBar
 from ui.widgets.export_dialog import ExportDialog, ExportRequest, default_folder
 from ui.widgets.icons import window_icon
+from ui.widgets.menus import Menus
 from ui.widgets.message_bar import MessageBar
 from ui.widgets.side_panel import SidePanel
 from ui.widgets.source_banner import SourceBanner
-from ui.widgets.source_menu import SourceMenu
 from ui.widgets.start_page import StartPage
 from ui.widgets.status_line import StatusLine
 from ui.widgets.transport_bar import TransportBar
 
 FILE_FILTERS = (
-    "Videos and pictures (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.mts *.wmv "
+    "Videos and images (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.mts *.wmv "
     "*.gif *.jpg *.jpeg *.png *.bmp *.webp *.tif *.tiff);;All files (*)"
 )
 
@@ -99,7 +98,7 @@ class Deeds(Protocol):
 
 
 class MainWindow(QMainWindow):
-    """Puts the parts together and turns what a person does into deeds.
+    """Assembles the window's parts and passes the user's actions on to the controller.
 
     Parameters
     ----------
@@ -108,9 +107,9 @@ class MainWindow(QMainWindow):
     canvas : QWidget
         Draws the state's result.
     export_folder : Path, optional
-        Where the export dialog begins; the desktop's folder for videos by default.
+        Initial folder of the export dialog; by default the user's folder for videos.
     on_close : callable, optional
-        Called once when the window closes, with the window already hidden.
+        Called once when the window closes, after it is hidden.
     """
 
     def __init__(
@@ -143,51 +142,38 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.start_page)
         self.pages.addWidget(self.canvas_area)
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self._column = column
-        column.addWidget(self.source_banner)
-        column.addWidget(self.message_bar)
-        column.addWidget(self.export_bar)
-        column.addWidget(self.pages, 1)
-        column.addWidget(self.transport)
-        middle = QWidget()
-        middle.setLayout(column)
         self.side_panel = SidePanel(state.view)
-        self.splitter = QSplitter()
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(middle)
-        self.splitter.addWidget(self.side_panel)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
-        self.side_panel.watch_splitter(self.splitter)
-        self.setCentralWidget(self.splitter)
         self.status_line = StatusLine(state)
         self.setStatusBar(self.status_line)
-        self._fill_menus()
+        self._lay_out()
+        self.menus = Menus(
+            self.menuBar(),
+            state,
+            self.actions_,
+            self.side_panel,
+            self.open_choice,
+            deeds.find_cameras,
+        )
         self._connect()
         state.phase.watch(self._on_phase_change)
         state.source.watch(self._on_source_change)
-        state.sources.queue.watch(self._title)
+        state.sources.queue.watch(self._update_title)
 
     def add_banner(self, banner: QWidget) -> None:
-        """Put a line over everything else in the window's middle; it shows and hides itself."""
-        self._column.insertWidget(0, banner)
+        """Add a banner above everything else in the central column; it controls its visibility."""
+        self.central_column.insertWidget(0, banner)
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self, "Open a video or picture", self._last_folder(), FILE_FILTERS
+            self, "Open video or image", self._last_folder(), FILE_FILTERS
         )
         if path:
-            self.open_choice(file_choice(Path(path)))
+            self.open_choice(SourceChoice.from_path(Path(path)))
 
     def open_folder(self) -> None:
-        """Ask for a folder of pictures and open it."""
-        path = QFileDialog.getExistingDirectory(
-            self, "Open a folder of pictures", self._last_folder()
-        )
+        """Ask for a folder of images and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open folder of images", self._last_folder())
         if path:
             self._deeds.open_files([Path(path)])
 
@@ -197,30 +183,30 @@ class MainWindow(QMainWindow):
         shown = last.text if last is not None and last.kind == "stream" else ""
         dialog = AddressDialog(shown, self)
         if dialog.exec() == AddressDialog.DialogCode.Accepted:
-            self.open_choice(choice_of(dialog.address))
+            self.open_choice(SourceChoice.from_text(dialog.address))
 
     def open_choice(self, choice: SourceChoice) -> None:
-        """Open a source; a recording that runs is ended and kept."""
+        """Open a source; a running recording is stopped and saved."""
         self.last_choice = choice
         self._deeds.open(choice)
 
     def export(self) -> None:
-        """Ask where the take goes, and write it there."""
+        """Ask for file names and formats, and export the take."""
         if self._state.take.value.phase is not TakePhase.READY:
             return
         source = self._state.source.value
         name = Path(source.text).stem if source and source.kind != "camera" else "take"
         opened = self._state.takes.opened.value
         if opened is not None:
-            # a take may be called anything, a file may not
+            # take names may contain characters that file names may not
             name = re.sub(r'[<>:"/\\|?*]', "_", opened.stored.about.name).strip(" .")
-        wish = self.ask_export(name or "take", self.export_folder or default_folder())
-        if wish is not None:
-            self.export_folder = wish.stem.parent
-            self._deeds.export(wish.stem, wish.formats, wish.force, wish.options)
+        request = self.ask_export(name or "take", self.export_folder or default_folder())
+        if request is not None:
+            self.export_folder = request.stem.parent
+            self._deeds.export(request.stem, request.formats, request.force, request.options)
 
     def ask_export(self, name: str, folder: Path) -> ExportRequest | None:
-        """The export sheet; None if it was cancelled."""
+        """Show the export dialog; return None if it was cancelled."""
         export = self._state.export
         dialog = ExportDialog(
             export.formats.value or all_formats(),
@@ -234,23 +220,19 @@ class MainWindow(QMainWindow):
         return dialog.request() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
 
     def ask_end_batch(self) -> bool:
-        """Whether a batch that runs may be ended."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("PyMAF Live")
-        box.setText("Files are being processed.")
-        box.setInformativeText("What is done stays; of the file that runs nothing is kept.")
-        end = box.addButton("End it and close", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        return box.clickedButton() is end
+        """Ask whether to stop a running batch; return True to stop it."""
+        return confirm(
+            self,
+            "A batch is still running. Stop it and close?",
+            "Finished files are kept. Results of the file in progress are lost.",
+            accept="Stop and close",
+            reject="Keep running",
+        )
 
-    # -- what a person does -------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Space pauses unless a focused control wanted it; Esc dismisses or stops recording."""
+        """Pause by Space unless a focused control uses it; dismiss or stop recording by Esc."""
         key = event.key()
         if key == Qt.Key.Key_Space and self.actions_.pause.isEnabled():
             self.actions_.pause.trigger()
@@ -264,12 +246,12 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Accept files from this machine."""
+        """Accept local files."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        """Open what was dropped: a file, a folder, or several one after the other."""
+        """Open the dropped files and folders, one after the other."""
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if not paths:
             return
@@ -277,12 +259,12 @@ class MainWindow(QMainWindow):
         self._deeds.open_files([Path(path) for path in paths])
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Put the keyboard where a person begins."""
+        """Set the initial keyboard focus."""
         super().showEvent(event)
         self._on_phase_change(self._state.phase.value)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Close; a recording that runs is kept, a batch that runs is asked about."""
+        """Close the window; save a running recording, and ask about a running batch."""
         if self._state.batch.running.value and not self.ask_end_batch():
             event.ignore()
             return
@@ -292,7 +274,7 @@ class MainWindow(QMainWindow):
             on_close()
         super().closeEvent(event)
 
-    # -- what happens -------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------
 
     def _on_phase_change(self, phase: Phase) -> None:
         empty = phase is Phase.EMPTY
@@ -307,37 +289,35 @@ class MainWindow(QMainWindow):
             self.setWindowTitle("PyMAF Live")
             return
         self.last_choice = source
-        self._title(self._state.sources.queue.value)
+        self._update_title(self._state.sources.queue.value)
 
-    def _title(self, queue: FileQueue) -> None:
+    def _update_title(self, queue: FileQueue) -> None:
         source = self._state.source.value
         if source is not None:
-            number = f" ({queue.at + 1} of {len(queue.choices)})" if len(queue.choices) > 1 else ""
-            self.setWindowTitle(f"{source.title}{number} – PyMAF Live")
+            count = len(queue.choices)
+            position = f" ({queue.at + 1} of {count})" if count > 1 else ""
+            self.setWindowTitle(f"{source.title}{position} – PyMAF Live")
 
-    def _fill_menus(self) -> None:
-        actions = self.actions_
-        self.source_menu = SourceMenu(
-            self._state, actions, self.open_choice, self._deeds.find_cameras, self
-        )
-        self.menuBar().addMenu(self.source_menu)
-        take = self.menuBar().addMenu("&Take")
-        take.addActions([actions.record, actions.export])
-        view = self.menuBar().addMenu("&View")
-        view.addActions([actions.pause, actions.loop])
-        view.addSeparator()
-        view.addAction(actions.panel)
-        self._page_menu = view.addMenu("Panel &page")
-        self._page_menu.aboutToShow.connect(self._fill_page_menu)
-        view.addSeparator()
-        view.addActions([actions.skeleton, actions.mirror])
-        self.view_menu = view
+    # -- construction -------------------------------------------------------------------------
 
-    def _fill_page_menu(self) -> None:
-        self._page_menu.clear()
-        for name, title in self.side_panel.page_titles():
-            entry = self._page_menu.addAction(title)
-            entry.triggered.connect(lambda _=False, name=name: self.side_panel.show_page(name))
+    def _lay_out(self) -> None:
+        self.central_column = QVBoxLayout()
+        self.central_column.setContentsMargins(0, 0, 0, 0)
+        self.central_column.setSpacing(0)
+        for widget in (self.source_banner, self.message_bar, self.export_bar):
+            self.central_column.addWidget(widget)
+        self.central_column.addWidget(self.pages, 1)
+        self.central_column.addWidget(self.transport)
+        centre = QWidget()
+        centre.setLayout(self.central_column)
+        self.splitter = QSplitter()
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(centre)
+        self.splitter.addWidget(self.side_panel)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.side_panel.watch_splitter(self.splitter)
+        self.setCentralWidget(self.splitter)
 
     def _connect(self) -> None:
         actions = self.actions_
@@ -349,7 +329,7 @@ class MainWindow(QMainWindow):
         actions.demo.triggered.connect(self._play_demo)
         actions.close_source.triggered.connect(self._deeds.close_source)
         actions.quit.triggered.connect(self.close)
-        actions.pause.triggered.connect(self._pause_or_go_on)
+        actions.pause.triggered.connect(self._pause_or_resume)
         actions.record.triggered.connect(self._record_or_stop)
         actions.export.triggered.connect(self.export)
         for number in range(9):
@@ -367,7 +347,7 @@ class MainWindow(QMainWindow):
         if self._state.demo.value is not None:
             self.open_choice(self._state.demo.value)
 
-    def _pause_or_go_on(self) -> None:
+    def _pause_or_resume(self) -> None:
         if self._state.phase.value is Phase.PLAYING:
             self._deeds.pause()
         else:
@@ -379,17 +359,3 @@ class MainWindow(QMainWindow):
             self._deeds.stop_recording()
         else:
             self._deeds.record()
-
-
-def file_choice(path: Path) -> SourceChoice:
-    """A file or folder as a source."""
-    return SourceChoice("file", str(path), path.name or str(path))
-
-
-def choice_of(text: str) -> SourceChoice:
-    """A source by what `open_source` reads: a camera's number, an address, a path."""
-    if is_camera(text):
-        return SourceChoice("camera", text, f"Camera {text}")
-    if "://" in text:
-        return SourceChoice("stream", text, text)
-    return file_choice(Path(text))

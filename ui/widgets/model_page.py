@@ -1,4 +1,4 @@
-"""Which model and which back-end run: what there is, why something is not, and files to add."""
+"""Side panel page for choosing the model and the back-end and for adding model files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ui.state.model import Building, Option
 from ui.state.window import Figures, WindowState
 from ui.widgets.checkpoint_dialog import CheckpointDialog
 from ui.widgets.icons import icon
+from ui.widgets.labels import DetailsLabel, heading, quiet_label
 
 
 class ModelDeeds(Protocol):
@@ -55,7 +56,14 @@ class ModelDeeds(Protocol):
 
 
 class ModelPage(QWidget):
-    """A page for the side panel."""
+    """Side panel page "Model".
+
+    Parameters
+    ----------
+    state : WindowState
+    deeds : ModelDeeds
+    parent : QWidget, optional
+    """
 
     def __init__(
         self, state: WindowState, deeds: ModelDeeds, parent: QWidget | None = None
@@ -63,37 +71,33 @@ class ModelPage(QWidget):
         super().__init__(parent)
         self._state = state.models
         self._deeds = deeds
-        self._looked = False
-        self.running = QLabel()
-        self.running.setWordWrap(True)
-        self.running.setProperty("role", "quiet")
-        self.running.setAccessibleName("What runs now")
+        self._searched = False
+        self.running = DetailsLabel()
+        self.running.setAccessibleName("Model in use")
         self.models = OptionList("Model", deeds.choose_model, deeds.remove)
         self.backends = OptionList("Back-end", deeds.choose_backend)
-        self.add = QPushButton("Add a model file…")
+        self.add = QPushButton("Add model file…")
         self.add.setAccessibleName("Add a model file")
         self.add.clicked.connect(self.ask_file)
-        self.import_body = QPushButton("Add SMPL's body…")
-        self.import_body.setAccessibleName("Add SMPL's body")
-        self.import_body.setToolTip("Its .pkl or .npz, which you have under its owners' terms")
+        self.import_body = QPushButton("Import SMPL body…")
+        self.import_body.setAccessibleName("Import the SMPL body")
+        self.import_body.setToolTip("The .pkl or .npz file from the SMPL website")
         self.import_body.clicked.connect(self.ask_body)
-        self.import_checkpoint = QPushButton("Import PyMAF's checkpoint…")
-        self.import_checkpoint.setAccessibleName("Import PyMAF's checkpoint")
-        self.import_checkpoint.setToolTip("The authors' published weights, with SMPL's body")
+        self.import_checkpoint = QPushButton("Import PyMAF checkpoint…")
+        self.import_checkpoint.setAccessibleName("Import the PyMAF checkpoint")
+        self.import_checkpoint.setToolTip("The authors' published weights with the SMPL body")
         self.import_checkpoint.clicked.connect(self.ask_checkpoint)
-        self.busy = QLabel()
-        self.busy.setProperty("role", "quiet")
-        self.complaint = QLabel()
-        self.complaint.setWordWrap(True)
-        self.complaint.setProperty("role", "complaint")
-        self.complaint.setAccessibleName("Why the model was not changed")
+        self.busy = quiet_label()
+        self.problem = DetailsLabel()
+        self.problem.summary.setProperty("role", "complaint")
+        self.problem.setAccessibleName("Reason why the model was not changed")
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
         self.building = EngineBuildProgress(deeds.cancel_building)
         for widget in (
             *(self.models, self.add, self.import_body, self.import_checkpoint, self.backends),
-            *(self.building, self.busy, self.complaint),
+            *(self.building, self.busy, self.problem),
         ):
             column.addWidget(widget)
         column.addWidget(self.running)
@@ -105,30 +109,30 @@ class ModelPage(QWidget):
         self._state.backend.watch(self.backends.choose)
         self._state.building.watch(self.building.show_progress)
         self._state.busy.watch(self._on_busy_change)
-        self._state.complaint.watch(self._on_complaint_change)
+        self._state.complaint.watch(self._on_problem_change)
         state.figures.watch(self._on_figures_change)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Look for back-ends when somebody first wants to know: that loads their libraries."""
+        """Search for back-ends when the page is first shown, since that loads their libraries."""
         super().showEvent(event)
-        if not self._looked:
-            self._looked = True
+        if not self._searched:
+            self._searched = True
             self._deeds.look()
 
     def ask_file(self) -> None:
-        """Ask for a model file and have it tried."""
-        path, _ = QFileDialog.getOpenFileName(self, "Add a model file", "", "Models (*.onnx)")
+        """Ask for a model file and add it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Add model file", "", "Models (*.onnx)")
         if path:
             self._deeds.add(Path(path))
 
     def ask_body(self) -> None:
-        """Ask for SMPL's file and have it read."""
-        path, _ = QFileDialog.getOpenFileName(self, "Add SMPL's body", "", "SMPL (*.pkl *.npz)")
+        """Ask for the SMPL body file and import it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Import SMPL body", "", "SMPL (*.pkl *.npz)")
         if path:
             self._deeds.import_body(Path(path))
 
     def ask_checkpoint(self) -> None:
-        """Ask for PyMAF's checkpoint and its body, and have them imported."""
+        """Ask for the PyMAF checkpoint and the SMPL body, and import them."""
         dialog = CheckpointDialog(self)
         if dialog.exec() == CheckpointDialog.DialogCode.Accepted:
             self._deeds.import_checkpoint(*dialog.files)
@@ -138,18 +142,23 @@ class ModelPage(QWidget):
         self.busy.setVisible(bool(text))
         self.add.setEnabled(not text)
 
-    def _on_complaint_change(self, text: str) -> None:
-        self.complaint.setText(text)
-        self.complaint.setVisible(bool(text))
+    def _on_problem_change(self, text: str) -> None:
+        self.problem.set_text(text)
+        self.problem.setVisible(bool(text))
 
     def _on_figures_change(self, figures: Figures) -> None:
-        text = f"Running {figures.model} by {figures.backend}." if figures.model else ""
-        self.running.setText("\n".join((text, *figures.notices)) if text else "")
+        text = f"In use: {figures.model} on {figures.backend}" if figures.model else ""
+        self.running.set_text("\n".join((text, *figures.notices)) if text else "")
         self.running.setVisible(bool(text))
 
 
 class EngineBuildProgress(QWidget):
-    """How far the building of an engine or an import is, and a way to end it."""
+    """Progress of building an engine or importing a file, with a Cancel button.
+
+    Parameters
+    ----------
+    cancel : callable
+    """
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         super().__init__()
@@ -158,12 +167,10 @@ class EngineBuildProgress(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(self.fontMetrics().height() // 2)
-        self.bar.setAccessibleName("How far this step of the building is")
-        self.step = QLabel()
-        self.step.setProperty("role", "quiet")
-        self.step.setWordWrap(True)
+        self.bar.setAccessibleName("Progress of this step")
+        self.step = quiet_label()
         self.cancel = QPushButton("Cancel")
-        self.cancel.setAccessibleName("End the building or the import")
+        self.cancel.setAccessibleName("Cancel the build or the import")
         self.cancel.clicked.connect(cancel)
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
@@ -176,39 +183,39 @@ class EngineBuildProgress(QWidget):
         column.addWidget(self.step)
 
     def show_progress(self, building: Building | None) -> None:
-        """Show it, or nothing while none goes on."""
+        """Show the progress; None hides the widget."""
         self.setVisible(building is not None)
         if building is None:
             return
         self.text.setText(building.text)
         self.step.setText(building.step)
-        # without a maximum the bar runs to and fro
+        # a bar without a maximum is animated
         self.bar.setRange(0, 0 if building.fraction is None else 100)
         self.bar.setValue(round(100 * (building.fraction or 0.0)))
         self.cancel.setEnabled(not building.stopping)
 
 
 class OptionList(QWidget):
-    """Choices one under the other, each with its note; those that cannot be used say why.
+    """List of options with notes; unavailable options state the reason.
 
     Parameters
     ----------
     title : str
-    chosen : callable
-        Gets the key that a person chose.
-    removed : callable, optional
-        Gets the key of an added one that a person takes off the list.
+    on_chosen : callable
+        Called with the key of the option that the user chose.
+    on_removed : callable, optional
+        Called with the key of a user-added option that the user removed.
     """
 
     def __init__(
         self,
         title: str,
-        chosen: Callable[[str], None],
-        removed: Callable[[str], None] | None = None,
+        on_chosen: Callable[[str], None],
+        on_removed: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
-        self._title, self._chosen, self._removed = title, chosen, removed
-        self._now = ""
+        self._title, self._on_chosen, self._on_removed = title, on_chosen, on_removed
+        self._current = ""
         self.buttons: dict[str, QRadioButton] = {}
         self.removers: dict[str, QToolButton] = {}
         self._group = QButtonGroup(self)
@@ -216,13 +223,11 @@ class OptionList(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._rows: list[QWidget] = []
-        heading = QLabel(title)
-        heading.setProperty("role", "heading")
-        self._column.addWidget(heading)
+        self._column.addWidget(heading(title))
 
     def fill(self, options: tuple[Option, ...]) -> None:
-        """Show these options."""
-        had_focus = next((key for key, each in self.buttons.items() if each.hasFocus()), None)
+        """Replace the options."""
+        had_focus = next((key for key, button in self.buttons.items() if button.hasFocus()), None)
         for row in self._rows:
             self._column.removeWidget(row)
             row.deleteLater()
@@ -232,38 +237,35 @@ class OptionList(QWidget):
             self._column.addWidget(self._rows[-1])
         if had_focus in self.buttons:
             self.buttons[had_focus].setFocus()
-        self.choose(self._now)
+        self.choose(self._current)
 
     def choose(self, key: str) -> None:
-        """Show which one runs."""
-        self._now = key
+        """Mark the option in use."""
+        self._current = key
         if key in self.buttons:
             self.buttons[key].setChecked(True)
 
     def _row(self, option: Option) -> QWidget:
         row = QWidget()
-        grid = QHBoxLayout(row)
-        grid.setContentsMargins(0, 0, 0, 0)
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
         button = QRadioButton(option.title)
         button.setAccessibleName(f"{self._title} {option.title}")
         button.setAccessibleDescription(option.note)
         button.setEnabled(option.available)
-        # clicked, not toggled: what the program shows must not be taken for a person's wish
-        button.clicked.connect(lambda _=False, key=option.key: self._chosen(key))
+        # clicked, not toggled: changes by the program are no choice of the user
+        button.clicked.connect(lambda _=False, key=option.key: self._on_chosen(key))
         self._group.addButton(button)
         self.buttons[option.key] = button
-        note = QLabel(option.note)
-        note.setProperty("role", "quiet")
-        note.setWordWrap(True)
-        grid.addWidget(button)
-        grid.addWidget(note, 1)
-        if option.added and self._removed is not None:
-            remove, removed = QToolButton(), self._removed
+        layout.addWidget(button)
+        layout.addWidget(quiet_label(option.note), 1)
+        if option.added and self._on_removed is not None:
+            remove, on_removed = QToolButton(), self._on_removed
             remove.setIcon(icon("dismiss"))
             remove.setProperty("role", "quiet")
-            remove.setAccessibleName(f"Take {option.title} off the list")
-            remove.setToolTip("Take it off the list; the file stays")
-            remove.clicked.connect(lambda _=False, key=option.key: removed(key))
-            grid.addWidget(remove)
+            remove.setAccessibleName(f"Remove {option.title} from the list")
+            remove.setToolTip("Remove from the list. The file is kept.")
+            remove.clicked.connect(lambda _=False, key=option.key: on_removed(key))
+            layout.addWidget(remove)
             self.removers[option.key] = remove
         return row

@@ -1,4 +1,4 @@
-"""The people of the picture: whom to draw, what they are called, who is one and the same."""
+"""Side panel page with the tracked people: visibility, names, and merging in takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -21,14 +20,15 @@ from PySide6.QtWidgets import (
 from pymaf_live.rendering import person_colour
 from ui.state.window import WindowState
 from ui.widgets.bound_controls import check_box
+from ui.widgets.labels import quiet_label, row_of
 
-_MOST = 16
+_MAX_PEOPLE = 16
 _ABOUT = (
-    "Click on somebody in the picture to choose them. A tick draws a person; names are changed by "
-    "a double click or F2. What is not drawn is recorded all the same."
+    "Click a person in the image to select them. Clear a check box to hide a person; hidden people "
+    "are still recorded. Double-click or press F2 to rename."
 )
 _ABOUT_MERGING = (
-    "Where both are there, the one that was measured stays, else the one that is merged into."
+    "Use this when one person was tracked as two. In frames with both, the detected one is kept."
 )
 
 
@@ -46,12 +46,13 @@ class PeopleDeeds(Protocol):
 
 
 class PeoplePage(QWidget):
-    """A page for the side panel.
+    """Side panel page "People".
 
     Parameters
     ----------
     state : WindowState
     deeds : PeopleDeeds
+    parent : QWidget, optional
     """
 
     def __init__(
@@ -61,65 +62,67 @@ class PeoplePage(QWidget):
         self._people, self._takes, self._deeds = state.people, state.takes, deeds
         self._filling = False
         self.list = QListWidget()
-        self.list.setAccessibleName("People in the picture")
+        self.list.setAccessibleName("People")
         self.list.setMinimumHeight(120)
-        self.nobody = _quiet("Nobody has been seen yet.")
-        self.alone = check_box("Only this one", self._people.solo, "Draw the chosen person alone")
-        self.most = QSpinBox()
-        self.most.setRange(0, _MOST)
-        self.most.setSpecialValueText("As usual")
-        self.most.setMinimumHeight(2 * self.fontMetrics().height())
-        for control in (self.most, self.most.lineEdit()):
-            control.setAccessibleName("People followed at most")
-        self.most.setToolTip(
-            "As usual: the one in front of what plays, and up to four of files in a batch"
+        self.empty = quiet_label("No people detected yet.")
+        self.solo = check_box(
+            "Show only this person", self._people.solo, "Hide everyone but the selected person"
         )
-        # a number is asked for whole: each change opens the network anew
-        self.most.setKeyboardTracking(False)
+        self.max_people = QSpinBox()
+        self.max_people.setRange(0, _MAX_PEOPLE)
+        self.max_people.setSpecialValueText("Automatic")
+        self.max_people.setMinimumHeight(2 * self.fontMetrics().height())
+        for control in (self.max_people, self.max_people.lineEdit()):
+            control.setAccessibleName("People to track")
+        self.max_people.setToolTip(
+            "Automatic: the frontmost person in live sources and playback, up to four in a batch"
+        )
+        # every change restarts tracking: wait until the number is typed completely
+        self.max_people.setKeyboardTracking(False)
         self.into = QComboBox()
-        self.into.setAccessibleName("Whom the chosen person is merged into")
+        self.into.setAccessibleName("Merge the selected person into")
         self.merge = QPushButton("Merge")
-        self.merge.setToolTip("Make the chosen person and this one the same (undo: Ctrl+Z)")
-        self.keep = QPushButton("Leave out the others")
-        self.keep.setToolTip("Keep the chosen person alone in the take (undo: Ctrl+Z)")
-        self._of_take = QWidget()
+        self.merge.setToolTip("Merge the selected person into this one (undo: Ctrl+Z)")
+        self.keep = QPushButton("Keep only this person")
+        self.keep.setToolTip("Remove everyone else from the take (undo: Ctrl+Z)")
+        self._take_controls = QWidget()
         self._lay_out()
         self.list.currentItemChanged.connect(self._on_row_change)
         self.list.itemChanged.connect(self._on_item_change)
-        self.most.valueChanged.connect(self._people.max_people.set)
+        self.max_people.valueChanged.connect(self._people.max_people.set)
         self.merge.clicked.connect(self._merge)
         self.keep.clicked.connect(self._keep_only)
-        self._people.max_people.watch(self.most.setValue)
+        self._people.max_people.watch(self.max_people.setValue)
         for value in (self._people.seen_ids, self._people.names, self._people.hidden_ids):
             value.watch(lambda _: self._fill())
         self._people.selected_id.watch(self._on_chosen_change)
-        self._takes.opened.watch(lambda _: self._allow())
+        self._takes.opened.watch(lambda _: self._update_enabled())
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setSpacing(8)
-        most = QLabel("&Followed at most")
-        most.setBuddy(self.most)
-        column.addLayout(_row(most, self.most))
-        column.addWidget(self.nobody)
+        most = QLabel("People to &track")
+        most.setBuddy(self.max_people)
+        column.addLayout(row_of(most, self.max_people))
+        column.addWidget(self.empty)
         column.addWidget(self.list)
-        column.addWidget(self.alone)
-        column.addWidget(_quiet(_ABOUT))
-        inner = QVBoxLayout(self._of_take)
+        column.addWidget(self.solo)
+        column.addWidget(quiet_label(_ABOUT))
+        inner = QVBoxLayout(self._take_controls)
         inner.setContentsMargins(0, 0, 0, 0)
         merged = QLabel("Merge &into")
         merged.setBuddy(self.into)
-        inner.addLayout(_row(merged, self.into, self.merge))
-        inner.addWidget(_quiet(_ABOUT_MERGING))
+        inner.addLayout(row_of(merged, self.into, self.merge))
+        inner.addWidget(quiet_label(_ABOUT_MERGING))
         inner.addWidget(self.keep)
-        column.addWidget(self._of_take)
+        column.addWidget(self._take_controls)
         column.addStretch(1)
 
     def _fill(self) -> None:
         people = self._people
         self._filling = True
         rows = [self.list.item(row) for row in range(self.list.count())]
-        # a row whose name is being edited must not be taken away
+        # rebuild only if the people changed: a row may be in the middle of being renamed
         if tuple(_person(row) for row in rows) != people.seen_ids.value:
             self.list.clear()
             rows = [_new_row(person) for person in people.seen_ids.value]
@@ -130,7 +133,7 @@ class PeoplePage(QWidget):
             shown = person not in people.hidden_ids.value
             row.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
         self._filling = False
-        self.nobody.setVisible(not people.seen_ids.value)
+        self.empty.setVisible(not people.seen_ids.value)
         self._on_chosen_change(people.selected_id.value)
 
     def _on_chosen_change(self, chosen: int | None) -> None:
@@ -142,7 +145,7 @@ class PeoplePage(QWidget):
         for person in there:
             if person != chosen:
                 self.into.addItem(_swatch(person), self._people.name_of(person), person)
-        self._allow()
+        self._update_enabled()
 
     def _on_row_change(self, item: QListWidgetItem | None) -> None:
         if not self._filling:
@@ -158,14 +161,14 @@ class PeoplePage(QWidget):
             self._people.set_hidden(person, muted)
         elif name != self._people.name_of(person):
             self._deeds.name(person, name)
-            # where the name was not taken, or is empty, the row shows what holds
+            # show the name in effect if the new one was empty or rejected
             self._fill()
 
-    def _allow(self) -> None:
+    def _update_enabled(self) -> None:
         chosen = self._people.selected_id.value is not None
         several = len(self._people.seen_ids.value) > 1
-        self._of_take.setVisible(self._takes.opened.value is not None)
-        self.alone.setEnabled(chosen)
+        self._take_controls.setVisible(self._takes.opened.value is not None)
+        self.solo.setEnabled(chosen)
         for part in (self.into, self.merge, self.keep):
             part.setEnabled(chosen and several)
 
@@ -191,21 +194,6 @@ def _new_row(person: int) -> QListWidgetItem:
 
 
 def _swatch(person: int) -> QIcon:
-    picture = QPixmap(16, 16)
-    picture.fill(QColor.fromRgbF(*(float(part) for part in person_colour(person))))
-    return QIcon(picture)
-
-
-def _quiet(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "quiet")
-    label.setWordWrap(True)
-    return label
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(6)
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
+    pixmap = QPixmap(16, 16)
+    pixmap.fill(QColor.fromRgbF(*(float(channel) for channel in person_colour(person))))
+    return QIcon(pixmap)

@@ -1,4 +1,4 @@
-"""The page of kept takes: the list, and how the next one is recorded."""
+"""Side panel page with the list of takes and the recording options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,8 +19,10 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.takes.library import TakeEntry
 from ui.state.take import PRE_ROLLS, CountDown, OpenTake, TakesState
+from ui.widgets.confirmation import confirm
 from ui.widgets.formatting import breakable, clock
 from ui.widgets.icons import icon
+from ui.widgets.labels import quiet_label
 
 _ID = Qt.ItemDataRole.UserRole
 
@@ -41,7 +41,14 @@ class LibraryDeeds(Protocol):
 
 
 class TakesPage(QWidget):
-    """A page for the side panel."""
+    """Side panel page "Takes".
+
+    Parameters
+    ----------
+    state : TakesState
+    deeds : LibraryDeeds
+    parent : QWidget, optional
+    """
 
     def __init__(
         self, state: TakesState, deeds: LibraryDeeds, parent: QWidget | None = None
@@ -51,19 +58,19 @@ class TakesPage(QWidget):
         self._deeds = deeds
         self._filling = False
         self.count_down = QComboBox()
-        self.count_down.setAccessibleName("Count-down before a recording")
+        self.count_down.setAccessibleName("Countdown before a recording")
         for seconds in (0, 3, 5):
-            self.count_down.addItem("none" if not seconds else f"{seconds} s", seconds)
+            self.count_down.addItem("Off" if not seconds else f"{seconds} s", seconds)
         self.pre_roll = QComboBox()
-        self.pre_roll.setAccessibleName("Seconds before its beginning that a recording has")
-        self.pre_roll.setToolTip("What happened just before R was pressed belongs to the take")
+        self.pre_roll.setAccessibleName("Pre-roll")
+        self.pre_roll.setToolTip("Include the seconds before the recording was started")
         for pre_roll in PRE_ROLLS:
-            self.pre_roll.addItem("none" if not pre_roll else f"{pre_roll:g} s", pre_roll)
+            self.pre_roll.addItem("Off" if not pre_roll else f"{pre_roll:g} s", pre_roll)
         form = QFormLayout()
-        form.addRow("&Count-down", self.count_down)
-        form.addRow("From &before", self.pre_roll)
+        form.addRow("&Countdown", self.count_down)
+        form.addRow("&Pre-roll", self.pre_roll)
         self.list = QListWidget()
-        self.list.setAccessibleName("Kept takes")
+        self.list.setAccessibleName("Takes")
         self.list.setEditTriggers(QListWidget.EditTrigger.EditKeyPressed)
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -71,14 +78,12 @@ class TakesPage(QWidget):
         letter = self.fontMetrics().averageCharWidth()
         self.list.setIconSize(QSize(12 * letter, 9 * letter))
         self.list.setMinimumHeight(30 * letter)
-        self.note = QLabel()
-        self.note.setProperty("role", "quiet")
-        self.note.setWordWrap(True)
+        self.note = quiet_label()
         self.open = QPushButton("&Open")
-        self.open.setAccessibleName("Look at the take")
+        self.open.setAccessibleName("Open the take")
         self.rename = QPushButton("Re&name")
         self.rename.setAccessibleName("Rename the take")
-        self.rename.setToolTip("Give it another name (F2)")
+        self.rename.setToolTip("Rename the take (F2)")
         self.delete = QPushButton("De&lete…")
         self.delete.setAccessibleName("Delete the take")
         row = QHBoxLayout()
@@ -90,14 +95,17 @@ class TakesPage(QWidget):
         column.addWidget(self.list, 1)
         column.addWidget(self.note)
         column.addLayout(row)
+        self._connect()
 
+    def _connect(self) -> None:
+        state = self._state
         self.count_down.currentIndexChanged.connect(
             lambda _: state.count_down.set(cast(CountDown, self.count_down.currentData()))
         )
         self.pre_roll.currentIndexChanged.connect(
             lambda _: state.pre_roll.set(self.pre_roll.currentData())
         )
-        self.list.currentItemChanged.connect(lambda *_: self._on_choice())
+        self.list.currentItemChanged.connect(lambda *_: self._on_selection_change())
         self.list.itemActivated.connect(lambda _: self._open())
         self.list.itemChanged.connect(self._on_renamed)
         self.open.clicked.connect(self._open)
@@ -106,46 +114,40 @@ class TakesPage(QWidget):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self._delete)
-        state.count_down.watch(lambda value: _choose(self.count_down, value))
-        state.pre_roll.watch(lambda value: _choose(self.pre_roll, value))
+        state.count_down.watch(lambda value: _select(self.count_down, value))
+        state.pre_roll.watch(lambda value: _select(self.pre_roll, value))
         state.entries.watch(self._on_entries_change)
         state.opened.watch(self._on_opened_change)
 
     def ask_delete(self, name: str) -> bool:
-        """Whether a take may be removed for good."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle("PyMAF Live")
-        box.setText(f"Delete “{name}”?")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setInformativeText("What was exported of it stays; the take itself cannot come back.")
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        return box.clickedButton() is delete
+        """Ask whether to delete a take; return True to delete it."""
+        return confirm(
+            self,
+            f"Delete “{name}”?",
+            "The take cannot be restored. Exported files are kept.",
+            accept="Delete",
+            reject="Cancel",
+        )
 
     def _on_entries_change(self, entries: tuple[TakeEntry, ...]) -> None:
-        chosen = self._chosen()
+        selected = self._selected_id()
         self._filling = True
         self.list.clear()
         for entry in entries:
             item = QListWidgetItem(entry.about.name)
-            # a file is read when it is painted first, not here
-            picture = QIcon(str(entry.thumbnail)) if entry.thumbnail else icon("record")
-            item.setIcon(picture)
+            # the icon reads its file when it is first painted, not here
+            item.setIcon(QIcon(str(entry.thumbnail)) if entry.thumbnail else icon("record"))
             item.setData(_ID, entry.id)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             item.setToolTip(_details(entry))
             item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, _details(entry))
             self.list.addItem(item)
-            if entry.id == chosen:
+            if entry.id == selected:
                 self.list.setCurrentItem(item)
         self._filling = False
         if self.list.currentItem() is None and entries:
             self.list.setCurrentRow(0)
-        self._on_choice()
+        self._on_selection_change()
 
     def _on_opened_change(self, opened: OpenTake | None) -> None:
         for row in range(self.list.count()):
@@ -157,18 +159,18 @@ class TakesPage(QWidget):
                     item.setText(opened.stored.about.name)
                     self._filling = False
 
-    def _on_choice(self) -> None:
-        entry = self._entry()
+    def _on_selection_change(self) -> None:
+        entry = self._selected_entry()
         for button in (self.open, self.rename, self.delete):
             button.setEnabled(entry is not None)
-        nothing = "No takes yet. Open a camera or a video and press R to record one."
-        self.note.setText(nothing if entry is None else breakable(_details(entry)))
+        empty = "No takes yet. Open a camera or a video and press R to record one."
+        self.note.setText(empty if entry is None else breakable(_details(entry)))
 
     def _on_renamed(self, item: QListWidgetItem) -> None:
         if self._filling:
             return
         take, name = str(item.data(_ID)), item.text()
-        entry = next((each for each in self._state.entries.value if each.id == take), None)
+        entry = self._entry(take)
         if not name.strip() and entry is not None:
             self._filling = True
             item.setText(entry.about.name)  # a take needs a name
@@ -177,7 +179,7 @@ class TakesPage(QWidget):
         self._deeds.rename(take, name)
 
     def _open(self) -> None:
-        entry = self._entry()
+        entry = self._selected_entry()
         if entry is not None:
             self._deeds.open(entry.id)
 
@@ -188,22 +190,24 @@ class TakesPage(QWidget):
             self.list.editItem(item)
 
     def _delete(self) -> None:
-        entry = self._entry()
+        entry = self._selected_entry()
         if entry is not None and self.ask_delete(entry.about.name):
             self._deeds.delete(entry.id)
 
-    def _chosen(self) -> str | None:
+    def _selected_id(self) -> str | None:
         item = self.list.currentItem()
         return None if item is None else str(item.data(_ID))
 
-    def _entry(self) -> TakeEntry | None:
-        chosen = self._chosen()
-        return next((each for each in self._state.entries.value if each.id == chosen), None)
+    def _selected_entry(self) -> TakeEntry | None:
+        return self._entry(self._selected_id())
+
+    def _entry(self, take: str | None) -> TakeEntry | None:
+        return next((entry for entry in self._state.entries.value if entry.id == take), None)
 
 
-def _choose(combo: QComboBox, value: float) -> None:
+def _select(combo: QComboBox, value: float) -> None:
     index = combo.findData(value)
-    if index < 0:  # another value stands in the settings' file
+    if index < 0:  # the settings file contains another value
         index = combo.count()
         combo.addItem(f"{value:g} s", value)
     combo.setCurrentIndex(index)
@@ -213,5 +217,5 @@ def _details(entry: TakeEntry) -> str:
     about = entry.about
     parts = [clock(about.seconds), f"{about.created.astimezone():%d %b %Y, %H:%M}", about.source]
     if not about.rows:
-        parts.append("nobody in it")
+        parts.append("no people")
     return " · ".join(part for part in parts if part)

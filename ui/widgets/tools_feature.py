@@ -1,14 +1,14 @@
-"""The menu Tools, and what it opens: what takes motion out of the window, and what makes it."""
+"""Tools menu with the batch window, live streaming and the model page."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction, QKeySequence
 
 from ui.state.live_out import LiveOutStatus
 from ui.state.window import WindowState
+from ui.widgets.action_factory import make_action
 from ui.widgets.batch_window import BatchDeeds, BatchWindow
 from ui.widgets.export_dialog import default_folder
 from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamIndicator
@@ -33,11 +33,12 @@ class ToolDeeds(Protocol):
 
 
 class ToolsFeature(QObject):
-    """Adds its menu, its pages and its light to a window, and belongs to it.
+    """Adds its menu, pages and status indicator to a window.
 
     Parameters
     ----------
     window : MainWindow
+        Becomes the parent.
     state : WindowState
     deeds : ToolDeeds
     """
@@ -48,23 +49,30 @@ class ToolsFeature(QObject):
         self.batch_window: BatchWindow | None = None
         self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
-        self.light = StreamIndicator(state.live_out, brief=True)
-        window.status_line.addPermanentWidget(self.light)
-        self.live_out = self._action("Live out", "Ctrl+L", "Stream the motion as VMC")
+        self.indicator = StreamIndicator(state.live_out, brief=True)
+        window.status_line.addPermanentWidget(self.indicator)
+        self.live_out = make_action(self, "Live out", "Ctrl+L", "Stream the motion over VMC")
         self.live_out.setCheckable(True)
         self.live_out.triggered.connect(self.live_out_page.toggle)
         state.live_out.status.watch(self._on_live_out_change)
         self.model_page = ModelPage(state, deeds.models)
         window.side_panel.add_page("model", "Model", self.model_page)
-        self.models = self._action("Model and back-end…", "Ctrl+M", "Choose what runs")
-        self.models.triggered.connect(lambda: window.side_panel.show_page("model"))
-        self.batch = self._action("Batch of files…", "Ctrl+B", "Process files in the background")
+        self.models = make_action(
+            self,
+            "Model and back-end",
+            "Ctrl+M",
+            "Choose the model and the back-end",
+            lambda: window.side_panel.show_page("model"),
+        )
+        self.batch = make_action(
+            self, "Batch processing…", "Ctrl+B", "Process files in the background"
+        )
         self.batch.triggered.connect(self.open_batch)
         menu = window.menuBar().addMenu("&Tools")
         menu.addActions([self.batch, self.live_out, self.models])
 
     def open_batch(self) -> BatchWindow:
-        """Show the batch window, which is made when it is first wanted."""
+        """Show the batch window; create it when it is first opened."""
         if self.batch_window is None:
             window = self._window
             self.batch_window = BatchWindow(
@@ -80,16 +88,9 @@ class ToolsFeature(QObject):
         return self.batch_window
 
     def close(self) -> None:
-        """Close what is open; the program ends with its last window."""
+        """Close the batch window; the program exits with its last window."""
         if self.batch_window is not None:
             self.batch_window.close()
-
-    def _action(self, text: str, keys: str, tip: str) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setStatusTip(tip)
-        action.setToolTip(f"{tip} ({keys})")
-        return action
 
     def _on_live_out_change(self, status: LiveOutStatus) -> None:
         self.live_out.setChecked(status.on)

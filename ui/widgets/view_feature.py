@@ -68,7 +68,7 @@ class ViewFeature(QObject):
         self.inside_page = InsidePage(state)
         window.side_panel.add_page("view", "View", self.view_page)
         window.side_panel.add_page("inside", "Inside", self.inside_page)
-        menu = window.view_menu
+        menu = window.menus.view
         menu.addActions([self.mesh, self.points, self.box, self.ghost])
         menu.addSeparator()
         menu.addActions([*self.layouts.values(), self.next_layout])
