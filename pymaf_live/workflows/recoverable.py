@@ -116,8 +116,10 @@ class RecoverableRecording:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _make_folder(self) -> Path:
+        facts = self._facts
+        name = facts.path.name if facts.path is not None else facts.name
         try:
-            entry = self._library.begin(self._facts.name, self._facts.path, temporary=True)
+            entry = self._library.begin(name, facts.path, temporary=True)
         except OutputError as error:
             self.notice = f"an interrupted run could not be recovered: {error}"
             return Path(tempfile.mkdtemp(prefix="pymaf-live-"))
