@@ -6,7 +6,7 @@ import numpy as np
 from pymaf_live.body import PointSet, pixels_from_crop_units
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.tracking.crop import crop_from_points
-from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonLabels
 
 WIDTH, HEIGHT = 260, 220
 
@@ -38,14 +38,14 @@ class DotPeople:
     def pixels(self, row):
         return self.places[row][:, :2] * 70 + [WIDTH / 2, HEIGHT / 2]
 
-    def picture(self, row):
+    def image(self, row):
         self.asked.append(row)
         image = np.full((HEIGHT, WIDTH, 3), 110, np.uint8)
         for index, (x, y) in enumerate(self.pixels(row)):
             cv2.circle(image, (round(x), round(y)), 4, colour(index), -1)
         return image
 
-    def known(self, row):
+    def labels(self, row):
         pixels = self.pixels(row)
         crop = crop_from_points(pixels[:14], 0.3, self.crop_size)
         c, s = np.cos(-crop.turn), np.sin(-crop.turn)
@@ -65,7 +65,7 @@ class DotPeople:
         joints_3d[:, 3] = weight
         trust = np.linspace(0.2, 0.9, len(rotations))
         label = BodyLabel(rotations, self.shape[row], np.r_[scale, shift], trust)
-        return Known(crop, np.column_stack([pixels, weight]), label, joints_3d)
+        return PersonLabels(crop, np.column_stack([pixels, weight]), label, joints_3d)
 
 
 def colour(index):

@@ -63,7 +63,7 @@ class StreetCamera:
         self._points = PointSet.keypoints(self.body, "lsp")
         self._figures: dict[int, tuple[Array, object]] = {}
 
-    def picture(self, people: Sequence[Passer], time: float) -> Image:
+    def render(self, people: Sequence[Passer], time: float) -> Image:
         """Everybody at a time, the nearest over the others."""
         canvas = self._behind.copy()
         for person in sorted(people, key=lambda one: -one.path(time)[1]):

@@ -27,7 +27,7 @@ def followed_through(street: Street, camera: StreetCamera) -> Outcome:
     shown = []
     for index in range(int(street.seconds * RATE)):
         time = index / RATE
-        result = estimator.estimate(Frame(index, time, camera.picture(street.people, time)))
+        result = estimator.estimate(Frame(index, time, camera.render(street.people, time)))
         truth = [camera.keypoints(person, time) for person in street.people]
         frame = {}
         for person in result.people:
@@ -90,7 +90,7 @@ def test_the_feet_of_all_people_of_a_frame_stand_on_one_ground(height: float) ->
         options = PipelineOptions(model="lite", boxes=boxes, smoothing="off")
         estimator = open_estimator(FILM, options)
         for index in range(3):
-            image = camera.picture(people, index / 3)
+            image = camera.render(people, index / 3)
             result = estimator.estimate(Frame(index, index / 3, image))
             assert len(result.people) == 3
             spreads.append(np.ptp([p.joints[feet, 1].max() for p in result.people]))

@@ -22,7 +22,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import network_input
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from trainer.commands.progress import followed
-from trainer.data.crops import Crops, Sample
+from trainer.data.crops import CropDataset, Sample
 from trainer.data.fits import Fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import JointSet
@@ -92,7 +92,7 @@ def read_features(
     make_folder(folder)
     about = _about(joint_set, fits, body, landmark_file, rows)
     _check(folder / "about.json", about)
-    crops = Crops([FittedPeople(joint_set, fits)], body, SIZE, None)
+    crops = CropDataset([FittedPeople(joint_set, fits)], body, SIZE, None)
     taps = {f"map{k}": number for k, number in enumerate(LATERALS["lite"])}
     blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
     paths = [folder / f"block_{number:04d}.npz" for number in range(len(blocks))]
@@ -132,7 +132,7 @@ def _check(path: Path, about: dict[str, str | int]) -> None:
 
 @torch.no_grad()
 def _computed(
-    graph: TfliteModule, crops: Crops, rows: Sequence[int]
+    graph: TfliteModule, crops: CropDataset, rows: Sequence[int]
 ) -> dict[str, npt.NDArray[np.generic]]:
     random = np.random.default_rng(0)
     plain = [crops.sample(0, row, random) for row in rows]

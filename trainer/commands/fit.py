@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from trainer.data.fits import Fits
     from trainer.fitting.fit import FitOptions
     from trainer.fitting.pose_prior import PosePrior
-    from trainer.fitting.targets import Annotated as AnnotatedPeople
-    from trainer.fitting.teacher import Teaching
+    from trainer.fitting.targets import CropAnnotations
+    from trainer.fitting.teacher import TeacherLandmarks
 
 _KINDS: dict[str, Kind] = {"lspet": "lspet", "lsp": "lsp", "mpii": "mpii", "coco": "coco"}
 
@@ -79,30 +79,34 @@ def fit(
     from trainer.data.fits import describe, read_fits, write_fits
     from trainer.fitting.fit import FitOptions
     from trainer.fitting.fit import fit as fit_first_round
-    from trainer.fitting.targets import annotated_people
-    from trainer.fitting.teacher import read_teaching, teach, write_teaching
+    from trainer.fitting.targets import crop_annotations
+    from trainer.fitting.teacher import read_teacher_landmarks, run_teacher, write_teacher_landmarks
     from trainer.rendering.contact_sheet import sheets_of_fits
 
     if steps is not None and steps < 1:
         raise UsageError("--steps must be at least 1")
     options = FitOptions() if steps is None else replace(FitOptions(), steps=steps)
     body, people = default_body(), _open_people(data_set, part, lspet)
-    annotated = annotated_people(people)
+    annotated = crop_annotations(people)
     # files are checked before the long work
     before = None if first is None else read_fits(first, len(people))
     cache = teacher or out.with_name(f"teacher_{out.stem}.npz")
     out.parent.mkdir(parents=True, exist_ok=True)
     if not cache.exists():
         heavy = landmarks / "pose_landmark_heavy.tflite"
-        write_teaching(cache, teach(annotated.frame_from_crop, people.picture, heavy))
-    teaching = read_teaching(cache, len(people))
-    fits = before if before is not None else fit_first_round(body, annotated, teaching, options)
+        write_teacher_landmarks(cache, run_teacher(annotated.frame_from_crop, people.image, heavy))
+    teacher_landmarks = read_teacher_landmarks(cache, len(people))
+    fits = (
+        before
+        if before is not None
+        else fit_first_round(body, annotated, teacher_landmarks, options)
+    )
     if checkpoint is not None:
         fits = _second_round(
             body,
             people,
             annotated,
-            teaching,
+            teacher_landmarks,
             fits,
             options,
             checkpoint=checkpoint,
@@ -113,14 +117,14 @@ def fit(
     write_fits(out, fits)
     print(describe(fits))
     if sheets is not None:
-        sheets_of_fits(sheets, body, people.picture, fits, before)
+        sheets_of_fits(sheets, body, people.image, fits, before)
 
 
 def _second_round(
     body: Body,
     people: PeopleSet,
-    annotated: AnnotatedPeople,
-    teaching: Teaching,
+    annotated: CropAnnotations,
+    teacher_landmarks: TeacherLandmarks,
     fits: Fits,
     options: FitOptions,
     *,
@@ -132,17 +136,17 @@ def _second_round(
     """Refine fits with a network's estimates, which are cached in a file, and a pose prior."""
     from trainer.data.fits import describe
     from trainer.fitting.refinement import (
-        fit_again,
         predict,
         read_predictions,
+        refine_fits,
         write_predictions,
     )
 
     if not cache.exists():
-        write_predictions(cache, predict(checkpoint, landmark_file, annotated, people.picture))
+        write_predictions(cache, predict(checkpoint, landmark_file, annotated, people.image))
     predictions = read_predictions(cache, body, len(people))
     print("before:", describe(fits), "after:", sep="\n")
-    return fit_again(body, annotated, teaching, fits, predictions, prior, options)
+    return refine_fits(body, annotated, teacher_landmarks, fits, predictions, prior, options)
 
 
 def _learn_prior(body: Body, fits: Fits, mocap: Path) -> PosePrior:
@@ -158,7 +162,7 @@ def _learn_prior(body: Body, fits: Fits, mocap: Path) -> PosePrior:
 
 def _open_people(data_set: str | None, part: str, lspet: Path) -> PeopleSet:
     from pymaf_live.body import default_body
-    from trainer.data.factory import SetConfig, open_set
+    from trainer.data.factory import DatasetConfig, open_dataset
     from trainer.data.fitted import FittedPeople
     from trainer.data.lspet import read_joint_set
 
@@ -167,5 +171,5 @@ def _open_people(data_set: str | None, part: str, lspet: Path) -> PeopleSet:
     kind, _, folder = data_set.partition("=")
     if kind not in _KINDS or not folder:
         raise UsageError(f"--set {data_set} is not KIND=FOLDER; KIND is {', '.join(_KINDS)}")
-    config = SetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all", part=part)
-    return open_set(config, default_body())
+    config = DatasetConfig(kind=_KINDS[kind], folder=Path(folder), rows="all", part=part)
+    return open_dataset(config, default_body())

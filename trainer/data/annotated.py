@@ -10,7 +10,7 @@ from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.base import KEYPOINT_NAMES, Known, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, PeopleSet, PersonLabels
 from trainer.data.lspet import annotated_turn
 
 CROP_SIZE = 256
@@ -50,14 +50,14 @@ class AnnotatedPeople:
         """N."""
         return len(self.keypoints)
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
         return self._picture(row)
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """Key points and the crop round them."""
         keypoints = self.keypoints[row]
-        return Known(keypoint_crop(keypoints), keypoints)
+        return PersonLabels(keypoint_crop(keypoints), keypoints)
 
 
 class PeopleRows:
@@ -77,13 +77,13 @@ class PeopleRows:
         """How many rows were chosen."""
         return len(self._rows)
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """Picture of a row."""
-        return self._people.picture(self._rows[row])
+        return self._people.image(self._rows[row])
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """Labels of a row."""
-        return self._people.known(self._rows[row])
+        return self._people.labels(self._rows[row])
 
 
 def checked_keypoints(name: str, keypoints: Array, fewest: int = _FEWEST) -> Array:

@@ -33,7 +33,7 @@ class BodyLabel:
 
 
 @dataclass(frozen=True)
-class Known:
+class PersonLabels:
     """What is known of one person in a picture."""
 
     crop: Crop
@@ -54,8 +54,8 @@ class PeopleSet(Protocol):
     def __len__(self) -> int:
         """How many people."""
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """Labels of a row."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image, Mask
-from trainer.data.image_files import decode_picture, read_picture
+from trainer.data.image_files import decode_image, read_image
 from trainer.data.matlab import as_numbers
 
 HELD_OUT = 100
@@ -28,7 +28,7 @@ _NARROWEST = 64
 _MOST = 100_000
 
 
-class MaskedPictures(Protocol):
+class MaskedImages(Protocol):
     """Pictures of one person each with the person's mask; N pictures in order of their numbers."""
 
     names: tuple[str, ...]
@@ -36,14 +36,14 @@ class MaskedPictures(Protocol):
     def __len__(self) -> int:
         """N."""
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
 
     def mask(self, row: int) -> Mask:
         """(H, W) where the person is. Raises `InputError` that names a missing or broken mask."""
 
 
-def open_ccp(folder: Path) -> MaskedPictures:
+def open_ccp(folder: Path) -> MaskedImages:
     """Open the set in whichever layout the folder has.
 
     The two layouts hold out different pictures, since the packed one is a draw of 500: whoever
@@ -96,7 +96,7 @@ def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
     first_held = max(len(people) - HELD_OUT, 0)
     parts = []
     for row in range(first_held, len(people)) if held_out else range(first_held):
-        picture, box = people.picture(row), person_box(people.mask(row)).astype(int)
+        picture, box = people.image(row), person_box(people.mask(row)).astype(int)
         sides = (picture[:, : max(box[0] - _MARGIN, 0)], picture[:, box[2] + _MARGIN :])
         parts += [part for part in sides if part.shape[1] >= _NARROWEST]
     return parts
@@ -119,8 +119,8 @@ class _Packed:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, row: int) -> Image:
-        return decode_picture(self._encoded(self.names[row]), self.names[row])
+    def image(self, row: int) -> Image:
+        return decode_image(self._encoded(self.names[row]), self.names[row])
 
     def mask(self, row: int) -> Mask:
         name = self._masks[row]
@@ -148,8 +148,8 @@ class _Published:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, row: int) -> Image:
-        return read_picture(self._photos, self.names[row])
+    def image(self, row: int) -> Image:
+        return read_image(self._photos, self.names[row])
 
     def mask(self, row: int) -> Mask:
         path = self._labels / f"{Path(self.names[row]).stem}.mat"

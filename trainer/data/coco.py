@@ -17,8 +17,8 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN, AnnotatedPeople
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import inside, read_picture
-from trainer.data.lspet import Pictures, read_joint_set
+from trainer.data.image_files import inside, read_image
+from trainer.data.lspet import ImageStore, read_joint_set
 
 COCO_NAMES = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -73,7 +73,7 @@ def open_coco(folder: Path, part: str = "train2017", fewest: int = 6) -> Annotat
         raise InputError(f"{path} has no one with {fewest} key points")
     pictures = folder / part
     return AnnotatedPeople(
-        "coco", np.array(keypoints), lambda row: read_picture(pictures, names[row])
+        "coco", np.array(keypoints), lambda row: read_image(pictures, names[row])
     )
 
 
@@ -92,7 +92,7 @@ def open_packed_coco(folder: Path) -> AnnotatedPeople:
         keypoints = np.array([_ours(points) for points in packed.joints])
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
-    return AnnotatedPeople("coco", keypoints, Pictures(packed).__getitem__)
+    return AnnotatedPeople("coco", keypoints, ImageStore(packed).__getitem__)
 
 
 def _annotation(path: Path) -> Any:

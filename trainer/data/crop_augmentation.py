@@ -12,7 +12,7 @@ from pymaf_live.body import crop_units_from_pixels, pixels_from_crop_units
 from pymaf_live.tracking.crop import crop_about, crop_from_points
 from pymaf_live.types import Array, Crop, Image, Mask
 from trainer.data.augmentation import Augmentation
-from trainer.data.base import KEYPOINT_NAMES, Known
+from trainer.data.base import KEYPOINT_NAMES, PersonLabels
 
 _SHOULDERS = [KEYPOINT_NAMES.index("right_shoulder"), KEYPOINT_NAMES.index("left_shoulder")]
 _HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
@@ -52,7 +52,7 @@ class Framing:
         return np.asarray(cv2.multiply(image, mask, scale=1 / 255), dtype=np.uint8)
 
 
-def whole_picture(image: Image, reach: float = 1.0) -> Array:
+def image_outline(image: Image, reach: float = 1.0) -> Array:
     """The outline (4, 2) of a picture, `reach` pixels beyond its outer pixels' centres.
 
     One pixel is as far as bilinear sampling reaches.
@@ -72,7 +72,7 @@ def filled(corners: Array, size: int) -> npt.NDArray[np.uint8]:
 
 
 def framed(
-    known: Known, image: Image, size: int, random: np.random.Generator, options: Augmentation
+    known: PersonLabels, image: Image, size: int, random: np.random.Generator, options: Augmentation
 ) -> Framing:
     """Vary the crop of a person in a picture (H, W, 3), and let the frame end where it may."""
     times, least, most = 1.0, 0.7, 1.4
@@ -85,7 +85,7 @@ def framed(
         turn += np.pi
     # so far beyond the picture that the outline's smooth edge changes nothing of the cut's own
     reach = 1.0 + known.crop.side * scale / size
-    base, outline = known.crop, whole_picture(image, reach)
+    base, outline = known.crop, image_outline(image, reach)
     if random.random() < options.truncate:
         for place, normal in _borders(known, random):
             outline = _clipped(outline, place, normal)
@@ -96,7 +96,7 @@ def framed(
     return Framing(crop, outline)
 
 
-def _borders(known: Known, random: np.random.Generator) -> list[tuple[Array, Array]]:
+def _borders(known: PersonLabels, random: np.random.Generator) -> list[tuple[Array, Array]]:
     """Where the frame ends: (a point, the outward normal) of lines in picture pixels.
 
     None where a shoulder or a hip is not known.
@@ -134,7 +134,7 @@ def _borders(known: Known, random: np.random.Generator) -> list[tuple[Array, Arr
     ]
 
 
-def _crop_of_visible(known: Known, outline: Array, crop: Crop) -> Crop:
+def _crop_of_visible(known: PersonLabels, outline: Array, crop: Crop) -> Crop:
     """The crop rule on the key points inside the outline and where the trunk leaves it."""
     frame = Framing(crop_about(crop.centre, crop.side * 4, crop.turn, crop.size), outline)
     here = known.keypoints[(known.keypoints[:, 2] > 0) & frame.shows(known.keypoints[:, :2]), :2]

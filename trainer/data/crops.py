@@ -14,10 +14,10 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.augmentation import Augmentation
-from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, Known, PeopleSet
-from trainer.data.crop_augmentation import Framing, framed, whole_picture
-from trainer.data.occlusion import body_mask, occluded, trunk_mask, with_another
-from trainer.data.photometric import photographed
+from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, PeopleSet, PersonLabels
+from trainer.data.crop_augmentation import Framing, framed, image_outline
+from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
+from trainer.data.photometric import augment_photometric
 
 _POINTS = len(KEYPOINT_NAMES)
 # what mirroring does to a rotation: it is seen in a mirror at x = 0
@@ -41,7 +41,7 @@ class Sample:
     person: float
 
 
-class Crops:
+class CropDataset:
     """Crops of the people of several sets, with their labels.
 
     Parameters
@@ -84,28 +84,32 @@ class Crops:
         """
         options, people = self.augmentation, self.sets[set_index]
         if options is None:
-            known = people.known(row)
+            known = people.labels(row)
             crop = known.crop
             crop = crop_about(crop.centre, crop.side, crop.turn, self.size)
-            picture = people.picture(row)
-            framing = Framing(crop, whole_picture(picture))
+            picture = people.image(row)
+            framing = Framing(crop, image_outline(picture))
             return self._labelled(cut(picture, crop), known, framing, 1.0)
         if self.backgrounds and random.random() < options.background:
             return self._empty(random, options)
         mirrored = random.random() < options.flip
-        known, picture = people.known(row), people.picture(row)
+        known, picture = people.labels(row), people.image(row)
         framing = framed(known, picture, self.size, random, options)
         image = cut(picture, framing.crop)
         points = framing.crop.to_crop(known.keypoints[:, :2])
         if random.random() < options.others:
             image = self._beside_another(image, known, framing, (set_index, row), random)
         if random.random() < options.occlude:
-            image = occluded(image, points[known.keypoints[:, 2] > 0], random, self.backgrounds)
-        image = framing.blackened(photographed(image, random, options))
+            image = add_occluders(
+                image, points[known.keypoints[:, 2] > 0], random, self.backgrounds
+            )
+        image = framing.blackened(augment_photometric(image, random, options))
         sample = self._labelled(image, known, framing, options.truncated_weight)
         return self.mirrored(sample) if mirrored else sample
 
-    def _labelled(self, image: Image, known: Known, framing: Framing, unseen: float) -> Sample:
+    def _labelled(
+        self, image: Image, known: PersonLabels, framing: Framing, unseen: float
+    ) -> Sample:
         crop, varied = known.crop, framing.crop
         points = known.keypoints[:, :2]
         turn = about_z(crop.turn - varied.turn)
@@ -169,7 +173,7 @@ class Crops:
     def _beside_another(
         self,
         image: Image,
-        known: Known,
+        known: PersonLabels,
         framing: Framing,
         place: tuple[int, int],
         random: np.random.Generator,
@@ -186,7 +190,7 @@ class Crops:
         keep = mask(here, known.keypoints[:, 2] > 0, self.size)
         if keep is None or (chosen, row) == place:
             return image
-        other, picture = self.sets[chosen].known(row), self.sets[chosen].picture(row)
+        other, picture = self.sets[chosen].labels(row), self.sets[chosen].image(row)
         side = other.crop.side * framing.crop.side / known.crop.side * grown
         # both stand as they do in their own pictures, upright where those are
         turn += framing.crop.turn
@@ -196,8 +200,8 @@ class Crops:
         if cover is None:
             return image
         # not to the very end of its picture, for the soft edge
-        cover = Framing(crop, whole_picture(picture, -2.0)).blackened(cover)
-        return with_another(image, cut(picture, crop), cover, keep)
+        cover = Framing(crop, image_outline(picture, -2.0)).blackened(cover)
+        return paste_person(image, cut(picture, crop), cover, keep)
 
     def _empty(self, random: np.random.Generator, options: Augmentation) -> Sample:
         """A crop without a person: a part of a picture that holds none."""
@@ -209,11 +213,11 @@ class Crops:
         image = cut(picture, crop)
         # all that people's crops go through, lest its traces tell people from none
         if random.random() < options.occlude:
-            image = occluded(image, np.zeros((0, 2)), random, self.backgrounds)
-        image = photographed(image, random, options)
+            image = add_occluders(image, np.zeros((0, 2)), random, self.backgrounds)
+        image = augment_photometric(image, random, options)
         joints = self.body.joint_count
         return Sample(
-            image=Framing(crop, whole_picture(picture)).blackened(image),
+            image=Framing(crop, image_outline(picture)).blackened(image),
             keypoints=np.zeros((_POINTS, 2)),
             keypoint_weight=np.zeros(_POINTS),
             joints_3d=np.zeros((_POINTS, 3)),

@@ -38,7 +38,7 @@ LICENCES: dict[str, str] = {
 """Kind of set -> its terms, for model cards."""
 
 
-class SetConfig(BaseModel):
+class DatasetConfig(BaseModel):
     """One data set of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +61,7 @@ class SetConfig(BaseModel):
     """Share of the run's crops, relative to the other sets'."""
 
 
-def open_set(config: SetConfig, body: Body) -> PeopleSet:
+def open_dataset(config: DatasetConfig, body: Body) -> PeopleSet:
     """Open a data set.
 
     Parameters
@@ -93,7 +93,7 @@ def open_set(config: SetConfig, body: Body) -> PeopleSet:
     return SpinPeople(config.labels, folder, body, kind, smpl_body=config.smpl_body)
 
 
-def _annotated(config: SetConfig) -> PeopleSet:
+def _annotated(config: DatasetConfig) -> PeopleSet:
     folder = config.folder
     if config.kind == "mpii":
         people = open_mpii(folder)
@@ -106,11 +106,11 @@ def _annotated(config: SetConfig) -> PeopleSet:
     return PeopleWithFits(people, read_fits(config.fits, len(people)))
 
 
-def _synthetic(config: SetConfig, body: Body) -> PeopleSet:
+def _synthetic(config: DatasetConfig, body: Body) -> PeopleSet:
     people = read_synthetic(config.folder)
     people.check_body(body.sha256)
     try:
-        test = bool(json.loads(people.labels.settings)["test"])
+        test = bool(json.loads(people.table.settings)["test"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{config.folder} does not say what it is for: {error}") from error
     if config.rows != "all" and test != (config.rows == "held_out"):
@@ -118,7 +118,7 @@ def _synthetic(config: SetConfig, body: Body) -> PeopleSet:
     return people
 
 
-def _fitted(config: SetConfig) -> PeopleSet:
+def _fitted(config: DatasetConfig) -> PeopleSet:
     folder, packed = config.folder, (config.folder / "labels.npz").is_file()
     if config.kind == "lsp":
         joint_set = read_lsp(folder)
@@ -133,7 +133,7 @@ def _fitted(config: SetConfig) -> PeopleSet:
     return PeopleRows(people, _rows(config, joint_set))
 
 
-def _rows(config: SetConfig, joint_set: JointSet) -> range:
+def _rows(config: DatasetConfig, joint_set: JointSet) -> range:
     count = len(joint_set)
     first_held = min(LSP_TRAINING, count) if config.kind == "lsp" else max(count - VALIDATION, 0)
     rows = range(first_held) if config.rows == "train" else range(first_held, count)

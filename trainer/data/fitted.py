@@ -10,9 +10,9 @@ from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
-from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PeopleSet, PersonLabels
 from trainer.data.fits import Fits
-from trainer.data.lspet import JointSet, Pictures, annotated_crop
+from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 
 
 class FittedPeople:
@@ -41,17 +41,17 @@ class FittedPeople:
         keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
         keypoints[:, :points] = joint_set.joints
         self.name, self.joint_set, self.fits = name, joint_set, fits
-        self._people = AnnotatedPeople(name, keypoints, Pictures(joint_set).__getitem__)
+        self._people = AnnotatedPeople(name, keypoints, ImageStore(joint_set).__getitem__)
 
     def __len__(self) -> int:
         """N."""
         return len(self._people)
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
-        return self._people.picture(row)
+        return self._people.image(row)
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """Key points, and the body where its fit was kept."""
         fits, label = self.fits, None
         if fits is not None and fits.kept[row]:
@@ -60,7 +60,7 @@ class FittedPeople:
             )
         # the very crop in whose frame the bodies were fitted
         crop = annotated_crop(self.joint_set.joints[row], CROP_SIZE)
-        return Known(crop, self._people.keypoints[row], label)
+        return PersonLabels(crop, self._people.keypoints[row], label)
 
 
 _SAME_CROP = 0.01
@@ -93,13 +93,13 @@ class PeopleWithFits:
         """How many people."""
         return len(self._people)
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """As the set's."""
-        return self._people.picture(row)
+        return self._people.image(row)
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """What the set knows, and the body where its fit was kept."""
-        known, fits = self._people.known(row), self._fits
+        known, fits = self._people.labels(row), self._fits
         if np.abs(known.crop.frame_from_crop - fits.frame_from_crop[row]).max() > _SAME_CROP:
             raise InputError(f"the fits are not of {self.name}: person {row} is another one")
         if not fits.kept[row]:

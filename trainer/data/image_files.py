@@ -14,7 +14,7 @@ from pymaf_live.types import Image
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def read_picture(folder: Path, name: str) -> Image:
+def read_image(folder: Path, name: str) -> Image:
     """(H, W, 3) uint8 RGB of a picture as it is stored.
 
     Parameters
@@ -33,10 +33,10 @@ def read_picture(folder: Path, name: str) -> Image:
         encoded = path.read_bytes()
     except OSError as error:
         raise InputError(f"the picture {path} is missing: {error.strerror}") from error
-    return decode_picture(encoded, str(path))
+    return decode_image(encoded, str(path))
 
 
-def decode_picture(encoded: bytes, name: str) -> Image:
+def decode_image(encoded: bytes, name: str) -> Image:
     """(H, W, 3) uint8 RGB of an encoded picture; InputError that names it if it does not decode."""
     decoded = None
     if encoded:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.image_files import decode_picture, inside
+from trainer.data.image_files import decode_image, inside
 
 VALIDATION = 500
 """The last rows are never trained on."""
@@ -74,7 +74,7 @@ def read_joint_set(folder: Path) -> JointSet:
     return JointSet(tuple(map(str, names)), joints, tuple(map(str, joint_names)), folder, shards)
 
 
-class Pictures:
+class ImageStore:
     """The JPEG bytes of a joint set, decoded when asked for; for use from one thread."""
 
     def __init__(self, joint_set: JointSet) -> None:
@@ -90,7 +90,7 @@ class Pictures:
         InputError
             If the picture is missing or does not decode; the message names it.
         """
-        return decode_picture(self.encoded(row), self._set.names[row])
+        return decode_image(self.encoded(row), self._set.names[row])
 
     def encoded(self, row: int) -> bytes:
         """The JPEG of a row as it is stored."""

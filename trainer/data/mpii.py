@@ -19,7 +19,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN, AnnotatedPeople
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import inside, read_picture
+from trainer.data.image_files import inside, read_image
 from trainer.data.matlab import read_mat
 
 LABELS = "mpii_human_pose_v1_u12_1.mat"
@@ -67,7 +67,7 @@ def open_mpii(folder: Path, fewest: int = 6) -> AnnotatedPeople:
     rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= fewest)
     names, pictures = [labels.names[row] for row in rows], folder / "images"
     return AnnotatedPeople(
-        "mpii", labels.keypoints[rows], lambda row: read_picture(pictures, names[row])
+        "mpii", labels.keypoints[rows], lambda row: read_image(pictures, names[row])
     )
 
 

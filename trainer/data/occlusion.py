@@ -60,7 +60,7 @@ def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
     return mask
 
 
-def with_another(image: Image, other: Image, cover: Cover, keep: Cover) -> Image:
+def paste_person(image: Image, other: Image, cover: Cover, keep: Cover) -> Image:
     """Paste another person, cut to the same crop, where `cover` and not `keep` is; soft edges."""
     alpha = cv2.subtract(cover, keep)
     # grown inward only: the soft edge never reaches into what is kept
@@ -69,7 +69,7 @@ def with_another(image: Image, other: Image, cover: Cover, keep: Cover) -> Image
     return np.asarray(cv2.blendLinear(other, image, share, 1 - share), dtype=np.uint8)
 
 
-def occluded(
+def add_occluders(
     image: Image,
     targets: Array,
     random: np.random.Generator,

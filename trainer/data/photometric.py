@@ -15,14 +15,14 @@ _REFERENCE = 256
 _LEVELS = np.arange(256) / 255.0
 
 
-def photographed(image: Image, random: np.random.Generator, options: Augmentation) -> Image:
+def augment_photometric(image: Image, random: np.random.Generator, options: Augmentation) -> Image:
     """A scene (S, S, 3) as some camera gives it, of the same size."""
     size = image.shape[0]
     if random.random() < options.blur:
         image = _u8(cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 2.0) * size / _REFERENCE))
     if random.random() < options.motion_blur:
         length = random.uniform(4, 16) * size / _REFERENCE
-        image = smeared(image, length, random.uniform(0, np.pi))
+        image = blur_along(image, length, random.uniform(0, np.pi))
     dark = random.random() < options.dark
     grey = random.random() < options.grey
     table = _tone(random, options, dark=dark)
@@ -34,15 +34,15 @@ def photographed(image: Image, random: np.random.Generator, options: Augmentatio
         image = _u8(cv2.resize(image, (fewer, fewer), interpolation=cv2.INTER_AREA))
     if random.random() < options.noise or dark:
         strength = random.uniform(3, 12) if dark else random.uniform(1.5, 8)
-        image = grained(image, strength, random, coloured=not grey)
+        image = add_sensor_noise(image, strength, random, coloured=not grey)
     if random.random() < options.jpeg:
-        image = compressed(image, int(random.integers(20, 81)))
+        image = compress_jpeg(image, int(random.integers(20, 81)))
     if image.shape[0] != size:
         image = _u8(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
     return image
 
 
-def smeared(image: Image, length: float, angle: float) -> Image:
+def blur_along(image: Image, length: float, angle: float) -> Image:
     """Motion blur: the mean (S, S, 3) over a way of `length` pixels at `angle` radians.
 
     The way is halved again and again, each time averaging two shifted copies, which costs the
@@ -71,7 +71,7 @@ def _kept(shift: int, first: bool) -> slice:
     return slice(abs(shift), None)
 
 
-def grained(
+def add_sensor_noise(
     image: Image, strength: float, random: np.random.Generator, *, coloured: bool = True
 ) -> Image:
     """Add sensor noise: of light, growing with its root, and of reading.
@@ -90,7 +90,7 @@ def grained(
     return _u8(cv2.add(image, noise, dtype=cv2.CV_8U))
 
 
-def compressed(image: Image, quality: int) -> Image:
+def compress_jpeg(image: Image, quality: int) -> Image:
     """Through JPEG and back."""
     # the order of the channels matters to JPEG, so they are named right
     fine, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -29,8 +29,8 @@ from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import SIDE, crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.annotated import CROP_SIZE, checked_keypoints, keypoint_crop
-from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, Known
-from trainer.data.image_files import inside, read_picture
+from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, PersonLabels
+from trainer.data.image_files import inside, read_image
 
 _SPIN_JOINTS = 24
 _BOX_PIXELS = 200.0
@@ -100,11 +100,11 @@ class SpinPeople:
         """N."""
         return len(self._file.names)
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
-        return read_picture(self._folder, self._file.names[row])
+        return read_image(self._folder, self._file.names[row])
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """Key points, 3D joints and, for an SMPL body, the body."""
         keypoints = seen = self.keypoints[row]
         posed = self._posed(row)
@@ -125,7 +125,7 @@ class SpinPeople:
         if label is not None and posed is not None and joints_3d is None:
             middle = _hips(posed)
             joints_3d = np.column_stack([(posed - middle) @ turn.T, np.ones(len(posed))])
-        return Known(crop, keypoints, label, joints_3d)
+        return PersonLabels(crop, keypoints, label, joints_3d)
 
     def _posed(self, row: int) -> Array | None:
         """Key points (K, 3) of the row's body in the camera's directions, m."""

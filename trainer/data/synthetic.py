@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.base import KEYPOINT_NAMES, BodyLabel, Known
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonLabels
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 """How a key point is seen: its place is true in every case."""
@@ -165,19 +165,19 @@ class SyntheticPeople:
 
     def __init__(self, folder: Path, labels: SyntheticLabels) -> None:
         self.name = folder.name
-        self.labels = labels
+        self.table = labels
         self._folder = folder
         self._zips: dict[int, zipfile.ZipFile] = {}
 
     def __len__(self) -> int:
         """N."""
-        return len(self.labels.name)
+        return len(self.table.name)
 
     def check_body(self, sha256: str) -> None:
         """Raise `InputError` where the truth is of another body file than the one with this sum."""
-        if sha256 != self.labels.body_sha256:
+        if sha256 != self.table.body_sha256:
             raise InputError(
-                f"the set {self._folder} is of another body file ({self.labels.body_sha256[:12]}, "
+                f"the set {self._folder} is of another body file ({self.table.body_sha256[:12]}, "
                 f"not {sha256[:12]}); make it again"
             )
 
@@ -189,7 +189,7 @@ class SyntheticPeople:
         InputError
             If it is missing; the message names it.
         """
-        shard, name = int(self.labels.shard[row]), str(self.labels.name[row])
+        shard, name = int(self.table.shard[row]), str(self.table.name[row])
         path = self._folder / f"images_{shard:02d}.zip"
         try:
             if shard not in self._zips:
@@ -198,7 +198,7 @@ class SyntheticPeople:
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"the picture {name} is missing from {path}: {error}") from error
 
-    def picture(self, row: int) -> Image:
+    def image(self, row: int) -> Image:
         """(H, W, 3) uint8 RGB of a row.
 
         Raises
@@ -209,17 +209,17 @@ class SyntheticPeople:
         encoded = np.frombuffer(self.encoded(row), np.uint8)
         decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if decoded is None:
-            raise InputError(f"the picture {self.labels.name[row]} does not decode")
+            raise InputError(f"the picture {self.table.name[row]} does not decode")
         return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
-    def known(self, row: int) -> Known:
+    def labels(self, row: int) -> PersonLabels:
         """The truth of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside nothing."""
-        labels = self.labels
+        labels = self.table
         weight = np.array([0.0, HIDDEN_WEIGHT, 1.0])[labels.visibility[row]]
         points = labels.keypoints[row].astype(np.float64)
         joints = labels.joints_3d[row].astype(np.float64)
         rotations = labels.rotations[row].astype(np.float64)
-        return Known(
+        return PersonLabels(
             crop=Crop(labels.frame_from_crop[row].astype(np.float64), labels.crop_size),
             keypoints=np.column_stack([points, weight]),
             body=BodyLabel(

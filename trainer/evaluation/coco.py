@@ -20,7 +20,7 @@ from pymaf_live.errors import InputError, ModelError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
-from trainer.data.lspet import JointSet, Pictures, read_joint_set
+from trainer.data.lspet import ImageStore, JointSet, read_joint_set
 from trainer.evaluation.inference import CropEstimates, estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Network
@@ -69,7 +69,7 @@ def estimate_boxed(
     network: Network, people: BoxedPeople, bodies: BodyPoser
 ) -> tuple[CropEstimates, CropEstimates]:
     """Both looks at every box."""
-    pictures = Pictures(people.joint_set)
+    pictures = ImageStore(people.joint_set)
     crops = [crop_from_box(box, 0.0, network.size) for box in people.boxes]
     return estimate_twice(network, bodies, pictures.__getitem__, crops, "coco")
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from trainer.data.lsp import LSP_TRAINING, read_lsp
-from trainer.data.lspet import JointSet, Pictures
+from trainer.data.lspet import ImageStore, JointSet
 from trainer.evaluation.lspet import estimate_annotated
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 from trainer.evaluation.metrics import IGNORED, ConfusionMatrix, Labels, pck
@@ -52,7 +52,7 @@ def measure_lsp_parts(
     if not len(rows):
         raise InputError(f"{lsp} has no test half")
     looked = estimate_annotated(network, joint_set, rows)
-    painter, pictures = PartRenderer(bodies), Pictures(joint_set)
+    painter, pictures = PartRenderer(bodies), ImageStore(joint_set)
     levels = len(looked.estimates.rotations)
     foreground = [ConfusionMatrix(2) for _ in range(levels)]
     six = [ConfusionMatrix(len(painter.names)) for _ in range(levels)]

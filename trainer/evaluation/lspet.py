@@ -17,7 +17,7 @@ from pymaf_live.types import Array, Camera
 from trainer.body.blazepose_landmarker import SIZE, Landmarker
 from trainer.body.joint_limits import impossible
 from trainer.data.fits import Fits
-from trainer.data.lspet import JointSet, Pictures, annotated_crop
+from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 from trainer.evaluation.inference import CropEstimates, estimate_crops
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
@@ -26,7 +26,7 @@ from trainer.evaluation.network import Network
 
 def estimate_annotated(network: Network, joint_set: JointSet, rows: Sequence[int]) -> CropEstimates:
     """Look at the annotated crops of some rows."""
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     crops = [annotated_crop(joint_set.joints[row], network.size) for row in rows]
     return estimate_crops(network, lambda index: pictures[rows[index]], crops, "lspet")
 
@@ -81,7 +81,7 @@ def measure_landmarkers(
     joint_set: JointSet, rows: Sequence[int], folder: Path, kinds: Sequence[str]
 ) -> dict[str, Any]:
     """The landmarkers' own 2D on the annotated crops, alone and averaged with the mirrored run."""
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     crops = [annotated_crop(joint_set.joints[row], SIZE) for row in rows]
     cuts = [cut(pictures[row], crop) for row, crop in zip(rows, crops, strict=True)]
     joints = joint_set.joints[list(rows)]

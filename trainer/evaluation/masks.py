@@ -54,7 +54,7 @@ def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
     """
     ccp = open_ccp(folder)
     rows = range(max(len(ccp) - count, 0), len(ccp))
-    pictures, masks = [ccp.picture(row) for row in rows], [ccp.mask(row) for row in rows]
+    pictures, masks = [ccp.image(row) for row in rows], [ccp.mask(row) for row in rows]
     for row, picture, mask in zip(rows, pictures, masks, strict=True):
         if picture.shape[:2] != mask.shape:
             raise InputError(f"{folder}: the mask of {ccp.names[row]} does not fit its picture")

@@ -17,7 +17,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import impossible
-from trainer.data.base import Known, PeopleSet
+from trainer.data.base import PeopleSet, PersonLabels
 from trainer.evaluation.inference import CropEstimates, estimate_crops
 from trainer.evaluation.mesh_eval import FOURTEEN_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
@@ -32,7 +32,9 @@ def sized(crop: Crop, size: int) -> Crop:
     return crop if crop.size == size else crop_about(crop.centre, crop.side, crop.turn, size)
 
 
-def estimate_people(network: Network, people: PeopleSet) -> tuple[CropEstimates, list[Known]]:
+def estimate_people(
+    network: Network, people: PeopleSet
+) -> tuple[CropEstimates, list[PersonLabels]]:
     """Look at the crop that each person's labels state.
 
     Raises
@@ -42,13 +44,13 @@ def estimate_people(network: Network, people: PeopleSet) -> tuple[CropEstimates,
     """
     if not len(people):
         raise InputError(f"{people.name} has no people")
-    known = [people.known(row) for row in range(len(people))]
+    known = [people.labels(row) for row in range(len(people))]
     crops = [sized(one.crop, network.size) for one in known]
-    return estimate_crops(network, people.picture, crops, people.name), known
+    return estimate_crops(network, people.image, crops, people.name), known
 
 
 def measure_people(
-    looked: CropEstimates, known: Sequence[Known], bodies: BodyPoser
+    looked: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
 ) -> dict[str, Any]:
     """MPJPE, PA-MPJPE, PVE in mm, PCK and the share of impossible bodies, level by level.
 
@@ -72,7 +74,7 @@ def measure_people(
 
 
 def _against_bodies(
-    looked: CropEstimates, known: Sequence[Known], rows: Sequence[int], bodies: BodyPoser
+    looked: CropEstimates, known: Sequence[PersonLabels], rows: Sequence[int], bodies: BodyPoser
 ) -> dict[str, Any]:
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
@@ -97,7 +99,7 @@ def _against_bodies(
 
 
 def _against_joints(
-    looked: CropEstimates, known: Sequence[Known], bodies: BodyPoser
+    looked: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
 ) -> dict[str, Any]:
     count = len(LSP_NAMES)
     rows, seen = [], []

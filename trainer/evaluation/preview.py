@@ -8,7 +8,7 @@ import torch
 from pymaf_live.body import Body, PointSet
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.types import Image
-from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop
+from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop
 from trainer.network.pymaf import PyMAF
 from trainer.rendering.contact_sheet import draw_body
 
@@ -34,7 +34,7 @@ def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
     """
     first = max(len(joint_set) - VALIDATION, 0)
     rows = np.linspace(first, len(joint_set) - 1, _TILES).round().astype(int).tolist()
-    pictures, size, mesh = Pictures(joint_set), model.encoder.size, PointSet.vertices(body)
+    pictures, size, mesh = ImageStore(joint_set), model.encoder.size, PointSet.vertices(body)
     crops = [annotated_crop(joint_set.joints[row], size) for row in rows]
     images = np.stack([cut(pictures[row], crop) for row, crop in zip(rows, crops, strict=True)])
     device = next(model.parameters()).device

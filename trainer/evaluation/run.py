@@ -19,7 +19,7 @@ from pymaf_live.errors import InputError, UsageError
 from pymaf_live.types import Array
 from trainer.data.base import PeopleSet
 from trainer.data.fits import Fits, read_fits
-from trainer.data.lspet import VALIDATION, JointSet, Pictures, read_joint_set
+from trainer.data.lspet import VALIDATION, ImageStore, JointSet, read_joint_set
 from trainer.data.spin_npz import SpinPeople
 from trainer.data.synthetic import read_synthetic
 from trainer.evaluation.calibration import measure_calibration
@@ -119,7 +119,7 @@ class _Work:
 def _lspet(work: _Work) -> dict[str, Any]:
     figures = measure_lspet(work.lspet, work.joint_set, work.rows, work.bodies, work.fits)
     if work.sheets is not None:
-        pictures, joints = Pictures(work.joint_set), work.joint_set.joints[list(work.rows)]
+        pictures, joints = ImageStore(work.joint_set), work.joint_set.joints[list(work.rows)]
         # a torso seen from its end makes every miss large; so does one lost limb: half torsos
         bad = _mean_known(
             np.minimum(normalized_errors(work.lspet.points(work.bodies, "lsp"), joints), 3.0)
@@ -196,7 +196,7 @@ def _coco(work: _Work) -> dict[str, Any]:
     people = read_coco_mini(_there(work.places.coco))
     looks = estimate_boxed(work.measured.network, people, work.bodies)
     if work.sheets is not None:
-        pictures, joints = Pictures(people.joint_set), people.joint_set.joints
+        pictures, joints = ImageStore(people.joint_set), people.joint_set.joints
         away = np.linalg.norm(looks[1].points(work.bodies, "coco") - joints[..., :2], axis=-1)
         away = np.where(joints[..., 2] > 0, away, np.nan) / np.sqrt(people.area)[:, None]
         bad = _mean_known(away)
@@ -227,7 +227,7 @@ def _people(work: _Work, people: PeopleSet, name: str) -> dict[str, Any]:
         joints = np.stack([one.keypoints[:14] for one in known])
         found = normalized_errors(looked.points(work.bodies, "lsp"), joints)
         bad = _mean_known(np.minimum(found, 3.0))
-        write_sheets(work.sheets, name, looked, people.picture, bad, work.measured.body)
+        write_sheets(work.sheets, name, looked, people.image, bad, work.measured.body)
     return measure_people(looked, known, work.bodies)
 
 
@@ -369,7 +369,7 @@ def unpack_held_out(lspet: Path, folder: Path) -> int:
 
 def unpack(joint_set: JointSet, rows: Sequence[int], folder: Path) -> int:
     """The same of any rows."""
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     boxes = held_out_boxes(joint_set, rows)
     for row in rows:

@@ -23,8 +23,8 @@ from trainer.data.lspet import (
     LIMBS,
     RIGHT_HIP,
     RIGHT_SHOULDER,
+    ImageStore,
     JointSet,
-    Pictures,
     annotated_turn,
 )
 from trainer.evaluation.inference import estimate_twice
@@ -72,14 +72,14 @@ def measure_truncated(
 def _measure_cut(
     network: Network, joint_set: JointSet, rows: Sequence[int], bodies: BodyPoser, cut: Cut
 ) -> dict[str, Any]:
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     left = np.stack([visible(joint_set.joints[row], cut) for row in rows])
     crops = [half_crop(joints, network.size) for joints in left]
 
-    def picture(index: int) -> Image:
+    def image(index: int) -> Image:
         return blackened(pictures[rows[index]], joint_set.joints[rows[index]], cut)
 
-    _, looked = estimate_twice(network, bodies, picture, crops, cut)
+    _, looked = estimate_twice(network, bodies, image, crops, cut)
     levels = range(len(looked.estimates.rotations))
     # the torso's length is the whole annotation's, the joints judged are those that can be seen
     joints, shown = joint_set.joints[list(rows)], left[:, LIMBS, 2] > 0

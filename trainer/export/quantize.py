@@ -28,7 +28,7 @@ from pymaf_live.inference.openvino_engine import processor_precisions
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.openvino_import import import_openvino
-from trainer.data.lspet import VALIDATION, JointSet, Pictures, annotated_crop, read_joint_set
+from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop, read_joint_set
 
 Crops = npt.NDArray[np.float32]
 
@@ -198,7 +198,7 @@ def _entries(model: ModelProto) -> dict[str, str]:
 
 def annotated_crops(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
     """Annotated crops of a set's rows as a network takes them, (N, 3, S, S)."""
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     cuts = [cut(pictures[row], annotated_crop(joint_set.joints[row], size)) for row in rows]
     return network_input(np.stack(cuts))
 

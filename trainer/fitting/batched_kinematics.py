@@ -62,7 +62,7 @@ def chained(first: Tensor, second: Tensor) -> Tensor:
     return a[:, None] * x + b[:, None] * y + c[:, None] * z
 
 
-class Crowd:
+class BatchedKinematics:
     """A body's joints and P fixed points, posed for N people.
 
     Parameters
@@ -97,7 +97,7 @@ class Crowd:
         weight[points.point, points.joint] = points.weight
         self.spread, self.gather, self.weight = map(_tensor, (spread, gather, weight))
 
-    def posed(self, rotations: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pose(self, rotations: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pose everybody.
 
         Parameters

@@ -26,11 +26,11 @@ from trainer.body.joint_limits import LIMITS
 from trainer.commands.progress import followed
 from trainer.data.base import FACE_NAMES
 from trainer.data.fits import Fits, bends_naturally
-from trainer.fitting.batched_kinematics import Crowd, root_columns, rotation_columns
+from trainer.fitting.batched_kinematics import BatchedKinematics, root_columns, rotation_columns
 from trainer.fitting.limb_geometry import Limb, limb_rotations
 from trainer.fitting.pose_prior import PosePrior
-from trainer.fitting.targets import LIMBS, TRUNK, Annotated, Evidence, gather_evidence
-from trainer.fitting.teacher import Teaching
+from trainer.fitting.targets import LIMBS, TRUNK, CropAnnotations, FitTargets, build_fit_targets
+from trainer.fitting.teacher import TeacherLandmarks
 
 _AT_ONCE = 1600
 """People side by side: more fall out of the CPU's caches."""
@@ -74,7 +74,7 @@ class FitOptions:
 
 
 @dataclass
-class Unknowns:
+class FitParameters:
     """What is fitted, one person a column."""
 
     root: Tensor
@@ -91,11 +91,11 @@ class Unknowns:
         """All four."""
         return self.root, self.pose, self.shape, self.camera
 
-    def of(self, rows: Tensor) -> Unknowns:
+    def of(self, rows: Tensor) -> FitParameters:
         """Those of some people, as new tensors."""
-        return Unknowns(*(part[..., rows].clone() for part in self.parts))
+        return FitParameters(*(part[..., rows].clone() for part in self.parts))
 
-    def put(self, rows: Tensor, others: Unknowns) -> None:
+    def put(self, rows: Tensor, others: FitParameters) -> None:
         """Take over some people's."""
         for part, other in zip(self.parts, others.parts, strict=True):
             part[..., rows] = other
@@ -103,8 +103,8 @@ class Unknowns:
 
 def fit(
     body: Body,
-    people: Annotated,
-    teaching: Teaching,
+    people: CropAnnotations,
+    teacher: TeacherLandmarks,
     options: FitOptions | None = None,
     prior: PosePrior | None = None,
 ) -> Fits:
@@ -115,7 +115,7 @@ def fit(
     body : Body
     people : Annotated
         N people.
-    teaching : Teaching
+    teacher : TeacherLandmarks
         The teacher's landmarks of the same people.
     options : FitOptions, optional
     prior : PosePrior, optional
@@ -130,19 +130,19 @@ def fit(
         If the landmarks are of other people, or something is not finite.
     """
     options = options or FitOptions()
-    evidence = gather_evidence(people, teaching, options.trust_torso, options.trust_spread)
-    fitting = Fitting(body, options, prior)
-    unknowns = fitting.start(evidence)
-    unknowns = fitting.settled(unknowns, evidence, options.steps, options.learning_rate, "fit")
-    measured = fitting.measured(unknowns, evidence, people)
+    targets = build_fit_targets(people, teacher, options.trust_torso, options.trust_spread)
+    fitter = BodyFitter(body, options, prior)
+    parameters = fitter.start(targets)
+    parameters = fitter.optimize(parameters, targets, options.steps, options.learning_rate, "fit")
+    measured = fitter.measured(parameters, targets, people)
     kept = (measured.residual_2d < 0.10) & (measured.residual_3d < 0.20)
-    trunk = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
+    trunk = targets.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
     kept &= (trunk > 0.25) & bends_naturally(body, measured.rotations)
-    return fitting.fits(measured, people, evidence.landmark_trust, kept)
+    return fitter.fits(measured, people, targets.landmark_trust, kept)
 
 
 @dataclass(frozen=True)
-class Measured:
+class FitResult:
     """Fitted bodies and how they miss what they were held to; N people."""
 
     rotations: Array
@@ -154,7 +154,7 @@ class Measured:
     residual_3d_all: Array
 
 
-class Fitting:
+class BodyFitter:
     """The kinematics, energy and descent of a fit.
 
     Parameters
@@ -168,7 +168,7 @@ class Fitting:
         self.body, self.options, self.prior = body, options, prior
         faces = body.keypoint_rows("coco")[: len(FACE_NAMES)]
         rows = vstack([body.keypoint_rows("lsp"), faces, body.keypoint_rows("blazepose")])
-        self.crowd = Crowd(body, rows.tocsr())
+        self.kinematics = BatchedKinematics(body, rows.tocsr())
         self.limbs = Limb.all_of(body)
         names = {name: index - 1 for index, name in enumerate(body.joint_names)}
         free = body.joint_count - 1
@@ -180,58 +180,65 @@ class Fitting:
         weight = [1.0] * len(LSP_NAMES) + [options.face_share] * len(FACE_NAMES)
         self.share = torch.tensor(weight)[:, None]
 
-    def rotations(self, unknowns: Unknowns) -> Tensor:
+    def rotations(self, parameters: FitParameters) -> Tensor:
         """(3, 3, J, N)"""
-        return torch.cat([root_columns(unknowns.root), rotation_columns(unknowns.pose)], dim=2)
+        return torch.cat([root_columns(parameters.root), rotation_columns(parameters.pose)], dim=2)
 
-    def points(self, unknowns: Unknowns) -> Tensor:
+    def points(self, parameters: FitParameters) -> Tensor:
         """(3, K + L, N) m: the key points, then the landmarks."""
-        return self.crowd.posed(self.rotations(unknowns), unknowns.shape)[0]
+        return self.kinematics.pose(self.rotations(parameters), parameters.shape)[0]
 
-    def energy(self, unknowns: Unknowns, evidence: Evidence, picture: float = 1.0) -> Tensor:
+    def energy(
+        self, parameters: FitParameters, targets: FitTargets, picture: float = 1.0
+    ) -> Tensor:
         """(N,) what a fit makes small; `picture` scales the annotation's part."""
         options = self.options
-        points = self.points(unknowns)
-        flat = unknowns.camera[0] * (points[:2] + unknowns.camera[1:, None])
-        missed = _robust(flat[:, :_KNOWN] - evidence.annotated, options.annotated_width)
-        energy = (self.share * evidence.annotated_weight * missed).sum(0)
+        points = self.points(parameters)
+        flat = parameters.camera[0] * (points[:2] + parameters.camera[1:, None])
+        missed = _robust(flat[:, :_KNOWN] - targets.annotated, options.annotated_width)
+        energy = (self.share * targets.annotated_weight * missed).sum(0)
         energy = picture * options.annotated_weight * energy
-        trust = evidence.landmark_trust
-        missed = _robust(flat[:, _KNOWN:] - evidence.landmarks, options.teacher_width)
+        trust = targets.landmark_trust
+        missed = _robust(flat[:, _KNOWN:] - targets.landmarks, options.teacher_width)
         energy = energy + options.teacher_weight * (trust * missed).sum(0)
-        depth = _robust(_beside(points[:, _KNOWN:], evidence.world, trust), options.depth_width)
+        depth = _robust(_beside(points[:, _KNOWN:], targets.world, trust), options.depth_width)
         energy = energy + options.depth_weight * (trust * depth).sum(0)
-        trust = evidence.network_trust
-        joints = _beside(points[:, : len(LSP_NAMES)], evidence.network, trust)
+        trust = targets.network_trust
+        joints = _beside(points[:, : len(LSP_NAMES)], targets.network, trust)
         joints = _robust(joints, options.depth_width)
         energy = energy + options.network_weight * (trust * joints).sum(0)
-        return energy + self._prior(unknowns)
+        return energy + self._prior(parameters)
 
-    def _prior(self, unknowns: Unknowns) -> Tensor:
+    def _prior(self, parameters: FitParameters) -> Tensor:
         options = self.options
-        flat = unknowns.pose.reshape(-1, unknowns.pose.shape[-1])
-        energy = options.shape_weight * unknowns.shape.square().sum(0)
+        flat = parameters.pose.reshape(-1, parameters.pose.shape[-1])
+        energy = options.shape_weight * parameters.shape.square().sum(0)
         rest = options.rest_weight
         if self.prior is not None:
-            joint_major = unknowns.pose.transpose(0, 1).reshape(flat.shape)
+            joint_major = parameters.pose.transpose(0, 1).reshape(flat.shape)
             energy = energy + options.prior_weight * self.prior.energy(joint_major)
             rest = rest / 4
-        energy = energy + rest * (self.stiffness * unknowns.pose.square().sum(0)).sum(0)
+        energy = energy + rest * (self.stiffness * parameters.pose.square().sum(0)).sum(0)
         angles = flat[self.limited]
         beyond = (self.low - angles).clamp(min=0) + (angles - self.high).clamp(min=0)
         energy = energy + options.limit_weight * beyond.square().sum(0)
         # a person of negative size fits a mirrored picture
-        return energy + 100 * (_LEAST_SCALE - unknowns.camera[0]).clamp(min=0).square()
+        return energy + 100 * (_LEAST_SCALE - parameters.camera[0]).clamp(min=0).square()
 
-    def settled(
-        self, unknowns: Unknowns, evidence: Evidence, steps: int, rate: float, what: str = ""
-    ) -> Unknowns:
+    def optimize(
+        self,
+        parameters: FitParameters,
+        targets: FitTargets,
+        steps: int,
+        rate: float,
+        what: str = "",
+    ) -> FitParameters:
         """Go down the energy by Adam, the rate rising for a tenth of the way, then falling."""
-        count = unknowns.camera.shape[-1]
+        count = parameters.camera.shape[-1]
         blocks = torch.split(torch.arange(count), _AT_ONCE)
-        found = Unknowns(*(part.detach().clone() for part in unknowns.parts))
+        found = FitParameters(*(part.detach().clone() for part in parameters.parts))
         for rows in followed(list(blocks), what) if what else blocks:
-            some, held = unknowns.of(rows), evidence.of(rows)
+            some, held = parameters.of(rows), targets.of(rows)
             for part in some.parts:
                 part.requires_grad_()
             optimiser = torch.optim.Adam(some.parts, lr=rate)
@@ -245,12 +252,12 @@ class Fitting:
                 self.energy(some, held, picture).sum().backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
-            found.put(rows, Unknowns(*(part.detach() for part in some.parts)))
+            found.put(rows, FitParameters(*(part.detach() for part in some.parts)))
         return found
 
-    def start(self, evidence: Evidence) -> Unknowns:
+    def start(self, targets: FitTargets) -> FitParameters:
         """Root from the teacher's hip and shoulder axes, limbs along its bones."""
-        world = evidence.world.permute(2, 1, 0)
+        world = targets.world.permute(2, 1, 0)
         across = (world[:, 23] - world[:, 24]) + (world[:, 11] - world[:, 12])
         up = (world[:, 11] + world[:, 12]) - (world[:, 23] + world[:, 24])
         x = torch.nn.functional.normalize(across, dim=-1)
@@ -261,25 +268,25 @@ class Fitting:
             self.limbs, ((23, 25, 27), (24, 26, 28), (11, 13, 15), (12, 14, 16)), strict=True
         ):
             self._point(limb, pose, root, world[:, b] - world[:, a], world[:, c] - world[:, b])
-        unknowns = self._unknowns(root, pose, torch.zeros(len(world), self.body.shape_count))
-        unknowns.camera = _placed(self.points(unknowns)[:2, _KNOWN:], evidence)
-        return unknowns
+        parameters = self._unknowns(root, pose, torch.zeros(len(world), self.body.shape_count))
+        parameters.camera = _placed(self.points(parameters)[:2, _KNOWN:], targets)
+        return parameters
 
     def _point(
         self, limb: Limb, pose: Tensor, parent: Tensor, upper: Tensor, lower: Tensor
     ) -> None:
-        rest = self.crowd.rest_mean.T
+        rest = self.kinematics.rest_mean.T
         first, second = limb_rotations(limb, rest, parent, upper, lower)
         pose[:, limb.first - 1] = _rotation_vector(first)
         pose[:, limb.second - 1] = second
 
-    def _unknowns(self, root: Tensor, pose: Tensor, shape: Tensor) -> Unknowns:
+    def _unknowns(self, root: Tensor, pose: Tensor, shape: Tensor) -> FitParameters:
         """From (N, 3, 3), (N, J - 1, 3) and (N, S); the camera is left open."""
         columns = root[:, :, :2].permute(2, 1, 0).contiguous()
         flat = pose.permute(2, 1, 0).contiguous()
-        return Unknowns(columns, flat, shape.T.contiguous(), torch.zeros(3, len(root)))
+        return FitParameters(columns, flat, shape.T.contiguous(), torch.zeros(3, len(root)))
 
-    def begun(self, rotations: Array, shape: Array, camera: Array) -> Unknowns:
+    def from_bodies(self, rotations: Array, shape: Array, camera: Array) -> FitParameters:
         """From bodies (N, J, 3, 3), (N, S) and cameras (N, 3).
 
         Raises
@@ -294,15 +301,15 @@ class Fitting:
                 raise InputError(f"a start of {what.shape} is not {size} or not finite")
         vectors = axis_angle_from_matrix(rotations[:, 1:])
         tensors = [torch.tensor(a, dtype=torch.float32) for a in (rotations[:, 0], vectors, shape)]
-        unknowns = self._unknowns(*tensors)
-        unknowns.camera = torch.tensor(camera.T.copy(), dtype=torch.float32)
-        return unknowns
+        parameters = self._unknowns(*tensors)
+        parameters.camera = torch.tensor(camera.T.copy(), dtype=torch.float32)
+        return parameters
 
-    def turned_in_depth(self, unknowns: Unknowns) -> list[Unknowns]:
+    def depth_alternatives(self, parameters: FitParameters) -> list[FitParameters]:
         """Every limb's other readings of the same picture, one limb changed at a time: twelve."""
         with torch.no_grad():
-            rotations = self.rotations(unknowns)
-            _, world, places = self.crowd.posed(rotations, unknowns.shape)
+            rotations = self.rotations(parameters)
+            _, world, places = self.kinematics.pose(rotations, parameters.shape)
         world, places = world.permute(3, 2, 0, 1), places.permute(2, 1, 0)
         mirror = torch.tensor([1.0, 1.0, -1.0])
         readings = []
@@ -310,7 +317,7 @@ class Fitting:
             upper = places[:, limb.second] - places[:, limb.first]
             lower = places[:, limb.third] - places[:, limb.second]
             for turn_upper, turn_lower in ((True, False), (False, True), (True, True)):
-                reading = Unknowns(*(part.clone() for part in unknowns.parts))
+                reading = FitParameters(*(part.clone() for part in parameters.parts))
                 pose = reading.pose.permute(2, 1, 0)
                 self._point(
                     limb,
@@ -322,14 +329,16 @@ class Fitting:
                 readings.append(reading)
         return readings
 
-    def measured(self, unknowns: Unknowns, evidence: Evidence, people: Annotated) -> Measured:
+    def measured(
+        self, parameters: FitParameters, targets: FitTargets, people: CropAnnotations
+    ) -> FitResult:
         """How fitted bodies miss the annotation and the teacher."""
         with torch.no_grad():
-            points = self.points(unknowns)
-            flat = unknowns.camera[0] * (points[:2, :_KNOWN] + unknowns.camera[1:, None])
-            rotations = self.rotations(unknowns).permute(3, 2, 0, 1).contiguous()
-        distance = (flat - evidence.annotated).norm(dim=0).T.numpy()
-        known = (evidence.annotated_weight > 0).T.numpy()
+            points = self.points(parameters)
+            flat = parameters.camera[0] * (points[:2, :_KNOWN] + parameters.camera[1:, None])
+            rotations = self.rotations(parameters).permute(3, 2, 0, 1).contiguous()
+        distance = (flat - targets.annotated).norm(dim=0).T.numpy()
+        known = (targets.annotated_weight > 0).T.numpy()
         joints = slice(0, len(LSP_NAMES))
         count = np.maximum(known[:, joints].sum(1), 1)
         residual_2d = (distance * known)[:, joints].sum(1) / count
@@ -341,20 +350,20 @@ class Fitting:
         limbs = list(BLAZEPOSE_LSP_LIMBS)
         landmarks = points[:, _KNOWN:]
         hips = landmarks[:, 23:25].mean(1, keepdim=True)
-        hips_taught = evidence.world[:, 23:25].mean(1, keepdim=True)
-        depth = (landmarks - hips - evidence.world + hips_taught).norm(dim=0)[limbs].T.numpy()
-        trust = evidence.landmark_trust[limbs].T.numpy()
-        return Measured(
+        hips_taught = targets.world[:, 23:25].mean(1, keepdim=True)
+        depth = (landmarks - hips - targets.world + hips_taught).norm(dim=0)[limbs].T.numpy()
+        trust = targets.landmark_trust[limbs].T.numpy()
+        return FitResult(
             rotations=rotations.numpy(),
-            shape=unknowns.shape.T.numpy(),
-            camera=unknowns.camera.T.numpy(),
+            shape=parameters.shape.T.numpy(),
+            camera=parameters.camera.T.numpy(),
             residual_2d=residual_2d,
             residual_torso=np.where(np.isfinite(torso), share, np.nan),
             residual_3d=(depth * trust).sum(1) / np.maximum(trust.sum(1), 1e-6),
             residual_3d_all=depth.mean(1),
         )
 
-    def fits(self, measured: Measured, people: Annotated, trust: Tensor, kept: Mask) -> Fits:
+    def fits(self, measured: FitResult, people: CropAnnotations, trust: Tensor, kept: Mask) -> Fits:
         """As they are kept; `trust` (33, N) of the landmarks."""
         return Fits(
             rotations=measured.rotations,
@@ -391,13 +400,13 @@ def _rotation_vector(matrices: Tensor) -> Tensor:
     return torch.tensor(vectors, dtype=torch.float32)
 
 
-def _placed(points: Tensor, evidence: Evidence) -> Tensor:
+def _placed(points: Tensor, targets: FitTargets) -> Tensor:
     """Camera s, tx, ty (3, N) by least squares of points (2, 33, N) on the teacher's landmarks."""
-    weight = evidence.landmark_trust + 1e-3
+    weight = targets.landmark_trust + 1e-3
     total = weight.sum(0)
     middle = (weight * points).sum(1) / total
-    target = (weight * evidence.landmarks).sum(1) / total
-    near, far = points - middle[:, None], evidence.landmarks - target[:, None]
+    target = (weight * targets.landmarks).sum(1) / total
+    near, far = points - middle[:, None], targets.landmarks - target[:, None]
     scale = (weight * near * far).sum((0, 1)) / (weight * near * near).sum((0, 1))
     scale = scale.clamp(min=0.3)
     return torch.cat([scale[None], target / scale - middle])

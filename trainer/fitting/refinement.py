@@ -28,18 +28,18 @@ from trainer.body.blazepose_landmarker import SIZE
 from trainer.body.joint_limits import impossible
 from trainer.commands.progress import followed
 from trainer.data.fits import Fits, bends_naturally
-from trainer.fitting.fit import FitOptions, Fitting, Unknowns
+from trainer.fitting.fit import BodyFitter, FitOptions, FitParameters
 from trainer.fitting.pose_prior import PosePrior
 from trainer.fitting.targets import (
     LIMBS,
     TRUNK,
-    Annotated,
-    Evidence,
-    borne_out,
+    CropAnnotations,
+    FitTargets,
+    annotation_support,
+    build_fit_targets,
     by_landmark,
-    gather_evidence,
 )
-from trainer.fitting.teacher import PictureOf, Teaching
+from trainer.fitting.teacher import ImageReader, TeacherLandmarks
 
 _BATCH = 32
 _FROM_FIRST, _FROM_NETWORK, _READING, _LAST = 120, 160, 40, 80
@@ -74,7 +74,7 @@ class Predictions:
 
 @torch.no_grad()
 def predict(
-    checkpoint: Path, landmark_file: Path | None, people: Annotated, picture: PictureOf
+    checkpoint: Path, landmark_file: Path | None, people: CropAnnotations, picture: ImageReader
 ) -> Predictions:
     """Look at every annotated crop with the network of a checkpoint.
 
@@ -149,10 +149,10 @@ def read_predictions(path: Path, body: Body, count: int) -> Predictions:
     return Predictions(**arrays)
 
 
-def fit_again(
+def refine_fits(
     body: Body,
-    people: Annotated,
-    teaching: Teaching,
+    people: CropAnnotations,
+    teacher: TeacherLandmarks,
     first: Fits,
     predictions: Predictions,
     prior: PosePrior,
@@ -165,7 +165,7 @@ def fit_again(
     body : Body
     people : Annotated
         N people.
-    teaching : Teaching
+    teacher : TeacherLandmarks
     first : Fits
         The first round's.
     predictions : Predictions
@@ -179,48 +179,52 @@ def fit_again(
     Fits
     """
     options = options or FitOptions()
-    evidence = gather_evidence(people, teaching, options.trust_torso, options.trust_spread)
-    fitting = Fitting(body, options, prior)
-    guess = fitting.begun(predictions.rotations, predictions.shape, predictions.camera)
-    evidence, said = _with_network(fitting, guess, predictions, evidence, people, options)
-    begun = fitting.begun(first.rotations, first.shape, first.camera)
-    found = fitting.settled(begun, evidence, _FROM_FIRST, 0.02, "from the first round")
-    other = fitting.settled(guess, evidence, _FROM_NETWORK, 0.03, "from the network")
-    _take_better(fitting, found, other, evidence, torch.arange(len(people)))
+    targets = build_fit_targets(people, teacher, options.trust_torso, options.trust_spread)
+    fitter = BodyFitter(body, options, prior)
+    guess = fitter.from_bodies(predictions.rotations, predictions.shape, predictions.camera)
+    targets, said = _with_network(fitter, guess, predictions, targets, people, options)
+    begun = fitter.from_bodies(first.rotations, first.shape, first.camera)
+    found = fitter.optimize(begun, targets, _FROM_FIRST, 0.02, "from the first round")
+    other = fitter.optimize(guess, targets, _FROM_NETWORK, 0.03, "from the network")
+    _take_better(fitter, found, other, targets, torch.arange(len(people)))
     for _ in range(2):
-        _read_other_ways(fitting, found, evidence)
-    last = fitting.settled(found, evidence, _LAST, 0.01, "at last")
-    _take_better(fitting, found, last, evidence, torch.arange(len(people)))
-    return _judged(fitting, found, evidence, people, said)
+        _read_other_ways(fitter, found, targets)
+    last = fitter.optimize(found, targets, _LAST, 0.01, "at last")
+    _take_better(fitter, found, last, targets, torch.arange(len(people)))
+    return _judged(fitter, found, targets, people, said)
 
 
 def _take_better(
-    fitting: Fitting, found: Unknowns, other: Unknowns, evidence: Evidence, rows: Tensor
+    fitter: BodyFitter,
+    found: FitParameters,
+    other: FitParameters,
+    targets: FitTargets,
+    rows: Tensor,
 ) -> None:
     """Take the others' bodies of `rows` where their energy is lower."""
-    held = evidence.of(rows)
+    held = targets.of(rows)
     with torch.no_grad():
-        better = fitting.energy(other, held) < fitting.energy(found.of(rows), held)
+        better = fitter.energy(other, held) < fitter.energy(found.of(rows), held)
     found.put(rows[better], other.of(better.nonzero()[:, 0]))
 
 
-def _read_other_ways(fitting: Fitting, found: Unknowns, evidence: Evidence) -> None:
-    limb_trust = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)].amin(0)
+def _read_other_ways(fitter: BodyFitter, found: FitParameters, targets: FitTargets) -> None:
+    limb_trust = targets.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)].amin(0)
     rows = (limb_trust < _OPEN_TRUST).nonzero()[:, 0]
     if not len(rows):
         return
-    held = evidence.of(rows)
-    readings = fitting.turned_in_depth(found.of(rows))
+    held = targets.of(rows)
+    readings = fitter.depth_alternatives(found.of(rows))
     with torch.no_grad():
-        energies = torch.stack([fitting.energy(reading, held) for reading in readings])
+        energies = torch.stack([fitter.energy(reading, held) for reading in readings])
     best = energies.argsort(dim=0)[:_READINGS]
     for place in range(_READINGS):
-        tried = Unknowns(*(part.clone() for part in readings[0].parts))
+        tried = FitParameters(*(part.clone() for part in readings[0].parts))
         for number, reading in enumerate(readings):
             mine = (best[place] == number).nonzero()[:, 0]
             tried.put(mine, reading.of(mine))
-        settled = fitting.settled(tried, held, _READING, 0.02, "the other way")
-        _take_better(fitting, found, settled, evidence, rows)
+        settled = fitter.optimize(tried, held, _READING, 0.02, "the other way")
+        _take_better(fitter, found, settled, targets, rows)
 
 
 @dataclass(frozen=True)
@@ -234,48 +238,52 @@ class _Said:
 
 
 def _with_network(
-    fitting: Fitting,
-    guess: Unknowns,
+    fitter: BodyFitter,
+    guess: FitParameters,
     predictions: Predictions,
-    evidence: Evidence,
-    people: Annotated,
+    targets: FitTargets,
+    people: CropAnnotations,
     options: FitOptions,
-) -> tuple[Evidence, _Said]:
+) -> tuple[FitTargets, _Said]:
     """The evidence with the network's joints, where the teacher is not believed."""
     count = len(LSP_NAMES)
     with torch.no_grad():
-        points = fitting.points(guess)[:, :count]
+        points = fitter.points(guess)[:, :count]
         flat = guess.camera[0] * (points[:2] + guess.camera[1:, None])
-    missed = (flat - evidence.annotated[:, :count]).norm(dim=0)[:LIMBS].T.numpy() * (SIZE / 2)
+    missed = (flat - targets.annotated[:, :count]).norm(dim=0)[:LIMBS].T.numpy() * (SIZE / 2)
     known = people.keypoints[:, :LIMBS, 2] > 0
-    borne = borne_out(missed, known, people.torso_pixels(), options.trust_torso)
-    trunk = borne[:, TRUNK].mean(1, keepdims=True)
-    limbs = borne * np.sqrt(trunk) * predictions.score[:, None]
+    support = annotation_support(missed, known, people.torso_pixels(), options.trust_torso)
+    trunk = support[:, TRUNK].mean(1, keepdims=True)
+    limbs = support * np.sqrt(trunk) * predictions.score[:, None]
     # where nothing is annotated the teacher's points are better than a small network's
     limbs = np.where(known, limbs, limbs * _UNKNOWN_SHARE)
     trust = torch.tensor(np.concatenate([limbs, trunk, trunk], axis=1).T, dtype=torch.float32)
-    taught = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)]
+    taught = targets.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)]
     taught = torch.cat([taught, taught[TRUNK].mean(0).expand(2, -1)])
-    held = replace(evidence, network=points, network_trust=trust * (1 - taught))
+    held = replace(targets, network=points, network_trust=trust * (1 - taught))
     return held, _Said(points, trust)
 
 
 def _judged(
-    fitting: Fitting, found: Unknowns, evidence: Evidence, people: Annotated, said: _Said
+    fitter: BodyFitter,
+    found: FitParameters,
+    targets: FitTargets,
+    people: CropAnnotations,
+    said: _Said,
 ) -> Fits:
-    measured = fitting.measured(found, evidence, people)
+    measured = fitter.measured(found, targets, people)
     with torch.no_grad():
-        points = fitting.points(found)
+        points = fitter.points(found)
     joints = points[:, : len(LSP_NAMES)]
     away = _apart(joints, said.joints, said.trust)
     network_trust = _NETWORK_SHARE * said.trust / (1 + (away / 0.12) ** 2)
-    landmarks = points[:, -evidence.world.shape[1] :]
-    away_teacher = _apart(landmarks, evidence.world, evidence.landmark_trust)
+    landmarks = points[:, -targets.world.shape[1] :]
+    away_teacher = _apart(landmarks, targets.world, targets.landmark_trust)
     # a fit that went another way than the teacher is not vouched for by it
-    taught = evidence.landmark_trust / (1 + (away_teacher / 0.25) ** 2)
+    taught = targets.landmark_trust / (1 + (away_teacher / 0.25) ** 2)
     trust = torch.maximum(taught, by_landmark(network_trust))
-    kept = _worth_keeping(fitting, measured.rotations, people)
-    trunk = evidence.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
+    kept = _worth_keeping(fitter, measured.rotations, people)
+    trunk = targets.landmark_trust[list(BLAZEPOSE_LSP_LIMBS)][TRUNK].mean(0).numpy()
     by_teacher = (measured.residual_3d < 0.20) & (trunk > 0.25)
     weight = said.trust[:LIMBS]
     away_network = (weight * away[:LIMBS]).sum(0) / weight.sum(0).clamp(min=1e-6)
@@ -283,11 +291,11 @@ def _judged(
     by_network &= said.trust[TRUNK].mean(0).numpy() > _NETWORK_TRUNK
     torso = measured.residual_torso
     kept &= (measured.residual_2d < 0.08) & ~(torso < 0.75) & (by_teacher | by_network)
-    return fitting.fits(measured, people, trust, kept)
+    return fitter.fits(measured, people, trust, kept)
 
 
-def _worth_keeping(fitting: Fitting, rotations: Array, people: Annotated) -> Mask:
-    return bends_naturally(fitting.body, rotations) & ~impossible(fitting.body, rotations)
+def _worth_keeping(fitter: BodyFitter, rotations: Array, people: CropAnnotations) -> Mask:
+    return bends_naturally(fitter.body, rotations) & ~impossible(fitter.body, rotations)
 
 
 def _apart(points: Tensor, others: Tensor, trust: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from pymaf_live.types import Array, Mask
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.data.base import KEYPOINT_NAMES, PeopleSet
 from trainer.data.lspet import torso_length
-from trainer.fitting.teacher import Teaching
+from trainer.fitting.teacher import TeacherLandmarks
 
 LIMBS = 12
 """The first rows of the key points are limb joints; neck, head top and face follow."""
@@ -42,7 +42,7 @@ _SAME_FRAME = 0.02
 
 
 @dataclass(frozen=True)
-class Annotated:
+class CropAnnotations:
     """The annotation of N people, whatever set they are of; K key points."""
 
     keypoints: Array
@@ -78,7 +78,7 @@ class Annotated:
         )
 
 
-def annotated_people(people: PeopleSet) -> Annotated:
+def crop_annotations(people: PeopleSet) -> CropAnnotations:
     """The annotation of any set of people.
 
     Raises
@@ -88,7 +88,7 @@ def annotated_people(people: PeopleSet) -> Annotated:
     """
     if not len(people):
         raise InputError(f"{people.name} has nobody in it")
-    known = [people.known(row) for row in range(len(people))]
+    known = [people.labels(row) for row in range(len(people))]
     frames = []
     for person in known:
         frame = person.crop.frame_from_crop.astype(np.float64).copy()
@@ -97,11 +97,11 @@ def annotated_people(people: PeopleSet) -> Annotated:
         frame[:, 2] += frame[:, :2] @ np.full(2, (ratio - 1) / 2)
         frame[:, :2] *= ratio
         frames.append(frame)
-    return Annotated(np.stack([person.keypoints for person in known]), np.stack(frames))
+    return CropAnnotations(np.stack([person.keypoints for person in known]), np.stack(frames))
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FitTargets:
     """The same as tensors, one person a column; N people, K key points, L = 33 landmarks."""
 
     annotated: Tensor
@@ -119,20 +119,20 @@ class Evidence:
     network_trust: Tensor
     """(14, N) 0..1; 0 where there is none."""
 
-    def of(self, rows: Tensor) -> Evidence:
+    def of(self, rows: Tensor) -> FitTargets:
         """The evidence of some people."""
-        return Evidence(*(getattr(self, field.name)[..., rows] for field in fields(self)))
+        return FitTargets(*(getattr(self, field.name)[..., rows] for field in fields(self)))
 
 
-def gather_evidence(
-    people: Annotated, teaching: Teaching, trust_torso: float, trust_spread: float
-) -> Evidence:
+def build_fit_targets(
+    people: CropAnnotations, teacher: TeacherLandmarks, trust_torso: float, trust_spread: float
+) -> FitTargets:
     """What is known of everybody, without a network's say.
 
     Parameters
     ----------
     people : Annotated
-    teaching : Teaching
+    teacher : TeacherLandmarks
         The teacher's landmarks of the same people.
     trust_torso : float
         An annotated joint this many torso lengths from the teacher's halves the limb's trust.
@@ -144,28 +144,30 @@ def gather_evidence(
     InputError
         If the landmarks are of other people or not finite.
     """
-    _check(people, teaching)
+    _check(people, teacher)
     in_crop = people.in_crops()
     error = np.linalg.norm(
-        teaching.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMBS], axis=-1
+        teacher.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMBS], axis=-1
     )
     known = people.keypoints[:, :LIMBS, 2] > 0
-    borne = borne_out(error, known, people.torso_pixels(), trust_torso)
-    trust = _landmark_trust(borne, known, teaching, trust_spread)
+    support = annotation_support(error, known, people.torso_pixels(), trust_torso)
+    trust = _landmark_trust(support, known, teacher, trust_spread)
     columns = [
         crop_units_from_pixels(in_crop, SIZE).transpose(2, 1, 0),
         # slips of the annotators' hands are left to the robust width: every joint counts alike
         people.keypoints[:, :, 2].T,
-        crop_units_from_pixels(teaching.points, SIZE).transpose(2, 1, 0),
+        crop_units_from_pixels(teacher.points, SIZE).transpose(2, 1, 0),
         trust.T,
-        teaching.world.transpose(2, 1, 0),
+        teacher.world.transpose(2, 1, 0),
         np.zeros((3, len(LSP_NAMES), len(people))),
         np.zeros((len(LSP_NAMES), len(people))),
     ]
-    return Evidence(*(torch.tensor(np.ascontiguousarray(c), dtype=torch.float32) for c in columns))
+    return FitTargets(
+        *(torch.tensor(np.ascontiguousarray(c), dtype=torch.float32) for c in columns)
+    )
 
 
-def borne_out(error: Array, known: Mask, torso: Array, half: float) -> Array:
+def annotation_support(error: Array, known: Mask, torso: Array, half: float) -> Array:
     """How far the annotation bears limb joints out, (N, 12) 0..1.
 
     Parameters
@@ -181,15 +183,15 @@ def borne_out(error: Array, known: Mask, torso: Array, half: float) -> Array:
     """
     # where the torso is not annotated: its usual share of the crop
     length = np.maximum(np.where(np.isfinite(torso), torso, SIZE * 0.17), SIZE * 0.08)
-    borne = 1 / (1 + (error / (half * length[:, None])) ** 2)
-    trunk = np.where(known, borne, 0.5)[:, TRUNK].mean(1)
-    return np.asarray(np.where(known, borne, trunk[:, None]))
+    support = 1 / (1 + (error / (half * length[:, None])) ** 2)
+    trunk = np.where(known, support, 0.5)[:, TRUNK].mean(1)
+    return np.asarray(np.where(known, support, trunk[:, None]))
 
 
-def _landmark_trust(borne: Array, known: Mask, teaching: Teaching, spread: float) -> Array:
-    agree = 1 / (1 + (teaching.spread_3d / spread) ** 2)
-    trunk = np.where(known, borne, np.minimum(borne, 0.5))[:, TRUNK].mean(1)
-    seen = teaching.visibility
+def _landmark_trust(support: Array, known: Mask, teacher: TeacherLandmarks, spread: float) -> Array:
+    agree = 1 / (1 + (teacher.spread_3d / spread) ** 2)
+    trunk = np.where(known, support, np.minimum(support, 0.5))[:, TRUNK].mean(1)
+    seen = teacher.visibility
     columns = []
     for landmark, voucher in enumerate(_VOUCHER):
         if voucher < 0:
@@ -197,7 +199,7 @@ def _landmark_trust(borne: Array, known: Mask, teaching: Teaching, spread: float
         else:
             # nobody vouches for a joint that is not annotated: it may be out of the picture
             doubt = np.where(known[:, voucher], 1.0, seen[:, landmark])
-            columns.append(borne[:, voucher] * doubt)
+            columns.append(support[:, voucher] * doubt)
     # a limb hangs on the trunk: where the trunk is turned the wrong way its depths are wrong too
     return np.asarray(agree * np.stack(columns, axis=1) * np.sqrt(trunk[:, None]))
 
@@ -208,17 +210,17 @@ def by_landmark(limbs: Tensor) -> Tensor:
     return torch.stack([trunk if v < 0 else limbs[v] for v in _VOUCHER])
 
 
-def _check(people: Annotated, teaching: Teaching) -> None:
-    if len(teaching.points) != len(people):
+def _check(people: CropAnnotations, teacher: TeacherLandmarks) -> None:
+    if len(teacher.points) != len(people):
         raise InputError(
-            f"the landmarks are of {len(teaching.points)} people, the set has {len(people)}"
+            f"the landmarks are of {len(teacher.points)} people, the set has {len(people)}"
         )
     for name in ("points", "world", "visibility", "spread_3d"):
-        broken = ~np.isfinite(getattr(teaching, name)).reshape(len(people), -1).all(1)
+        broken = ~np.isfinite(getattr(teacher, name)).reshape(len(people), -1).all(1)
         if broken.any():
             raise InputError(f"the landmarks of row {broken.argmax()} are not finite")
     corners = np.array([[0, 0, 1], [SIZE, SIZE, 1]]).T
-    apart = np.abs(teaching.frame_from_crop @ corners - people.frame_from_crop @ corners)
+    apart = np.abs(teacher.frame_from_crop @ corners - people.frame_from_crop @ corners)
     side = SIZE * np.hypot(people.frame_from_crop[:, 0, 0], people.frame_from_crop[:, 1, 0])
     other = apart.max(axis=(1, 2)) > _SAME_FRAME * side
     if other.any():

@@ -17,12 +17,12 @@ from trainer.commands.progress import followed
 
 _CHUNK = 64
 
-PictureOf = Callable[[int], Image]
+ImageReader = Callable[[int], Image]
 """Row of a set to its picture, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
-class Teaching:
+class TeacherLandmarks:
     """Landmarks of N annotated crops, the mean of the run as it is and the mirrored run."""
 
     frame_from_crop: Array
@@ -41,7 +41,9 @@ class Teaching:
     """(N, 33) the same in metres."""
 
 
-def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Teaching:
+def run_teacher(
+    frame_from_crop: Array, picture: ImageReader, landmark_file: Path
+) -> TeacherLandmarks:
     """Look at every annotated crop of a set.
 
     Parameters
@@ -61,7 +63,7 @@ def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Te
         cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]
         plain, mirrored = landmarker.run_both_ways(cuts)
         chunks.append(
-            Teaching(
+            TeacherLandmarks(
                 frame_from_crop=np.stack([crop.frame_from_crop for crop in crops]),
                 points=(plain.points + mirrored.points)[..., :2] / 2,
                 world=(plain.world + mirrored.world) / 2,
@@ -72,18 +74,20 @@ def teach(frame_from_crop: Array, picture: PictureOf, landmark_file: Path) -> Te
             )
         )
     columns = [asdict(chunk) for chunk in chunks]
-    return Teaching(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
+    return TeacherLandmarks(
+        **{name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
+    )
 
 
-def write_teaching(path: Path, teaching: Teaching) -> None:
+def write_teacher_landmarks(path: Path, teacher: TeacherLandmarks) -> None:
     """Keep the landmarks in an npz."""
     with atomic_write(path) as temporary:
         np.savez_compressed(
-            temporary, **{name: a.astype(np.float32) for name, a in asdict(teaching).items()}
+            temporary, **{name: a.astype(np.float32) for name, a in asdict(teacher).items()}
         )
 
 
-def read_teaching(path: Path, count: int) -> Teaching:
+def read_teacher_landmarks(path: Path, count: int) -> TeacherLandmarks:
     """Read kept landmarks of a joint set of `count` persons.
 
     Raises
@@ -94,12 +98,12 @@ def read_teaching(path: Path, count: int) -> Teaching:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.float64) for name in file.files}
-        teaching = Teaching(**arrays)
+        teacher = TeacherLandmarks(**arrays)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} holds no teacher's landmarks: {error}") from error
-    if len(teaching.points) != count:
-        raise InputError(f"{path} is of {len(teaching.points)} persons, the set has {count}")
-    return teaching
+    if len(teacher.points) != count:
+        raise InputError(f"{path} is of {len(teacher.points)} persons, the set has {count}")
+    return teacher
 
 
 def _half_distance(first: Array, second: Array) -> Array:

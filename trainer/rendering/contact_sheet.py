@@ -14,7 +14,7 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Crop, Image
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.data.fits import Fits
-from trainer.fitting.teacher import PictureOf
+from trainer.fitting.teacher import ImageReader
 
 _TILES = 24
 
@@ -74,7 +74,7 @@ def write_sheet(path: Path, tiles: Sequence[Image], columns: int = 8) -> None:
 
 
 def sheets_of_fits(
-    folder: Path, body: Body, picture: PictureOf, fits: Fits, before: Fits | None = None
+    folder: Path, body: Body, picture: ImageReader, fits: Fits, before: Fits | None = None
 ) -> None:
     """Write sheets: fits at random, the worst that were kept, some that were left out.
 

@@ -88,7 +88,7 @@ class Rendering:
         return np.asarray(self.colour + background * (1 - self.mask[..., None]))
 
 
-def rasterise(
+def rasterize(
     points: Array, depth: Array, faces: Ints, size: tuple[int, int], *, perspective: bool = True
 ) -> Raster:
     """Find the nearest triangle at the centre of every sample.
@@ -222,7 +222,7 @@ def sun_map(points: Array, faces: Ints, to_sun: Array, step: float = 0.006) -> S
     corner = along[:, :2].min(axis=0) - 4 * step
     extent = along[:, :2].max(axis=0) + 4 * step - corner
     size = (int(extent[0] / step) + 1, int(extent[1] / step) + 1)
-    raster = rasterise((along[:, :2] - corner) / step, along[:, 2], faces, size, perspective=False)
+    raster = rasterize((along[:, :2] - corner) / step, along[:, 2], faces, size, perspective=False)
     return SunMap(axes, corner, step, raster.depth)
 
 
@@ -268,7 +268,7 @@ def render(
     safe = np.maximum(depth, _NEAREST)[:, None]
     pixels = points[:, :2] / safe * camera.focal_length + camera.principal_point
     # pixel centres at integers, in the fine raster too: x' = (x + 0.5) n - 0.5
-    raster = rasterise((pixels + 0.5) * n - 0.5, depth, faces, (width * n, height * n))
+    raster = rasterize((pixels + 0.5) * n - 0.5, depth, faces, (width * n, height * n))
     hit = raster.triangle >= 0
     values = raster.interpolate(faces, attributes)
     colours: Array = values if surface is None else surface(values, raster.triangle[hit])

@@ -42,7 +42,7 @@ _NEAREST = 0.05
 _EMPTY = np.iinfo(np.int64).max
 
 
-def rasterise(
+def rasterize(
     points: Array,
     depth: Array,
     faces: Ints,
@@ -188,7 +188,7 @@ def _test(
     np.minimum.at(best, cell, (bits << 32) | (which + first))
 
 
-def rasterise_batch(
+def rasterize_batch(
     points: Tensor, depth: Tensor, faces: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """The same for B bodies at once, in torch: for a GPU.
@@ -313,8 +313,8 @@ def load_surface(body: Body, path: Path | None = None) -> Surface:
 def part_map(
     points: Array, depth: Array, faces: Ints, face_part: Ints, size: tuple[int, int]
 ) -> Ints:
-    """Part that every pixel sees, (H, W); 0 = none. See `rasterise`; `face_part` is (F,) from 1."""
-    raster = rasterise(points, depth, faces, size)
+    """Part that every pixel sees, (H, W); 0 = none. See `rasterize`; `face_part` is (F,) from 1."""
+    raster = rasterize(points, depth, faces, size)
     return np.where(raster.triangle >= 0, face_part[raster.triangle], 0)
 
 
@@ -384,10 +384,10 @@ class BodyMaps(nn.Module):
         flat = (projected(posed, camera) + 1) / 2
         flat = flat * (size - 1) if aligned else flat * size - 0.5
         if posed.device.type != "cpu":
-            return rasterise_batch(flat, posed[..., 2], self.faces, (size, size))
+            return rasterize_batch(flat, posed[..., 2], self.faces, (size, size))
         faces = self.faces.numpy()
         rasters = [
-            rasterise(points, depth, faces, (size, size))
+            rasterize(points, depth, faces, (size, size))
             for points, depth in zip(flat.numpy(), posed[..., 2].numpy(), strict=True)
         ]
         triangle = np.array([raster.triangle for raster in rasters], np.int64)

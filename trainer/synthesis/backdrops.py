@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image
 from trainer.data.ccp import read_backgrounds
-from trainer.data.lspet import JointSet, Pictures, read_joint_set
+from trainer.data.lspet import ImageStore, JointSet, read_joint_set
 from trainer.synthesis.wardrobe import Floats, random_colour, smooth_tile
 
 FREE_LICENCES = (4, 5, 7, 8)
@@ -228,7 +228,7 @@ def _sides(image: Image, box: Array, source: str) -> list[Piece]:
 
 
 def _beside_people(joint_set: JointSet, test: bool) -> list[Piece]:
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     last = len(joint_set) - 500
     rows = np.arange(last, len(joint_set)) if test else np.arange(last)
     rng = np.random.default_rng(3)
@@ -261,7 +261,7 @@ def _coco(folder: Path, test: bool, clean: bool) -> list[Piece]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not the packed COCO set: {error}") from error
     joint_set = read_joint_set(folder)
-    pictures = Pictures(joint_set)
+    pictures = ImageStore(joint_set)
     pieces = []
     for row in range(len(names)):
         if clean and int(licences[row]) not in FREE_LICENCES:

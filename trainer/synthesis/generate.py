@@ -259,7 +259,7 @@ def _make_shard(
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for row in rows:
-            image, truth = studio.picture(generator(options, row))
+            image, truth = studio.render(generator(options, row))
             settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
             made, encoded = cv2.imencode(".jpg", image[..., ::-1], settings)
             if not made:

@@ -133,7 +133,7 @@ class Studio:
         face = self._coco.pose(rotations, shape)[: len(FACE_NAMES)]
         return np.concatenate([self._lsp.pose(rotations, shape), face])
 
-    def picture(self, rng: np.random.Generator) -> tuple[Image, Truth]:
+    def render(self, rng: np.random.Generator) -> tuple[Image, Truth]:
         """A picture (H, W, 3) and its truth.
 
         A view so steep that no weak perspective comes near is drawn again.

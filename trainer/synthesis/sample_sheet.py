@@ -31,7 +31,7 @@ def write_synthetic_sheet(path: Path, folder: Path, count: int = 30) -> None:
 
 
 def _tile(people: SyntheticPeople, row: int) -> Image:
-    picture, labels = people.picture(row), people.labels
+    picture, labels = people.image(row), people.table
     height, width = picture.shape[:2]
     scale = _TILE / max(height, width)
     tile = np.zeros((_TILE, _TILE, 3), np.uint8)
@@ -40,7 +40,7 @@ def _tile(people: SyntheticPeople, row: int) -> Image:
     points = (labels.keypoints[row] + 0.5) * scale - 0.5
     for (x, y), seen in zip(points.tolist(), labels.visibility[row].tolist(), strict=True):
         cv2.circle(tile, (round(x), round(y)), 2, _COLOURS[seen], -1, cv2.LINE_AA)
-    crop, last = people.known(row).crop, labels.crop_size - 1
+    crop, last = people.labels(row).crop, labels.crop_size - 1
     corners = crop.to_frame(np.array([[0, 0], [last, 0], [last, last], [0, last]], float))
     outline = np.round(((corners + 0.5) * scale - 0.5) * 16).astype(np.int32)
     cv2.polylines(tile, [outline], True, (255, 255, 255), 1, cv2.LINE_AA, 4)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pymaf_live.errors import InputError
 from trainer.data.augmentation import Augmentation
-from trainer.data.factory import SetConfig
+from trainer.data.factory import DatasetConfig
 from trainer.network.config import NetworkConfig
 from trainer.training.losses import LossWeights
 from trainer.training.schedule import Schedule
@@ -24,7 +24,7 @@ class RunConfig(BaseModel):
     network: NetworkConfig
     losses: LossWeights = LossWeights()
     augmentation: Augmentation = Augmentation()
-    data: tuple[SetConfig, ...] = ()
+    data: tuple[DatasetConfig, ...] = ()
     """Data sets and their shares; none = LSPET with its fits."""
     schedule: Schedule
 

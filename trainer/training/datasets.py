@@ -11,15 +11,15 @@ import numpy as np
 from pymaf_live.body import Body, default_body
 from trainer.data.base import BodyLabel, PeopleSet
 from trainer.data.ccp import read_backgrounds
-from trainer.data.crops import Crops, Sample
-from trainer.data.factory import SetConfig, open_set
+from trainer.data.crops import CropDataset, Sample
+from trainer.data.factory import DatasetConfig, open_dataset
 from trainer.data.fits import Fits, read_fits
 from trainer.data.lspet import JointSet, read_joint_set
 from trainer.data.mixture import Mixture
 from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig
 
-FITTED_LSPET = SetConfig(kind="lspet", folder=Path("lspet"), fits=Path("fits"))
+FITTED_LSPET = DatasetConfig(kind="lspet", folder=Path("lspet"), fits=Path("fits"))
 """Training data of a configuration without data sets."""
 
 _SAMPLES_FOR_MEAN = 4000
@@ -40,7 +40,7 @@ class Locations:
         location = self.paths.get(first)
         return path if location is None else location.joinpath(*rest)
 
-    def resolve_set(self, config: SetConfig) -> SetConfig:
+    def resolve_set(self, config: DatasetConfig) -> DatasetConfig:
         """Return a data set's configuration with its paths resolved."""
         paths = {"folder": config.folder, "fits": config.fits, "labels": config.labels}
         resolved = {name: self.resolve(path) for name, path in paths.items() if path is not None}
@@ -62,14 +62,14 @@ class DatasetSpec:
         sets, mixture = open_datasets(self.config, self.locations, body)
         ccp = self.locations.paths.get("ccp")
         backgrounds = read_backgrounds(ccp) if ccp else None
-        crops = Crops(sets, body, self.size, self.config.augmentation, backgrounds)
+        crops = CropDataset(sets, body, self.size, self.config.augmentation, backgrounds)
         return SampleStream(mixture, crops, seed)
 
 
 class SampleStream:
     """Crops of a run, one per sample index; a crop depends only on the seed and the index."""
 
-    def __init__(self, mixture: Mixture, crops: Crops, seed: int) -> None:
+    def __init__(self, mixture: Mixture, crops: CropDataset, seed: int) -> None:
         self._mixture, self._crops, self._seed = mixture, crops, seed
 
     def sample(self, sample_index: int) -> Sample:
@@ -89,8 +89,8 @@ def open_datasets(
     InputError
         If a set is missing, damaged or empty.
     """
-    chosen: Sequence[SetConfig] = config.data or (FITTED_LSPET,)
-    sets = [open_set(locations.resolve_set(one), body) for one in chosen]
+    chosen: Sequence[DatasetConfig] = config.data or (FITTED_LSPET,)
+    sets = [open_dataset(locations.resolve_set(one), body) for one in chosen]
     return sets, Mixture(sets, [one.ratio for one in chosen], config.schedule.seed)
 
 
@@ -102,7 +102,7 @@ def mean_initial_estimate(
     for sample_index in range(_SAMPLES_FOR_MEAN):
         chosen, row = drawn = mixture.draw(sample_index)
         if drawn not in labels:
-            labels[drawn] = sets[chosen].known(row).body
+            labels[drawn] = sets[chosen].labels(row).body
     bodies = [label for label in labels.values() if label is not None]
     if not bodies:
         return InitialEstimate.upright(body)

@@ -19,7 +19,7 @@ from trainer.ablation.neck import Neck  # noqa: E402
 from trainer.ablation.report import markdown  # noqa: E402
 from trainer.ablation.run import Comparison, ablate  # noqa: E402
 from trainer.ablation.variants import TABLES, VARIANTS  # noqa: E402
-from trainer.data.crops import Crops  # noqa: E402
+from trainer.data.crops import CropDataset  # noqa: E402
 from trainer.data.fits import write_fits  # noqa: E402
 from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
@@ -178,7 +178,7 @@ def test_features_are_made_once_and_of_these_data_only(people, blazepose, tmp_pa
     assert [one.shape for one in features.maps] == [
         (2, 2, 96, 8, 8), (2, 2, 56, 16, 16), (2, 2, 24, 32, 32)
     ]  # fmt: skip
-    sample = Crops([FittedPeople(joint_set, fits)], body, 256, None).sample(
+    sample = CropDataset([FittedPeople(joint_set, fits)], body, 256, None).sample(
         0, 3, np.random.default_rng(0)
     )
     np.testing.assert_allclose(features.labels["camera"][0, 1], sample.camera, rtol=1e-5)

@@ -60,7 +60,7 @@ def test_pictures_masks_and_backgrounds(
     write(folder, 5)
     people = open_ccp(folder)
     assert people.names == ("0001.jpg", "0002.jpg", "0003.jpg", "0004.jpg", "0005.jpg")
-    assert abs(int(people.picture(2)[0, 0, 0]) - 43) <= 1
+    assert abs(int(people.image(2)[0, 0, 0]) - 43) <= 1
     assert person_box(people.mask(2)).tolist() == list(BOX)
     parts = read_backgrounds(folder)
     assert [part.shape for part in parts] == [(100, 94, 3), (100, 84, 3)] * 3
@@ -81,9 +81,9 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     )
     people = open_ccp(tmp_path)
     with pytest.raises(InputError, match=r"0001\.jpg is missing"):
-        people.picture(0)
+        people.image(0)
     with pytest.raises(InputError, match=r"0002\.jpg does not decode"):
-        people.picture(1)
+        people.image(1)
     with pytest.raises(InputError, match=r"0001\.mat has labels"):
         people.mask(0)
     np.savez(tmp_path / "labels.npz", name=np.array(["a.jpg"]), mask_name=np.array(["a.png"]))
@@ -92,7 +92,7 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
         archive.writestr("a.png", b"")
     with pytest.raises(InputError, match=r"a\.jpg is missing"):
-        open_ccp(tmp_path).picture(0)
+        open_ccp(tmp_path).image(0)
     with pytest.raises(InputError, match=r"a\.png"):
         open_ccp(tmp_path).mask(0)
 
@@ -105,6 +105,6 @@ def test_real_masks_fill_the_boxes_that_the_labels_state() -> None:
     assert len(people) == 500
     for row in (0, 123, 499):
         mask = people.mask(row)
-        assert mask.shape == people.picture(row).shape[:2]
+        assert mask.shape == people.image(row).shape[:2]
         assert person_box(mask).tolist() == boxes[row].tolist()
         assert mask.mean() == pytest.approx(float(shares[row]), abs=1e-3)

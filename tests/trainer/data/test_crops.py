@@ -9,9 +9,9 @@ from pymaf_live.body import PointSet, crop_points_2d, default_body
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
 from trainer.data.augmentation import Augmentation
-from trainer.data.crops import Crops
+from trainer.data.crops import CropDataset
 from trainer.data.fitted import FittedPeople
-from trainer.data.lspet import Pictures, read_joint_set
+from trainer.data.lspet import ImageStore, read_joint_set
 
 PEOPLE = 5
 
@@ -28,7 +28,7 @@ def test_fit_and_annotation_stay_on_each_other(people, flip):
     _, joint_set, fits = people
     body = default_body()
     options = Augmentation(turn=40, scale=0.2, shift=0.1, flip=flip, background=0)
-    crops = Crops([FittedPeople(joint_set, fits)], body, 128, options)
+    crops = CropDataset([FittedPeople(joint_set, fits)], body, 128, options)
     points = PointSet.keypoints(body, "lsp")
     for row in range(PEOPLE):
         sample = crops.sample(0, row, np.random.default_rng(row))
@@ -45,7 +45,7 @@ def test_the_picture_moves_with_its_labels(people):
         options = Augmentation(
             turn=25, scale=0.1, shift=0.03, flip=flip, colour=0, blur=0, occlude=0, background=0
         )
-        crops = Crops([FittedPeople(joint_set, fits)], default_body(), 256, options)
+        crops = CropDataset([FittedPeople(joint_set, fits)], default_body(), 256, options)
         sample = crops.sample(0, 0, np.random.default_rng(4))
         annotated = sample.keypoints[sample.keypoint_weight > 0]
         pixels = ((annotated + 1) * 128 - 0.5).round().astype(int)
@@ -56,7 +56,7 @@ def test_the_picture_moves_with_its_labels(people):
 
 def test_the_same_seed_gives_the_same_crop(people):
     _, joint_set, fits = people
-    crops = Crops([FittedPeople(joint_set, fits)], default_body(), 64, Augmentation())
+    crops = CropDataset([FittedPeople(joint_set, fits)], default_body(), 64, Augmentation())
     first, again = (crops.sample(0, 1, np.random.default_rng(9)) for _ in range(2))
     assert (first.image == again.image).all()
     other = crops.sample(0, 1, np.random.default_rng(10))
@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_crop(people):
 def test_crops_without_people_have_no_labels(people):
     _, joint_set, fits = people
     empty = [np.full((90, 120, 3), 50, np.uint8)]
-    crops = Crops(
+    crops = CropDataset(
         [FittedPeople(joint_set, fits)], default_body(), 64, Augmentation(background=1.0), empty
     )
     sample = crops.sample(0, 0, np.random.default_rng(0))
@@ -96,8 +96,8 @@ def test_a_missing_or_corrupt_picture_is_named(tmp_path, people):
 
     _, joint_set, _ = people
     with pytest.raises(InputError, match=r"im00000\.jpg is missing"):
-        Pictures(replace(joint_set, folder=tmp_path))[0]
+        ImageStore(replace(joint_set, folder=tmp_path))[0]
     with ZipFile(tmp_path / "images_00.zip", "w") as archive:
         archive.writestr("im00000.jpg", b"no picture")
     with pytest.raises(InputError, match=r"im00000\.jpg does not decode"):
-        Pictures(replace(joint_set, folder=tmp_path))[0]
+        ImageStore(replace(joint_set, folder=tmp_path))[0]

@@ -12,10 +12,10 @@ from pymaf_live.body import crop_points_2d, default_body
 from tests.trainer.fake_dataset import DotPeople, colour
 from trainer.data.augmentation import Augmentation
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES
-from trainer.data.crop_augmentation import Framing, framed, whole_picture
-from trainer.data.crops import Crops
-from trainer.data.occlusion import body_mask, occluded, trunk_mask, with_another
-from trainer.data.photometric import compressed, grained, smeared
+from trainer.data.crop_augmentation import Framing, framed, image_outline
+from trainer.data.crops import CropDataset
+from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
+from trainer.data.photometric import add_sensor_noise, blur_along, compress_jpeg
 
 CHANCES = (
     "flip", "lost", "upside_down", "truncate", "others", "occlude", "background", "blur",
@@ -38,7 +38,7 @@ def people(body):
 
 def crops_of(people, body, size=SIZE, backgrounds=None, **changes):
     options = STILL.model_copy(update=changes)
-    return Crops([people], body, size, options, backgrounds)
+    return CropDataset([people], body, size, options, backgrounds)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_the_dots_are_where_the_labels_say(body, people):
 
 def test_what_is_not_known_weighs_nothing(body, people):
     class Flat(DotPeople):
-        def known(self, row):
-            return replace(super().known(row), body=None, joints_3d=None)
+        def labels(self, row):
+            return replace(super().labels(row), body=None, joints_3d=None)
 
     sample = crops_of(Flat(body), body, **MOVING, flip=1.0).sample(0, 0, np.random.default_rng(0))
     assert (sample.fitted, sample.person) == (0, 1)
@@ -116,9 +116,9 @@ def test_what_is_not_known_weighs_nothing(body, people):
 
 
 def test_without_augmentation_the_crop_is_the_given_one(body, people):
-    crops = Crops([people], body, SIZE, None)
+    crops = CropDataset([people], body, SIZE, None)
     sample = crops.sample(0, 2, np.random.default_rng(0))
-    known = people.known(2)
+    known = people.labels(2)
     np.testing.assert_allclose(sample.rotations, known.body.rotations, atol=1e-12)
     np.testing.assert_allclose(sample.camera, known.body.camera, atol=1e-9)
     np.testing.assert_allclose(sample.joints_3d, known.joints_3d[:, :3], atol=1e-12)
@@ -147,7 +147,7 @@ def test_an_effect_changes_the_picture_alone(body, people, effect):
 
 
 def test_nothing_happens_where_nothing_may(body, people):
-    plain = Crops([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
+    plain = CropDataset([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
     still = crops_of(people, body).sample(0, 0, np.random.default_rng(0))
     np.testing.assert_array_equal(still.image, plain.image)
 
@@ -157,10 +157,10 @@ def test_the_frame_ends_in_a_straight_line_with_labels_beyond(body, people):
     ends = 0
     for seed in range(24):
         random = np.random.default_rng(seed)
-        known, picture = people.known(0), people.picture(0)
+        known, picture = people.labels(0), people.image(0)
         options = STILL.model_copy(update={"truncate": 1.0, "truncated_weight": 0.25})
         framing = framed(known, picture, SIZE, random, options)
-        sample = Crops([people], body, SIZE, options)._labelled(
+        sample = CropDataset([people], body, SIZE, options)._labelled(
             framing.blackened(np.full((SIZE, SIZE, 3), 200, np.uint8)), known, framing, 0.25
         )
         pixels = (sample.keypoints + 1) * SIZE / 2 - 0.5
@@ -180,7 +180,7 @@ def test_the_frame_ends_in_a_straight_line_with_labels_beyond(body, people):
 
 
 def test_half_of_the_cut_crops_lie_about_what_is_left(people):
-    known, picture = people.known(0), people.picture(0)
+    known, picture = people.labels(0), people.image(0)
     options = STILL.model_copy(update={"truncate": 1.0})
     sides = np.array([
         framed(known, picture, SIZE, np.random.default_rng(seed), options).crop.side
@@ -191,7 +191,7 @@ def test_half_of_the_cut_crops_lie_about_what_is_left(people):
 
 
 def test_a_point_is_shown_inside_the_outline_and_the_crop(people):
-    known = people.known(0)
+    known = people.labels(0)
     crop = known.crop
     middle = crop.centre
     square = np.array([[-20, -20], [20, -20], [20, 20], [-20, 20]]) + middle
@@ -199,20 +199,20 @@ def test_a_point_is_shown_inside_the_outline_and_the_crop(people):
     assert Framing(crop, square).shows(points).tolist() == [True, True, False, False, False]
     assert not Framing(crop, np.zeros((0, 2))).shows(points).any()
     assert not Framing(crop, np.zeros((0, 2))).blackened(np.ones((192, 192, 3), np.uint8)).any()
-    assert whole_picture(np.zeros((4, 6, 3), np.uint8), 0.0).tolist() == [
+    assert image_outline(np.zeros((4, 6, 3), np.uint8), 0.0).tolist() == [
         [0, 0], [5, 0], [5, 3], [0, 3]
     ]  # fmt: skip
 
 
 def test_another_person_never_covers_the_trunk(body, people):
-    sample = Crops([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
+    sample = CropDataset([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
     points = (sample.keypoints + 1) * SIZE / 2 - 0.5
     known = np.ones(len(points), bool)
     trunk, whole = trunk_mask(points, known, SIZE), body_mask(points, known, SIZE)
     assert (whole >= trunk).all()
     assert whole.sum() > 1.2 * trunk.sum()
     other, everywhere = np.full_like(sample.image, 250), np.full((SIZE, SIZE), 255, np.uint8)
-    pasted = with_another(sample.image, other, everywhere, trunk)
+    pasted = paste_person(sample.image, other, everywhere, trunk)
     np.testing.assert_array_equal(pasted[trunk > 0], sample.image[trunk > 0])
     assert (pasted[trunk == 0] == 250).mean() > 0.8
     assert trunk_mask(points, np.zeros(len(points), bool), SIZE) is None
@@ -220,7 +220,7 @@ def test_another_person_never_covers_the_trunk(body, people):
 
 def test_the_others_are_the_people_of_all_sets(body):
     sets = [DotPeople(body, 3), DotPeople(body, 2, seed=1)]
-    crops = Crops(sets, body, SIZE, STILL.model_copy(update={"others": 1.0}))
+    crops = CropDataset(sets, body, SIZE, STILL.model_copy(update={"others": 1.0}))
     for seed in range(40):
         crops.sample(0, 0, np.random.default_rng(seed))
     assert set(sets[0].asked) == {0, 1, 2}
@@ -230,7 +230,7 @@ def test_the_others_are_the_people_of_all_sets(body):
 def test_occluders_take_surfaces_from_backgrounds():
     image, ground = np.full((SIZE, SIZE, 3), 10, np.uint8), np.full((70, 90, 3), 251, np.uint8)
     seen = [
-        occluded(image, np.full((1, 2), 64.0), np.random.default_rng(seed), [ground])
+        add_occluders(image, np.full((1, 2), 64.0), np.random.default_rng(seed), [ground])
         for seed in range(40)
     ]
     covered = [(one != image).any(axis=2).mean() for one in seen]
@@ -243,7 +243,7 @@ def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
     image = np.zeros((64, 64, 3), np.uint8)
     image[32, 32] = 255
     for angle in (0.0, 0.6, np.pi / 2, 2.5):
-        seen = smeared(image, 12.0, angle)[..., 0].astype(float)
+        seen = blur_along(image, 12.0, angle)[..., 0].astype(float)
         assert abs(seen.sum() - 255) < 0.1 * 255
         y, x = np.nonzero(seen)
         way = np.array([np.cos(angle), np.sin(angle)])
@@ -254,17 +254,17 @@ def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
         centre = np.array([x.mean(), y.mean()])
         np.testing.assert_allclose(centre, [32, 32], atol=1.0)
     flat = np.full((40, 40, 3), 77, np.uint8)
-    np.testing.assert_array_equal(smeared(flat, 9.0, 1.0), flat)
+    np.testing.assert_array_equal(blur_along(flat, 9.0, 1.0), flat)
 
 
 def test_grain_has_the_strength_asked_for_and_jpeg_keeps_colours():
     flat = np.full((200, 200, 3), 128, np.uint8)
     flat[..., 0] = 180
-    noisy = grained(flat, 6.0, np.random.default_rng(0)).astype(float)
+    noisy = add_sensor_noise(flat, 6.0, np.random.default_rng(0)).astype(float)
     assert abs(noisy[..., 1].std() - 6.0) < 0.4
     # light's own noise grows with its root
     assert abs(noisy[..., 0].std() - 6.0 * np.sqrt(0.5 + 180 / 255)) < 0.4
-    np.testing.assert_allclose(compressed(flat, 40).mean((0, 1)), [180, 128, 128], atol=4)
+    np.testing.assert_allclose(compress_jpeg(flat, 40).mean((0, 1)), [180, 128, 128], atol=4)
 
 
 def test_crops_without_people_go_through_the_same_camera(body, people):
@@ -284,7 +284,7 @@ def test_crops_without_people_go_through_the_same_camera(body, people):
 def test_the_same_seed_gives_the_same_sample_whatever_came_before(body, people):
     every = Augmentation(**dict.fromkeys(CHANCES, 0.5))
     ground = [np.full((80, 80, 3), 9, np.uint8)]
-    crops = Crops([people, DotPeople(body, 3, seed=1)], body, SIZE, every, ground)
+    crops = CropDataset([people, DotPeople(body, 3, seed=1)], body, SIZE, every, ground)
     first = [crops.sample(i % 2, i % 3, np.random.default_rng(i)) for i in range(12)]
     for index in reversed(range(12)):
         again = crops.sample(index % 2, index % 3, np.random.default_rng(index))

@@ -12,12 +12,12 @@ import pytest
 from pymaf_live.body import default_body
 from pymaf_live.errors import InputError, UsageError
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.factory import SetConfig, open_set
+from trainer.data.factory import DatasetConfig, open_dataset
 
 BODY = default_body()
 
 
-def write_synthetic(folder: Path, **changes: Any) -> SetConfig:
+def write_synthetic(folder: Path, **changes: Any) -> DatasetConfig:
     """Labels of two people, without pictures."""
     points, joints = len(KEYPOINT_NAMES), BODY.joint_count
     arrays = {
@@ -40,31 +40,31 @@ def write_synthetic(folder: Path, **changes: Any) -> SetConfig:
         "settings": np.array(json.dumps({"test": False})),
     }
     np.savez(folder / "labels.npz", **(arrays | changes))
-    return SetConfig(kind="synthetic", folder=folder)
+    return DatasetConfig(kind="synthetic", folder=folder)
 
 
 def test_a_training_set_is_for_training(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path)
-    people = open_set(config, BODY)
+    people = open_dataset(config, BODY)
     assert len(people) == 2
-    assert people.known(1).body is not None
+    assert people.labels(1).body is not None
     with pytest.raises(UsageError, match="is a training set"):
-        open_set(config.model_copy(update={"rows": "held_out"}), BODY)
+        open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)
 
 
 def test_a_test_set_is_not_for_training(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path, settings=np.array(json.dumps({"test": True})))
     with pytest.raises(UsageError, match="is a test set"):
-        open_set(config, BODY)
-    assert len(open_set(config.model_copy(update={"rows": "held_out"}), BODY)) == 2
-    assert len(open_set(config.model_copy(update={"rows": "all"}), BODY)) == 2
+        open_dataset(config, BODY)
+    assert len(open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)) == 2
+    assert len(open_dataset(config.model_copy(update={"rows": "all"}), BODY)) == 2
 
 
 def test_a_set_of_another_body_or_of_unknown_use_is_refused(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path, body_sha256=np.array("0" * 64))
     with pytest.raises(InputError, match="another body"):
-        open_set(config, BODY)
+        open_dataset(config, BODY)
     for settings in ("", "[]", "{}"):
         write_synthetic(tmp_path, settings=np.array(settings))
         with pytest.raises(InputError, match="what it is for"):
-            open_set(config, BODY)
+            open_dataset(config, BODY)

@@ -15,10 +15,10 @@ from pymaf_live.takes.npz_file import read_take  # noqa: E402
 from tests.trainer.conftest import SHARED  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.data.coco import COCO_NAMES  # noqa: E402
-from trainer.data.factory import SetConfig, open_set  # noqa: E402
+from trainer.data.factory import DatasetConfig, open_dataset  # noqa: E402
 from trainer.data.fits import read_fits  # noqa: E402
 from trainer.data.fitted import PeopleWithFits  # noqa: E402
-from trainer.data.lspet import Pictures, read_joint_set  # noqa: E402
+from trainer.data.lspet import ImageStore, read_joint_set  # noqa: E402
 
 PEOPLE = 4
 CONFIG = """
@@ -56,7 +56,7 @@ def own_folder(tmp_path_factory):
     if not packed.is_dir():
         pytest.skip(f"pictures of people are not in {packed}")
     people = read_joint_set(packed)
-    pictures = Pictures(people)
+    pictures = ImageStore(people)
     known = (people.joints[..., 2] > 0).sum(axis=1)
     chosen = np.argsort(-known, kind="stable")[:PEOPLE]
     folder = tmp_path_factory.mktemp("own") / "mine"
@@ -126,15 +126,17 @@ def test_pictures_with_key_points_become_a_model_that_runs(own_folder, blazepose
 
 
 def test_fits_of_other_people_are_refused(own_folder):
-    people = open_set(SetConfig(kind="coco", folder=own_folder, part="pictures"), default_body())
+    people = open_dataset(
+        DatasetConfig(kind="coco", folder=own_folder, part="pictures"), default_body()
+    )
     body, count = default_body(), len(people)
-    frames = np.stack([people.known(row).crop.frame_from_crop for row in range(count)])
+    frames = np.stack([people.labels(row).crop.frame_from_crop for row in range(count)])
     fits = made_up_fits(body, frames)
     known = PeopleWithFits(people, fits)
-    assert known.known(0).body is not None
-    assert known.known(1).body is None
+    assert known.labels(0).body is not None
+    assert known.labels(1).body is None
     with pytest.raises(InputError, match="person 0 is another one"):
-        PeopleWithFits(people, made_up_fits(body, frames[::-1])).known(0)
+        PeopleWithFits(people, made_up_fits(body, frames[::-1])).labels(0)
     with pytest.raises(InputError, match=f"has {count} people, the fits are of {count - 1}"):
         PeopleWithFits(people, made_up_fits(body, frames[1:]))
 

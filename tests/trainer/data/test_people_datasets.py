@@ -56,18 +56,18 @@ def test_lsp_counts_hidden_joints_half(tmp_path: Path) -> None:
     people = FittedPeople(read_lsp(tmp_path), name="lsp")
     assert len(people) == 2
     assert people.name == "lsp"
-    known = people.known(1)
+    known = people.labels(1)
     np.testing.assert_allclose(known.keypoints[:14, :2], standing(2)[1])
     assert known.keypoints[:, 2].tolist() == [1] * 5 + [0.5] + [1] * 8 + [0] * 5
     assert known.body is None
     assert known.joints_3d is None
-    assert people.picture(0).shape == (60, 80, 3)
-    assert abs(int(people.picture(0)[0, 0, 0]) - 30) < 4
+    assert people.image(0).shape == (60, 80, 3)
+    assert abs(int(people.image(0)[0, 0, 0]) - 30) < 4
     with pytest.raises(InputError, match=r"im0002\.jpg is missing"):
-        people.picture(1)
+        people.image(1)
     (tmp_path / "images" / "im0002.jpg").write_bytes(b"not a picture")
     with pytest.raises(InputError, match=r"im0002\.jpg does not decode"):
-        people.picture(1)
+        people.image(1)
 
 
 def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
     savemat(tmp_path / "joints.mat", {"joints": joints})
     write_picture(tmp_path / "images" / "im00003.jpg")
     people = FittedPeople(read_original_lspet(tmp_path))
-    known = people.known(2)
+    known = people.labels(2)
     assert known.keypoints[12].tolist() == [0, 0, 0]
     assert known.keypoints[11].tolist() == [*standing(3)[2, 11], 1]
-    assert people.picture(2).shape == (60, 80, 3)
+    assert people.image(2).shape == (60, 80, 3)
     # upright, 55 - 8 pixels high: the crop is 1.75 times that
     assert known.crop.turn == pytest.approx(0, abs=0.2)
     assert known.crop.side == pytest.approx(1.75 * 47, rel=0.05)
@@ -188,9 +188,9 @@ def test_mpii_gives_everyone_with_joints(tmp_path: Path) -> None:
     people = open_mpii(tmp_path)
     assert len(people) == 2
     write_picture(tmp_path / "images" / "b.jpg", blue=200)
-    assert abs(int(people.picture(1)[0, 0, 2]) - 200) < 4
+    assert abs(int(people.image(1)[0, 0, 2]) - 200) < 4
     with pytest.raises(InputError, match=r"a\.jpg is missing"):
-        people.picture(0)
+        people.image(0)
 
 
 def test_an_mpii_file_of_one_picture_is_read(tmp_path: Path) -> None:
@@ -256,16 +256,16 @@ def test_coco_leaves_out_crowds_and_the_little_annotated(
     write_coco(tmp_path, people)
     opened = open_coco(tmp_path)
     assert len(opened) == 1
-    keypoints = opened.known(0).keypoints
+    keypoints = opened.labels(0).keypoints
     for k, name in enumerate(COCO_NAMES):
         point = keypoints[KEYPOINT_NAMES.index(name)].tolist()
         assert point == ([10 * k, 20 * k, (0, 0.5, 1)[flags[k]]] if flags[k] else [0, 0, 0])
     for name in ("neck", "head_top"):
         assert not keypoints[KEYPOINT_NAMES.index(name)].any()
     with pytest.raises(InputError, match=r"000000000007\.jpg is missing"):
-        opened.picture(0)
+        opened.image(0)
     write_picture(tmp_path / "train2017" / "000000000007.jpg")
-    assert opened.picture(0).shape == (60, 80, 3)
+    assert opened.image(0).shape == (60, 80, 3)
     assert not capsys.readouterr().out
 
 
@@ -314,11 +314,11 @@ def test_packed_coco_is_the_same_person(tmp_path: Path) -> None:
     joints[:, :, 2] = 2
     write_packed(tmp_path, joints, COCO_NAMES)
     write_coco(tmp_path, [coco_person(1, [2] * 17)])
-    packed = open_packed_coco(tmp_path).known(0).keypoints
-    np.testing.assert_array_equal(packed, open_coco(tmp_path).known(0).keypoints)
-    assert open_packed_coco(tmp_path).picture(0).shape == (60, 80, 3)
+    packed = open_packed_coco(tmp_path).labels(0).keypoints
+    np.testing.assert_array_equal(packed, open_coco(tmp_path).labels(0).keypoints)
+    assert open_packed_coco(tmp_path).image(0).shape == (60, 80, 3)
     with pytest.raises(InputError, match=r"p1\.jpg"):
-        open_packed_coco(tmp_path).picture(1)
+        open_packed_coco(tmp_path).image(1)
     write_packed(tmp_path, joints[:, :14], LSP_NAMES)
     with pytest.raises(InputError, match="other joints than COCO's"):
         open_packed_coco(tmp_path)
@@ -342,8 +342,8 @@ def test_rows_of_a_set_are_a_set() -> None:
     )
     rows = PeopleRows(people, [3, 1])
     assert len(rows) == 2
-    assert rows.known(0).keypoints[0, 0] == 3
-    assert rows.picture(1)[0, 0, 0] == 1
+    assert rows.labels(0).keypoints[0, 0] == 3
+    assert rows.image(1)[0, 0, 0] == 1
     assert rows.name == "made up"
 
 
@@ -370,7 +370,7 @@ def test_real_packed_sets_stand_in_their_pictures() -> None:
         FittedPeople(read_joint_set(SHARED_DATA / "lspet")),
     ):
         for row in range(0, len(people), max(len(people) // 8, 1)):
-            known, picture = people.known(row), people.picture(row)
+            known, picture = people.labels(row), people.image(row)
             points = known.keypoints[known.keypoints[:, 2] > 0, :2]
             inside = (points > -2).all(1) & (
                 points < [picture.shape[1] + 1, picture.shape[0] + 1]

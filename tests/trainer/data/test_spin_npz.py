@@ -14,7 +14,7 @@ from pymaf_live.body import PointSet, default_body, pixels_from_crop_units
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.types import Array
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.factory import SetConfig, open_set
+from trainer.data.factory import DatasetConfig, open_dataset
 from trainer.data.spin_npz import SpinPeople
 
 BODY = default_body()
@@ -80,7 +80,7 @@ def test_key_points_and_3d_joints_find_their_places(tmp_path: Path) -> None:
     assert len(people) == COUNT
     points = posed(arrays["pose"].reshape(COUNT, -1, 3), arrays["shape"])
     for row in range(COUNT):
-        known = people.known(row)
+        known = people.labels(row)
         assert known.body is None
         np.testing.assert_allclose(known.keypoints[:, :2], points[row, :, :2] * 100 + [150, 120])
         assert (known.keypoints[:, 2] == 1).all()
@@ -98,9 +98,9 @@ def test_key_points_and_3d_joints_find_their_places(tmp_path: Path) -> None:
 def test_poses_are_labels_for_the_body_that_they_are_of(tmp_path: Path) -> None:
     arrays = made_up()
     people = opened(tmp_path, arrays, smpl_body=True)
-    assert people.known(1).body is None
+    assert people.labels(1).body is None
     for row in (0, 2):
-        known = people.known(row)
+        known = people.labels(row)
         assert known.body is not None
         points = np.concatenate(
             [
@@ -122,9 +122,9 @@ def test_poses_are_labels_for_the_body_that_they_are_of(tmp_path: Path) -> None:
 
 def test_poses_alone_give_3d_joints_and_a_crop_from_the_box(tmp_path: Path) -> None:
     arrays = made_up()
-    whole = opened(tmp_path, arrays, smpl_body=True).known(2)
+    whole = opened(tmp_path, arrays, smpl_body=True).labels(2)
     alone = {name: arrays[name] for name in ("imgname", "center", "scale", "pose", "shape")}
-    known = opened(tmp_path, alone, smpl_body=True).known(2)
+    known = opened(tmp_path, alone, smpl_body=True).labels(2)
     assert not known.keypoints.any()
     assert known.crop.turn == pytest.approx(whole.crop.turn)
     assert known.joints_3d is not None
@@ -147,7 +147,7 @@ def test_openpose_fills_in_what_the_annotation_lacks(tmp_path: Path) -> None:
     arrays["openpose"] = found
     arrays["part"][:, SPIN_ORDER.index("right_wrist")] = 0
     arrays["part"][:, SPIN_ORDER.index("left_eye")] = 0
-    keypoints = opened(tmp_path, arrays).known(0).keypoints
+    keypoints = opened(tmp_path, arrays).labels(0).keypoints
     wrist = keypoints[KEYPOINT_NAMES.index("right_wrist")]
     np.testing.assert_allclose(wrist, [70, 71, 0.8])
     assert keypoints[KEYPOINT_NAMES.index("left_wrist"), 0] != 80
@@ -159,7 +159,7 @@ def test_3d_joints_without_hips_say_nothing(tmp_path: Path) -> None:
     arrays["S"][0, 2, 3] = 0
     arrays["S"][1, 6, 3] = 0
     people = opened(tmp_path, arrays)
-    first, second = people.known(0).joints_3d, people.known(1).joints_3d
+    first, second = people.labels(0).joints_3d, people.labels(1).joints_3d
     assert first is not None
     assert second is not None
     assert not first.any()
@@ -171,10 +171,10 @@ def test_pictures_are_asked_for_by_name(tmp_path: Path) -> None:
     arrays["imgname"] = arrays["imgname"].astype("S")
     people = opened(tmp_path, arrays)
     with pytest.raises(InputError, match=r"S1/frame_0\.jpg is missing"):
-        people.picture(0)
+        people.image(0)
     (tmp_path / "S1").mkdir()
     cv2.imwrite(str(tmp_path / "S1" / "frame_0.jpg"), np.zeros((20, 30, 3), np.uint8))
-    assert people.picture(0).shape == (20, 30, 3)
+    assert people.image(0).shape == (20, 30, 3)
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
 
 def test_a_set_is_opened_by_its_configuration(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", **made_up())
-    config = SetConfig(kind="h36m", folder=tmp_path, labels=tmp_path / "set.npz")
-    assert open_set(config, BODY).name == "h36m"
+    config = DatasetConfig(kind="h36m", folder=tmp_path, labels=tmp_path / "set.npz")
+    assert open_dataset(config, BODY).name == "h36m"
     with pytest.raises(UsageError, match="npz"):
-        open_set(SetConfig(kind="3dpw", folder=tmp_path), BODY)
+        open_dataset(DatasetConfig(kind="3dpw", folder=tmp_path), BODY)
     with pytest.raises(UsageError, match="held-out"):
-        open_set(config.model_copy(update={"rows": "held_out"}), BODY)
+        open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)
     with pytest.raises(UsageError, match="takes no fits"):
-        open_set(config.model_copy(update={"fits": tmp_path}), BODY)
+        open_dataset(config.model_copy(update={"fits": tmp_path}), BODY)
 
 
 def test_the_last_500_of_lspet_are_held_out(tmp_path: Path) -> None:
@@ -233,11 +233,11 @@ def test_the_last_500_of_lspet_are_held_out(tmp_path: Path) -> None:
         joints=joints,
         joint_names=np.array([str(k) for k in range(14)]),
     )
-    config = SetConfig(kind="lspet", folder=tmp_path)
-    train = open_set(config, BODY)
-    held = open_set(config.model_copy(update={"rows": "held_out"}), BODY)
-    whole = open_set(config.model_copy(update={"rows": "all"}), BODY)
+    config = DatasetConfig(kind="lspet", folder=tmp_path)
+    train = open_dataset(config, BODY)
+    held = open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)
+    whole = open_dataset(config.model_copy(update={"rows": "all"}), BODY)
     assert (len(train), len(held), len(whole)) == (20, 500, 520)
-    assert train.known(19).keypoints[0, 0] == 119
-    assert held.known(0).keypoints[0, 0] == 120
-    assert held.known(499).keypoints[0, 0] == 619
+    assert train.labels(19).keypoints[0, 0] == 119
+    assert held.labels(0).keypoints[0, 0] == 120
+    assert held.labels(499).keypoints[0, 0] == 619

@@ -96,7 +96,7 @@ def test_lspet_of_a_network_that_knows(people, bodies):
 
 def test_3d_errors_of_people_with_bodies(bodies):
     dots = DotPeople(bodies.body)
-    labels = [dots.known(row).body for row in range(len(dots))]
+    labels = [dots.labels(row).body for row in range(len(dots))]
     truth = [
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
@@ -119,15 +119,15 @@ def test_3d_errors_of_people_with_bodies(bodies):
 
 def test_3d_errors_of_people_with_joints_alone(bodies):
     class Jointed(DotPeople):
-        def known(self, row):
-            known = super().known(row)
+        def labels(self, row):
+            known = super().labels(row)
             joints = known.joints_3d.copy()
             # an arm that nobody saw may be anywhere
             joints[9:12] = [[9, 9, 9, 0]]
             return type(known)(known.crop, known.keypoints, None, joints)
 
     dots = Jointed(bodies.body)
-    labels = [DotPeople.known(dots, row).body for row in range(len(dots))]
+    labels = [DotPeople.labels(dots, row).body for row in range(len(dots))]
     truth = [
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")

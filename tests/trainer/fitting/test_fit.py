@@ -14,13 +14,17 @@ from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
 from trainer.fitting.fit import FitOptions, fit
-from trainer.fitting.targets import annotated_people
-from trainer.fitting.teacher import Teaching, read_teaching, write_teaching
+from trainer.fitting.targets import crop_annotations
+from trainer.fitting.teacher import (
+    TeacherLandmarks,
+    read_teacher_landmarks,
+    write_teacher_landmarks,
+)
 
 PEOPLE = 24
 
 
-def teaching_of(truth, noise: float, seed: int = 0) -> Teaching:
+def teaching_of(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
     """What a teacher that sees the truth with some noise would say."""
     body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "blazepose")
@@ -28,7 +32,7 @@ def teaching_of(truth, noise: float, seed: int = 0) -> Teaching:
     flat = truth.camera[:, None, :1] * (posed[..., :2] + truth.camera[:, None, 1:])
     count = posed.shape[:2]
     centred = posed - posed[:, 23:25].mean(1, keepdims=True)
-    return Teaching(
+    return TeacherLandmarks(
         frame_from_crop=truth.frame_from_crop,
         points=(flat + 1) * 128 - 0.5 + random.normal(size=(*count, 2)) * noise * 100,
         world=centred + random.normal(size=(*count, 3)) * noise,
@@ -43,7 +47,7 @@ def teaching_of(truth, noise: float, seed: int = 0) -> Teaching:
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
-    people = annotated_people(FittedPeople(read_joint_set(folder)))
+    people = crop_annotations(FittedPeople(read_joint_set(folder)))
     fits = fit(default_body(), people, teaching_of(truth, 0.02), FitOptions(steps=150))
     return truth, people, fits
 
@@ -79,7 +83,7 @@ def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
     truth, people, _ = fitted
     wrong = teaching_of(truth, 0.02)
     shuffled = np.roll(np.arange(PEOPLE), 1)
-    wrong = Teaching(
+    wrong = TeacherLandmarks(
         **{
             **{
                 name: getattr(wrong, name) for name in ("frame_from_crop", "visibility", "presence")
@@ -101,9 +105,9 @@ def test_fits_and_landmarks_are_kept_without_pickle(tmp_path):
     again = read_fits(tmp_path / "fits.npz", 3)
     np.testing.assert_allclose(again.camera, truth.camera, rtol=1e-6)
     assert again.kept.dtype == bool
-    write_teaching(tmp_path / "teacher.npz", teaching_of(truth, 0.0))
-    assert read_teaching(tmp_path / "teacher.npz", 3).points.shape == (3, 33, 2)
-    for read, name in ((read_fits, "fits.npz"), (read_teaching, "teacher.npz")):
+    write_teacher_landmarks(tmp_path / "teacher.npz", teaching_of(truth, 0.0))
+    assert read_teacher_landmarks(tmp_path / "teacher.npz", 3).points.shape == (3, 33, 2)
+    for read, name in ((read_fits, "fits.npz"), (read_teacher_landmarks, "teacher.npz")):
         with pytest.raises(InputError, match="the set has 4"):
             read(tmp_path / name, 4)
         (tmp_path / name).write_bytes(b"torn")

@@ -19,12 +19,12 @@ from trainer.data.fits import Fits, bends_naturally, read_fits, write_fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
-from trainer.fitting.batched_kinematics import Crowd, rotation_columns
-from trainer.fitting.fit import FitOptions, Fitting, fit
+from trainer.fitting.batched_kinematics import BatchedKinematics, rotation_columns
+from trainer.fitting.fit import BodyFitter, FitOptions, fit
 from trainer.fitting.limb_geometry import Limb, limb_rotations
 from trainer.fitting.pose_prior import PosePrior, learn_prior, poses_with_mirrors
-from trainer.fitting.refinement import Predictions, fit_again, read_predictions, write_predictions
-from trainer.fitting.targets import annotated_people, gather_evidence
+from trainer.fitting.refinement import Predictions, read_predictions, refine_fits, write_predictions
+from trainer.fitting.targets import build_fit_targets, crop_annotations
 
 PEOPLE = 16
 
@@ -33,7 +33,7 @@ PEOPLE = 16
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
-    return truth, annotated_people(FittedPeople(read_joint_set(folder)))
+    return truth, crop_annotations(FittedPeople(read_joint_set(folder)))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_crowd_is_posed_as_the_body_is():
     true = PointSet.from_rows(body, rows).pose(matrix_from_axis_angle(pose), shape)
     vectors = torch.tensor(pose.transpose(2, 1, 0).copy(), dtype=torch.float32)
     columns = torch.tensor(shape.T.copy(), dtype=torch.float32)
-    found, _, _ = Crowd(body, rows).posed(rotation_columns(vectors), columns)
+    found, _, _ = BatchedKinematics(body, rows).pose(rotation_columns(vectors), columns)
     np.testing.assert_allclose(found.permute(2, 1, 0).numpy(), true, atol=1e-5)
 
 
@@ -101,15 +101,15 @@ def test_limbs_point_where_they_are_told_and_bend_as_people_do():
 
 def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
     truth, _ = people
-    fitting = Fitting(default_body(), FitOptions())
-    begun = fitting.begun(truth.rotations, truth.shape, truth.camera)
-    body = fitting.body
+    fitter = BodyFitter(default_body(), FitOptions())
+    begun = fitter.from_bodies(truth.rotations, truth.shape, truth.camera)
+    body = fitter.body
     names = list(body.joint_names)
 
-    def joints(unknowns):
-        return fitting.crowd.posed(fitting.rotations(unknowns), unknowns.shape)[2]
+    def joints(parameters):
+        return fitter.kinematics.pose(fitter.rotations(parameters), parameters.shape)[2]
 
-    before, readings = joints(begun), fitting.turned_in_depth(begun)
+    before, readings = joints(begun), fitter.depth_alternatives(begun)
     assert len(readings) == 12
     # the third reading mirrors both bones of the left leg
     after = joints(readings[2])
@@ -177,7 +177,7 @@ def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, 
         spread_3d=taught.spread_3d + 0.4,
     )
     first = fit(body, annotated, missed, FitOptions(steps=80))
-    second = fit_again(body, annotated, missed, first, guesses(truth, 0.15), prior)
+    second = refine_fits(body, annotated, missed, first, guesses(truth, 0.15), prior)
     assert first.kept.mean() < 0.5 < second.kept.mean()
     assert nearness(second, truth) < 0.6 * nearness(first, truth)
     assert second.residual_2d.mean() < 0.03
@@ -191,7 +191,7 @@ def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
     truth, annotated = people
     body, taught = default_body(), teaching_of(truth, 0.02)
     first = fit(body, annotated, taught, FitOptions(steps=80))
-    second = fit_again(body, annotated, taught, first, guesses(truth, 0.8), prior)
+    second = refine_fits(body, annotated, taught, first, guesses(truth, 0.8), prior)
     assert nearness(second, truth) < nearness(first, truth) + 0.01
 
 
@@ -230,7 +230,7 @@ def test_landmarks_of_other_people_are_refused(people):
         (replace(taught, points=taught.points[:4]), "of 4 people, the set has 16"),
     ):
         with pytest.raises(InputError, match=told):
-            gather_evidence(annotated, wrong, 0.35, 0.06)
+            build_fit_targets(annotated, wrong, 0.35, 0.06)
     keypoints = annotated.keypoints.copy()
     keypoints[2, 1, 0] = np.nan
     with pytest.raises(InputError, match="row 2 is not finite"):

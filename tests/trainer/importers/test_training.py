@@ -15,7 +15,7 @@ from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
 from trainer.evaluation.metrics import joint_error, procrustes  # noqa: E402
 from trainer.fitting.fit import FitOptions, fit  # noqa: E402
-from trainer.fitting.targets import annotated_people  # noqa: E402
+from trainer.fitting.targets import crop_annotations  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
@@ -58,7 +58,7 @@ def test_people_are_fitted_with_a_brought_body(tmp_path, monkeypatch):
     body = default_body()
     (tmp_path / "people").mkdir()
     truth = write_people(tmp_path / "people", 6)
-    people = annotated_people(FittedPeople(read_joint_set(tmp_path / "people")))
+    people = crop_annotations(FittedPeople(read_joint_set(tmp_path / "people")))
     fits = fit(body, people, teaching_of(truth, 0.02), FitOptions(steps=80))
     assert fits.shape.shape == (6, 7)
     found = pose_joints(body, fits.rotations, fits.shape)

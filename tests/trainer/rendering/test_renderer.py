@@ -10,7 +10,7 @@ from pymaf_live.types import Array, Camera
 from trainer.rendering.renderer import (
     Light,
     linear_from_srgb,
-    rasterise,
+    rasterize,
     render,
     srgb_from_linear,
     sun_map,
@@ -51,7 +51,7 @@ def test_every_sample_sees_what_its_ray_hits_first() -> None:
     points, faces = some_triangles()
     with np.errstate(divide="ignore"):
         pixels = points[:, :2] / np.maximum(points[:, 2:], 0.05) * 40.0 + CAMERA.principal_point
-    raster = rasterise(pixels, points[:, 2], faces, CAMERA.size)
+    raster = rasterize(pixels, points[:, 2], faces, CAMERA.size)
     seen = set()
     for y in range(24):
         for x in range(32):
@@ -66,7 +66,7 @@ def test_every_sample_sees_what_its_ray_hits_first() -> None:
 
 def test_parallel_rays_see_depth_as_it_is() -> None:
     points = np.array([[0.0, 0, 1], [10, 0, 3], [0, 10, 5], [0, 0, 2], [10, 0, 2], [0, 10, 2]])
-    raster = rasterise(
+    raster = rasterize(
         points[:, :2], points[:, 2], np.array([[0, 1, 2], [3, 4, 5]]), (8, 8), perspective=False
     )
     # the first plane is z = 1 + 0.2 x + 0.4 y, the second z = 2

@@ -14,8 +14,8 @@ from trainer.rendering.surface_maps import (  # noqa: E402
     BodyMaps,
     load_surface,
     part_map,
-    rasterise,
-    rasterise_batch,
+    rasterize,
+    rasterize_batch,
 )
 
 
@@ -69,7 +69,7 @@ def posed(body, seed):
 def test_the_nearest_triangle_is_seen(seed, perspective):
     size = (21, 17)
     points, depth, faces = random_mesh(seed, size)
-    raster = rasterise(points, depth, faces, size, perspective=perspective)
+    raster = rasterize(points, depth, faces, size, perspective=perspective)
     triangle, weights, nearest = plainly(points, depth, faces, size, perspective)
     assert (triangle >= 0).mean() > 0.8
     assert (raster.triangle == triangle).all()
@@ -82,9 +82,9 @@ def test_the_batch_sees_the_same():
     meshes = [random_mesh(seed, size) for seed in range(3)]
     faces = meshes[0][2]
     points, depth = (torch.tensor(np.stack([m[k] for m in meshes])) for k in range(2))
-    triangle, weights = rasterise_batch(points, depth, torch.tensor(faces), size)
+    triangle, weights = rasterize_batch(points, depth, torch.tensor(faces), size)
     for row, (flat, z, _) in enumerate(meshes):
-        raster = rasterise(flat, z, faces, size)
+        raster = rasterize(flat, z, faces, size)
         assert (triangle[row].numpy() == raster.triangle).all()
         np.testing.assert_allclose(weights[row], raster.weights, atol=1e-6)
 
@@ -93,9 +93,9 @@ def test_a_body_is_seen_the_same_by_all(body):
     _, _, camera, vertices = posed(body, 0)
     flat = (camera[0] * (vertices[:, :2] + camera[1:]) + 1) / 2 * 31
     triangle, _, _ = plainly(flat, vertices[:, 2], body.faces, (32, 32))
-    one = rasterise(flat, vertices[:, 2], body.faces, (32, 32))
-    front = rasterise(flat, vertices[:, 2], body.faces, (32, 32), both_sides=False)
-    batch, _ = rasterise_batch(
+    one = rasterize(flat, vertices[:, 2], body.faces, (32, 32))
+    front = rasterize(flat, vertices[:, 2], body.faces, (32, 32), both_sides=False)
+    batch, _ = rasterize_batch(
         torch.tensor(flat)[None],
         torch.tensor(vertices[None, :, 2]),
         torch.tensor(body.faces),
@@ -110,7 +110,7 @@ def test_a_body_is_seen_the_same_by_all(body):
 def test_neighbours_leave_no_crack():
     """Two halves of a square meet on a diagonal of cells' centres; the first is seen there."""
     points = np.array([[0, 0], [8, 0], [8, 8], [0, 8]], float)
-    raster = rasterise(points, np.ones(4), np.array([[0, 1, 2], [0, 2, 3]]), (9, 9))
+    raster = rasterize(points, np.ones(4), np.array([[0, 1, 2], [0, 2, 3]]), (9, 9))
     assert (raster.triangle >= 0).all()
     assert (np.diag(raster.triangle) == 0).all()
 
@@ -118,11 +118,11 @@ def test_neighbours_leave_no_crack():
 def test_what_cannot_be_drawn_is_left_out():
     points = np.array([[0, 0], [8, 0], [8, 8], [np.nan, 8], [1e30, -1e30]], float)
     faces = np.array([[0, 1, 3], [0, 1, 1], [1, 4, 4], [0, 1, 2]])
-    raster = rasterise(points, np.ones(5), faces, (9, 9))
+    raster = rasterize(points, np.ones(5), faces, (9, 9))
     assert set(np.unique(raster.triangle)) == {-1, 3}
-    behind = rasterise(points, np.array([1, 1, -1.0, 1, 1]), faces, (9, 9), perspective=True)
+    behind = rasterize(points, np.array([1, 1, -1.0, 1, 1]), faces, (9, 9), perspective=True)
     assert (behind.triangle == -1).all()
-    nothing = rasterise(points, np.ones(5), np.zeros((0, 3), np.int64), (4, 3))
+    nothing = rasterize(points, np.ones(5), np.zeros((0, 3), np.int64), (4, 3))
     assert nothing.triangle.shape == (3, 4)
     assert (nothing.triangle == -1).all()
 

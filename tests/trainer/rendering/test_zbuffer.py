@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import default_body
-from trainer.rendering.renderer import rasterise
+from trainer.rendering.renderer import rasterize
 from trainer.rendering.zbuffer import facing, look
 
 
@@ -15,7 +15,7 @@ def test_sees_what_the_slow_rasteriser_sees(perspective: bool) -> None:
     flat = points[:, :2] / points[:, 2:] * 120 + [50, 30]
     size = (96, 110)
     fast = look(flat, points[:, 2], body.faces, size, perspective=perspective)
-    slow = rasterise(flat, points[:, 2], body.faces, size, perspective=perspective)
+    slow = rasterize(flat, points[:, 2], body.faces, size, perspective=perspective)
     hit = slow.triangle >= 0
     assert hit.sum() > 800
     assert (fast.hit == hit).mean() > 0.9995

@@ -61,7 +61,7 @@ def test_truth_agrees_with_itself_and_with_the_picture(studio: Studio) -> None:
     mesh = PointSet.vertices(body)
     coverage = []
     for row in range(12):
-        image, truth = studio.picture(np.random.default_rng([1, row]))
+        image, truth = studio.render(np.random.default_rng([1, row]))
         assert image.dtype == np.uint8
         assert max(image.shape[:2]) <= 128
         own = studio.keypoints(truth.rotations, truth.shape)
@@ -109,7 +109,7 @@ def test_a_person_is_drawn_where_the_truth_says(
     monkeypatch.setattr("trainer.synthesis.render_sample._contact_shadow", lambda *_: None)
     on_person, elsewhere = [], []
     for row in range(10):
-        image, truth = studio.picture(np.random.default_rng([2, row]))
+        image, truth = studio.render(np.random.default_rng([2, row]))
         changed = np.abs(image.astype(int) - 118).max(axis=2) > 3
         x, y = np.round(truth.keypoints).astype(int).T
         seen = truth.visibility == VISIBLE
@@ -194,10 +194,10 @@ def test_reader_gives_the_truth(made: Path, nothing: Path) -> None:
         people.check_body("0" * 64)
     studio_ = command._studio(options(nothing))
     for row in (0, 3, 6):
-        image, truth = studio_.picture(generator(options(nothing), row))
-        known = people.known(row)
-        assert people.picture(row).shape == image.shape
-        assert np.abs(people.picture(row).astype(int) - image).mean() < 12
+        image, truth = studio_.render(generator(options(nothing), row))
+        known = people.labels(row)
+        assert people.image(row).shape == image.shape
+        assert np.abs(people.image(row).astype(int) - image).mean() < 12
         np.testing.assert_allclose(known.keypoints[:, :2], truth.keypoints, atol=1e-3)
         weights = {OUTSIDE: 0.0, HIDDEN: 0.5, VISIBLE: 1.0}
         assert known.keypoints[:, 2].tolist() == [weights[v] for v in truth.visibility.tolist()]
@@ -209,7 +209,7 @@ def test_reader_gives_the_truth(made: Path, nothing: Path) -> None:
         assert known.joints_3d.shape == (len(KEYPOINT_NAMES), 4)
         matrix = truth.crop.frame_from_crop
         np.testing.assert_allclose(known.crop.frame_from_crop, matrix, rtol=1e-5, atol=1e-4)
-    assert json.loads(people.labels.settings)["seed"] == 5
+    assert json.loads(people.table.settings)["seed"] == 5
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -340,9 +340,9 @@ def test_missing_and_broken_pictures_are_named(made: Path, tmp_path: Path) -> No
         archive.writestr("0000006.jpg", b"")
     people = read_synthetic(folder)
     with pytest.raises(InputError, match=r"0000003\.jpg"):
-        people.picture(3)
+        people.image(3)
     with pytest.raises(InputError, match=r"0000006\.jpg"):
-        people.picture(6)
+        people.image(6)
     (folder / "labels.npz").write_bytes(b"PK but not really")
     with pytest.raises(InputError, match="no synthetic labels"):
         read_synthetic(folder)
