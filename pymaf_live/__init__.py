@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     )
     from pymaf_live.takes.take import Take
     from pymaf_live.types import FrameResult, Person
-    from pymaf_live.workflows.api import Tracking, estimate, export, load, process, track
+    from pymaf_live.workflows.api import estimate, export, load, process
+    from pymaf_live.workflows.track import Tracking, track
 
 __version__ = "0.2.0"
 
@@ -56,12 +57,12 @@ _MODULES = {
     "Person": "pymaf_live.types",
     "PymafLiveError": _ERRORS,
     "Take": "pymaf_live.takes.take",
-    "Tracking": _API,
+    "Tracking": "pymaf_live.workflows.track",
     "UsageError": _ERRORS,
     "estimate": _API,
     "load": _API,
     "process": _API,
-    "track": _API,
+    "track": "pymaf_live.workflows.track",
 }
 """Module of each public name, imported when the name is first used."""
 

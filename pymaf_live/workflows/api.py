@@ -11,33 +11,27 @@ several times at once, and end their threads on Ctrl-C.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pymaf_live.errors import EndlessSourceError, InputError, Interrupted, UsageError
-from pymaf_live.pipeline.health import Health
-from pymaf_live.pipeline.options import PipelineOptions
-from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.resources import cache_folder
-from pymaf_live.system.reporter import SilentReporter
+from pymaf_live.errors import EndlessSourceError, InputError, UsageError
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Frame, FrameResult, Image, Person, SourceFacts
+from pymaf_live.types import Array, Frame, Image, Person, SourceFacts
+from pymaf_live.workflows.api_arguments import (
+    Backend,
+    CallbackReporter,
+    Progress,
+    SourceLike,
+    open_source_like,
+    pipeline_options,
+)
 
 if TYPE_CHECKING:
-    from pymaf_live.export.options import Rig, Unit, World
-    from pymaf_live.sources import Source
-
-SourceLike = str | os.PathLike[str] | int
-"""Camera number, path of a video, image or folder, file pattern, or stream address."""
-Backend = Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"]
-Progress = Callable[[float | None, str], None]
-"""Receives the finished part of the work, 0..1 or None where unknown, and what is being done."""
-
-_POLL_SECONDS = 0.1
+    from pymaf_live.export.options import ExportOptions, Rig, Unit, World
 
 
 def process(
@@ -104,140 +98,18 @@ def process(
     from pymaf_live.workflows.process import process as process_source
 
     options = ProcessOptions(
-        pipeline=_pipeline_options(people, fov, model, backend, "live", boxes),
+        pipeline=pipeline_options(people, fov, model, backend, "live", boxes),
         smoothing=smoothing,
         foot_lock=foot_lock,
     )
     try:
-        with _Callback(progress) as reporter:
-            take = process_source(_open(source), options, reporter).take
+        with CallbackReporter(progress) as reporter:
+            take = process_source(open_source_like(source), options, reporter).take
     except EndlessSourceError as error:
         raise UsageError(f"{error}; use track() instead of process()") from error
     if take is None:
         raise InputError(f"{source} contains no readable frames")
     return take
-
-
-def track(
-    source: SourceLike = 0,
-    *,
-    people: int | None = None,
-    fov: float | None = None,
-    model: str | Path = "auto",
-    backend: Backend = "auto",
-    smoothing: Literal["live", "off"] = "live",
-    realtime: bool = False,
-) -> Tracking:
-    """Track the people in a camera, a file or a stream, frame by frame.
-
-    The result is an iterator. Its threads end when the loop ends: at the end of the source, on
-    ``break``, on an exception and on Ctrl-C. In a ``with`` block they end with the block, so that
-    a second loop may continue.
-
-    Parameters
-    ----------
-    source : str, path or int
-        Camera number or device, stream address, video, image or folder of images.
-    people : int, optional
-        Maximum number of people to track, the nearest first; 1 live and 4 in files by default.
-    fov : float, optional
-        Diagonal field of view of the camera in degrees; 53 by default.
-    model, backend : str
-        As in `process`.
-    smoothing : {'live', 'off'}
-        Filter the motion, or return the measurements.
-    realtime : bool
-        Play files at their own rate and drop frames as a camera does; by default every frame of a
-        file is returned.
-
-    Returns
-    -------
-    Tracking
-        Iterator over `FrameResult`; a live source drops frames where the loop is slower.
-
-    Raises
-    ------
-    InputError
-        If the source cannot be opened.
-    ModelError
-        If the model or the back-end cannot be used.
-
-    Examples
-    --------
-    >>> import pymaf_live as pl
-    >>> from pymaf_live.resources import resource
-    >>> for result in pl.track(resource("demo.mp4"), model="lite"):
-    ...     for person in result.people:
-    ...         hip_height = person.joints[0, 1]
-    ...     if result.frame.index == 3:
-    ...         break
-    >>> with pl.track(resource("demo.mp4"), model="lite") as tracking:
-    ...     first = next(tracking)
-    >>> first.people[0].joints.shape
-    (24, 3)
-    """
-    options = _pipeline_options(people, fov, model, backend, smoothing, None)
-    opened = _open(source)
-    if realtime:
-        from pymaf_live.sources import paced
-
-        opened = paced(opened)
-    return Tracking(Pipeline(opened, options))
-
-
-class Tracking:
-    """Running tracker: an iterator over `FrameResult`, and a context manager.
-
-    Created by `track`.
-    """
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._in_block = False
-        pipeline.start()
-
-    def __iter__(self) -> Iterator[FrameResult]:
-        """Iterate over the results; outside a ``with`` block the end of the loop closes."""
-        try:
-            yield from _results(self._pipeline)
-        finally:
-            if not self._in_block:
-                self.close()
-
-    def __next__(self) -> FrameResult:
-        """Return the next result.
-
-        Raises
-        ------
-        StopIteration
-            At the end of the source, and after `close`.
-        PymafLiveError
-            If the source, the model or the back-end fails.
-        """
-        return next(_results(self._pipeline))
-
-    def __enter__(self) -> Self:
-        """Keep the threads until the end of the block."""
-        self._in_block = True
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Close."""
-        self._in_block = False
-        self.close()
-
-    def __del__(self) -> None:
-        """Close."""
-        self.close()
-
-    @property
-    def health(self) -> Health:
-        """Frame rate, time per stage, dropped frames, model and back-end of the running tracker."""
-        return self._pipeline.health
-
-    def close(self) -> None:
-        """End the threads and close the source, within 2 s; may be called several times."""
-        self._pipeline.close()
 
 
 def estimate(
@@ -294,7 +166,7 @@ def estimate(
             f"{image.shape} of {image.dtype}"
         )
     by_frame = None if boxes is None else {"0": np.asarray(boxes, dtype=np.float64)}
-    options = _pipeline_options(people, fov, model, backend, "off", by_frame)
+    options = pipeline_options(people, fov, model, backend, "off", by_frame)
     height, width = image.shape[:2]
     facts = SourceFacts("images", "array", (width, height), None, 1, None, live=False)
     estimator = open_estimator(facts, options)
@@ -395,92 +267,28 @@ def export(
     ...     [path.name for path in pl.export(take, f"{folder}/dance.bvh", rig="mixamo")]
     ['dance.bvh']
     """
-    from pymaf_live.export.formats import format_for_path, unsupported_options
-    from pymaf_live.export.options import ExportOptions, parse_rate
+    from pymaf_live.export.options import ExportOptions
     from pymaf_live.workflows.export import ExportRequest
     from pymaf_live.workflows.export import export as export_take
 
     target = Path(path)
-    chosen = format_for_path(target)
-    options = ExportOptions(
-        rate=rate if isinstance(rate, Fraction) or rate is None else parse_rate(str(rate)),
-        unit=unit,
-        rig=rig,
-        world=world,
-        in_place=in_place,
-        rest_first=rest_first,
-        mesh=mesh,
-    )
-    unsupported = unsupported_options(options, [chosen])
-    if unsupported:
-        raise UsageError(f"{chosen.name} files have no option {', '.join(unsupported)}")
-    with _Callback(progress) as reporter:
+    options = ExportOptions(_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh)
+    _require_supported(options, target)
+    with CallbackReporter(progress) as reporter:
         exported = export_take(take, ExportRequest((target,), options, force=force), reporter)
     return [file.path for file in exported.files]
 
 
-class _Callback(SilentReporter):
-    """Reporter that passes progress to a function; an exception in it cancels the work.
+def _parse_rate(rate: Fraction | float | str | None) -> Fraction | None:
+    from pymaf_live.export.options import parse_rate
 
-    A context manager that raises the exception at its end.
-    """
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._error: BaseException | None = None
-
-    def progress(self, fraction: float | None, detail: str = "") -> None:
-        """Call the function."""
-        if self._progress is None:
-            return
-        try:
-            self._progress(fraction, detail)
-        except BaseException as error:
-            self._error = error
-            raise Interrupted("the progress callback raised an exception") from error
-
-    def __enter__(self) -> Self:
-        """Return the reporter."""
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Raise the exception of the callback."""
-        if self._error is not None:
-            raise self._error
+    return rate if isinstance(rate, Fraction) or rate is None else parse_rate(str(rate))
 
 
-def _open(source: SourceLike) -> Source:
-    from pymaf_live.sources import open_source
+def _require_supported(options: ExportOptions, target: Path) -> None:
+    from pymaf_live.export.formats import format_for_path, unsupported_options
 
-    return open_source(os.fspath(source) if not isinstance(source, int) else str(source))
-
-
-def _pipeline_options(
-    people: int | None,
-    fov: float | None,
-    model: str | Path,
-    backend: Backend,
-    smoothing: Literal["live", "off"],
-    boxes: Mapping[str, Array] | None,
-) -> PipelineOptions:
-    from pymaf_live.pipeline.model_selection import given_model
-
-    return PipelineOptions(
-        model=given_model(model),
-        backend=backend,
-        people=people,
-        fov=fov,
-        smoothing=smoothing,
-        boxes=boxes,
-        cache=cache_folder(),
-    )
-
-
-def _results(pipeline: Pipeline) -> Iterator[FrameResult]:
-    """Iterate over the results; waits in steps, so that Ctrl-C is handled."""
-    while True:
-        result = pipeline.next_result(_POLL_SECONDS)
-        if result is not None:
-            yield result
-        elif pipeline.ended:
-            return
+    chosen = format_for_path(target)
+    unsupported = unsupported_options(options, [chosen])
+    if unsupported:
+        raise UsageError(f"{chosen.name} files have no option {', '.join(unsupported)}")

@@ -19,7 +19,7 @@ import pytest
 import pymaf_live as pl
 from pymaf_live.body import default_body
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
-from pymaf_live.workflows import api
+from pymaf_live.workflows import api, track
 from tests.helpers.clip import SIZE, write_boxes, write_clip
 from tests.helpers.model import write_fake_model
 from tests.helpers.paths import ROOT
@@ -63,7 +63,7 @@ def no_thread_is_left() -> Iterator[None]:
     assert running_threads() == []
 
 
-def demo() -> api.Tracking:
+def demo() -> pl.Tracking:
     return pl.track(ROOT / "resources" / "demo.mp4", model="lite")
 
 
@@ -259,5 +259,5 @@ def test_every_public_name_is_there() -> None:
 
 def test_the_examples_of_the_docstrings_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    for module in (api, pl):
+    for module in (api, track, pl):
         assert doctest.testmod(module).failed == 0
