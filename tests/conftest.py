@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pymaf_live.pipeline import model_selection
-from pymaf_live.pipeline.model_selection import Measured
+from pymaf_live.pipeline import latency
+from pymaf_live.pipeline.latency import Latency
 
 _DATA = "shared"
 """Part of every skip reason that names data kept outside the repository."""
@@ -54,6 +54,6 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the list of latencies (ms) that the next speed measurements report, in order."""
     times: list[float] = []
     monkeypatch.setattr(
-        model_selection, "measured", lambda session: Measured(times.pop(0), disturbed=False)
+        latency, "measure_latency", lambda session: Latency(times.pop(0), disturbed=False)
     )
     return times

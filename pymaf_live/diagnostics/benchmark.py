@@ -112,14 +112,15 @@ def model_times(backend: str, cache: Path | None = None) -> dict[str, float]:
         If a model cannot be used.
     """
     from pymaf_live.inference import open_session
-    from pymaf_live.pipeline.model_selection import measured, shipped_models
+    from pymaf_live.pipeline.latency import measure_latency
+    from pymaf_live.pipeline.model_selection import shipped_models
 
     sessions = {
         name: open_session(path, backend, cache=cache) for name, path in shipped_models().items()
     }
     try:
         rounds = [
-            {name: measured(session).milliseconds for name, session in sessions.items()}
+            {name: measure_latency(session).milliseconds for name, session in sessions.items()}
             for _ in range(_MODEL_ROUNDS)
         ]
     finally:

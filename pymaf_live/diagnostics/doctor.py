@@ -114,13 +114,13 @@ def _body() -> list[Check]:
 
 
 def _models() -> list[Check]:
-    from pymaf_live.pipeline.model_selection import BETTER, FASTER, shipped_models
+    from pymaf_live.pipeline.model_selection import ACCURATE_MODEL, FAST_MODEL, shipped_models
 
     shipped = shipped_models()
-    if not {BETTER, FASTER} & set(shipped):
-        detail = f"the installation has neither {FASTER} nor {BETTER}"
+    if not {ACCURATE_MODEL, FAST_MODEL} & set(shipped):
+        detail = f"the installation has neither {FAST_MODEL} nor {ACCURATE_MODEL}"
         return [Check("model", "broken", detail, _REINSTALL, model=True)]
-    first = FASTER if FASTER in shipped else BETTER
+    first = FAST_MODEL if FAST_MODEL in shipped else ACCURATE_MODEL
     checks = _first_model(shipped.pop(first))
     for name, path in shipped.items():
         checks.append(_other_model(name, path))
@@ -159,11 +159,12 @@ def _first_model(path: Path) -> list[Check]:
 
 def _gpu_backends() -> list[Check]:
     """Check if TensorRT can run; building an engine may take minutes and is left out."""
-    from pymaf_live.inference.tensorrt_library import PACKAGES, complaint, find_device, load_library
+    from pymaf_live.inference.cuda import find_device
+    from pymaf_live.inference.tensorrt_library import PACKAGES, load_library, unavailable_reason
 
     checks = []
     for backend in PACKAGES:
-        why = complaint(backend)
+        why = unavailable_reason(backend)
         if why:
             remedy = (
                 "needs an NVIDIA GPU and its driver; the CPU is used without one"
@@ -201,15 +202,15 @@ def _mismatch(session: Session) -> str:
 
     metadata = session.metadata
     ours = body_by_name(SHIPPED_BODY).sha256
-    if metadata.body_sha256 == ours and CropRule.read(metadata.crop_rule) == CropRule():
+    if metadata.body_sha256 == ours and CropRule.parse(metadata.crop_rule) == CropRule():
         return ""
     return "was made for another body or crop rule"
 
 
 def _model_facts(session: Session, path: Path) -> str:
-    from pymaf_live.pipeline.model_selection import measured
+    from pymaf_live.pipeline.latency import measure_latency
 
-    metadata, found = session.metadata, measured(session)
+    metadata, found = session.metadata, measure_latency(session)
     busy = " on a busy machine" if found.disturbed else ""
     return (
         f"{metadata.name} {metadata.version}, {metadata.input_size} px, "

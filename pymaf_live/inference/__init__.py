@@ -1,6 +1,19 @@
-"""From a crop to an estimate: preprocessing, sessions, the model's contract."""
+"""Inference: preprocessing of crops, sessions on several back-ends, the model file's contract."""
 
+from pymaf_live.inference.backends import (
+    BACKENDS,
+    ModelVariant,
+    backend_unavailable_reason,
+    open_session,
+)
 from pymaf_live.inference.metadata import ModelMetadata
-from pymaf_live.inference.session import BACKENDS, Session, Variant, backend_complaint, open_session
+from pymaf_live.inference.session import Session
 
-__all__ = ["BACKENDS", "ModelMetadata", "Session", "Variant", "backend_complaint", "open_session"]
+__all__ = [
+    "BACKENDS",
+    "ModelMetadata",
+    "ModelVariant",
+    "Session",
+    "backend_unavailable_reason",
+    "open_session",
+]

@@ -1,4 +1,4 @@
-"""What is needed of CUDA: memory, one stream, graphs; over NVIDIA's own bindings."""
+"""The part of CUDA's runtime that inference needs, over NVIDIA's own Python bindings."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.inference.tensorrt_library import Device, DeviceError, NoDeviceError
+from pymaf_live.inference.device import Device, DeviceError, NoDeviceError
 
 _BINDINGS = "cuda.bindings.runtime"
-_NOBODY = "no NVIDIA GPU with a driver that is new enough"
+_NO_DEVICE_TEXT = "no NVIDIA GPU with a recent driver"
 _DRIVERS = {"win32": "nvcuda.dll"}
-_NO_DEVICE = ("cudaErrorInsufficientDriver", "cudaErrorNoDevice", "cudaErrorStubLibrary")
+_NO_DEVICE_CODES = ("cudaErrorInsufficientDriver", "cudaErrorNoDevice", "cudaErrorStubLibrary")
 
 
-def _driver_is_there() -> bool:
-    try:
-        ctypes.CDLL(_DRIVERS.get(sys.platform, "libcuda.so.1"))
-    except OSError:
-        return False
-    return True
+def find_device() -> Device:
+    """Return the first GPU.
+
+    Raises
+    ------
+    NoDeviceError
+        If there is none or its driver does not respond.
+    ImportError
+        If the package ``cuda-bindings`` is missing.
+    """
+    return Cuda().device()
 
 
 class Cuda:
-    """CUDA's runtime; every call either does what it says or raises `DeviceError`.
+    """CUDA's runtime: memory, one stream, graphs. Every failed call raises `DeviceError`.
 
     Parameters
     ----------
@@ -37,16 +42,16 @@ class Cuda:
     Raises
     ------
     ImportError
-        If the bindings are missing or in part.
+        If the bindings are missing or incomplete.
     NoDeviceError
         If there is no driver.
     """
 
     def __init__(self, runtime: Any = None) -> None:
         loaded = runtime is not None or _BINDINGS in sys.modules
-        if not loaded and not _driver_is_there():
-            # told without the bindings, which take a tenth of a second to load
-            raise NoDeviceError(_NOBODY)
+        if not loaded and not _driver_exists():
+            # without the bindings, which take a tenth of a second to load
+            raise NoDeviceError(_NO_DEVICE_TEXT)
         try:
             self._runtime: Any = runtime or importlib.import_module(_BINDINGS)
         except Exception as error:
@@ -54,62 +59,60 @@ class Cuda:
             raise ImportError(f"CUDA's bindings ({line}); pip install cuda-bindings") from error
 
     def device(self) -> Device:
-        """The first GPU.
+        """Return the first GPU.
 
         Raises
         ------
         NoDeviceError
         """
         code, count = self._runtime.cudaGetDeviceCount()
-        if _name(code) in _NO_DEVICE or (_name(code) == "cudaSuccess" and not count):
-            raise NoDeviceError(_NOBODY)
+        if _name(code) in _NO_DEVICE_CODES or (_name(code) == "cudaSuccess" and not count):
+            raise NoDeviceError(_NO_DEVICE_TEXT)
         self._check(code, "find the GPU")
         facts = self._call("find the GPU", "cudaGetDeviceProperties", 0)
         driver = self._call("find the driver", "cudaDriverGetVersion")
         raw = facts.name
         name = raw.split(b"\0")[0].decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-        unique = bytes(facts.uuid.bytes)[:16].hex()
+        uuid = bytes(facts.uuid.bytes)[:16].hex()
         capability = (int(facts.major), int(facts.minor))
-        return Device(name, capability, str(driver), unique, int(facts.totalGlobalMem))
+        return Device(name, capability, str(driver), uuid, int(facts.totalGlobalMem))
 
     def stream(self) -> int:
-        """A new stream."""
+        """Create a stream and return its address."""
         return int(self._call("open a stream", "cudaStreamCreate"))
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> tuple[Any, int]:
-        """Page-locked memory of the host, as an array and its address."""
-        import ctypes
-
+        """Allocate page-locked host memory; return it as an array, and its address."""
         count = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = int(self._call(f"pin {count} bytes", "cudaHostAlloc", count, 0))
         raw = (ctypes.c_uint8 * count).from_address(address)
         return np.frombuffer(memoryview(raw), dtype=np.dtype(dtype)).reshape(shape), address
 
     def memory(self, count: int) -> int:
-        """Address of so many bytes on the device."""
-        return int(self._call(f"take {count} bytes", "cudaMalloc", count))
+        """Allocate device memory of `count` bytes and return its address."""
+        return int(self._call(f"allocate {count} bytes", "cudaMalloc", count))
 
     def to_device(self, target: int, source: int, count: int, stream: int) -> None:
-        """Copy bytes up, in the order of the stream."""
+        """Enqueue a copy of `count` bytes from host to device."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
-        self._call("copy up", "cudaMemcpyAsync", target, source, count, kind, stream)
+        self._call("copy to the GPU", "cudaMemcpyAsync", target, source, count, kind, stream)
 
     def to_host(self, target: int, source: int, count: int, stream: int) -> None:
-        """Copy bytes down, in the order of the stream."""
+        """Enqueue a copy of `count` bytes from device to host."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
-        self._call("copy down", "cudaMemcpyAsync", target, source, count, kind, stream)
+        self._call("copy from the GPU", "cudaMemcpyAsync", target, source, count, kind, stream)
 
     def wait(self, stream: int) -> None:
-        """Until all that was put into the stream is done."""
+        """Wait until everything enqueued in the stream is done."""
         self._call("compute", "cudaStreamSynchronize", stream)
 
     def begin_capture(self, stream: int) -> None:
-        """From here on the stream notes what it is given instead of doing it."""
+        """Start recording what is enqueued in the stream, instead of executing it."""
         mode = self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._call("capture", "cudaStreamBeginCapture", stream, mode)
 
     def end_capture(self, stream: int) -> Any:
-        """What was noted, ready to be launched."""
+        """Return what was recorded as a graph that can be launched."""
         graph = self._call("capture", "cudaStreamEndCapture", stream)
         try:
             return self._call("capture", "cudaGraphInstantiate", graph, 0)
@@ -117,13 +120,11 @@ class Cuda:
             self._runtime.cudaGraphDestroy(graph)
 
     def launch(self, graph: Any, stream: int) -> None:
-        """Do what was noted."""
+        """Enqueue a recorded graph."""
         self._call("compute", "cudaGraphLaunch", graph, stream)
 
-    def give_back(
-        self, stream: int, graphs: list[Any], pinned: list[int], memory: list[int]
-    ) -> None:
-        """Free all of it; what cannot be freed any more is gone already."""
+    def release(self, stream: int, graphs: list[Any], pinned: list[int], memory: list[int]) -> None:
+        """Free a stream, graphs and memory; errors are ignored."""
         if stream:
             self._runtime.cudaStreamSynchronize(stream)
         for graph in graphs:
@@ -135,18 +136,26 @@ class Cuda:
         if stream:
             self._runtime.cudaStreamDestroy(stream)
 
-    def _call(self, what: str, name: str, *arguments: Any) -> Any:
+    def _call(self, action: str, name: str, *arguments: Any) -> Any:
         code, *values = getattr(self._runtime, name)(*arguments)
-        self._check(code, what)
+        self._check(code, action)
         return values[0] if values else None
 
-    def _check(self, code: Any, what: str) -> None:
+    def _check(self, code: Any, action: str) -> None:
         name = _name(code)
         if name == "cudaSuccess":
             return
         if name == "cudaErrorMemoryAllocation":
-            raise DeviceError(f"the GPU has too little memory left to {what}")
-        raise DeviceError(f"the GPU failed to {what} ({name})")
+            raise DeviceError(f"the GPU has too little memory to {action}")
+        raise DeviceError(f"the GPU failed to {action} ({name})")
+
+
+def _driver_exists() -> bool:
+    try:
+        ctypes.CDLL(_DRIVERS.get(sys.platform, "libcuda.so.1"))
+    except OSError:
+        return False
+    return True
 
 
 def _name(code: Any) -> str:

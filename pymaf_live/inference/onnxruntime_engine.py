@@ -1,4 +1,4 @@
-"""ONNX Runtime as back-end, where it is installed."""
+"""ONNX Runtime back-end."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
+from pymaf_live.inference.engine import Engine, Images, Outputs
 from pymaf_live.inference.metadata import Shape, check_contract
 
 
-class OnnxRuntimeEngine:
-    """A model on the processor by ONNX Runtime; it keeps no compiled models."""
+class OnnxRuntimeEngine(Engine):
+    """A model on the CPU by ONNX Runtime; it stores no compiled models.
 
-    def __init__(self, path: Path, threads: int = 0, cache: Path | None = None) -> None:
+    Parameters
+    ----------
+    path : Path
+    threads : int
+        0 leaves the choice to ONNX Runtime.
+
+    Raises
+    ------
+    ImportError
+        If ONNX Runtime is missing.
+    ModelError
+        If the file is damaged or breaks the contract.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
         import onnxruntime
 
         self.name = f"ONNX Runtime {onnxruntime.__version__}"
@@ -27,9 +41,9 @@ class OnnxRuntimeEngine:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        # its errors derive from Exception directly, each kind a class of its own
+        # its errors derive directly from Exception, each kind a class of its own
         except Exception as error:
-            raise ModelError(f"{path} is not a model that can be read") from error
+            raise ModelError(f"{path} is not a readable model") from error
         self.metadata = check_contract(
             path,
             dict(self._session.get_modelmeta().custom_metadata_map),
@@ -38,8 +52,8 @@ class OnnxRuntimeEngine:
         )
         self._names = [port.name for port in self._session.get_outputs()]
 
-    def infer(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Outputs by name for images (B, 3, S, S)."""
+    def infer(self, images: Images) -> Outputs:
+        """Run inference; see `Engine.infer`."""
         try:
             values = self._session.run(self._names, {"image": np.ascontiguousarray(images)})
         except Exception as error:

@@ -1,7 +1,7 @@
-"""Compiled models, kept so that the next start need not read, check and prepare the file again.
+"""Cache of models compiled by OpenVINO, so that the next start need not prepare the file again.
 
-OpenVINO's own cache is asked with the prepared graph, which a start would have to read and prepare
-first: a quarter of a second of processor time.
+OpenVINO's own cache is keyed by the prepared graph, which a start would have to read and prepare
+first: a quarter of a second of CPU time.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_live.errors import OutputError
-from pymaf_live.inference.engine_cache import EngineKey, file_sha256, keep_engine, kept_engine
+from pymaf_live.inference.engine_cache import EngineKey, file_sha256, load_engine, store_engine
 from pymaf_live.inference.metadata import Shape
 
 _PREPARATION = "prepared 1"
-"""Counts up when what is done to a graph before it is compiled changes."""
+"""Incremented when the preparation of a graph before compilation changes."""
 
 Ports = dict[str, Shape]
-"""Shape by name, None where it is open."""
+"""Shape by name, None for dynamic dimensions."""
 
 
-class KeptModel:
-    """A model file's place among the compiled ones.
+class CompiledModelCache:
+    """Cache entry of one model file, compiled with given options.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class KeptModel:
     openvino : module
     core : openvino.Core
     options : dict
-        That it is compiled with.
-    people : int
-        A run.
+        Compilation options.
+    batch : int
+        People per request.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class KeptModel:
         openvino: Any,
         core: Any,
         options: dict[str, Any],
-        people: int = 1,
+        batch: int = 1,
     ) -> None:
         self._folder, self._core, self._options = folder, core, options
         self._key = EngineKey(
@@ -59,12 +59,12 @@ class KeptModel:
             target=f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} {sorted(options.items())}",
             driver="",
             precision=str(options.get("INFERENCE_PRECISION_HINT", "")),
-            batch=people,
+            batch=batch,
         )
 
-    def read(self) -> tuple[Any, Ports, Ports] | None:
-        """The compiled model and the file's inputs and outputs, or None: compile it."""
-        content, _ = kept_engine(self._folder, self._key)
+    def load(self) -> tuple[Any, Ports, Ports] | None:
+        """Return the compiled model and the file's inputs and outputs; None if there is none."""
+        content, _ = load_engine(self._folder, self._key)
         if content is None:
             return None
         line, _, compiled = content.partition(b"\n")
@@ -75,13 +75,13 @@ class KeptModel:
                 for side in ("inputs", "outputs")
             )
             return self._core.import_model(BytesIO(compiled), "CPU", self._options), inputs, outputs
-        # whatever is wrong with what is kept, the model itself is there
+        # whatever is wrong with the entry, the model itself can be compiled
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def keep(self, compiled: Any, inputs: Ports, outputs: Ports) -> None:
-        """Keep it for the next time, where there is room."""
+    def store(self, compiled: Any, inputs: Ports, outputs: Ports) -> None:
+        """Store the compiled model; an error in writing is ignored."""
         line = json.dumps({"inputs": inputs, "outputs": outputs}).encode() + b"\n"
-        made: BytesIO = compiled.export_model()
+        exported: BytesIO = compiled.export_model()
         with suppress(OutputError):
-            keep_engine(self._folder, self._key, line + made.getvalue())
+            store_engine(self._folder, self._key, line + exported.getvalue())

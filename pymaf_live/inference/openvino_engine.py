@@ -1,58 +1,68 @@
-"""OpenVINO as back-end."""
+"""OpenVINO back-end."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, wait
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.errors import ModelError
+from pymaf_live.inference.engine import Engine, Images, Outputs
 from pymaf_live.inference.metadata import LOWER_PRECISIONS, Shape, check_contract
 from pymaf_live.inference.onnx_metadata import metadata_entries
-from pymaf_live.inference.openvino_cache import KeptModel
+from pymaf_live.inference.openvino_cache import CompiledModelCache
 from pymaf_live.inference.openvino_graph import (
-    with_activations_apart,
-    with_pixels_together,
-    with_whole_weights,
+    fold_half_precision_weights,
+    separate_activations,
+    with_channels_last,
+)
+from pymaf_live.inference.openvino_requests import (
+    BatchPolicy,
+    CompiledBatch,
+    PairModel,
+    Request,
+    StreamClock,
+    last_line,
 )
 from pymaf_live.system.openvino_import import import_openvino
 
-Pairs = Literal["never", "when worth", "at once"]
-"""Whether two people are looked at in one run: what that takes to begin with is worth it only where
-there are several people for a while, and only before the first of them it holds nobody up."""
 
-_UNTIL_MADE, _UNTIL_USED = 40, 160
-"""Runs with several people after which the model for two is begun and used."""
-
-
-def processor_precisions() -> tuple[str, ...]:
-    """Those of `LOWER_PRECISIONS` that this processor has instructions for."""
+def supported_precisions() -> tuple[str, ...]:
+    """Return those of `LOWER_PRECISIONS` that this CPU has instructions for."""
     core = import_openvino().Core()
     able = {str(name).casefold() for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")}
     return tuple(name for name in LOWER_PRECISIONS if name in able)
 
 
-class OpenVinoEngine:
-    """A model on the processor by OpenVINO.
+@dataclass
+class _Ticket:
+    """Requests submitted together: as many as there are streams are in flight, others queued."""
 
-    With one stream a run has all cores; with several each run has its share of them and several
-    run at once, which costs less in all: `lite` on two cores takes 14 ms of processor time as one
-    run on both and 9 as two runs side by side on one each.
+    queued: deque[tuple[CompiledBatch, Images]]
+    concurrent: int
+    """Number of these requests that run at the same time."""
+    in_flight: deque[Request] = field(default_factory=deque)
 
-    Two people in one run take less than in two: 6.6 ms each instead of 8.2 (`lite`), 10.9 instead
-    of 12.7 (`full`); four in one hardly less than that. It is a model of its own for OpenVINO,
-    which is compiled in 1 s and takes 0.2 GB. So it is made beside the runs once there have been
-    several people for a while, and used from a run on that is told by counting, whatever the clock
-    says: the last digit of the results hangs on it.
+    def start_next(self) -> None:
+        model, images = self.queued.popleft()
+        self.in_flight.append(model.start(images))
+
+
+class OpenVinoEngine(Engine):
+    """A model on the CPU by OpenVINO.
+
+    With one stream a request runs on all cores; with several each request runs on its share of
+    them and several run at once, which costs less in total: `lite` on two cores takes 14 ms of CPU
+    time as one request on both and 9 as two concurrent requests on one each.
+
+    Two people in one request take less than in two: 6.6 ms each instead of 8.2 (`lite`), 10.9
+    instead of 12.7 (`full`); four in one hardly less than that. For OpenVINO this is a separate
+    model, which takes 1 s to compile and 0.2 GB. It is compiled beside the requests once there have
+    been several people for a while, and used from a certain request on, determined by counting and
+    not by the clock, because the last digit of the results depends on it.
 
     Parameters
     ----------
@@ -61,12 +71,19 @@ class OpenVinoEngine:
         0 leaves the choice to OpenVINO.
     cache : Path, optional
         Folder for compiled models.
-    streams : int
-        Runs side by side.
-    pairs : Pairs
-        Whether two people are looked at in one run.
+    num_streams : int
+        Concurrent requests.
+    batch_policy : BatchPolicy
+        When two people share one request.
     precision : str
-        That it counts in: 'f32' or one of `metadata.LOWER_PRECISIONS`.
+        'f32' or one of `metadata.LOWER_PRECISIONS`.
+
+    Raises
+    ------
+    ImportError
+        If OpenVINO is missing.
+    ModelError
+        If the file is damaged, breaks the contract, or OpenVINO cannot run it.
     """
 
     def __init__(
@@ -74,8 +91,8 @@ class OpenVinoEngine:
         path: Path,
         threads: int = 0,
         cache: Path | None = None,
-        streams: int = 1,
-        pairs: Pairs = "never",
+        num_streams: int = 1,
+        batch_policy: BatchPolicy = "single",
         precision: str = "f32",
     ) -> None:
         openvino = import_openvino()
@@ -83,289 +100,129 @@ class OpenVinoEngine:
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self._core: Any = openvino.Core()
         self._path = path
-        # some processors would take bfloat16 unasked, which few models bear
+        # some CPUs would use bfloat16 by default, which few models tolerate
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
         }
-        self.streams = max(1, streams)
-        if self.streams > 1:
-            self._options |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self.streams}
-            # other threads of the program want the cores too: nobody may insist on one of them
+        self.num_streams = max(1, num_streams)
+        if self.num_streams > 1:
+            self._options |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self.num_streams}
+            # other threads of the program need the cores too, so streams must not be pinned
             self._options["ENABLE_CPU_PINNING"] = False
         if threads:
             self._options["INFERENCE_NUM_THREADS"] = threads
-        kept = self._kept(openvino, cache, 1)
-        found = kept.read() if kept is not None else None
-        if found is not None:
-            network, inputs, outputs = found
+        entry = self._cache_entry(openvino, cache, 1)
+        cached = entry.load() if entry is not None else None
+        if cached is not None:
+            compiled, inputs, outputs = cached
             self.metadata = check_contract(path, metadata_entries(path), inputs, outputs)
         else:
             model = self._read()
             inputs = {port.any_name: _shape(port) for port in model.inputs}
             outputs = {port.any_name: _shape(port) for port in model.outputs}
             self.metadata = check_contract(path, _metadata_entries(model), inputs, outputs)
-            network = self._compiled(model, 1)
-            if kept is not None:
-                kept.keep(network, inputs, outputs)
-        # compiling may give an output more names, of which any_name may be one; the order stays
+            compiled = self._compile(model, 1)
+            if entry is not None:
+                entry.store(compiled, inputs, outputs)
+        # compilation may give an output more names, any of which any_name may be; the order stays
         self._outputs = list(outputs)
-        self._lanes = Lanes(self.streams)
-        self._single = self._runs(network, 1)
+        self._clock = StreamClock(self.num_streams)
+        self._single = self._requests(compiled, 1)
         self.precision = "int8" if self.metadata.int8_of else self._single.precision
-        self._pairs = _Pairs(lambda: self._for_pairs(openvino, cache), pairs)
+        self._pair = PairModel(lambda: self._open_pair(openvino, cache), batch_policy)
 
     @property
-    def together(self) -> int:
-        """How many people a run is best begun with."""
-        return self._pairs.together
+    def preferred_batch(self) -> int:
+        """See `Engine.preferred_batch`."""
+        return self._pair.preferred_batch
 
-    def infer(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Outputs by name for images (B, 3, S, S), B >= 1."""
-        return self.start(images).outputs()
+    def infer(self, images: Images) -> Outputs:
+        """Run inference; see `Engine.infer`."""
+        return self.collect(self.submit(images))[0]
 
-    def start(self, images: npt.NDArray[np.float32]) -> Started:
-        """Begin with images (B, 3, S, S), B >= 1; several may be begun before the first is done."""
-        pairs = self._pairs.asked_for() if len(images) > 1 else None
-        runs: list[tuple[_Compiled, npt.NDArray[np.float32]]] = []
+    def submit(self, images: Images) -> _Ticket:
+        """Start inference; see `Engine.submit`."""
+        pair = self._pair.for_next_request() if len(images) > 1 else None
+        queued: deque[tuple[CompiledBatch, Images]] = deque()
         while len(images):
-            part = self._single if pairs is None or len(images) < pairs.people else pairs
-            runs.append((part, images[: part.people]))
-            images = images[part.people :]
-        return Started(runs, self.streams, self._lanes)
+            model = self._single if pair is None or len(images) < pair.batch else pair
+            queued.append((model, images[: model.batch]))
+            images = images[model.batch :]
+        ticket = _Ticket(queued, min(len(queued), self.num_streams))
+        for _ in range(ticket.concurrent):
+            ticket.start_next()
+        return ticket
+
+    def collect(self, ticket: _Ticket) -> tuple[Outputs, float]:
+        """Wait for the outputs; see `Engine.collect`."""
+        parts, milliseconds = [], 0.0
+        while ticket.in_flight:
+            request = ticket.in_flight.popleft()
+            parts.append(request.model.finish(request))
+            run_time = self._clock.run_time(request.started_at, request.ended_at)
+            milliseconds += 1000 * run_time / ticket.concurrent
+            if ticket.queued:
+                ticket.start_next()
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return outputs, milliseconds
+
+    def cancel(self, ticket: _Ticket) -> None:
+        """Cancel the requests; see `Engine.cancel`."""
+        ticket.queued.clear()
+        while ticket.in_flight:
+            request = ticket.in_flight.popleft()
+            request.model.cancel(request)
 
     def close(self) -> None:
-        """Wait for what is being made, which must not outlive the program."""
-        self._pairs.close()
+        """Wait for a compilation in progress, which must not outlive the program."""
+        self._pair.close()
 
     def _read(self) -> Any:
         try:
             return self._core.read_model(self._path)
         except RuntimeError as error:
-            raise ModelError(f"{self._path} is not a model that can be read") from error
+            raise ModelError(f"{self._path} is not a readable model") from error
 
-    def _kept(self, openvino: Any, cache: Path | None, people: int) -> KeptModel | None:
+    def _cache_entry(
+        self, openvino: Any, cache: Path | None, batch: int
+    ) -> CompiledModelCache | None:
         if cache is None:
             return None
         try:
-            return KeptModel(cache, self._path, openvino, self._core, self._options, people)
+            return CompiledModelCache(cache, self._path, openvino, self._core, self._options, batch)
         except (OSError, RuntimeError):
             return None
 
-    def _for_pairs(self, openvino: Any, cache: Path | None) -> _Compiled:
-        kept = self._kept(openvino, cache, 2)
-        found = kept.read() if kept is not None else None
-        if found is not None:
-            return self._runs(found[0], 2)
-        network = self._compiled(self._read(), 2)
-        if kept is not None:
-            kept.keep(network, {}, {})
-        return self._runs(network, 2)
+    def _open_pair(self, openvino: Any, cache: Path | None) -> CompiledBatch:
+        entry = self._cache_entry(openvino, cache, 2)
+        cached = entry.load() if entry is not None else None
+        if cached is not None:
+            return self._requests(cached[0], 2)
+        compiled = self._compile(self._read(), 2)
+        if entry is not None:
+            entry.store(compiled, {}, {})
+        return self._requests(compiled, 2)
 
-    def _compiled(self, model: Any, people: int) -> Any:
+    def _compile(self, model: Any, batch: int) -> Any:
         size = self.metadata.input_size
-        model.reshape({"image": [people, 3, size, size]})
-        with_whole_weights(model)
-        with_activations_apart(model)
+        model.reshape({"image": [batch, 3, size, size]})
+        fold_half_precision_weights(model)
+        separate_activations(model)
         try:
-            return self._core.compile_model(with_pixels_together(model), "CPU", self._options)
+            return self._core.compile_model(with_channels_last(model), "CPU", self._options)
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
+            raise ModelError(f"OpenVINO cannot run {self._path}: {last_line(error)}") from error
 
-    def _runs(self, network: Any, people: int) -> _Compiled:
+    def _requests(self, compiled: Any, batch: int) -> CompiledBatch:
         try:
-            return _Compiled(network, people, self._outputs, self.streams)
+            return CompiledBatch(compiled, batch, self._outputs, self.num_streams)
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot run {self._path}: {_reason(error)}") from error
-
-
-class _Compiled:
-    """A model for so many people a run, and the requests that run it."""
-
-    def __init__(self, network: Any, people: int, outputs: list[str], requests: int) -> None:
-        self.people = people
-        # asked, not assumed: a processor need not do what it is told
-        self.precision = str(network.get_property("INFERENCE_PRECISION_HINT").get_type_name())
-        self._network, self._outputs = network, outputs
-        self._free = [network.create_infer_request() for _ in range(requests)]
-        self._ending: list[Any] = []
-
-    def begin(self, images: npt.NDArray[np.float32]) -> _Begun:
-        """A request that works on images (people, 3, S, S), or will when those before it let it."""
-        try:
-            request = self._unused()
-            # into its own memory: handing it an array costs four times what copying takes
-            request.get_input_tensor().data[:] = images.transpose(0, 2, 3, 1)
-            begun = time.perf_counter()
-            request.start_async()
-        except RuntimeError as error:
-            raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
-        return _Begun(self, request, begun)
-
-    def take_back(self, request: Any) -> dict[str, npt.NDArray[np.float32]]:
-        """The outputs of a request that was begun, which is free from here on."""
-        try:
-            request.wait()
-        except RuntimeError as error:
-            raise ModelError(f"OpenVINO failed: {_reason(error)}") from error
-        ports = zip(self._outputs, request.model_outputs, strict=True)
-        # the next run writes into the same memory
-        outputs = {name: request.get_tensor(port).data.copy() for name, port in ports}
-        self._free.append(request)
-        return outputs
-
-    def drop(self, request: Any) -> None:
-        """Have a request that was begun end, which takes a moment."""
-        request.cancel()
-        self._ending.append(request)
-
-    def _unused(self) -> Any:
-        if self._free:
-            return self._free.pop()
-        if self._ending:
-            request = self._ending.pop(0)
-            with suppress(RuntimeError):  # which is how it says that it was called off
-                request.wait()
-            return request
-        return self._network.create_infer_request()
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A request that was begun, and when."""
-
-    compiled: _Compiled
-    request: Any
-    at: float
-    """time.perf_counter()"""
-
-    def ended(self) -> float:
-        """When it was done, once it is: it need not have been asked at once."""
-        return self.at + float(self.request.latency) / 1000
-
-
-class Lanes:
-    """Tells the time that a run took from that for which it waited for one of so many lanes.
-
-    Parameters
-    ----------
-    count : int
-        Runs side by side; of more that are begun, the first begun is the first to go on.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._ends: list[float] = []
-
-    def own_seconds(self, begun: float, ended: float) -> float:
-        """What a run took that was begun and ended then, told in the order of their begin."""
-        waited_until = self._ends[0] if len(self._ends) == self._count else begun
-        self._ends = sorted([*self._ends, ended])[-self._count :]
-        return ended - max(begun, waited_until)
-
-
-class _Pairs:
-    """A model for two people a run, made in a thread of its own when it is worth that."""
-
-    def __init__(self, make: Callable[[], _Compiled], when: Pairs) -> None:
-        self._make = make
-        self._left = None if when == "never" else _UNTIL_USED if when == "when worth" else 0
-        self._making: Future[_Compiled] | None = None
-        self._made: _Compiled | None = None
-        if self._left == 0:
-            self._begin()
-            self._finish()
-
-    @property
-    def together(self) -> int:
-        """2 where two people are best begun in one run, else 1."""
-        return 1 if self._left is None else 2
-
-    def asked_for(self) -> _Compiled | None:
-        """The model, for a run with several people; None while it is not to be used."""
-        if self._left is None or self._made is not None:
-            return self._made
-        self._left -= 1
-        if self._left <= _UNTIL_USED - _UNTIL_MADE and self._making is None:
-            self._begin()
-        if self._left <= 0:
-            self._finish()
-        return self._made
-
-    def close(self) -> None:
-        if self._making is not None:
-            wait([self._making])
-
-    def _begin(self) -> None:
-        making: Future[_Compiled] = Future()
-        self._making = making
-
-        def work() -> None:
-            try:
-                making.set_result(self._make())
-            except BaseException as error:
-                making.set_exception(error)
-
-        Thread(target=work, name="openvino pairs", daemon=True).start()
-
-    def _finish(self) -> None:
-        assert self._making is not None
-        try:
-            self._made = self._making.result()
-        except ModelError:
-            self._left = None  # one by one it runs
-
-
-class Started:
-    """Runs that were begun together: a few are under way at once, the others follow."""
-
-    def __init__(
-        self,
-        runs: list[tuple[_Compiled, npt.NDArray[np.float32]]],
-        side_by_side: int,
-        lanes: Lanes,
-    ) -> None:
-        self._lanes = lanes
-        self._waiting = deque(runs)
-        self._begun: deque[_Begun] = deque()
-        self._side_by_side = min(len(runs), side_by_side)
-        self.milliseconds = 0.0
-        """Of the runs, as far as they were not side by side; known with the outputs."""
-        for _ in range(self._side_by_side):
-            self._begin()
-
-    def outputs(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Wait for the outputs by name; asked for once.
-
-        Raises
-        ------
-        ModelError
-            If a run failed.
-        """
-        people = []
-        while self._begun:
-            begun = self._begun.popleft()
-            people.append(begun.compiled.take_back(begun.request))
-            own = self._lanes.own_seconds(begun.at, begun.ended())
-            self.milliseconds += 1000 * own / self._side_by_side
-            if self._waiting:
-                self._begin()
-        return {name: np.concatenate([one[name] for one in people]) for name in people[0]}
-
-    def call_off(self) -> None:
-        """Stop as soon as that can be; no outputs will be asked for."""
-        self._waiting.clear()
-        while self._begun:
-            begun = self._begun.popleft()
-            begun.compiled.drop(begun.request)
-
-    def _begin(self) -> None:
-        compiled, images = self._waiting.popleft()
-        self._begun.append(compiled.begin(images))
+            raise ModelError(f"OpenVINO cannot run {self._path}: {last_line(error)}") from error
 
 
 def _metadata_entries(model: Any) -> dict[str, str]:
-    # OpenVINO's reader keeps an ONNX file's metadata under 'framework'
+    # OpenVINO's reader stores an ONNX file's metadata under 'framework'
     if not model.has_rt_info(["framework"]):
         return {}
     names = model.get_rt_info()["framework"]
@@ -374,7 +231,3 @@ def _metadata_entries(model: Any) -> dict[str, str]:
 
 def _shape(port: Any) -> Shape:
     return tuple(None if n.is_dynamic else int(n.get_length()) for n in port.partial_shape)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -1,4 +1,4 @@
-"""A model file's graph made ready for OpenVINO's processor plugin, which changes no result."""
+"""Preparation of a model's graph for OpenVINO's CPU plugin; results do not change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from pymaf_live.system.openvino_import import import_openvino
 
 
-def with_whole_weights(model: Any) -> None:
-    """Turn weights that are kept in fp16 and cast back into f32 constants.
+def fold_half_precision_weights(model: Any) -> None:
+    """Replace weights stored in fp16 and cast to f32 by f32 constants.
 
-    Left as they are, OpenVINO casts them anew in every run.
+    Otherwise OpenVINO casts them again in every run.
     """
     openvino = import_openvino()
     for cast in model.get_ops():
@@ -20,45 +20,31 @@ def with_whole_weights(model: Any) -> None:
             continue
         stored = cast.input_value(0).get_node()
         if stored.get_type_name() == "Constant" and stored.get_element_type() == openvino.Type.f16:
-            whole = openvino.opset13.constant(np.asarray(stored.data, dtype=np.float32))
-            whole.set_friendly_name(cast.get_friendly_name())
-            _put_in_place_of(cast, whole)
+            folded = openvino.opset13.constant(np.asarray(stored.data, dtype=np.float32))
+            folded.set_friendly_name(cast.get_friendly_name())
+            _replace(cast, folded)
 
 
-def with_activations_apart(model: Any) -> None:
-    """Keep the ReLU behind a layer of one row out of its matrix product.
+def separate_activations(model: Any) -> None:
+    """Prevent the fusion of a ReLU into the matrix product before it, for a single row.
 
-    A product with nothing behind it is made by a kernel that reads the weights twice as fast, and
-    for one row reading them is all that it costs: 2155 x 256 take 79 us and with the ReLU 156. What
-    two operators read is not joined, so a ReLU is written as (x + |x|) / 2, which is the same to
-    the bit. Shapes must be known.
+    A product without a fused activation runs on a kernel that reads the weights twice as fast, and
+    for one row reading them is the whole cost: 2155 x 256 take 79 us and with the ReLU 156.
+    Operators whose result is read twice are not fused, so a ReLU is written as (x + |x|) / 2, which
+    is bit-identical. Shapes must be known.
     """
     ops = import_openvino().opset13
     half = np.array([[0.5]], dtype=np.float32)
     for relu in model.get_ops():
-        if relu.get_type_name() == "Relu" and _is_layer_of_one_row(relu.input_value(0)):
+        if relu.get_type_name() == "Relu" and _is_single_row_layer(relu.input_value(0)):
             x = relu.input_value(0)
-            _put_in_place_of(relu, ops.multiply(ops.add(x, ops.abs(x)), ops.constant(half)))
+            _replace(relu, ops.multiply(ops.add(x, ops.abs(x)), ops.constant(half)))
 
 
-def _is_layer_of_one_row(output: Any) -> bool:
-    """Whether a value (1, N) is a product with constant weights, perhaps scaled and shifted."""
-    node = output.get_node()
-    if node.get_type_name() in ("Add", "Multiply"):
-        # what is not the product is a constant, itself perhaps times another one
-        return any(_is_layer_of_one_row(node.input_value(side)) for side in (0, 1))
-    return node.get_type_name() == "MatMul" and list(output.get_shape())[:-1] == [1]
+def with_channels_last(model: Any) -> Any:
+    """Return the model with an input (B, S, S, 3) in place of (B, 3, S, S).
 
-
-def _put_in_place_of(old: Any, new: Any) -> None:
-    for user in old.output(0).get_target_inputs():
-        user.replace_source_output(new.output(0))
-
-
-def with_pixels_together(model: Any) -> Any:
-    """The model with an input (B, S, S, 3) in place of (B, 3, S, S).
-
-    Convolutions want a pixel's colours together; so they need not be brought together first.
+    Convolutions need channels last, so the input need not be transposed first.
     """
     openvino = import_openvino()
     from openvino.preprocess import PrePostProcessor
@@ -67,3 +53,17 @@ def with_pixels_together(model: Any) -> Any:
     steps.input().tensor().set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
     return steps.build()
+
+
+def _is_single_row_layer(output: Any) -> bool:
+    """Return True if a value (1, N) is a product with constant weights, maybe scaled or shifted."""
+    node = output.get_node()
+    if node.get_type_name() in ("Add", "Multiply"):
+        # the operand that is not the product is a constant, itself perhaps times another one
+        return any(_is_single_row_layer(node.input_value(side)) for side in (0, 1))
+    return node.get_type_name() == "MatMul" and list(output.get_shape())[:-1] == [1]
+
+
+def _replace(old: Any, new: Any) -> None:
+    for user in old.output(0).get_target_inputs():
+        user.replace_source_output(new.output(0))

@@ -1,4 +1,4 @@
-"""TensorRT as back-end: `tensorrt` and `tensorrt_rtx` alike."""
+"""TensorRT back-end, for both `tensorrt` and `tensorrt_rtx`."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live.errors import ModelError, OutputError
 from pymaf_live.inference.cuda import Cuda
+from pymaf_live.inference.device import Device, DeviceError
+from pymaf_live.inference.engine import Engine, Images, Outputs
 from pymaf_live.inference.engine_cache import (
     EngineKey,
     file_sha256,
-    keep_engine,
-    keep_learned,
-    kept_engine,
-    kept_learned,
+    load_engine,
+    load_tuning_data,
+    store_engine,
+    store_tuning_data,
 )
 from pymaf_live.inference.tensorrt_build import (
-    MOST_AT_ONCE,
+    MAX_BATCH,
     Precision,
-    Progress,
     build_engine,
     prepare,
     quiet_logger,
 )
-from pymaf_live.inference.tensorrt_library import Device, DeviceError, Library, load_library
+from pymaf_live.inference.tensorrt_library import Library, load_library
+from pymaf_live.system.reporter import SILENT, Reporter
 
 
 @dataclass
 class _Port:
-    """An input or output for one batch size."""
+    """Memory of one input or output for one batch size."""
 
     host: Any
     """(B, ...) page-locked array."""
@@ -44,14 +45,14 @@ class _Port:
 
 @dataclass
 class _Batch:
-    """Everything of one batch size: reserved once, used for every run."""
+    """Memory and graph of one batch size: allocated once, used for every run."""
 
     ports: dict[str, _Port] = field(default_factory=dict)
     graph: Any = None
     runs: int = 0
 
 
-class TensorRtEngine:
+class TensorRtEngine(Engine):
     """A model on an NVIDIA GPU.
 
     Parameters
@@ -61,27 +62,27 @@ class TensorRtEngine:
     flavour : str
         'tensorrt' or 'tensorrt-rtx'.
     cache : Path, optional
-        Folder for engines; without it each opening builds anew.
+        Folder for engines; without it, every opening builds the engine again.
     precision : {'f16', 'f32'}
-    progress : callable, optional
-        Told of the steps of building; False stops it.
+    reporter : Reporter, optional
+        Receives the steps of the build and may cancel it.
     build : bool
-        Whether an engine is built where none is kept.
+        Build an engine if none is cached.
     library, cuda : optional
-        Stand-ins for tests.
+        Replaced in tests.
 
     Raises
     ------
     ImportError
-        If the library is missing or in part.
+        If the library is missing or incomplete.
     NoDeviceError
         If there is no GPU.
     DeviceError
-        If the GPU fails, such as for want of memory.
+        If the GPU fails, for example for lack of memory.
     ModelError
-        If the model cannot be read or built, or is not built and must not be.
+        If the model cannot be read or built, or no engine exists and `build` is False.
     Interrupted
-        If `progress` stopped the building.
+        If the reporter was cancelled.
     """
 
     def __init__(
@@ -91,25 +92,24 @@ class TensorRtEngine:
         cache: Path | None = None,
         *,
         precision: Precision = "f16",
-        progress: Progress | None = None,
+        reporter: Reporter | None = None,
         build: bool = True,
         library: Library | None = None,
         cuda: Cuda | None = None,
     ) -> None:
-        # first the device: asking costs nothing, and the libraries are large
+        # first the device: that costs nothing, and the libraries are large
         self._cuda = cuda or Cuda()
         device = self._cuda.device()
         self._library = library or load_library(flavour)
-        self.precision: str = precision
+        self.precision = precision
         self.name = f"{self._library.title} on {device.name}"
         self.notice = ""
-        """What went wrong with kept engines, where it did."""
         self._folder = cache / "engines" if cache is not None else None
         self._batches: dict[int, _Batch] = {}
         self._stream = 0
         self._captures = not self._library.for_rtx
-        self._active = 0
-        self._learned: Any = None
+        self._active_batch = 0
+        self._runtime_cache: Any = None
         self._context: Any = None
         try:
             model = path.read_bytes()
@@ -118,76 +118,81 @@ class TensorRtEngine:
         self._key = _key(model, self._library, device, precision)
         source = prepare(path, precision)
         self.metadata = source.metadata
-        self._said = quiet_logger(self._library)
-        self._runtime: Any = self._library.module.Runtime(self._said)
+        self._logger = quiet_logger(self._library)
+        self._runtime: Any = self._library.module.Runtime(self._logger)
         self._engine: Any = None
         try:
-            why = self._find(path.parent / "engines", device)
+            why = self._load_cached(path.parent / "engines", device)
             if self._engine is None and not build:
-                # it may take many minutes, and nobody has asked for it
-                raise ModelError("its engine is not built yet; choose it once by name")
+                # a build may take many minutes, and the user did not ask for it
+                raise ModelError(
+                    "its engine is not built yet; choose the back-end by name to build it"
+                )
             if self._engine is None:
                 if why:
-                    self._note(f"{why}; it was built again")
+                    self._add_notice(f"{why}; it was built again")
                 built = build_engine(
-                    self._library, source, timings=self._timings_path, progress=progress
+                    self._library,
+                    source,
+                    timing_cache=self._timing_cache_path,
+                    reporter=reporter or SILENT,
                 )
-                self._engine = self._deserialised(built)
+                self._engine = self._deserialise(built)
                 if self._engine is None:
-                    raise DeviceError(f"{self.name} cannot run its own engine: {self._said.last}")
-                self._keep(built)
+                    raise DeviceError(f"{self.name} cannot run its own engine: {self._logger.last}")
+                self._store(built)
             self._stream = self._cuda.stream()
-            self._context = self._opened_context()
+            self._context = self._open_context()
         except BaseException:
             self.close()
             raise
 
-    def infer(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Outputs by name for images (B, 3, S, S), B >= 1; more than fit at once take turns.
+    def infer(self, images: Images) -> Outputs:
+        """Run inference; more than `MAX_BATCH` people are processed in several batches.
 
         Raises
         ------
         DeviceError
-            If the GPU fails; the engine is of no more use then.
+            If the GPU fails; the engine cannot be used any more.
         """
         parts = [
-            self._infer_some(images[start : start + MOST_AT_ONCE])
-            for start in range(0, len(images), MOST_AT_ONCE)
+            self._infer_batch(images[start : start + MAX_BATCH])
+            for start in range(0, len(images), MAX_BATCH)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def close(self) -> None:
-        """Give back the GPU's memory; keep what the library learned about this GPU."""
-        self._keep_runtime_cache()
+        """Free the GPU's memory; store the runtime cache of this GPU."""
+        self._store_runtime_cache()
         stream, self._stream = self._stream, 0
         batches, self._batches = list(self._batches.values()), {}
         ports = [port for batch in batches for port in batch.ports.values()]
         graphs = [batch.graph for batch in batches if batch.graph is not None]
-        self._cuda.give_back(
+        self._cuda.release(
             stream,
             graphs,
             [port.host_address for port in ports],
             [port.device_address for port in ports],
         )
-        # in the order in which each hangs on the next
+        # in order of dependency
         self._context = self._engine = self._runtime = None
 
-    def _infer_some(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+    def _infer_batch(self, images: Images) -> Outputs:
         count = len(images)
-        if count != self._active:
-            # its shape belongs to the context, not to the run
+        if count != self._active_batch:
+            # the shape belongs to the context, not to the run
             if not self._context.set_input_shape("image", images.shape):
-                raise DeviceError(f"{self.name} takes no {count} people at once")
-            self._active = count
-        batch = self._batches.get(count) or self._reserved(count)
+                raise DeviceError(f"{self.name} cannot run {count} people at once")
+            self._active_batch = count
+        batch = self._batches.get(count) or self._allocate(count)
         np.copyto(batch.ports["image"].host, images)
         if batch.graph is not None:
             self._cuda.launch(batch.graph, self._stream)
         elif self._captures and batch.runs == 1:
-            # the first run prepares what may not be noted; the second is noted and replayed
+            # the first run does what cannot be captured; the second is captured and replayed
             self._capture(batch)
         else:
-            self._point(batch)
+            self._bind(batch)
             self._enqueue(batch)
         self._cuda.wait(self._stream)
         batch.runs += 1
@@ -197,13 +202,13 @@ class TensorRtEngine:
         image = batch.ports["image"]
         self._cuda.to_device(image.device_address, image.host_address, image.bytes, self._stream)
         if not self._context.execute_async_v3(self._stream):
-            raise DeviceError(f"{self.name} failed: {self._said.last}")
+            raise DeviceError(f"{self.name} failed: {self._logger.last}")
         for name, port in batch.ports.items():
             if name != "image":
                 self._cuda.to_host(port.host_address, port.device_address, port.bytes, self._stream)
 
     def _capture(self, batch: _Batch) -> None:
-        self._point(batch)
+        self._bind(batch)
         try:
             self._cuda.begin_capture(self._stream)
         except DeviceError:
@@ -220,22 +225,22 @@ class TensorRtEngine:
         except DeviceError as error:
             failed, graph = failed or error, None
         if failed is not None or graph is None:
-            # not every network can be noted: it goes on as before
+            # not every network can be captured: continue without graphs
             self._captures = False
             self._enqueue(batch)
             return
         batch.graph = graph
         self._cuda.launch(graph, self._stream)
 
-    def _point(self, batch: _Batch) -> None:
+    def _bind(self, batch: _Batch) -> None:
         for name, port in batch.ports.items():
             if not self._context.set_tensor_address(name, port.device_address):
-                raise DeviceError(f"{self.name} takes no memory for {name}")
+                raise DeviceError(f"{self.name} refuses the memory for {name}")
 
-    def _reserved(self, count: int) -> _Batch:
+    def _allocate(self, count: int) -> _Batch:
         batch = _Batch()
         engine = self._engine
-        # known from the beginning on, so that what was reserved before a failure is given back
+        # registered first, so that memory allocated before a failure is freed
         self._batches[count] = batch
         for number in range(engine.num_io_tensors):
             name = engine.get_tensor_name(number)
@@ -251,92 +256,92 @@ class TensorRtEngine:
             port.device_address = self._cuda.memory(host.nbytes)
         return batch
 
-    def _find(self, beside: Path, device: Device) -> str:
-        """Take a kept engine that runs, else say why those that lie there do not."""
-        complaints = []
-        made_here = [(self._folder, self._key)] if self._folder is not None else []
+    def _load_cached(self, beside: Path, device: Device) -> str:
+        """Load a cached engine that runs; return why the cached ones do not run."""
+        reasons = []
+        own = [(self._folder, self._key)] if self._folder is not None else []
         # beside the model there may be engines that were built without this GPU
         capability = "SM{}{}".format(*device.capability)
-        brought = [(beside, brought_key(self._key, capability))] if self._library.for_rtx else []
-        for folder, key in (*made_here, *brought):
-            kept, why = kept_engine(folder, key)
-            if kept is not None:
-                self._engine = self._deserialised(kept)
+        prebuilt = [(beside, prebuilt_key(self._key, capability))] if self._library.for_rtx else []
+        for folder, key in (*own, *prebuilt):
+            cached, reason = load_engine(folder, key)
+            if cached is not None:
+                self._engine = self._deserialise(cached)
                 if self._engine is not None:
                     return ""
-                why = "the kept engine does not run on this GPU"
-            if why:
-                complaints.append(why)
-        return "; ".join(complaints)
+                reason = "the cached engine does not run on this GPU"
+            if reason:
+                reasons.append(reason)
+        return "; ".join(reasons)
 
-    def _deserialised(self, engine: bytes) -> Any:
+    def _deserialise(self, engine: bytes) -> Any:
         try:
             return self._runtime.deserialize_cuda_engine(engine)
-        except Exception:  # as good as the None that most releases give
+        except Exception:  # most releases return None instead
             return None
 
-    def _opened_context(self) -> Any:
+    def _open_context(self) -> Any:
         trt = self._library.module
         try:
             if not self._library.for_rtx:
                 context = self._engine.create_execution_context()
             else:
-                # finishes its kernels at first use, keeps them, and replays graphs on its own
+                # completes its kernels on first use, caches them, and replays graphs by itself
                 config = self._engine.create_runtime_config()
                 config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-                self._learned = config.create_runtime_cache()
+                self._runtime_cache = config.create_runtime_cache()
                 self._load_runtime_cache()
-                config.set_runtime_cache(self._learned)
+                config.set_runtime_cache(self._runtime_cache)
                 context = self._engine.create_execution_context(config)
         except Exception as error:
             raise DeviceError(f"{self.name} cannot start: {error}") from error
         if context is None:
-            raise DeviceError(f"{self.name} cannot start: {self._said.last}")
+            raise DeviceError(f"{self.name} cannot start: {self._logger.last}")
         return context
 
-    def _keep(self, built: bytes) -> None:
+    def _store(self, built: bytes) -> None:
         if self._folder is None:
             return
         try:
-            keep_engine(self._folder, self._key, built)
+            store_engine(self._folder, self._key, built)
         except OutputError as error:
-            self._note(f"the engine cannot be kept and is built at every start: {error}")
+            self._add_notice(f"the engine cannot be stored and is built at every start: {error}")
 
     @property
-    def _timings_path(self) -> Path | None:
-        # TensorRT for RTX times nothing while it builds
+    def _timing_cache_path(self) -> Path | None:
+        # TensorRT for RTX measures nothing while it builds
         if self._folder is None or self._library.for_rtx:
             return None
         return self._folder / f"{file_sha256(self._key.target.encode())[:16]}.timings"
 
     @property
-    def _learned_path(self) -> Path | None:
+    def _runtime_cache_path(self) -> Path | None:
         if self._folder is None:
             return None
         return self._folder / Path(self._key.file_name).with_suffix(".runtime").name
 
     def _load_runtime_cache(self) -> None:
-        path = self._learned_path
-        content = kept_learned(path) if path is not None else b""
+        path = self._runtime_cache_path
+        content = load_tuning_data(path) if path is not None else b""
         if content:
-            # the library itself refuses what another release or GPU has left
-            self._learned.deserialize(content)
+            # the library itself refuses a cache of another release or GPU
+            self._runtime_cache.deserialize(content)
 
-    def _keep_runtime_cache(self) -> None:
-        path, learned = self._learned_path, self._learned
-        if path is None or learned is None:
+    def _store_runtime_cache(self) -> None:
+        path, cache = self._runtime_cache_path, self._runtime_cache
+        if path is None or cache is None:
             return
-        self._learned = None
-        # only the next start is slower without
+        self._runtime_cache = None
+        # without it, only the next start is slower
         with suppress(OutputError, RuntimeError, TypeError):
-            keep_learned(path, bytes(learned.serialize()))
+            store_tuning_data(path, bytes(cache.serialize()))
 
-    def _note(self, text: str) -> None:
+    def _add_notice(self, text: str) -> None:
         self.notice = f"{self.notice}; {text}" if self.notice else text
 
 
-def brought_key(key: EngineKey, capability: str) -> EngineKey:
-    """Of an engine that was built for a capability such as 'SM86', without the GPU."""
+def prebuilt_key(key: EngineKey, capability: str) -> EngineKey:
+    """Return the key of an engine built for a capability such as 'SM86', without the GPU."""
     return replace(key, target=capability, driver="")
 
 
@@ -348,5 +353,5 @@ def _key(model: bytes, library: Library, device: Device, precision: str) -> Engi
         target=f"{device.name} {capability} {device.identity}",
         driver=device.driver,
         precision=precision,
-        batch=MOST_AT_ONCE,
+        batch=MAX_BATCH,
     )

@@ -1,10 +1,10 @@
-"""Crops to what the network says of them, also of the frames that come next.
+"""Inference on people's crops, also ahead of time on the next frames.
 
-While a frame is looked at, the next ones of a file are begun, so that two runs of the network are
-under way at once: each on a core of its own, which costs less than one run on all cores. And one
-more waits, so that no core is idle while a frame is brought to its end. Following with foresight
-says where the crops will lie (`FollowedCrop.coming`); should it say otherwise when it comes to it,
-that look is called off and another begun. So what is seen does not hang on what was begun ahead.
+While a frame is completed, inference on the next frames of a file has already started, so that two
+requests run at once: each on a core of its own, which costs less than one request on all cores. A
+further one is queued, so that no core idles between frames. A tracker with a lookahead predicts
+where those crops lie (`TrackedCrop.upcoming_crops`); if a prediction turns out wrong, its request
+is cancelled and another one started. Results therefore do not depend on what was prefetched.
 """
 
 from __future__ import annotations
@@ -17,30 +17,69 @@ import numpy as np
 
 from pymaf_live.inference.preprocess import Halved, cut, network_input
 from pymaf_live.system.timing import measure_stage
-from pymaf_live.tracking.temporal_denoise import Grain, Mean
+from pymaf_live.tracking.temporal_denoise import RunningMean, blend
 from pymaf_live.types import Crop, Estimate, Frame, Image
 
 if TYPE_CHECKING:
     from pymaf_live.inference import Session
-    from pymaf_live.inference.session import Running
-    from pymaf_live.tracking import FollowedCrop
+    from pymaf_live.inference.session import PendingBatch
+    from pymaf_live.tracking import TrackedCrop
 
-_MOST_AT_ONCE = 8
-"""Crops a network run; more people than that take several runs, so that memory stays bounded."""
-_MOST_AHEAD = 8
-"""People begun ahead in all the next frames together, for the same reason."""
+_MAX_BATCH = 8
+"""Maximum number of crops per request; more people take several requests, to bound memory."""
+_MAX_PREFETCHED = 8
+"""Maximum number of people prefetched in all upcoming frames together, for the same reason."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the network says of one crop."""
+class CropEstimate:
+    """Result of the network for one crop."""
 
     crop: Crop
     levels: list[Estimate]
+    """Coarsest first."""
 
 
-class Looking:
-    """Cuts crops, takes their grain out and has the network look at them.
+class PendingCrop:
+    """Inference on one crop that has been started; one share of a `PendingBatch`.
+
+    Parameters
+    ----------
+    mean : RunningMean
+        The denoised crop.
+    previous : RunningMean or None
+        The mean that it was averaged into.
+    batch : PendingBatch
+    index : int
+        Position in the batch.
+    """
+
+    def __init__(
+        self, mean: RunningMean, previous: RunningMean | None, batch: PendingBatch, index: int
+    ) -> None:
+        self.mean, self.batch = mean, batch
+        self._previous, self._index = previous, index
+
+    def matches(self, crop: Crop, previous: RunningMean | None) -> bool:
+        """Return True if inference on `crop`, denoised with `previous`, would be the same."""
+        if self.mean.crop is not crop:
+            return False
+        restarts = not any(
+            mean is not None and mean.crop is crop for mean in (self._previous, previous)
+        )
+        return restarts or self._previous is previous
+
+    def result(self, timings: dict[str, float]) -> CropEstimate:
+        """Wait for the result; the request's run time is added to 'network' of `timings`."""
+        return CropEstimate(self.mean.crop, self.batch.result(timings)[self._index])
+
+    def cancel(self) -> None:
+        """Give up the result; the request is cancelled once all its crops are."""
+        self.batch.release()
+
+
+class CropInference:
+    """Cuts and denoises crops and runs the network on them.
 
     Parameters
     ----------
@@ -50,229 +89,174 @@ class Looking:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._grain = Grain()
-        self._ahead: list[_Ahead] = []
-        """Frames that were begun before their turn, in their order."""
+        self._means: dict[int, RunningMean] = {}
+        """Running mean of each person's crop."""
+        self._prefetched: list[tuple[Frame, dict[int, PendingCrop]]] = []
+        """Upcoming frames in order, with the inference that was started for each person."""
         self._halved: list[Halved] = []
-        self.begun_ahead = 0
-        """People in frames that were begun before their turn."""
-        self.used_ahead = 0
-        """Of these, those whose look was used."""
 
-    def look(
-        self, frame: Frame, followed: Sequence[FollowedCrop], spent: dict[str, float]
-    ) -> list[Begun]:
-        """Have people's crops looked at.
+    def start(
+        self, frame: Frame, crops: Sequence[TrackedCrop], timings: dict[str, float]
+    ) -> list[PendingCrop]:
+        """Start inference on the crops of a frame; prefetched results are used where they match.
 
         Parameters
         ----------
         frame : Frame
-        followed : sequence of FollowedCrop
-        spent : dict
-            Milliseconds of 'crop' and 'network' are added.
+        crops : sequence of TrackedCrop
+        timings : dict
+            The milliseconds of 'crop' and 'network' are added.
 
         Returns
         -------
-        list of Begun
-            One for each of `followed`, perhaps still under way.
+        list of PendingCrop
+            One for each crop.
         """
-        begun = self._taken(frame, followed)
-        left = [number for number in range(len(followed)) if number not in begun]
-        at_once, image = self._at_once(), self._shared(frame.image, len(left))
-        for start in range(0, len(left), at_once):
-            if start >= _MOST_AT_ONCE:
-                begun[left[start - _MOST_AT_ONCE]].wait(spent)
-            some = left[start : start + at_once]
-            chosen = [followed[number] for number in some]
-            kept = {one.person: self._grain.kept(one.person) for one in chosen}
-            runs = self._begin(image, chosen, kept, spent)
-            begun.update(zip(some, runs, strict=True))
-        self._note_beside([begun[number] for number in left])
-        for number, one in enumerate(followed):
-            self._grain.keep(one.person, begun[number].mean)
-        return [begun[number] for number in range(len(followed))]
+        pending = self._take_prefetched(frame, crops)
+        missing = [number for number in range(len(crops)) if number not in pending]
+        batch_size, image = self._batch_size(), self._shared_image(frame.image, len(missing))
+        for start in range(0, len(missing), batch_size):
+            if start >= _MAX_BATCH:
+                pending[missing[start - _MAX_BATCH]].result(timings)
+            numbers = missing[start : start + batch_size]
+            started = self._start_batch(
+                image, [crops[number] for number in numbers], self._means, timings
+            )
+            pending.update(zip(numbers, started, strict=True))
+        self._count_concurrent([pending[number] for number in missing])
+        for number, crop in enumerate(crops):
+            self._means[crop.person] = pending[number].mean
+        return [pending[number] for number in range(len(crops))]
 
-    def begin_ahead(
-        self, frames: Sequence[Frame], followed: Sequence[FollowedCrop], spent: dict[str, float]
+    def prefetch(
+        self, frames: Sequence[Frame], crops: Sequence[TrackedCrop], timings: dict[str, float]
     ) -> None:
-        """Begin the next frames, as far as it is known where people will be looked for.
+        """Start inference on upcoming frames, as far as their crops are predicted.
 
         Parameters
         ----------
         frames : sequence of Frame
-            The next ones, in their order.
-        followed : sequence of FollowedCrop
-            Whose `coming` says so.
-        spent : dict
-            As `look` has it.
+            The next frames in order.
+        crops : sequence of TrackedCrop
+            Their `upcoming_crops` begin with the first of `frames`.
+        timings : dict
+            As for `start`.
         """
-        if self._session.side_by_side == 1:
+        if self._session.num_streams == 1:
             return
-        ahead, room = [], _MOST_AHEAD
-        latest = {one.person: self._grain.kept(one.person) for one in followed}
+        prefetched, room = [], _MAX_PREFETCHED
+        means: Mapping[int, RunningMean] = self._means
         for number, frame in enumerate(frames):
-            known = [one for one in followed if number < len(one.coming)][:room]
-            room -= len(known)
-            there = [replace(one, crop=one.coming[number]) for one in known]
-            begun = self._begun_ahead(frame, there, latest, spent)
-            ahead.append(_Ahead(frame, begun))
-            latest = {person: one.mean for person, one in begun.items()}
-        for old in self._ahead:
-            if not any(old.frame is one.frame for one in ahead):
-                old.call_off_but(())
-        self._ahead = ahead
+            predicted = [each for each in crops if number < len(each.upcoming_crops)][:room]
+            room -= len(predicted)
+            predicted = [replace(each, crop=each.upcoming_crops[number]) for each in predicted]
+            pending = self._prefetch_frame(frame, predicted, means, timings)
+            prefetched.append((frame, pending))
+            means = {person: each.mean for person, each in pending.items()}
+        for old_frame, old in self._prefetched:
+            if not any(old_frame is frame for frame, _ in prefetched):
+                _cancel_except(old, ())
+        self._prefetched = prefetched
 
-    def _begun_ahead(
+    def _prefetch_frame(
         self,
         frame: Frame,
-        followed: Sequence[FollowedCrop],
-        latest: Mapping[int, Mean | None],
-        spent: dict[str, float],
-    ) -> dict[int, Begun]:
-        """Looks at a later frame, by person: those under way that still hold, and new ones."""
-        begun = self._continued(frame, followed, latest)
-        left = [one for one in followed if one.person not in begun]
-        image = self._shared(frame.image, len(left))
-        new: list[Begun] = []
-        # in as small parts as cost no more, so that one can be called off
-        for start in range(0, len(left), self._session.together):
-            some = left[start : start + self._session.together]
-            new += self._begin(image, some, latest, spent)
-        self._note_beside(new)
-        return begun | {one.person: run for one, run in zip(left, new, strict=True)}
+        crops: Sequence[TrackedCrop],
+        means: Mapping[int, RunningMean],
+        timings: dict[str, float],
+    ) -> dict[int, PendingCrop]:
+        """Return the inference on an upcoming frame by person: what still matches, else new."""
+        pending = self._still_matching(frame, crops, means)
+        missing = [each for each in crops if each.person not in pending]
+        image = self._shared_image(frame.image, len(missing))
+        started: list[PendingCrop] = []
+        # in the smallest batches that cost no more, so that a single crop can be cancelled
+        batch_size = self._session.preferred_batch
+        for start in range(0, len(missing), batch_size):
+            batch = missing[start : start + batch_size]
+            started += self._start_batch(image, batch, means, timings)
+        self._count_concurrent(started)
+        new = {crop.person: each for crop, each in zip(missing, started, strict=True)}
+        return pending | new
 
-    def _taken(self, frame: Frame, followed: Sequence[FollowedCrop]) -> dict[int, Begun]:
-        """What was begun ahead for a frame and still holds, by place in `followed`."""
-        begun: dict[int, Begun] = {}
-        if not self._ahead or self._ahead[0].frame is not frame:
-            return begun
-        ahead = self._ahead.pop(0)
-        self.begun_ahead += len(ahead.begun)
-        for number, one in enumerate(followed):
-            guess = ahead.begun.get(one.person)
-            kept = self._grain.kept(one.person)
-            if guess is not None and not one.new and guess.holds(one.crop, kept):
-                begun[number] = guess
-        self.used_ahead += len(begun)
-        ahead.call_off_but(begun.values())
-        return begun
+    def _take_prefetched(
+        self, frame: Frame, crops: Sequence[TrackedCrop]
+    ) -> dict[int, PendingCrop]:
+        """Return prefetched inference on a frame that matches, by index in `crops`."""
+        pending: dict[int, PendingCrop] = {}
+        if not self._prefetched or self._prefetched[0][0] is not frame:
+            return pending
+        _, prefetched = self._prefetched.pop(0)
+        for number, crop in enumerate(crops):
+            found = prefetched.get(crop.person)
+            mean = self._means.get(crop.person)
+            if found is not None and not crop.is_new and found.matches(crop.crop, mean):
+                pending[number] = found
+        _cancel_except(prefetched, pending.values())
+        return pending
 
-    def _continued(
-        self, frame: Frame, known: Sequence[FollowedCrop], latest: Mapping[int, Mean | None]
-    ) -> dict[int, Begun]:
-        """What was begun for a later frame and still holds, by person."""
-        for ahead in self._ahead:
-            if ahead.frame is frame:
-                begun = {}
-                for one in known:
-                    guess = ahead.begun.get(one.person)
-                    if guess is not None and guess.holds(one.crop, latest.get(one.person)):
-                        begun[one.person] = guess
-                ahead.call_off_but(begun.values())
-                return begun
+    def _still_matching(
+        self, frame: Frame, crops: Sequence[TrackedCrop], means: Mapping[int, RunningMean]
+    ) -> dict[int, PendingCrop]:
+        """Return prefetched inference on an upcoming frame that still matches, by person."""
+        for prefetched_frame, prefetched in self._prefetched:
+            if prefetched_frame is frame:
+                pending = {}
+                for crop in crops:
+                    found = prefetched.get(crop.person)
+                    if found is not None and found.matches(crop.crop, means.get(crop.person)):
+                        pending[crop.person] = found
+                _cancel_except(prefetched, pending.values())
+                return pending
         return {}
 
-    def _note_beside(self, begun: Sequence[Begun]) -> None:
-        """Of runs side by side each counts as its share of the time."""
-        batches = list({id(one.batch): one.batch for one in begun}.values())
+    def _count_concurrent(self, pending: Sequence[PendingCrop]) -> None:
+        """Let each of several concurrent requests count only its share of the time."""
+        batches = list({id(each.batch): each.batch for each in pending}.values())
         for batch in batches:
-            batch.beside = min(len(batches), self._session.side_by_side)
+            batch.concurrent = min(len(batches), self._session.num_streams)
 
-    def _shared(self, image: Image, crops: int) -> Image | Halved:
-        """A frame for so many crops: for one it is cheaper to halve the part that is read."""
+    def _shared_image(self, image: Image, crops: int) -> Image | Halved:
+        """Return a frame for several crops: for one, halving only the part it reads is cheaper."""
         if crops < 2:
             return image
         for halved in self._halved:
             if halved.image is image:
                 return halved
-        # of the frame that is looked at and the next one
+        # of the current frame and the next one
         self._halved = [*self._halved[-1:], Halved(image)]
         return self._halved[-1]
 
-    def _at_once(self) -> int:
-        together = self._session.together
-        # the network looks at some while the next ones are cut
-        return together if together > 1 and self._session.side_by_side > 1 else _MOST_AT_ONCE
+    def _batch_size(self) -> int:
+        preferred = self._session.preferred_batch
+        # with several streams, the network runs on some crops while the next ones are cut
+        return preferred if preferred > 1 and self._session.num_streams > 1 else _MAX_BATCH
 
-    def _begin(
+    def _start_batch(
         self,
         image: Image | Halved,
-        followed: Sequence[FollowedCrop],
-        kept: Mapping[int, Mean | None],
-        spent: dict[str, float],
-    ) -> list[Begun]:
-        before = [kept.get(looked.person) for looked in followed]
-        with measure_stage(spent, "crop"):
-            means = [
-                self._grain.mean(old, looked.crop, cut(image, looked.crop))
-                for old, looked in zip(before, followed, strict=True)
+        crops: Sequence[TrackedCrop],
+        means: Mapping[int, RunningMean],
+        timings: dict[str, float],
+    ) -> list[PendingCrop]:
+        previous = [means.get(crop.person) for crop in crops]
+        with measure_stage(timings, "crop"):
+            denoised = [
+                blend(old, crop.crop, cut(image, crop.crop))
+                for old, crop in zip(previous, crops, strict=True)
             ]
-            images = network_input(np.stack([mean.image for mean in means]))
-        # its time is told with its result: what the others take meanwhile does not count
-        batch = _Batch(self._session.start(images))
-        batch.wanted = len(means)
+            images = network_input(np.stack([mean.image for mean in denoised]))
+        # the session reports the run time with the result: time spent waiting does not count
+        batch = self._session.start(images)
+        batch.shares = len(denoised)
         return [
-            Begun(mean, old, batch, number)
-            for number, (mean, old) in enumerate(zip(means, before, strict=True))
+            PendingCrop(mean, old, batch, index)
+            for index, (mean, old) in enumerate(zip(denoised, previous, strict=True))
         ]
 
 
-class Begun:
-    """A look that was begun."""
-
-    def __init__(self, mean: Mean, before: Mean | None, batch: _Batch, number: int) -> None:
-        self.mean, self.batch = mean, batch
-        self._before, self._number = before, number
-
-    def holds(self, crop: Crop, kept: Mean | None) -> bool:
-        """Whether it is what would be begun now: there, and going on from that mean."""
-        if self.mean.crop is not crop:
-            return False
-        begins_anew = not any(old and old.crop is crop for old in (self._before, kept))
-        return begins_anew or self._before is kept
-
-    def wait(self, spent: dict[str, float]) -> Look:
-        """Wait for it; the time of its run is added to 'network' of `spent`."""
-        return Look(self.mean.crop, self.batch.result(spent)[self._number])
-
-    def call_off(self) -> None:
-        """Nobody will wait for it."""
-        self.batch.call_off()
-
-
-class _Batch:
-    """A run that several looks share."""
-
-    def __init__(self, running: Running) -> None:
-        self._running: Running | None = running
-        self.wanted = 1
-        """How many looks may still ask for it."""
-        self.beside = 1
-        """Runs that it was begun beside, itself among them, as far as they run at once."""
-        self._levels: list[list[Estimate]] = []
-
-    def result(self, spent: dict[str, float]) -> list[list[Estimate]]:
-        if self._running is not None:
-            self._levels = self._running.result()
-            own = self._running.milliseconds / self.beside
-            spent["network"] = spent.get("network", 0.0) + own
-            self._running = None
-        return self._levels
-
-    def call_off(self) -> None:
-        self.wanted -= 1
-        if self._running is not None and not self.wanted:
-            self._running.call_off()
-
-
-@dataclass(frozen=True)
-class _Ahead:
-    frame: Frame
-    begun: dict[int, Begun]
-    """By person."""
-
-    def call_off_but(self, wanted: Iterable[Begun]) -> None:
-        kept = list(wanted)
-        for one in self.begun.values():
-            if not any(one is each for each in kept):
-                one.call_off()
+def _cancel_except(pending: Mapping[int, PendingCrop], wanted: Iterable[PendingCrop]) -> None:
+    keep = list(wanted)
+    for crop in pending.values():
+        if not any(crop is each for each in keep):
+            crop.cancel()

@@ -13,7 +13,7 @@ from pymaf_live.types import SourceFacts
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
-    from pymaf_live.inference.openvino_engine import Pairs
+    from pymaf_live.inference.openvino_requests import BatchPolicy
     from pymaf_live.motion import Smoother
     from pymaf_live.tracking import Detector
 
@@ -34,11 +34,11 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
         If one of them cannot be used.
     """
     from pymaf_live.body.registry import body_by_hash
-    from pymaf_live.pipeline.model_selection import chosen_model
+    from pymaf_live.pipeline.model_selection import select_model
     from pymaf_live.pipeline.precision_selection import fastest_variant
 
     # before anything else loads: where a model is timed for the selection, nothing may disturb it
-    model = chosen_model(facts, options)
+    model = select_model(facts, options)
     variant = fastest_variant(model, options)
     images = facts.kind == "images"
     opening_detector = (
@@ -54,16 +54,16 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
     opened: list[Any] = []
     try:
         from pymaf_live.inference import open_session
-        from pymaf_live.tracking import CropRule, Following
+        from pymaf_live.tracking import CropRule, PersonTracker, TrackerConfig
 
         session = open_session(
             model,
             options.backend,
-            by_openvino=variant,
+            openvino_variant=variant,
             threads=options.threads,
             cache=options.cache,
-            streams=_num_streams(facts, options),
-            pairs=_batch_policy(facts, options),
+            num_streams=_num_streams(facts, options),
+            batch_policy=_batch_policy(facts, options),
         )
         opened.append(session)
         body = body_by_hash(session.metadata.body_sha256)
@@ -79,13 +79,15 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
             body,
             session,
             detector,
-            Following(
+            PersonTracker(
                 detector,
                 session.metadata.input_size,
-                max_people(options, live=facts.live),
-                rule=CropRule.read(session.metadata.crop_rule) or CropRule(),
+                TrackerConfig(
+                    people=max_people(options, live=facts.live),
+                    lookahead_frames=_lookahead_frames(facts),
+                ),
+                rule=CropRule.parse(session.metadata.crop_rule) or CropRule(),
                 scored=session.metadata.scored,
-                foresight=_lookahead_frames(facts),
             ),
             smoother,
             fov=options.fov,
@@ -118,14 +120,14 @@ def _num_streams(facts: SourceFacts, options: PipelineOptions) -> int:
     return max(1, min(useful, available_cores()))
 
 
-def _batch_policy(facts: SourceFacts, options: PipelineOptions) -> Pairs:
+def _batch_policy(facts: SourceFacts, options: PipelineOptions) -> BatchPolicy:
     """Return whether two people share an inference request."""
     if options.boxes is not None:
-        return "when worth"
+        return "lazy"
     if max_people(options, live=facts.live) == 1:
-        return "never"
+        return "single"
     # a live source must not be held up later, and a user who asks for several people expects them
-    return "at once" if facts.live else "when worth"
+    return "eager" if facts.live else "lazy"
 
 
 def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:

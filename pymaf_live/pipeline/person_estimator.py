@@ -8,10 +8,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from pymaf_live.body import Body, PointSet, person_with_points
 from pymaf_live.errors import ModelError
-from pymaf_live.pipeline.crop_inference import Begun, Look, Looking
+from pymaf_live.pipeline.crop_inference import CropEstimate, CropInference, PendingCrop
 from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.pipeline.level_trace import InsideReader
 from pymaf_live.pipeline.options import PipelineOptions
@@ -22,7 +23,7 @@ from pymaf_live.types import Array, Camera, Frame, FrameResult, Inside, Person
 if TYPE_CHECKING:
     from pymaf_live.inference import Session
     from pymaf_live.motion import Smoother
-    from pymaf_live.tracking import Detector, FollowedCrop, Following
+    from pymaf_live.tracking import Detector, PersonTracker, TrackedCrop
 
 
 class PersonEstimator(FrameEstimator):
@@ -56,7 +57,7 @@ class PersonEstimator(FrameEstimator):
         body: Body,
         session: Session,
         detector: Detector | None,
-        tracker: Following,
+        tracker: PersonTracker,
         smoother: Smoother | None,
         *,
         fov: float | None = None,
@@ -77,10 +78,10 @@ class PersonEstimator(FrameEstimator):
         self._independent_frames = independent_frames
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
-        self._inference = Looking(session)
+        self._inference = CropInference(session)
         self._trace = InsideReader(body, session.metadata.reads)
         self.backend = session.backend
-        self.precision = getattr(session, "precision", "")
+        self.precision = session.precision
         self.detector = detector.name if detector is not None else ""
         self.model = f"{session.metadata.name} {session.metadata.version}"
         self.notices = self._all_notices()
@@ -88,16 +89,16 @@ class PersonEstimator(FrameEstimator):
     @property
     def lookahead_frames(self) -> int:
         """See `FrameEstimator.lookahead_frames`."""
-        if self._session.side_by_side == 1:
+        if self._session.num_streams == 1:
             return 0
-        return 1 if self._independent_frames else 1 + self._tracker.foresight
+        return 1 if self._independent_frames else 1 + self._tracker.config.lookahead_frames
 
     def prefetch(self, frames: Sequence[Frame]) -> None:
         """Start the detector on the first of later frames in which it will be needed."""
         if self._boxes is not None or self._independent_frames:
             return
         for frame in frames:
-            if self._tracker.detects_at(frame.time):
+            if self._tracker.needs_detection(frame.time):
                 self._prefetch_detection(frame)
                 return
 
@@ -128,7 +129,7 @@ class PersonEstimator(FrameEstimator):
         accepted, restarted = self._associate(measured)
         if upcoming and self._boxes is None and not self._independent_frames:
             # first of all: inference must not idle while this frame is completed
-            self._inference.begin_ahead(upcoming, self._tracker.planned(), timings)
+            self._inference.prefetch(upcoming, self._tracker.predicted_crops(), timings)
         if self._tracker.notice and self._tracker.notice not in self.notices:
             self.notices = self._all_notices()
         raw = tuple(each.person for each in accepted)
@@ -171,35 +172,35 @@ class PersonEstimator(FrameEstimator):
             self._camera = Camera.for_frame(size, self._fov)
         return self._camera
 
-    def _track(self, frame: Frame) -> list[FollowedCrop]:
+    def _track(self, frame: Frame) -> list[TrackedCrop]:
         if self._independent_frames:
             self._tracker.reset()
         if self._boxes is None:
-            return self._tracker.crops(frame)
+            return self._tracker.begin_frame(frame)
         boxes = self._boxes.get(frame.name) if frame.name else None
         if boxes is None:
             boxes = self._boxes.get(str(frame.index))
         # a frame without boxes has no people
-        return [] if boxes is None else self._tracker.given_boxes(frame, boxes)
+        return self._tracker.begin_frame(frame, np.zeros((0, 4)) if boxes is None else boxes)
 
     def _measure_crops(
         self,
         frame: Frame,
-        crops: Sequence[FollowedCrop],
+        crops: Sequence[TrackedCrop],
         camera: Camera,
         timings: dict[str, float],
     ) -> list[_Measurement]:
         """Estimate the person in each crop; a badly placed first crop is refined and repeated."""
-        candidates = [candidate for crop in crops for candidate in crop.every_size()]
-        pending = self._inference.look(frame, candidates, timings)
+        candidates = [candidate for crop in crops for candidate in crop.candidates()]
+        pending = self._inference.start(frame, candidates, timings)
         measured = _most_confident(crops, self._measure(candidates, pending, camera, timings))
-        refined: dict[int, FollowedCrop] = {}
+        refined: dict[int, TrackedCrop] = {}
         for number, measurement in enumerate(measured):
-            better = self._tracker.second_look(measurement.crop, measurement.keypoints)
+            better = self._tracker.refine_crop(measurement.crop, measurement.keypoints)
             if better is not None:
                 refined[number] = better
         again = list(refined.values())
-        pending = self._inference.look(frame, again, timings)
+        pending = self._inference.start(frame, again, timings)
         repeated = self._measure(again, pending, camera, timings)
         for number, second in zip(refined, repeated, strict=True):
             if measured[number].should_be_replaced_by(second):
@@ -208,18 +209,18 @@ class PersonEstimator(FrameEstimator):
 
     def _associate(self, measured: Sequence[_Measurement]) -> tuple[list[_Measurement], list[int]]:
         """Return the people to show under their own ids, and the ids whose track restarted."""
-        from pymaf_live.tracking import Seen
+        from pymaf_live.tracking import TrackObservation
 
         observations = [
-            Seen(each.crop, each.keypoints, each.person.score, each.mean_joint_score)
+            TrackObservation(each.crop, each.keypoints, each.person.score, each.mean_joint_score)
             for each in measured
         ]
         accepted, restarted = [], []
         for measurement, person_id in zip(
-            measured, self._tracker.settle(observations), strict=True
+            measured, self._tracker.update(observations), strict=True
         ):
             # crops around user-drawn boxes are always new, the people in them are not
-            if measurement.crop.new and not measurement.crop.given:
+            if measurement.crop.is_new and not measurement.crop.from_user_box:
                 restarted.append(measurement.crop.person)
             if person_id is None:
                 continue
@@ -230,14 +231,14 @@ class PersonEstimator(FrameEstimator):
 
     def _measure(
         self,
-        crops: Sequence[FollowedCrop],
-        pending: Sequence[Begun],
+        crops: Sequence[TrackedCrop],
+        pending: Sequence[PendingCrop],
         camera: Camera,
         timings: dict[str, float],
     ) -> list[_Measurement]:
         measured = []
         for crop, inference in zip(crops, pending, strict=True):
-            estimate = inference.wait(timings)
+            estimate = inference.result(timings)
             with measure_stage(timings, "body"):
                 person, pixels = person_with_points(
                     self._body,
@@ -263,7 +264,7 @@ class PersonEstimator(FrameEstimator):
         if self._session.backend != self.backend:
             # one failed during a run and another took over
             self.backend = self._session.backend
-            self.precision = getattr(self._session, "precision", "")
+            self.precision = self._session.precision
             self.notices = self._all_notices()
 
     def _all_notices(self) -> tuple[str, ...]:
@@ -276,8 +277,8 @@ class PersonEstimator(FrameEstimator):
 class _Measurement:
     """Estimate of the person in one crop."""
 
-    crop: FollowedCrop
-    estimate: Look
+    crop: TrackedCrop
+    estimate: CropEstimate
     person: Person
     keypoints: Array
     """(14, 2) frame pixels, the projected 'lsp' key points."""
@@ -299,13 +300,13 @@ class _Measurement:
         A user-drawn box is well placed already and the refined crop depends on the first result,
         so either may be wrong; the mean joint score decides.
         """
-        if not (self.crop.given and self.crop.turned):
+        if not (self.crop.from_user_box and self.crop.is_upright):
             return True
         return second.mean_joint_score > self.mean_joint_score
 
 
 def _most_confident(
-    crops: Sequence[FollowedCrop], measured: Sequence[_Measurement]
+    crops: Sequence[TrackedCrop], measured: Sequence[_Measurement]
 ) -> list[_Measurement]:
     """For each person, return the candidate with the highest mean joint score.
 
@@ -313,7 +314,7 @@ def _most_confident(
     """
     remaining = iter(measured)
     return [
-        max(islice(remaining, 1 + len(crop.others)), key=lambda each: each.mean_joint_score)
+        max(islice(remaining, 1 + len(crop.alternatives)), key=lambda each: each.mean_joint_score)
         for crop in crops
     ]
 
@@ -331,7 +332,7 @@ def require_match(body: Body, session: Session) -> None:
             f"the model {metadata.name} was made for another body file; "
             "use the model and the body that belong together"
         )
-    if CropRule.read(metadata.crop_rule) is None:
+    if CropRule.parse(metadata.crop_rule) is None:
         raise ModelError(
             f"the model {metadata.name} wants crops by the rule {metadata.crop_rule!r}, "
             "this program makes trunk-up and upright ones, such as 'trunk-up 1.75'"

@@ -1,8 +1,8 @@
-"""In what a model counts, where there is a choice: the fastest that leaves its bodies in place.
+"""Choice of the numeric precision: the fastest one that leaves the estimated bodies in place.
 
-Whether bodies stay where they are is judged once, on real crops, by whoever makes the model: the
-file says so (`ModelMetadata.precisions`), or a twin in int8 lies beside it. What is fastest is
-measured here, once a machine, and remembered with the times that 'auto' chooses models by.
+Whether bodies stay in place is determined once, on real crops, when a model is made: the file says
+so (`ModelMetadata.precisions`), or an int8 twin lies beside it. Which one is fastest is measured
+here, once per machine, and cached with the latencies by which 'auto' selects models.
 """
 
 from __future__ import annotations
@@ -13,65 +13,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pymaf_live.errors import ModelError
-from pymaf_live.inference import Variant, backend_complaint
+from pymaf_live.inference import ModelVariant, backend_unavailable_reason
 from pymaf_live.inference.onnx_metadata import metadata_entries
 
 if TYPE_CHECKING:
     from pymaf_live.pipeline.options import PipelineOptions
 
-TWIN = ".int8.onnx"
-"""Ending of a model's twin in int8: ``lite.int8.onnx`` beside ``lite.onnx``."""
+TWIN_SUFFIX = ".int8.onnx"
+"""Suffix of a model's int8 twin: ``lite.int8.onnx`` beside ``lite.onnx``."""
 
 
-def fastest_variant(model: Path, options: PipelineOptions) -> Variant:
-    """The fastest way to run a model by OpenVINO here.
+def fastest_variant(model: Path, options: PipelineOptions) -> ModelVariant:
+    """Return the variant of a model that OpenVINO runs fastest here.
 
     Parameters
     ----------
     model : Path
     options : PipelineOptions
-        Its back-end, threads, and the cache where times are remembered.
+        Back-end, threads, and the cache folder of latencies.
 
     Raises
     ------
     ModelError
-        If one that has to be measured cannot be opened.
+        If a variant that has to be measured cannot be opened.
     """
-    from pymaf_live.pipeline.model_selection import known_milliseconds
+    from pymaf_live.pipeline.latency import cached_latency_ms
 
     found = variants(model) if options.backend in ("auto", "openvino") else []
     if len(found) < 2:
-        return Variant(model)
-    here = replace(options, backend="openvino")
-    return min(found, key=lambda one: known_milliseconds(one, here))
+        return ModelVariant(model)
+    openvino_options = replace(options, backend="openvino")
+    return min(found, key=lambda each: cached_latency_ms(each, openvino_options))
 
 
-def variants(model: Path) -> list[Variant]:
-    """The ways to run a model by OpenVINO, as it is first; that alone where OpenVINO is missing."""
-    found = [Variant(model), *_of_lower_precision(model), *_twin(model)]
-    # asked only where there is a choice: it loads the library
-    if len(found) > 1 and backend_complaint("openvino"):
+def variants(model: Path) -> list[ModelVariant]:
+    """Return a model's variants for OpenVINO, f32 first; only that if OpenVINO is missing."""
+    found = [ModelVariant(model), *_lower_precisions(model), *_int8_twin(model)]
+    # checked only where there is a choice, because it loads the library
+    if len(found) > 1 and backend_unavailable_reason("openvino"):
         return found[:1]
     return found
 
 
-def _of_lower_precision(model: Path) -> list[Variant]:
-    # what is wrong with the file is told when it is opened, and so is a library that is missing
+def _lower_precisions(model: Path) -> list[ModelVariant]:
+    # a damaged file or a missing library is reported when the model is opened
     with suppress(ModelError, ImportError):
         allowed = metadata_entries(model).get("precisions", "").split(",")
         if any(allowed):
-            from pymaf_live.inference.openvino_engine import processor_precisions
+            from pymaf_live.inference.openvino_engine import supported_precisions
 
-            return [Variant(model, name) for name in processor_precisions() if name in allowed]
+            return [ModelVariant(model, name) for name in supported_precisions() if name in allowed]
     return []
 
 
-def _twin(model: Path) -> list[Variant]:
-    twin = model.with_suffix(TWIN)
-    # one of another model, or a damaged one, is left alone
+def _int8_twin(model: Path) -> list[ModelVariant]:
+    twin = model.with_suffix(TWIN_SUFFIX)
+    # the twin of another model or a damaged one is ignored
     with suppress(ModelError, OSError):
         if twin.is_file() and metadata_entries(twin).get("int8_of") == _sha256(model):
-            return [Variant(twin)]
+            return [ModelVariant(twin)]
     return []
 
 

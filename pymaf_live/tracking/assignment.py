@@ -1,4 +1,4 @@
-"""Who is who: people seen in a frame are given to people known, by place and by looks."""
+"""Cost of matching an observed person with a known one, and the optimal assignment."""
 
 from __future__ import annotations
 
@@ -6,109 +6,110 @@ from typing import Protocol
 
 import numpy as np
 
-from pymaf_live.tracking.appearance import Look, unlikeness
+from pymaf_live.tracking.appearance import Appearance, appearance_distance
 from pymaf_live.tracking.overlap import joints_extent
-from pymaf_live.tracking.tracks import trunk_middle
+from pymaf_live.tracking.tracks import trunk_centre
 from pymaf_live.types import Array
 
-_NEAR, _FARTHER = 0.15, 0.7
-"""How far off the expected place a person may well be: in extents of the person, at once and more
-for each second unseen."""
-_MOST_OFF = 2.5
-"""Of that distance; beyond, it is somebody else."""
-_STRANGE = 0.12
-"""Unlikeness of looks: one person's from day to day of a film stays below 0.08, two people's in
-like clothes lies from 0.15 on (three dancers in blue jeans)."""
-_UNKNOWN = 0.6
-"""Cost of looks that cannot be compared: between one person's and another's."""
+_REACH, _REACH_PER_SECOND = 0.15, 0.7
+"""Expected distance from the predicted position, in extents of the person: at once, and added for
+each second unseen."""
+_MAX_DISTANCE = 2.5
+"""Multiple of that distance beyond which it is another person."""
+_APPEARANCE_SCALE = 0.12
+"""Appearance distance that counts as 1: one person's stays below 0.08 throughout a video, two
+people's in similar clothes lies from 0.15 on (three dancers in blue jeans)."""
+_UNKNOWN_APPEARANCE = 0.6
+"""Cost of appearances that cannot be compared: between those of the same and of another person."""
 
-NOBODY = np.inf
-
-DEAREST_RETURN = 1.6
-"""Cost up to which somebody lost is known again: a little off the place and a little strange."""
-
-STRANGER = 1.1
-"""Strangeness from which on a look is not the person's."""
+INFEASIBLE = np.inf
+"""Cost of a pair that cannot be the same person."""
 
 
-class Known(Protocol):
-    """Somebody whose place can be told for any moment; a `Track` or a `Lost`."""
+class KnownPerson(Protocol):
+    """A person whose position can be predicted; a `Track` or a `LostTrack`."""
 
     @property
     def keypoints(self) -> Array | None:
         """(14, 2) frame pixels where last seen."""
 
     @property
-    def seen_at(self) -> float:
+    def last_seen_at(self) -> float:
         """Time of that, s."""
 
     @property
-    def look(self) -> Look | None:
-        """What the person looks like, as far as learnt."""
+    def appearance(self) -> Appearance | None:
+        """Averaged appearance, if known."""
 
-    def moved_on(self, time: float) -> Array:
-        """(2,) frame pixels from there to the place expected."""
+    def predicted_shift(self, time: float) -> Array:
+        """Return the shift (2,) from there to the predicted position, frame pixels."""
 
 
-def cost_of(known: Known, time: float, middle: Array, look: Look | None) -> float:
-    """What speaks against a person seen being somebody known: 0 nothing, about 1 a good deal.
+def match_cost(
+    known: KnownPerson, time: float, centre: Array, appearance: Appearance | None
+) -> float:
+    """Return the cost of an observed person being a known one: 0 is a perfect match, 1 a poor one.
 
     Parameters
     ----------
-    known : Known
+    known : KnownPerson
     time : float
-        Of the frame, s.
-    middle : (2,) array
-        Of the trunk of the person seen, frame pixels.
-    look : Look or None
-        Of the person seen.
+        Time of the frame, s.
+    centre : (2,) array
+        Trunk centre of the observed person, frame pixels.
+    appearance : Appearance or None
+        Appearance of the observed person.
 
     Returns
     -------
     float
-        `NOBODY` where it cannot be.
+        `INFEASIBLE` if they are too far apart.
     """
     if known.keypoints is None:
-        return NOBODY
-    unseen_for = max(time - known.seen_at, 0.0)
-    if not np.isfinite(unseen_for):
-        return NOBODY
-    last = trunk_middle(known.keypoints)
-    expected = last + known.moved_on(time)
-    # whoever stops or turns back is near the last place, not near the expected one
-    off = min(float(np.hypot(*(middle - expected))), float(np.hypot(*(middle - last))))
-    reach = (_NEAR + _FARTHER * unseen_for) * joints_extent(known.keypoints)
-    way = off / max(reach, 1e-6)
-    return way + strangeness(known.look, look) if way <= _MOST_OFF else NOBODY
+        return INFEASIBLE
+    unseen_s = max(time - known.last_seen_at, 0.0)
+    if not np.isfinite(unseen_s):
+        return INFEASIBLE
+    last = trunk_centre(known.keypoints)
+    predicted = last + known.predicted_shift(time)
+    # a person who stops or turns back is near the last position, not near the predicted one
+    distance = min(float(np.hypot(*(centre - predicted))), float(np.hypot(*(centre - last))))
+    reach = (_REACH + _REACH_PER_SECOND * unseen_s) * joints_extent(known.keypoints)
+    relative = distance / max(reach, 1e-6)
+    if relative > _MAX_DISTANCE:
+        return INFEASIBLE
+    return relative + normalised_appearance_distance(known.appearance, appearance)
 
 
-def strangeness(known: Look | None, now: Look | None) -> float:
-    """How unlike somebody known a person looks: up to about 0.6 alike, from about 1.2 on not."""
-    unlike = None if known is None or now is None else unlikeness(known, now)
-    return _UNKNOWN if unlike is None else unlike / _STRANGE
+def normalised_appearance_distance(known: Appearance | None, observed: Appearance | None) -> float:
+    """Return the appearance distance in match-cost units: below about 0.6 alike, above 1.2 not."""
+    if known is None or observed is None:
+        return _UNKNOWN_APPEARANCE
+    distance = appearance_distance(known, observed)
+    return _UNKNOWN_APPEARANCE if distance is None else distance / _APPEARANCE_SCALE
 
 
-def assigned(costs: Array) -> dict[int, int]:
-    """Row to column of the cheapest one-to-one assignment.
+def solve_assignment(costs: Array) -> dict[int, int]:
+    """Return row -> column of the cheapest one-to-one assignment.
 
     Parameters
     ----------
     costs : (N, M) array
-        `NOBODY` where a pair cannot be; such pairs are left out.
+        Pairs of cost `INFEASIBLE` are left out.
     """
-    possible = np.isfinite(costs)
-    if not possible.any():
+    feasible = np.isfinite(costs)
+    if not feasible.any():
         return {}
-    # SciPy loads slowly, and one person needs none of it
+    # SciPy loads slowly, and one person does not need it
     if costs.size == 1:
         return {0: 0}
     from scipy.optimize import linear_sum_assignment
 
-    # dearer than all together: a possible pair is never given up for an impossible one
-    never = 1 + float(np.abs(costs[possible]).sum())
-    rows, columns = linear_sum_assignment(np.where(possible, costs, never))
+    # larger than all costs together: a feasible pair is never given up for an infeasible one
+    large = 1 + float(np.abs(costs[feasible]).sum())
+    rows, columns = linear_sum_assignment(np.where(feasible, costs, large))
     return {
         int(row): int(column)
         for row, column in zip(rows, columns, strict=True)
-        if possible[row, column]
+        if feasible[row, column]
     }

@@ -1,8 +1,9 @@
-"""The crop rule: the one function that the trainer, the fitting and the program share.
+"""The crop rule, shared by the trainer, the fitting and the program.
 
-Turned so that mid-hip -> mid-shoulder points up; centre = middle of the points' box in the turned
-frame; side = 1.75 x the box's larger extent, where BlazePose's features are at their best
-(measured on LSPET: unturned crops lose a third of the joints, and 1.6 to 2.0 is a plateau).
+The crop is rotated so that mid-hip -> mid-shoulder points up; its centre is the centre of the
+points' box in the rotated frame; its side is 1.75 x the box's larger extent, where BlazePose's
+features are at their best (measured on LSPET: unrotated crops lose a third of the joints, and 1.6
+to 2.0 is a plateau).
 """
 
 from __future__ import annotations
@@ -17,41 +18,40 @@ from pymaf_live.types import Array, Crop
 SIDE = 1.75
 """Side of the crop as a multiple of the larger extent of the points' box."""
 
-_LEAST_RULE, _MOST_RULE = 1.0, 4.0
+_MIN_RULE_SIDE, _MAX_RULE_SIDE = 1.0, 4.0
+
+# largest deviation at which a crop keeps its place: fraction of the side, ratio, radians
+_KEEP_DISTANCE = 0.03
+_KEEP_RATIO = 1.06
+_KEEP_TURN = np.radians(4.0)
+
+_MIN_SIDE = 4.0
+"""Smallest side in frame pixels; a box without extent still has a crop."""
 
 
 @dataclass(frozen=True)
 class CropRule:
-    """How a model wants its crops; ours turns them, others were trained on upright squares."""
+    """Crop rule of a model; ours rotates crops, others were trained on upright squares."""
 
     turned: bool = True
-    """Whether the trunk points up in the crop; else the crop is upright in the frame."""
+    """True if the trunk points up in the crop, False if the crop is upright in the frame."""
     side: float = SIDE
     """Multiple of the larger extent of the points' box."""
 
     @classmethod
-    def read(cls, text: str) -> CropRule | None:
-        """The rule that a model file names, such as 'trunk-up 1.75' or 'upright 1.20'.
+    def parse(cls, text: str) -> CropRule | None:
+        """Return the rule named in a model file, such as 'trunk-up 1.75' or 'upright 1.20'.
 
-        None where it is neither.
+        Returns None for an unknown rule.
         """
         found = re.fullmatch(r"(trunk-up|upright) ([0-9]\.[0-9]{2})", text)
-        if found is None or not _LEAST_RULE <= float(found[2]) <= _MOST_RULE:
+        if found is None or not _MIN_RULE_SIDE <= float(found[2]) <= _MAX_RULE_SIDE:
             return None
         return cls(found[1] == "trunk-up", float(found[2]))
 
 
-# how far, of the side, in ratio and in turn, a crop may be off before it follows
-_STAYS_WITHIN = 0.03
-_STAYS_SCALED = 1.06
-_STAYS_TURNED = np.radians(4.0)
-
-_LEAST_SIDE = 4.0
-"""Frame pixels; a box of no extent still gives a crop."""
-
-
 def crop_about(centre: Array, side: float, turn: float, size: int) -> Crop:
-    """Square crop from its centre and side in frame pixels and its in-plane turn in radians.
+    """Return a square crop from its centre, side and in-plane rotation.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ def crop_about(centre: Array, side: float, turn: float, size: int) -> Crop:
     size : int
         Side in crop pixels.
     """
-    scale = max(float(side), _LEAST_SIDE) / size
+    scale = max(float(side), _MIN_SIDE) / size
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    middle = np.full(2, (size - 1) / 2)
-    shift = np.asarray(centre, dtype=np.float64) - rotation @ middle
+    crop_centre = np.full(2, (size - 1) / 2)
+    shift = np.asarray(centre, dtype=np.float64) - rotation @ crop_centre
     return Crop(np.column_stack([rotation, shift]), size)
 
 
 def trunk_turn(mid_hip: Array, mid_shoulder: Array) -> float:
-    """In-plane turn that makes mid-hip -> mid-shoulder point up in the crop, radians."""
+    """Return the in-plane rotation that makes mid-hip -> mid-shoulder point up, radians."""
     along = np.asarray(mid_shoulder, dtype=np.float64) - np.asarray(mid_hip, dtype=np.float64)
     if float(np.hypot(*along)) < 1e-6:
         return 0.0
@@ -80,7 +80,7 @@ def trunk_turn(mid_hip: Array, mid_shoulder: Array) -> float:
 
 
 def crop_from_points(points: Array, turn: float, size: int, side: float = SIDE) -> Crop:
-    """Crop round body points, turned.
+    """Return the rotated crop around body points.
 
     Parameters
     ----------
@@ -94,33 +94,33 @@ def crop_from_points(points: Array, turn: float, size: int, side: float = SIDE) 
         Multiple of the points' larger extent.
     """
     c, s = np.cos(turn), np.sin(turn)
-    turned = np.asarray(points, dtype=np.float64) @ np.array([[c, -s], [s, c]])
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    middle = (low + high) / 2 @ np.array([[c, s], [-s, c]])
-    return crop_about(middle, side * float((high - low).max()), turn, size)
+    rotated = np.asarray(points, dtype=np.float64) @ np.array([[c, -s], [s, c]])
+    low, high = rotated.min(axis=0), rotated.max(axis=0)
+    centre = (low + high) / 2 @ np.array([[c, s], [-s, c]])
+    return crop_about(centre, side * float((high - low).max()), turn, size)
 
 
 def crop_from_box(box: Array, turn: float, size: int, side: float = SIDE) -> Crop:
-    """Crop round a box (4,) x0, y0, x1, y1 of a person, turned about its centre."""
+    """Return the crop around a person's box (4,) x0, y0, x1, y1, rotated about its centre."""
     corners = np.asarray(box, dtype=np.float64).reshape(2, 2)
     extent = float((corners[1] - corners[0]).max())
     return crop_about(corners.mean(axis=0), side * extent, turn, size)
 
 
-def steadied(crop: Crop, before: Crop) -> Crop:
-    """`before` while it lies nearly where `crop` would: the crop of a still person is still.
+def stabilised(crop: Crop, previous: Crop) -> Crop:
+    """Return `previous` if it nearly equals `crop`: the crop of a still person is still.
 
     Every change of the crop changes the estimate a little, and the next crop comes from the
-    estimate: without this the two keep each other trembling. The tolerance is well within what the
-    network is trained to be given.
+    estimate; without this, each keeps the other trembling. The tolerance is well within the
+    variation that the network is trained on.
     """
-    away = float(np.hypot(*(crop.centre - before.centre)))
-    ratio = crop.side / before.side
-    turn = (crop.turn - before.turn + np.pi) % (2 * np.pi) - np.pi
+    distance = float(np.hypot(*(crop.centre - previous.centre)))
+    ratio = crop.side / previous.side
+    turn = (crop.turn - previous.turn + np.pi) % (2 * np.pi) - np.pi
     near = (
-        crop.size == before.size
-        and away < _STAYS_WITHIN * before.side
-        and 1 / _STAYS_SCALED < ratio < _STAYS_SCALED
-        and abs(turn) < _STAYS_TURNED
+        crop.size == previous.size
+        and distance < _KEEP_DISTANCE * previous.side
+        and 1 / _KEEP_RATIO < ratio < _KEEP_RATIO
+        and abs(turn) < _KEEP_TURN
     )
-    return before if near else crop
+    return previous if near else crop

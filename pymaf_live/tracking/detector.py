@@ -86,7 +86,7 @@ def open_detector(
     except ModelError as error:
         if prefer == "mediapipe":
             raise
-        notice = f"People are detected by OpenVINO instead of MediaPipe: {error}"
+        notice = f"people are detected by OpenVINO instead of MediaPipe: {error}"
         return OpenVinoDetector(limit, notice, threads=threads, cache=cache)
 
 

@@ -55,7 +55,7 @@ class MediaPipeDetector(Detector):
     def detect(self, image: Image) -> list[Detection]:
         """Detect people in an image; see `Detector.detect`."""
         if self._landmarker is None:
-            raise ModelError("The detector is closed.")
+            raise ModelError("the detector is closed")
         height, width = image.shape[:2]
         wrapped = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)

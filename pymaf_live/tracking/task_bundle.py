@@ -37,10 +37,10 @@ def bundled_model(entry: str, bundle: Path | None = None) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(entry).file_size > _MAX_BYTES:
-                raise ModelError(f"The person detector {path} is damaged: {entry} is too large")
+                raise ModelError(f"the person detector {path} is damaged: {entry} is too large")
             return archive.read(entry)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"The person detector {path} is damaged: {error}") from error
+        raise ModelError(f"the person detector {path} is damaged: {error}") from error
 
 
 @lru_cache(maxsize=1)

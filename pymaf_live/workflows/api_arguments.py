@@ -81,10 +81,10 @@ def pipeline_options(
     ModelError
         If the model does not exist.
     """
-    from pymaf_live.pipeline.model_selection import given_model
+    from pymaf_live.pipeline.model_selection import resolve_model
 
     return PipelineOptions(
-        model=given_model(model),
+        model=resolve_model(model),
         backend=backend,
         people=people,
         fov=fov,

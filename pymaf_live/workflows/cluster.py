@@ -181,14 +181,14 @@ def _require_reachable(address: str) -> None:
 
 def _resolve(text: str, options: ProcessOptions) -> ProcessOptions:
     """Return options without machine-dependent choices, so that all workers choose the same."""
-    from pymaf_live.pipeline.model_selection import chosen_model, shipped_models
+    from pymaf_live.pipeline.model_selection import select_model, shipped_models
     from pymaf_live.sources import open_source
 
     source = open_source(text)
     try:
         if source.facts.live:
             raise EndlessSourceError(text)
-        path = chosen_model(source.facts, options.pipeline)
+        path = select_model(source.facts, options.pipeline)
     finally:
         source.close()
     # shipped models by name: their path may differ between machines

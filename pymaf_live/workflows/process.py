@@ -178,9 +178,9 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
 
 
 def _body(options: ProcessOptions) -> Body:
-    from pymaf_live.pipeline.model_selection import body_of_model
+    from pymaf_live.pipeline.model_selection import body_for_model
 
-    return body_of_model(options.pipeline.model)
+    return body_for_model(options.pipeline.model)
 
 
 def _pipeline_options(facts: SourceFacts, options: ProcessOptions) -> PipelineOptions:

@@ -140,14 +140,14 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
     OutputError
         If the file cannot be written; the recording can then be recovered.
     """
-    from pymaf_live.pipeline.model_selection import body_of_model
+    from pymaf_live.pipeline.model_selection import body_for_model
     from pymaf_live.sources import paced
 
     with ExitStack() as run:
         run.callback(source.close)
         require_recordable(options)
         live = paced(source)
-        body = body_of_model(options.pipeline.model)
+        body = body_for_model(options.pipeline.model)
         frames = _FrameCounter()
         recording = run.enter_context(
             RecoverableRecording(

@@ -100,12 +100,12 @@ def reestimate(
         If the user cancelled; nothing has changed.
     """
     from pymaf_live.body.registry import body_by_hash
-    from pymaf_live.pipeline.model_selection import body_of_model
+    from pymaf_live.pipeline.model_selection import body_for_model
 
     # the trim limits the frames that are re-estimated
     raw = replace(stored.raw, trim=stored.take.trim)
     body = body_by_hash(raw.body_sha256)
-    if body_of_model(options.pipeline.model).sha256 != raw.body_sha256:
+    if body_for_model(options.pipeline.model).sha256 != raw.body_sha256:
         raise BodyMismatchError(raw.model)
     images = open_take_images(raw, stored.about.file, options.image_copies)
     if images is None:

@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from pymaf_live.body import default_body
-from pymaf_live.inference.session import open_session
+from pymaf_live.inference import open_session
 from pymaf_live.resources import resource
 
 MOST_NODES = {"lite": 1800, "full": 1900}

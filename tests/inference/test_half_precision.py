@@ -13,7 +13,7 @@ from pymaf_live.diagnostics.backend_check import mean_vertex_error
 from pymaf_live.inference.half_precision import LAST_OPSET, read_model, to_half_precision
 from pymaf_live.inference.onnxruntime_engine import OnnxRuntimeEngine
 from pymaf_live.inference.preprocess import network_input
-from pymaf_live.inference.session import EngineSession
+from pymaf_live.inference.session import Session
 from pymaf_live.pipeline.model_selection import shipped_models
 from pymaf_live.resources import resource
 
@@ -117,7 +117,7 @@ def test_the_shipped_models_keep_their_bodies_within_millimetres(name: str, tmp_
     half = tmp_path / "half.onnx"
     onnx.save(to_half_precision(model), half)
     crops = demo_crops(2, int(next(p.value for p in model.metadata_props if p.key == "input_size")))
-    true, found = (EngineSession(OnnxRuntimeEngine(p, 1)).run(crops) for p in (path, half))
+    true, found = (Session(OnnxRuntimeEngine(p, 1)).run(crops) for p in (path, half))
     errors = [mean_vertex_error(a[-1], b[-1]) for a, b in zip(true, found, strict=True)]
     assert np.mean(errors) < 3.0
     assert max(errors) < 10.0

@@ -9,7 +9,7 @@ import pytest
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
-from pymaf_live.inference import open_session, openvino_engine
+from pymaf_live.inference import open_session, openvino_requests
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
 from pymaf_live.types import Array
 from tests.helpers.model import write_fake_model
@@ -32,13 +32,13 @@ class Runs:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.people: list[int] = []
-        begin = openvino_engine._Compiled.begin
+        begin = openvino_requests.CompiledBatch.start
 
-        def noted(compiled: openvino_engine._Compiled, images: np.ndarray) -> object:
+        def noted(compiled: openvino_requests.CompiledBatch, images: np.ndarray) -> object:
             self.people.append(len(images))
             return begin(compiled, images)
 
-        monkeypatch.setattr(openvino_engine._Compiled, "begin", noted)
+        monkeypatch.setattr(openvino_requests.CompiledBatch, "start", noted)
 
     def taken(self) -> list[int]:
         taken, self.people = self.people, []
@@ -54,8 +54,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_pairs_see_what_each_alone_sees(model: Path, runs: Runs, count: int, streams: int) -> None:
     alone = open_session(model, "openvino")
-    session = open_session(model, "openvino", streams=streams, pairs="at once")
-    assert (alone.together, session.together) == (1, 2)
+    session = open_session(model, "openvino", num_streams=streams, batch_policy="eager")
+    assert (alone.preferred_batch, session.preferred_batch) == (1, 2)
     images = crops(count)
     wanted = alone.run(images)
     runs.taken()
@@ -72,10 +72,10 @@ def test_pairs_see_what_each_alone_sees(model: Path, runs: Runs, count: int, str
 def test_a_film_s_pairs_begin_at_a_run_that_is_told_by_counting(
     model: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openvino_engine, "_UNTIL_MADE", 2)
-    monkeypatch.setattr(openvino_engine, "_UNTIL_USED", 5)
+    monkeypatch.setattr(openvino_requests, "_COMPILE_AFTER", 2)
+    monkeypatch.setattr(openvino_requests, "_USE_AFTER", 5)
     for _ in range(2):
-        session = open_session(model, "openvino", streams=2, pairs="when worth")
+        session = open_session(model, "openvino", num_streams=2, batch_policy="lazy")
         runs.taken()
         taken = []
         for number in range(8):
@@ -87,17 +87,17 @@ def test_a_film_s_pairs_begin_at_a_run_that_is_told_by_counting(
 
 
 def test_nothing_is_made_for_one_person(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_engine, "_UNTIL_MADE", 1)
+    monkeypatch.setattr(openvino_requests, "_COMPILE_AFTER", 1)
     made: list[int] = []
-    compiled = OpenVinoEngine._compiled
+    compiled = OpenVinoEngine._compile
 
     def noted(engine: OpenVinoEngine, model: object, people: int) -> object:
         made.append(people)
         return compiled(engine, model, people)
 
-    monkeypatch.setattr(OpenVinoEngine, "_compiled", noted)
-    for pairs in ("never", "when worth"):
-        session = open_session(model, "openvino", pairs=pairs)  # type: ignore[arg-type]
+    monkeypatch.setattr(OpenVinoEngine, "_compile", noted)
+    for policy in ("single", "lazy"):
+        session = open_session(model, "openvino", batch_policy=policy)  # type: ignore[arg-type]
         for _ in range(4):
             session.run(crops(1))
         session.close()
@@ -107,32 +107,32 @@ def test_nothing_is_made_for_one_person(model: Path, monkeypatch: pytest.MonkeyP
 def test_where_pairs_cannot_be_made_everybody_is_seen_alone(
     model: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = OpenVinoEngine._compiled
+    compiled = OpenVinoEngine._compile
 
     def failing(engine: OpenVinoEngine, model: object, people: int) -> object:
         if people > 1:
             raise ModelError("out of memory")
         return compiled(engine, model, people)
 
-    monkeypatch.setattr(OpenVinoEngine, "_compiled", failing)
-    monkeypatch.setattr(openvino_engine, "_UNTIL_MADE", 1)
-    monkeypatch.setattr(openvino_engine, "_UNTIL_USED", 2)
-    for pairs in ("at once", "when worth"):
-        session = open_session(model, "openvino", pairs=pairs)  # type: ignore[arg-type]
+    monkeypatch.setattr(OpenVinoEngine, "_compile", failing)
+    monkeypatch.setattr(openvino_requests, "_COMPILE_AFTER", 1)
+    monkeypatch.setattr(openvino_requests, "_USE_AFTER", 2)
+    for policy in ("eager", "lazy"):
+        session = open_session(model, "openvino", batch_policy=policy)  # type: ignore[arg-type]
         runs.taken()
         seen: list[Array] = [session.run(crops(2))[1][-1].camera for _ in range(4)]
         assert runs.taken() == [1] * 8
-        assert session.together == 1
+        assert session.preferred_batch == 1
         np.testing.assert_array_equal(seen[0], seen[-1])
         session.close()
 
 
 def test_a_pair_that_is_called_off_leaves_its_place_to_the_next(model: Path) -> None:
-    session = open_session(model, "openvino", streams=2, pairs="at once")
+    session = open_session(model, "openvino", num_streams=2, batch_policy="eager")
     images = crops(4)
     wanted = session.run(images)[3][0].camera
     for _ in range(20):
-        session.start(crops(3, 1)).call_off()
+        session.start(crops(3, 1)).cancel()
         np.testing.assert_array_equal(session.run(images)[3][0].camera, wanted)
     session.close()
 
@@ -141,16 +141,16 @@ def test_the_model_for_two_is_kept_for_the_next_time(
     model: Path, runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    compiled = OpenVinoEngine._compiled
+    compiled = OpenVinoEngine._compile
 
     def noted(engine: OpenVinoEngine, model: object, people: int) -> object:
         made.append(people)
         return compiled(engine, model, people)
 
-    monkeypatch.setattr(OpenVinoEngine, "_compiled", noted)
+    monkeypatch.setattr(OpenVinoEngine, "_compile", noted)
     cameras = []
     for _ in range(2):
-        session = open_session(model, "openvino", cache=tmp_path, pairs="at once")
+        session = open_session(model, "openvino", cache=tmp_path, batch_policy="eager")
         runs.taken()
         cameras.append(session.run(crops(3))[1][-1].camera)
         assert runs.taken() == [2, 1]

@@ -11,9 +11,10 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
-from pymaf_live.inference import open_session, openvino_engine
+from pymaf_live.inference import open_session, openvino_requests
+from pymaf_live.inference.engine import Engine
 from pymaf_live.inference.openvino_engine import OpenVinoEngine
-from pymaf_live.inference.session import EngineSession
+from pymaf_live.inference.session import Session
 from tests.helpers.model import SCALE, UPRIGHT, expected, write_fake_model
 
 BODY = default_body()
@@ -147,7 +148,7 @@ def test_values_that_are_not_finite_are_an_error_not_a_result(tmp_path: Path, ba
         open_session(path, backend)
 
 
-class FailingLater:
+class FailingLater(Engine):
     """A back-end whose outputs are sound once and broken afterwards."""
 
     name = "stand-in"
@@ -175,7 +176,7 @@ class FailingLater:
 def test_a_broken_result_in_the_middle_of_a_run_is_an_error(
     model: Path, name: str, spoil: Callable[[np.ndarray], np.ndarray], complaint: str
 ) -> None:
-    session = EngineSession(FailingLater(model, name, spoil))
+    session = Session(FailingLater(model, name, spoil))
     with pytest.raises(ModelError, match=complaint):
         session.run(pictures(1))
 
@@ -246,7 +247,7 @@ def test_another_model_in_the_same_place_is_not_mistaken_for_the_kept_one(
     path.write_bytes(model.read_bytes())
     open_session(path, "openvino", cache=tmp_path / "kept")
     path.write_bytes(b"no model")
-    with pytest.raises(ModelError, match="not a model that can be read"):
+    with pytest.raises(ModelError, match="not a readable model"):
         open_session(path, "openvino", cache=tmp_path / "kept")
 
 
@@ -262,8 +263,8 @@ def test_importing_the_rooms_loads_no_heavy_library() -> None:
 
 def test_runs_side_by_side_give_what_one_after_the_other_gives(model: Path) -> None:
     alone = open_session(model, "openvino")
-    session = open_session(model, "openvino", streams=2)
-    assert (alone.side_by_side, session.side_by_side) == (1, 2)
+    session = open_session(model, "openvino", num_streams=2)
+    assert (alone.num_streams, session.num_streams) == (1, 2)
     batches = [pictures(count) for count in (1, 3, 0, 2)]
     for batch in batches:
         batch *= 0.5 + 0.1 * len(batch)
@@ -277,13 +278,13 @@ def test_runs_under_way_when_a_backend_fails_are_done_by_the_next(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = open_session(model, "onnxruntime").run(pictures(2))
-    session = open_session(model, streams=2)
+    session = open_session(model, num_streams=2)
     running = [session.start(pictures(2)) for _ in range(2)]
 
     def failing(*_: object) -> None:
         raise ModelError("OpenVINO failed: worn out")
 
-    monkeypatch.setattr(openvino_engine._Compiled, "take_back", failing)
+    monkeypatch.setattr(openvino_requests.CompiledBatch, "finish", failing)
     for run in running:
         for people, other in zip(run.result(), wanted, strict=True):
             np.testing.assert_allclose(people[0].camera, other[0].camera, atol=1e-5)

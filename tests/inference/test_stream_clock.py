@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pymaf_live.inference.openvino_engine import Lanes
+from pymaf_live.inference.openvino_requests import StreamClock
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ from pymaf_live.inference.openvino_engine import Lanes
 def test_waiting_for_a_lane_does_not_count(
     count: int, runs: list[tuple[float, float]], own: list[float]
 ) -> None:
-    lanes = Lanes(count)
-    assert [lanes.own_seconds(begun, ended) for begun, ended in runs] == own
+    lanes = StreamClock(count)
+    assert [lanes.run_time(begun, ended) for begun, ended in runs] == own
 
 
 def test_a_long_film_is_not_remembered() -> None:
-    lanes = Lanes(2)
+    lanes = StreamClock(2)
     for run in range(100):
-        assert lanes.own_seconds(run, run + 1.5) == 1.5
+        assert lanes.run_time(run, run + 1.5) == 1.5
     assert len(lanes._ends) == 2

@@ -15,16 +15,12 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, ModelError
-from pymaf_live.inference import open_session, tensorrt_engine
-from pymaf_live.inference import session as sessions
-from pymaf_live.inference.session import EngineSession
+from pymaf_live.inference import backends, open_session, tensorrt_engine
+from pymaf_live.inference.device import DeviceError, NoDeviceError
+from pymaf_live.inference.session import Session
 from pymaf_live.inference.tensorrt_engine import TensorRtEngine
-from pymaf_live.inference.tensorrt_library import (
-    DeviceError,
-    NoDeviceError,
-    complaint,
-    load_library,
-)
+from pymaf_live.inference.tensorrt_library import load_library, unavailable_reason
+from pymaf_live.system.reporter import SILENT, SilentReporter
 from tests.helpers.model import expected, write_fake_model
 from tests.inference.fake_tensorrt import MAGIC, TensorRtDouble, doubles
 
@@ -52,7 +48,7 @@ def opened(model: Path, cache: Path | None = None, **facts: Any) -> tuple[Any, .
 
 def test_estimates_are_the_models_for_any_number_of_people(model: Path) -> None:
     engine, trt, _ = opened(model)
-    session = EngineSession(engine)
+    session = Session(engine)
     for count in (1, 3, 1, 1, 3, 8, 11):
         camera, score = expected(pictures(count), BODY)
         people = session.run(pictures(count))
@@ -109,7 +105,7 @@ def test_closing_gives_back_all_memory_and_the_stream(model: Path) -> None:
     assert runtime.streams == 0
 
 
-def test_a_kept_engine_is_used_again(model: Path, tmp_path: Path) -> None:
+def test_a_load_engine_is_used_again(model: Path, tmp_path: Path) -> None:
     _, first, _ = opened(model, tmp_path)
     engine, second, _ = opened(model, tmp_path)
     assert (first.builds, second.builds) == (1, 0)
@@ -186,7 +182,7 @@ def test_a_full_disk_costs_only_the_keeping(
 
     monkeypatch.setattr(atomic, "_flush_to_disk", full)
     engine, _, _ = opened(model, tmp_path)
-    assert "cannot be kept" in engine.notice
+    assert "cannot be stored" in engine.notice
     assert "No space left" in engine.notice
     assert "\n" not in engine.notice
     assert len(engine.infer(pictures(1))["camera"]) == 1
@@ -197,12 +193,17 @@ def test_building_tells_its_progress_and_can_be_stopped(model: Path, tmp_path: P
     told: list[float] = []
     _, _, library, cuda = doubles()
 
-    def stop(step: str, part: float) -> bool:
-        told.append(part)
-        return part < 0.5
+    class StopHalfway(SilentReporter):
+        def progress(self, fraction: float | None, detail: str = "") -> None:
+            told.append(fraction or 0.0)
+
+        def cancelled(self) -> bool:
+            return told[-1] >= 0.5
 
     with pytest.raises(Interrupted, match="stopped"):
-        TensorRtEngine(model, "tensorrt", tmp_path, progress=stop, library=library, cuda=cuda)
+        TensorRtEngine(
+            model, "tensorrt", tmp_path, reporter=StopHalfway(), library=library, cuda=cuda
+        )
     assert told == [0.25, 0.5]
     assert not list(tmp_path.rglob("*.engine"))
 
@@ -254,16 +255,13 @@ def test_too_little_memory_is_told_and_given_back(model: Path) -> None:
 # --- what `auto` does about it
 
 
-def watched(*step: object) -> bool:
-    """Somebody sees how the building goes and lets it go on."""
-    return True
-
-
 @pytest.fixture
 def with_double(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     """As if `tensorrt` were installed and a GPU there; both are the double."""
     trt, runtime, library, cuda = doubles()
-    monkeypatch.setattr(sessions, "missing", lambda name: "" if name == "tensorrt" else "absent")
+    monkeypatch.setattr(
+        backends, "missing_reason", lambda name: "" if name == "tensorrt" else "absent"
+    )
     monkeypatch.setattr(tensorrt_engine, "load_library", lambda name: library)
     monkeypatch.setattr(tensorrt_engine, "Cuda", lambda: cuda)
     return trt, runtime
@@ -274,13 +272,13 @@ def test_auto_builds_nothing_unasked_and_takes_what_was_built(
 ) -> None:
     unasked = open_session(model, cache=tmp_path)
     assert unasked.backend.startswith("OpenVINO")
-    assert "not built yet; choose it once by name" in unasked.notice
+    assert "not built yet; choose the back-end by name" in unasked.notice
     assert open_session(model, "tensorrt", cache=tmp_path).backend.startswith("TensorRT")
     assert open_session(model, cache=tmp_path).backend.startswith("TensorRT")
 
 
 def test_auto_takes_the_gpu_where_it_works(model: Path, with_double: Any) -> None:
-    session = open_session(model, progress=watched)
+    session = open_session(model, reporter=SILENT)
     assert session.backend == "TensorRT 11.4.0 on Double 3000"
     assert session.notice == ""
 
@@ -289,7 +287,7 @@ def test_a_gpu_that_fails_in_the_middle_loses_no_frame(model: Path, with_double:
     trt, runtime = with_double
     # no graphs, so that each run asks the library
     runtime.refuse["cudaStreamBeginCapture"] = "cudaErrorStreamCaptureUnsupported"
-    session = open_session(model, progress=watched)
+    session = open_session(model, reporter=SILENT)
     session.run(pictures(1))
     trt.fails_after = trt.calls.count("execute_async_v3")
     camera, _ = expected(pictures(2), BODY)
@@ -307,7 +305,7 @@ def test_too_little_memory_at_the_start_leads_to_the_processor(
 ) -> None:
     _, runtime = with_double
     runtime.refuse["cudaHostAlloc"] = "cudaErrorMemoryAllocation"
-    session = open_session(model, progress=watched)
+    session = open_session(model, reporter=SILENT)
     assert session.backend.startswith("OpenVINO")
     assert "too little memory" in session.notice
 
@@ -325,7 +323,7 @@ def test_a_model_at_fault_is_told_by_the_processors_backend(
     tmp_path: Path, with_double: Any
 ) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises(ModelError, match=r"bad\.onnx is not a model"):
+    with pytest.raises(ModelError, match=r"bad\.onnx is not a readable model"):
         open_session(tmp_path / "bad.onnx")
 
 
@@ -334,7 +332,7 @@ def test_without_a_gpu_nobody_is_bothered_and_the_reason_is_kept(
 ) -> None:
     _, runtime, _, cuda = doubles()
     runtime.refuse["cudaGetDeviceCount"] = "cudaErrorNoDevice"
-    monkeypatch.setattr(sessions, "missing", lambda name: "")
+    monkeypatch.setattr(backends, "missing_reason", lambda name: "")
     monkeypatch.setattr(tensorrt_engine, "Cuda", lambda: cuda)
     session = open_session(model)
     assert session.backend.startswith("OpenVINO")
@@ -350,7 +348,7 @@ def test_a_library_that_is_missing_or_in_part_is_told_with_what_to_do(
     model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    assert "not installed; pip install 'pymaf-live[tensorrt]'" in complaint("tensorrt")
+    assert "not installed; pip install 'pymaf-live[tensorrt]'" in unavailable_reason("tensorrt")
     with pytest.raises(ModelError, match=r"tensorrt cannot be loaded \(not installed; pip"):
         open_session(model, "tensorrt")
     monkeypatch.delitem(sys.modules, "tensorrt")
@@ -359,7 +357,7 @@ def test_a_library_that_is_missing_or_in_part_is_told_with_what_to_do(
         "raise ImportError('libnvinfer.so.11: cannot open shared object file')"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ImportError, match=r"in part \(libnvinfer.so.11") as caught:
+    with pytest.raises(ImportError, match=r"incomplete \(libnvinfer.so.11") as caught:
         load_library("tensorrt")
     assert "\n" not in str(caught.value)
 

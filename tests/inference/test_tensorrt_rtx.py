@@ -8,24 +8,32 @@ import pytest
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, ModelError
-from pymaf_live.inference.engine_cache import EngineKey, file_sha256, kept_engine
+from pymaf_live.inference.engine_cache import EngineKey, file_sha256, load_engine
 from pymaf_live.inference.half_precision import to_half_precision
 from pymaf_live.inference.metadata import output_shapes
 from pymaf_live.inference.tensorrt_build import (
-    MOST_AT_ONCE,
-    Source,
+    MAX_BATCH,
+    NetworkSource,
     build_engine,
     prepare,
     quiet_logger,
 )
 from pymaf_live.inference.tensorrt_library import Library, load_library
 from pymaf_live.pipeline.model_selection import shipped_models
+from pymaf_live.system.reporter import SilentReporter
 from tests.helpers.model import write_fake_model
 from tests.inference.test_half_precision import sampling_model
 
 pytest.importorskip("tensorrt_rtx", reason="the extra `tensorrt-rtx` is not installed")
 
 CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")
+
+
+class Cancelled(SilentReporter):
+    """Reporter that cancels at once."""
+
+    def cancelled(self) -> bool:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,7 @@ def test_a_model_of_the_contract_is_built_for_each_gpu(
 def test_convolutions_and_sampling_are_built(precision: str, library: Library, model: Path) -> None:
     graph = sampling_model(32)
     typed = to_half_precision(graph) if precision == "f16" else graph
-    source = Source(typed.SerializeToString(), prepare(model, "f32").metadata)
+    source = NetworkSource(typed.SerializeToString(), prepare(model, "f32").metadata)
     assert len(build_engine(library, source, capabilities=("SM86",))) > 1000
 
 
@@ -66,11 +74,12 @@ def test_the_shipped_models_are_built_for_all_gpus(
     source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
     told: list[float] = []
 
-    def progress(step: str, part: float) -> bool:
-        told.append(part)
-        return True
+    class Collect(SilentReporter):
+        def progress(self, fraction: float | None, detail: str = "") -> None:
+            assert fraction is not None
+            told.append(fraction)
 
-    engine = build_engine(library, source, capabilities=CAPABILITIES, progress=progress)
+    engine = build_engine(library, source, capabilities=CAPABILITIES, reporter=Collect())
     assert len(engine) > len(source.content)
     assert len(told) > 100
     assert all(0 <= part <= 1 for part in told)
@@ -78,15 +87,15 @@ def test_the_shipped_models_are_built_for_all_gpus(
 
 @pytest.mark.parametrize("name", ["lite", "full"])
 def test_building_a_shipped_model_stops_at_once(name: str, library: Library) -> None:
-    source, asked = prepare(shipped_models()[name], "f32"), []
+    source, steps = prepare(shipped_models()[name], "f32"), []
 
-    def stop(step: str, part: float) -> bool:
-        asked.append(step)
-        return False
+    class Cancel(Cancelled):
+        def progress(self, fraction: float | None, detail: str = "") -> None:
+            steps.append(detail)
 
     with pytest.raises(Interrupted):
-        build_engine(library, source, capabilities=("SM86",), progress=stop)
-    assert len(asked) == 1
+        build_engine(library, source, capabilities=("SM86",), reporter=Cancel())
+    assert len(steps) == 1
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
@@ -111,13 +120,15 @@ def test_inputs_and_outputs_of_the_shipped_models_are_understood(
 def test_what_is_no_model_is_refused_in_one_line(library: Library, model: Path) -> None:
     metadata = prepare(model, "f32").metadata
     with pytest.raises(ModelError, match="refuses the model") as caught:
-        build_engine(library, Source(b"nothing of the kind", metadata), capabilities=("SM86",))
+        build_engine(
+            library, NetworkSource(b"nothing of the kind", metadata), capabilities=("SM86",)
+        )
     assert "\n" not in str(caught.value)
 
 
 def test_a_picture_of_another_size_is_refused(library: Library, model: Path) -> None:
     graph = sampling_model(48)
-    source = Source(graph.SerializeToString(), prepare(model, "f32").metadata)
+    source = NetworkSource(graph.SerializeToString(), prepare(model, "f32").metadata)
     with pytest.raises(ModelError, match="took the image for something else"):
         build_engine(library, source, capabilities=("SM86",))
 
@@ -128,7 +139,7 @@ def test_building_can_be_stopped(library: Library, model: Path) -> None:
             library,
             prepare(model, "f32"),
             capabilities=("SM86",),
-            progress=lambda step, part: False,
+            reporter=Cancelled(),
         )
 
 
@@ -142,8 +153,8 @@ def test_the_trainer_leaves_engines_where_the_program_looks(
     assert main([*arguments, "--tensorrt", "SM86,SM120"]) == 0
     assert len(list(folder.iterdir())) == 2
     digest = file_sha256(model.read_bytes())
-    key = EngineKey(digest, library.title, "SM120", "", "f16", MOST_AT_ONCE)
-    engine, complaint = kept_engine(folder, key)
+    key = EngineKey(digest, library.title, "SM120", "", "f16", MAX_BATCH)
+    engine, complaint = load_engine(folder, key)
     assert engine
     assert complaint == ""
     assert main([*arguments, "--tensorrt", "SM1"]) == 2

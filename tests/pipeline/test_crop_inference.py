@@ -1,162 +1,197 @@
-"""Looking ahead changes nothing in what is seen."""
+"""Prefetching inference on the next frames does not change the results."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pymaf_live.body import default_body
-from pymaf_live.inference import open_session
-from pymaf_live.pipeline.crop_inference import Looking
-from pymaf_live.tracking import FollowedCrop
+from pymaf_live.inference import Session, open_session
+from pymaf_live.inference.session import PendingBatch
+from pymaf_live.pipeline.crop_inference import CropInference
+from pymaf_live.tracking import TrackedCrop
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Frame
 from tests.helpers.model import write_fake_model
 
-SIDE_BY_SIDE = 2
-Places = list[list[Crop]]
-"""Of each frame, the crops of its people."""
+NUM_STREAMS = 2
+Crops = list[list[Crop]]
+"""For each frame, the crops of its people."""
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_fake_model(tmp_path_factory.mktemp("model") / "made_up.onnx", default_body())
+    return write_fake_model(tmp_path_factory.mktemp("model") / "fake.onnx", default_body())
 
 
 @pytest.fixture(scope="module")
-def film() -> list[Frame]:
-    """Noise, so that the grain's running means differ with every crop that was cut."""
+def video() -> list[Frame]:
+    """Frames of noise, so that the denoiser's running means differ with every crop."""
     noise = np.random.default_rng(3)
     images = noise.integers(120, 124, (8, 480, 640, 3), np.uint8)
     images[:, 120:360, 280:360] += 100
     return [Frame(index, index / 30, image) for index, image in enumerate(images)]
 
 
+class CountingSession:
+    """Session that counts the crops that inference was started on."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.started = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def start(self, images: np.ndarray) -> PendingBatch:
+        self.started += len(images)
+        return self._session.start(images)
+
+
+@dataclass
+class Run:
+    """Results of a video."""
+
+    cameras: list[Array] = field(default_factory=list)
+    """Of each person, frame by frame."""
+    prefetched: int = 0
+    """Crops that inference was started on before their frame."""
+    used: int = 0
+    """Prefetched crops whose results were used."""
+
+
 def crop(x: float = 320.0) -> Crop:
     return crop_about(np.array([x, 240.0]), 400.0, 0.0, 256)
 
 
-def seen(
-    looking: Looking, film: list[Frame], places: Places, told: Places | None, ahead: int = 1
-) -> list[Array]:
-    """What a film's people look like: their cameras, frame by frame, person by person.
-
-    `told` are the crops that are foreseen for each frame, `ahead` frames before.
-    """
-    cameras = []
-    for number, (frame, crops) in enumerate(zip(film, places, strict=True)):
-        spent: dict[str, float] = {}
-        next_frames = film[number + 1 : number + 1 + ahead]
-        foreseen: Places = []
-        if told is not None and number > 0:
-            foreseen = told[number + 1 : number + 1 + ahead]
+def run(
+    session: Session,
+    video: list[Frame],
+    crops: Crops,
+    predicted: Crops | None = None,
+    lookahead: int = 1,
+) -> Run:
+    """Run inference on a video whose crops are predicted `lookahead` frames ahead, or not."""
+    counting = CountingSession(session)
+    inference = CropInference(counting)  # type: ignore[arg-type]
+    result = Run()
+    for number, (frame, frame_crops) in enumerate(zip(video, crops, strict=True)):
+        timings: dict[str, float] = {}
+        upcoming = video[number + 1 : number + 1 + lookahead]
+        predictions: Crops = []
+        if predicted is not None and number > 0:
+            predictions = predicted[number + 1 : number + 1 + lookahead]
         people = [
-            FollowedCrop(
+            TrackedCrop(
                 person,
-                one,
-                number == 0,
-                True,
-                coming=tuple(later[person] for later in foreseen if person < len(later)),
+                each,
+                is_new=number == 0,
+                is_upright=True,
+                upcoming_crops=tuple(later[person] for later in predictions if person < len(later)),
             )
-            for person, one in enumerate(crops)
+            for person, each in enumerate(frame_crops)
         ]
-        looks = looking.look(frame, people, spent)
-        if told is not None:
-            looking.begin_ahead(next_frames, people, spent)
-        for one, begun in zip(people, looks, strict=True):
-            look = begun.wait(spent)
-            assert look.crop is one.crop
-            cameras.append(look.levels[-1].camera)
-        assert not crops or spent["network"] > 0
-    return cameras
+        before = counting.started
+        pending = inference.start(frame, people, timings)
+        result.used += len(people) - (counting.started - before)
+        before = counting.started
+        if predicted is not None:
+            inference.prefetch(upcoming, people, timings)
+        result.prefetched += counting.started - before
+        for person, each in zip(people, pending, strict=True):
+            estimate = each.result(timings)
+            assert estimate.crop is person.crop
+            result.cameras.append(estimate.levels[-1].camera)
+        assert not frame_crops or timings["network"] > 0
+    return result
 
 
 STILL, ASIDE, FAR = crop(), crop(340.0), crop(200.0)
-WALKED: Places = [[crop(300.0 + 5 * number)] for number in range(8)]
+WALKING: Crops = [[crop(300.0 + 5 * number)] for number in range(8)]
 
 
-@pytest.mark.parametrize("frames_ahead", [1, 2])
+@pytest.mark.parametrize("lookahead", [1, 2])
 @pytest.mark.parametrize(
-    ("places", "told", "used"),
+    ("crops", "predicted", "used"),
     [
         ([[STILL]] * 8, [[STILL]] * 8, 6),
-        (WALKED, WALKED, 6),
-        (WALKED, [[STILL]] * 8, 0),
+        (WALKING, WALKING, 6),
+        (WALKING, [[STILL]] * 8, 0),
         ([[STILL]] * 4 + [[ASIDE]] * 4, [[STILL]] * 5 + [[ASIDE]] * 3, 5),
         ([[STILL, FAR]] * 4 + [[STILL, ASIDE]] * 4, [[STILL, FAR]] * 8, 8),
         ([[STILL, FAR]] * 3 + [[STILL]] * 5, [[STILL, FAR]] * 8, 7),
         ([[STILL]] * 3 + [[]] * 2 + [[STILL]] * 3, [[STILL]] * 8, 3),
     ],
-    ids=["still", "walks", "all wrong", "once wrong", "one of two wrong", "one goes", "away"],
+    ids=["still", "walking", "all wrong", "once wrong", "one of two wrong", "one leaves", "away"],
 )
-def test_a_film_looks_the_same_whether_frames_are_begun_ahead_or_not(
-    model: Path, film: list[Frame], places: Places, told: Places, used: int, frames_ahead: int
+def test_results_are_identical_with_and_without_prefetching(
+    model: Path, video: list[Frame], crops: Crops, predicted: Crops, used: int, lookahead: int
 ) -> None:
-    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
-    plain, ahead = Looking(session), Looking(session)
-    wanted = seen(plain, film, places, None)
-    np.testing.assert_array_equal(seen(ahead, film, places, told, frames_ahead), wanted)
-    assert (plain.begun_ahead, plain.used_ahead) == (0, 0)
-    assert ahead.used_ahead == used
+    session = open_session(model, "openvino", num_streams=NUM_STREAMS)
+    expected = run(session, video, crops)
+    found = run(session, video, crops, predicted, lookahead)
+    np.testing.assert_array_equal(found.cameras, expected.cameras)
+    assert (expected.prefetched, expected.used) == (0, 0)
+    assert found.used == used
     session.close()
 
 
-def test_of_a_pair_begun_ahead_the_one_who_is_there_is_used(model: Path, film: list[Frame]) -> None:
-    session = open_session(model, "openvino", streams=SIDE_BY_SIDE, pairs="at once")
-    places = [[STILL, FAR, crop(500.0)]] * 4 + [[STILL, ASIDE, crop(500.0)]] * 4
-    told = [[STILL, FAR, crop(450.0)]] * 8
-    plain, ahead = Looking(session), Looking(session)
-    wanted = seen(plain, film, places, None)
-    np.testing.assert_allclose(seen(ahead, film, places, told), wanted, atol=1e-5)
-    # the first in six frames, the second in two
-    assert ahead.used_ahead == 8
-    session.close()
-
-
-def test_of_very_many_people_some_are_begun_ahead(model: Path, film: list[Frame]) -> None:
-    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
-    places = [[crop(200.0 + 20 * person) for person in range(10)]] * len(film)
-    plain, ahead = Looking(session), Looking(session)
-    wanted = seen(plain, film, places, None)
-    np.testing.assert_array_equal(seen(ahead, film, places, places), wanted)
-    assert 0 < ahead.used_ahead < 6 * 10
-    session.close()
-
-
-@pytest.mark.parametrize(("backend", "streams"), [("onnxruntime", 2), ("openvino", 1)])
-def test_where_runs_cannot_lie_side_by_side_nothing_is_begun_ahead(
-    model: Path, film: list[Frame], backend: str, streams: int
+def test_one_of_a_prefetched_pair_is_used_if_the_other_moved(
+    model: Path, video: list[Frame]
 ) -> None:
-    session = open_session(model, backend, streams=streams)
-    looking = Looking(session)
-    seen(looking, film, WALKED, WALKED)
-    assert looking.begun_ahead == 0
+    session = open_session(model, "openvino", num_streams=NUM_STREAMS, batch_policy="eager")
+    crops = [[STILL, FAR, crop(500.0)]] * 4 + [[STILL, ASIDE, crop(500.0)]] * 4
+    predicted = [[STILL, FAR, crop(450.0)]] * 8
+    expected = run(session, video, crops)
+    found = run(session, video, crops, predicted)
+    np.testing.assert_allclose(found.cameras, expected.cameras, atol=1e-5)
+    # the first person in six frames, the second in two
+    assert found.used == 8
     session.close()
 
 
-def test_what_is_called_off_leaves_its_place_to_the_next(model: Path) -> None:
-    session = open_session(model, "openvino", streams=SIDE_BY_SIDE)
+def test_part_of_a_crowd_is_prefetched(model: Path, video: list[Frame]) -> None:
+    session = open_session(model, "openvino", num_streams=NUM_STREAMS)
+    crops = [[crop(200.0 + 20 * person) for person in range(10)]] * len(video)
+    expected = run(session, video, crops)
+    found = run(session, video, crops, crops)
+    np.testing.assert_array_equal(found.cameras, expected.cameras)
+    assert 0 < found.used < 6 * 10
+    session.close()
+
+
+@pytest.mark.parametrize(("backend", "num_streams"), [("onnxruntime", 2), ("openvino", 1)])
+def test_nothing_is_prefetched_without_concurrent_requests(
+    model: Path, video: list[Frame], backend: str, num_streams: int
+) -> None:
+    session = open_session(model, backend, num_streams=num_streams)
+    assert run(session, video, WALKING, WALKING).prefetched == 0
+    session.close()
+
+
+def test_a_cancelled_request_does_not_affect_the_next(model: Path) -> None:
+    session = open_session(model, "openvino", num_streams=NUM_STREAMS)
     images = np.full((1, 3, 256, 256), 0.5, np.float32)
-    wanted = session.run(images)[0][0].camera
+    expected = session.run(images)[0][0].camera
     for _ in range(20):
-        session.start(np.zeros_like(images)).call_off()
-        np.testing.assert_array_equal(session.run(images)[0][0].camera, wanted)
+        session.start(np.zeros_like(images)).cancel()
+        np.testing.assert_array_equal(session.run(images)[0][0].camera, expected)
     session.close()
 
 
-def test_runs_side_by_side_are_not_told_as_one_after_the_other(
-    model: Path, film: list[Frame]
-) -> None:
-    session = open_session(model, "openvino", streams=SIDE_BY_SIDE, pairs="at once")
-    looking = Looking(session)
-    people = [FollowedCrop(n, crop(200.0 + 80 * n), True, True) for n in range(4)]
-    for frame in film:
-        spent: dict[str, float] = {}
-        began = time.perf_counter()
-        for begun in looking.look(frame, people, spent):
-            begun.wait(spent)
-        assert 0 < spent["network"] <= 1000 * (time.perf_counter() - began)
+def test_the_time_of_concurrent_requests_is_not_added_up(model: Path, video: list[Frame]) -> None:
+    session = open_session(model, "openvino", num_streams=NUM_STREAMS, batch_policy="eager")
+    inference = CropInference(session)
+    people = [TrackedCrop(n, crop(200.0 + 80 * n), True, True) for n in range(4)]
+    for frame in video:
+        timings: dict[str, float] = {}
+        start = time.perf_counter()
+        for pending in inference.start(frame, people, timings):
+            pending.result(timings)
+        assert 0 < timings["network"] <= 1000 * (time.perf_counter() - start)
     session.close()

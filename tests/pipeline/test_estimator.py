@@ -11,12 +11,12 @@ import pytest
 
 from pymaf_live.body import Body, PointSet, default_body, project
 from pymaf_live.errors import ModelError
-from pymaf_live.pipeline.crop_inference import Look
+from pymaf_live.pipeline.crop_inference import CropEstimate
 from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import model_path
 from pymaf_live.pipeline.options import PipelineOptions, max_people
 from pymaf_live.pipeline.person_estimator import PersonEstimator, _Measurement, _most_confident
-from pymaf_live.tracking import FollowedCrop
+from pymaf_live.tracking import TrackedCrop
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Array, Camera, Detection, Frame, Image, SourceFacts
@@ -132,12 +132,12 @@ def test_a_person_who_moves_is_followed_without_asking_the_detector_each_frame(
     model: Path, body: Body
 ) -> None:
     from pymaf_live.inference import open_session
-    from pymaf_live.tracking import Following
+    from pymaf_live.tracking import PersonTracker
 
     detector = OneBox((100, 120, 180, 360))
     session = open_session(model)
-    following = Following(detector, session.metadata.input_size)
-    estimator = PersonEstimator(body, session, detector, following, None)
+    tracker = PersonTracker(detector, session.metadata.input_size)
+    estimator = PersonEstimator(body, session, detector, tracker, None)
     middles = []
     for index in range(10):
         image = picture((100 + 8 * index, 120, 180 + 8 * index, 360))
@@ -164,12 +164,12 @@ def test_in_separate_pictures_people_are_looked_for_while_the_one_before_is_esti
     model: Path, body: Body
 ) -> None:
     from pymaf_live.inference import open_session
-    from pymaf_live.tracking import Following
+    from pymaf_live.tracking import PersonTracker
 
     detector = OneBoxAhead((100, 120, 180, 360))
     session = open_session(model)
-    following = Following(detector, session.metadata.input_size)
-    estimator = PersonEstimator(body, session, detector, following, None, independent_frames=True)
+    tracker = PersonTracker(detector, session.metadata.input_size)
+    estimator = PersonEstimator(body, session, detector, tracker, None, independent_frames=True)
     frames = [Frame(k, 0.0, picture((100, 120, 180, 360)), name=f"{k}.jpg") for k in range(3)]
     for number, frame in enumerate(frames):
         assert len(estimator.estimate(frame, frames[number + 1 : number + 2]).people) == 1
@@ -185,12 +185,12 @@ def test_in_separate_pictures_people_are_looked_for_while_the_one_before_is_esti
 
 def test_what_is_no_person_is_left_out(model: Path, body: Body) -> None:
     from pymaf_live.inference import open_session
-    from pymaf_live.tracking import Following
+    from pymaf_live.tracking import PersonTracker
 
     session = open_session(model)
     detector = OneBox((600, 400, 680, 640))
-    following = Following(detector, session.metadata.input_size)
-    estimator = PersonEstimator(body, session, detector, following, None)
+    tracker = PersonTracker(detector, session.metadata.input_size)
+    estimator = PersonEstimator(body, session, detector, tracker, None)
     # the detector insists, but the picture is flat and the network scores it 0
     result = estimator.estimate(Frame(0, 0.0, np.full((960, 1280, 3), 128, np.uint8)))
     estimator.close()
@@ -230,12 +230,12 @@ def test_a_second_look_at_a_given_box_counts_only_when_it_is_surer(
     body: Body, given: bool, turned: bool, first: float, second: float, believed: bool
 ) -> None:
     crop = crop_about(np.array([100.0, 100.0]), 200.0, 0.0, 256)
-    looked = FollowedCrop(0, crop, new=True, turned=turned, given=given)
+    looked = TrackedCrop(0, crop, is_new=True, is_upright=turned, from_user_box=given)
     person = standing_person(body, Camera.for_frame((640, 480)))
 
     def measured(sure: float) -> _Measurement:
         scored = replace(person, joint_score=np.full(body.joint_count, sure))
-        return _Measurement(looked, Look(crop, []), scored, np.zeros((14, 2)))
+        return _Measurement(looked, CropEstimate(crop, []), scored, np.zeros((14, 2)))
 
     assert measured(first).should_be_replaced_by(measured(second)) == believed
 
@@ -257,10 +257,12 @@ def test_of_the_sizes_of_a_given_box_the_surest_counts(model: Path, best_first: 
     middle = np.array([320.0, 240.0])
     within, about = (crop_about(middle, side, 0.0, 256) for side in (150.0, 280.0))
     first, other = (about, within) if best_first else (within, about)
-    looked = FollowedCrop(0, first, new=True, turned=True, given=True, others=(other,))
+    looked = TrackedCrop(
+        0, first, is_new=True, is_upright=True, from_user_box=True, alternatives=(other,)
+    )
     estimator = estimator_for(model, FILM, {})
-    tried = looked.every_size()
-    looks = estimator._inference.look(Frame(0, 0.0, image), tried, {})
+    tried = looked.candidates()
+    looks = estimator._inference.start(Frame(0, 0.0, image), tried, {})
     measured = estimator._measure(tried, looks, Camera.for_frame((640, 480)), {})
     estimator.close()
     (surest,) = _most_confident([looked], measured)

@@ -12,7 +12,7 @@ from pymaf_live.body import Body, default_body
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline.level_trace import InsideReader
 from pymaf_live.pipeline.person_estimator import PersonEstimator
-from pymaf_live.tracking import Following
+from pymaf_live.tracking import PersonTracker
 from pymaf_live.types import Camera, Crop, Estimate, Frame
 from tests.helpers.model import SCALE, UPRIGHT, write_fake_model
 
@@ -26,8 +26,8 @@ def body() -> Body:
 
 def estimator_of(path: Path, body: Body) -> PersonEstimator:
     session = open_session(path, "onnxruntime")
-    following = Following(None, session.metadata.input_size)
-    return PersonEstimator(body, session, None, following, None, boxes={"0": BOX, "1": BOX})
+    tracker = PersonTracker(None, session.metadata.input_size)
+    return PersonEstimator(body, session, None, tracker, None, boxes={"0": BOX, "1": BOX})
 
 
 def frame(index: int = 0) -> Frame:

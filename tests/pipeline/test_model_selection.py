@@ -14,16 +14,15 @@ import pytest
 from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference import open_session
-from pymaf_live.pipeline import model_selection
+from pymaf_live.pipeline import latency, model_selection
+from pymaf_live.pipeline.latency import Latency, measure_latency
 from pymaf_live.pipeline.model_selection import (
-    REST_MILLISECONDS,
-    Measured,
-    best_that_keeps_up,
-    chosen_model,
-    given_model,
-    measured,
+    NON_NETWORK_BUDGET_MS,
+    keeps_up,
     model_path,
-    rate_to_keep,
+    required_rate,
+    resolve_model,
+    select_model,
     shipped_models,
 )
 from pymaf_live.pipeline.options import PipelineOptions
@@ -47,29 +46,29 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "rate", "people", "keeps_up"),
+    ("latency_ms", "rate", "people", "expected"),
     [
-        (30 - REST_MILLISECONDS, 30.0, 1, True),
-        (34 - REST_MILLISECONDS, 30.0, 1, False),
-        (16 - REST_MILLISECONDS, 30.0, 2, True),
-        (17 - REST_MILLISECONDS, 30.0, 2, False),
-        (17 - REST_MILLISECONDS, 60.0, 1, False),
+        (30 - NON_NETWORK_BUDGET_MS, 30.0, 1, True),
+        (34 - NON_NETWORK_BUDGET_MS, 30.0, 1, False),
+        (16 - NON_NETWORK_BUDGET_MS, 30.0, 2, True),
+        (17 - NON_NETWORK_BUDGET_MS, 30.0, 2, False),
+        (17 - NON_NETWORK_BUDGET_MS, 60.0, 1, False),
         (1000.0, None, 4, True),
     ],
 )
 def test_the_better_model_is_taken_where_it_keeps_up(
-    milliseconds: float, rate: float | None, people: int, keeps_up: bool
+    latency_ms: float, rate: float | None, people: int, expected: bool
 ) -> None:
-    assert best_that_keeps_up(milliseconds, rate, people) is keeps_up
+    assert keeps_up(latency_ms, rate, people) is expected
 
 
-def test_the_rate_to_keep_is_the_sources_own() -> None:
-    assert rate_to_keep(FILM) == 25
-    assert rate_to_keep(CAMERA) == 30
-    assert rate_to_keep(replace(CAMERA, frame_rate=Fraction(60))) == 60
-    assert rate_to_keep(ALBUM) is None
+def test_the_required_rate_is_the_sources_own() -> None:
+    assert required_rate(FILM) == 25
+    assert required_rate(CAMERA) == 30
+    assert required_rate(replace(CAMERA, frame_rate=Fraction(60))) == 60
+    assert required_rate(ALBUM) is None
     # as the window plays an album
-    assert rate_to_keep(replace(ALBUM, live=True)) is None
+    assert required_rate(replace(ALBUM, live=True)) is None
 
 
 def test_auto_measures_once_and_remembers(
@@ -77,12 +76,12 @@ def test_auto_measures_once_and_remembers(
 ) -> None:
     options = PipelineOptions(cache=tmp_path / "cache")
     probes += [20.0]
-    assert chosen_model(FILM, options) == shipped["full"]
-    assert chosen_model(FILM, options) == shipped["full"]
-    assert chosen_model(replace(FILM, frame_rate=Fraction(50)), options) == shipped["lite"]
-    assert chosen_model(FILM, replace(options, people=2)) == shipped["lite"]
+    assert select_model(FILM, options) == shipped["full"]
+    assert select_model(FILM, options) == shipped["full"]
+    assert select_model(replace(FILM, frame_rate=Fraction(50)), options) == shipped["lite"]
+    assert select_model(FILM, replace(options, people=2)) == shipped["lite"]
     boxes = {"0": np.zeros((2, 4))}
-    assert chosen_model(FILM, replace(options, boxes=boxes)) == shipped["lite"]
+    assert select_model(FILM, replace(options, boxes=boxes)) == shipped["lite"]
     assert probes == []
     assert not list((tmp_path / "cache").glob("*.part*"))
 
@@ -92,11 +91,11 @@ def test_another_file_threads_or_back_end_are_measured_anew(
 ) -> None:
     options = PipelineOptions(cache=tmp_path / "cache")
     probes += [20.0, 50.0, 20.0, 50.0]
-    assert chosen_model(CAMERA, options) == shipped["full"]
-    assert chosen_model(CAMERA, replace(options, threads=1)) == shipped["lite"]
-    assert chosen_model(CAMERA, replace(options, backend="openvino")) == shipped["full"]
+    assert select_model(CAMERA, options) == shipped["full"]
+    assert select_model(CAMERA, replace(options, threads=1)) == shipped["lite"]
+    assert select_model(CAMERA, replace(options, backend="openvino")) == shipped["full"]
     write_fake_model(shipped["full"], default_body(), fill=0.5)
-    assert chosen_model(CAMERA, options) == shipped["lite"]
+    assert select_model(CAMERA, options) == shipped["lite"]
     assert probes == []
 
 
@@ -109,7 +108,7 @@ def test_a_broken_memory_is_no_obstacle(
     (tmp_path / "times.json").write_bytes(content)
     probes += [20.0]
     options = PipelineOptions(cache=tmp_path)
-    assert chosen_model(FILM, options) == shipped["full"]
+    assert select_model(FILM, options) == shipped["full"]
     assert list(json.loads((tmp_path / "times.json").read_text()).values()) == [20.0]
 
 
@@ -118,30 +117,30 @@ def test_without_a_folder_to_remember_in_it_is_measured_every_time(
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     probes += [20.0, 50.0]
-    assert chosen_model(FILM, PipelineOptions()) == shipped["full"]
-    assert chosen_model(FILM, PipelineOptions(cache=tmp_path / "file")) == shipped["lite"]
+    assert select_model(FILM, PipelineOptions()) == shipped["full"]
+    assert select_model(FILM, PipelineOptions(cache=tmp_path / "file")) == shipped["lite"]
 
 
 def test_what_needs_no_measurement_gets_none(shipped: dict[str, Path], probes: list[float]) -> None:
-    assert chosen_model(ALBUM, PipelineOptions(people=9)) == shipped["full"]
+    assert select_model(ALBUM, PipelineOptions(people=9)) == shipped["full"]
     fast = replace(FILM, frame_rate=Fraction(1000))
-    assert chosen_model(fast, PipelineOptions()) == shipped["lite"]
-    assert chosen_model(FILM, PipelineOptions(model="lite")) == shipped["lite"]
-    assert chosen_model(CAMERA, PipelineOptions(model="full")) == shipped["full"]
+    assert select_model(fast, PipelineOptions()) == shipped["lite"]
+    assert select_model(FILM, PipelineOptions(model="lite")) == shipped["lite"]
+    assert select_model(CAMERA, PipelineOptions(model="full")) == shipped["full"]
     shipped["full"].unlink()
-    assert chosen_model(ALBUM, PipelineOptions()) == shipped["lite"]
+    assert select_model(ALBUM, PipelineOptions()) == shipped["lite"]
     shipped["full"].write_bytes(shipped["lite"].read_bytes())
     shipped["lite"].unlink()
-    assert chosen_model(fast, PipelineOptions()) == shipped["full"]
+    assert select_model(fast, PipelineOptions()) == shipped["full"]
 
 
 def test_names_are_those_of_the_files(shipped: dict[str, Path], tmp_path: Path) -> None:
     assert shipped_models() == shipped
-    assert given_model("auto") == "auto"
-    assert given_model("full") == model_path("full") == shipped["full"]
-    assert given_model(shipped["lite"]) == shipped["lite"]
+    assert resolve_model("auto") == "auto"
+    assert resolve_model("full") == model_path("full") == shipped["full"]
+    assert resolve_model(shipped["lite"]) == shipped["lite"]
     with pytest.raises(ModelError, match="neither auto, full, lite nor a file"):
-        given_model("enormous")
+        resolve_model("enormous")
 
 
 def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,18 +150,18 @@ def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(model_selection, "resource_folders", lambda name: [])
     monkeypatch.setattr(model_selection, "resource", lacking)
     with pytest.raises(ModelError, match=r"models/lite\.onnx"):
-        given_model("auto")
+        resolve_model("auto")
 
 
 def test_a_time_taken_on_a_busy_machine_counts_once(
     shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    found = iter([Measured(600.0, disturbed=True), Measured(20.0, disturbed=False)])
-    monkeypatch.setattr(model_selection, "measured", lambda session: next(found))
+    found = iter([Latency(600.0, disturbed=True), Latency(20.0, disturbed=False)])
+    monkeypatch.setattr(latency, "measure_latency", lambda session: next(found))
     options = PipelineOptions(cache=tmp_path / "cache")
-    assert chosen_model(FILM, options) == shipped["lite"]
-    assert chosen_model(FILM, options) == shipped["full"]
-    assert chosen_model(FILM, options) == shipped["full"]
+    assert select_model(FILM, options) == shipped["lite"]
+    assert select_model(FILM, options) == shipped["full"]
+    assert select_model(FILM, options) == shipped["full"]
 
 
 @pytest.mark.parametrize(("worked", "disturbed"), [(0.19, False), (0.02, True)])
@@ -174,10 +173,10 @@ def test_a_measurement_is_short_and_knows_when_it_was_disturbed(
     monkeypatch.setattr(session, "run", lambda images: runs.append(len(images)))
     walls = iter([0.0, 0.0, 0.2])
     works = iter([5.0, 5.0 + worked])
-    monkeypatch.setattr(model_selection.time, "perf_counter", lambda: next(walls))
-    monkeypatch.setattr(model_selection.time, "process_time", lambda: next(works))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(walls))
+    monkeypatch.setattr(latency.time, "process_time", lambda: next(works))
     # a second run would end after .4 s
-    found = measured(session)
+    found = measure_latency(session)
     assert runs == [1]
     assert found.milliseconds == pytest.approx(200)
     assert found.disturbed is disturbed

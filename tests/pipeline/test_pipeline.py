@@ -35,7 +35,7 @@ class ListedSource:
         )
         self.failures: list[tuple[str, str]] = []
         self.notices: list[str] = []
-        self.given = 0
+        self.from_user_box = 0
         self._count, self._pause, self._error, self._hang = count, pause, error, hang
         self.closed = threading.Event()
 
@@ -44,7 +44,7 @@ class ListedSource:
         for index in range(self._count):
             if self._pause and self.closed.wait(self._pause):
                 return
-            self.given += 1
+            self.from_user_box += 1
             yield Frame(index, index / 30, image, arrived=time.monotonic())
         if self._hang:
             time.sleep(30)
@@ -91,7 +91,7 @@ def test_a_file_gives_every_frame_in_order_however_slow_the_consumer_is() -> Non
             indices.append(result.frame.index)
             time.sleep(0.002)
             # waiting frames are bounded: hand-overs of eleven and of six, and one in each hand
-            assert source.given - len(indices) <= 11 + 6 + 3
+            assert source.from_user_box - len(indices) <= 11 + 6 + 3
         assert indices == list(range(40))
         assert pipeline.health.dropped == 0
         assert pipeline.health.frames == 40
@@ -222,7 +222,7 @@ def test_a_closed_pipeline_does_not_start() -> None:
     pipeline.close()
     pipeline.start()
     assert list(pipeline.results()) == []
-    assert source.given == 0
+    assert source.from_user_box == 0
 
 
 def test_stop_lets_through_what_was_read_and_ends_without_an_error() -> None:

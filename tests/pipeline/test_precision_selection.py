@@ -12,7 +12,7 @@ import pytest
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import ModelError
-from pymaf_live.inference import Variant, open_session, openvino_engine
+from pymaf_live.inference import ModelVariant, open_session, openvino_engine
 from pymaf_live.pipeline import model_selection
 from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.model_selection import shipped_models
@@ -39,37 +39,37 @@ def write_twin(model: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ("bf16",))
+    monkeypatch.setattr(openvino_engine, "supported_precisions", lambda: ("bf16",))
 
 
 def test_a_model_that_says_nothing_counts_in_f32_and_nothing_is_measured(
     tmp_path: Path, probes: list[float]
 ) -> None:
     path = write_model(tmp_path / "made.onnx", {})
-    assert fastest_variant(path, PipelineOptions()) == Variant(path, "f32")
+    assert fastest_variant(path, PipelineOptions()) == ModelVariant(path, "f32")
 
 
 def test_the_fastest_is_measured_once_and_remembered(tmp_path: Path, probes: list[float]) -> None:
     path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
     twin = write_twin(path)
-    assert variants(path) == [Variant(path), Variant(path, "bf16"), Variant(twin)]
+    assert variants(path) == [ModelVariant(path), ModelVariant(path, "bf16"), ModelVariant(twin)]
     options = PipelineOptions(cache=tmp_path / "cache")
     probes += [9.0, 6.0, 7.0]
-    assert fastest_variant(path, options) == Variant(path, "bf16")
-    assert fastest_variant(path, options) == Variant(path, "bf16")
+    assert fastest_variant(path, options) == ModelVariant(path, "bf16")
+    assert fastest_variant(path, options) == ModelVariant(path, "bf16")
     assert probes == []
     probes += [9.0, 10.0, 7.0]
     other = PipelineOptions(cache=tmp_path / "cache", threads=1)
-    assert fastest_variant(path, other) == Variant(twin)
+    assert fastest_variant(path, other) == ModelVariant(twin)
 
 
 def test_what_the_processor_lacks_or_another_back_end_runs_is_not_chosen(
     tmp_path: Path, probes: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
-    assert fastest_variant(path, PipelineOptions(backend="onnxruntime")) == Variant(path)
-    monkeypatch.setattr(openvino_engine, "processor_precisions", lambda: ())
-    assert fastest_variant(path, PipelineOptions()) == Variant(path)
+    assert fastest_variant(path, PipelineOptions(backend="onnxruntime")) == ModelVariant(path)
+    monkeypatch.setattr(openvino_engine, "supported_precisions", lambda: ())
+    assert fastest_variant(path, PipelineOptions()) == ModelVariant(path)
 
 
 def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_on(
@@ -81,10 +81,10 @@ def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_o
     def missing() -> tuple[str, ...]:
         raise ImportError("no library")
 
-    monkeypatch.setattr(openvino_engine, "processor_precisions", missing)
+    monkeypatch.setattr(openvino_engine, "supported_precisions", missing)
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert fastest_variant(path, PipelineOptions()) == Variant(path)
-    session = open_session(path, by_openvino=Variant(path))
+    assert fastest_variant(path, PipelineOptions()) == ModelVariant(path)
+    session = open_session(path, openvino_variant=ModelVariant(path))
     assert session.backend.startswith("ONNX Runtime")
     session.close()
 
@@ -92,9 +92,9 @@ def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_o
 def test_a_twin_of_another_model_or_a_damaged_one_is_left_alone(tmp_path: Path) -> None:
     path = write_model(tmp_path / "made.onnx", {})
     twin = write_model(tmp_path / "made.int8.onnx", {"int8_of": "0" * 64})
-    assert variants(path) == [Variant(path)]
+    assert variants(path) == [ModelVariant(path)]
     twin.write_bytes(b"no model")
-    assert variants(path) == [Variant(path)]
+    assert variants(path) == [ModelVariant(path)]
 
 
 def test_an_unknown_precision_in_a_file_is_refused(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_pipeline_runs_what_was_chosen_and_says_so(
     probes += [9.0, 6.0]
     estimator = open_estimator(CAMERA, PipelineOptions(model=path, boxes={"0": []}))
     try:
-        assert estimator.precision == "int8"  # type: ignore[attr-defined]
+        assert estimator.precision == "int8"
     finally:
         estimator.close()
 

@@ -1,11 +1,16 @@
-"""Looks tell people apart by their clothes and stay what they are in other light and place."""
+"""Appearances tell people apart by their clothes, in different light and in different places."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pymaf_live.tracking.appearance import Look, blended, look_of, unlikeness
+from pymaf_live.tracking.appearance import (
+    Appearance,
+    appearance_distance,
+    blend_appearance,
+    extract_appearance,
+)
 from pymaf_live.types import Image
 from tests.tracking.synthetic_crossings import (
     BEIGE,
@@ -15,55 +20,60 @@ from tests.tracking.synthetic_crossings import (
     RED,
     WHITE,
     Walker,
-    picture,
+    draw_people,
 )
 
 GREY = np.full((360, 640, 3), 120, np.uint8)
-DRESSED = Walker(lambda t: 200 + 50 * t, 220, RED, JEANS)
+PERSON = Walker(lambda t: 200 + 50 * t, 220, RED, JEANS)
 
 
-def look(person: Walker, time: float = 0.0, background: Image = GREY, light: float = 1.0) -> Look:
-    image = picture([person], time, background).astype(float) * light
-    found = look_of(np.clip(image, 0, 255).astype(np.uint8), person.keypoints(time))
+def appearance(
+    person: Walker, time: float = 0.0, background: Image = GREY, light: float = 1.0
+) -> Appearance:
+    image = draw_people([person], time, background).astype(float) * light
+    found = extract_appearance(np.clip(image, 0, 255).astype(np.uint8), person.keypoints(time))
     assert found is not None
     return found
 
 
-def test_one_person_looks_alike_while_walking_before_other_things() -> None:
+def test_a_walking_person_keeps_their_appearance_before_any_background() -> None:
     busy = np.random.default_rng(1).integers(0, 255, GREY.shape, dtype=np.uint8)
-    alike = unlikeness(look(DRESSED), look(DRESSED, time=3.3, background=busy))
-    assert alike is not None
-    assert alike < 0.08
+    later = appearance(PERSON, time=3.3, background=busy)
+    distance = appearance_distance(appearance(PERSON), later)
+    assert distance is not None
+    assert distance < 0.08
 
 
 @pytest.mark.parametrize(
     ("shirt", "trousers"), [(GREEN, JEANS), (RED, BEIGE), (JEANS, RED), (WHITE, BLACK)]
 )
-def test_other_clothes_look_different_and_so_do_the_same_ones_swapped(
+def test_different_or_swapped_clothes_differ_more_than_different_light(
     shirt: tuple[int, int, int], trousers: tuple[int, int, int]
 ) -> None:
-    other = Walker(DRESSED.path, 220, shirt, trousers)
-    different = unlikeness(look(DRESSED), look(other))
-    same = unlikeness(look(DRESSED), look(DRESSED, light=0.85))
+    other = Walker(PERSON.path, 220, shirt, trousers)
+    different = appearance_distance(appearance(PERSON), appearance(other))
+    same = appearance_distance(appearance(PERSON), appearance(PERSON, light=0.85))
     assert different is not None
     assert same is not None
     assert different > 0.12
     assert different > 2 * same
 
 
-def test_what_lies_outside_the_picture_is_not_compared() -> None:
-    half_out = Walker(lambda t: 200, 560, GREEN, RED)  # its legs are below the picture
-    found = look_of(picture([half_out], 0.0, GREY), half_out.keypoints(0.0))
+def test_regions_outside_the_image_are_not_compared() -> None:
+    half_outside = Walker(lambda t: 200, 560, GREEN, RED)  # its legs are below the image
+    image = draw_people([half_outside], 0.0, GREY)
+    found = extract_appearance(image, half_outside.keypoints(0.0))
     assert found is not None
-    assert 0 < found.seen.sum() < len(found.seen)
-    gone = half_out.keypoints(0.0) + np.array([2000, 0])
-    assert look_of(GREY, gone) is None
+    assert 0 < found.visible.sum() < len(found.visible)
+    outside = half_outside.keypoints(0.0) + np.array([2000, 0])
+    assert extract_appearance(GREY, outside) is None
 
 
-def test_looks_are_learnt_slowly_and_a_part_not_seen_before_at_once() -> None:
-    one, other = look(DRESSED), look(Walker(DRESSED.path, 220, WHITE, BLACK))
-    little = blended(one, other, 0.1)
-    np.testing.assert_allclose(little.colours, 0.9 * one.colours + 0.1 * other.colours)
-    np.testing.assert_allclose(little.colours.sum(axis=1), 1.0)
-    hidden = Look(one.colours * np.array([[1], [1], [0], [1], [1]]), np.array([1.0, 1, 0, 1, 1]))
-    np.testing.assert_allclose(blended(hidden, other, 0.1).colours[2], other.colours[2])
+def test_blending_is_gradual_but_takes_over_new_regions_entirely() -> None:
+    a, b = appearance(PERSON), appearance(Walker(PERSON.path, 220, WHITE, BLACK))
+    blended = blend_appearance(a, b, 0.1)
+    np.testing.assert_allclose(blended.colours, 0.9 * a.colours + 0.1 * b.colours)
+    np.testing.assert_allclose(blended.colours.sum(axis=1), 1.0)
+    visible = np.array([1.0, 1, 0, 1, 1])
+    partial = Appearance(a.colours * visible[:, None], visible)
+    np.testing.assert_allclose(blend_appearance(partial, b, 0.1).colours[2], b.colours[2])

@@ -8,7 +8,7 @@ from pymaf_live.tracking.crop import (
     crop_about,
     crop_from_box,
     crop_from_points,
-    steadied,
+    stabilised,
     trunk_turn,
 )
 
@@ -74,7 +74,7 @@ def test_network_input_is_planes_in_0_to_1():
 @pytest.mark.parametrize("turn", [0.3, np.pi - 0.01])
 def test_a_crop_stays_while_it_is_nearly_right(turn):
     before = crop_about(np.array([100.0, 80.0]), 60.0, turn, 128)
-    assert steadied(crop_about(np.array([101.0, 80.5]), 61.5, turn + 0.05, 128), before) is before
+    assert stabilised(crop_about(np.array([101.0, 80.5]), 61.5, turn + 0.05, 128), before) is before
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_crop_stays_while_it_is_nearly_right(turn):
 )
 def test_a_crop_follows_what_moves(crop):
     before = crop_about(np.array([100.0, 80.0]), 60.0, 0.3, 128)
-    assert steadied(crop, before) is crop
+    assert stabilised(crop, before) is crop
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (719, 1277), (37, 53)])

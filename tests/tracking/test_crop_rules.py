@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_live.tracking import CropRule, Following, Seen
+from pymaf_live.tracking import CropRule, PersonTracker, TrackObservation
 from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Detection, Frame
 
@@ -45,30 +45,30 @@ def frame(time: float) -> Frame:
     ],
 )
 def test_a_model_names_its_crop_rule(text: str, rule: CropRule | None) -> None:
-    assert CropRule.read(text) == rule
+    assert CropRule.parse(text) == rule
 
 
 def test_an_upright_rule_does_not_turn_with_the_trunk() -> None:
-    following = Following(Finds(), 224, rule=CropRule(turned=False, side=1.2))
-    (first,) = following.crops(frame(0.0))
-    assert first.turned
+    tracker = PersonTracker(Finds(), 224, rule=CropRule(turned=False, side=1.2))
+    (first,) = tracker.begin_frame(frame(0.0))
+    assert first.is_upright
     assert first.crop.turn == pytest.approx(0.0)
     assert first.crop.side == pytest.approx(1.2 * 144)
-    assert following.settle([Seen(first, LYING, 1.0)]) == [first.person]
-    (second,) = following.crops(frame(0.1))
+    assert tracker.update([TrackObservation(first, LYING, 1.0)]) == [first.person]
+    (second,) = tracker.begin_frame(frame(0.1))
     assert second.crop.turn == pytest.approx(0.0)
     np.testing.assert_allclose(second.crop.centre, (LYING.min(0) + LYING.max(0)) / 2)
     assert second.crop.side == pytest.approx(1.2 * 120)
-    turning = Following(Finds(), 224)
-    (first,) = turning.crops(frame(0.0))
-    assert turning.settle([Seen(first, LYING, 1.0)]) == [first.person]
-    (second,) = turning.crops(frame(0.1))
+    turning = PersonTracker(Finds(), 224)
+    (first,) = turning.begin_frame(frame(0.0))
+    assert turning.update([TrackObservation(first, LYING, 1.0)]) == [first.person]
+    (second,) = turning.begin_frame(frame(0.1))
     assert abs(second.crop.turn) == pytest.approx(np.pi / 2)
 
 
 def test_a_given_box_is_the_square_of_its_larger_side() -> None:
-    following = Following(None, 224, rule=CropRule(turned=False, side=1.2))
-    (given,) = following.given_boxes(frame(0.0), np.array([[28.0, 68.0, 172.0, 132.0]]))
+    tracker = PersonTracker(None, 224, rule=CropRule(turned=False, side=1.2))
+    (given,) = tracker.begin_frame(frame(0.0), np.array([[28.0, 68.0, 172.0, 132.0]]))
     # 1.45 times a box belongs to 1.75 times the joints
     assert given.crop.side == pytest.approx(144 * 1.45 * 1.2 / 1.75)
     np.testing.assert_allclose(given.crop.centre, [100, 100])
@@ -77,14 +77,14 @@ def test_a_given_box_is_the_square_of_its_larger_side() -> None:
 @pytest.mark.parametrize("scored", [True, False])
 def test_without_scores_whom_the_detector_misses_is_not_followed_on(scored: bool) -> None:
     finds = Finds()
-    following = Following(finds, 224, rule=CropRule(turned=False, side=1.2), scored=scored)
+    tracker = PersonTracker(finds, 224, rule=CropRule(turned=False, side=1.2), scored=scored)
     followed = []
     for step in range(20):
         if step == 5:
             finds.box = None
-        crops = following.crops(frame(step / 10))
+        crops = tracker.begin_frame(frame(step / 10))
         followed.append(bool(crops))
         for one in crops:
-            following.settle([Seen(one, LYING, 1.0)])
+            tracker.update([TrackObservation(one, LYING, 1.0)])
     assert all(followed[:5])
     assert followed[-1] == scored

@@ -1,16 +1,16 @@
-"""People who cross, hide one another and leave the picture keep their numbers."""
+"""People who cross, occlude one another or leave the image keep their ids."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.tracking.synthetic_crossings import Crossing, crossings, followed_through
+from tests.tracking.synthetic_crossings import Crossing, crossings, track_crossing
 
 
 @pytest.mark.parametrize("crossing", crossings(), ids=lambda crossing: crossing.name)
-def test_who_crosses_keeps_the_number(crossing: Crossing) -> None:
-    outcome = followed_through(crossing)
-    assert outcome.seen
+def test_people_who_cross_keep_their_ids(crossing: Crossing) -> None:
+    outcome = track_crossing(crossing)
+    assert outcome.all_seen
     assert not outcome.switched
     assert not outcome.lost
     assert outcome.doubled == 0

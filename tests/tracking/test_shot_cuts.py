@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_live.tracking.shot_cuts import CutFinder
+from pymaf_live.tracking.shot_cuts import ShotCutDetector
 from pymaf_live.types import Image
 from tests.tracking.real_data import video_frames
 
@@ -20,7 +20,7 @@ def view(picture: Image, x: int) -> Image:
 
 
 def cuts(frames: list[Image]) -> list[int]:
-    finder = CutFinder()
+    finder = ShotCutDetector()
     return [index for index, frame in enumerate(frames) if finder.is_cut(frame)]
 
 
@@ -46,7 +46,7 @@ def test_a_pan_a_flash_a_fade_and_noise_are_no_cuts() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (2160, 3840)])
 def test_any_size_will_do(size: tuple[int, int]) -> None:
     frames = [np.full((*size, 3), level, np.uint8) for level in (0, 0, 255)]
-    assert CutFinder().is_cut(frames[0]) is False
+    assert ShotCutDetector().is_cut(frames[0]) is False
     # two flat pictures are alike whatever their light: a change of light is no cut
     assert cuts(frames) == []
 

@@ -11,7 +11,7 @@ from pymaf_live.body import PointSet, project
 from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import Frame, SourceFacts
-from tests.tracking.synthetic_crossings import Outcome, judged
+from tests.tracking.synthetic_crossings import Outcome, evaluate
 from tests.trainer.fake_street import SIZE, Passer, Street, StreetCamera, streets
 
 RATE = 12.0
@@ -40,7 +40,7 @@ def followed_through(street: Street, camera: StreetCamera) -> Outcome:
                 frame[person.id] = nearest
         shown.append(frame)
     estimator.close()
-    return judged(street.name, shown, len(street.people), RATE)
+    return evaluate(street.name, shown, len(street.people), RATE)
 
 
 @pytest.mark.benchmark
@@ -49,7 +49,7 @@ def test_of_rendered_crossings_at_most_one_in_ten_is_switched(
 ) -> None:
     camera = StreetCamera(seed=1)
     outcomes = [followed_through(street, camera) for street in streets()]
-    seen = [outcome for outcome in outcomes if outcome.seen]
+    seen = [outcome for outcome in outcomes if outcome.all_seen]
     switched = [outcome.name for outcome in outcomes if outcome.switched]
     lost = [outcome.name for outcome in seen if outcome.lost]
     for name, value in (("seen", len(seen)), ("switched", switched), ("lost", lost)):

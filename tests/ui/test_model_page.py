@@ -110,7 +110,7 @@ def test_what_cannot_be_used_says_why(
     open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ui.controllers.models.backend_complaint",
+        "ui.controllers.models.backend_unavailable_reason",
         lambda name: "not installed (pip install onnxruntime)" if name == "onnxruntime" else "",
     )
     monkeypatch.setattr(
@@ -215,8 +215,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
     """A machine with a GPU, as far as the back-end can tell."""
     _, runtime, _, cuda = doubles()
     trt = SlowBuild(runtime)
-    monkeypatch.setattr("ui.controllers.models.backend_complaint", lambda name: "")
-    monkeypatch.setattr("pymaf_live.inference.session.missing", lambda name: "")
+    monkeypatch.setattr("ui.controllers.models.backend_unavailable_reason", lambda name: "")
+    monkeypatch.setattr("pymaf_live.inference.backends.missing_reason", lambda name: "")
     monkeypatch.setattr("pymaf_live.inference.tensorrt_engine.Cuda", lambda: cuda)
     monkeypatch.setattr(
         "pymaf_live.inference.tensorrt_engine.load_library", lambda name: Library(name, trt)

@@ -24,7 +24,7 @@ from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.engine_cache import file_sha256
 from pymaf_live.inference.half_precision import read_model
-from pymaf_live.inference.openvino_engine import processor_precisions
+from pymaf_live.inference.openvino_engine import supported_precisions
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.openvino_import import import_openvino
@@ -159,7 +159,7 @@ def allow_precision(path: Path, precision: str, lspet: Path) -> float:
     ModelError
         If they are more than `WORST_MILLIMETRES`, or the processor cannot; nothing changes then.
     """
-    if precision not in processor_precisions():
+    if precision not in supported_precisions():
         raise ModelError(f"this processor does not count in {precision}")
     model, joint_set = read_model(path), read_joint_set(lspet)
     crops = _judging_crops(model, joint_set)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.errors import ModelError, UsageError
-from pymaf_live.inference.engine_cache import EngineKey, file_sha256, keep_engine
-from pymaf_live.inference.tensorrt_build import CAPABILITIES, MOST_AT_ONCE, build_engine, prepare
+from pymaf_live.inference.engine_cache import EngineKey, file_sha256, store_engine
+from pymaf_live.inference.tensorrt_build import CAPABILITIES, MAX_BATCH, build_engine, prepare
 from pymaf_live.inference.tensorrt_library import load_library
+from pymaf_live.system.reporter import SilentReporter
 
 
 def parse_capabilities(text: str) -> tuple[str, ...]:
@@ -67,17 +68,26 @@ def build_engines(
     made = []
     for name in capabilities:
         begun = time.monotonic()
-
-        def told(step: str, part: float, name: str = name) -> bool:
-            if sys.stderr.isatty():
-                print(f"\r\033[K{name}: {step[:50]} {part:4.0%}", end="", file=sys.stderr)
-            return True
-
-        engine = build_engine(library, source, capabilities=(name,), progress=told)
+        engine = build_engine(
+            library, source, capabilities=(name,), reporter=_TerminalReporter(name)
+        )
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr)
-        key = EngineKey(digest, library.title, name, "", precision, MOST_AT_ONCE)
-        made.append(keep_engine(folder, key, engine))
+        key = EngineKey(digest, library.title, name, "", precision, MAX_BATCH)
+        made.append(store_engine(folder, key, engine))
         seconds = time.monotonic() - begun
         print(f"{made[-1]}: {len(engine) / 2**20:.0f} MiB in {seconds:.0f} s")
     return made
+
+
+class _TerminalReporter(SilentReporter):
+    """Shows the current step of a build in one line of the terminal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Show the step."""
+        if sys.stderr.isatty():
+            text = f"{self._name}: {detail[:50]} {fraction or 0:4.0%}"
+            print(f"\r\033[K{text}", end="", file=sys.stderr)

@@ -99,7 +99,7 @@ class _Work:
                 options.backend,
                 threads=options.threads,
                 cache=options.cache,
-                progress=self._progress,
+                reporter=self,
             )
             session.close()
             if self.stop.is_set():
@@ -117,6 +117,13 @@ class _Work:
         text = f"Building {self._title}'s engine for {name}{of_all}; this may take minutes"
         return Building(text, step[0], round(step[1], 2))
 
-    def _progress(self, step: str, part: float) -> bool:
-        self._step = step, part
-        return not self.stop.is_set()
+    def progress(self, fraction: float | None, detail: str = "") -> None:
+        """Note the builder's step; see `Reporter`."""
+        self._step = detail, fraction or 0.0
+
+    def message(self, text: str) -> None:
+        """Ignore messages: the build has none."""
+
+    def cancelled(self) -> bool:
+        """Return True once the build was stopped."""
+        return self.stop.is_set()

@@ -22,7 +22,7 @@ from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator
-from pymaf_live.pipeline.model_selection import body_of_model
+from pymaf_live.pipeline.model_selection import body_for_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.resources import resource
@@ -372,7 +372,7 @@ class Controller:
         if not wanted:
             pipeline.close()  # nobody waits for it any more
             return None
-        body = body_of_model(pipeline.options.model)
+        body = body_for_model(pipeline.options.model)
         return _Opened(wish, choice, pipeline, playback, source.facts, body)
 
     def _on_opened(self, opened: _Opened | None) -> None:
@@ -554,7 +554,7 @@ class Controller:
                 self.open(opened.choice)
                 self._state.sources.queue.set(queue)
 
-        self._tasks.submit("find body", lambda: body_of_model(options.model), found, changed)
+        self._tasks.submit("find body", lambda: body_for_model(options.model), found, changed)
 
     def _adjust(self, options: PipelineOptions) -> None:
         self._options = options

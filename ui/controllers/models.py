@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from pymaf_live.errors import Interrupted, PymafLiveError
-from pymaf_live.inference import BACKENDS, backend_complaint
+from pymaf_live.inference import BACKENDS, backend_unavailable_reason
 from pymaf_live.inference.tensorrt_library import PACKAGES
+from pymaf_live.pipeline.model_check import ModelFacts, check_model
 from pymaf_live.pipeline.model_selection import (
+    ACCURATE_MODEL,
     AUTO,
-    BETTER,
-    FASTER,
-    ModelFacts,
-    checked_model,
+    FAST_MODEL,
     model_path,
     shipped_models,
 )
@@ -36,7 +35,7 @@ _BACKEND_TITLES = {
     "openvino": "OpenVINO",
     "onnxruntime": "ONNX Runtime",
 }
-_MODEL_NOTES = {BETTER: "the better one", FASTER: "the faster one"}
+_MODEL_NOTES = {ACCURATE_MODEL: "the better one", FAST_MODEL: "the faster one"}
 
 
 class Models:
@@ -63,7 +62,7 @@ class Models:
         tasks: TaskRunner,
         current: Callable[[], PipelineOptions],
         use: Use,
-        check: Callable[[Path, PipelineOptions], ModelFacts] = checked_model,
+        check: Callable[[Path, PipelineOptions], ModelFacts] = check_model,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._state = state
@@ -88,7 +87,7 @@ class Models:
         def work() -> tuple[Option, ...]:
             found = [Option(AUTO, _BACKEND_TITLES[AUTO], "the fastest that works here")]
             for name in BACKENDS:
-                why = backend_complaint(name)
+                why = backend_unavailable_reason(name)
                 found.append(Option(name, _BACKEND_TITLES.get(name, name), why, available=not why))
             return tuple(found)
 
@@ -200,7 +199,7 @@ class Models:
             path = model_path(model)
             return [(path.stem, path)]
         shipped = shipped_models()
-        return [(name, shipped[name]) for name in (BETTER, FASTER) if name in shipped]
+        return [(name, shipped[name]) for name in (ACCURATE_MODEL, FAST_MODEL) if name in shipped]
 
     def _apply(self, options: PipelineOptions) -> None:
         before = self._current()
@@ -229,7 +228,7 @@ class Models:
 
     def _list(self) -> None:
         found = [Option(AUTO, "Automatic", "the best that keeps up with the source")]
-        for name in (BETTER, FASTER):
+        for name in (ACCURATE_MODEL, FAST_MODEL):
             if name not in self._shipped:
                 note = "not part of this installation; reinstall PyMAF Live"
                 found.append(Option(name, name, note, available=False))

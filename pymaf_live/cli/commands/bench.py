@@ -56,7 +56,7 @@ def bench(
         print_figures,
         read_figures,
     )
-    from pymaf_live.pipeline.model_selection import given_model
+    from pymaf_live.pipeline.model_selection import resolve_model
     from pymaf_live.resources import resource
 
     if mediapipe_task and not compare:
@@ -67,7 +67,7 @@ def bench(
     before = None if against is None else read_figures(against)
     figures = measure(
         clip or resource("demo.mp4"),
-        given_model(model),
+        resolve_model(model),
         backend,
         cache_folder(),
         runs,

@@ -47,7 +47,7 @@ def live(
     force: ForceOption = False,
 ) -> int:
     """Record or stream a camera without a window; Ctrl-C stops and saves."""
-    from pymaf_live.pipeline.model_selection import given_model
+    from pymaf_live.pipeline.model_selection import resolve_model
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import open_source
     from pymaf_live.streaming import parse_address
@@ -61,7 +61,7 @@ def live(
         streams=tuple(parse_address(text) for text in vmc or ()),
         seconds=seconds,
         pipeline=PipelineOptions(
-            **{**asdict(estimation), "model": given_model(estimation.model)},
+            **{**asdict(estimation), "model": resolve_model(estimation.model)},
             smoothing=smoothing,
             cache=cache_folder(),
         ),

@@ -72,7 +72,7 @@ def process(
     as_json: JsonOption = False,
 ) -> int:
     """Turn videos, images and folders into overlays, takes (npz) and motion files."""
-    from pymaf_live.pipeline.model_selection import given_model
+    from pymaf_live.pipeline.model_selection import resolve_model
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import expand
     from pymaf_live.workflows.boxes_file import read_boxes
@@ -86,7 +86,7 @@ def process(
     options = ProcessOptions(
         out=out,
         pipeline=PipelineOptions(
-            **{**asdict(estimation), "model": given_model(estimation.model)},
+            **{**asdict(estimation), "model": resolve_model(estimation.model)},
             boxes=None if boxes is None else read_boxes(boxes),
             cache=cache_folder(),
         ),

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 import trainer.evaluation.run as evaluation  # noqa: E402
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, ModelError  # noqa: E402
-from pymaf_live.inference.session import open_session  # noqa: E402
+from pymaf_live.inference import open_session  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.__main__ import main  # noqa: E402

@@ -15,7 +15,7 @@ import trainer.export.quantize as quantise_module  # noqa: E402
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from pymaf_live.inference import open_session  # noqa: E402
-from pymaf_live.inference.openvino_engine import processor_precisions  # noqa: E402
+from pymaf_live.inference.openvino_engine import supported_precisions  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.export.constant_folding import fold_constants  # noqa: E402
@@ -150,7 +150,7 @@ def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_pa
 def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
     lspet, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ("bf16",))
+    monkeypatch.setattr(quantise_module, "supported_precisions", lambda: ("bf16",))
     monkeypatch.setattr(quantise_module, "compared", lambda *_: 36.0)
     monkeypatch.setattr(quantise_module, "CHECKED", 2)
     path = Path(shutil.copy(resource("models/lite.onnx"), tmp_path / "lite.onnx"))
@@ -163,13 +163,13 @@ def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
     session = open_session(path, "openvino")
     assert session.metadata.precisions == ("bf16",)
     session.close()
-    monkeypatch.setattr(quantise_module, "processor_precisions", lambda: ())
+    monkeypatch.setattr(quantise_module, "supported_precisions", lambda: ())
     with pytest.raises(ModelError, match="does not count in bf16"):
         allow_precision(path, "bf16", lspet)
 
 
 def test_other_precisions_are_compared_with_f32(model, crops):
-    if "bf16" not in processor_precisions():
+    if "bf16" not in supported_precisions():
         pytest.skip("this processor does not count in bf16")
     apart = compared(model, model, crops, default_body(), "bf16")
     assert 0 < apart < 20

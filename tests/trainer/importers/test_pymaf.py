@@ -14,7 +14,8 @@ from scipy.sparse import csc_matrix  # noqa: E402
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.body.registry import body_by_hash, body_by_name  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
-from pymaf_live.pipeline.model_selection import body_of_model, checked_model  # noqa: E402
+from pymaf_live.pipeline.model_check import check_model  # noqa: E402
+from pymaf_live.pipeline.model_selection import body_for_model  # noqa: E402
 from pymaf_live.pipeline.options import PipelineOptions  # noqa: E402
 from tests.body.fake_smpl import small_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.importers.published_restated import forward, made_up_checkpoint  # noqa: E402
@@ -89,9 +90,9 @@ def test_its_metadata_tell_how_it_wants_its_crops(imported):
 
 def test_the_program_takes_it_with_its_own_body(imported):
     options = PipelineOptions(backend="onnxruntime", threads=1)
-    facts = checked_model(imported[0], options)
+    facts = check_model(imported[0], options)
     assert (facts.name, facts.input_size, facts.levels) == ("pymaf", 224, 1)
-    assert body_of_model(imported[0]).sha256 == body_by_name("pymaf").sha256
+    assert body_for_model(imported[0]).sha256 == body_by_name("pymaf").sha256
 
 
 def test_what_the_checkpoint_lacks_comes_from_the_files(

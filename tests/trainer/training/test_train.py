@@ -12,7 +12,7 @@ import trainer.evaluation.preview as validation_preview  # noqa: E402
 import trainer.evaluation.validation as validation  # noqa: E402
 import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
-from pymaf_live.inference.session import open_session  # noqa: E402
+from pymaf_live.inference import open_session  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.data.fits import write_fits  # noqa: E402
 from trainer.export.onnx import export, load_network  # noqa: E402
