@@ -1,7 +1,8 @@
-"""AMASS's npz: a file a person, as the motions of that archive come (SMPL+H, z up).
+"""AMASS export: one npz per person in the layout of that archive (SMPL+H, z up).
 
-Keys: trans, poses (52 joints by three: the body's, then the fingers at rest), betas, dmpls (zero),
-gender and mocap_framerate; and, since betas mean something only with their body, body_sha256.
+Keys: trans, poses (52 joints with three numbers each: the body, then the fingers at rest), betas,
+dmpls (zero), gender and mocap_framerate; also body_sha256, because betas are meaningful only with
+their body.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array, Ints
 
 JOINTS = 52
-"""Of SMPL+H: the body's without SMPL's two hands, and thirty of fingers."""
+"""Number of SMPL+H's joints: the body without SMPL's two hands, and thirty finger joints."""
 _SHAPES = 16
-_SOFT = 8
+_SOFT_TISSUE = 8
+"""Number of soft-tissue coefficients (DMPL) per frame."""
 _HANDS = ("left_hand", "right_hand")
-_Z_UP: Array = about_x(np.pi / 2)
+_Z_UP_FROM_Y_UP: Array = about_x(np.pi / 2)
 
 
 def _body_joints(body: Body) -> Ints:
@@ -38,13 +40,13 @@ def _body_joints(body: Body) -> Ints:
 def _write_scene(
     path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    kept = _body_joints(scene.body)
-    if len(kept) > JOINTS:
-        raise OutputError("the body has more joints than AMASS's")
-    turns = scene.rotations[:, kept].copy()
-    turns[:, 0] = _Z_UP @ turns[:, 0]
+    joints = _body_joints(scene.body)
+    if len(joints) > JOINTS:
+        raise OutputError(f"cannot write {path}: the body has more joints than AMASS supports")
+    rotations = scene.rotations[:, joints].copy()
+    rotations[:, 0] = _Z_UP_FROM_Y_UP @ rotations[:, 0]
     poses = np.zeros((scene.frames, JOINTS, 3))
-    poses[:, : len(kept)] = axis_angle_from_matrix(turns)
+    poses[:, : len(joints)] = axis_angle_from_matrix(rotations)
     report_progress(reporter, 0.5)
     betas = np.zeros(max(_SHAPES, len(scene.shape)))
     betas[: len(scene.shape)] = scene.shape
@@ -52,10 +54,10 @@ def _write_scene(
         np.savez(
             file,
             allow_pickle=False,
-            trans=scene.root @ _Z_UP.T - scene.rest_joints[0],
+            trans=scene.root @ _Z_UP_FROM_Y_UP.T - scene.rest_joints[0],
             poses=poses.reshape(scene.frames, -1),
             betas=betas,
-            dmpls=np.zeros((scene.frames, _SOFT)),
+            dmpls=np.zeros((scene.frames, _SOFT_TISSUE)),
             gender=np.array("neutral"),
             mocap_framerate=np.array(float(scene.rate)),
             body_sha256=np.array(scene.body.sha256),
@@ -64,32 +66,36 @@ def _write_scene(
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
-    """As `per_person.ReadScene`: NumPy reads, SciPy turns; every frame is placed, y up again."""
-    body, kept = scene.body, _body_joints(scene.body)
+    """Read all frames of a file back, with SciPy's rotations; implements `per_person.ReadScene`.
+
+    Positions are returned y up again.
+    """
+    body, joints = scene.body, _body_joints(scene.body)
     try:
         with np.load(path, allow_pickle=False) as file:
-            found: dict[str, Any] = {name: file[name] for name in file.files}
-        poses = found["poses"].reshape(len(found["poses"]), JOINTS, 3)
-        trans, betas = found["trans"], found["betas"][: body.shape_count]
-        rate = float(found["mocap_framerate"])
+            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        poses = arrays["poses"].reshape(len(arrays["poses"]), JOINTS, 3)
+        trans, betas = arrays["trans"], arrays["betas"][: body.shape_count]
+        rate = float(arrays["mocap_framerate"])
     except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise OutputError(f"{path} cannot be read again: {error}") from error
+        raise OutputError(f"{path} cannot be read back: {error}") from error
     rest = body.joint_regressor @ (body.template + body.shape_directions @ betas)
     own = np.zeros((len(poses), body.joint_count, 3))
-    own[:, kept] = poses[:, : len(kept)]
-    places = np.zeros_like(own)
-    turns: list[Rotation] = []
+    own[:, joints] = poses[:, : len(joints)]
+    positions = np.zeros_like(own)
+    rotations: list[Rotation] = []
     for joint, parent in enumerate(body.parents):
-        turn = Rotation.from_rotvec(own[:, joint])
+        rotation = Rotation.from_rotvec(own[:, joint])
         if parent < 0:
-            places[:, joint] = trans + rest[joint]
+            positions[:, joint] = trans + rest[joint]
         else:
-            bone = turns[parent].apply(rest[joint] - rest[parent])
-            places[:, joint] = places[:, parent] + bone
-            turn = turns[parent] * turn
-        turns.append(turn)
+            bone = rotations[parent].apply(rest[joint] - rest[parent])
+            positions[:, joint] = positions[:, parent] + bone
+            rotation = rotations[parent] * rotation
+        rotations.append(rotation)
     names = tuple(scene.bones.names[bone] for bone in scene.joint_bones)
-    return ReadBack(rate, len(poses), np.arange(len(poses)), names, places @ _Z_UP)
+    frames = np.arange(len(poses))
+    return ReadBack(rate, len(poses), frames, names, positions @ _Z_UP_FROM_Y_UP)
 
 
 export_amass = PerPersonWriter(

@@ -1,4 +1,4 @@
-"""CSV: a row for each frame of a person, joints' places and rotations, units in the header."""
+"""CSV export: one row per frame, joint positions and rotations, units in the header."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
-_HEAD = ("frame", "time_s", "seen")
-_ROWS_AT_ONCE = 1000
-_OFF = 1e-3
-"""Metres between a joint's place and where the rotations put it."""
+_FIRST_COLUMNS = ("frame", "time_s", "seen")
+_CHUNK_ROWS = 1000
+_MAX_ERROR = 1e-3
+"""Largest distance in metres between a joint's position and where the rotations put it."""
 
 
 def header(scene: Scene, unit: Unit) -> list[str]:
-    """The names of the columns: x, y, z with their unit, then the quaternion, a joint."""
-    columns = list(_HEAD)
+    """Return the column names: for each joint x, y, z with their unit, then the quaternion."""
+    columns = list(_FIRST_COLUMNS)
     for bone in scene.joint_bones:
         name = scene.bones.names[bone]
         columns += [f"{name}_{axis}_{unit}" for axis in "xyz"]
@@ -35,15 +35,15 @@ def header(scene: Scene, unit: Unit) -> list[str]:
 def write_scene(
     path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """As `per_person.WriteScene`."""
+    """Write a scene; implements `per_person.WriteScene`."""
     line = "%d,%.9f,%d" + ",%.6f,%.6f,%.6f,%.7f,%.7f,%.7f,%.7f" * len(scene.joint_bones) + "\r\n"
     step = 1 / scene.rate
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(header(scene, options.unit or "m"))
-        for start in range(0, scene.frames, _ROWS_AT_ONCE):
-            stop = min(start + _ROWS_AT_ONCE, scene.frames)
-            turns = quaternion_from_matrix(scene.rotations[start:stop, scene.joint_bones])
-            values = np.concatenate([scene.joints[start:stop] * scale, turns], axis=2)
+        for start in range(0, scene.frames, _CHUNK_ROWS):
+            stop = min(start + _CHUNK_ROWS, scene.frames)
+            rotations = quaternion_from_matrix(scene.rotations[start:stop, scene.joint_bones])
+            values = np.concatenate([scene.joints[start:stop] * scale, rotations], axis=2)
             values = (np.round(values, 7) + 0.0).reshape(stop - start, -1)  # no '-0'
             for offset, row in enumerate(values.tolist()):
                 frame = start + offset
@@ -53,37 +53,47 @@ def write_scene(
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
-    """As `per_person.ReadScene`, with Python's csv module; every frame is placed."""
+    """Read all frames of a file back with the csv module; implements `per_person.ReadScene`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read, or its rotations contradict its positions.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             columns = next(rows)
             numbers = np.array([np.array(row, dtype=np.float64) for row in rows])
         times = numbers[:, columns.index("time_s")]
-        values = numbers[:, len(_HEAD) :].reshape(len(numbers), -1, 7)
+        values = numbers[:, len(_FIRST_COLUMNS) :].reshape(len(numbers), -1, 7)
     except (ValueError, IndexError, StopIteration, csv.Error) as error:
-        raise OutputError(f"{path} cannot be read again: {error}") from error
+        raise OutputError(f"{path} cannot be read back: {error}") from error
     names = tuple(column[: -len("_qw")] for column in columns if column.endswith("_qw"))
-    places = values[..., :3] / scale
-    off = np.abs(places - _placed(places, values[..., 3:], scene)).max()
-    if not off < _OFF:
-        raise OutputError(f"{path}: read again, its rotations put joints {off * 1e3:.2f} mm off")
+    positions = values[..., :3] / scale
+    deviation = np.abs(positions - _forward_kinematics(positions, values[..., 3:], scene)).max()
+    if not deviation < _MAX_ERROR:
+        raise OutputError(
+            f"cannot write {path}: the rotations put joints {deviation * 1e3:.2f} mm off their "
+            "positions"
+        )
     rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else float(scene.rate)
-    return ReadBack(float(rate), len(times), np.arange(len(times)), names, places)
+    return ReadBack(float(rate), len(times), np.arange(len(times)), names, positions)
 
 
-def _placed(places: Array, quaternions: Array, scene: Scene) -> Array:
-    """Joints by the rotations and the bones' lengths alone, from the file's first joint on."""
+def _forward_kinematics(positions: Array, quaternions: Array, scene: Scene) -> Array:
+    """Return joint positions from the rotations and bone lengths, starting at the root's."""
     bones = scene.joint_bones
     column = {int(bone): index for index, bone in enumerate(bones)}
-    turns = matrix_from_quaternion(quaternions)
-    found = places.copy()
+    rotations = matrix_from_quaternion(quaternions)
+    result = positions.copy()
     for index, bone in enumerate(bones):
         parent = column.get(int(scene.bones.parents[bone]))
         if parent is not None:
-            found[:, index] = found[:, parent] + turns[:, parent] @ scene.bones.offsets[bone]
-            turns[:, index] = turns[:, parent] @ turns[:, index]
-    return found
+            offset = rotations[:, parent] @ scene.bones.offsets[bone]
+            result[:, index] = result[:, parent] + offset
+            rotations[:, index] = rotations[:, parent] @ rotations[:, index]
+    return result
 
 
 export_csv = PerPersonWriter(
@@ -91,5 +101,5 @@ export_csv = PerPersonWriter(
     unit="m",
     write=write_scene,
     read=read_back,
-    plain_axes=True,  # as the body has them
+    plain_axes=True,  # the axes of the body itself
 )

@@ -1,7 +1,7 @@
 """FBX's binary container: a tree of named nodes with typed properties.
 
-By the description of the format that the Blender Foundation published in 2013. Version 7.4, whose
-offsets are 32-bit.
+Written to the description of the format that the Blender Foundation published in 2013. Version 7.4,
+whose offsets are 32-bit.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ VERSION = 7400
 _HEADER = b"Kaydara FBX Binary  \0\x1a\0"
 _FOOTER_ID = bytes.fromhex("fabcab09d0c8d466b176fb831cf7267e")
 _FOOTER_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
-_NULL = b"\0" * 13
+_NULL_RECORD = b"\0" * 13
 _ARRAY_TYPES = {"float32": b"f", "float64": b"d", "int32": b"i", "int64": b"l"}
-_WORTH_PACKING = 128
-_LEVEL = 1
-"""Of zlib: curves of floats hardly shrink more at higher ones."""
+_MIN_COMPRESSED_SIZE = 128
+_COMPRESSION_LEVEL = 1
+"""zlib level; curves of floats hardly shrink more at higher ones."""
 
 
 @dataclass
 class Node:
-    """A node: its name, properties in order and children.
+    """Node with a name, ordered properties and children.
 
-    A property is a bool, int (64-bit), `Int32`, float, str, bytes or an array of 32- or 64-bit
-    numbers, or what `packed` made of one.
+    A property is a bool, int (64-bit), `Int32`, float, str, bytes, an array of 32- or 64-bit
+    numbers, or the result of `packed`.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Int32:
-    """A whole number that a reader expects in 32 bits."""
+    """Integer that a reader expects in 32 bits."""
 
     value: int
 
 
 @dataclass(frozen=True)
 class Packed:
-    """An array property, encoded once for use in many nodes."""
+    """Property that is already encoded, for use in many nodes."""
 
     content: bytes
 
@@ -67,13 +67,18 @@ def packed(values: npt.NDArray[Any]) -> Packed:
     code = _ARRAY_TYPES[array.dtype.name]
     raw = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     encoding, content = 0, raw
-    if len(raw) > _WORTH_PACKING:
-        encoding, content = 1, zlib.compress(raw, _LEVEL)
+    if len(raw) > _MIN_COMPRESSED_SIZE:
+        encoding, content = 1, zlib.compress(raw, _COMPRESSION_LEVEL)
     return Packed(code + struct.pack("<III", len(array), encoding, len(content)) + content)
 
 
+def raw_bytes(content: bytes) -> Packed:
+    """Encode a property of raw bytes."""
+    return Packed(b"R" + len(content).to_bytes(4, "little") + content)
+
+
 def object_name(name: str, kind: str) -> bytes:
-    """A name as the Objects section has it."""
+    """Return a name in the form of the Objects section."""
     return name.encode() + b"\0\x01" + kind.encode()
 
 
@@ -91,8 +96,8 @@ def write_file(file: BinaryIO, top: list[Node], reporter: Reporter = SILENT) -> 
     for index, node in enumerate(top):
         _write(file, node)
         report_progress(reporter, (index + 1) / len(top))
-    file.write(_NULL + _FOOTER_ID)
-    padding = 16 - file.tell() % 16  # never none
+    file.write(_NULL_RECORD + _FOOTER_ID)
+    padding = 16 - file.tell() % 16  # at least one byte
     file.write(b"\0" * padding + b"\0" * 4 + struct.pack("<I", VERSION))
     file.write(b"\0" * 120 + _FOOTER_END)
 
@@ -105,7 +110,7 @@ def _write(file: BinaryIO, node: Node) -> None:
     for child in node.children:
         _write(file, child)
     if node.children or not node.properties:
-        file.write(_NULL)
+        file.write(_NULL_RECORD)
     end = file.tell()
     if end >= 1 << 32:
         raise OverflowError
@@ -127,13 +132,13 @@ def _encoded(value: Any) -> bytes:
         case float():
             return b"D" + struct.pack("<d", value)
         case str():
-            return _text(value.encode(), b"S")
+            return _string(value.encode())
         case bytes():
-            return _text(value, b"S")
+            return _string(value)
         case np.ndarray():
             return packed(value).content
     raise TypeError(type(value))
 
 
-def _text(content: bytes, code: bytes) -> bytes:
-    return code + struct.pack("<I", len(content)) + content
+def _string(content: bytes) -> bytes:
+    return b"S" + struct.pack("<I", len(content)) + content

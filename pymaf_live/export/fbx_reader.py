@@ -1,8 +1,8 @@
-"""Reads an FBX with ufbx and writes what it holds as an npz; run as a process of its own.
+"""FBX reader that runs as a separate process: reads a file with ufbx and writes an npz.
 
-``python -m pymaf_live.export.fbx_reader FILE`` takes times in seconds, one a line, from its input
-and gives the npz on its output. ufbx's Python module takes its process with it where one of its
-objects dies in the wrong order; so none of them dies here before the process ends.
+``python -m pymaf_live.export.fbx_reader FILE`` reads times in seconds, one per line, from stdin and
+writes the npz to stdout. ufbx's Python module crashes if its objects are destroyed in the wrong
+order; therefore no object is destroyed before the process ends.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 _T = TypeVar("_T")
-_kept: list[Any] = []
+_alive: list[Any] = []
 
 
-def _keep(thing: _T) -> _T:
-    _kept.append(thing)
-    return thing
+def _keep(item: _T) -> _T:
+    _alive.append(item)
+    return item
 
 
 def main() -> None:
@@ -34,13 +34,13 @@ def main() -> None:
     settings = _keep(scene.settings)
     axes = _keep(settings.axes)
     if axes.up != ufbx.CoordinateAxis.POSITIVE_Y:
-        _end("y is not up")
+        _exit("y is not up")
     bones, names = _bones(scene, ufbx)
     frames, duration = _keys(scene)
-    places = np.empty((len(seconds), len(bones), 3))
+    positions = np.empty((len(seconds), len(bones), 3))
     anim = _keep(scene.anim)
     for row, second in enumerate(seconds):
-        places[row] = _places(_keep(ufbx.evaluate_scene(scene, anim, second)), bones)
+        positions[row] = _positions(_keep(ufbx.evaluate_scene(scene, anim, second)), bones)
     out = BytesIO()
     np.savez(
         out,
@@ -49,19 +49,20 @@ def main() -> None:
         frames=frames,
         seconds=duration,
         names=np.array(names),
-        places=places * float(settings.unit_meters),
+        positions=positions * float(settings.unit_meters),
     )
     sys.stdout.buffer.write(out.getvalue())
-    _end("")
+    _exit("")
 
 
-def _end(complaint: str) -> None:
-    print(complaint, file=sys.stderr, flush=True)
+def _exit(error: str) -> None:
+    print(error, file=sys.stderr, flush=True)
     sys.stdout.flush()
-    os._exit(1 if complaint else 0)  # without taking the objects down one by one
+    os._exit(1 if error else 0)  # without destroying objects
 
 
 def _bones(scene: Any, ufbx: Any) -> tuple[list[int], list[str]]:
+    """Return node indices and names of the bones."""
     indices, names = [], []
     nodes = _keep(scene.nodes)
     for index in range(len(nodes)):
@@ -73,29 +74,33 @@ def _bones(scene: Any, ufbx: Any) -> tuple[list[int], list[str]]:
 
 
 def _keys(scene: Any) -> tuple[int, float]:
-    """Number of keys of a curve, the same for all, and the seconds between first and last."""
+    """Return the number of keys per curve and the seconds from the first to the last.
+
+    Ends the process if the curves differ.
+    """
     curves = _keep(scene.anim_curves)
-    found = set()
+    spans = set()
     for index in range(len(curves)):
         curve = _keep(curves[index])
         keys = _keep(curve.keyframes)
         first, last = _keep(keys[0]), _keep(keys[len(keys) - 1])
-        found.add((len(keys), float(first.time), float(last.time)))
-    if len(found) != 1:
-        _end("the curves differ in their times")
-    count, start, end = found.pop()
+        spans.add((len(keys), float(first.time), float(last.time)))
+    if len(spans) != 1:
+        _exit("the curves have different times")
+    count, start, end = spans.pop()
     return count, end - start
 
 
-def _places(evaluated: Any, bones: list[int]) -> list[tuple[float, float, float]]:
+def _positions(evaluated: Any, bones: list[int]) -> list[tuple[float, float, float]]:
+    """Return the world positions of the bones in file units."""
     nodes = _keep(evaluated.nodes)
-    found = []
+    positions = []
     for index in bones:
         node = _keep(nodes[index])
         matrix = _keep(node.node_to_world)
-        place = _keep(matrix.c3)
-        found.append((float(place.x), float(place.y), float(place.z)))
-    return found
+        origin = _keep(matrix.c3)
+        positions.append((float(origin.x), float(origin.y), float(origin.z)))
+    return positions
 
 
 if __name__ == "__main__":

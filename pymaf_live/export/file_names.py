@@ -1,4 +1,4 @@
-"""What a person is called in files: behind a take's name, and as an object of a scene."""
+"""Names of people in files: suffixes of file names and names of objects in a scene."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pymaf_live.takes.take import Take
 
-_MOST_BYTES = 80
-"""Of a name within a file's: file systems allow 255 for all of it."""
-_NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_MAX_BYTES = 80
+"""Largest size of a person's name in a file name; file systems allow 255 bytes for the whole."""
+_INVALID_CHARACTERS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
 def person_name(take: Take, person: int) -> str:
-    """The name that a person of a take was given, in signs that can be seen; '' without one."""
+    """Return the printable characters of a person's name; '' without one."""
     name = dict(zip(take.person_number, take.person_name, strict=True)).get(person, "")
-    return "".join(sign for sign in name if sign.isprintable()).strip()
+    return "".join(character for character in name if character.isprintable()).strip()
 
 
 def person_suffixes(people: Sequence[int], names: Mapping[int, str]) -> list[str]:
-    """What tells each person's file from the others', to be put behind the take's name.
+    """Return what is added to the take's name in each person's file name.
 
-    One who is alone needs nothing. Of several, whoever has a name is told by it and anybody else
-    by the number, but the first has nothing behind. A name that somebody has already, whatever its
-    capitals, is told by the number as well.
+    A single person has no suffix. Of several, people with a name have it as suffix and the others
+    their number, except for the first person, which has none. Names that differ at most in case
+    get the number as well.
 
     Parameters
     ----------
     people : sequence of int
-        Their numbers, who has the most frames first.
+        Numbers, most frames first.
     names : mapping
-        Of those who have one.
+        Names by number, for people that have one.
 
     Returns
     -------
     list of str
-        ``''``, ``'_Ann'`` or ``'_person3'`` of each.
+        ``''``, ``'_Ann'`` or ``'_person3'`` for each.
     """
     if len(people) < 2:
         return [""] * len(people)
-    words = {person: word for person in people if (word := safe_file_part(names.get(person, "")))}
-    behind = {person: f"_person{person}" for person in people if person not in words}
-    if people[0] in behind:
-        behind[people[0]] = ""
-    taken = {text.casefold() for text in behind.values()}
-    for person, word in words.items():
-        text = f"_{word}"
-        while text.casefold() in taken:
+    parts = {person: part for person in people if (part := safe_file_part(names.get(person, "")))}
+    suffixes = {person: f"_person{person}" for person in people if person not in parts}
+    if people[0] in suffixes:
+        suffixes[people[0]] = ""
+    used = {text.casefold() for text in suffixes.values()}
+    for person, part in parts.items():
+        text = f"_{part}"
+        while text.casefold() in used:
             text += f"_person{person}"
-        taken.add(text.casefold())
-        behind[person] = text
-    return [behind[person] for person in people]
+        used.add(text.casefold())
+        suffixes[person] = text
+    return [suffixes[person] for person in people]
 
 
 def sibling_pattern(names: Collection[str]) -> str:
-    """A regular expression of all that `person_suffixes` may put behind, given these names."""
-    words = [re.escape(word) for name in names if (word := safe_file_part(name))]
-    either = "|".join([r"person\d+", *words])
-    return rf"_(?i:{either})(?:_person\d+)*"
+    """Return a regular expression of all suffixes that `person_suffixes` may return for `names`."""
+    parts = [re.escape(part) for name in names if (part := safe_file_part(name))]
+    choices = "|".join([r"person\d+", *parts])
+    return rf"_(?i:{choices})(?:_person\d+)*"
 
 
 def safe_file_part(name: str) -> str:
-    """A name as a part of a file's name on every system; '' where nothing is left."""
-    word = _NOT_IN_FILES.sub("_", unicodedata.normalize("NFC", name))
-    # a letter must not be cut in two
-    return word.encode(errors="ignore")[:_MOST_BYTES].decode(errors="ignore").strip(" .")
+    """Return a name as part of a file name that every system accepts; '' if nothing is left."""
+    part = _INVALID_CHARACTERS.sub("_", unicodedata.normalize("NFC", name))
+    # cut whole characters
+    return part.encode(errors="ignore")[:_MAX_BYTES].decode(errors="ignore").strip(" .")

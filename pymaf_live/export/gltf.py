@@ -1,9 +1,10 @@
-"""glTF binary (.glb): skeleton, skinned body with normals, animation; one file a person.
+"""glTF binary export (.glb), one file per person: skeleton, skinned mesh with normals, animation.
 
 Written to the glTF 2.0 specification (Khronos Group): metres, y up, the person facing +z. Rotations
-are quaternions (x, y, z, w) of like sign along time; times are seconds from the first frame. The
-exact rate stands in the animation's extras, because times are 32-bit. A person's name is that of a
-node above the bones, of the skin and of the animation, after which programs call what they make.
+are quaternions (x, y, z, w) whose signs are continuous over time; times are seconds from the first
+frame. The animation's extras contain the exact rate, because times are 32-bit. A person's name is
+that of a node above the bones, of the skin and of the animation, from which programs name their
+objects.
 """
 
 from __future__ import annotations
@@ -29,44 +30,42 @@ from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
-_WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
+_ELEMENT_SIZE = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
+_MAGIC, _JSON_CHUNK, _BINARY_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _SKIN_COLOUR = [0.72, 0.72, 0.75, 1.0]
-_SET = 4
+_INFLUENCES_PER_SET = 4
 """Influences of a vertex in one JOINTS/WEIGHTS attribute."""
 
 
 def write_scene(
     path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene.
+    """Write a scene; implements `per_person.WriteScene`.
 
     Parameters
     ----------
     path : Path
     scene : Scene
     scale : float
-        1: glTF knows metres alone.
+        1: glTF has no other unit than metres.
     reporter : Reporter
     options : ExportOptions
-        Of which `mesh` counts: whether the skinned body is in it, or the bones alone.
+        Uses `mesh`: include the skinned mesh.
+
+    Raises
+    ------
+    OutputError
+        If the motion is longer than the format supports.
+    Interrupted
+        If the reporter is cancelled.
     """
-    bones = scene.bones
-    count = len(bones.names)
+    count = len(scene.bones.names)
     buffer = _Buffer()
-    nodes: list[dict[str, Any]] = []
-    rest = _xyzw(quaternion_from_matrix(bones.rest_local_rotation))
-    for bone, name in enumerate(bones.names):
-        node: dict[str, Any] = {
-            "name": name,
-            "translation": bones.offsets[bone].tolist(),
-            "rotation": rest[bone].tolist(),
-        }
-        children = np.flatnonzero(bones.parents == bone).tolist()
-        nodes.append(node | ({"children": children} if children else {}))
+    nodes = _bone_nodes(scene)
     roots = [0]
     if scene.name:
-        # behind the bones, whose numbers are those of the skeleton
+        # after the bones, whose node numbers are those of the skeleton
         nodes.append({"name": scene.name, "children": [0]})
         roots = [count]
     document: dict[str, Any] = {
@@ -75,28 +74,10 @@ def write_scene(
         "animations": [_animation(buffer, scene, reporter)],
     }
     if options.mesh:
-        body = f"{scene.name} body" if scene.name else "body"
+        name = f"{scene.name} body" if scene.name else "body"
         roots.append(len(nodes))
-        nodes.append({"name": body, "mesh": 0, "skin": 0})
-        document["meshes"] = [{"name": body, "primitives": [_primitive(buffer, scene)]}]
-        document["materials"] = [
-            {
-                "name": "body",
-                "pbrMetallicRoughness": {
-                    "baseColorFactor": _SKIN_COLOUR,
-                    "metallicFactor": 0.0,
-                    "roughnessFactor": 0.8,
-                },
-            }
-        ]
-        document["skins"] = [
-            {
-                "name": scene.name or "skeleton",
-                "skeleton": 0,
-                "joints": list(range(count)),
-                "inverseBindMatrices": buffer.add(_inverse_binds(scene), "MAT4"),
-            }
-        ]
+        nodes.append({"name": name, "mesh": 0, "skin": 0})
+        document |= _mesh_entries(buffer, scene, name)
     document["nodes"] = nodes
     document["scenes"] = [{"nodes": roots}]
     document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
@@ -106,7 +87,7 @@ def write_scene(
 
 
 class _Buffer:
-    """The binary part and the tables that say what is where in it."""
+    """Binary part of a file and the tables that describe it."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -123,9 +104,9 @@ class _Buffer:
         bounds: bool = False,
         target: int | None = None,
     ) -> int:
-        """Index of the accessor of an array, one element of `kind` a row."""
+        """Add an array, one element of `kind` per row, and return the index of its accessor."""
         dtype = {_FLOAT: "<f4", _BYTE: "u1", _SHORT: "<u2", _INT: "<u4"}[component]
-        array = np.ascontiguousarray(values, dtype=dtype).reshape(-1, _WIDTH[kind])
+        array = np.ascontiguousarray(values, dtype=dtype).reshape(-1, _ELEMENT_SIZE[kind])
         content = array.tobytes()
         view: dict[str, Any] = {
             "buffer": 0,
@@ -149,26 +130,40 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
+def _bone_nodes(scene: Scene) -> list[dict[str, Any]]:
+    bones = scene.bones
+    rest = _xyzw(quaternion_from_matrix(bones.rest_local_rotation))
+    nodes: list[dict[str, Any]] = []
+    for bone, name in enumerate(bones.names):
+        node: dict[str, Any] = {
+            "name": name,
+            "translation": bones.offsets[bone].tolist(),
+            "rotation": rest[bone].tolist(),
+        }
+        children = np.flatnonzero(bones.parents == bone).tolist()
+        nodes.append(node | ({"children": children} if children else {}))
+    return nodes
+
+
 def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, Any]:
     step = 1 / scene.rate
     times = np.arange(scene.frames) * float(step.numerator) / float(step.denominator)
-    clock = buffer.add(times, "SCALAR", bounds=True)
+    time_accessor = buffer.add(times, "SCALAR", bounds=True)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
-    def channel(bone: int, path: str, values: Array) -> None:
+    def add_channel(bone: int, path: str, values: Array) -> None:
         output = buffer.add(values, "VEC3" if path == "translation" else "VEC4")
-        samplers.append({"input": clock, "output": output, "interpolation": "LINEAR"})
+        samplers.append({"input": time_accessor, "output": output, "interpolation": "LINEAR"})
         channels.append(
             {"sampler": len(samplers) - 1, "target": {"node": bone, "path": path}},
         )
 
-    for bone, places in scene.moving():
-        channel(bone, "translation", places)
+    for bone, positions in scene.moving():
+        add_channel(bone, "translation", positions)
     for bone in range(len(scene.bones.names)):
-        channel(
-            bone, "rotation", _xyzw(_of_like_sign(quaternion_from_matrix(scene.rotations[:, bone])))
-        )
+        quaternions = quaternion_from_matrix(scene.rotations[:, bone])
+        add_channel(bone, "rotation", _xyzw(_with_continuous_signs(quaternions)))
         report_progress(reporter, 0.9 * (bone + 1) / len(scene.bones.names))
     rate = scene.rate.as_integer_ratio()
     return {
@@ -179,32 +174,58 @@ def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, A
     }
 
 
+def _mesh_entries(buffer: _Buffer, scene: Scene, name: str) -> dict[str, Any]:
+    """Return the document's entries for the skinned mesh."""
+    return {
+        "meshes": [{"name": name, "primitives": [_primitive(buffer, scene)]}],
+        "materials": [
+            {
+                "name": "body",
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": _SKIN_COLOUR,
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.8,
+                },
+            }
+        ],
+        "skins": [
+            {
+                "name": scene.name or "skeleton",
+                "skeleton": 0,
+                "joints": list(range(len(scene.bones.names))),
+                "inverseBindMatrices": buffer.add(_inverse_bind_matrices(scene), "MAT4"),
+            }
+        ],
+    }
+
+
 def _primitive(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
     vertices, faces = scene.vertices, scene.body.faces
-    bone, weight = influences(scene, multiple_of=_SET)
-    small = len(scene.bones.names) <= 256
+    bone, weight = influences(scene, multiple_of=_INFLUENCES_PER_SET)
+    component = _BYTE if len(scene.bones.names) <= 256 else _SHORT
     attributes = {
-        "POSITION": buffer.add(vertices, "VEC3", bounds=True, target=34962),
-        "NORMAL": buffer.add(vertex_normals(vertices, faces), "VEC3", target=34962),
+        "POSITION": buffer.add(vertices, "VEC3", bounds=True, target=_ARRAY_BUFFER),
+        "NORMAL": buffer.add(vertex_normals(vertices, faces), "VEC3", target=_ARRAY_BUFFER),
     }
-    for index in range(bone.shape[1] // _SET):
-        part = slice(index * _SET, (index + 1) * _SET)
-        kind = _BYTE if small else _SHORT
-        attributes[f"JOINTS_{index}"] = buffer.add(bone[:, part], "VEC4", kind, target=34962)
-        attributes[f"WEIGHTS_{index}"] = buffer.add(weight[:, part], "VEC4", target=34962)
+    for index in range(bone.shape[1] // _INFLUENCES_PER_SET):
+        part = slice(index * _INFLUENCES_PER_SET, (index + 1) * _INFLUENCES_PER_SET)
+        attributes[f"JOINTS_{index}"] = buffer.add(
+            bone[:, part], "VEC4", component, target=_ARRAY_BUFFER
+        )
+        attributes[f"WEIGHTS_{index}"] = buffer.add(weight[:, part], "VEC4", target=_ARRAY_BUFFER)
     return {
         "attributes": attributes,
-        "indices": buffer.add(faces, "SCALAR", _INT, target=34963),
+        "indices": buffer.add(faces, "SCALAR", _INT, target=_ELEMENT_ARRAY_BUFFER),
         "material": 0,
     }
 
 
-def _inverse_binds(scene: Scene) -> Array:
-    """(B, 16) matrices by columns, as glTF stores them."""
-    turn = np.swapaxes(scene.bones.rest_rotation, 1, 2)
-    matrices = np.tile(np.eye(4), (len(turn), 1, 1))
-    matrices[:, :3, :3] = turn
-    matrices[:, :3, 3] = -np.einsum("bij,bj->bi", turn, scene.bones.rest_position)
+def _inverse_bind_matrices(scene: Scene) -> Array:
+    """Return the matrices (B, 16) in column-major order, as glTF stores them."""
+    rotation = np.swapaxes(scene.bones.rest_rotation, 1, 2)
+    matrices = np.tile(np.eye(4), (len(rotation), 1, 1))
+    matrices[:, :3, :3] = rotation
+    matrices[:, :3, 3] = -np.einsum("bij,bj->bi", rotation, scene.bones.rest_position)
     return np.swapaxes(matrices, 1, 2).reshape(-1, 16)
 
 
@@ -212,8 +233,8 @@ def _xyzw(wxyz: Array) -> Array:
     return np.asarray(wxyz[..., [1, 2, 3, 0]])
 
 
-def _of_like_sign(quaternions: Array) -> Array:
-    """(N, 4) with each on the same side as the one before, so that blends take the short way."""
+def _with_continuous_signs(quaternions: Array) -> Array:
+    """Return quaternions (N, 4) with signs such that interpolation takes the short way."""
     dots = (quaternions[1:] * quaternions[:-1]).sum(axis=-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0))
     return np.asarray(quaternions * np.r_[1.0, signs][:, None])
@@ -224,76 +245,80 @@ def _write_chunks(path: Path, document: dict[str, Any], buffer: _Buffer) -> None
     text += b" " * (-len(text) % 4)
     total = 12 + 8 + len(text) + 8 + buffer.size
     if total >= 1 << 32:
-        raise OutputError(f"cannot write {path}: the motion is longer than a .glb can hold")
+        raise OutputError(f"cannot write {path}: the motion is too long for a .glb file")
     with path.open("wb") as file:
         file.write(struct.pack("<III", _MAGIC, 2, total))
-        file.write(struct.pack("<II", len(text), _JSON) + text)
-        file.write(struct.pack("<II", buffer.size, _BINARY))
+        file.write(struct.pack("<II", len(text), _JSON_CHUNK) + text)
+        file.write(struct.pack("<II", buffer.size, _BINARY_CHUNK))
         file.writelines(buffer.parts)
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
-    """As `per_person.ReadScene`, with pygltflib; every frame is placed."""
+    """Read all frames of a file back with pygltflib; implements `per_person.ReadScene`."""
     from pygltflib import GLTF2
 
     try:
         document = GLTF2().load_binary(str(path))
         if document is None:
-            raise OutputError(f"{path} cannot be read again")
+            raise OutputError(f"{path} cannot be read back")
         blob = document.binary_blob()
-        return _placed(document, blob)
+        return _bone_positions(document, blob)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
-        raise OutputError(f"{path} cannot be read again: {error}") from error
+        raise OutputError(f"{path} cannot be read back: {error}") from error
 
 
-def _placed(document: Any, blob: bytes) -> ReadBack:
+def _bone_positions(document: Any, blob: bytes) -> ReadBack:
+    """Evaluate the animation by the file's own node hierarchy."""
     animation = document.animations[0]
-    moves: dict[tuple[int, str], Array] = {}
+    animated: dict[tuple[int, str], Array] = {}
     times: Array = np.zeros(0)
     for channel in animation.channels:
         sampler = animation.samplers[channel.sampler]
         times = _floats(document, blob, sampler.input)[:, 0]
         values = _floats(document, blob, sampler.output)
-        moves[channel.target.node, channel.target.path] = values
+        animated[channel.target.node, channel.target.path] = values
     parents = {
         child: index for index, node in enumerate(document.nodes) for child in node.children or []
     }
-    turns: dict[int, Array] = {}
-    places: dict[int, Array] = {}
+    rotations: dict[int, Array] = {}
+    positions: dict[int, Array] = {}
 
-    def place(index: int) -> None:
-        if index in turns:
+    def evaluate(index: int) -> None:
+        if index in rotations:
             return
         node = document.nodes[index]
-        move = moves.get((index, "translation"), np.array([node.translation or [0.0, 0.0, 0.0]]))
-        xyzw = moves.get((index, "rotation"), np.array([node.rotation or [0.0, 0.0, 0.0, 1.0]]))
-        turn = matrix_from_quaternion(xyzw[:, [3, 0, 1, 2]])
+        at_rest = np.array([node.translation or [0.0, 0.0, 0.0]])
+        position = animated.get((index, "translation"), at_rest)
+        at_rest = np.array([node.rotation or [0.0, 0.0, 0.0, 1.0]])
+        xyzw = animated.get((index, "rotation"), at_rest)
+        rotation = matrix_from_quaternion(xyzw[:, [3, 0, 1, 2]])
         if index in parents:
-            place(parents[index])
-            above = turns[parents[index]]
-            move = places[parents[index]] + (above @ move[:, :, None])[:, :, 0]
-            turn = above @ turn
-        turns[index], places[index] = turn, move
+            evaluate(parents[index])
+            parent = rotations[parents[index]]
+            position = positions[parents[index]] + (parent @ position[:, :, None])[:, :, 0]
+            rotation = parent @ rotation
+        rotations[index], positions[index] = rotation, position
 
     bones = [index for index, node in enumerate(document.nodes) if node.mesh is None]
     for index in bones:
-        place(index)
-    found = np.stack([np.broadcast_to(places[i], (len(times), 3)) for i in bones], axis=1)
+        evaluate(index)
+    shape = (len(times), 3)
+    stacked = np.stack([np.broadcast_to(positions[i], shape) for i in bones], axis=1)
     numerator, denominator = animation.extras["frame_rate"]
     rate = numerator / denominator
-    if len(times) > 1:  # what a player goes by
+    if len(times) > 1:  # players use the times
         rate = (len(times) - 1) / float(times[-1] - times[0])
     names = tuple(document.nodes[index].name for index in bones)
-    return ReadBack(rate, len(times), np.arange(len(times)), names, found)
+    return ReadBack(rate, len(times), np.arange(len(times)), names, stacked)
 
 
 def _floats(document: Any, blob: bytes, index: int) -> Array:
     accessor = document.accessors[index]
     if accessor.componentType != _FLOAT:
-        raise ValueError(f"accessor {index} holds no floats")
+        raise ValueError(f"accessor {index} does not contain floats")
     view = document.bufferViews[accessor.bufferView]
     start = (view.byteOffset or 0) + (accessor.byteOffset or 0)
-    width = _WIDTH[accessor.type]
+    width = _ELEMENT_SIZE[accessor.type]
     values = np.frombuffer(blob, "<f4", accessor.count * width, start)
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
 

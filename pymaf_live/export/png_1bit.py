@@ -1,4 +1,4 @@
-"""Pictures of black and white as PNG files of one bit a pixel."""
+"""Black-and-white images as PNG files with one bit per pixel."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from pymaf_live.errors import OutputError
 from pymaf_live.rendering.rasteriser import Bits
 
-_FORMAT = "monob"
-"""FFmpeg's name of one bit a pixel, 0 black."""
-_OPTIONS = {"compression_level": "2", "pred": "none"}
-"""Even areas need no prediction from pixel to pixel; beyond 2 files hardly shrink any more."""
+_PIXEL_FORMAT = "monob"
+"""FFmpeg's name of one bit per pixel, 0 black."""
+_ENCODER_OPTIONS = {"compression_level": "2", "pred": "none"}
+"""Uniform areas need no prediction from pixel to pixel; above level 2 files hardly shrink."""
 
 
 class BilevelFiles:
-    """Writes pictures and reads each again; any number of them, of any sizes."""
+    """Writes images and reads each one back; any number of them, of any size."""
 
     def __init__(self) -> None:
         self._encoder: av.VideoCodecContext | None = None
@@ -27,7 +27,7 @@ class BilevelFiles:
         self._decoder.thread_count = 1
 
     def write(self, path: Path, bits: Bits, size: tuple[int, int]) -> None:
-        """Write a picture.
+        """Write an image.
 
         Parameters
         ----------
@@ -39,41 +39,41 @@ class BilevelFiles:
         Raises
         ------
         OutputError
-            If it cannot be encoded or reads otherwise than it was written.
+            If the image cannot be encoded or reads back differently.
         """
         try:
-            content = self._encoded(bits, size)
+            content = self._encode(bits, size)
         except (av.error.FFmpegError, ValueError) as error:
-            raise OutputError(f"cannot write {path}: the picture cannot be encoded") from error
+            raise OutputError(f"cannot write {path}: the image cannot be encoded") from error
         path.write_bytes(content)
-        if not self._reads(path.read_bytes(), bits, size):
-            raise OutputError(f"cannot write {path}: read again, it differs")
+        if not self._reads_back(path.read_bytes(), bits, size):
+            raise OutputError(f"cannot write {path}: the image reads back differently")
 
-    def _encoded(self, bits: Bits, size: tuple[int, int]) -> bytes:
+    def _encode(self, bits: Bits, size: tuple[int, int]) -> bytes:
         width, height = size
         encoder = self._encoder
         if encoder is None or (encoder.width, encoder.height) != size:
             encoder = av.VideoCodecContext.create("png", "w")
-            encoder.width, encoder.height, encoder.pix_fmt = width, height, _FORMAT
+            encoder.width, encoder.height, encoder.pix_fmt = width, height, _PIXEL_FORMAT
             encoder.time_base, encoder.thread_count = Fraction(1), 1
-            encoder.options = _OPTIONS
+            encoder.options = _ENCODER_OPTIONS
             self._encoder = encoder
-        frame = av.VideoFrame(width, height, _FORMAT)
+        frame = av.VideoFrame(width, height, _PIXEL_FORMAT)
         plane = frame.planes[0]
         rows = np.zeros((height, plane.line_size), dtype=np.uint8)
         rows[:, : bits.shape[1]] = bits
         plane.update(rows.tobytes())
         return b"".join(bytes(packet) for packet in encoder.encode(frame))
 
-    def _reads(self, content: bytes, bits: Bits, size: tuple[int, int]) -> bool:
+    def _reads_back(self, content: bytes, bits: Bits, size: tuple[int, int]) -> bool:
         packet = av.Packet(content)
-        # else the decoder adds it to the picture before
+        # otherwise the decoder adds it to the previous image
         packet.is_keyframe = True
         try:
             (frame,) = self._decoder.decode(packet)
         except (av.error.FFmpegError, ValueError):
             return False
-        if (frame.width, frame.height) != size or frame.format.name != _FORMAT:
+        if (frame.width, frame.height) != size or frame.format.name != _PIXEL_FORMAT:
             return False
         plane = frame.planes[0]
         rows = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)

@@ -1,4 +1,4 @@
-"""One person's motion as the bones of a rig: what every format with a skeleton writes."""
+"""One person's motion on the bones of a rig: the input of every format with a skeleton."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from pymaf_live.types import Array, Ints, Mask
 
 @dataclass(frozen=True)
 class Scene:
-    """A person's file, before it is written: metres, y up; N frames, B bones, J joints."""
+    """Content of one person's file; metres, y up; N frames, B bones, J joints of the body."""
 
     body: Body
     shape: Array
     """(S,)"""
     bones: Skeleton
     rate: Fraction
+    """Frames per second."""
     rotations: Array
     """(N, B, 3, 3) relative to the parent bone."""
     root: Array
-    """(N, 3) m, place of the first bone."""
+    """(N, 3) m, position of the first bone."""
     hips: Array | None
-    """(N, 3) m, place of the hips' bone in the axes of the first; None where it is the first."""
+    """(N, 3) m, position of the hip bone in the axes of the first bone; None if it is the first."""
     joints: Array
-    """(N, J, 3) m, where the body's joints are: computed without the bones, to check them by."""
+    """(N, J, 3) m, positions of the body's joints, computed independently of the bones to verify
+    them."""
     seen: Mask
-    """(N,) measured; elsewhere interpolated or held."""
+    """(N,) True where the person was measured; elsewhere interpolated or held."""
     vertices: Array
-    """(V, 3) m, the body in the rig's rest pose."""
+    """(V, 3) m, mesh in the rig's rest pose."""
     rest_joints: Array
-    """(J, 3) m, joints of the shape at rest, where the body file has its origin."""
+    """(J, 3) m, rest joints of the shape, with the origin of the body file."""
     name: str
-    """The person's; '' without one."""
+    """Name of the person; '' without one."""
 
     @property
     def frames(self) -> int:
-        """N."""
+        """Number of frames, N."""
         return len(self.root)
 
     @property
     def joint_bones(self) -> Ints:
-        """(J,) the bone of each of the body's joints."""
+        """(J,) bone of each of the body's joints."""
         return np.flatnonzero(self.bones.joint >= 0)
 
     def moving(self) -> list[tuple[int, Array]]:
-        """The bones whose place changes, each with its places (N, 3) relative to its parent."""
+        """Return the bones with animated positions, each with its positions (N, 3) in m.
+
+        Positions are relative to the parent bone.
+        """
         return [(0, self.root), *([] if self.hips is None else [(self.bones.hips, self.hips)])]
 
 
@@ -65,9 +70,9 @@ def build_scene(
     body : Body
     motion : PersonMotion
     options : ExportOptions
-        Of which rig, in_place and rest_first count here; the others are in `motion` already.
+        Uses `rig`, `in_place` and `rest_first`; `motion` already contains the others.
     plain_axes : bool
-        As `rigs.rig_skeleton`.
+        See `rigs.rig_skeleton`.
     """
     shaped = body.template + body.shape_directions @ motion.shape
     lowest = float(shaped[:, 1].min())
@@ -76,32 +81,32 @@ def build_scene(
     vertices = vertices - [motion.rest[0, 0], lowest, motion.rest[0, 2]]
 
     world, joints = joint_transforms(body, motion.rotations, motion.rest)
-    place = motion.root.copy()
+    position = motion.root.copy()
     if options.in_place:
-        place[:, [0, 2]] = 0.0
-    joints += (place - joints[:, 0])[:, None]
-    turns = _local_turns(world, bones)
-    del world
+        position[:, [0, 2]] = 0.0
+    joints += (position - joints[:, 0])[:, None]
+    rotations = _local_rotations(world, bones)
+    del world  # large for long takes
     seen = motion.seen
     if options.rest_first:
         # where the motion starts, standing on the ground
         standing = bones.rest_position[bones.joint >= 0]
-        start = [place[0, 0], bones.rest_position[bones.hips, 1], place[0, 2]]
+        start = [position[0, 0], bones.rest_position[bones.hips, 1], position[0, 2]]
         standing = standing + (start - standing[0])
         joints = np.concatenate([standing[None], joints])
-        turns = np.concatenate([bones.rest_local_rotation[None], turns])
-        place = np.concatenate([[start], place])
+        rotations = np.concatenate([bones.rest_local_rotation[None], rotations])
+        position = np.concatenate([[start], position])
         seen = np.r_[False, seen]
-    root, hips = place, None
+    root, hips = position, None
     if bones.hips != 0:
-        root = place * [1.0, 0.0, 1.0]
-        hips = (place - root) @ bones.axes[0]
+        root = position * [1.0, 0.0, 1.0]
+        hips = (position - root) @ bones.axes[0]
     return Scene(
         body=body,
         shape=motion.shape,
         bones=bones,
         rate=motion.rate,
-        rotations=turns,
+        rotations=rotations,
         root=root,
         hips=hips,
         joints=joints,
@@ -112,11 +117,12 @@ def build_scene(
     )
 
 
-def _local_turns(world: Array, bones: Skeleton) -> Array:
+def _local_rotations(world: Array, bones: Skeleton) -> Array:
+    """Return the bones' rotations (N, B, 3, 3) relative to the parent."""
     oriented = np.broadcast_to(bones.axes, (len(world), *bones.axes.shape)).copy()
-    of_body = np.flatnonzero(bones.joint >= 0)
-    oriented[:, of_body] = world[:, bones.joint[of_body]] @ bones.axes[of_body]
-    turns = oriented.copy()
+    with_joint = np.flatnonzero(bones.joint >= 0)
+    oriented[:, with_joint] = world[:, bones.joint[with_joint]] @ bones.axes[with_joint]
+    local = oriented.copy()
     for bone in np.flatnonzero(bones.parents >= 0):
-        turns[:, bone] = np.swapaxes(oriented[:, bones.parents[bone]], 1, 2) @ oriented[:, bone]
-    return turns
+        local[:, bone] = np.swapaxes(oriented[:, bones.parents[bone]], 1, 2) @ oriented[:, bone]
+    return local

@@ -1,4 +1,4 @@
-"""Skin weights per vertex, as file formats store them."""
+"""Skin weights per vertex in the layout of file formats."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 from pymaf_live.export.scene import Scene
 from pymaf_live.types import Array, Ints
 
-_LEAST_WEIGHT = 1e-6
+_MIN_WEIGHT = 1e-6
 
 
 def influences(scene: Scene, multiple_of: int = 1) -> tuple[Ints, Array]:
-    """The bones that move each vertex, the strongest first.
+    """Return the bones that move each vertex, strongest first.
 
     Parameters
     ----------
     scene : Scene
     multiple_of : int
-        Of what the number of influences must be a multiple; unused ones have bone 0, weight 0.
+        The number of influences K is a multiple of this; unused ones have bone 0 and weight 0.
 
     Returns
     -------
@@ -25,14 +25,14 @@ def influences(scene: Scene, multiple_of: int = 1) -> tuple[Ints, Array]:
     weight : (V, K) array
         Rows sum to 1.
     """
-    weights = np.where(scene.body.skin_weights > _LEAST_WEIGHT, scene.body.skin_weights, 0.0)
-    most = int((weights > 0).sum(axis=1).max())
-    most = min(-(-most // multiple_of) * multiple_of, weights.shape[1])
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :most]
+    weights = np.where(scene.body.skin_weights > _MIN_WEIGHT, scene.body.skin_weights, 0.0)
+    count = int((weights > 0).sum(axis=1).max())
+    count = min(-(-count // multiple_of) * multiple_of, weights.shape[1])
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     weight = np.take_along_axis(weights, order, axis=1)
     weight /= weight.sum(axis=1, keepdims=True)
     bone = np.where(weight > 0, scene.joint_bones[order], 0)
-    missing = -most % multiple_of
+    missing = -count % multiple_of
     if missing:
         bone = np.pad(bone, ((0, 0), (0, missing)))
         weight = np.pad(weight, ((0, 0), (0, missing)))

@@ -1,8 +1,8 @@
-"""USD (UsdSkel, binary crate): skeleton, skinned body, animation; one file a person.
+"""USD export (UsdSkel, binary crate), one file per person: skeleton, skinned mesh, animation.
 
-Needs the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are stated, and a frame
-is one time code. A person's name is that of the prim that holds all, as far as an identifier can
-say it, and as it was given the prim's display name.
+Requires the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are set, and a frame
+is one time code. The root prim is named after the person, as far as an identifier allows it, and
+has the name itself as display name.
 """
 
 from __future__ import annotations
@@ -24,20 +24,34 @@ from pymaf_live.export.skin import influences
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
-MISSING = "USD needs the extra 'usd': pip install 'pymaf-live[usd]'"
-_NOBODY = "person"
-_TOLD_EVERY = 500
+MISSING = "USD requires the extra 'usd': pip install 'pymaf-live[usd]'"
+"""Message for installations without usd-core."""
+_DEFAULT_NAME = "person"
+_REPORT_INTERVAL = 500
+"""Frames between progress reports."""
 
 
 def write_scene(
     path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene; arguments as `fbx.write_scene`.
+    """Write a scene; implements `per_person.WriteScene`.
+
+    Parameters
+    ----------
+    path : Path
+    scene : Scene
+    scale : float
+        File units per metre: 1 or 100.
+    reporter : Reporter
+    options : ExportOptions
+        Uses `mesh`: include the skinned mesh.
 
     Raises
     ------
     OutputError
-        If usd-core is not installed.
+        If usd-core is not installed or refuses to save.
+    Interrupted
+        If the reporter is cancelled.
     """
     try:
         from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
@@ -51,45 +65,52 @@ def write_scene(
     stage.SetFramesPerSecond(float(scene.rate))
     stage.SetStartTimeCode(0)
     stage.SetEndTimeCode(scene.frames - 1)
-    place = _root(scene)
-    root = UsdSkel.Root.Define(stage, place)
+    root_path = _root_path(scene)
+    root = UsdSkel.Root.Define(stage, root_path)
     stage.SetDefaultPrim(root.GetPrim())
     if scene.name:
         root.GetPrim().SetDisplayName(scene.name)
     bones = scene.bones
-    skeleton = UsdSkel.Skeleton.Define(stage, f"{place}/skeleton")
+    skeleton = UsdSkel.Skeleton.Define(stage, f"{root_path}/skeleton")
     joints = Vt.TokenArray(_joint_paths(scene))
     skeleton.CreateJointsAttr(joints)
     skeleton.CreateBindTransformsAttr(_matrices(bones.rest_rotation, bones.rest_position * scale))
     skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local_rotation, bones.offsets * scale))
-    motion = UsdSkel.Animation.Define(stage, f"{place}/motion")
+    motion = UsdSkel.Animation.Define(stage, f"{root_path}/motion")
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
     if options.mesh:
         _define_mesh(stage, skeleton.GetPath(), scene, scale)
-    places = np.tile(bones.offsets * scale, (scene.frames, 1, 1)).astype(np.float32)
-    for bone, moved in scene.moving():
-        places[:, bone] = moved * scale
-    translations, rotations = motion.CreateTranslationsAttr(), motion.CreateRotationsAttr()
-    motion.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(joints), 3), dtype=np.float16)))
-    quaternions = quaternion_from_matrix(scene.rotations).astype(np.float32)[..., [1, 2, 3, 0]]
-    for frame in range(scene.frames):
-        translations.Set(Vt.Vec3fArray.FromNumpy(places[frame]), frame)
-        rotations.Set(Vt.QuatfArray.FromNumpy(quaternions[frame]), frame)
-        if frame % _TOLD_EVERY == 0:
-            report_progress(reporter, frame / scene.frames)
+    _set_motion(motion, scene, scale, reporter)
     stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {scene.rate}")
     if not stage.GetRootLayer().Save():
         raise OutputError(f"cannot write {path}: USD refuses to save")
     report_progress(reporter, 1.0)
 
 
+def _set_motion(motion: Any, scene: Scene, scale: float, reporter: Reporter) -> None:
+    from pxr import Vt
+
+    positions = np.tile(scene.bones.offsets * scale, (scene.frames, 1, 1)).astype(np.float32)
+    for bone, moved in scene.moving():
+        positions[:, bone] = moved * scale
+    translations, rotations = motion.CreateTranslationsAttr(), motion.CreateRotationsAttr()
+    scales = np.ones((len(scene.bones.names), 3), dtype=np.float16)
+    motion.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(scales))
+    quaternions = quaternion_from_matrix(scene.rotations).astype(np.float32)[..., [1, 2, 3, 0]]
+    for frame in range(scene.frames):
+        translations.Set(Vt.Vec3fArray.FromNumpy(positions[frame]), frame)
+        rotations.Set(Vt.QuatfArray.FromNumpy(quaternions[frame]), frame)
+        if frame % _REPORT_INTERVAL == 0:
+            report_progress(reporter, frame / scene.frames)
+
+
 def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     from pxr import Gf, UsdGeom, UsdSkel, Vt
 
     vertices, faces = scene.vertices, scene.body.faces
-    mesh = UsdGeom.Mesh.Define(stage, f"{_root(scene)}/body")
+    mesh = UsdGeom.Mesh.Define(stage, f"{_root_path(scene)}/body")
     points = Vt.Vec3fArray.FromNumpy((vertices * scale).astype(np.float32))
     mesh.CreatePointsAttr(points)
     mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
@@ -111,47 +132,48 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
-    """As `per_person.ReadScene`, by UsdSkel's own queries; every frame is placed."""
+    """Read all frames of a file back with UsdSkel's queries; implements `per_person.ReadScene`."""
     from pxr import Tf, Usd, UsdGeom, UsdSkel
 
     try:
         stage = Usd.Stage.Open(str(path))
         metres = UsdGeom.GetStageMetersPerUnit(stage)
-        place = _root(scene)
-        prim = stage.GetPrimAtPath(f"{place}/skeleton")
+        root_path = _root_path(scene)
+        prim = stage.GetPrimAtPath(f"{root_path}/skeleton")
         cache = UsdSkel.Cache()
-        cache.Populate(UsdSkel.Root(stage.GetPrimAtPath(place)), Usd.TraverseInstanceProxies())
+        root = UsdSkel.Root(stage.GetPrimAtPath(root_path))
+        cache.Populate(root, Usd.TraverseInstanceProxies())
         query = cache.GetSkelQuery(UsdSkel.Skeleton(prim))
         order = [str(joint) for joint in query.GetJointOrder()]
         times = query.GetAnimQuery().GetJointTransformTimeSamples()
-        places = np.empty((len(times), len(order), 3))
+        positions = np.empty((len(times), len(order), 3))
         for row, time in enumerate(times):
             matrices = np.array(query.ComputeJointSkelTransforms(Usd.TimeCode(time)))
-            places[row] = matrices[:, 3, :3]
+            positions[row] = matrices[:, 3, :3]
     except (Tf.ErrorException, ValueError, IndexError, TypeError, RuntimeError) as error:
-        raise OutputError(f"{path} cannot be read again: {error}") from error
+        raise OutputError(f"{path} cannot be read back: {error}") from error
     known = dict(zip(_joint_paths(scene), scene.bones.names, strict=True))
     names = tuple(known.get(joint, joint) for joint in order)
     codes = float(times[-1] - times[0])
     rate = stage.GetTimeCodesPerSecond()
-    if codes:  # a frame is one time code, or the motion would run at another rate
+    if codes:  # differs from the stated rate if a frame is not one time code
         rate *= (len(times) - 1) / codes
-    return ReadBack(rate, len(times), np.arange(len(times)), names, places * metres)
+    return ReadBack(rate, len(times), np.arange(len(times)), names, positions * metres)
 
 
-def _root(scene: Scene) -> str:
-    """Path of the prim that holds a person."""
+def _root_path(scene: Scene) -> str:
+    """Return the path of a person's root prim."""
     from pxr import Tf
 
-    apart = unicodedata.normalize("NFKD", scene.name)
-    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    decomposed = unicodedata.normalize("NFKD", scene.name)
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     word = str(Tf.MakeValidIdentifier(plain)).strip("_")
-    # where nothing is left, as of a name in other letters, the display name alone tells it
-    return f"/{word if word[:1].isalpha() else _NOBODY}"
+    # a name without Latin letters is only in the display name
+    return f"/{word if word[:1].isalpha() else _DEFAULT_NAME}"
 
 
 def _joint_paths(scene: Scene) -> list[str]:
-    """Joints as UsdSkel names them: by the way from the root, of words that are identifiers."""
+    """Return the joints' names in UsdSkel: paths of identifiers from the root."""
     from pxr import Tf
 
     paths: list[str] = []
@@ -164,13 +186,13 @@ def _joint_paths(scene: Scene) -> list[str]:
     return paths
 
 
-def _matrices(turns: Array, places: Array) -> Any:
-    """Rotations (B, 3, 3) and places as USD's matrices, which act on rows."""
+def _matrices(rotations: Array, positions: Array) -> Any:
+    """Return USD matrices, which multiply row vectors, of rotations (B, 3, 3) and positions."""
     from pxr import Vt
 
-    matrices = np.tile(np.eye(4), (len(turns), 1, 1))
-    matrices[:, :3, :3] = np.swapaxes(turns, 1, 2)
-    matrices[:, 3, :3] = places
+    matrices = np.tile(np.eye(4), (len(rotations), 1, 1))
+    matrices[:, :3, :3] = np.swapaxes(rotations, 1, 2)
+    matrices[:, 3, :3] = positions
     return Vt.Matrix4dArray.FromNumpy(matrices)
 
 

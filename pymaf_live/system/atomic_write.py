@@ -1,9 +1,10 @@
-"""Atomic file writes: a final file name never holds an incomplete file."""
+"""Atomic writes: a final name never holds an incomplete file or folder."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,6 +66,50 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
         # if the parent is not a folder this fails as well and would hide the first error
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path, *, force: bool = True) -> Iterator[Path]:
+    """Create a temporary folder beside `target` and rename it to `target` if the block succeeds.
+
+    The parents of `target` are created. On any error the temporary folder is removed and `target`
+    is left as it was.
+
+    Parameters
+    ----------
+    target : Path
+        Final path.
+    force : bool
+        Replace an existing `target` with everything in it.
+
+    Raises
+    ------
+    OutputExistsError
+        If `target` exists and `force` is false.
+    OutputError
+        If the operating system refuses to write.
+    """
+    if target.exists() and not force:
+        raise OutputExistsError(target)
+    make_folder(target.parent)
+    token = secrets.token_hex(4)
+    temporary = target.with_name(f".{target.name}.{token}.part")
+    replaced = target.with_name(f".{target.name}.{token}.old")
+    try:
+        try:
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                os.replace(target, replaced)
+            os.replace(temporary, target)
+        except OSError as error:
+            if replaced.exists() and not target.exists():
+                os.replace(replaced, target)
+            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _flush_to_disk(path: Path) -> None:

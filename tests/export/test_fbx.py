@@ -12,7 +12,7 @@ import pytest
 from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import OutputError
-from pymaf_live.export import fbx
+from pymaf_live.export import fbx, fbx_document, fbx_objects
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
 from pymaf_live.takes.take import Take
@@ -124,8 +124,8 @@ def test_every_rig_and_rate_passes_its_own_check(
 def test_a_wrong_file_never_gets_its_name(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    angles = fbx.continuous_angles
-    monkeypatch.setattr(fbx, "continuous_angles", lambda R, order: angles(R, order) + 0.05)
+    angles = fbx_objects.continuous_angles
+    monkeypatch.setattr(fbx_objects, "continuous_angles", lambda R, order: angles(R, order) + 0.05)
     with pytest.raises(OutputError, match="mm off"):
         FORMATS["fbx"](take, body, tmp_path / "a.fbx")
     assert not list(tmp_path.iterdir())
@@ -134,7 +134,7 @@ def test_a_wrong_file_never_gets_its_name(
 def test_a_file_that_states_a_wrong_rate_never_gets_its_name(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(fbx.TIME_MODES, RATE, 6)  # 30
+    monkeypatch.setitem(fbx_document.TIME_MODES, RATE, 6)  # 30
     with pytest.raises(OutputError, match="frames per second"):
         FORMATS["fbx"](take, body, tmp_path / "a.fbx")
     assert not list(tmp_path.iterdir())
@@ -147,14 +147,14 @@ def test_a_file_that_ufbx_cannot_read_is_an_output_error(
         file.write(b"Kaydara FBX Binary  \0\x1a\0" + b"\0" * 50)  # type: ignore[attr-defined]
 
     monkeypatch.setattr(fbx, "write_file", cut_short)
-    with pytest.raises(OutputError, match="cannot be read again"):
+    with pytest.raises(OutputError, match="cannot be read back"):
         FORMATS["fbx"](take, body, tmp_path / "a.fbx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("rate", "told"),
-    [(RATE, "set its scene to 30"), (Fraction(24000, 1001), "--rate 24"), (Fraction(25), "")],
+    [(RATE, "set its scene to 30"), (Fraction(24000, 1001), "export at 24"), (Fraction(25), "")],
 )
 def test_what_blender_makes_of_a_broken_rate_is_told(
     body: Body, tmp_path: Path, rate: Fraction, told: str

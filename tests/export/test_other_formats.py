@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body, PointSet, default_body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.errors import Interrupted, OutputError
-from pymaf_live.export import amass, masks
+from pymaf_live.export import amass, mask_workers
 from pymaf_live.export import csv as csv_format
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
@@ -142,9 +142,9 @@ def test_masks_drawn_by_several_processes_are_those_of_one(
     beside = places + np.array([0.5, 0, 1])
     take = make_take(body, times, {1: turns, 2: turns}, {1: places, 2: beside})
     reporter = RecordingReporter()
-    monkeypatch.setattr(masks, "available_cores", lambda: 2)
+    monkeypatch.setattr(mask_workers, "available_cores", lambda: 2)
     FORMATS["mask"](take, body, tmp_path / "one_masks")
-    monkeypatch.setattr(masks, "_SHARED", 60)
+    monkeypatch.setattr(mask_workers, "_MIN_PARALLEL_FRAMES", 60)
     FORMATS["mask"](take, body, tmp_path / "two_masks", reporter=reporter)
     names = [path.name for path in sorted((tmp_path / "one_masks").iterdir())]
     assert names == [path.name for path in sorted((tmp_path / "two_masks").iterdir())]

@@ -161,7 +161,7 @@ def test_pictures_and_sound_are_interleaved(tmp_path: Path) -> None:
 
 def test_source_without_or_with_unreadable_sound(tmp_path: Path) -> None:
     silent = film(tmp_path / "s.mp4", steady(3))
-    assert "no sound" in write(tmp_path / "o.mp4", steady(3), silent).notice
+    assert "no audio" in write(tmp_path / "o.mp4", steady(3), silent).notice
     (tmp_path / "text.mp4").write_text("no film")
     assert "cannot be read" in write(tmp_path / "p.mp4", steady(3), tmp_path / "text.mp4").notice
     assert len(times(tmp_path / "o.mp4")) == len(times(tmp_path / "p.mp4")) == 3
@@ -218,7 +218,7 @@ def test_stopped_work_is_complete_up_to_there(tmp_path: Path, kind: type[BaseExc
 def test_stopped_before_the_first_picture_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Interrupted), OverlayVideo(tmp_path / "o.mp4", SIZE, RATE):
         raise Interrupted("stopped")
-    with pytest.raises(OutputError, match="no picture"):
+    with pytest.raises(OutputError, match="no images"):
         OverlayVideo(tmp_path / "o.mp4", SIZE, RATE).close()
     assert list(tmp_path.iterdir()) == []
 

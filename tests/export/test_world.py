@@ -13,7 +13,8 @@ from pymaf_live.body import Body, default_body, pose_joints, rest_joints
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS
 from pymaf_live.export.person_motion import person_motion
-from pymaf_live.export.rigs import PRESETS, one_word_names, rig_skeleton
+from pymaf_live.export.rig_presets import PRESETS
+from pymaf_live.export.rigs import rig_skeleton, unique_names
 from pymaf_live.export.up_direction import estimate_up
 from pymaf_live.export.world import world_transform
 from pymaf_live.takes.take import Take
@@ -186,7 +187,7 @@ def test_a_rig_has_the_fifteen_bones_that_humanoids_need_and_none_twice(rig: str
 
 
 def test_names_that_clash_or_have_blanks_become_one_word_each() -> None:
-    assert one_word_names(("a b", "a_b", "", "  ", "ü", "ü")) == (
+    assert unique_names(("a b", "a_b", "", "  ", "ü", "ü")) == (
         "a_b",
         "a_b_2",
         "joint2",

@@ -1,0 +1,240 @@
+"""Scene objects of an FBX file: bones, skinned mesh, bind pose, animation curves."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from pymaf_live.body.normals import vertex_normals
+from pymaf_live.export.euler import continuous_angles
+from pymaf_live.export.fbx_document import DOCUMENT_ID, TICKS_PER_SECOND, time_span
+from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed
+from pymaf_live.export.scene import Scene
+from pymaf_live.export.skin import influences
+from pymaf_live.system.reporter import Reporter, report_progress
+from pymaf_live.types import Array, Ints
+
+_SKIN_COLOUR = 0.72
+
+
+class SceneObjects:
+    """Objects of a file and the connections between them.
+
+    Call `add_bones` first, then `add_mesh` (optional), `add_bind_pose` and `add_animation`.
+
+    Parameters
+    ----------
+    scene : Scene
+    scale : float
+        File units per metre.
+    """
+
+    def __init__(self, scene: Scene, scale: float) -> None:
+        self.objects = Node("Objects")
+        self.connections = Node("Connections")
+        self._scene = scene
+        self._scale = scale
+        self._last_id = DOCUMENT_ID
+        self._bone_ids: list[int] = []
+        self._mesh_id = 0
+        self._times: Ints = _rounded_multiples(scene.frames, TICKS_PER_SECOND / scene.rate)
+        self.ticks = int(self._times[-1])
+        """Time of the last frame, FBX ticks."""
+
+    def add_bones(self) -> None:
+        """Add the bones, below a Null with the person's name if there is one."""
+        bones = self._scene.bones
+        rest = np.degrees(continuous_angles(bones.rest_local_rotation[None], "zyx"))[0]
+        top = 0
+        if self._scene.name:
+            _add_model_properties(self._add("Model", self._scene.name, "Model", "Null"))
+            top = self._last_id
+            self._connect(top, 0)
+        for bone, name in enumerate(bones.names):
+            attribute = self._add("NodeAttribute", name, "NodeAttribute", "LimbNode")
+            attribute_id = self._last_id
+            attribute.add("TypeFlags", "Skeleton")
+            model = self._add("Model", name, "Model", "LimbNode")
+            self._bone_ids.append(self._last_id)
+            properties = _add_model_properties(model)
+            _add_vector(properties, "PreRotation", rest[bone, ::-1], "Vector3D", "Vector")
+            offset = bones.offsets[bone] * self._scale
+            _add_vector(properties, "Lcl Translation", offset, "Lcl Translation", "", "A")
+            _add_vector(properties, "Lcl Rotation", np.zeros(3), "Lcl Rotation", "", "A")
+            _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
+            self._connect(attribute_id, self._bone_ids[bone])
+            parent = int(bones.parents[bone])
+            self._connect(self._bone_ids[bone], self._bone_ids[parent] if parent >= 0 else top)
+
+    def add_mesh(self) -> None:
+        """Add the mesh in the rest pose with normals, a material and its skin."""
+        scene = self._scene
+        vertices, faces = scene.vertices, scene.body.faces
+        geometry = self._add("Geometry", "body", "Geometry", "Mesh")
+        geometry_id = self._last_id
+        polygons = faces.astype(np.int32)
+        polygons[:, -1] = -polygons[:, -1] - 1  # marks the end of a polygon
+        geometry.add("GeometryVersion", Int32(124))
+        geometry.add("Vertices", vertices * self._scale)
+        geometry.add("PolygonVertexIndex", polygons)
+        normals = geometry.add("LayerElementNormal", Int32(0))
+        normals.add("Version", Int32(101))
+        normals.add("Name", "")
+        normals.add("MappingInformationType", "ByPolygonVertex")
+        normals.add("ReferenceInformationType", "Direct")
+        normals.add("Normals", vertex_normals(vertices, faces)[faces])
+        materials = geometry.add("LayerElementMaterial", Int32(0))
+        materials.add("Version", Int32(101))
+        materials.add("Name", "")
+        materials.add("MappingInformationType", "AllSame")
+        materials.add("ReferenceInformationType", "IndexToDirect")
+        materials.add("Materials", np.zeros(1, dtype=np.int32))
+        layer = geometry.add("Layer", Int32(0))
+        layer.add("Version", Int32(100))
+        for kind in ("LayerElementNormal", "LayerElementMaterial"):
+            element = layer.add("LayerElement")
+            element.add("Type", kind)
+            element.add("TypedIndex", Int32(0))
+        name = f"{scene.name} body" if scene.name else "body"
+        model = self._add("Model", name, "Model", "Mesh")
+        self._mesh_id = self._last_id
+        _add_model_properties(model)
+        material = self._add("Material", "body", "Material", "")
+        material_id = self._last_id
+        material.add("Version", Int32(102))
+        material.add("ShadingModel", "lambert")
+        material.add("MultiLayer", Int32(0))
+        colour = np.full(3, _SKIN_COLOUR)
+        _add_vector(material.add("Properties70"), "DiffuseColor", colour, "Color", "", "A")
+        self._connect(geometry_id, self._mesh_id)
+        self._connect(material_id, self._mesh_id)
+        self._connect(self._mesh_id, 0)
+        self._add_skin(geometry_id)
+
+    def add_bind_pose(self) -> None:
+        """Add the rest pose of the bones and, if there is one, of the mesh."""
+        pose = self._add("Pose", "rest", "Pose", "BindPose")
+        pose.add("Type", "BindPose")
+        pose.add("Version", Int32(100))
+        pairs = list(zip(self._bone_ids, self._rest_matrices(), strict=True))
+        pairs += [(self._mesh_id, np.eye(4))] if self._mesh_id else []
+        pose.add("NbPoseNodes", Int32(len(pairs)))
+        for object_id, matrix in pairs:
+            node = pose.add("PoseNode")
+            node.add("Node", object_id)
+            node.add("Matrix", matrix.T)
+
+    def add_animation(self, reporter: Reporter) -> None:
+        """Add the curves of all bones.
+
+        Raises
+        ------
+        Interrupted
+            If the reporter is cancelled.
+        """
+        scene = self._scene
+        stack = self._add("AnimationStack", "motion", "AnimStack", "")
+        stack_id = self._last_id
+        properties = stack.add("Properties70")
+        for name, time in time_span("Local", self.ticks) + time_span("Reference", self.ticks):
+            properties.add("P", name, "KTime", "Time", "", time)
+        self._add("AnimationLayer", "motion", "AnimLayer", "")
+        layer_id = self._last_id
+        self._connect(layer_id, stack_id)
+        times = packed(self._times)
+        rest = scene.bones.rest_local_rotation
+        for bone, positions in scene.moving():
+            self._add_curves(layer_id, bone, "T", "Lcl Translation", positions * self._scale, times)
+        count = len(scene.bones.names)
+        # relative to the rest rotation, and therefore small and far from the poles
+        relative = np.swapaxes(rest, 1, 2) @ scene.rotations
+        angles = np.degrees(continuous_angles(relative, "zyx"))[..., ::-1]
+        for bone in range(count):
+            self._add_curves(layer_id, bone, "R", "Lcl Rotation", angles[:, bone], times)
+            report_progress(reporter, (bone + 1) / count)
+
+    def _add_skin(self, geometry_id: int) -> None:
+        scene = self._scene
+        skin = self._add("Deformer", "skin", "Deformer", "Skin")
+        skin_id = self._last_id
+        skin.add("Version", Int32(101))
+        skin.add("Link_DeformAcuracy", 50.0)
+        self._connect(skin_id, geometry_id)
+        bone, weight = influences(scene)
+        matrices = self._rest_matrices()
+        for index, name in enumerate(scene.bones.names):
+            vertex, slot = np.nonzero((bone == index) & (weight > 0))
+            cluster = self._add("Deformer", name, "SubDeformer", "Cluster")
+            cluster.add("Version", Int32(100))
+            cluster.add("UserData", "", "")
+            if len(vertex):
+                cluster.add("Indexes", vertex.astype(np.int32))
+                cluster.add("Weights", weight[vertex, slot])
+            cluster.add("Transform", np.linalg.inv(matrices[index]).T)
+            cluster.add("TransformLink", matrices[index].T)
+            cluster_id = self._last_id
+            self._connect(cluster_id, skin_id)
+            self._connect(self._bone_ids[index], cluster_id)
+
+    def _add_curves(
+        self, layer_id: int, bone: int, short: str, channel: str, values: Array, times: Packed
+    ) -> None:
+        node = self._add("AnimationCurveNode", short, "AnimCurveNode", "")
+        node_id = self._last_id
+        properties = node.add("Properties70")
+        for axis, letter in enumerate("XYZ"):
+            properties.add("P", f"d|{letter}", "Number", "", "A", float(values[0, axis]))
+        self._connect(node_id, layer_id)
+        self._connect(node_id, self._bone_ids[bone], channel)
+        for axis, letter in enumerate("XYZ"):
+            curve = self._add("AnimationCurve", "", "AnimCurve", "")
+            curve.add("Default", float(values[0, axis]))
+            curve.add("KeyVer", Int32(4008))
+            curve.add("KeyTime", times)
+            curve.add("KeyValueFloat", values[:, axis].astype(np.float32))
+            curve.add("KeyAttrFlags", np.array([24836], dtype=np.int32))  # linear between keys
+            attributes = np.array([0, 0, 9.42e-30, 0], dtype=np.float32)
+            curve.add("KeyAttrDataFloat", attributes)
+            curve.add("KeyAttrRefCount", np.array([len(values)], dtype=np.int32))
+            self._connect(self._last_id, node_id, f"d|{letter}")
+
+    def _rest_matrices(self) -> Array:
+        bones = self._scene.bones
+        matrices = np.tile(np.eye(4), (len(bones.names), 1, 1))
+        matrices[:, :3, :3] = bones.rest_rotation
+        matrices[:, :3, 3] = bones.rest_position * self._scale
+        return matrices
+
+    def _add(self, node: str, name: str, kind: str, subtype: str) -> Node:
+        self._last_id += 1
+        return self.objects.add(node, self._last_id, object_name(name, kind), subtype)
+
+    def _connect(self, child: int, parent: int, channel: str = "") -> None:
+        if channel:
+            self.connections.add("C", "OP", child, parent, channel)
+        else:
+            self.connections.add("C", "OO", child, parent)
+
+
+def _rounded_multiples(count: int, step: Fraction) -> Ints:
+    # integer arithmetic: as floats, multiples of a step of 1.5e9 ticks would lose their last digits
+    n, d = step.numerator, step.denominator
+    return np.array([(2 * frame * n + d) // (2 * d) for frame in range(count)], dtype=np.int64)
+
+
+def _add_model_properties(model: Node) -> Node:
+    model.add("Version", Int32(232))
+    properties = model.add("Properties70")
+    properties.add("P", "RotationActive", "bool", "", "", Int32(1))
+    properties.add("P", "InheritType", "enum", "", "", Int32(1))
+    properties.add("P", "DefaultAttributeIndex", "int", "Integer", "", Int32(0))
+    model.add("Shading", True)
+    model.add("Culling", "CullingOff")
+    return properties
+
+
+def _add_vector(
+    properties: Node, name: str, values: Array, kind: str, label: str, flags: str = ""
+) -> None:
+    properties.add("P", name, kind, label, flags, *(float(value) for value in values))
