@@ -1,15 +1,15 @@
 #!/bin/sh
-# Trains on a machine with a GPU that is there for minutes only and reaches nothing.
+# Train on a machine with a GPU that is available for minutes only and has no network access.
 #
 #   trainer/gpu_run.sh CONFIG PACKED [PACKED ...]
 #
-# PACKED: folders with the shards that `python -m trainer pack --config CONFIG --out PACKED` wrote;
-# where they were carried in several folders, all of them, index.json in one.
-# From the environment: OUT (default: out) for the result, MINUTES (20) of training, DEVICE (cuda),
-# WHEELS (wheels), a folder of wheels for what Python lacks there, and PYTHON (python3).
+# PACKED: folders with the shards written by `python -m trainer pack --config CONFIG --out PACKED`.
+# If they were copied into several folders, name all of them; index.json must be in one of them.
+# Environment: OUT (default: out) for the result, MINUTES (20) of training, DEVICE (cuda),
+# WHEELS (wheels), a folder of wheels for missing Python packages, and PYTHON (python3).
 #
-# The result, OUT/result, is itself in shards of at most 15 MiB: here,
-# `python -m trainer unpack-shards OUT/result --out runs/gpu` gives checkpoint and log.
+# The result, OUT/result, is packed in shards of at most 15 MiB. Back on your machine,
+# `python -m trainer unpack-shards OUT/result --out runs/gpu` restores checkpoint and log.
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 CONFIG PACKED [PACKED ...]" >&2; exit 2; }
 config=$1
@@ -35,7 +35,7 @@ for folder in "$@"; do
 done
 "$python" -m trainer unpack-shards "$work/packed" --out "$work/packed/unpacked"
 
-# what was saved is brought back also where the training ends badly
+# the saved checkpoint is brought back even if training fails
 status=0
 "$python" -m trainer train --config "$config" --pack "$work/packed" --out "$work/run" \
     --device "${DEVICE:-cuda}" --minutes "${MINUTES:-20}" || status=$?
