@@ -65,6 +65,81 @@ def fake_metadata(body: Body, size: int = 256, levels: int = 1) -> dict[str, str
     }
 
 
+def _initializers(body: Body, size: int) -> list[onnx.TensorProto]:
+    rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
+    rotations[0] = UPRIGHT
+    units = (np.arange(size) + 0.5) * 2 / size - 1
+    shift = -figure_center(body)
+    constants = {
+        "across": units[None, None, None, :],
+        "down": units[None, None, :, None],
+        "least": np.array(1e-3),
+        "one": np.array(1.0),
+        "zero": np.array(0.0),
+        "gain": np.array(SCORE_GAIN),
+        "middle_x": np.array(shift[0]),
+        "middle_y": np.array(shift[1]),
+        "pose": rotations[None],
+        "flat": np.zeros((1, body.shape_count)),
+        "each": np.ones((1, body.joint_count)),
+    }
+    indices = {"column": [-1, 1], "planes": [2, 3]}
+    return [
+        numpy_helper.from_array(np.asarray(value, dtype=np.float32), name)
+        for name, value in constants.items()
+    ] + [
+        numpy_helper.from_array(np.array(value, dtype=np.int64), name)
+        for name, value in indices.items()
+    ]
+
+
+def _shared_nodes() -> list[onnx.NodeProto]:
+    """Return the nodes of the brightness centre, the scores, the pose and the shape."""
+    node = helper.make_node
+    nodes = [
+        node("ReduceMean", ["image"], ["grey"], axes=[1], keepdims=1),
+        node("ReduceSum", ["grey", "planes"], ["sum"], keepdims=1),
+        node("Add", ["sum", "least"], ["total"]),
+    ]
+    for axis, grid in (("x", "across"), ("y", "down")):
+        nodes += [
+            node("Mul", ["grey", grid], [f"m{axis}"]),
+            node("ReduceSum", [f"m{axis}", "planes"], [f"s{axis}"], keepdims=1),
+            node("Div", [f"s{axis}", "total"], [f"c{axis}"]),
+            node("Reshape", [f"c{axis}", "column"], [f"centre_{axis}"]),
+        ]
+    nodes += [
+        node("ReduceMean", ["grey"], ["mean"], axes=[2, 3], keepdims=1),
+        node("Sub", ["grey", "mean"], ["off"]),
+        node("Mul", ["off", "off"], ["square"]),
+        node("ReduceMean", ["square"], ["variance"], axes=[2, 3], keepdims=1),
+        node("Sqrt", ["variance"], ["spread"]),
+        node("Mul", ["spread", "gain"], ["raw_score"]),
+        node("Clip", ["raw_score", "zero", "one"], ["clipped"]),
+        node("Reshape", ["clipped", "column"], ["score"]),
+        node("Mul", ["score", "each"], ["joint_score"]),
+        # adding zero times a batched tensor gives constant outputs the dynamic batch size
+        node("Mul", ["clipped", "zero"], ["nothing"]),
+        node("Add", ["nothing", "pose"], ["rotations"]),
+        node("Mul", ["score", "zero"], ["none"]),
+        node("Add", ["none", "flat"], ["shape"]),
+    ]
+    return nodes
+
+
+def _camera_nodes(end: str) -> list[onnx.NodeProto]:
+    """Return the nodes of one level's camera; `end` is the suffix of its names."""
+    node = helper.make_node
+    return [
+        node("Add", ["none", f"scale{end}"], [f"s{end}"]),
+        node("Div", ["centre_x", f"scale{end}"], [f"u{end}"]),
+        node("Div", ["centre_y", f"scale{end}"], [f"v{end}"]),
+        node("Add", [f"u{end}", "middle_x"], [f"tx{end}"]),
+        node("Add", [f"v{end}", "middle_y"], [f"ty{end}"]),
+        node("Concat", [f"s{end}", f"tx{end}", f"ty{end}"], [f"camera{end}"], axis=1),
+    ]
+
+
 def write_fake_model(
     path: Path,
     body: Body,
@@ -96,78 +171,19 @@ def write_fake_model(
         State the sizes of the outputs; some exporters leave them open.
     """
     joints, shapes = body.joint_count, body.shape_count
-    rotations = np.tile(np.eye(3), (joints, 1, 1))
-    rotations[0] = UPRIGHT
-    units = (np.arange(size) + 0.5) * 2 / size - 1
-    shift = -figure_center(body)
-    constants = {
-        "across": units[None, None, None, :],
-        "down": units[None, None, :, None],
-        "least": np.array(1e-3),
-        "one": np.array(1.0),
-        "zero": np.array(0.0),
-        "gain": np.array(SCORE_GAIN),
-        "middle_x": np.array(shift[0]),
-        "middle_y": np.array(shift[1]),
-        "pose": rotations[None],
-        "flat": np.zeros((1, shapes)),
-        "each": np.ones((1, joints)),
-    }
-    initialisers = [
-        numpy_helper.from_array(np.asarray(value, dtype=np.float32), name)
-        for name, value in constants.items()
-    ]
-    initialisers += [
-        numpy_helper.from_array(np.array(value, dtype=np.int64), name)
-        for name, value in {"column": [-1, 1], "planes": [2, 3]}.items()
-    ]
-    node = helper.make_node
-    nodes = [
-        node("ReduceMean", ["image"], ["grey"], axes=[1], keepdims=1),
-        node("ReduceSum", ["grey", "planes"], ["sum"], keepdims=1),
-        node("Add", ["sum", "least"], ["total"]),
-    ]
-    for axis, grid in (("x", "across"), ("y", "down")):
-        nodes += [
-            node("Mul", ["grey", grid], [f"m{axis}"]),
-            node("ReduceSum", [f"m{axis}", "planes"], [f"s{axis}"], keepdims=1),
-            node("Div", [f"s{axis}", "total"], [f"c{axis}"]),
-            node("Reshape", [f"c{axis}", "column"], [f"centre_{axis}"]),
-        ]
-    nodes += [
-        node("ReduceMean", ["grey"], ["mean"], axes=[2, 3], keepdims=1),
-        node("Sub", ["grey", "mean"], ["off"]),
-        node("Mul", ["off", "off"], ["square"]),
-        node("ReduceMean", ["square"], ["variance"], axes=[2, 3], keepdims=1),
-        node("Sqrt", ["variance"], ["spread"]),
-        node("Mul", ["spread", "gain"], ["raw_score"]),
-        node("Clip", ["raw_score", "zero", "one"], ["clipped"]),
-        node("Reshape", ["clipped", "column"], ["score"]),
-        node("Mul", ["score", "each"], ["joint_score"]),
-        # adding zero times a batched tensor gives constant outputs the dynamic batch size
-        node("Mul", ["clipped", "zero"], ["nothing"]),
-        node("Add", ["nothing", "pose"], ["rotations"]),
-        node("Mul", ["score", "zero"], ["none"]),
-        node("Add", ["none", "flat"], ["shape"]),
-    ]
+    initializers, nodes = _initializers(body, size), _shared_nodes()
     sizes: dict[str, list[int]] = {}
     for level in range(1, levels + 1):
         # coarsest first; the outputs of the finest level have no number
         end = "" if level == levels else f"_{level}"
         scale = SCALE * (1 - 0.1 * (levels - level)) if fill is None else fill
-        initialisers.append(
+        initializers.append(
             numpy_helper.from_array(np.array(scale, dtype=np.float32), f"scale{end}")
         )
-        nodes += [
-            node("Add", ["none", f"scale{end}"], [f"s{end}"]),
-            node("Div", ["centre_x", f"scale{end}"], [f"u{end}"]),
-            node("Div", ["centre_y", f"scale{end}"], [f"v{end}"]),
-            node("Add", [f"u{end}", "middle_x"], [f"tx{end}"]),
-            node("Add", [f"v{end}", "middle_y"], [f"ty{end}"]),
-            node("Concat", [f"s{end}", f"tx{end}", f"ty{end}"], [f"camera{end}"], axis=1),
-        ]
+        nodes += _camera_nodes(end)
         if end:
-            nodes += [node("Identity", [name], [f"{name}{end}"]) for name in ("rotations", "shape")]
+            copied = ("rotations", "shape")
+            nodes += [helper.make_node("Identity", [name], [f"{name}{end}"]) for name in copied]
         sizes |= {
             f"rotations{end}": [joints, 3, 3],
             f"shape{end}": [shapes],
@@ -185,7 +201,7 @@ def write_fake_model(
         if name not in without
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["B", 3, size, size])
-    graph = helper.make_graph(nodes, "fake", [image], outputs, initialisers)
+    graph = helper.make_graph(nodes, "fake", [image], outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     entries = {**fake_metadata(body, size, levels), **(metadata or {})}
     helper.set_model_props(model, {k: v for k, v in entries.items() if v is not None})
