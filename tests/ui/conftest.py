@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from pymaf_live.pipeline.estimator_factory import open_estimator as open_real_estimator
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
@@ -98,7 +99,7 @@ def open_window(
         **kinds: Any,
     ) -> WindowParts:
         state = WindowState()
-        open_estimator = None if real else opener(**kinds)
+        open_estimator = open_real_estimator if real else opener(**kinds)
         controller = Controller(
             state,
             options,
@@ -106,7 +107,7 @@ def open_window(
                 source, options, open_estimator=open_estimator
             ),
             list_cameras=list_cameras or (lambda: cameras),
-            **({} if open_estimator is None else {"open_estimator": open_estimator}),
+            open_estimator=open_estimator,
         )
         parts = assemble(state, controller)
         opened.append(parts)
