@@ -2,8 +2,8 @@
 
 It answers two questions about projected triangles, sampled at pixel centres:
 
-- `CoverageRasteriser.rasterise`: which pixels are covered? No depth is needed, so many meshes at
-  once take little time (masks).
+- `CoverageRasteriser.rasterise`: which pixels are covered? No depth is needed, so a batch of meshes
+  takes little time (masks).
 - `nearest_faces`: which face is nearest at each pixel, and what do its interpolated vertex values
   amount to? This is a depth test (the overlay without OpenGL).
 

@@ -91,7 +91,7 @@ class BodySurface:
     def pose(self, mesh: RestMesh, bones: Floats) -> tuple[Floats, Floats]:
         """Skin on the CPU; return vertices (V, 3) in m and unit normals (V, 3), camera frame."""
         blend = (self._skin @ bones.reshape(len(bones), 12)).reshape(-1, 3, 4)
-        # column by column: einsum takes ten times as long for so many small products
+        # column by column: einsum takes ten times as long for thousands of small products
         columns = [np.ascontiguousarray(blend[..., column]) for column in range(4)]
         vertices, normals = columns[3], np.zeros_like(mesh.normals)
         for axis in range(3):

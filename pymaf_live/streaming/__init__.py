@@ -1,4 +1,4 @@
-"""Motion sent to other programs while it happens."""
+"""Live streaming of motion to other programs."""
 
 from pymaf_live.streaming.address import DEFAULT_PORT, Address, parse_address
 from pymaf_live.streaming.vmc import VmcStream

@@ -1,4 +1,4 @@
-"""Where a stream goes: host and port, read from what a person typed."""
+"""Network addresses of streams: host and port, parsed from user input."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from dataclasses import dataclass
 from pymaf_live.errors import OutputError, UsageError
 
 DEFAULT_PORT = 39539
-"""On which VMC receivers listen unless told otherwise."""
+"""Default port of VMC receivers."""
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
-_MOST_CHARACTERS = 300
+_MAX_LENGTH = 300
+"""Characters of an address."""
+_EXAMPLE = "127.0.0.1:39539"
 
 
 @dataclass(frozen=True)
 class Address:
-    """A host by name or number, and a UDP port."""
+    """Host name or IP address, and UDP port."""
 
     host: str
     port: int
 
     def __str__(self) -> str:
-        """As `parse_address` reads it."""
+        """Return the text that `parse_address` reads."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def loopback(self) -> bool:
-        """Whether it is this machine for certain: a loopback number, or the name 'localhost'."""
+        """True for loopback addresses and the name 'localhost', which are always this computer."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -37,54 +39,61 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Read ``HOST:PORT``, ``HOST``, ``[IPv6]:PORT`` or ``:PORT`` (this machine).
+    """Parse ``HOST:PORT``, ``HOST``, ``[IPv6]:PORT`` or ``:PORT`` (this computer).
 
     Raises
     ------
     UsageError
-        If it is none of these.
+        If the text has none of these forms.
     """
-    given = text.strip()
-    if len(given) > _MOST_CHARACTERS:
-        raise UsageError("the address is too long; give it as 127.0.0.1:39539")
-    host, port = given, str(DEFAULT_PORT)  # also a bare IPv6 number
-    bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", given)
+    stripped = text.strip()
+    if len(stripped) > _MAX_LENGTH:
+        raise UsageError(f"The address is too long. Write it like {_EXAMPLE}.")
+    host, port = stripped, str(DEFAULT_PORT)  # also a bare IPv6 address
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", stripped)
     if bracketed:
         host, port = bracketed.group(1), port if bracketed.group(2) is None else bracketed.group(2)
-    elif given.count(":") == 1:
-        host, port = given.split(":")
+    elif stripped.count(":") == 1:
+        host, port = stripped.split(":")
     host = host or "127.0.0.1"
-    if not given or (_number(host) is None and not _is_name(host)):
-        raise UsageError(f"{text!r} is no address; give it as 127.0.0.1:39539")
+    if not stripped or (not _is_ip_address(host) and not _is_host_name(host)):
+        raise UsageError(f"{text!r} is not an address. Write it like {_EXAMPLE}.")
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise UsageError(f"{port!r} is no port; it is a number from 1 to 65535")
+        raise UsageError(f"{port!r} is not a port. Use a number from 1 to 65535.")
     return Address(host, int(port))
 
 
 def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """Number of a host, asked for once; may take seconds.
+    """Look up the IP address of a host; may take seconds.
+
+    Returns
+    -------
+    family : socket.AddressFamily
+    target : tuple
+        IP address and port, for `socket.sendto`.
 
     Raises
     ------
     OutputError
-        If nobody knows the name.
+        If the name cannot be resolved.
     """
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot send to {address}: {why}") from error
-    family, _, _, _, place = found[0]
-    return family, (str(place[0]), int(place[1]))
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"Cannot send to {address}: {reason}") from error
+    family, _, _, _, target = found[0]
+    return family, (str(target[0]), int(target[1]))
 
 
-def _number(host: str) -> object | None:
+def _is_ip_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host)
+        ipaddress.ip_address(host)
     except ValueError:
-        return None
+        return False
+    return True
 
 
-def _is_name(host: str) -> bool:
-    # digits and points alone are a mistyped number, which a resolver may read in its own way
+def _is_host_name(host: str) -> bool:
+    # digits and dots alone are a mistyped IP address, which some resolvers interpret in odd ways
     return bool(_HOST.fullmatch(host)) and not re.fullmatch(r"[0-9.]+", host)

@@ -1,16 +1,17 @@
-"""A person as Unity's humanoid skeleton: bone names, left-handed frame, T-pose at rest.
+"""Conversion of a person to Unity's humanoid: bone names, left-handed frame, T-pose at rest.
 
-Three steps lie between a `Person` and what receivers expect.
+Receivers expect three things that differ from a `Person`:
 
-Frame: the camera's (x right, y down, z forward) is turned by 180 degrees about x, as for files, and
-then x changes its sign, which makes it Unity's: left-handed, y up; who faces the camera faces +z.
+Frame: the camera frame (x right, y down, z forward) is rotated by 180 degrees about x, as for
+files, and x is negated. The result is Unity's frame: left-handed, y up; a person facing the camera
+faces +z.
 
-Rest: receivers take 'no rotation' for a strict T-pose, arms along x and legs straight down. Our
-body rests with its legs a few degrees apart, so bones are measured from the body *in that T-pose*:
-with G the turn of a bone and T its turn in the T-pose, G T^-1 is sent.
+Rest pose: an identity rotation means a strict T-pose, arms along x and legs straight down. The body
+model rests with its legs a few degrees apart, so rotations are relative to the body in that T-pose:
+with G the global rotation of a bone and T its rotation in the T-pose, G T^-1 is sent.
 
-Bones: joints without a counterpart in `HumanBodyBones` are left out, and the turns of those between
-two bones are kept in the lower one.
+Bones: joints without a counterpart in `HumanBodyBones` are omitted; the rotation of an omitted
+joint between two bones is applied to the lower bone.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ BONES: Mapping[str, str] = MappingProxyType(
         "RightToes": "right_foot",
     }
 )
-"""Joint of the body for each bone, parents first; names of `UnityEngine.HumanBodyBones`."""
+"""Body joint of each bone in `UnityEngine.HumanBodyBones`, parents first."""
 
 _T_POSE: Mapping[str, tuple[str, tuple[float, float, float]]] = MappingProxyType(
     {
@@ -66,89 +67,90 @@ _T_POSE: Mapping[str, tuple[str, tuple[float, float, float]]] = MappingProxyType
         "RightLowerLeg": ("RightFoot", (0.0, -1.0, 0.0)),
     }
 )
-"""Bones that the T-pose points at their lower end's bone: which, and where to (body frame)."""
+"""Bones with a fixed direction in the T-pose: the bone at their lower end and the direction in the
+body frame."""
 
 _UPRIGHT_FROM_CAMERA: Array = np.diag([1.0, -1.0, -1.0])
 _UNITY_FROM_UPRIGHT: Array = np.diag([-1.0, 1.0, 1.0])
 UNITY_FROM_CAMERA: Array = _UNITY_FROM_UPRIGHT @ _UPRIGHT_FROM_CAMERA
-"""(3, 3) of points; its determinant is -1, for Unity's frame is left-handed."""
+"""(3, 3) transform of points; its determinant is -1, since Unity's frame is left-handed."""
 
 
 @dataclass(frozen=True)
 class HumanoidPose:
-    """Bones relative to their parents in Unity's frame; B bones, parents first."""
+    """Pose of B bones relative to their parents in Unity's frame, parents first."""
 
     names: tuple[str, ...]
-    """(B,) of `HumanBodyBones`."""
-    places: Array
-    """(B, 3) m, in the parent's frame; the hips' in the world."""
+    """(B,) names from `HumanBodyBones`."""
+    positions: Array
+    """(B, 3) m in the parent's frame; the hips' in the world frame."""
     rotations: Array
     """(B, 4) quaternions x, y, z, w."""
 
 
 class Humanoid:
-    """Turns people into Unity's humanoid.
+    """Converter from people to Unity's humanoid.
 
     Parameters
     ----------
     body : Body
-        With joints of SMPL's names; bones whose joint it lacks are left out.
+        Has joints with SMPL's names; bones whose joint is missing are omitted.
 
     Raises
     ------
     ModelError
-        If it has no pelvis.
+        If the body has no pelvis.
     """
 
     def __init__(self, body: Body) -> None:
         self._body = body
         index = {name: number for number, name in enumerate(body.joint_names)}
         if BONES["Hips"] not in index:
-            raise ModelError("the body has no joint 'pelvis': it cannot be streamed")
+            raise ModelError("The body cannot be streamed: it has no joint 'pelvis'")
         self.names = tuple(bone for bone, joint in BONES.items() if joint in index)
         self._joints = np.array([index[BONES[bone]] for bone in self.names])
-        number_of = {int(joint): number for number, joint in enumerate(self._joints)}
+        bone_of_joint = {int(joint): number for number, joint in enumerate(self._joints)}
         self._parents = tuple(
-            _bone_above(int(joint), body.parents, number_of) for joint in self._joints
+            _parent_bone(int(joint), body.parents, bone_of_joint) for joint in self._joints
         )
         self._mean = rest_joints(body, np.zeros(body.shape_count))
-        # joints are linear in the shape: regressing them from the mesh each frame takes longer
+        # joints are linear in the shape, which is faster than regressing them from the mesh
         self._directions = (
             rest_joints(body, np.eye(body.shape_count)) - self._mean if body.shape_count else None
         )
 
     def pose(self, person: Person, origin: Array) -> HumanoidPose:
-        """Bones of a person.
+        """Convert a person.
 
         Parameters
         ----------
         person : Person
         origin : (3,) array
-            Metres in Unity's frame, taken off the hips' place.
+            m in Unity's frame; subtracted from the hips' position.
 
         Returns
         -------
         HumanoidPose
         """
         rest = self._rest(person.shape)
-        turns, joints = joint_transforms(self._body, person.rotations, rest)
-        turns = _UPRIGHT_FROM_CAMERA @ turns[self._joints]
+        world, joints = joint_transforms(self._body, person.rotations, rest)
+        world = _UPRIGHT_FROM_CAMERA @ world[self._joints]
         joints = joints[self._joints] @ _UPRIGHT_FROM_CAMERA
-        straight = self._t_pose(rest[self._joints])
-        sent = turns @ np.swapaxes(straight, -1, -2)
-        local, places = np.empty_like(sent), np.empty((len(sent), 3))
+        t_pose = self._t_pose(rest[self._joints])
+        relative = world @ np.swapaxes(t_pose, -1, -2)
+        local, positions = np.empty_like(relative), np.empty((len(relative), 3))
         root = UNITY_FROM_CAMERA @ person.joints[self._joints[0]] - origin
         for bone, parent in enumerate(self._parents):
             if parent is None:
-                local[bone] = sent[bone]
-                places[bone] = _UNITY_FROM_UPRIGHT @ root  # mirrored back with the others below
+                local[bone] = relative[bone]
+                positions[bone] = _UNITY_FROM_UPRIGHT @ root  # mirrored back with the others below
             else:
-                local[bone] = sent[parent].T @ sent[bone]
-                # the same in every frame, unless a joint between the two is left out
-                places[bone] = sent[parent].T @ (joints[bone] - joints[parent])
+                local[bone] = relative[parent].T @ relative[bone]
+                # constant over time, unless a joint between the two is omitted
+                positions[bone] = relative[parent].T @ (joints[bone] - joints[parent])
         quaternions = quaternion_from_matrix(_UNITY_FROM_UPRIGHT @ local @ _UNITY_FROM_UPRIGHT)
         return HumanoidPose(
-            self.names, places @ _UNITY_FROM_UPRIGHT, np.roll(quaternions, -1, axis=-1)
+            self.names, positions @ _UNITY_FROM_UPRIGHT, np.roll(quaternions, -1, axis=-1)
         )
 
     def _rest(self, shape: Array) -> Array:
@@ -158,33 +160,35 @@ class Humanoid:
         return rest
 
     def _t_pose(self, rest: Array) -> Array:
-        """(B, 3, 3) turn of each bone from the rest body into the strict T-pose."""
-        turns = np.tile(np.eye(3), (len(self.names), 1, 1))
-        for bone, (lower, direction) in _T_POSE.items():
-            if bone in self.names and lower in self.names:
-                upper_at, lower_at = self.names.index(bone), self.names.index(lower)
-                turns[upper_at] = _turn_onto(rest[lower_at] - rest[upper_at], np.array(direction))
-        return turns
+        """Return the rotation (B, 3, 3) of each bone from the rest pose to the strict T-pose."""
+        rotations = np.tile(np.eye(3), (len(self.names), 1, 1))
+        for bone, (lower_bone, direction) in _T_POSE.items():
+            if bone in self.names and lower_bone in self.names:
+                upper, lower = self.names.index(bone), self.names.index(lower_bone)
+                rotations[upper] = _align(rest[lower] - rest[upper], np.array(direction))
+        return rotations
 
 
-def _bone_above(joint: int, parents: Ints, number_of: Mapping[int, int]) -> int | None:
-    above = int(parents[joint])
-    while above >= 0 and above not in number_of:
-        above = int(parents[above])
-    return number_of[above] if above >= 0 else None
+def _parent_bone(joint: int, parents: Ints, bone_of_joint: Mapping[int, int]) -> int | None:
+    """Return the nearest bone above a joint, or None for the root."""
+    ancestor = int(parents[joint])
+    while ancestor >= 0 and ancestor not in bone_of_joint:
+        ancestor = int(parents[ancestor])
+    return bone_of_joint[ancestor] if ancestor >= 0 else None
 
 
-def _turn_onto(vector: Array, direction: Array) -> Array:
-    """(3, 3) the smallest turn that points `vector` along the unit `direction`.
+def _align(vector: Array, direction: Array) -> Array:
+    """Return the smallest rotation (3, 3) of `vector` onto the unit vector `direction`.
 
     Rodrigues' formula with sine and cosine from the cross and dot product: I + K + K^2 / (1 + c).
+    Returns the identity if the vector is zero or points the opposite way.
     """
     length = float(np.linalg.norm(vector))
     if length < 1e-9:
         return np.eye(3)
     unit = vector / length
     cosine = float(unit @ direction)
-    if cosine < -0.99:  # an upside-down limb is no T-pose of anything: leave it
+    if cosine < -0.99:  # an upside-down limb has no T-pose
         return np.eye(3)
     x, y, z = np.cross(unit, direction)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])

@@ -1,6 +1,6 @@
-"""VMC: the Virtual Motion Capture protocol, OSC messages over UDP (protocol.vmc.info).
+"""Streaming over VMC, the Virtual Motion Capture protocol: OSC over UDP (protocol.vmc.info).
 
-docs/live-streaming.md says what is sent and in which frame.
+docs/live-streaming.md describes the messages and their frame of reference.
 """
 
 from __future__ import annotations
@@ -22,63 +22,64 @@ from pymaf_live.streaming.address import Address, resolve
 from pymaf_live.streaming.humanoid import UNITY_FROM_CAMERA, Humanoid, HumanoidPose
 from pymaf_live.types import Array, FrameResult, Person
 
-_MOST_BYTES = 1400
-"""Of a packet: with its headers it fits an Ethernet frame, so that no network cuts it in pieces."""
-_BUNDLE_HEAD = 16
+_MAX_PACKET_BYTES = 1400
+"""Fits an Ethernet frame with all headers, so that no network fragments it."""
+_BUNDLE_HEADER_BYTES = 16
+_SIZE_FIELD_BYTES = 4
 _LOADED, _CALIBRATED, _NORMAL_MODE = 1, 3, 0
-_PATIENCE = 1.0
-"""Seconds that a followed person may be away before another is streamed."""
-_RATE_OVER = 2.0
+_SWITCH_DELAY_S = 1.0
+"""Seconds that the streamed person must be absent before another one is streamed."""
+_RATE_WINDOW_S = 2.0
 
 
 class VmcStream:
     """Sends one person of every result to a VMC receiver.
 
-    The ground (y = 0) and x = z = 0 are where the first streamed person stood when it was first
-    seen. Sending never waits and never raises: what cannot be sent is lost, as UDP has it, and
-    `failure` says why.
+    The origin is the ground position of the first streamed person in the first frame. Sending never
+    blocks and never raises: packets that cannot be sent are dropped, as usual with UDP, and
+    `failure` states the reason.
 
     Parameters
     ----------
     body : Body
     address : Address
-        Its name is looked up here, which may take seconds.
+        The host name is resolved here, which may take seconds.
 
     Raises
     ------
     OutputError
-        If the host is unknown or the system has no socket for it.
+        If the host is unknown or no socket can be opened for it.
     """
 
     def __init__(self, body: Body, address: Address) -> None:
         self.address = address
         self._humanoid = Humanoid(body)
-        self._lowest = PointSet.vertices(body, body.sample_vertices)
-        family, self._place = resolve(address)
+        self._skin = PointSet.vertices(body, body.sample_vertices)
+        family, self._target = resolve(address)
         try:
             self._socket = socket.socket(family, socket.SOCK_DGRAM)
         except OSError as error:
-            raise OutputError(f"cannot send to {address}: {error.strerror or error}") from error
+            raise OutputError(f"Cannot send to {address}: {error.strerror or error}") from error
         self._socket.setblocking(False)
         self._lock = threading.Lock()
         self._closed = False
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
         self._origin: Array | None = None
         self._person: int | None = None
-        self._wanted: int | None = None
-        self._seen = 0.0
+        self._selected: int | None = None
+        self._last_seen = 0.0
         self._sent_times: deque[float] = deque(maxlen=512)
         self.sent = 0
-        """Results with a person that were sent."""
+        """Number of poses sent."""
         self.failure = ""
-        """Why the last packet could not be sent; empty when it could."""
+        """Reason why the last packet could not be sent; empty if it was sent."""
 
     def send(self, result: FrameResult) -> None:
-        """Send the streamed person of a result; one thread at a time, the inference's."""
+        """Send the streamed person of a result. Call it from one thread at a time."""
         with self._lock:
             if self._closed:
                 return
-            person = self._chosen(result.people)
+            person = self._streamed(result.people)
             messages = [_state(tracked=person is not None), self._time()]
             if person is not None:
                 if self._origin is None:
@@ -89,26 +90,26 @@ class VmcStream:
                 self.sent += 1
                 self._sent_times.append(time.monotonic())
 
-    def choose(self, person: int | None) -> None:
-        """Stream one person alone by number; None: the one followed longest."""
+    def select_person(self, person: int | None) -> None:
+        """Stream the person with an id only; None streams the one tracked longest."""
         with self._lock:
-            if person != self._wanted:
-                self._wanted, self._person = person, None
+            if person != self._selected:
+                self._selected, self._person = person, None
 
     def set_origin(self) -> None:
-        """Take the place where the person stands next for the origin."""
+        """Move the origin to the person's position in the next result."""
         with self._lock:
             self._origin = None
 
     @property
     def rate(self) -> float:
-        """Poses sent a second, over the last two."""
+        """Poses sent per second, averaged over two seconds."""
         now = time.monotonic()
-        recent = [each for each in tuple(self._sent_times) if now - each <= _RATE_OVER]
+        recent = [sent for sent in tuple(self._sent_times) if now - sent <= _RATE_WINDOW_S]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 2 else 0.0
 
     def close(self) -> None:
-        """Say that nothing more comes, and let the socket go; from any thread."""
+        """Report the end of tracking to the receiver and close the socket. Thread-safe."""
         with self._lock:
             if self._closed:
                 return
@@ -116,37 +117,40 @@ class VmcStream:
             self._closed = True
             self._socket.close()
 
-    def _chosen(self, people: tuple[Person, ...]) -> Person | None:
-        """The person that was chosen, or the one streamed before while it is there, or the one
-        followed longest.
+    def _streamed(self, people: tuple[Person, ...]) -> Person | None:
+        """Return the person to stream.
+
+        That is the selected person; without a selection the one streamed before, and after its
+        absence the one tracked longest.
         """
-        if self._wanted is not None:
-            return next((person for person in people if person.id == self._wanted), None)
+        if self._selected is not None:
+            return next((person for person in people if person.id == self._selected), None)
         now = time.monotonic()
         for person in people:
             if person.id == self._person:
-                self._seen = now
+                self._last_seen = now
                 return person
-        if not people or (self._person is not None and now - self._seen < _PATIENCE):
+        waiting = self._person is not None and now - self._last_seen < _SWITCH_DELAY_S
+        if not people or waiting:
             return None
-        self._person, self._seen = people[0].id, now
+        self._person, self._last_seen = people[0].id, now
         return people[0]
 
     def _standing_point(self, person: Person) -> Array:
-        """(3,) m in Unity's frame: under the hips, at the height of the lowest point."""
-        points = self._lowest.pose(person.rotations, person.shape, person.translation)
+        """Return the point (3,) below the hips at the body's lowest height, m, Unity's frame."""
+        points = self._skin.pose(person.rotations, person.shape, person.translation)
         hips = UNITY_FROM_CAMERA @ person.joints[0]
         return np.array([hips[0], (points @ UNITY_FROM_CAMERA.T)[:, 1].min(), hips[2]])
 
     def _time(self) -> OscMessage:
-        return _message("/VMC/Ext/T", [("f", time.monotonic() - self._begun)])
+        return _message("/VMC/Ext/T", [("f", time.monotonic() - self._start)])
 
     def _send(self, messages: Iterable[OscMessage]) -> bool:
         try:
             for packet in packets(messages):
-                self._socket.sendto(packet, self._place)
+                self._socket.sendto(packet, self._target)
         except BlockingIOError:
-            self.failure = "the network takes no more packets"
+            self.failure = "the network is congested"
             return False
         except OSError as error:
             self.failure = error.strerror or str(error)
@@ -156,15 +160,16 @@ class VmcStream:
 
 
 def packets(messages: Iterable[OscMessage]) -> Iterator[bytes]:
-    """Messages in OSC bundles, each small enough for one packet."""
-    builder, size = OscBundleBuilder(IMMEDIATELY), _BUNDLE_HEAD
+    """Yield OSC bundles of messages, each small enough for one packet."""
+    builder, size = OscBundleBuilder(IMMEDIATELY), _BUNDLE_HEADER_BYTES
     for message in messages:
-        if size > _BUNDLE_HEAD and size + 4 + message.size > _MOST_BYTES:
+        added = _SIZE_FIELD_BYTES + message.size
+        if size > _BUNDLE_HEADER_BYTES and size + added > _MAX_PACKET_BYTES:
             yield builder.build().dgram
-            builder, size = OscBundleBuilder(IMMEDIATELY), _BUNDLE_HEAD
+            builder, size = OscBundleBuilder(IMMEDIATELY), _BUNDLE_HEADER_BYTES
         builder.add_content(message)
-        size += 4 + message.size
-    if size > _BUNDLE_HEAD:
+        size += added
+    if size > _BUNDLE_HEADER_BYTES:
         yield builder.build().dgram
 
 
@@ -174,13 +179,13 @@ def _state(*, tracked: bool) -> OscMessage:
 
 
 def _root() -> list[OscMessage]:
-    # the hips carry all of the motion: some receivers leave the root's place out
+    # the hips carry all the motion, since some receivers ignore the root's position
     pose = [("f", value) for value in (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)]
     return [_message("/VMC/Ext/Root/Pos", [("s", "root"), *pose])]
 
 
 def _bones(pose: HumanoidPose) -> list[OscMessage]:
-    numbers = np.concatenate([pose.places, pose.rotations], axis=1).tolist()
+    numbers = np.concatenate([pose.positions, pose.rotations], axis=1).tolist()
     return [
         _message("/VMC/Ext/Bone/Pos", [("s", name), *(("f", value) for value in values)])
         for name, values in zip(pose.names, numbers, strict=True)

@@ -169,7 +169,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
         streams = [VmcStream(body, address) for address in options.streams]
         for number, stream in enumerate(streams):
             run.callback(stream.close)
-            stream.choose(number if len(streams) > 1 else None)
+            stream.select_person(number if len(streams) > 1 else None)
             pipeline.subscribe(stream.send)
         failure = _run(pipeline, frames, options.seconds, reporter)
         if journal is not None:

@@ -60,7 +60,7 @@ def test_live_streams_the_estimated_poses(
     [
         ([], "--record"),
         (["--vmc", "127.0.0.1:0"], "1 to 65535"),
-        (["--vmc", "http://there"], "no port"),
+        (["--vmc", "http://there"], "not a port"),
         (["--vmc", ":39540", "--vmc", "127.0.0.1:39540"], "give each a port"),
     ],
 )

@@ -9,7 +9,7 @@ from pymaf_live.errors import ModelError
 from pymaf_live.rendering import Overlay, OverlayStyle, open_overlay
 from tests.rendering.posed import SIZE
 
-Open = Callable[..., Overlay]
+OverlayOpener = Callable[..., Overlay]
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +18,8 @@ def body() -> Body:
 
 
 @pytest.fixture(params=["gl", "cpu"])
-def open_one(request: pytest.FixtureRequest, body: Body) -> Iterator[Open]:
-    """Opens overlays of each kind, and closes them."""
+def opener(request: pytest.FixtureRequest, body: Body) -> Iterator[OverlayOpener]:
+    """OverlayOpener overlays of each kind and close them after the test."""
     opened: list[Overlay] = []
 
     def open_(style: OverlayStyle | None = None) -> Overlay:

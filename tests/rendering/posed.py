@@ -1,4 +1,4 @@
-"""People in made-up poses before a camera."""
+"""Synthetic people in random poses in front of a camera."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ def person(
     body: Body,
     seed: int = 0,
     at: tuple[float, float, float] = (0.0, 0.2, 4.0),
-    number: int = 0,
+    person_id: int = 0,
     bend: float = 0.3,
     turn: float = 0.0,
     camera: Camera = CAMERA,
 ) -> Person:
-    """A person standing upright in the picture, limbs bent at random."""
+    """Return a person standing upright in the image, limbs bent at random."""
     random = np.random.default_rng(seed)
     vectors = random.normal(0, bend, (body.joint_count, 3))
     rotations = Rotation.from_rotvec(vectors).as_matrix()
     rotations[0] = Rotation.from_euler("xy", [np.pi, turn]).as_matrix()
     shape = random.normal(0, 0.7, body.shape_count)
     joints = pose_joints(body, rotations, shape, np.array(at))
-    flat = project(joints, camera)
+    points = project(joints, camera)
     return Person(
-        id=number,
+        id=person_id,
         rotations=rotations,
         shape=shape,
         translation=np.array(at),
         joints=joints,
-        joints_2d=flat,
-        box=np.r_[flat.min(axis=0), flat.max(axis=0)],
+        joints_2d=points,
+        box=np.r_[points.min(axis=0), points.max(axis=0)],
         score=1.0,
         joint_score=np.ones(body.joint_count),
     )

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = SIZE = (40, 30)
 def by_hand(
     pixels: np.ndarray, inverse_depth: np.ndarray, values: np.ndarray, faces: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel by pixel and face by face: cross products, Cramer's rule, the greatest 1 / z."""
+    """Return coverage and values, pixel by pixel and face by face, by Cramer's rule and 1 / z."""
     inside = np.zeros((HEIGHT, WIDTH), bool)
     shown = np.zeros((HEIGHT, WIDTH, values.shape[1]))
     for row in range(HEIGHT):
@@ -32,9 +32,9 @@ def by_hand(
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
-def test_random_triangles_are_drawn_as_by_hand(seed: int) -> None:
+def test_random_triangles_match_the_reference(seed: int) -> None:
     random = np.random.default_rng(seed)
-    # some reach outside the window on all sides
+    # some extend beyond the image on all sides
     pixels = random.uniform(-15, 50, (24, 2))
     inverse_depth = random.uniform(0.1, 2, 24).astype(np.float32)
     values = random.uniform(0, 1, (24, 2)).astype(np.float32)
@@ -49,8 +49,8 @@ def test_random_triangles_are_drawn_as_by_hand(seed: int) -> None:
     assert 100 < inside.sum() < inside.size
 
 
-def test_a_flat_edge_and_corners_on_pixel_centres_leave_no_crack() -> None:
-    # a rectangle of two triangles, all corners on pixel centres, seen from outside
+def test_a_shared_edge_and_corners_on_pixel_centres_leave_no_crack() -> None:
+    # a rectangle of two triangles, all corners on pixel centres
     pixels = np.array([[5, 5], [5, 20], [30, 20], [30, 5]], float)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     pixel, _ = nearest_faces(

@@ -15,8 +15,8 @@ from pymaf_live.types import Array, Camera
 Flags = npt.NDArray[np.bool_]
 SIZE = (171, 123)
 CAMERA = Camera(160.0, np.array([85.3, 60.8]), SIZE)
-CLOSE = 0.01
-"""Pixels; centres as close as this to an edge may fall on either side of it."""
+TOLERANCE = 0.01
+"""Pixels; centres closer to an edge than this may be covered or not."""
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def silhouettes(body: Body) -> SilhouetteRenderer:
     return SilhouetteRenderer(body)
 
 
-def poses_of(body: Body, count: int, spread: float, seed: int) -> Array:
-    """Standing before the camera, every joint turned at random."""
+def random_poses(body: Body, count: int, spread: float, seed: int) -> Array:
+    """Return axis-angle poses (count, J, 3): upright, every joint rotated at random."""
     rng = np.random.default_rng(seed)
     pose = rng.normal(0, spread, (count, body.joint_count, 3))
     pose[:, 0] = [np.pi, 0, 0]  # y up to y down
@@ -41,10 +41,10 @@ def flags(bits: npt.NDArray[np.uint8], size: tuple[int, int] = SIZE) -> Flags:
     return np.unpackbits(bits, axis=1)[:, : size[0]].astype(bool)
 
 
-def tried(corners: Array, size: tuple[int, int] = SIZE) -> tuple[Flags, Flags]:
-    """Of triangles (N, 3, 2), the pixels whose centres surely lie in one; those that may."""
+def brute_force(corners: Array, size: tuple[int, int] = SIZE) -> tuple[Flags, Flags]:
+    """Return the pixels that triangles (N, 3, 2) certainly cover, and those they may cover."""
     width, height = size
-    sure, possible = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    certain, possible = np.zeros((height, width), bool), np.zeros((height, width), bool)
     least = np.clip(np.floor(corners.min(axis=1)), 0, [width, height]).astype(int)
     most = np.clip(np.ceil(corners.max(axis=1)) + 1, 0, [width, height]).astype(int)
     for triangle, (x0, y0), (x1, y1) in zip(corners, least, most, strict=True):
@@ -56,90 +56,90 @@ def tried(corners: Array, size: tuple[int, int] = SIZE) -> tuple[Flags, Flags]:
             length = max(np.hypot(dx, dy), 1e-12) * np.sign(area)
             distance = (dx * (y - py) - dy * (x - px)) / length if area else -np.inf
             inside = np.minimum(inside, distance)
-        sure[y0:y1, x0:x1] |= inside > CLOSE
-        possible[y0:y1, x0:x1] |= inside > -CLOSE
-    return sure, possible
+        certain[y0:y1, x0:x1] |= inside > TOLERANCE
+        possible[y0:y1, x0:x1] |= inside > -TOLERANCE
+    return certain, possible
 
 
-def vertices_of(body: Body, pose: Array, shape: Array, place: Array) -> Array:
-    return PointSet.vertices(body).pose(matrix_from_axis_angle(pose), shape, place)
+def vertices_of(body: Body, pose: Array, shape: Array, translation: Array) -> Array:
+    return PointSet.vertices(body).pose(matrix_from_axis_angle(pose), shape, translation)
 
 
 @pytest.mark.parametrize(
     ("place", "spread"),
     [
         ((0.0, 0.0, 3.0), 0.1),
-        ((0.1, -0.1, 2.6), 0.7),  # limbs within each other
-        ((-1.4, -0.9, 2.5), 0.4),  # cut by the left and the upper side
-        ((1.5, 0.6, 2.5), 0.4),  # by the right and the lower side
-        ((0.3, 0.2, 60.0), 0.4),  # of some pixels
+        ((0.1, -0.1, 2.6), 0.7),  # self-intersecting
+        ((-1.4, -0.9, 2.5), 0.4),  # cut by the left and the upper edge
+        ((1.5, 0.6, 2.5), 0.4),  # cut by the right and the lower edge
+        ((0.3, 0.2, 60.0), 0.4),  # a few pixels large
     ],
 )
-def test_a_body_covers_the_centres_of_pixels_that_lie_in_its_faces(
+def test_a_body_covers_the_pixel_centres_inside_its_faces(
     body: Body, silhouettes: SilhouetteRenderer, place: tuple[float, ...], spread: float
 ) -> None:
-    pose = poses_of(body, 1, spread, seed=1)
+    pose = random_poses(body, 1, spread, seed=1)
     shape = np.random.default_rng(2).normal(size=(1, body.shape_count))
     at = np.array([place])
     (bits,) = silhouettes.render(pose, shape, at, np.array([0]), [CAMERA])
     points = project(vertices_of(body, pose[0], shape[0], at[0]), CAMERA)
-    # the body is closed: what a face turned away covers, another covers too
-    sure, possible = tried(points[body.faces])
+    # the body is closed, so faces that turn away cover no further pixels
+    certain, possible = brute_force(points[body.faces])
     mask = flags(bits)
-    assert sure.any()
-    assert mask[sure].all()
+    assert certain.any()
+    assert mask[certain].all()
     assert not mask[~possible].any()
 
 
-def test_faces_that_reach_the_camera_are_left_out_and_the_others_drawn(
+def test_faces_that_reach_the_camera_are_omitted_and_the_others_drawn(
     body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
-    pose, shape = poses_of(body, 1, 0.3, seed=3), np.zeros((1, body.shape_count))
+    pose, shape = random_poses(body, 1, 0.3, seed=3), np.zeros((1, body.shape_count))
     pose[0, 0] = [np.pi / 2, 0, 0]  # along the camera's axis, partly behind it
     at = np.array([[0.1, 0.2, 0.5]])
     (bits,) = silhouettes.render(pose, shape, at, np.array([0]), [CAMERA])
     vertices = vertices_of(body, pose[0], shape[0], at[0])
     corners = vertices[body.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    looking = np.einsum("fc,fc->f", normal, corners[:, 0]) < 0
-    drawn = (corners[..., 2] > 0.05).all(axis=1) & looking
-    assert 0 < drawn.sum() < looking.sum()
-    sure, possible = tried(project(corners[drawn], CAMERA))
+    front = np.einsum("fc,fc->f", normal, corners[:, 0]) < 0
+    drawn = (corners[..., 2] > 0.05).all(axis=1) & front
+    assert 0 < drawn.sum() < front.sum()
+    certain, possible = brute_force(project(corners[drawn], CAMERA))
     mask = flags(bits)
-    assert sure.any()
-    assert mask[sure].all()
-    # the nearest are a hundred times as large, and as far off
+    assert certain.any()
+    assert mask[certain].all()
+    # the nearest faces are a hundred times larger, and so are their rounding errors
     assert (mask & ~possible).mean() < 1e-3
 
 
-def test_people_of_a_picture_are_drawn_together_and_each_in_their_own_picture(
+def test_people_of_one_image_are_drawn_together_and_images_stay_separate(
     body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
-    count = 40  # more than are drawn at one go
+    count = 40  # more than one batch
     small = Camera(50.0, np.array([20.0, 30.0]), (45, 64))
     cameras = [CAMERA, small, CAMERA]
     frames = np.repeat([0, 1, 2], [count - 3, 1, 2])
     rng = np.random.default_rng(4)
-    pose, shape = poses_of(body, count, 0.4, seed=5), rng.normal(size=(count, body.shape_count))
+    pose, shape = random_poses(body, count, 0.4, seed=5), rng.normal(size=(count, body.shape_count))
     place = np.c_[rng.uniform(-1, 1, (count, 2)), rng.uniform(3, 5, count)]
     together = silhouettes.render(pose, shape, place, frames, cameras)
     assert [bits.shape for bits in together] == [(123, 22), (64, 6), (123, 22)]
-    wanted = [np.zeros_like(bits) for bits in together]
+    expected = [np.zeros_like(bits) for bits in together]
     for row, frame in enumerate(frames):
         one = slice(row, row + 1)
         (bits,) = silhouettes.render(
             pose[one], shape[one], place[one], np.array([0]), [cameras[frame]]
         )
         assert bits.any()
-        wanted[frame] |= bits
-    for bits, alone in zip(together, wanted, strict=True):
+        expected[frame] |= bits
+    for bits, alone in zip(together, expected, strict=True):
         assert np.array_equal(bits, alone)
 
 
-def test_places_out_of_all_bounds_are_not_drawn_and_spoil_nothing(
+def test_bodies_at_extreme_positions_are_not_drawn_and_affect_no_others(
     body: Body, silhouettes: SilhouetteRenderer
 ) -> None:
-    pose, shape = poses_of(body, 4, 0.1, seed=6), np.zeros((4, body.shape_count))
+    pose, shape = random_poses(body, 4, 0.1, seed=6), np.zeros((4, body.shape_count))
     place = np.array([[0.0, 0.0, 3.0], [1e300, 0.0, 3.0], [1e30, 1e30, 2.0], [0.0, 0.0, 1e30]])
     seen = silhouettes.render(pose, shape, place, np.arange(4), [CAMERA] * 4)
     (alone,) = silhouettes.render(pose[:1], shape[:1], place[:1], np.array([0]), [CAMERA])
@@ -148,22 +148,22 @@ def test_places_out_of_all_bounds_are_not_drawn_and_spoil_nothing(
     assert not any(bits.any() for bits in seen[1:])
 
 
-def test_any_faces_will_do() -> None:
-    # two squares at an edge, one of them twice, and a third upright on the same edge
+def test_open_and_non_manifold_meshes_are_covered() -> None:
+    # two squares sharing an edge, one of them twice, and triangles on the same edge
     points = np.array(
         [[10, 10], [20, 10], [20, 20], [10, 20], [30, 10], [30, 20], [20, 2], [25, 2]], float
     )
     faces = np.array([[0, 2, 1], [0, 3, 2], [1, 2, 5], [1, 5, 4], [0, 2, 1], [1, 7, 6], [1, 2, 7]])
     x, y = (points.astype(np.float32) + 0.5).T
     front = np.ones((len(faces), 1), bool)
-    # as seen counter-clockwise, y down
+    # make all faces counter-clockwise in the image, y down
     corners = points[faces] + 0.5
     one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    turned = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0] > 0
-    faces[turned] = faces[turned][:, ::-1]
+    clockwise = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0] > 0
+    faces[clockwise] = faces[clockwise][:, ::-1]
     (bits,) = CoverageRasteriser(faces).rasterise(x[:, None], y[:, None], front, [(40, 32)])
-    sure, possible = tried(points[faces] + 0.5, (40, 32))
+    certain, possible = brute_force(points[faces] + 0.5, (40, 32))
     mask = flags(bits, (40, 32))
     assert mask[11:20, 11:20].all()
-    assert mask[sure].all()
+    assert mask[certain].all()
     assert not mask[~possible].any()

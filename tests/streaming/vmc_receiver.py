@@ -1,7 +1,7 @@
-"""A VMC receiver of the tests' own: reads OSC from raw bytes and moves a skeleton, as Unity would.
+"""VMC receiver for tests: parses OSC from raw bytes and poses a skeleton as Unity does.
 
-Written from OSC 1.0 and the VMC specification; shares nothing with the sender. The skeleton's tree
-is Unity's humanoid (docs of `HumanBodyBones`).
+Written from the OSC 1.0 and VMC specifications; shares no code with the sender. The hierarchy is
+that of Unity's humanoid (documentation of `HumanBodyBones`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PARENTS = {
 
 
 class VmcReceiver:
-    """Listens on a free port of this machine until it is closed."""
+    """Listens on a free local port until closed."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -54,12 +54,12 @@ class VmcReceiver:
         self.messages: list[tuple[str, tuple[Any, ...]]] = []
         self.bones: dict[str, tuple[float, ...]] = {}
         self.root: tuple[float, ...] = ()
-        self._end = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="test receiver", daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
-        while not self._end.is_set():
+        while not self._stop.is_set():
             try:
                 packet = self._socket.recv(65536)
             except TimeoutError:
@@ -72,32 +72,33 @@ class VmcReceiver:
                 elif address == "/VMC/Ext/Root/Pos":
                     self.root = values
 
-    def wait(self, met: Callable[[], object], seconds: float = 5.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
         limit = time.monotonic() + seconds
-        while not met():
-            assert time.monotonic() < limit, "nothing came"
+        while not condition():
+            assert time.monotonic() < limit, "no packets arrived"
             time.sleep(0.01)
 
     def close(self) -> None:
-        self._end.set()
+        self._stop.set()
         self._thread.join()
         self._socket.close()
 
 
 def world(bones: dict[str, tuple[float, ...]]) -> dict[str, np.ndarray]:
-    """Place of every bone in Unity's world, by the transforms alone."""
+    """Return the world position of every bone, from the received transforms alone."""
     known: dict[str, tuple[np.ndarray, Rotation]] = {}
     for name, parent in PARENTS.items():
-        place, turn = np.array(bones[name][:3]), Rotation.from_quat(bones[name][3:])
+        position, rotation = np.array(bones[name][:3]), Rotation.from_quat(bones[name][3:])
         if parent is not None:
-            above, above_turn = known[parent]
-            place, turn = above + above_turn.apply(place), above_turn * turn
-        known[name] = (place, turn)
-    return {name: place for name, (place, _) in known.items()}
+            parent_position, parent_rotation = known[parent]
+            position = parent_position + parent_rotation.apply(position)
+            rotation = parent_rotation * rotation
+        known[name] = (position, rotation)
+    return {name: position for name, (position, _) in known.items()}
 
 
 def messages(packet: bytes) -> list[tuple[str, tuple[Any, ...]]]:
-    """OSC 1.0: a message, or a bundle of them."""
+    """Parse an OSC 1.0 message or bundle."""
     if not packet.startswith(b"#bundle\0"):
         return [_message(packet)]
     found, at = [], 16

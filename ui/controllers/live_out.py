@@ -69,7 +69,7 @@ class LiveOut:
                 stream.close()
                 return
             self._stream = stream
-            stream.choose(self._person)
+            stream.select_person(self._person)
             self._state.status.set(LiveOutStatus(LiveOutPhase.WAITING, str(address)))
             self._join()
 
@@ -94,7 +94,7 @@ class LiveOut:
         """Stream one person alone; None: the one followed longest."""
         self._person = person
         if self._stream is not None:
-            self._stream.choose(person)
+            self._stream.select_person(person)
 
     def attach(self, pipeline: Followed) -> None:
         """Another pipeline's results are what there is to send."""
