@@ -7,7 +7,8 @@ script.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from pymaf_live.errors import Interrupted
 
@@ -17,8 +18,11 @@ __all__ = [
     "SilentReporter",
     "StepReporter",
     "raise_if_cancelled",
+    "report_each",
     "report_progress",
 ]
+
+T = TypeVar("T")
 
 
 class Reporter(Protocol):
@@ -118,3 +122,18 @@ def report_progress(reporter: Reporter, fraction: float | None, detail: str = ""
     """
     reporter.progress(fraction, detail)
     raise_if_cancelled(reporter)
+
+
+def report_each(items: Sequence[T], reporter: Reporter, detail: str = "") -> Iterator[T]:
+    """Yield items and report the progress through them.
+
+    Raises
+    ------
+    Interrupted
+        If `reporter` is cancelled.
+    """
+    for done, item in enumerate(items):
+        report_progress(reporter, done / len(items), detail)
+        yield item
+    if items:
+        reporter.progress(1.0, detail)

@@ -6,7 +6,13 @@ import pytest
 
 from pymaf_live.errors import Interrupted
 from pymaf_live.system import reporter as module
-from pymaf_live.system.reporter import SILENT, SilentReporter, StepReporter, raise_if_cancelled
+from pymaf_live.system.reporter import (
+    SILENT,
+    SilentReporter,
+    StepReporter,
+    raise_if_cancelled,
+    report_each,
+)
 
 
 class Log(SilentReporter):
@@ -47,6 +53,16 @@ def test_steps_nest_and_pass_messages_and_cancellation_on() -> None:
     assert inner.cancelled()
     with pytest.raises(Interrupted, match="export stopped"):
         raise_if_cancelled(inner, "export stopped")
+
+
+def test_items_are_reported_one_by_one_until_cancelled() -> None:
+    log = Log()
+    assert list(report_each("ab", log, "letters")) == ["a", "b"]
+    assert log.calls == [(0.0, "letters"), (0.5, "letters"), (1.0, "letters")]
+    assert list(report_each("", log)) == []
+    log.stop = True
+    with pytest.raises(Interrupted):
+        list(report_each("ab", log))
 
 
 def test_the_silent_reporter_never_cancels() -> None:

@@ -1,7 +1,7 @@
-"""The frozen trunk's maps of all crops, kept on disk and in memory: what every variant learns from.
+"""Maps of the frozen trunk for all crops, cached on disk: the training data of every variant.
 
-A crop and its mirror image of every person, without further variation; computed once, in blocks,
-so that a kill loses one block at most.
+There are a crop and its mirror image of every person, without further augmentation. They are
+computed once, in blocks, so that a kill loses at most one block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import network_input
 from pymaf_live.system.atomic_write import atomic_write, make_folder
-from trainer.commands.progress import followed
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from trainer.data.crops import CropDataset, Sample
 from trainer.data.fits import Fits
 from trainer.data.fitted import FittedPeople
@@ -33,34 +33,34 @@ LATERALS = {"lite": (254, 236, 211)}
 """Tensor numbers of the encoder's own maps of 8x8, 16x16 and 32x32, before the pyramid."""
 
 _BLOCK = 100
-_AT_ONCE = 20
+_BATCH = 20
 
 Halves = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True)
 class Features:
-    """N people, each as they are (0) and mirrored (1)."""
+    """Maps and labels of N people, original (0) and mirrored (1)."""
 
     maps: tuple[Halves, ...]
-    """(2, N, C, H, W) a size, coarse to fine."""
+    """(2, N, C, H, W) per size, coarse to fine."""
     labels: dict[str, npt.NDArray[np.float32]]
-    """(2, N, ...) by the names of `Labels`."""
+    """(2, N, ...) by field name of `Labels`."""
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return int(self.maps[0].shape[1])
 
     def batch(
         self, rows: npt.NDArray[np.int64], mirrored: npt.NDArray[np.int64], device: str = "cpu"
     ) -> tuple[list[torch.Tensor], Labels]:
-        """Maps and labels of some people; `mirrored` is 0 or 1 for each."""
+        """Return maps and labels of some people; `mirrored` is 0 or 1 for each."""
 
-        def taken(values: npt.NDArray[np.generic]) -> torch.Tensor:
+        def select(values: npt.NDArray[np.generic]) -> torch.Tensor:
             return torch.from_numpy(values[mirrored, rows].astype(np.float32)).to(device)
 
-        labels = {name: taken(values) for name, values in self.labels.items()}
-        return [taken(one) for one in self.maps], Labels(**labels)
+        labels = {name: select(values) for name, values in self.labels.items()}
+        return [select(one) for one in self.maps], Labels(**labels)
 
 
 def read_features(
@@ -70,28 +70,30 @@ def read_features(
     body: Body,
     landmark_file: Path,
     rows: Sequence[int],
+    reporter: Reporter = SILENT,
 ) -> Features:
-    """Read the features of some rows of a set, after making what is not there yet.
+    """Read the features of some rows of a set, and compute missing ones first.
 
     Parameters
     ----------
     folder : Path
-        Where they are kept.
+        Cache of the features.
     joint_set, fits
         The people and their bodies.
     body : Body
     landmark_file : Path
         BlazePose's `lite` file.
     rows : sequence of int
+    reporter : Reporter
 
     Raises
     ------
     InputError
-        If the folder has features of other data or is broken.
+        If the folder has features of other data or is damaged.
     """
     make_folder(folder)
-    about = _about(joint_set, fits, body, landmark_file, rows)
-    _check(folder / "about.json", about)
+    source = _source(joint_set, fits, body, landmark_file, rows)
+    _check_source(folder / "about.json", source)
     crops = CropDataset([FittedPeople(joint_set, fits)], body, SIZE, None)
     taps = {f"map{k}": number for k, number in enumerate(LATERALS["lite"])}
     blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
@@ -100,13 +102,13 @@ def read_features(
     if missing:
         graph = TfliteModule(landmark_file, taps).eval()
         graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for index in followed(missing, "features"):
+        for index in report_each(missing, reporter, "features"):
             with atomic_write(paths[index]) as temporary:
-                np.savez(temporary, **_computed(graph, crops, blocks[index]))  # type: ignore[arg-type]
-    return _joined(paths, [len(block) for block in blocks])
+                np.savez(temporary, **_compute(graph, crops, blocks[index]))  # type: ignore[arg-type]
+    return _read_blocks(paths, [len(block) for block in blocks])
 
 
-def _about(
+def _source(
     joint_set: JointSet, fits: Fits, body: Body, landmark_file: Path, rows: Sequence[int]
 ) -> dict[str, str | int]:
     digest = hashlib.sha256()
@@ -117,41 +119,41 @@ def _about(
     return {"data": digest.hexdigest(), "body": body.sha256, "encoder": encoder, "version": 1}
 
 
-def _check(path: Path, about: dict[str, str | int]) -> None:
+def _check_source(path: Path, source: dict[str, str | int]) -> None:
     if not path.exists():
         with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(about), encoding="utf-8")
+            temporary.write_text(json.dumps(source), encoding="utf-8")
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is broken: {error}") from error
-    if found != about:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if stored != source:
         raise InputError(f"{path.parent} has features of other data; choose another --out")
 
 
 @torch.no_grad()
-def _computed(
+def _compute(
     graph: TfliteModule, crops: CropDataset, rows: Sequence[int]
 ) -> dict[str, npt.NDArray[np.generic]]:
     random = np.random.default_rng(0)
     plain = [crops.sample(0, row, random) for row in rows]
     samples: list[Sample] = [*plain, *(crops.mirrored(sample) for sample in plain)]
-    found: dict[str, list[npt.NDArray[np.float16]]] = {}
-    for start in range(0, len(samples), _AT_ONCE):
-        images = np.stack([sample.image for sample in samples[start : start + _AT_ONCE]])
-        given = torch.from_numpy(network_input(images)).contiguous(
+    values: dict[str, list[npt.NDArray[np.float16]]] = {}
+    for start in range(0, len(samples), _BATCH):
+        images = np.stack([sample.image for sample in samples[start : start + _BATCH]])
+        batch = torch.from_numpy(network_input(images)).contiguous(
             memory_format=torch.channels_last
         )
-        for name, value in graph(given).items():
-            found.setdefault(name, []).append(value.numpy().astype(np.float16))
+        for name, value in graph(batch).items():
+            values.setdefault(name, []).append(value.numpy().astype(np.float16))
 
-    def both(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        return values.reshape(2, len(rows), *values.shape[1:])
+    def split(stacked: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        return stacked.reshape(2, len(rows), *stacked.shape[1:])
 
-    maps = {name: both(np.concatenate(values)) for name, values in found.items()}
+    maps = {name: split(np.concatenate(parts)) for name, parts in values.items()}
     labels = {
-        field.name: both(
+        field.name: split(
             np.stack([np.asarray(getattr(s, field.name), np.float32) for s in samples])
         )
         for field in fields(Labels)
@@ -159,7 +161,7 @@ def _computed(
     return {**maps, **labels}
 
 
-def _joined(paths: Sequence[Path], sizes: Sequence[int]) -> Features:
+def _read_blocks(paths: Sequence[Path], sizes: Sequence[int]) -> Features:
     whole: dict[str, npt.NDArray[np.generic]] = {}
     names = [f"map{k}" for k in range(len(LATERALS["lite"]))]
     names += [field.name for field in fields(Labels)]
@@ -175,7 +177,7 @@ def _joined(paths: Sequence[Path], sizes: Sequence[int]) -> Features:
                     whole[name][:, first : first + size] = block
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
             raise InputError(
-                f"{path} is broken; delete it to have it made anew: {error}"
+                f"{path} is damaged; delete it to compute it again: {error}"
             ) from error
         first += size
     maps = tuple(whole.pop(f"map{k}").astype(np.float16, copy=False) for k in range(3))

@@ -1,4 +1,4 @@
-"""One variant, one seed: learn, then measure on people never learned from."""
+"""Training and evaluation of one variant with one seed."""
 
 from __future__ import annotations
 
@@ -31,149 +31,154 @@ from trainer.training.losses import Losses
 from trainer.training.optimizer import RelativeAdam
 from trainer.training.schedule import learning_rates
 
-_CLIP = 20.0
-_FOR_SPREAD = 64
+_MAX_GRADIENT_NORM = 20.0
+_CROPS_FOR_SPREAD = 64
 _BATCH = 50
+_LOSS_STEPS = 50
+"""Last steps whose mean loss is reported."""
 
 
 @dataclass(frozen=True)
 class AblationSetup:
-    """What all variants have in common; people 0 .. `learned` - 1 are learned from."""
+    """Everything that the variants share; people 0 .. `people` - 1 are trained on."""
 
     config: RunConfig
     body: Body
     start: InitialEstimate
     features: Features
-    learned: int
+    people: int
     device: str = "cpu"
 
 
-class _Learning:
-    """A network that takes steps."""
+class _VariantTrainer:
+    """Network of a variant with its optimizer."""
 
-    def __init__(
-        self, course: AblationSetup, network: NetworkConfig, seed: int, steps: int
-    ) -> None:
+    def __init__(self, setup: AblationSetup, network: NetworkConfig, seed: int, steps: int) -> None:
         torch.manual_seed(seed)
-        self.course, self.seed = course, seed
-        schedule = course.config.schedule
+        self.setup, self.seed = setup, seed
+        schedule = setup.config.schedule
         self.schedule = schedule.model_copy(update={"images": steps * schedule.batch})
-        some = np.arange(min(_FOR_SPREAD, course.learned))
-        maps, _ = course.features.batch(some, np.zeros_like(some))
-        model = PyMAF(network, course.body, course.start, encoder=Neck(maps))
-        self.model = model.to(course.device)
+        rows = np.arange(min(_CROPS_FOR_SPREAD, setup.people))
+        maps, _ = setup.features.batch(rows, np.zeros_like(rows))
+        model = PyMAF(network, setup.body, setup.start, encoder=Neck(maps))
+        self.model = model.to(setup.device)
         self.average = copy.deepcopy(self.model).eval()
-        losses = Losses(course.body, course.config.losses, dense=network.auxiliary != "none")
-        self.losses = losses.to(course.device)
-        self.optimiser = RelativeAdam(
+        losses = Losses(setup.body, setup.config.losses, dense=network.auxiliary != "none")
+        self.losses = losses.to(setup.device)
+        self.optimizer = RelativeAdam(
             [{"params": list(self.model.parameters()), "weight_decay": schedule.weight_decay}]
         )
         self._order: dict[int, np.ndarray] = {}
 
     def step(self, number: int) -> float:
-        """Take a step; the same people in the same order whatever the variant."""
-        course, schedule = self.course, self.schedule
+        """Take a step and return the loss; every variant sees the same people in the same order."""
+        setup, schedule = self.setup, self.schedule
         torch.manual_seed(self.seed + number)
-        self.optimiser.param_groups[0]["lr"] = learning_rates(schedule, number).base
-        rows = np.array([self._person(number * schedule.batch + k) for k in range(schedule.batch)])
+        self.optimizer.param_groups[0]["lr"] = learning_rates(schedule, number).base
+        first = number * schedule.batch
+        rows = np.array([self._person(first + k) for k in range(schedule.batch)])
         mirrored = np.random.default_rng([self.seed, number, 2]).integers(2, size=len(rows))
-        maps, labels = course.features.batch(rows, mirrored, course.device)
+        maps, labels = setup.features.batch(rows, mirrored, setup.device)
         self.model.train()
         output = self.model.estimate(self.model.encoder(maps))
         loss, _ = self.losses(output, labels)
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
-        self.optimiser.step()
-        ema_update(self.average, self.model, min(schedule.ema_decay, (1 + number) / (10 + number)))
+        nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
+        self.optimizer.step()
+        decay = min(schedule.ema_decay, (1 + number) / (10 + number))
+        ema_update(self.average, self.model, decay)
         return float(loss.detach())
 
-    def _person(self, place: int) -> int:
-        epoch, index = divmod(place, self.course.learned)
+    def _person(self, sample_index: int) -> int:
+        epoch, index = divmod(sample_index, self.setup.people)
         if epoch not in self._order:
             random = np.random.default_rng([self.seed, epoch, 1])
-            self._order = {epoch: random.permutation(self.course.learned)}
+            self._order = {epoch: random.permutation(self.setup.people)}
         return int(self._order[epoch][index])
 
 
-def seconds_per_image(course: AblationSetup, network: NetworkConfig, steps: int = 4) -> float:
-    """Seconds a picture; of the process' own time on a CPU, so that other work does not count."""
-    learning = _Learning(course, network, 0, steps + 1)
-    learning.step(0)
-    clock = time.process_time if course.device == "cpu" else time.perf_counter
+def seconds_per_image(setup: AblationSetup, network: NetworkConfig, steps: int = 4) -> float:
+    """Measure the training time of an image.
+
+    On a CPU it is the process's own time, so that other load does not count.
+    """
+    trainer = _VariantTrainer(setup, network, 0, steps + 1)
+    trainer.step(0)
+    clock = time.process_time if setup.device == "cpu" else time.perf_counter
     started = clock()
     for number in range(1, steps + 1):
-        learning.step(number)
-    return (clock() - started) / steps / course.config.schedule.batch
+        trainer.step(number)
+    return (clock() - started) / steps / setup.config.schedule.batch
 
 
-def learned(
-    course: AblationSetup, network: NetworkConfig, seed: int, steps: int
+def train_variant(
+    setup: AblationSetup, network: NetworkConfig, seed: int, steps: int
 ) -> tuple[PyMAF, float]:
-    """Learn for some steps; the network with its averaged weights, and the last steps' loss.
+    """Train a network; return it with its averaged weights, and the mean loss of the last steps.
 
     Raises
     ------
     PymafLiveError
         If the loss is not finite.
     """
-    learning = _Learning(course, network, seed, steps)
+    trainer = _VariantTrainer(setup, network, seed, steps)
     recent: list[float] = []
     for number in range(steps):
-        loss = learning.step(number)
+        loss = trainer.step(number)
         if not np.isfinite(loss):
             raise PymafLiveError(f"the loss is not finite at step {number}; lower the rate")
-        recent = [*recent[-49:], loss]
-    return learning.average, float(np.mean(recent))
+        recent = [*recent[1 - _LOSS_STEPS :], loss]
+    return trainer.average, float(np.mean(recent))
 
 
-def measured(
-    course: AblationSetup,
+def measure_variant(
+    setup: AblationSetup,
     model: PyMAF,
     joint_set: JointSet,
     fits: Fits,
     rows: Sequence[int],
     first: int,
 ) -> dict[str, Any]:
-    """Figures of the start (the mean pose) and of every level.
+    """Return the figures of the start (the mean pose) and of every level.
 
     Parameters
     ----------
-    course : Course
+    setup : AblationSetup
     model : PyMAF
         In evaluation mode.
     joint_set, fits
         The whole set.
     rows : sequence of int
-        Held-out rows of it.
+        Its held-out rows.
     first : int
-        Their first place among the features.
+        Index of the first of them among the features.
     """
-    estimates = _estimates(course, model, np.arange(first, first + len(rows)))
+    estimates = _estimates(setup, model, np.arange(first, first + len(rows)))
     crops = [annotated_crop(joint_set.joints[row], model.encoder.size) for row in rows]
-    looked = CropEstimates(crops, estimates)
-    return measure_lspet(looked, joint_set, rows, BodyPoser(course.body), fits)
+    found = CropEstimates(crops, estimates)
+    return measure_lspet(found, joint_set, rows, BodyPoser(setup.body), fits)
 
 
 @torch.no_grad()
-def _estimates(course: AblationSetup, model: PyMAF, places: np.ndarray) -> Estimates:
-    start = course.start
+def _estimates(setup: AblationSetup, model: PyMAF, indices: np.ndarray) -> Estimates:
+    start = setup.start
     parts: list[list[LevelEstimate]] = []
-    for first in range(0, len(places), _BATCH):
-        block = places[first : first + _BATCH]
-        maps, _ = course.features.batch(block, np.zeros_like(block), course.device)
+    for first in range(0, len(indices), _BATCH):
+        block = indices[first : first + _BATCH]
+        maps, _ = setup.features.batch(block, np.zeros_like(block), setup.device)
         mean = LevelEstimate(*(
-            part.to(course.device).expand(len(block), *part.shape)
+            part.to(setup.device).expand(len(block), *part.shape)
             for part in (start.rotations, start.shape, start.camera)
         ))  # fmt: skip
         parts.append([mean, *model.estimate(model.encoder(maps)).levels])
     levels = list(zip(*parts, strict=True))
 
     def stacked(name: str) -> np.ndarray:
-        found: list[Tensor] = [torch.cat([getattr(p, name) for p in level]) for level in levels]
-        return torch.stack(found).cpu().numpy().astype(np.float64)
+        values: list[Tensor] = [torch.cat([getattr(p, name) for p in level]) for level in levels]
+        return torch.stack(values).cpu().numpy().astype(np.float64)
 
-    nothing = np.zeros(len(places))
+    zeros = np.zeros(len(indices))
     return Estimates(
-        stacked("rotations"), stacked("shape"), stacked("camera"), nothing, nothing[:, None]
+        stacked("rotations"), stacked("shape"), stacked("camera"), zeros, zeros[:, None]
     )

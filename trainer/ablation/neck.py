@@ -1,4 +1,4 @@
-"""The learnable part of the ablation's encoder: a pyramid over the frozen trunk's maps."""
+"""Trainable part of the ablation's encoder: a pyramid over the frozen trunk's maps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from trainer.network.encoder import Encoder, EncoderOutput
 
 
 class Neck(Encoder):
-    """Top-down, so that every map knows of the coarser ones: 8x8, 16x16 and 32x32.
+    """Top-down pyramid of 8x8, 16x16 and 32x32: every map includes the coarser ones.
 
-    Its weights are learned, so that supervision can shape the features. The summary is learned
-    from the coarsest map with as many layers, so that a global feature has its fair chance.
+    Its weights are trained, so that supervision can shape the features. The summary is computed
+    from the coarsest map with as many layers, which is fair to variants with a global feature.
 
     Parameters
     ----------
     maps : sequence of (B, C, H, W) tensors
-        Maps of some crops, coarse to fine, of which the channels' usual size is taken.
+        Maps of some crops, coarse to fine, for the usual mean and spread of each channel.
     channels : int
-        Of the maps that come out.
+        Channels of the output maps.
     """
 
     size = SIZE
@@ -29,11 +29,11 @@ class Neck(Encoder):
     def __init__(self, maps: list[Tensor], channels: int = 32) -> None:
         super().__init__()
         self.channels = channels
-        for index, one in enumerate(maps):
-            spread = one.std((0, 2, 3), keepdim=True).clamp(min=1e-3)
-            self.register_buffer(f"mean{index}", one.mean((0, 2, 3), keepdim=True))
+        for index, level in enumerate(maps):
+            spread = level.std((0, 2, 3), keepdim=True).clamp(min=1e-3)
+            self.register_buffer(f"mean{index}", level.mean((0, 2, 3), keepdim=True))
             self.register_buffer(f"spread{index}", spread)
-        inputs = [one.shape[1] for one in maps]
+        inputs = [level.shape[1] for level in maps]
         self.lateral = nn.ModuleList(nn.Conv2d(i, channels, 1) for i in inputs)
         self.smooth = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in inputs)
         side = maps[0].shape[2] // 4
@@ -43,15 +43,15 @@ class Neck(Encoder):
         self.summary_width = 192 * side * side
 
     def forward(self, maps: list[Tensor]) -> EncoderOutput:
-        """The frozen trunk's maps, coarse to fine."""
-        given = [
-            (one - self.get_buffer(f"mean{index}")) / self.get_buffer(f"spread{index}")
-            for index, one in enumerate(maps)
+        """Encode the frozen trunk's maps, coarse to fine."""
+        normalized = [
+            (level - self.get_buffer(f"mean{index}")) / self.get_buffer(f"spread{index}")
+            for index, level in enumerate(maps)
         ]
-        found: list[Tensor] = []
-        for one, lateral, smooth in zip(given, self.lateral, self.smooth, strict=True):
-            x = lateral(one)
-            if found:
-                x = x + functional.interpolate(found[-1], scale_factor=2, mode="nearest")
-            found.append(torch.relu(smooth(torch.relu(x))))
-        return EncoderOutput(found, self.summary(given[0]).flatten(1))
+        outputs: list[Tensor] = []
+        for level, lateral, smooth in zip(normalized, self.lateral, self.smooth, strict=True):
+            x = lateral(level)
+            if outputs:
+                x = x + functional.interpolate(outputs[-1], scale_factor=2, mode="nearest")
+            outputs.append(torch.relu(smooth(torch.relu(x))))
+        return EncoderOutput(outputs, self.summary(normalized[0]).flatten(1))

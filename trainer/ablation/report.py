@@ -1,4 +1,4 @@
-"""The comparisons as a page of Markdown and a plot."""
+"""Ablation report: a Markdown page and a plot."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pymaf_live.system.atomic_write import atomic_write
 from trainer.ablation.variants import PAPER_LEVELS, STARTS, TABLES, VARIANTS, Table
 
 Results = Mapping[str, Sequence[dict[str, Any]]]
-"""Figures of a variant's seeds, by the variant's name."""
+"""Figures of each seed, by the variant's name."""
 
-_CLEAR = 2.0
-"""Standard errors that a difference must have to count as more than chance."""
+_SIGNIFICANT = 2.0
+"""Standard errors from which a difference counts as more than chance."""
 _FIGURES = (
     ("pck", "PCK", 100.0, "%"),
     ("mpjpe_to_fits_mm", "MPJPE", 1.0, "mm"),
@@ -26,20 +26,20 @@ _FIGURES = (
 
 
 def markdown(results: Results, budget: Mapping[str, Any], plot: str) -> str:
-    """The page; variants without a result have empty rows."""
+    """Return the page; variants without a result have empty rows."""
     counts = sorted({len(found) for found in results.values() if found} or {0})
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         "# The paper's comparisons under one equal budget",
         "",
-        f"Every variant learned from the same {budget['pictures']:,} pictures in the same order, "
+        f"Every variant trained on the same {budget['pictures']:,} images in the same order, "
         f"which is {budget['minutes']:g} minutes of one {budget['device']} for the slowest "
         f"(`{budget['slowest']}`); {seeds} seed{'s' if counts[-1] != 1 else ''}.",
         "",
         f"LSPET, {budget['people']:,} people and their mirror images, with fitted bodies; measured "
-        f"on {budget['held_out']} people never learned from, against annotated joints (PCK within "
+        f"on {budget['held_out']} held-out people, against annotated joints (PCK within "
         "0.2 torso lengths) and fitted bodies (MPJPE, PA-MPJPE). BlazePose lite's trunk is frozen; "
-        "a small pyramid of 8x8, 16x16 and 32x32 over its maps is learned with the loop. No "
+        "a small pyramid of 8x8, 16x16 and 32x32 over its maps is trained with the loop. No "
         "landmarks are fed. Mean ± standard deviation over seeds, last level. The paper's figures "
         "are MPJPE / PA-MPJPE on Human3.6M.",
     ]
@@ -65,30 +65,30 @@ def _rows(table: Table, results: Results) -> list[str]:
 
 
 def _verdicts(table: Table, results: Results) -> list[str]:
-    """Where the paper's order is found again, where not, and where it cannot be told."""
+    """Return one line per pair of the paper's order: confirmed, contradicted or within chance."""
     lines = []
     for better, worse in table.order:
-        told = []
+        verdicts = []
         for figure, title, scale, unit in _FIGURES:
             first, second = (_values(results, name, figure) for name in (better, worse))
             if len(first) and len(second):
                 higher = figure == "pck"
-                told.append(_compared(first * scale, second * scale, title, unit, higher=higher))
-        if told:
+                verdicts.append(_compare(first * scale, second * scale, title, unit, higher=higher))
+        if verdicts:
             titles = f"{VARIANTS[better].title} before {VARIANTS[worse].title}"
-            lines.append(f"- *{titles}*: {'; '.join(told)}.")
+            lines.append(f"- *{titles}*: {'; '.join(verdicts)}.")
     return lines
 
 
-def _compared(first: np.ndarray, second: np.ndarray, title: str, unit: str, *, higher: bool) -> str:
+def _compare(first: np.ndarray, second: np.ndarray, title: str, unit: str, *, higher: bool) -> str:
     gain = float(first.mean() - second.mean()) * (1 if higher else -1)
-    told = f"{title} {abs(gain):.1f} {unit} {'better' if gain > 0 else 'worse'}"
+    verdict = f"{title} {abs(gain):.1f} {unit} {'better' if gain > 0 else 'worse'}"
     if min(len(first), len(second)) < 2:
-        return f"{told} (one seed)"
+        return f"{verdict} (one seed)"
     error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
-    if abs(gain) < _CLEAR * error:
-        return f"{told}, within chance"
-    return f"{told}, {'as the paper' if gain > 0 else '**against the paper**'}"
+    if abs(gain) < _SIGNIFICANT * error:
+        return f"{verdict}, within chance"
+    return f"{verdict}, {'as the paper' if gain > 0 else '**against the paper**'}"
 
 
 def _levels(results: Results) -> list[str]:
@@ -121,7 +121,7 @@ def _spread(values: np.ndarray, scale: float) -> str:
 
 
 def draw(results: Results, path: Path) -> None:
-    """PCK of all variants, and the error after each level, as a PNG."""
+    """Plot the PCK of all variants and the error after each level as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""The paper's comparisons: which networks, in which tables, and what the paper found."""
+"""Networks of the paper's comparisons, the tables they appear in, and the paper's figures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from trainer.network.config import NetworkConfig
 
 @dataclass(frozen=True)
 class Variant:
-    """A network that is compared."""
+    """Network of the comparison."""
 
     title: str
     changes: dict[str, Any]
-    """What it changes of the configuration's network."""
+    """Changes to the configuration's network."""
 
     def network(self, config: NetworkConfig) -> NetworkConfig:
-        """The network's own configuration."""
+        """Return the variant's network configuration."""
         return NetworkConfig.model_validate({**config.model_dump(), **self.changes})
 
 
@@ -27,27 +27,27 @@ VARIANTS = {
     "mesh_single": Variant("mesh-aligned, one map", {"pyramid": False}),
     "grid": Variant("grid, pyramid", {"features": "grid"}),
     "mesh": Variant("mesh-aligned, pyramid", {}),
-    "mesh_parts": Variant("mesh-aligned, pyramid, parts taught", {"auxiliary": "parts"}),
-    "mesh_dense": Variant("mesh-aligned, pyramid, dense taught", {"auxiliary": "dense"}),
+    "mesh_parts": Variant("mesh-aligned, pyramid, parts supervised", {"auxiliary": "parts"}),
+    "mesh_dense": Variant("mesh-aligned, pyramid, dense supervised", {"auxiliary": "dense"}),
     "read_parts": Variant("predicted parts read", {"auxiliary": "parts", "read": "dense"}),
     "read_dense": Variant("predicted dense maps read", {"auxiliary": "dense", "read": "dense"}),
     "mesh_start": Variant(
         "first level under the mean pose's mesh", {"auxiliary": "dense", "start": "mesh"}
     ),
 }
-"""By name; three levels each. 'One map' is the finest, at every level."""
+"""Variants by name, with three levels each. 'One map' is the finest, at every level."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Variants side by side, and which the paper found better than which."""
+    """Variants side by side, and their order in the paper."""
 
     title: str
     rows: tuple[str, ...]
     paper: dict[str, str]
-    """The paper's figure of a row, as it prints it, MPJPE / PA-MPJPE on Human3.6M in mm."""
+    """The paper's figure of a row as printed, MPJPE / PA-MPJPE on Human3.6M in mm."""
     order: tuple[tuple[str, str], ...]
-    """(better, worse) as the paper has it."""
+    """(better, worse) in the paper."""
 
 
 TABLES = (
@@ -89,6 +89,6 @@ TABLES = (
 )
 
 STARTS = ("mesh_dense", "mesh_start")
-"""Table 6: grid or mean-pose mesh under the first level, error after each level."""
+"""Table 6: first level on the grid or under the mean pose's mesh, error after each level."""
 PAPER_LEVELS = (274.0, 80.3, 76.6, 75.1)
 """The paper's MPJPE on Human3.6M from the mean pose (M0) to the third level, mm."""

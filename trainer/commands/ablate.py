@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trainer.commands.options import Device, FitsFile, LandmarkFolder, LspetFolder, OutFolder
+from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE, LSPET, NATURAL_FITS
 
 
@@ -42,14 +43,16 @@ def ablate(
     from trainer.ablation.variants import VARIANTS
 
     names = tuple(variants.split(",")) if variants else tuple(VARIANTS)
-    page = run_ablation(
-        Comparison(minutes, seeds, names, people),
-        out=out,
-        config_file=config or CONFIG,
-        lspet=lspet,
-        fits=fits,
-        landmark_file=landmarks / "pose_landmark_lite.tflite",
-        device=device,
-        threads=threads,
-    )
+    with TerminalReporter() as reporter:
+        page = run_ablation(
+            Comparison(minutes, seeds, names, people),
+            out=out,
+            config_file=config or CONFIG,
+            lspet=lspet,
+            fits=fits,
+            landmark_file=landmarks / "pose_landmark_lite.tflite",
+            device=device,
+            threads=threads,
+            reporter=reporter,
+        )
     print(page)

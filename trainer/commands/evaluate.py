@@ -14,6 +14,7 @@ from trainer.commands.options import (
     LspetFolder,
     SyntheticFolder,
 )
+from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE, CCP, COCO, FITS, LSPET, SYNTHETIC_TEST, VIDEOS
 
 
@@ -67,28 +68,31 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model on data that it was not trained on."""
-    from trainer.evaluation.run import Places
+    from trainer.evaluation.protocols import EvaluationData
     from trainer.evaluation.run import evaluate as run_evaluation
 
-    run_evaluation(
-        model,
-        Places(
-            lspet=lspet,
-            fits=fits,
-            ccp=ccp,
-            coco=coco,
-            synthetic=synthetic,
-            videos=videos,
-            lsp=lsp,
-            lsp_parts=lsp_parts,
-            smpl_body=smpl_body,
-            people=people,
-            pictures=pictures,
-            landmarks=landmarks,
-        ),
-        protocols=None if protocols is None else protocols.split(","),
-        sheets=sheets,
-        results=results,
-        out=out,
-        markdown=markdown,
+    locations = EvaluationData(
+        lspet=lspet,
+        fits=fits,
+        ccp=ccp,
+        coco=coco,
+        synthetic=synthetic,
+        videos=videos,
+        lsp=lsp,
+        lsp_parts=lsp_parts,
+        smpl_body=smpl_body,
+        people=people,
+        pictures=pictures,
+        landmarks=landmarks,
     )
+    with TerminalReporter() as reporter:
+        run_evaluation(
+            model,
+            locations,
+            protocols=None if protocols is None else protocols.split(","),
+            sheets=sheets,
+            results=results,
+            out=out,
+            markdown=markdown,
+            reporter=reporter,
+        )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from trainer.commands.options import LandmarkFolder, landmark_file
+from trainer.commands.options import LandmarkFolder
 from trainer.data.locations import BLAZEPOSE
 
 
@@ -55,14 +55,12 @@ def _export_model(
     checkpoint: Path, out: Path, landmarks: Path, *, all_levels: bool, version: str
 ) -> None:
     from trainer.export.onnx import export as export_onnx
-    from trainer.training.checkpoint import read_progress
-    from trainer.training.config import read_run_config
+    from trainer.training.checkpoint import checkpoint_landmark_file
 
-    config = read_run_config(read_progress(checkpoint).config, str(checkpoint))
     difference = export_onnx(
         checkpoint,
         out,
-        landmark_file=landmark_file(config.network.encoder, landmarks),
+        landmark_file=checkpoint_landmark_file(checkpoint, landmarks),
         all_levels=all_levels,
         version=version,
     )

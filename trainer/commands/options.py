@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pymaf_live.errors import InputError, UsageError
+from pymaf_live.errors import UsageError
 
 LspetFolder = Annotated[
     Path, typer.Option("--lspet", metavar="FOLDER", help="Folder of the packed LSPET set.")
@@ -55,30 +55,6 @@ def named_data(data: list[str] | None) -> dict[str, Path]:
             raise UsageError(f"--data {text} is not NAME=FOLDER")
         locations[name] = Path(location)
     return locations
-
-
-def landmark_file(encoder: str, folder: Path) -> Path | None:
-    """Return the BlazePose file of an encoder, None for encoders of other kinds."""
-    if not encoder.startswith("blazepose_"):
-        return None
-    return folder / f"pose_landmark_{encoder.removeprefix('blazepose_')}.tflite"
-
-
-def checkpoint_landmark_file(checkpoint: Path, folder: Path) -> Path | None:
-    """Return the BlazePose file of a checkpoint's encoder, None for encoders of other kinds.
-
-    Raises
-    ------
-    InputError
-        If the checkpoint is missing or damaged.
-    """
-    from trainer.training.checkpoint import read_progress
-    from trainer.training.config import read_run_config
-
-    if not checkpoint.is_file():
-        raise InputError(f"there is no checkpoint {checkpoint}")
-    config = read_run_config(read_progress(checkpoint).config, str(checkpoint))
-    return landmark_file(config.network.encoder, folder)
 
 
 def require_model_file(path: Path) -> None:

@@ -57,7 +57,7 @@ def synthesize(
         return
     generate(out, options, workers=workers)
     if sheet is not None:
-        from trainer.synthesis.sample_sheet import write_synthetic_sheet
+        from trainer.rendering.contact_sheet import write_synthetic_sheet
 
         write_synthetic_sheet(sheet, out)
     print(f"{count} images in {out}")

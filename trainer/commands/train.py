@@ -15,10 +15,9 @@ from trainer.commands.options import (
     LspetFolder,
     NamedData,
     SyntheticFolder,
-    landmark_file,
     named_data,
 )
-from trainer.data.locations import BLAZEPOSE, CCP, FITS, LSPET, RUNS, SYNTHETIC
+from trainer.data.locations import BLAZEPOSE, CCP, FITS, LSPET, RUNS, SYNTHETIC, landmark_file
 
 
 def train(

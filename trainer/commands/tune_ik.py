@@ -11,7 +11,6 @@ from trainer.commands.options import (
     LandmarkFolder,
     LspetFolder,
     OutFile,
-    checkpoint_landmark_file,
 )
 from trainer.data.locations import BLAZEPOSE, LSPET
 
@@ -26,6 +25,7 @@ def tune_ik(
 
     The weights of the last level's IK steps are chosen on training images.
     """
+    from trainer.training.checkpoint import checkpoint_landmark_file
     from trainer.training.ik_gain import tune_checkpoint
 
     scores = tune_checkpoint(

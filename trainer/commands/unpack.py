@@ -11,6 +11,6 @@ def unpack(out: OutFolder, lspet: LspetFolder = LSPET) -> None:
 
     The files are input for main.py process --boxes.
     """
-    from trainer.evaluation.run import unpack_held_out
+    from trainer.evaluation.held_out import unpack_held_out
 
     print(f"{unpack_held_out(lspet, out)} images in {out}")

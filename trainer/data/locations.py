@@ -21,3 +21,10 @@ NATURAL_FITS = RUNS / "fits_lspet_natural.npz"
 """Fits of LSPET refined with a pose prior, for synthesis and the ablation."""
 SYNTHETIC = RUNS / "synthetic"
 SYNTHETIC_TEST = RUNS / "synthetic_test"
+
+
+def landmark_file(encoder: str, folder: Path) -> Path | None:
+    """Return the BlazePose file of an encoder in a folder, None for encoders of other kinds."""
+    if not encoder.startswith("blazepose_"):
+        return None
+    return folder / f"pose_landmark_{encoder.removeprefix('blazepose_')}.tflite"

@@ -1,1 +1,1 @@
-"""One measuring protocol a module; `trainer.evaluation.run` runs them and writes the table."""
+"""Evaluation: one module per protocol; `run` runs them and writes the report."""

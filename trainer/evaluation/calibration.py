@@ -1,4 +1,4 @@
-"""Whether the small heads mean what they say: `score` and `joint_score` on held-out pictures."""
+"""Calibration of the score heads: `score` and `joint_score` on held-out images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array
 from trainer.data.ccp import read_backgrounds
@@ -18,7 +19,7 @@ from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import PCK_THRESHOLD, normalized_errors
 from trainer.evaluation.network import Network
 
-# the body's joints that LSP's 12 limb joints are nearest to, in LSP's order
+# the body's joints nearest to LSP's 12 limb joints, in LSP's order
 _JOINTS = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist",
     "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
@@ -32,40 +33,42 @@ def measure_calibration(
     rows: Sequence[int],
     bodies: BodyPoser,
     ccp: Path,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
-    """Area under the ROC curve of `score`, and how `joint_score` ranks the joints' errors.
+    """Return the area under the ROC curve of `score`, and how `joint_score` ranks joint errors.
 
     Parameters
     ----------
     network : Network
-    people : Looked
-        What the network made of the annotated crops of `rows` of `joint_set`.
+    people : CropEstimates
+        Of the annotated crops of `rows`.
     joint_set, rows
         Held-out people.
-    bodies : Bodies
+    bodies : BodyPoser
     ccp : Path
-        The packed CCP set; parts of its held-out pictures are the background.
+        Folder of the packed CCP set; parts of its held-out images are the background.
+    reporter : Reporter
     """
-    judged = [bodies.body.joint_names.index(name) for name in _JOINTS]
-    missed = normalized_errors(people.points(bodies, "lsp"), joint_set.joints[list(rows)])
-    known = ~np.isnan(missed)
-    sure = people.estimates.joint_score[:, judged]
-    backgrounds = _look_at_backgrounds(network, ccp).estimates.score
-    near = missed[known] < PCK_THRESHOLD
-    # a head that says the same of every joint ranks nothing
-    varied = np.ptp(sure[known]) > 0
-    rank = float(spearmanr(sure[known], missed[known]).statistic) if varied else 0.0
+    columns = [bodies.body.joint_names.index(name) for name in _JOINTS]
+    errors = normalized_errors(people.points(bodies, "lsp"), joint_set.joints[list(rows)])
+    known = ~np.isnan(errors)
+    scores = people.estimates.joint_score[:, columns]
+    backgrounds = _estimate_backgrounds(network, ccp, reporter).estimates.score
+    correct = errors[known] < PCK_THRESHOLD
+    # a head with the same score for every joint ranks nothing
+    varies = np.ptp(scores[known]) > 0
+    correlation = float(spearmanr(scores[known], errors[known]).statistic) if varies else 0.0
     return {
         "score_auc": area_under_curve(people.estimates.score, backgrounds),
-        "joint_score_rank_correlation_with_error": rank,
-        "joint_score_mean": float(sure[known].mean()),
-        "joint_found_mean": float(near.mean()),
-        "joint_score_auc": area_under_curve(sure[known][near], sure[known][~near]),
+        "joint_score_rank_correlation_with_error": correlation,
+        "joint_score_mean": float(scores[known].mean()),
+        "joint_found_mean": float(correct.mean()),
+        "joint_score_auc": area_under_curve(scores[known][correct], scores[known][~correct]),
     }
 
 
 def area_under_curve(positive: Array, negative: Array) -> float:
-    """Share of pairs in which the positive is ranked above the negative (Mann-Whitney)."""
+    """Return the share of pairs with the positive ranked above the negative (Mann-Whitney)."""
     if not len(positive) or not len(negative):
         return float("nan")
     ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
@@ -73,13 +76,13 @@ def area_under_curve(positive: Array, negative: Array) -> float:
     return float(above / (len(positive) * len(negative)))
 
 
-def _look_at_backgrounds(network: Network, ccp: Path) -> CropEstimates:
+def _estimate_backgrounds(network: Network, ccp: Path, reporter: Reporter) -> CropEstimates:
     random = np.random.default_rng(0)
-    parts = read_backgrounds(ccp, held_out=True)
+    images = read_backgrounds(ccp, held_out=True)
     crops = []
-    for part in parts:
-        height, width = part.shape[:2]
+    for image in images:
+        height, width = image.shape[:2]
         side = float(random.uniform(0.5, 1.2)) * min(height, width)
         centre = random.uniform(0.2, 0.8, 2) * [width, height]
         crops.append(crop_about(centre, side, 0.0, network.size))
-    return estimate_crops(network, parts.__getitem__, crops, "backgrounds")
+    return estimate_crops(network, images.__getitem__, crops, "backgrounds", reporter)

@@ -1,7 +1,8 @@
 """COCO key-point AP over annotated boxes, by pycocotools: Table 3's protocol.
 
-The projected key points of each annotated person are written as a COCO results file and judged by
-COCO's own code. Each box is looked at twice, as in the program: untouched, then turned upright.
+The projected key points of each annotated person are written as a COCO results file and scored by
+COCO's own code. The network runs twice on each box, as in the program: on the upright box, then on
+the refined crop.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.system.atomic_write import atomic_write
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
 from trainer.data.lspet import ImageStore, JointSet, read_joint_set
@@ -26,30 +28,31 @@ from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Network
 
 _PERSON = 1
+_AREA_OF_BOX = 0.53
+"""Mean share of a person's box that the segment covers, as COCO's own box evaluations take it."""
 
 
 @dataclass(frozen=True)
 class BoxedPeople:
-    """Pictures with COCO's 17 key points and boxes; N people, one a picture."""
+    """Images with COCO's 17 key points and boxes; N people, one per image."""
 
     joint_set: JointSet
     boxes: Array
-    """(N, 4) x0, y0, x1, y1 in picture pixels."""
+    """(N, 4) x0, y0, x1, y1 in image pixels."""
     area: Array
-    """(N,) picture pixels: what OKS measures distances against."""
+    """(N,) square pixels, the scale of OKS."""
     ids: tuple[int, ...]
 
 
 def read_coco_mini(folder: Path) -> BoxedPeople:
     """Read the packed COCO persons.
 
-    The packed set keeps no segment's area; COCO's own evaluations of boxes without one take 0.53
-    of the box (the mean share of a person's box that the segment fills), and so does this.
+    The packed set has no segment areas, so the area is a fixed share of the box.
 
     Raises
     ------
     InputError
-        If the set is missing or not of the layout.
+        If the set is missing or has another layout.
     """
     joint_set = read_joint_set(folder)
     try:
@@ -61,37 +64,37 @@ def read_coco_mini(folder: Path) -> BoxedPeople:
         raise InputError(f"{folder} is not the packed COCO set: {error}") from error
     low = (np.column_stack([x, y]) - offset) * scale
     high = (np.column_stack([x + width, y + height]) - offset) * scale
-    area = 0.53 * np.prod(high - low, axis=1)
+    area = _AREA_OF_BOX * np.prod(high - low, axis=1)
     return BoxedPeople(joint_set, np.concatenate([low, high], axis=1), area, ids)
 
 
 def estimate_boxed(
-    network: Network, people: BoxedPeople, bodies: BodyPoser
+    network: Network, people: BoxedPeople, bodies: BodyPoser, reporter: Reporter = SILENT
 ) -> tuple[CropEstimates, CropEstimates]:
-    """Both looks at every box."""
-    pictures = ImageStore(people.joint_set)
+    """Run a network twice on every box."""
+    images = ImageStore(people.joint_set)
     crops = [crop_from_box(box, 0.0, network.size) for box in people.boxes]
-    return estimate_twice(network, bodies, pictures.__getitem__, crops, "coco")
+    return estimate_twice(network, bodies, images.__getitem__, crops, "coco", reporter)
 
 
 def measure_coco(
-    looks: Sequence[CropEstimates],
+    passes: Sequence[CropEstimates],
     people: BoxedPeople,
     bodies: BodyPoser,
     results: Path | None = None,
 ) -> dict[str, Any]:
-    """AP of every level of the second look and of the first look's last level.
+    """Return the AP of every level of the second pass and of the first pass's last level.
 
     Parameters
     ----------
-    looks
-        From `look_at_boxed`.
+    passes
+        From `estimate_boxed`.
     people : BoxedPeople
-    bodies : Bodies
+    bodies : BodyPoser
     results : Path, optional
         Folder for the last level's results and the truth as COCO JSON.
     """
-    first, second = looks
+    first, second = passes
     truth = coco_truth(people)
     found = [
         coco_results(second, people, bodies, level)
@@ -109,7 +112,7 @@ def measure_coco(
 
 
 def coco_truth(people: BoxedPeople) -> dict[str, Any]:
-    """The annotation as COCO JSON, in the stored pictures' pixels."""
+    """Return the annotation as COCO JSON, in the stored images' pixels."""
     annotations = []
     for row, (joints, box, area) in enumerate(
         zip(people.joint_set.joints, people.boxes, people.area, strict=True)
@@ -138,11 +141,11 @@ def coco_truth(people: BoxedPeople) -> dict[str, Any]:
 
 
 def coco_results(
-    looked: CropEstimates, people: BoxedPeople, bodies: BodyPoser, level: int
+    found: CropEstimates, people: BoxedPeople, bodies: BodyPoser, level: int
 ) -> list[dict[str, Any]]:
-    """Projected key points as COCO results; ranked by the person's and the joints' mean score."""
-    points = looked.points(bodies, "coco", level)
-    sure = looked.estimates.score * looked.estimates.joint_score.mean(axis=1)
+    """Return the projected key points as COCO results, scored by person and mean joint score."""
+    points = found.points(bodies, "coco", level)
+    scores = found.estimates.score * found.estimates.joint_score.mean(axis=1)
     return [
         {
             "image_id": row + 1,
@@ -150,12 +153,12 @@ def coco_results(
             "keypoints": np.column_stack([one, np.ones(len(one))]).ravel().tolist(),
             "score": float(score),
         }
-        for row, (one, score) in enumerate(zip(points, sure, strict=True))
+        for row, (one, score) in enumerate(zip(points, scores, strict=True))
     ]
 
 
 def average_precision(truth: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, float]:
-    """COCO's key-point AP: over OKS .5 to .95, at .5 and at .75, of medium and large people.
+    """Return COCO's key-point AP: OKS .5 to .95, at .5, at .75, of medium and large people.
 
     Raises
     ------
@@ -167,14 +170,14 @@ def average_precision(truth: dict[str, Any], results: list[dict[str, Any]]) -> d
         from pycocotools.cocoeval import COCOeval
     except ImportError as error:
         raise ModelError("COCO's AP needs pycocotools: pip install pycocotools") from error
-    # COCO's code talks to stdout
+    # pycocotools prints to stdout
     with contextlib.redirect_stdout(io.StringIO()):
         annotated = COCO()
         annotated.dataset = truth
         annotated.createIndex()
-        judged = COCOeval(annotated, annotated.loadRes(results), "keypoints")
-        judged.evaluate()
-        judged.accumulate()
-        judged.summarize()
+        evaluation = COCOeval(annotated, annotated.loadRes(results), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
     names = ("ap", "ap_50", "ap_75", "ap_medium", "ap_large")
-    return {name: float(value) for name, value in zip(names, judged.stats[:5], strict=True)}
+    return {name: float(value) for name, value in zip(names, evaluation.stats[:5], strict=True)}

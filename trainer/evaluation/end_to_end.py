@@ -1,4 +1,4 @@
-"""The program itself as it is measured: run on files, its takes read back."""
+"""Runs of the whole program for evaluation, and the takes that it writes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ENTRY = "import sys; from pymaf_live.cli.app import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
-class Track:
-    """One followed person of a take; F rows, each a frame."""
+class PersonTrack:
+    """One tracked person of a take; F rows, one per frame."""
 
     person: int
     frame: npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class Track:
 def run_program(
     inputs: Sequence[Path], out: Path, model: Path, options: Sequence[str] = ()
 ) -> None:
-    """``process`` files into takes, without smoothing and without pictures.
+    """Process files into takes, without smoothing and without overlays.
 
     Parameters
     ----------
@@ -45,26 +45,26 @@ def run_program(
     model : Path
         ONNX file.
     options : sequence of str
-        Further ones of ``main.py process``.
+        Further options of ``main.py process``.
 
     Raises
     ------
     ModelError
-        With the program's own last line, if it did not do all of it.
+        With the program's own last line, if it failed.
     """
-    given = ["process", *map(str, inputs), "--out", str(out), "--model", str(model)]
-    given += ["--smoothing", "off", "--no-overlay", "--export", "npz", *options]
-    # a process of its own: the trainer does not import the program
-    done = subprocess.run(
-        [sys.executable, "-c", _ENTRY, *given], capture_output=True, text=True, check=False
+    arguments = ["process", *map(str, inputs), "--out", str(out), "--model", str(model)]
+    arguments += ["--smoothing", "off", "--no-overlay", "--export", "npz", *options]
+    # in a process of its own: the trainer does not import the program
+    finished = subprocess.run(
+        [sys.executable, "-c", _ENTRY, *arguments], capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise ModelError(f"the program failed ({done.returncode}): {last}")
+    if finished.returncode:
+        last = (finished.stderr.strip().splitlines() or ["no error message"])[-1]
+        raise ModelError(f"the program failed ({finished.returncode}): {last}")
 
 
-def read_tracks(take: Path) -> list[Track]:
-    """The people of a take whose rows were measured, not carried on.
+def read_tracks(take: Path) -> list[PersonTrack]:
+    """Return the people of a take, without rows that were predicted across gaps.
 
     Raises
     ------
@@ -85,6 +85,8 @@ def read_tracks(take: Path) -> list[Track]:
         mine = np.flatnonzero(person == one)
         mine = mine[np.argsort(frame[mine], kind="stable")]
         tracks.append(
-            Track(one, frame[mine].astype(np.int64), joints[mine], joints_2d[mine], pose[mine])
+            PersonTrack(
+                one, frame[mine].astype(np.int64), joints[mine], joints_2d[mine], pose[mine]
+            )
         )
     return tracks

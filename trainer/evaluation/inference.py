@@ -1,4 +1,4 @@
-"""Pictures through a network: cut, in batches, once or twice as the program does."""
+"""Network estimates of images: cut into crops, in batches, once or twice as in the program."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.inference.preprocess import cut
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.commands.progress import followed
-from trainer.data.lspet import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from trainer.evaluation.mesh_eval import BodyPoser, to_image_pixels
 from trainer.evaluation.network import Estimates, Network
 
@@ -20,73 +20,78 @@ _BATCH = 20
 
 @dataclass(frozen=True)
 class CropEstimates:
-    """What a network said, and of which crops."""
+    """Crops and a network's estimates of them."""
 
     crops: list[Crop]
     estimates: Estimates
 
     def points(self, bodies: BodyPoser, name: str, level: int = -1) -> Array:
-        """A key-point set in picture pixels, (N, K, 2)."""
-        found = self.estimates
-        posed = bodies.keypoints(name, found.rotations[level], found.shape[level])
-        return to_image_pixels(posed, found.camera[level], self.crops)
+        """Return a key-point set in image pixels, (N, K, 2)."""
+        estimates = self.estimates
+        posed = bodies.keypoints(name, estimates.rotations[level], estimates.shape[level])
+        return to_image_pixels(posed, estimates.camera[level], self.crops)
 
 
 def estimate_crops(
     network: Network,
-    picture: Callable[[int], Image],
+    image: Callable[[int], Image],
     crops: Sequence[Crop],
-    what: str,
+    detail: str,
+    reporter: Reporter = SILENT,
 ) -> CropEstimates:
-    """Look at a crop of each picture.
+    """Run a network on one crop of each image.
 
     Parameters
     ----------
     network : Network
-    picture : callable
-        Number -> (H, W, 3) uint8 RGB, asked for once.
+    image : callable
+        Index -> (H, W, 3) uint8 RGB; called once per index.
     crops : sequence of Crop
-        One a picture.
-    what : str
-        Named in the progress.
+        One per image.
+    detail : str
+        Reported with the progress.
+    reporter : Reporter
     """
     parts = []
-    for start in followed(range(0, len(crops), _BATCH), what):
+    for start in report_each(range(0, len(crops), _BATCH), reporter, detail):
         block = range(start, min(start + _BATCH, len(crops)))
-        parts.append(network.estimate(np.stack([cut(picture(i), crops[i]) for i in block])))
-    return CropEstimates(list(crops), _joined(parts))
+        parts.append(network.estimate(np.stack([cut(image(i), crops[i]) for i in block])))
+    return CropEstimates(list(crops), _concatenate(parts))
 
 
 def estimate_twice(
     network: Network,
     bodies: BodyPoser,
-    picture: Callable[[int], Image],
+    image: Callable[[int], Image],
     crops: Sequence[Crop],
-    what: str,
+    detail: str,
+    reporter: Reporter = SILENT,
 ) -> tuple[CropEstimates, CropEstimates]:
-    """Look, then look again at the crops that the projected bodies ask for, as the program does.
+    """Run a network on crops, then on the crops refined by its own estimates, as the program does.
 
     Parameters
     ----------
-    network, picture, crops, what
-        As in `look`.
-    bodies : Bodies
+    network, image, crops, detail, reporter
+        As in `estimate_crops`.
+    bodies : BodyPoser
+
+    Returns
+    -------
+    first, second : CropEstimates
     """
-    first = estimate_crops(network, picture, crops, what)
+    first = estimate_crops(network, image, crops, detail, reporter)
     points = first.points(bodies, "lsp")
-    again = [refined_crop(lsp, crop.size) for lsp, crop in zip(points, crops, strict=True)]
-    return first, estimate_crops(network, picture, again, f"{what}, again")
+    refined = [refined_crop(lsp, crop.size) for lsp, crop in zip(points, crops, strict=True)]
+    return first, estimate_crops(network, image, refined, f"{detail}, refined crops", reporter)
 
 
 def refined_crop(lsp: Array, size: int) -> Crop:
-    """The crop rule on projected LSP joints (14, 2) in picture pixels."""
-    turn = trunk_turn(
-        lsp[[RIGHT_HIP, LEFT_HIP]].mean(axis=0), lsp[[RIGHT_SHOULDER, LEFT_SHOULDER]].mean(axis=0)
-    )
+    """Apply the crop rule to projected LSP joints (14, 2) in image pixels."""
+    turn = trunk_turn(lsp[list(LSP_HIPS)].mean(axis=0), lsp[list(LSP_SHOULDERS)].mean(axis=0))
     return crop_from_points(lsp, turn, size)
 
 
-def _joined(parts: Sequence[Estimates]) -> Estimates:
+def _concatenate(parts: Sequence[Estimates]) -> Estimates:
     landmarks = [part.landmarks for part in parts if part.landmarks is not None]
     return Estimates(
         np.concatenate([part.rotations for part in parts], axis=1),

@@ -1,4 +1,4 @@
-"""Bodies posed in numbers, for measuring: joints, key points and meshes of many estimates."""
+"""Posed bodies for evaluation: joints, key points and meshes of many estimates."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from torch import Tensor
 from pymaf_live.body import Body, crop_points_2d, pixels_from_crop_units
 from pymaf_live.types import Array, Crop
 from trainer.body.torch_body import PosedPoints, Skeleton, SkinnedVertices
-from trainer.evaluation.metrics import Labels
+from trainer.evaluation.metrics import LabelMap
 from trainer.rendering.surface_maps import PARTS6, load_surface, part_map
 
 _CHUNK = 64
 
 # the paper's 14 joints, in LSP's order, by their names in the body's Human3.6M set
-_FOURTEEN = (
+_PAPER_JOINTS = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
     "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
     "neck_base", "head_top",
 )  # fmt: skip
 
-FOURTEEN_HIPS = (2, 3)
-"""Rows of the hips among the 14 joints."""
+PAPER_HIPS = (2, 3)
+"""Rows of the hips among the paper's 14 joints."""
 
 
 class BodyPoser:
-    """Poses bodies; kept, since its tables take a moment to make."""
+    """Poses bodies; build it once, since its tables take a moment.
+
+    All methods take rotations (N, J, 3, 3) relative to the parent and shapes (N, S).
+    """
 
     def __init__(self, body: Body) -> None:
         self.body = body
@@ -35,41 +38,44 @@ class BodyPoser:
         self._points: dict[str, PosedPoints] = {}
         self._vertices = SkinnedVertices(body, np.arange(len(body.template)))
         h36m = [str(body.keypoint_names[row]) for row in body.keypoint_sets["h36m"]]
-        self._fourteen = [h36m.index(name) for name in _FOURTEEN]
+        self._paper_rows = [h36m.index(name) for name in _PAPER_JOINTS]
 
     def joints(self, rotations: Array, shape: Array) -> Array:
-        """The skeleton's joints (N, J, 3) in metres of rotations (N, J, 3, 3), shape (N, S)."""
-        return self._posed(rotations, shape, lambda world, places, rest, shape: places)
+        """Return the skeleton's joints (N, J, 3) in metres."""
+        return self._posed(rotations, shape, lambda world, joints, rest, shape: joints)
 
     def keypoints(self, name: str, rotations: Array, shape: Array) -> Array:
-        """A key-point set of the body file, (N, K, 3) m."""
+        """Return a key-point set of the body file, (N, K, 3) m."""
         if name not in self._points:
             self._points[name] = PosedPoints(self.body, self.body.keypoint_rows(name))
         return self._posed(rotations, shape, self._points[name])
 
-    def fourteen(self, rotations: Array, shape: Array) -> Array:
-        """The 14 joints of the paper's 3D figures by the Human3.6M regressor, LSP's order."""
-        return self.keypoints("h36m", rotations, shape)[:, self._fourteen]
+    def paper_joints(self, rotations: Array, shape: Array) -> Array:
+        """Return the 14 joints of the paper's 3D metrics, (N, 14, 3) m, in LSP's order.
+
+        They come from the Human3.6M regressor.
+        """
+        return self.keypoints("h36m", rotations, shape)[:, self._paper_rows]
 
     def vertices(self, rotations: Array, shape: Array) -> Array:
-        """The mesh (N, V, 3) m."""
+        """Return the mesh (N, V, 3) m."""
         return self._posed(rotations, shape, self._vertices)
 
     @torch.no_grad()
     def _posed(self, rotations: Array, shape: Array, points: object) -> Array:
-        found = [np.zeros((0, 0, 3))]
+        parts = [np.zeros((0, 0, 3))]
         for start in range(0, len(rotations), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            turned, shaped = _tensor(rotations[part]), _tensor(shape[part])
-            rest = self._skeleton.rest(shaped)
-            world, places = self._skeleton(turned, rest)
+            chunk = slice(start, start + _CHUNK)
+            chunk_rotations, chunk_shape = _tensor(rotations[chunk]), _tensor(shape[chunk])
+            rest = self._skeleton.rest(chunk_shape)
+            world, joints = self._skeleton(chunk_rotations, rest)
             assert callable(points)
-            found.append(points(world, places, rest, shaped).numpy().astype(np.float64))
-        return np.concatenate(found[1:]) if len(found) > 1 else found[0]
+            parts.append(points(world, joints, rest, chunk_shape).numpy().astype(np.float64))
+        return np.concatenate(parts[1:]) if len(parts) > 1 else parts[0]
 
 
 class PartRenderer:
-    """Six parts of bodies over pictures; 0 = background."""
+    """Renders the six body parts over images; 0 = background."""
 
     def __init__(self, bodies: BodyPoser) -> None:
         self._bodies = bodies
@@ -78,15 +84,15 @@ class PartRenderer:
 
     def __call__(
         self, rotations: Array, shape: Array, camera: Array, crop: Crop, size: tuple[int, int]
-    ) -> Labels:
-        """Label map (H, W) of one estimate of a crop over the picture, `size` = width, height."""
+    ) -> LabelMap:
+        """Return the label map (H, W) of one estimate of a crop; `size` = image width, height."""
         vertices = self._bodies.vertices(rotations[None], shape[None])[0]
-        places = to_image_pixels(vertices[None], camera[None], [crop])[0]
-        return part_map(places, vertices[:, 2], self._bodies.body.faces, self._part6, size)
+        pixels = to_image_pixels(vertices[None], camera[None], [crop])[0]
+        return part_map(pixels, vertices[:, 2], self._bodies.body.faces, self._part6, size)
 
 
 def to_image_pixels(points: Array, camera: Array, crops: list[Crop]) -> Array:
-    """Posed points (N, K, 3) of N crops to picture pixels (N, K, 2) by their cameras (N, 3)."""
+    """Project points (N, K, 3) of N crops by cameras (N, 3) to image pixels (N, K, 2)."""
     flat = crop_points_2d(points, np.asarray(camera, dtype=np.float64))
     return np.stack(
         [

@@ -1,7 +1,7 @@
-"""How well estimates lie on people: figures of arrays, in plain NumPy.
+"""Accuracy metrics on plain NumPy arrays.
 
-Lengths come in metres or pixels and go out in the unit that a name states. Nothing here knows a
-network, a data set or a file.
+Inputs are in metres or pixels; results are in the unit that a name states. This module knows no
+network, data set or file.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from pymaf_live.types import Array
 from trainer.data.lspet import LIMBS, torso_length
 
 PCK_THRESHOLD = 0.2
-"""Torso lengths within which a joint counts as found."""
+"""Torso lengths within which a joint counts as correct."""
 
 IGNORED = 255
-"""Label of pixels that nobody annotated, as in UP-3D's part maps."""
+"""Label of pixels without an annotation, as in UP-3D's part maps."""
 
-Labels = npt.NDArray[np.integer]
+LabelMap = npt.NDArray[np.integer]
 
 
 def normalized_errors(found: Array, joints: Array) -> Array:
-    """Distance of the 12 limb joints from their annotation in torso lengths.
+    """Return the distance of the 12 limb joints from their annotation in torso lengths.
 
     Parameters
     ----------
     found : (N, >= 12, 2) array
-        LSP joints in picture pixels; NaN = no result, which misses by infinity.
+        LSP joints in image pixels; NaN = no result, whose error is infinite.
     joints : (N, 14, 3) array
-        Annotation: x, y in picture pixels, flag.
+        Annotation: x, y in image pixels, flag.
 
     Returns
     -------
     (N, 12) array
-        NaN where the joint, or one of the torso's two ends, is not annotated.
+        NaN if the joint, or one of the torso's two ends, is not annotated.
     """
     torso = torso_length(joints)
     distance = np.linalg.norm(found[:, LIMBS] - joints[:, LIMBS, :2], axis=-1)
@@ -44,25 +44,25 @@ def normalized_errors(found: Array, joints: Array) -> Array:
     return np.asarray(np.where(joints[:, LIMBS, 2] > 0, distance, np.nan))
 
 
-def pck(found: Array, joints: Array, near: float = PCK_THRESHOLD) -> float:
-    """Share of annotated limb joints found within `near` torso lengths ('LSPET PCK').
+def pck(found: Array, joints: Array, threshold: float = PCK_THRESHOLD) -> float:
+    """Return the share of annotated limb joints that are correct ('LSPET PCK').
 
     Parameters
     ----------
     found : (N, >= 12, 2) array
-        LSP joints in picture pixels; NaN = no result, which counts as wrong.
+        LSP joints in image pixels; NaN = no result, which counts as wrong.
     joints : (N, 14, 3) array
-        Annotation: x, y in picture pixels, flag. Pictures without both torso joints are left out.
-    near : float
-        Of |right hip - left shoulder|.
+        Annotation: x, y in image pixels, flag. Images without both torso joints are left out.
+    threshold : float
+        In units of |right hip - left shoulder|.
     """
-    missed = normalized_errors(found, joints)
-    counted = ~np.isnan(missed)
-    return float((missed[counted] < near).sum() / max(int(counted.sum()), 1))
+    errors = normalized_errors(found, joints)
+    counted = ~np.isnan(errors)
+    return float((errors[counted] < threshold).sum() / max(int(counted.sum()), 1))
 
 
 def procrustes(found: Array, true: Array) -> Array:
-    """`found` (N, K, 3) moved, turned and scaled onto `true` (N, K, 3), least squares.
+    """Align `found` (N, K, 3) with `true` (N, K, 3) by the least-squares similarity transform.
 
     Umeyama, 'Least-squares estimation of transformation parameters between two point patterns'
     (PAMI 1991), without reflection.
@@ -75,80 +75,52 @@ def procrustes(found: Array, true: Array) -> Array:
     sign[:, -1] = np.sign(np.linalg.det(u @ vt))
     rotation = (u * sign[:, None, :]) @ vt
     scale = (s * sign).sum(-1) / np.maximum((a**2).sum((1, 2)), 1e-12)
-    turned: Array = np.einsum("nij,nkj->nki", rotation, a) * scale[:, None, None] + middle_true
-    return turned
+    aligned: Array = np.einsum("nij,nkj->nki", rotation, a) * scale[:, None, None] + middle_true
+    return aligned
 
 
 def joint_error(found: Array, true: Array) -> float:
-    """Mean distance of joints (N, K, 3) in the unit given."""
+    """Return the mean distance of joints (N, K, 3), in their own unit."""
     return float(np.linalg.norm(found - true, axis=-1).mean())
 
 
 def root_aligned(points: Array, joints: Array, roots: Sequence[int]) -> Array:
-    """Points (N, P, 3) relative to the middle of the joints (N, K, 3) numbered `roots`."""
+    """Return points (N, P, 3) relative to the middle of the joints (N, K, 3) numbered `roots`."""
     return np.asarray(points - joints[:, list(roots)].mean(axis=1, keepdims=True))
 
 
 def mpjpe(found: Array, true: Array, roots: Sequence[int]) -> float:
-    """Mean per-joint position error in mm of joints (N, K, 3) in metres, roots aligned.
+    """Return the mean per-joint position error in mm, roots aligned.
 
     Parameters
     ----------
     found, true : (N, K, 3) arrays
-        Metres, in frames that are parallel.
+        Metres, in parallel frames.
     roots : sequence of int
-        Joints whose middle is laid on the truth's: both hips, or the pelvis.
+        Joints whose middle is moved to the truth's: both hips, or the pelvis.
     """
     aligned = (root_aligned(points, points, roots) for points in (found, true))
     return 1000 * joint_error(*aligned)
 
 
 def pa_mpjpe(found: Array, true: Array) -> float:
-    """The same after the best similarity transform of every person (`procrustes`), mm."""
+    """Return the mean per-joint position error in mm after each person's `procrustes` alignment."""
     return 1000 * joint_error(procrustes(found, true), true)
 
 
 def vertex_error(
     found: Array, true: Array, found_joints: Array, true_joints: Array, roots: Sequence[int]
 ) -> float:
-    """Mean per-vertex error in mm ('PVE') of meshes (N, V, 3) whose joints' roots are aligned."""
+    """Return the mean per-vertex error (PVE) in mm of meshes (N, V, 3), joints' roots aligned."""
     return 1000 * joint_error(
         root_aligned(found, found_joints, roots), root_aligned(true, true_joints, roots)
     )
 
 
-def accelerations(points: Array) -> Array:
-    """Second differences (F - 2, K, 3) of points (F, K, 3) over frames, per frame squared."""
-    return np.asarray(points[2:] - 2 * points[1:-1] + points[:-2])
-
-
-def acceleration_error(
-    found: Array, true: Array, frame_rate: float | None = None
-) -> tuple[float, float]:
-    """Mean distance of accelerations, as Kanazawa et al., 'Learning 3D human dynamics from video'.
-
-    Parameters
-    ----------
-    found, true : (F, K, 3) arrays
-        One person over F successive frames, metres.
-    frame_rate : float, optional
-        Frames a second; the second figure is NaN without it.
-
-    Returns
-    -------
-    tuple of float
-        mm per frame squared, and mm/s^2. NaN for fewer than three frames.
-    """
-    if len(found) < 3:
-        return float("nan"), float("nan")
-    error = 1000 * joint_error(accelerations(found), accelerations(true))
-    return error, error * (float("nan") if frame_rate is None else frame_rate**2)
-
-
 def jitter(points: Array) -> float:
-    """Mean way of points (F, K, 3) in metres from one frame to the next, in mm.
+    """Return the mean distance of points (F, K, 3), m, from one frame to the next, in mm.
 
-    The noise of a person who stands still; NaN for fewer than two frames.
+    On a person who stands still this is noise. NaN for fewer than two frames.
     """
     if len(points) < 2:
         return float("nan")
@@ -156,7 +128,7 @@ def jitter(points: Array) -> float:
 
 
 class ConfusionMatrix:
-    """Right and wrong pixels of label maps, pooled over pictures (SPIN's and UP-3D's protocol).
+    """Pixel counts of label maps, pooled over images (SPIN's and UP-3D's protocol).
 
     Parameters
     ----------
@@ -167,27 +139,27 @@ class ConfusionMatrix:
     def __init__(self, classes: int) -> None:
         self._table = np.zeros((classes, classes), np.int64)
 
-    def add(self, found: Labels, true: Labels) -> None:
-        """Count a picture: label maps of one shape; true `IGNORED` pixels are left out."""
-        seen = true != IGNORED
+    def add(self, found: LabelMap, true: LabelMap) -> None:
+        """Count an image: label maps of one shape; true `IGNORED` pixels are left out."""
+        annotated = true != IGNORED
         classes = len(self._table)
-        pairs = true[seen].astype(np.int64) * classes + found[seen].astype(np.int64)
+        pairs = true[annotated].astype(np.int64) * classes + found[annotated].astype(np.int64)
         self._table += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
     @property
     def accuracy(self) -> float:
-        """Share of pixels with the right label."""
+        """Share of pixels with the correct label."""
         return float(np.trace(self._table) / max(int(self._table.sum()), 1))
 
     @property
     def f1(self) -> Array:
-        """(C,) 2 tp / (2 tp + fp + fn) of every label; NaN where neither has it."""
-        right = np.diag(self._table).astype(np.float64)
+        """(C,) 2 tp / (2 tp + fp + fn) of every label; NaN for labels that do not occur."""
+        correct = np.diag(self._table).astype(np.float64)
         either = self._table.sum(axis=0) + self._table.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(2 * right / either)
+            return np.asarray(2 * correct / either)
 
     @property
     def mean_f1(self) -> float:
-        """Mean f1 of all labels, the background among them, as Table 2 has it."""
+        """Mean f1 of all labels including the background, as in Table 2."""
         return float(np.nanmean(self.f1))

@@ -1,9 +1,8 @@
-"""How well any body of ours can fill a mask: bodies fitted to the masks themselves.
+"""Upper bound of the mask protocol: bodies fitted to the masks themselves.
 
 Clothes and bags are wider than bodies, so no estimate reaches a foreground f1 of 1. From a
 network's estimate every body is moved until its surface lies in the mask and the mask is covered,
-near the joints' limits and the mean shape; what that reaches is what a perfect estimate could hope
-for.
+near the joint limits and the mean shape; the result is what a perfect estimate could reach.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from pymaf_live.body import crop_units_from_pixels
 from pymaf_live.body.rotations import axis_angle_from_matrix
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import LIMITS, impossible
 from trainer.body.torch_body import (
@@ -29,63 +29,76 @@ from trainer.body.torch_body import (
     projected,
     six_from_matrix,
 )
-from trainer.commands.progress import followed
 from trainer.evaluation.inference import CropEstimates
-from trainer.evaluation.masks import MaskedPeople, counted_masks
+from trainer.evaluation.masks import MaskedPeople, mask_confusion
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 
 STEPS = 150
-_AT_ONCE = 20
+_BATCH = 20
 _RATE = 0.015
-_POINTS = 400
-"""Of each mask."""
-_MAP = 128
-"""Cells a side of the map of distances to the mask."""
+_MASK_POINTS = 400
+_MAP_SIZE = 128
+"""Cells along a side of the map of distances to the mask."""
 _SPACING = 0.025
-"""Crop units: the sampled vertices lie about twice as far from each other."""
+"""Crop units; the sampled vertices are about twice as far apart."""
 
 
 def measure_oracle(
-    looked: CropEstimates, people: MaskedPeople, bodies: BodyPoser, steps: int = STEPS
+    found: CropEstimates,
+    people: MaskedPeople,
+    bodies: BodyPoser,
+    steps: int = STEPS,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
-    """Foreground f1, mean f1 and accuracy of bodies fitted to the masks.
+    """Return foreground f1, mean f1 and accuracy of bodies fitted to the masks.
 
     Parameters
     ----------
-    looked : Looked
-        Where the fit begins, and its crops.
+    found : CropEstimates
+        Start of the fit.
     people : MaskedPeople
-    bodies : Bodies
+    bodies : BodyPoser
     steps : int
+    reporter : Reporter
     """
-    fitted = fitted_to_masks(looked, people.masks, bodies, steps)
-    count = counted_masks(fitted, people, PartRenderer(bodies), -1)
+    fitted = fit_to_masks(found, people.masks, bodies, steps, reporter)
+    matrix = mask_confusion(fitted, people, PartRenderer(bodies), -1)
     return {
-        "f1_foreground": float(count.f1[1]),
-        "f1_mean": count.mean_f1,
-        "accuracy": count.accuracy,
+        "f1_foreground": float(matrix.f1[1]),
+        "f1_mean": matrix.mean_f1,
+        "accuracy": matrix.accuracy,
         "impossible": float(impossible(bodies.body, fitted.estimates.rotations[-1]).mean()),
     }
 
 
-def fitted_to_masks(
-    looked: CropEstimates, masks: Sequence[Mask], bodies: BodyPoser, steps: int = STEPS
+def fit_to_masks(
+    found: CropEstimates,
+    masks: Sequence[Mask],
+    bodies: BodyPoser,
+    steps: int = STEPS,
+    reporter: Reporter = SILENT,
 ) -> CropEstimates:
-    """The same crops, one level: bodies moved into their masks (H, W), in picture pixels."""
-    found, parts = looked.estimates, []
+    """Return one level of estimates moved into their masks (H, W), with the same crops."""
+    estimates, parts = found.estimates, []
     fit = _MaskFit(bodies)
-    for start in followed(range(0, len(masks), _AT_ONCE), "bodies into masks"):
-        rows = slice(start, start + _AT_ONCE)
-        some = list(zip(masks[rows], looked.crops[rows], strict=True))
-        away = torch.from_numpy(np.stack([_distances(mask, crop) for mask, crop in some]))
-        inside = torch.from_numpy(np.stack([_points(mask, crop) for mask, crop in some]))
+    for start in report_each(range(0, len(masks), _BATCH), reporter, "bodies into masks"):
+        rows = slice(start, start + _BATCH)
+        pairs = list(zip(masks[rows], found.crops[rows], strict=True))
+        distances = torch.from_numpy(np.stack([_distances(mask, crop) for mask, crop in pairs]))
+        inside = torch.from_numpy(np.stack([_points(mask, crop) for mask, crop in pairs]))
         parts.append(
-            fit(found.rotations[-1, rows], found.shape[-1, rows], found.camera[-1, rows],
-                away[:, None], inside, steps)
-        )  # fmt: skip
+            fit(
+                estimates.rotations[-1, rows],
+                estimates.shape[-1, rows],
+                estimates.camera[-1, rows],
+                distances[:, None],
+                inside,
+                steps,
+            )
+        )
     rotations, shape, camera = (np.concatenate(column)[None] for column in zip(*parts, strict=True))
-    estimates = replace(found, rotations=rotations, shape=shape, camera=camera)
-    return CropEstimates(looked.crops, estimates)
+    fitted = replace(estimates, rotations=rotations, shape=shape, camera=camera)
+    return CropEstimates(found.crops, fitted)
 
 
 class _MaskFit:
@@ -103,70 +116,72 @@ class _MaskFit:
         rotations: Array,
         shape: Array,
         camera: Array,
-        away: Tensor,
+        distances: Tensor,
         inside: Tensor,
         steps: int,
     ) -> tuple[Array, Array, Array]:
         root = six_from_matrix(_tensor(rotations[:, 0])).requires_grad_()
-        began = _tensor(axis_angle_from_matrix(rotations[:, 1:]))
-        pose, shaped = began.clone().requires_grad_(), _tensor(shape).requires_grad_()
-        placed = _tensor(camera).requires_grad_()
-        unknowns = [root, pose, shaped, placed]
-        optimiser = torch.optim.Adam(unknowns, lr=_RATE)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        initial_pose = _tensor(axis_angle_from_matrix(rotations[:, 1:]))
+        pose = initial_pose.clone().requires_grad_()
+        body_shape, camera_vector = (_tensor(part).requires_grad_() for part in (shape, camera))
+        optimizer = torch.optim.Adam([root, pose, body_shape, camera_vector], lr=_RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
-            optimiser.zero_grad(set_to_none=True)
-            flat = self._projected(root, pose, shaped, placed)
-            beyond = torch.nn.functional.grid_sample(
-                away, flat[:, :, None], align_corners=False, padding_mode="border"
+            optimizer.zero_grad(set_to_none=True)
+            flat = self._projected(root, pose, body_shape, camera_vector)
+            outside = torch.nn.functional.grid_sample(
+                distances, flat[:, :, None], align_corners=False, padding_mode="border"
             )
-            bare = (torch.cdist(inside, flat).amin(2) - _SPACING).clamp(min=0)
-            loss = 30 * beyond.mean((1, 2, 3)).sum() + 60 * bare.mean(1).sum()
-            loss = loss + 0.05 * (pose - began).square().sum() + 0.02 * shaped.square().sum()
+            uncovered = (torch.cdist(inside, flat).amin(2) - _SPACING).clamp(min=0)
+            loss = 30 * outside.mean((1, 2, 3)).sum() + 60 * uncovered.mean(1).sum()
+            loss = loss + 0.05 * (pose - initial_pose).square().sum()
+            loss = loss + 0.02 * body_shape.square().sum()
             angles = pose.flatten(1)[:, self._limited]
-            past = (self._low - angles).clamp(min=0) + (angles - self._high).clamp(min=0)
-            (loss + 5 * past.square().sum()).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            beyond = (self._low - angles).clamp(min=0) + (angles - self._high).clamp(min=0)
+            (loss + 5 * beyond.square().sum()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
             schedule.step()
         with torch.no_grad():
-            turned = torch.cat([matrix_from_6d(root)[:, None], matrix_from_axis_angle(pose)], 1)
-        numbers = (part.detach().numpy().astype(np.float64) for part in (turned, shaped, placed))
-        first, second, third = numbers
-        return first, second, third
+            fitted = torch.cat([matrix_from_6d(root)[:, None], matrix_from_axis_angle(pose)], 1)
+        return _to_numpy(fitted), _to_numpy(body_shape), _to_numpy(camera_vector)
 
     def _projected(self, root: Tensor, pose: Tensor, shape: Tensor, camera: Tensor) -> Tensor:
         rotations = torch.cat([matrix_from_6d(root)[:, None], matrix_from_axis_angle(pose)], 1)
         rest = self._skeleton.rest(shape)
-        world, places = self._skeleton(rotations, rest)
-        return projected(self._surface(world, places, rest, shape), camera)
+        world, joints = self._skeleton(rotations, rest)
+        return projected(self._surface(world, joints, rest, shape), camera)
 
 
 def _distances(mask: Mask, crop: Crop) -> Array:
-    """How far each cell of a map over the crop lies outside the mask, crop units; 0 inside."""
-    # the crop's pixels fall on the picture; the map has fewer cells than the crop has pixels
-    step = crop.size / _MAP
-    shrunk = crop.frame_from_crop @ np.array(
+    """Return each cell's distance from the mask in crop units, 0 inside, on a map of the crop."""
+    # the map has fewer cells than the crop has pixels
+    step = crop.size / _MAP_SIZE
+    frame_from_cell = crop.frame_from_crop @ np.array(
         [[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1.0]]
     )
     inside = cv2.warpAffine(
         mask.astype(np.uint8),
-        shrunk,
-        (_MAP, _MAP),
+        frame_from_cell,
+        (_MAP_SIZE, _MAP_SIZE),
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
     if not inside.any():
-        return np.zeros((_MAP, _MAP), np.float32)
+        return np.zeros((_MAP_SIZE, _MAP_SIZE), np.float32)
     cells = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(cells * (2 / _MAP), dtype=np.float32)
+    return np.asarray(cells * (2 / _MAP_SIZE), dtype=np.float32)
 
 
 def _points(mask: Mask, crop: Crop) -> Array:
-    """Points of the mask in crop units, (`_POINTS`, 2)."""
+    """Return random points of the mask in crop units, (_MASK_POINTS, 2)."""
     y, x = np.nonzero(mask)
-    chosen = np.random.default_rng(0).integers(0, len(x), _POINTS)
+    chosen = np.random.default_rng(0).integers(0, len(x), _MASK_POINTS)
     pixels = np.column_stack([x[chosen], y[chosen]]).astype(np.float64)
     return crop_units_from_pixels(crop.to_crop(pixels), crop.size).astype(np.float32)
 
 
 def _tensor(values: Array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _to_numpy(tensor: Tensor) -> Array:
+    return np.asarray(tensor.detach().numpy(), dtype=np.float64)

@@ -1,72 +1,73 @@
-"""3D errors of people whose bodies or joints are known: synthetic people, 3DPW, Human3.6M.
+"""3D errors of people with known bodies or joints: synthetic people, 3DPW, Human3.6M.
 
-The joints are the paper's 14, regressed from the mesh by the body file's Human3.6M rows, laid on
-the truth's hips (MPJPE, PVE) or on all the truth's joints with scale (PA-MPJPE). Where a set gives
-joints and no body, the joints of LSP's names are compared.
+The joints are the paper's 14, regressed from the mesh by the body file's Human3.6M rows, aligned at
+the truth's hips (MPJPE, PVE) or to all the truth's joints with scale (PA-MPJPE). Sets with joints
+but no bodies are compared by the joints of LSP's names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import impossible
 from trainer.data.base import PeopleSet, PersonLabels
 from trainer.evaluation.inference import CropEstimates, estimate_crops
-from trainer.evaluation.mesh_eval import FOURTEEN_HIPS, BodyPoser
+from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 
-_LEAST_JOINTS = 6
-"""Joints known with fewer say little after Procrustes."""
+_MIN_JOINTS = 6
+"""Fewer known joints say little after Procrustes alignment."""
 
 
-def sized(crop: Crop, size: int) -> Crop:
-    """The same crop in pixels of another number."""
+def resized(crop: Crop, size: int) -> Crop:
+    """Return the crop with another side in pixels."""
     return crop if crop.size == size else crop_about(crop.centre, crop.side, crop.turn, size)
 
 
 def estimate_people(
-    network: Network, people: PeopleSet
+    network: Network, people: PeopleSet, reporter: Reporter = SILENT
 ) -> tuple[CropEstimates, list[PersonLabels]]:
-    """Look at the crop that each person's labels state.
+    """Run a network on the crop of each person's labels.
 
     Raises
     ------
     InputError
-        If nobody is there.
+        If the set is empty.
     """
     if not len(people):
         raise InputError(f"{people.name} has no people")
     known = [people.labels(row) for row in range(len(people))]
-    crops = [sized(one.crop, network.size) for one in known]
-    return estimate_crops(network, people.image, crops, people.name), known
+    crops = [resized(one.crop, network.size) for one in known]
+    return estimate_crops(network, people.image, crops, people.name, reporter), known
 
 
 def measure_people(
-    looked: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
+    found: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
 ) -> dict[str, Any]:
-    """MPJPE, PA-MPJPE, PVE in mm, PCK and the share of impossible bodies, level by level.
+    """Return MPJPE, PA-MPJPE, PVE in mm, PCK and the share of impossible bodies, level by level.
 
     Raises
     ------
     InputError
-        If nobody's body or joints are known in 3D.
+        If no person's body or joints are known in 3D.
     """
     with_body = [row for row, one in enumerate(known) if one.body is not None]
     if with_body:
-        figures = _against_bodies(looked, known, with_body, bodies)
+        figures = _against_bodies(found, known, with_body, bodies)
     else:
-        figures = _against_joints(looked, known, bodies)
-    estimates, levels = looked.estimates, range(len(looked.estimates.rotations))
+        figures = _against_joints(found, known, bodies)
+    estimates, levels = found.estimates, range(len(found.estimates.rotations))
     annotated = np.stack([one.keypoints[: len(LSP_NAMES)] for one in known])
-    figures["pck"] = [pck(looked.points(bodies, "lsp", level), annotated) for level in levels]
+    figures["pck"] = [pck(found.points(bodies, "lsp", level), annotated) for level in levels]
     figures["impossible"] = [
         float(impossible(bodies.body, estimates.rotations[level]).mean()) for level in levels
     ]
@@ -74,66 +75,68 @@ def measure_people(
 
 
 def _against_bodies(
-    looked: CropEstimates, known: Sequence[PersonLabels], rows: Sequence[int], bodies: BodyPoser
+    found: CropEstimates, known: Sequence[PersonLabels], rows: Sequence[int], bodies: BodyPoser
 ) -> dict[str, Any]:
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
     shape = np.stack([label.shape for label in labels if label is not None])
-    true, true_mesh = bodies.fourteen(rotations, shape), bodies.vertices(rotations, shape)
+    true, true_mesh = bodies.paper_joints(rotations, shape), bodies.vertices(rotations, shape)
     true_joints = bodies.joints(rotations, shape)
     figures: dict[str, Any] = {
         name: [] for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm")
     }
     figures["people"] = len(rows)
-    for found_rotations, found_shape in zip(
-        looked.estimates.rotations[:, rows], looked.estimates.shape[:, rows], strict=True
+    for level_rotations, level_shape in zip(
+        found.estimates.rotations[:, rows], found.estimates.shape[:, rows], strict=True
     ):
-        found = bodies.fourteen(found_rotations, found_shape)
-        mesh = bodies.vertices(found_rotations, found_shape)
-        joints = bodies.joints(found_rotations, found_shape)
-        figures["mpjpe_mm"].append(mpjpe(found, true, FOURTEEN_HIPS))
-        figures["pa_mpjpe_mm"].append(pa_mpjpe(found, true))
-        figures["pve_mm"].append(vertex_error(mesh, true_mesh, found, true, FOURTEEN_HIPS))
+        paper = bodies.paper_joints(level_rotations, level_shape)
+        mesh = bodies.vertices(level_rotations, level_shape)
+        joints = bodies.joints(level_rotations, level_shape)
+        figures["mpjpe_mm"].append(mpjpe(paper, true, PAPER_HIPS))
+        figures["pa_mpjpe_mm"].append(pa_mpjpe(paper, true))
+        figures["pve_mm"].append(vertex_error(mesh, true_mesh, paper, true, PAPER_HIPS))
         figures["mpjpe_skeleton_mm"].append(mpjpe(joints, true_joints, bodies.hips))
     return figures
 
 
 def _against_joints(
-    looked: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
+    found: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
 ) -> dict[str, Any]:
     count = len(LSP_NAMES)
-    rows, seen = [], []
+    rows, masks = [], []
     for row, one in enumerate(known):
         if one.joints_3d is not None:
-            sure = one.joints_3d[:count, 3] > 0
-            if sure.sum() >= _LEAST_JOINTS and sure[list(FOURTEEN_HIPS)].all():
+            mask = one.joints_3d[:count, 3] > 0
+            if mask.sum() >= _MIN_JOINTS and mask[list(PAPER_HIPS)].all():
                 rows.append(row)
-                seen.append(sure)
+                masks.append(mask)
     if not rows:
         raise InputError("no person's body or joints are known in 3D")
     figures: dict[str, Any] = {"mpjpe_mm": [], "pa_mpjpe_mm": [], "people": len(rows)}
-    estimates = looked.estimates
+    estimates = found.estimates
     for rotations, shape in zip(
         estimates.rotations[:, rows], estimates.shape[:, rows], strict=True
     ):
-        found = bodies.fourteen(rotations, shape)
+        estimated = bodies.paper_joints(rotations, shape)
         plain, aligned = [], []
-        for joints, row, sure in zip(found, rows, seen, strict=True):
+        for joints, row, mask in zip(estimated, rows, masks, strict=True):
             true = known[row].joints_3d
             assert true is not None
-            plain.append(_of_known(mpjpe, joints, true[:count, :3], sure))
-            aligned.append(_of_known(_pa, joints, true[:count, :3], sure))
-        # every joint counts alike, as where all are known
-        weights = [int(sure.sum()) for sure in seen]
+            plain.append(_over_known(mpjpe, joints, true[:count, :3], mask))
+            aligned.append(_over_known(_pa_mpjpe, joints, true[:count, :3], mask))
+        # every joint has the same weight, as in sets that know all joints
+        weights = [int(mask.sum()) for mask in masks]
         figures["mpjpe_mm"].append(float(np.average(plain, weights=weights)))
         figures["pa_mpjpe_mm"].append(float(np.average(aligned, weights=weights)))
     return figures
 
 
-def _of_known(measure: Any, found: Array, true: Array, sure: Mask) -> float:
-    roots = [int(np.flatnonzero(np.flatnonzero(sure) == hip)[0]) for hip in FOURTEEN_HIPS]
-    return float(measure(found[None, sure], true[None, sure], roots))
+def _over_known(
+    metric: Callable[[Array, Array, Sequence[int]], float], found: Array, true: Array, known: Mask
+) -> float:
+    roots = [int(np.flatnonzero(np.flatnonzero(known) == hip)[0]) for hip in PAPER_HIPS]
+    return metric(found[None, known], true[None, known], roots)
 
 
-def _pa(found: Array, true: Array, roots: Sequence[int]) -> float:
+def _pa_mpjpe(found: Array, true: Array, roots: Sequence[int]) -> float:
     return pa_mpjpe(found, true)

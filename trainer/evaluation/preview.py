@@ -1,4 +1,4 @@
-"""A few held-out crops with the network's estimate over them, to watch a run learn."""
+"""Preview of a run: a few held-out crops with the network's estimate over them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _TILES = 8
 
 @torch.no_grad()
 def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
-    """The same held-out crops every time, each beside the network's last estimate on it.
+    """Return fixed held-out crops, each beside the network's last estimate on it.
 
     Parameters
     ----------
     model : PyMAF
         In evaluation mode.
     joint_set : JointSet
-        Its last `VALIDATION` rows are looked at.
+        The crops are among its last `VALIDATION` rows.
     body : Body
 
     Returns
@@ -34,18 +34,18 @@ def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
     """
     first = max(len(joint_set) - VALIDATION, 0)
     rows = np.linspace(first, len(joint_set) - 1, _TILES).round().astype(int).tolist()
-    pictures, size, mesh = ImageStore(joint_set), model.encoder.size, PointSet.vertices(body)
+    images, size, mesh = ImageStore(joint_set), model.encoder.size, PointSet.vertices(body)
     crops = [annotated_crop(joint_set.joints[row], size) for row in rows]
-    images = np.stack([cut(pictures[row], crop) for row, crop in zip(rows, crops, strict=True)])
+    cuts = np.stack([cut(images[row], crop) for row, crop in zip(rows, crops, strict=True)])
     device = next(model.parameters()).device
-    level = model(torch.from_numpy(network_input(images)).to(device)).levels[-1]
+    level = model(torch.from_numpy(network_input(cuts)).to(device)).levels[-1]
     rotations, shape, camera = (
         part.cpu().numpy().astype(np.float64)
         for part in (level.rotations, level.shape, level.camera)
     )
     tiles = [
         np.hstack([image, draw_body(image, body, mesh, rotations[i], shape[i], camera[i])])
-        for i, image in enumerate(images)
+        for i, image in enumerate(cuts)
     ]
     half = len(tiles) // 2
     return np.hstack([np.vstack(tiles[:half]), np.vstack(tiles[half:])])

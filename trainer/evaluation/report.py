@@ -1,4 +1,4 @@
-"""Figures as a table on the terminal, as JSON, and as Markdown for the model card."""
+"""Evaluation report: a table on the terminal, JSON, and Markdown for the model card."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from rich.table import Table
 from pymaf_live.system.atomic_write import atomic_write
 
 Figures = Mapping[str, Any]
-"""Figure -> a number, or a list of one a level, the finest last."""
+"""Name of a figure -> a number, or a list with one per level, the finest last."""
 
-_WHOLE = 100.0
+_ONE_DECIMAL_FROM = 100.0
+"""Numbers from here on have one decimal."""
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a whole report; numbers that are none become null."""
+    """Write a report as JSON; NaN and infinity become null."""
     text = json.dumps(_plain(report), indent=2, allow_nan=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def write_markdown(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the table that goes into a model card."""
+    """Write the table of a model card."""
     with atomic_write(path) as temporary:
         temporary.write_text(markdown(report), encoding="utf-8")
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The figures as a Markdown table: a row a figure, a column a level."""
+    """Return the figures as a Markdown table: one row per figure, one column per level."""
     protocols: Mapping[str, Figures] = report["protocols"]
     levels = _levels(protocols)
     head = ["protocol", "figure", *_level_names(levels)]
@@ -43,13 +44,13 @@ def markdown(report: Mapping[str, Any]) -> str:
             first = protocol if index == 0 else ""
             cells = [first, f"`{name}`", *_cells(value, levels)]
             lines.append("| " + " | ".join(cells) + " |")
-    for protocol, why in report.get("not_measured", {}).items():
-        lines.append(f"\nNot measured: {protocol} ({why}).")
+    for protocol, reason in report.get("not_measured", {}).items():
+        lines.append(f"\nNot measured: {protocol} ({reason}).")
     return "\n".join(lines) + "\n"
 
 
 def print_table(report: Mapping[str, Any]) -> None:
-    """Show the figures on the terminal."""
+    """Print the figures on the terminal."""
     protocols: Mapping[str, Figures] = report["protocols"]
     levels = _levels(protocols)
     table = Table("", "figure", *_level_names(levels))
@@ -59,8 +60,8 @@ def print_table(report: Mapping[str, Any]) -> None:
         table.add_section()
     console = Console()
     console.print(table)
-    for protocol, why in report.get("not_measured", {}).items():
-        console.print(f"not measured: {protocol} ({why})", soft_wrap=True, highlight=False)
+    for protocol, reason in report.get("not_measured", {}).items():
+        console.print(f"not measured: {protocol} ({reason})", soft_wrap=True, highlight=False)
 
 
 def _levels(protocols: Mapping[str, Figures]) -> int:
@@ -77,7 +78,7 @@ def _level_names(levels: int) -> list[str]:
 
 def _cells(value: object, levels: int) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    # the last column is the last level's, or the figure's that has no levels
+    # a figure without levels goes into the last column
     return [*[""] * (levels - len(values)), *(_short(one) for one in values)]
 
 
@@ -86,7 +87,7 @@ def _short(value: object) -> str:
         return str(value)
     if math.isnan(value):
         return "-"
-    return f"{value:.1f}" if abs(value) >= _WHOLE else f"{value:.4g}"
+    return f"{value:.1f}" if abs(value) >= _ONE_DECIMAL_FROM else f"{value:.4g}"
 
 
 def _plain(value: object) -> object:

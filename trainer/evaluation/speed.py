@@ -1,15 +1,16 @@
-"""How fast the network of the paper's size runs here, as ratios to torch.
+"""Speed of the network of the paper's size on this machine, as ratios to torch.
 
-The network has random weights, which cost as much as learned ones. What it is measured against is
-the way it was published: torch in f32, which skins the whole mesh at the start and after every
-level. All are run in turn, a few times each, so that a machine that is busy meanwhile is so for all
-of them, and the quickest run of each counts: what else the machine does is not its speed. With more
-at work than there are cores, torch's threads wait for each other and the ratios flatter; the middle
-runs are told too, and lie far from the quickest then.
+The network has random weights, which cost as much as trained ones. The reference is the published
+way: torch in f32, which skins the whole mesh at the start and after every level. All candidates run
+in turn, several times each, so that other load on the machine affects all of them, and the fastest
+run of each counts: load is not part of a network's speed. With more load than there are cores,
+torch's threads wait for each other and the ratios flatter; the median runs, which are reported too,
+are then far from the fastest.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,24 +23,25 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pymaf_live.body import Body, default_body
+from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.openvino_import import import_openvino
 from trainer.export.constant_folding import fold_constants
 from trainer.export.onnx import trace_model
 from trainer.network.config import NetworkConfig
 from trainer.network.estimates import InitialEstimate
-from trainer.network.kinematic_chain import SampledSkin, columns_from_pose, orthonormalized
+from trainer.network.kinematic_chain import SampledSkin
 from trainer.network.pymaf import PyMAF
 
 _SIDE = 1024
-"""Of the matrices whose product is the machine's peak."""
-_RANGES_FROM = 8
-"""Crops that int8's ranges are taken from: of noise, as the weights are random."""
+"""Side of the matrices whose product measures the machine's peak."""
+_CALIBRATION_CROPS = 8
+"""Crops for int8's value ranges; they are noise, as the weights are random."""
 
 Run = Callable[[], object]
 
 
-class PublishedWay(nn.Module):
-    """The network as published: the mesh whole at the start and after each level.
+class PublishedSkinning(nn.Module):
+    """The network as published: it skins the whole mesh at the start and after each level.
 
     Parameters
     ----------
@@ -54,12 +56,12 @@ class PublishedWay(nn.Module):
         model.body.register_module("skin", self.mesh)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, S, S) to the last mesh (B, V, 4)."""
+        """Return the last mesh (B, V, 4) of crops (B, 3, S, S)."""
         model = self.model
         output = model(image)
-        # the levels have skinned for each other; the start and the last are nobody's before
+        # each level's mesh is skinned for the next one; only the start's and the last are missing
         last = output.levels[-1]
-        start = orthonormalized(columns_from_pose(model.start_pose, model.joints))
+        start = model.body.columns(model.start_pose)
         mesh: Tensor = start
         for columns, shape in (
             (start, model.start_shape),
@@ -83,20 +85,20 @@ class _WholeMesh(nn.Module):
 
 
 def measure(threads: int = 2, rounds: int = 15) -> dict[str, Any]:
-    """Run all in turn.
+    """Run all candidates in turn.
 
     Parameters
     ----------
     threads : int
-        Of each.
+        Of each candidate.
     rounds : int
 
     Returns
     -------
     dict
-        ``ratios``: `resnet50_openvino_f32_over_torch`, `resnet50_int8_over_torch` (absent without
-        NNCF) and `resnet50_share_of_peak`; the quickest and the middle runs in milliseconds, and
-        what was counted.
+        ``ratios``: `resnet50_openvino_f32_over_torch`, `resnet50_int8_over_torch` (missing without
+        NNCF) and `resnet50_share_of_peak`; the fastest and the median runs in milliseconds, and
+        the operation counts.
     """
     torch.manual_seed(0)
     torch.set_num_threads(threads)
@@ -105,70 +107,70 @@ def measure(threads: int = 2, rounds: int = 15) -> dict[str, Any]:
     size = model.encoder.size
     graph = fold_constants(trace_model(model, all_levels=False))
     image = np.random.default_rng(0).random((1, 3, size, size), dtype=np.float32)
-    published = PublishedWay(model, body).eval()
-    given = torch.from_numpy(image)
+    published = PublishedSkinning(model, body).eval()
+    tensor = torch.from_numpy(image)
 
-    def by_torch() -> object:
+    def run_torch() -> object:
         with torch.no_grad():
-            return published(given)
+            return published(tensor)
 
     runs: dict[str, Run] = {
-        "torch": by_torch,
-        "openvino_f32": _by_openvino(graph.SerializeToString(), image, threads),
-        "product": _product(threads),
+        "torch": run_torch,
+        "openvino_f32": _openvino_run(graph.SerializeToString(), image, threads),
+        "product": _product_run(threads),
     }
-    without = ""
+    left_out = ""
     try:
-        runs["openvino_int8"] = _by_openvino(_int8(graph, size), image, threads)
+        runs["openvino_int8"] = _openvino_run(_int8(graph, size), image, threads)
     except ImportError as error:
-        without = f"int8: {error}"
+        left_out = f"int8: {error}"
     seconds = in_turn(list(runs.values()), rounds)
-    quickest = dict(zip(runs, seconds.min(axis=1).tolist(), strict=True))
-    middle = dict(zip(runs, np.median(seconds, axis=1).tolist(), strict=True))
-    with FlopCounterMode(display=False) as counted, torch.no_grad():
-        PyMAF(NetworkConfig(), body, InitialEstimate.upright(body)).eval()(given)
-    operations = counted.get_total_flops()
-    peak = 2 * _SIDE**3 / quickest["product"]
+    fastest = dict(zip(runs, seconds.min(axis=1).tolist(), strict=True))
+    median = dict(zip(runs, np.median(seconds, axis=1).tolist(), strict=True))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        PyMAF(NetworkConfig(), body, InitialEstimate.upright(body)).eval()(tensor)
+    operations = counter.get_total_flops()
+    peak = 2 * _SIDE**3 / fastest["product"]
     ratios = {
-        "resnet50_openvino_f32_over_torch": quickest["torch"] / quickest["openvino_f32"],
-        "resnet50_share_of_peak": operations / quickest["openvino_f32"] / peak,
+        "resnet50_openvino_f32_over_torch": fastest["torch"] / fastest["openvino_f32"],
+        "resnet50_share_of_peak": operations / fastest["openvino_f32"] / peak,
     }
-    if "openvino_int8" in quickest:
-        ratios["resnet50_int8_over_torch"] = quickest["torch"] / quickest["openvino_int8"]
+    if "openvino_int8" in fastest:
+        ratios["resnet50_int8_over_torch"] = fastest["torch"] / fastest["openvino_int8"]
     return {
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
-        "milliseconds": {name: round(1000 * value, 2) for name, value in quickest.items()},
-        "milliseconds_median": {name: round(1000 * value, 2) for name, value in middle.items()},
+        "milliseconds": {name: round(1000 * value, 2) for name, value in fastest.items()},
+        "milliseconds_median": {name: round(1000 * value, 2) for name, value in median.items()},
         "operations": operations,
         "peak_operations_a_second": round(peak),
         "threads": threads,
         "rounds": rounds,
-        "left_out": without,
+        "left_out": left_out,
     }
 
 
 def in_turn(runs: Sequence[Run], rounds: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Seconds (runs, rounds) of each after a first run that does not count."""
+    """Return the seconds (runs, rounds) of each run, after one warm-up round."""
     for run in runs:
         run()
     seconds = np.zeros((len(runs), rounds))
     for number in range(rounds):
-        for which, run in enumerate(runs):
-            begun = time.perf_counter()
+        for index, run in enumerate(runs):
+            started = time.perf_counter()
             run()
-            seconds[which, number] = time.perf_counter() - begun
+            seconds[index, number] = time.perf_counter() - started
     return seconds
 
 
 def _int8(graph: ModelProto, size: int) -> bytes:
     try:
-        import nncf  # noqa: F401  told apart from what may be wrong with a model
+        import nncf  # noqa: F401  a missing NNCF is not a fault of the model
     except ImportError as error:
         raise ImportError("NNCF is not installed (pip install '.[train]')") from error
     from trainer.export.quantize import quantize_encoder
 
     random = np.random.default_rng(1)
-    crops = random.random((_RANGES_FROM, 3, size, size), dtype=np.float32)
+    crops = random.random((_CALIBRATION_CROPS, 3, size, size), dtype=np.float32)
     content: bytes = quantize_encoder(graph, crops).SerializeToString()
     return content
 
@@ -181,7 +183,7 @@ def _options(threads: int) -> dict[str, Any]:
     }
 
 
-def _by_openvino(content: bytes, image: Any, threads: int) -> Run:
+def _openvino_run(content: bytes, image: Any, threads: int) -> Run:
     core = import_openvino().Core()
     model = core.read_model(content)
     model.reshape({port: list(image.shape) for port in model.inputs})
@@ -189,8 +191,8 @@ def _by_openvino(content: bytes, image: Any, threads: int) -> Run:
     return lambda: request.infer({"image": image}, share_inputs=True)
 
 
-def _product(threads: int) -> Run:
-    """A product of square matrices by the same back-end: the machine's peak."""
+def _product_run(threads: int) -> Run:
+    """Return a product of square matrices by the same back-end: the machine's peak."""
     openvino = import_openvino()
     ops = openvino.opset13
     left = ops.parameter([_SIDE, _SIDE], np.float32)
@@ -202,10 +204,6 @@ def _product(threads: int) -> Run:
 
 
 def write(figures: dict[str, Any], path: Path) -> None:
-    """As JSON, whole."""
-    import json
-
-    from pymaf_live.system.atomic_write import atomic_write
-
+    """Write figures as JSON."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

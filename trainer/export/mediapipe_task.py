@@ -83,7 +83,7 @@ def metadata_bytes(member: Member) -> bytes:
     model.name, model.subgraphMetadata = member.name, [graph]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"M001")
-    return bytes(builder.NetworkOutput())
+    return bytes(builder.Output())
 
 
 class _Head:

@@ -20,10 +20,10 @@ from pymaf_live.body import Body
 from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Mask
 from trainer.body.blazepose_landmarker import LANDMARKS, SIZE
 from trainer.body.joint_limits import LIMITS
-from trainer.commands.progress import followed
 from trainer.data.base import FACE_NAMES
 from trainer.data.fits import Fits, bends_naturally
 from trainer.fitting.batched_kinematics import BatchedKinematics, root_columns, rotation_columns
@@ -107,6 +107,7 @@ def fit(
     teacher: TeacherLandmarks,
     options: FitOptions | None = None,
     prior: PosePrior | None = None,
+    reporter: Reporter = SILENT,
 ) -> Fits:
     """Fit every person of a set, starting from the teacher's landmarks.
 
@@ -119,6 +120,7 @@ def fit(
         The teacher's landmarks of the same people.
     options : FitOptions, optional
     prior : PosePrior, optional
+    reporter : Reporter
 
     Returns
     -------
@@ -131,7 +133,7 @@ def fit(
     """
     options = options or FitOptions()
     targets = build_fit_targets(people, teacher, options.trust_torso, options.trust_spread)
-    fitter = BodyFitter(body, options, prior)
+    fitter = BodyFitter(body, options, prior, reporter)
     parameters = fitter.start(targets)
     parameters = fitter.optimize(parameters, targets, options.steps, options.learning_rate, "fit")
     measured = fitter.measured(parameters, targets, people)
@@ -162,10 +164,18 @@ class BodyFitter:
     body : Body
     options : FitOptions
     prior : PosePrior, optional
+    reporter : Reporter
     """
 
-    def __init__(self, body: Body, options: FitOptions, prior: PosePrior | None = None) -> None:
+    def __init__(
+        self,
+        body: Body,
+        options: FitOptions,
+        prior: PosePrior | None = None,
+        reporter: Reporter = SILENT,
+    ) -> None:
         self.body, self.options, self.prior = body, options, prior
+        self._reporter = reporter
         faces = body.keypoint_rows("coco")[: len(FACE_NAMES)]
         rows = vstack([body.keypoint_rows("lsp"), faces, body.keypoint_rows("blazepose")])
         self.kinematics = BatchedKinematics(body, rows.tocsr())
@@ -237,7 +247,7 @@ class BodyFitter:
         count = parameters.camera.shape[-1]
         blocks = torch.split(torch.arange(count), _AT_ONCE)
         found = FitParameters(*(part.detach().clone() for part in parameters.parts))
-        for rows in followed(list(blocks), what) if what else blocks:
+        for rows in report_each(blocks, self._reporter, what) if what else blocks:
             some, held = parameters.of(rows), targets.of(rows)
             for part in some.parts:
                 part.requires_grad_()

@@ -23,10 +23,10 @@ from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.body.joint_limits import impossible
-from trainer.commands.progress import followed
 from trainer.data.fits import Fits, bends_naturally
 from trainer.fitting.fit import BodyFitter, FitOptions, FitParameters
 from trainer.fitting.pose_prior import PosePrior
@@ -74,7 +74,11 @@ class Predictions:
 
 @torch.no_grad()
 def predict(
-    checkpoint: Path, landmark_file: Path | None, people: CropAnnotations, picture: ImageReader
+    checkpoint: Path,
+    landmark_file: Path | None,
+    people: CropAnnotations,
+    picture: ImageReader,
+    reporter: Reporter = SILENT,
 ) -> Predictions:
     """Look at every annotated crop with the network of a checkpoint.
 
@@ -86,13 +90,14 @@ def predict(
     people : Annotated
     picture : function
         Row to picture.
+    reporter : Reporter
     """
     from trainer.export.onnx import load_network  # it brings onnx along
 
     model, _, _ = load_network(checkpoint, landmark_file)
     size = model.encoder.size
     found: list[list[Array]] = []
-    for start in followed(range(0, len(people), _BATCH), "network"):
+    for start in report_each(range(0, len(people), _BATCH), reporter, "network"):
         rows = range(start, min(start + _BATCH, len(people)))
         cuts = []
         for row in rows:
@@ -157,6 +162,7 @@ def refine_fits(
     predictions: Predictions,
     prior: PosePrior,
     options: FitOptions | None = None,
+    reporter: Reporter = SILENT,
 ) -> Fits:
     """Fit everybody from the first round's body and from a network's, and keep the better.
 
@@ -173,6 +179,7 @@ def refine_fits(
     prior : PosePrior
     options : FitOptions, optional
         Its steps and rate are the first round's alone.
+    reporter : Reporter
 
     Returns
     -------
@@ -180,7 +187,7 @@ def refine_fits(
     """
     options = options or FitOptions()
     targets = build_fit_targets(people, teacher, options.trust_torso, options.trust_spread)
-    fitter = BodyFitter(body, options, prior)
+    fitter = BodyFitter(body, options, prior, reporter)
     guess = fitter.from_bodies(predictions.rotations, predictions.shape, predictions.camera)
     targets, said = _with_network(fitter, guess, predictions, targets, people, options)
     begun = fitter.from_bodies(first.rotations, first.shape, first.camera)

@@ -11,9 +11,9 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.atomic_write import atomic_write
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Image
 from trainer.body.blazepose_landmarker import SIZE, Landmarker
-from trainer.commands.progress import followed
 
 _CHUNK = 64
 
@@ -42,7 +42,10 @@ class TeacherLandmarks:
 
 
 def run_teacher(
-    frame_from_crop: Array, picture: ImageReader, landmark_file: Path
+    frame_from_crop: Array,
+    picture: ImageReader,
+    landmark_file: Path,
+    reporter: Reporter = SILENT,
 ) -> TeacherLandmarks:
     """Look at every annotated crop of a set.
 
@@ -53,11 +56,12 @@ def run_teacher(
     picture : function
         Row to (H, W, 3) uint8 RGB picture.
     landmark_file : Path
+    reporter : Reporter
     """
     landmarker = Landmarker(landmark_file)
     chunks = []
     rows = range(0, len(frame_from_crop), _CHUNK)
-    for start in followed(rows, "teacher"):
+    for start in report_each(rows, reporter, "teacher"):
         block = range(start, min(start + _CHUNK, len(frame_from_crop)))
         crops = [Crop(frame_from_crop[row], SIZE) for row in block]
         cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]

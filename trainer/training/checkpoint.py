@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from pymaf_live.errors import InputError
 from pymaf_live.system.atomic_write import atomic_write
+from trainer.data.locations import landmark_file
+from trainer.training.config import RunConfig, read_run_config
 from trainer.training.optimizer import RelativeAdam
 
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimiser."
@@ -192,6 +194,28 @@ def read_progress(path: Path) -> Progress:
         If the file is damaged.
     """
     return _read(path, tensors=False)[1]
+
+
+def read_checkpoint_config(path: Path) -> RunConfig:
+    """Return the configuration of a checkpoint's run.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    return read_run_config(read_progress(path).config, str(path))
+
+
+def checkpoint_landmark_file(path: Path, folder: Path) -> Path | None:
+    """Return the BlazePose file of a checkpoint's encoder, None for encoders of other kinds.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is damaged.
+    """
+    return landmark_file(read_checkpoint_config(path).network.encoder, folder)
 
 
 def current_name(name: str) -> str:

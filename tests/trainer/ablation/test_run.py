@@ -14,7 +14,7 @@ from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, UsageError  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.ablation.features import Features, read_features  # noqa: E402
-from trainer.ablation.learning import AblationSetup, learned  # noqa: E402
+from trainer.ablation.learning import AblationSetup, train_variant  # noqa: E402
 from trainer.ablation.neck import Neck  # noqa: E402
 from trainer.ablation.report import markdown  # noqa: E402
 from trainer.ablation.run import Comparison, ablate  # noqa: E402
@@ -85,7 +85,7 @@ def test_verdicts_say_where_the_papers_order_is_found():
     turned = {**results, "global": results["mesh"], "mesh": results["global"]}
     turned_page = markdown(turned, BUDGET, "plot.png")
     assert "PCK 10.0 % worse, **against the paper**" in turned_page
-    assert "9,600 pictures" in page
+    assert "9,600 images" in page
     assert "3 seeds" in page
 
 
@@ -154,7 +154,7 @@ def test_every_variant_sees_the_same_people_in_the_same_order(monkeypatch):
     orders = []
     for name in ("global", "mesh_dense"):
         seen.clear()
-        model, loss = learned(course, VARIANTS[name].network(config.network), 3, steps=4)
+        model, loss = train_variant(course, VARIANTS[name].network(config.network), 3, steps=4)
         assert np.isfinite(loss)
         assert not model.training
         orders.append(seen[1:])
@@ -192,7 +192,7 @@ def test_features_are_made_once_and_of_these_data_only(people, blazepose, tmp_pa
     with pytest.raises(InputError, match="other data"):
         read_features(tmp_path, joint_set, replace(fits, kept=~fits.kept), body, file, [0, 3])
     (tmp_path / "block_0000.npz").write_bytes(b"torn")
-    with pytest.raises(InputError, match=r"block_0000\.npz is broken"):
+    with pytest.raises(InputError, match=r"block_0000\.npz is damaged"):
         read_features(tmp_path, joint_set, fits, body, file, [0, 3])
 
 
@@ -205,7 +205,7 @@ def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp
         "fits": folder / "fits.npz", "landmark_file": blazepose / "pose_landmark_lite.tflite",
     }  # fmt: skip
     asked = Comparison(0.002, seeds=1, variants=("global", "mesh_dense"))
-    learn, done = ablation.learned, []
+    learn, done = ablation.train_variant, []
 
     def killed_at_second(*given):
         if done:
@@ -214,7 +214,7 @@ def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp
         return learn(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ablation, "learned", killed_at_second)
+        patch.setattr(ablation, "train_variant", killed_at_second)
         with pytest.raises(KeyboardInterrupt):
             ablate(asked, **where)
     first = (tmp_path / "global_0.json").read_bytes()
@@ -225,7 +225,7 @@ def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp
     assert json.loads((tmp_path / "budget.json").read_text()) == budget
     levels = json.loads((tmp_path / "mesh_dense_0.json").read_text())["mpjpe_to_fits_mm"]
     assert len(levels) == 4
-    assert "mesh-aligned, pyramid, dense taught" in page.read_text(encoding="utf-8")
+    assert "mesh-aligned, pyramid, dense supervised" in page.read_text(encoding="utf-8")
     assert (tmp_path / "ablation.png").stat().st_size > 10_000
     with pytest.raises(InputError, match="other minutes"):
         ablate(replace(asked, minutes=5), **where)

@@ -1,4 +1,4 @@
-"""The command as a whole: what it is told, the file as shipped, films and takes."""
+"""Tests of the evaluate command: options, the shipped model, videos and takes."""
 
 import json
 from itertools import pairwise
@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+import trainer.evaluation.protocols as protocols  # noqa: E402
 import trainer.evaluation.run as evaluation  # noqa: E402
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, ModelError  # noqa: E402
@@ -27,48 +28,48 @@ def shipped():
     return resource("models/lite.onnx")
 
 
-def told(capsys):
+def last_error(capsys):
     return capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_a_protocol_that_there_is_not(shipped, capsys):
+def test_unknown_protocol_is_refused(shipped, capsys):
     assert main(["evaluate", str(shipped), "--protocols", "lspet,h37m"]) == 2
-    assert "h37m" in told(capsys)
+    assert "h37m" in last_error(capsys)
 
 
-def test_a_protocol_asked_for_needs_its_data(shipped, tmp_path, capsys):
+def test_requested_protocol_needs_its_data(shipped, tmp_path, capsys):
     assert main(["evaluate", str(shipped), "--protocols", "people"]) == 3
-    assert "--people" in told(capsys)
+    assert "--people" in last_error(capsys)
     given = ["--protocols", "coco", "--coco", str(tmp_path / "none")]
     assert main(["evaluate", str(shipped), *given]) == 3
-    assert "none" in told(capsys)
+    assert "none" in last_error(capsys)
 
 
-def test_what_is_no_model(tmp_path, capsys):
+def test_file_that_is_no_model_is_refused(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
-    (tmp_path / "a.onnx").write_bytes(b"nothing of the kind")
+    (tmp_path / "a.onnx").write_bytes(b"not a model")
     assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
-    assert "a.onnx" in told(capsys)
+    assert "a.onnx" in last_error(capsys)
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_the_file_as_shipped_is_measured_and_what_lacks_its_data_is_named(
+def test_shipped_model_is_measured_and_missing_data_are_reported(
     shipped, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(evaluation, "VALIDATION", 2)
+    monkeypatch.setattr(protocols, "VALIDATION", 2)
     write_fits(tmp_path / "fits.npz", write_people(tmp_path, 3))
     places = {
         name: tmp_path / "none" for name in ("ccp", "coco", "synthetic", "videos", "landmarks")
     }
-    # the slower protocols are left for the ones below
+    # the slower protocols have tests of their own
     monkeypatch.setattr(
         evaluation,
         "PROTOCOLS",
-        {name: evaluation.PROTOCOLS[name] for name in ("lspet", "ccp", "videos", "landmarkers")},
+        {name: protocols.PROTOCOLS[name] for name in ("lspet", "ccp", "videos", "landmarkers")},
     )
     report = evaluation.evaluate(
         shipped,
-        evaluation.Places(lspet=tmp_path, fits=tmp_path / "fits.npz", **places),
+        protocols.EvaluationData(lspet=tmp_path, fits=tmp_path / "fits.npz", **places),
         out=tmp_path / "a.json",
         markdown=tmp_path / "a.md",
         sheets=tmp_path / "sheets",
@@ -81,38 +82,38 @@ def test_the_file_as_shipped_is_measured_and_what_lacks_its_data_is_named(
     assert (tmp_path / "sheets" / "lspet_worst.jpg").is_file()
 
 
-def test_the_trainers_session_says_what_the_programs_says(shipped):
+def test_trainer_and_program_compute_the_same_estimates(shipped):
     images = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
     found = OnnxNetwork(shipped, default_body(), threads=1).estimate(images)
     session = open_session(shipped, "openvino", threads=1)
-    other = session.run(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    expected = session.run(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     session.close()
-    for row, levels in enumerate(other):
+    for row, levels in enumerate(expected):
         assert found.rotations[-1, row] == pytest.approx(levels[-1].rotations, abs=2e-3)
         assert found.camera[-1, row] == pytest.approx(levels[-1].camera, abs=2e-3)
         assert found.score[row] == pytest.approx(levels[-1].score, abs=2e-3)
 
 
-def test_a_model_of_another_body_is_refused(shipped):
+def test_model_of_another_body_is_refused(shipped):
     from dataclasses import replace
 
     with pytest.raises(ModelError, match="another body"):
         OnnxNetwork(shipped, replace(default_body(), sha256="0" * 64))
 
 
-def test_a_still_film_trembles_and_is_noisy(tmp_path):
-    picture = np.zeros((40, 30, 3), np.uint8)
-    picture[:, 15:] = 200
-    write_still_video(tmp_path / "still.mp4", picture, frames=6)
-    with av.open(str(tmp_path / "still.mp4")) as film:
-        frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
+def test_still_video_trembles_and_is_noisy(tmp_path):
+    image = np.zeros((40, 30, 3), np.uint8)
+    image[:, 15:] = 200
+    write_still_video(tmp_path / "still.mp4", image, frames=6)
+    with av.open(str(tmp_path / "still.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in video.decode(video=0)]
     assert len(frames) == 6
     assert frames[0].shape == (80, 60, 3)
     change = [np.abs(a - b).mean() for a, b in pairwise(frames)]
     assert 1 < np.mean(change) < 15
 
 
-def test_tracks_of_a_take_leave_out_what_was_carried_on(tmp_path):
+def test_tracks_leave_out_predicted_rows(tmp_path):
     rows, joints = 6, 3
     np.savez(
         tmp_path / "take.npz",

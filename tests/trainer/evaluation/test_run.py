@@ -1,4 +1,4 @@
-"""The protocols on made-up people, with a network that knows the answer."""
+"""Tests of the protocols on synthetic people, with a network that returns the truth."""
 
 import json
 import zipfile
@@ -29,8 +29,8 @@ from trainer.evaluation.lsp_parts import measure_lsp_parts  # noqa: E402
 from trainer.evaluation.lspet import estimate_annotated, measure_lspet  # noqa: E402
 from trainer.evaluation.masks import (  # noqa: E402
     MaskedPeople,
-    counted_masks,
     estimate_masked,
+    mask_confusion,
     measure_masks,
     read_masked_people,
 )
@@ -53,26 +53,26 @@ def bodies():
     return BodyPoser(default_body())
 
 
-class Knowing:
-    """Answers with bodies given beforehand, one after the other, whatever it is shown.
+class FakeNetwork:
+    """Returns given bodies one after the other, whatever the crops show.
 
-    Two levels: the first has every person's shape wrong.
+    It has two levels; the first has a wrong shape for every person.
     """
 
     size, levels = 256, 2
 
     def __init__(self, rotations, shape, camera):
-        self.answers = [rotations, shape, camera]
-        self.at = 0
+        self.bodies = [rotations, shape, camera]
+        self.next_row = 0
 
-    def estimate(self, cuts):
-        assert cuts.shape[1:] == (self.size, self.size, 3)
-        rows = (self.at + np.arange(len(cuts))) % len(self.answers[0])
-        self.at += len(cuts)
-        rotations, shape, camera = (np.stack([a[rows], a[rows]]) for a in self.answers)
+    def estimate(self, crops):
+        assert crops.shape[1:] == (self.size, self.size, 3)
+        rows = (self.next_row + np.arange(len(crops))) % len(self.bodies[0])
+        self.next_row += len(crops)
+        rotations, shape, camera = (np.stack([a[rows], a[rows]]) for a in self.bodies)
         shape[0, :, 0] += 2.0
-        # who is darker is more surely a person
-        score = 1 - cuts.mean(axis=(1, 2, 3)) / 255
+        # the darker the crop, the higher the score
+        score = 1 - crops.mean(axis=(1, 2, 3)) / 255
         return Estimates(rotations, shape, camera, score, np.full(rotations.shape[1:3], 0.5))
 
 
@@ -82,12 +82,12 @@ def people(tmp_path_factory):
     return folder, write_people(folder, 4)
 
 
-def test_lspet_of_a_network_that_knows(people, bodies):
+def test_lspet_with_true_estimates(people, bodies):
     folder, fits = people
     joint_set, rows = read_joint_set(folder), range(1, 4)
-    network = Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:])
-    looked = estimate_annotated(network, joint_set, rows)
-    figures = measure_lspet(looked, joint_set, rows, bodies, fits)
+    network = FakeNetwork(fits.rotations[1:], fits.shape[1:], fits.camera[1:])
+    found = estimate_annotated(network, joint_set, rows)
+    figures = measure_lspet(found, joint_set, rows, bodies, fits)
     assert figures["pck"][1] == 1
     assert figures["mpjpe_to_fits_mm"][1] == pytest.approx(0, abs=0.01)
     assert figures["pa_mpjpe_to_fits_mm"][0] > 1
@@ -101,64 +101,64 @@ def test_3d_errors_of_people_with_bodies(bodies):
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
     ]
-    looked, known = estimate_people(Knowing(*truth), dots)
-    figures = measure_people(looked, known, bodies)
+    found, known = estimate_people(FakeNetwork(*truth), dots)
+    figures = measure_people(found, known, bodies)
     for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm"):
         assert figures[name][1] == pytest.approx(0, abs=0.01)
         assert figures[name][0] > 1
     assert figures["pck"][1] == 1
 
-    # a root turned about the line of sight: Procrustes does not see it, the rest does
-    turned = [part.copy() for part in truth]
-    turned[0][:, 0] = np.diag([-1.0, -1.0, 1.0]) @ turned[0][:, 0]
-    looked, known = estimate_people(Knowing(*turned), dots)
-    figures = measure_people(looked, known, bodies)
+    # a root turned about the line of sight changes every metric but PA-MPJPE
+    rolled = [part.copy() for part in truth]
+    rolled[0][:, 0] = np.diag([-1.0, -1.0, 1.0]) @ rolled[0][:, 0]
+    found, known = estimate_people(FakeNetwork(*rolled), dots)
+    figures = measure_people(found, known, bodies)
     assert figures["pa_mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
     assert figures["mpjpe_mm"][1] > 300
 
 
-def test_3d_errors_of_people_with_joints_alone(bodies):
-    class Jointed(DotPeople):
-        def labels(self, row):
-            known = super().labels(row)
+def test_3d_errors_of_people_with_joints_only(bodies):
+    class JointPeople(DotPeople):
+        def known(self, row):
+            known = super().known(row)
             joints = known.joints_3d.copy()
-            # an arm that nobody saw may be anywhere
+            # an arm without an annotation may be anywhere
             joints[9:12] = [[9, 9, 9, 0]]
             return type(known)(known.crop, known.keypoints, None, joints)
 
-    dots = Jointed(bodies.body)
-    labels = [DotPeople.labels(dots, row).body for row in range(len(dots))]
+    dots = JointPeople(bodies.body)
+    labels = [DotPeople.known(dots, row).body for row in range(len(dots))]
     truth = [
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
     ]
-    looked, known = estimate_people(Knowing(*truth), dots)
-    figures = measure_people(looked, known, bodies)
+    found, known = estimate_people(FakeNetwork(*truth), dots)
+    figures = measure_people(found, known, bodies)
     assert figures["mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
     assert figures["mpjpe_mm"][0] > 1
     assert "pve_mm" not in figures
 
 
-def drawn_truth(fits, bodies, joint_set, size=(SIDE, SIDE)):
-    painter = PartRenderer(bodies)
+def rendered_truth(fits, bodies, joint_set, size=(SIDE, SIDE)):
+    renderer = PartRenderer(bodies)
     crops = estimate_annotated(
-        Knowing(fits.rotations, fits.shape, fits.camera), joint_set, range(len(joint_set))
+        FakeNetwork(fits.rotations, fits.shape, fits.camera), joint_set, range(len(joint_set))
     ).crops
     return [
-        painter(fits.rotations[row], fits.shape[row], fits.camera[row], crops[row], size)
+        renderer(fits.rotations[row], fits.shape[row], fits.camera[row], crops[row], size)
         for row in range(len(crops))
     ]
 
 
-def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
+def test_masks_with_true_estimates(people, bodies, tmp_path):
     folder, fits = people
     joint_set = read_joint_set(folder)
-    parts = drawn_truth(fits, bodies, joint_set)
+    parts = rendered_truth(fits, bodies, joint_set)
     names = [Path(name).stem for name in joint_set.names]
     with zipfile.ZipFile(tmp_path / "images_00.zip", "w") as archive:
         for name, part in zip(names, parts, strict=True):
-            picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
-            archive.writestr(f"{name}.jpg", cv2.imencode(".jpg", picture)[1].tobytes())
+            image = np.full((SIDE, SIDE, 3), 60, np.uint8)
+            archive.writestr(f"{name}.jpg", cv2.imencode(".jpg", image)[1].tobytes())
             mask = ((part > 0) * 255).astype(np.uint8)
             archive.writestr(f"{name}_mask.png", cv2.imencode(".png", mask)[1].tobytes())
     np.savez(
@@ -169,14 +169,14 @@ def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
     masked = read_masked_people(tmp_path, count=3)
     assert masked.names == tuple(f"{name}.jpg" for name in names[1:])
 
-    # in the frame of the crops that it is shown first the true bodies are others: upright ones
-    looks = estimate_masked(
-        Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), masked, bodies
+    # the first pass runs on upright crops, in whose frame the true bodies would be others
+    passes = estimate_masked(
+        FakeNetwork(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), masked, bodies
     )
     annotated = estimate_annotated(
-        Knowing(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), joint_set, range(1, 4)
+        FakeNetwork(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), joint_set, range(1, 4)
     )
-    figures = measure_masks((looks[0], annotated), masked, bodies)
+    figures = measure_masks((passes[0], annotated), masked, bodies)
     assert figures["f1_foreground"][1] == 1
     assert figures["accuracy"][1] == 1
     assert figures["f1_foreground"][0] < 0.99
@@ -189,22 +189,22 @@ def test_masks_of_a_network_that_knows(people, bodies, tmp_path):
         read_masked_people(tmp_path, count=3)
 
 
-def test_the_oracle_moves_a_body_into_its_mask(people, bodies):
+def test_oracle_moves_a_body_into_its_mask(people, bodies):
     folder, fits = people
     joint_set = read_joint_set(folder)
-    masks = [part > 0 for part in drawn_truth(fits, bodies, joint_set)[:1]]
+    masks = [part > 0 for part in rendered_truth(fits, bodies, joint_set)[:1]]
     masked = MaskedPeople(("a",), [], masks)
     beside = fits.camera[:1] + np.array([0.0, 0.1, 0.0])
-    network = Knowing(fits.rotations[:1], fits.shape[:1], beside)
-    looked = estimate_annotated(network, joint_set, range(1))
-    painter = PartRenderer(bodies)
-    before = counted_masks(looked, masked, painter, -1).f1[1]
-    after = measure_oracle(looked, masked, bodies, steps=25)["f1_foreground"]
+    network = FakeNetwork(fits.rotations[:1], fits.shape[:1], beside)
+    found = estimate_annotated(network, joint_set, range(1))
+    renderer = PartRenderer(bodies)
+    before = mask_confusion(found, masked, renderer, -1).f1[1]
+    after = measure_oracle(found, masked, bodies, steps=25)["f1_foreground"]
     assert before < 0.8
     assert after > 0.9
 
 
-def test_lsp_parts_of_a_network_that_knows(people, bodies, tmp_path):
+def test_lsp_parts_with_true_estimates(people, bodies, tmp_path):
     folder, fits = people
     joint_set = read_joint_set(folder)
     (tmp_path / "images").mkdir()
@@ -213,15 +213,15 @@ def test_lsp_parts_of_a_network_that_knows(people, bodies, tmp_path):
     joints = np.zeros((3, 14, 4))
     joints[:2] = joint_set.joints[:, :, :2].transpose(2, 1, 0)
     savemat(tmp_path / "joints.mat", {"joints": joints})
-    for row, part in enumerate(drawn_truth(fits, bodies, joint_set)):
-        picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
-        cv2.imwrite(str(tmp_path / "images" / f"im{row + 1:04d}.jpg"), picture)
+    for row, part in enumerate(rendered_truth(fits, bodies, joint_set)):
+        image = np.full((SIDE, SIDE, 3), 60, np.uint8)
+        cv2.imwrite(str(tmp_path / "images" / f"im{row + 1:04d}.jpg"), image)
         labels = part.astype(np.uint8)
         cv2.imwrite(str(maps / f"im{row + 1:04d}_segmentation.png"), labels)
-        # what nobody annotated counts for nothing
+        # pixels without an annotation are ignored
         labels[:, : SIDE // 4] = 255
         cv2.imwrite(str(maps / f"im{row + 1:04d}_part_segmentation.png"), labels)
-    network = Knowing(fits.rotations, fits.shape, fits.camera)
+    network = FakeNetwork(fits.rotations, fits.shape, fits.camera)
     figures = measure_lsp_parts(network, tmp_path, tmp_path, bodies, rows=range(4))
     for name in ("foreground_accuracy", "foreground_f1", "parts_accuracy", "parts_f1"):
         assert figures[name][1] == pytest.approx(1), name
@@ -232,7 +232,7 @@ def test_lsp_parts_of_a_network_that_knows(people, bodies, tmp_path):
 
 
 def write_coco(folder, bodies):
-    """Two persons, each a whole picture; the stored picture is half as large as the original."""
+    """Write two persons, one per image; the stored image is half as large as the original."""
     random = np.random.default_rng(3)
     joints = np.zeros((2, 17, 3), np.float32)
     joints[..., :2] = random.uniform(20, 180, (2, 17, 2))
@@ -252,7 +252,7 @@ def write_coco(folder, bodies):
     )
 
 
-def test_coco_judges_perfect_and_lost_key_points(bodies, tmp_path):
+def test_coco_ap_of_perfect_and_lost_key_points(bodies, tmp_path):
     pytest.importorskip("pycocotools", reason="the extra `train` is not installed")
     write_coco(tmp_path, bodies)
     people = read_coco_mini(tmp_path)
@@ -270,7 +270,7 @@ def test_coco_judges_perfect_and_lost_key_points(bodies, tmp_path):
         for row, j in enumerate(people.joint_set.joints)
     ]
     assert average_precision(truth, perfect)["ap"] == pytest.approx(1)
-    # the more surely found of the two is lost: half the recall, at half the precision
+    # the person with the higher score is lost: half the recall, at half the precision
     lost = [dict(perfect[0], keypoints=[0.0] * 51), perfect[1]]
     assert average_precision(truth, lost)["ap_50"] == pytest.approx(51 / 101 * 0.5, abs=0.01)
 
@@ -290,12 +290,12 @@ def test_coco_results_are_the_projected_key_points(bodies, tmp_path):
     assert [one["score"] for one in results] == [0.25, 0.5]
     points = np.array(results[0]["keypoints"]).reshape(17, 3)
     left, right = points[5, 0], points[6, 0]
-    # who faces the camera has the left shoulder on the picture's right, as far from the middle
+    # a person who faces the camera has the left shoulder on the image's right
     assert left > 100 > right
     assert left - 100 == pytest.approx(100 - right, abs=1.0)
 
 
-def test_who_is_cut_at_the_waist_has_no_knees():
+def test_cut_at_the_waist_removes_the_knees():
     joints = np.ones((14, 3))
     legs = [(90, 180), (92, 150), (90, 110), (110, 110), (108, 150), (110, 180)]
     arms = [(70, 110), (75, 80), (85, 60), (115, 60), (125, 80), (130, 110)]
@@ -311,7 +311,7 @@ def test_who_is_cut_at_the_waist_has_no_knees():
 
 
 def dwarf(bodies):
-    """A shape whose shins are half as long as the mean body's."""
+    """Return a shape whose shins are half as long as the mean body's."""
     body = bodies.body
     knee, ankle = (body.joint_names.index(f"left_{name}") for name in ("knee", "ankle"))
     towards = rest_joints(body, np.eye(body.shape_count)) - rest_joints(
@@ -341,10 +341,13 @@ def test_exploded_bodies(bodies):
     assert not shrunk(found, 0, bodies)[0]
 
 
-def test_truncated_looks_at_both_cuts(people, bodies):
+def test_truncated_measures_both_cuts(people, bodies):
     folder, fits = people
     figures = measure_truncated(
-        Knowing(fits.rotations, fits.shape, fits.camera), read_joint_set(folder), range(4), bodies
+        FakeNetwork(fits.rotations, fits.shape, fits.camera),
+        read_joint_set(folder),
+        range(4),
+        bodies,
     )
     for cut in ("waist", "chest"):
         assert figures[f"{cut}_people"] == 4
@@ -352,14 +355,16 @@ def test_truncated_looks_at_both_cuts(people, bodies):
         assert figures[f"{cut}_impossible"] == [0, 0]
 
 
-def test_second_look_is_at_what_the_first_asks_for(bodies):
+def test_second_pass_runs_on_the_refined_crop(bodies):
     rotations = np.tile(np.eye(3), (1, bodies.body.joint_count, 1, 1))
-    # lying on the side: the head towards the picture's right
+    # lying on the side, the head towards the image's right
     rotations[0, 0] = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1.0]])
-    network = Knowing(rotations, np.zeros((1, bodies.body.shape_count)), np.array([[0.5, 0, 0]]))
+    network = FakeNetwork(
+        rotations, np.zeros((1, bodies.body.shape_count)), np.array([[0.5, 0, 0]])
+    )
     crops = [crop_about(np.array([100.0, 100.0]), 200.0, 0.0, 256)]
-    picture = np.zeros((200, 200, 3), np.uint8)
-    first, second = estimate_twice(network, bodies, lambda _: picture, crops, "test")
+    image = np.zeros((200, 200, 3), np.uint8)
+    first, second = estimate_twice(network, bodies, lambda _: image, crops, "test")
     assert first.crops[0].turn == 0
     assert second.crops[0].turn == pytest.approx(np.pi / 2, abs=0.05)
 
@@ -374,9 +379,9 @@ def test_calibration_ranks_people_above_backgrounds(people, bodies, tmp_path):
         mask[:, 120:180] = 255
         archive.writestr("a.png", cv2.imencode(".png", mask)[1].tobytes())
     np.savez(tmp_path / "labels.npz", name=["a.jpg"], mask_name=["a.png"])
-    network = Knowing(fits.rotations, fits.shape, fits.camera)
-    looked = estimate_annotated(network, joint_set, rows)
-    figures = measure_calibration(network, looked, joint_set, rows, bodies, tmp_path)
+    network = FakeNetwork(fits.rotations, fits.shape, fits.camera)
+    found = estimate_annotated(network, joint_set, rows)
+    figures = measure_calibration(network, found, joint_set, rows, bodies, tmp_path)
     assert figures["score_auc"] == 1
     assert figures["joint_found_mean"] == 1
 

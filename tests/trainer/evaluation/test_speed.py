@@ -22,7 +22,7 @@ def test_the_published_way_says_the_same_and_makes_the_whole_mesh():
     image = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         before = model(image).levels[-1]
-        mesh = speed.PublishedWay(model, body).eval()(image)[..., :3]
+        mesh = speed.PublishedSkinning(model, body).eval()(image)[..., :3]
         after = model(image).levels[-1]
     torch.testing.assert_close(after.rotations, before.rotations, atol=1e-5, rtol=0)
     true = PointSet.vertices(body).pose(before.rotations.numpy(), before.shape.numpy())
