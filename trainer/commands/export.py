@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from trainer.commands.options import LandmarkFolder
+from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE
 
 
@@ -44,11 +45,13 @@ def export(
     # options are checked before the long work
     capabilities = parse_capabilities(tensorrt) if tensorrt is not None else ()
     if checkpoint.suffix == ".onnx" and capabilities:
-        build_engines(checkpoint, out, capabilities, precision)
+        with TerminalReporter() as reporter:
+            build_engines(checkpoint, out, capabilities, precision, reporter)
         return
     _export_model(checkpoint, out, landmarks, all_levels=levels == "all", version=version)
     if capabilities:
-        build_engines(out, out.parent / "engines", capabilities, precision)
+        with TerminalReporter() as reporter:
+            build_engines(out, out.parent / "engines", capabilities, precision, reporter)
 
 
 def _export_model(

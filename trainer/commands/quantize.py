@@ -18,7 +18,7 @@ def quantize(
 ) -> None:
     """Quantize the encoder of an exported model to int8."""
     require_model_file(model)
-    from trainer.export.quantize import quantize
+    from trainer.export.quantize import quantize as write_quantized
 
-    difference = quantize(model, out, lspet)
+    difference = write_quantized(model, out, lspet)
     print(f"{out}: mean vertex differs from f32 by {difference:.2f} mm")

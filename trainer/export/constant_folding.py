@@ -1,8 +1,8 @@
-"""A traced graph made lean: what does not hang on the picture is worked out once and for all.
+"""Constant folding of traced graphs: everything independent of the image is computed once.
 
-A trace holds every constant as a node of its own, the parameters' own sums, and the same constant
-as often as it was met. ONNX Runtime's basic level folds them and finds what is calculated twice;
-it writes plain ONNX again, with the operators that came in.
+A trace holds every constant as a node of its own, sums of parameters, and the same constant as
+often as it is used. ONNX Runtime's basic optimisation level folds constants and removes common
+subexpressions; it writes plain ONNX with the original operators.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from onnx import ModelProto, TensorProto
 
 from pymaf_live.errors import ModelError
 
-_MOST_ROUNDS = 4
+_MAX_ROUNDS = 4
 
 
 def fold_constants(model: ModelProto) -> ModelProto:
-    """The same model with all its constants folded, in the same version of ONNX.
+    """Return the model with all constants folded, in the same version of ONNX.
 
     Raises
     ------
     ModelError
-        If it became something else than plain ONNX.
+        If the result is not plain ONNX.
     """
     version = [(opset.domain, opset.version) for opset in model.opset_import]
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         before = len(model.graph.node)
-        model = _optimised(model)
-        # what is calculated twice is seen only where the constants are the same ones
-        _share(model)
+        model = _optimize(model)
+        # common subexpressions are found only if their constants are the same tensor
+        _merge_equal_constants(model)
         if len(model.graph.node) == before:
             break
     if any(node.domain not in {domain for domain, _ in version} for node in model.graph.node):
@@ -41,7 +41,7 @@ def fold_constants(model: ModelProto) -> ModelProto:
     return model
 
 
-def _optimised(model: ModelProto) -> ModelProto:
+def _optimize(model: ModelProto) -> ModelProto:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -56,10 +56,10 @@ def _optimised(model: ModelProto) -> ModelProto:
         return onnx.load(path)
 
 
-def _share(model: ModelProto) -> None:
-    """Keep one of equal constants."""
+def _merge_equal_constants(model: ModelProto) -> None:
+    """Keep one tensor of each set of equal constants."""
     first: dict[bytes, str] = {}
-    same: dict[str, str] = {}
+    replacement: dict[str, str] = {}
     kept: list[TensorProto] = []
     for tensor in model.graph.initializer:
         name, nameless = tensor.name, TensorProto()
@@ -67,13 +67,13 @@ def _share(model: ModelProto) -> None:
         nameless.ClearField("name")
         content = nameless.SerializeToString(deterministic=True)
         if content in first:
-            same[name] = first[content]
+            replacement[name] = first[content]
         else:
             first[content] = name
             kept.append(tensor)
     for node in model.graph.node:
-        for slot, name in enumerate(node.input):
-            node.input[slot] = same.get(name, name)
+        for index, name in enumerate(node.input):
+            node.input[index] = replacement.get(name, name)
     kept = [TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)

@@ -1,16 +1,17 @@
-"""From a checkpoint to the ONNX file that the program runs."""
+"""Export of a checkpoint to the ONNX file that the program runs."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from pymaf_live.body import Body, default_body
@@ -24,20 +25,22 @@ from trainer.training.checkpoint import load_average, read_progress
 from trainer.training.config import read_run_config
 
 OPSET = 17
-"""From 20 on GridSample's 'bilinear' is called 'linear', which TensorRT's importer takes for
-nearest, silently."""
+"""From 20 on GridSample's 'bilinear' is called 'linear', which TensorRT's importer silently takes
+for nearest."""
 
+OUTPUT_NAMES = ["rotations", "shape", "camera", "score", "joint_score"]
 CROP_RULE = "trunk-up 1.75"
 LICENCE = "Apache-2.0 weights; trained on LSPET pictures (research use), see the model card"
 
-_LEAST_ROUNDED = 64
-_LEAST_HALVED = 4096
-"""Smaller ones would save less than the node costs that casts them back."""
-_WORST_ERROR = 2e-3
+_MIN_ROUNDED = 64
+"""Values; smaller parameters stay in full precision."""
+_MIN_HALVED = 4096
+"""Values; storing a smaller tensor in fp16 would save less than the node that casts it back."""
+_MAX_DIFFERENCE = 2e-3
 
 
-class _Exported(nn.Module):
-    """The network with plain outputs, as the contract has them."""
+class _ExportedModule(nn.Module):
+    """Network with the plain outputs of the ONNX contract."""
 
     def __init__(self, model: PyMAF, *, all_levels: bool) -> None:
         super().__init__()
@@ -46,16 +49,16 @@ class _Exported(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         output = self.model(image)
         last = output.levels[-1]
-        found = [last.rotations, last.shape, last.camera]
-        found += [torch.sigmoid(output.score), torch.sigmoid(output.joint_score)]
+        outputs = [last.rotations, last.shape, last.camera]
+        outputs += [torch.sigmoid(output.score), torch.sigmoid(output.joint_score)]
         if self.all_levels:
             for level in output.levels[:-1]:
-                found += [level.rotations, level.shape, level.camera]
-        return tuple(found)
+                outputs += [level.rotations, level.shape, level.camera]
+        return tuple(outputs)
 
 
 def load_network(checkpoint: Path, landmark_file: Path | None) -> tuple[PyMAF, Body, str]:
-    """The network of a run with its averaged weights, its body, and the run's configuration."""
+    """Return a run's network with its averaged weights, its body, and its configuration's text."""
     text = read_progress(checkpoint).config
     body = default_body()
     config = read_run_config(text, str(checkpoint))
@@ -72,7 +75,7 @@ def export(
     all_levels: bool = False,
     version: str = "1",
 ) -> float:
-    """Write the ONNX file of a run, with fp16 weights, and check it against torch.
+    """Write the ONNX file of a run with fp16 weights, and compare it with torch.
 
     Parameters
     ----------
@@ -81,13 +84,13 @@ def export(
     landmark_file : Path, optional
         BlazePose's .tflite file (for the graph; the weights come from the checkpoint).
     all_levels : bool
-        Whether the earlier levels' estimates are outputs too.
+        Output the estimates of earlier levels too.
     version : str
 
     Returns
     -------
     float
-        Greatest difference of a rotation's element between ONNX Runtime's run and torch's.
+        Largest difference of a rotation's element between ONNX Runtime and torch.
 
     Raises
     ------
@@ -98,10 +101,9 @@ def export(
     round_weights(model)
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
-    levels = config.network.levels
     with atomic_write(out) as temporary:
-        graph = _halved(fold_constants(trace_model(model, all_levels=all_levels)))
-        _describe(
+        graph = _store_as_fp16(fold_constants(trace_model(model, all_levels=all_levels)))
+        add_metadata(
             graph,
             {
                 "name": config.name,
@@ -112,35 +114,41 @@ def export(
                 "body_sha256": body.sha256,
                 "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "licence": LICENCE,
-                "levels": str(levels if all_levels else 1),
-                "reads": _reads(model, all_levels=all_levels),
+                "levels": str(config.network.levels if all_levels else 1),
+                "reads": _grid_sides(model, all_levels=all_levels),
             },
         )
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, temporary)
-        difference = _difference(model, temporary, size)
-        if not difference < _WORST_ERROR:
+        module = _ExportedModule(model, all_levels=False)
+        difference = largest_difference(module, temporary, size, OUTPUT_NAMES[:1], (1, 3))
+        if not difference < _MAX_DIFFERENCE:
             raise ModelError(f"the ONNX file differs from torch by {difference:.1e} in a rotation")
     return difference
 
 
-def trace_model(model: PyMAF, *, all_levels: bool) -> onnx.ModelProto:
-    """The network's operators as torch writes them down, for any number of people at once."""
-    size = model.encoder.size
-    names = ["rotations", "shape", "camera", "score", "joint_score"]
+def trace_model(model: PyMAF, *, all_levels: bool) -> ModelProto:
+    """Return the network as torch traces it, for any batch size."""
+    names = [*OUTPUT_NAMES]
     if all_levels:
         earlier = range(1, model.config.levels)
-        names += [f"{name}_{level}" for level in earlier for name in names[:3]]
+        names += [f"{name}_{level}" for level in earlier for name in OUTPUT_NAMES[:3]]
+    module = _ExportedModule(model, all_levels=all_levels).eval()
+    return trace_module(module, model.encoder.size, names)
+
+
+def trace_module(module: nn.Module, size: int, names: Sequence[str]) -> ModelProto:
+    """Trace a module from `image` (B, 3, size, size) to named outputs, for any batch size B."""
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         path = f"{folder}/traced.onnx"
-        # the older exporter is chosen on purpose: the newer one gives no opset below 18
+        # the older exporter is chosen on purpose: the newer one has no opset below 18
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Exported(model, all_levels=all_levels).eval(),
+            module,
             (torch.zeros(2, 3, size, size),),
             path,
             input_names=["image"],
-            output_names=names,
+            output_names=list(names),
             dynamic_axes={name: {0: "batch"} for name in ["image", *names]},
             opset_version=OPSET,
             dynamo=False,
@@ -148,20 +156,59 @@ def trace_model(model: PyMAF, *, all_levels: bool) -> onnx.ModelProto:
         return onnx.load(path)
 
 
-def _reads(model: PyMAF, *, all_levels: bool) -> str:
-    """Of each level in the file, points a side of the grid it reads; 0 = under the mesh."""
+def add_metadata(model: ModelProto, entries: Mapping[str, str]) -> None:
+    """Add metadata to a model."""
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def largest_difference(
+    module: nn.Module, path: Path, size: int, names: Sequence[str], batches: Sequence[int]
+) -> float:
+    """Return the largest difference between ONNX Runtime's outputs and torch's, on noise.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Traced module; its first outputs are those of `names`.
+    path : Path
+        ONNX file.
+    size : int
+        Side of the crops in pixels.
+    names : sequence of str
+        Compared outputs.
+    batches : sequence of int
+        Batch sizes.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random = torch.Generator().manual_seed(0)
+    largest = 0.0
+    for batch in batches:
+        image = torch.rand(batch, 3, size, size, generator=random)
+        with torch.no_grad():
+            expected = module(image)[: len(names)]
+        outputs = session.run(list(names), {"image": image.numpy()})
+        for tensor, output in zip(expected, outputs, strict=True):
+            largest = max(largest, float(np.abs(tensor.numpy() - output).max()))
+    return largest
+
+
+def _grid_sides(model: PyMAF, *, all_levels: bool) -> str:
+    """Return the side of each exported level's sampling grid, 0 = under the mesh, as metadata."""
     sides = [model.config.grid if grid else 0 for grid in model.on_grid]
     return ",".join(str(side) for side in (sides if all_levels else sides[-1:]))
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store what fp16 holds exactly as fp16 with a cast back: half the file, nothing lost."""
+def _store_as_fp16(model: ModelProto) -> ModelProto:
+    """Store tensors that fp16 holds exactly as fp16 with a cast back: half the file, lossless."""
     graph, casts = model.graph, []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < _LEAST_HALVED or not np.array_equal(values, _rounded(values)):
+        if values.size < _MIN_HALVED or not np.array_equal(values, _rounded(values)):
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
@@ -179,28 +226,7 @@ def _rounded(values: Array) -> Array:
 
 @torch.no_grad()
 def round_weights(model: nn.Module) -> None:
-    """Round every weight to fp16's grid, as the file will hold it."""
+    """Round every weight to fp16, as the exported file stores it."""
     for parameter in model.parameters():
-        if parameter.numel() >= _LEAST_ROUNDED:
+        if parameter.numel() >= _MIN_ROUNDED:
             parameter.copy_(parameter.half().float())
-
-
-def _describe(model: onnx.ModelProto, facts: dict[str, str]) -> None:
-    for key, value in facts.items():
-        model.metadata_props.add(key=key, value=value)
-
-
-def _difference(model: PyMAF, path: Path, size: int) -> float:
-    """Between ONNX Runtime's and torch's rotations, on noise in batches of 1 and 3."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    random = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for batch in (1, 3):
-        image = torch.rand(batch, 3, size, size, generator=random)
-        with torch.no_grad():
-            true = model(image).levels[-1].rotations.numpy()
-        found = session.run(["rotations"], {"image": image.numpy()})[0]
-        worst = max(worst, float(np.abs(found - true).max()))
-    return worst

@@ -1,8 +1,8 @@
-"""What a model may count in: its encoder in int8, or all of it in the processor's bf16.
+"""Lower precisions of an exported model: the encoder in int8, or the whole model in bf16.
 
-Both only where that leaves the bodies where they are on held-out crops. In int8, convolutions are
-nearly all of the work, and what stands behind them stays f32: regressors and pulls feed their
-errors back into themselves. The ranges of values come from crops that were learned from.
+Both are allowed only if the bodies stay in place on held-out crops. In int8, convolutions are
+nearly all of the work, and everything after them stays f32: regressors and IK steps feed their
+errors back into themselves. Value ranges come from training crops.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,38 +31,29 @@ from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop,
 
 Crops = npt.NDArray[np.float32]
 
-WORST_MILLIMETRES = 3.0
-"""How far the mean vertex may lie from where f32 has it, in the mean over the crops."""
-CHECKED = 200
-"""Held-out crops that this is judged on."""
-_LEARNED_FROM = 64
+MAX_DISTANCE_MM = 3.0
+"""Largest allowed distance of the mean vertex from its position in f32, averaged over the crops."""
+CHECKED_CROPS = 200
+"""Held-out crops that the distance is measured on."""
+_CALIBRATION_CROPS = 64
 _ENCODER = "/model/encoder/"
-"""What the nodes of an exported encoder are called."""
-
-
-@dataclass(frozen=True)
-class _Quantised:
-    """What became of a model in int8."""
-
-    model: ModelProto
-    millimetres: float
-    """Between its mean vertex and that of f32, in the mean over the held-out crops."""
+"""Prefix of the encoder's nodes in an exported file."""
 
 
 def quantize_encoder(model: ModelProto, crops: Crops) -> ModelProto:
-    """The model with an int8 encoder, by NNCF's post-training quantisation.
+    """Return the model with an int8 encoder, by NNCF's post-training quantization.
 
     Parameters
     ----------
     model : ModelProto
-        As `trainer.export.onnx` makes it, with its weights in f32 (`read_model`).
+        From `trainer.export.onnx`, with its weights in f32 (`read_model`).
     crops : (N, 3, S, S) array
-        That ranges of values are taken from.
+        For the value ranges.
 
     Raises
     ------
     ModelError
-        If NNCF is not installed, or finds nothing to make int8.
+        If NNCF is not installed, or finds nothing to quantize.
     """
     import_openvino()
     try:
@@ -71,152 +61,156 @@ def quantize_encoder(model: ModelProto, crops: Crops) -> ModelProto:
     except ImportError as error:
         raise ModelError(f"int8 needs NNCF (pip install '.[train]'): {error}") from error
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    behind = [node.name for node in model.graph.node if not node.name.startswith(_ENCODER)]
-    # its progress goes where it does not mix with what a command tells
+    ignored = [node.name for node in model.graph.node if not node.name.startswith(_ENCODER)]
+    # NNCF's progress must not mix with a command's output
     with contextlib.redirect_stdout(sys.stderr):
-        made: ModelProto = nncf.quantize(
+        quantized: ModelProto = nncf.quantize(
             model,
             nncf.Dataset([{"image": crop[None]} for crop in crops]),
             subset_size=len(crops),
             preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(names=behind, validate=False),
+            ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
         )
-    if not any(node.op_type == "QuantizeLinear" for node in made.graph.node):
-        raise ModelError("NNCF found nothing in the encoder to make int8")
-    return made
+    if not any(node.op_type == "QuantizeLinear" for node in quantized.graph.node):
+        raise ModelError("NNCF found nothing in the encoder to quantize")
+    return quantized
 
 
-def compared(
+def vertex_distance(
     model: ModelProto, other: ModelProto, crops: Crops, body: Body, precision: str = "f32"
 ) -> float:
-    """Millimetres between two models' mean vertices, in the mean over crops, by OpenVINO.
+    """Return the mean distance of two models' vertices over crops in mm, run by OpenVINO.
 
-    The first counts in f32, the other in `precision`.
+    The first model runs in f32, the other in `precision`.
     """
     vertices = PointSet.vertices(body)
-    one, two = _run(model), _run(other, precision)
-    apart = []
+    runs = _compile(model), _compile(other, precision)
+    distances = []
     for crop in crops:
-        first, second = (vertices.pose(*run(crop[None])) for run in (one, two))
-        apart.append(np.linalg.norm(first - second, axis=-1).mean())
-    return float(1000 * np.mean(apart))
+        first, second = (vertices.pose(*run(crop[None])) for run in runs)
+        distances.append(np.linalg.norm(first - second, axis=-1).mean())
+    return float(1000 * np.mean(distances))
 
 
 def quantize(path: Path, out: Path, lspet: Path) -> float:
-    """Write a model with an int8 encoder, if it says what the model says.
+    """Write a model with an int8 encoder, if its bodies stay in place.
 
     Parameters
     ----------
     path : Path
-        An exported ``.onnx``.
+        Exported ``.onnx``.
     out : Path
     lspet : Path
-        The packed set: crops that are learned from give ranges, held-out ones judge.
+        Folder of the packed set: training crops for value ranges, held-out ones for the check.
 
     Returns
     -------
     float
-        Millimetres between the mean vertices.
+        Mean distance of the vertices in mm.
 
     Raises
     ------
     ModelError
-        If they are more than `WORST_MILLIMETRES`; nothing is written then.
+        If it is more than `MAX_DISTANCE_MM`; nothing is written then.
     """
     model, joint_set = read_model(path), read_joint_set(lspet)
     held_out = len(joint_set) - VALIDATION
-    learned = range(0, held_out, max(held_out // _LEARNED_FROM, 1))[:_LEARNED_FROM]
-    made = quantize_encoder(model, annotated_crops(joint_set, learned, _size(model)))
-    apart = compared(model, made, _judging_crops(model, joint_set), default_body())
-    _require_near("int8", path, apart)
-    onnx.helper.set_model_props(
-        made, {**_entries(model), "int8_of": file_sha256(path.read_bytes()), "precisions": ""}
-    )
+    step = max(held_out // _CALIBRATION_CROPS, 1)
+    rows = range(0, held_out, step)[:_CALIBRATION_CROPS]
+    quantized = quantize_encoder(model, annotated_crops(joint_set, rows, _size(model)))
+    distance = vertex_distance(
+        model, quantized, _held_out_crops(model, joint_set), default_body()
+    )  # fmt: skip
+    _require_small(distance, "int8", path)
+    entries = {**_metadata(model), "int8_of": file_sha256(path.read_bytes()), "precisions": ""}
+    onnx.helper.set_model_props(quantized, entries)
     with atomic_write(out) as temporary:
-        onnx.save(made, temporary)
-    return apart
+        onnx.save(quantized, temporary)
+    return distance
 
 
 def allow_precision(path: Path, precision: str, lspet: Path) -> float:
-    """Write into a model's metadata that it may count in a lower precision, if it may.
+    """Allow a model to run in a lower precision, in its metadata, if its bodies stay in place.
 
     Parameters
     ----------
     path : Path
-        An exported ``.onnx``; only its metadata are changed.
+        Exported ``.onnx``; only its metadata change.
     precision : str
-        Of `LOWER_PRECISIONS`; this processor must have it.
+        One of `LOWER_PRECISIONS` that this processor supports.
     lspet : Path
-        The packed set, whose held-out crops judge.
+        Folder of the packed set, whose held-out crops are the check.
 
     Returns
     -------
     float
-        Millimetres between the mean vertices in that precision and in f32.
+        Mean distance of the vertices in that precision and in f32, in mm.
 
     Raises
     ------
     ModelError
-        If they are more than `WORST_MILLIMETRES`, or the processor cannot; nothing changes then.
+        If it is more than `MAX_DISTANCE_MM`, or the processor lacks the precision; nothing changes
+        then.
     """
     if precision not in supported_precisions():
-        raise ModelError(f"this processor does not count in {precision}")
+        raise ModelError(f"this processor does not support {precision}")
     model, joint_set = read_model(path), read_joint_set(lspet)
-    crops = _judging_crops(model, joint_set)
-    apart = compared(model, model, crops, default_body(), precision)
-    _require_near(precision, path, apart)
+    crops = _held_out_crops(model, joint_set)
+    distance = vertex_distance(model, model, crops, default_body(), precision)
+    _require_small(distance, precision, path)
     stored = onnx.load(path)
-    entries = _entries(stored)
+    entries = _metadata(stored)
     allowed = {*filter(None, entries.get("precisions", "").split(",")), precision}
     onnx.helper.set_model_props(stored, {**entries, "precisions": ",".join(sorted(allowed))})
     with atomic_write(path) as temporary:
         onnx.save(stored, temporary)
-    return apart
+    return distance
 
 
-def _require_near(precision: str, path: Path, apart: float) -> None:
-    if not apart < WORST_MILLIMETRES:
+def _require_small(distance: float, precision: str, path: Path) -> None:
+    if not distance < MAX_DISTANCE_MM:
         raise ModelError(
-            f"{precision} moves the mean vertex of {path.name} by {apart:.1f} mm on {CHECKED} "
-            f"held-out crops, more than {WORST_MILLIMETRES:g}: nothing is written"
+            f"{precision} moves the mean vertex of {path.name} by {distance:.1f} mm on "
+            f"{CHECKED_CROPS} held-out crops, more than {MAX_DISTANCE_MM:g}: nothing is written"
         )
 
 
-def _judging_crops(model: ModelProto, joint_set: JointSet) -> Crops:
+def _held_out_crops(model: ModelProto, joint_set: JointSet) -> Crops:
     held_out = len(joint_set) - VALIDATION
-    judged = range(held_out, len(joint_set), max(VALIDATION // CHECKED, 1))[:CHECKED]
-    return annotated_crops(joint_set, judged, _size(model))
+    step = max(VALIDATION // CHECKED_CROPS, 1)
+    rows = range(held_out, len(joint_set), step)[:CHECKED_CROPS]
+    return annotated_crops(joint_set, rows, _size(model))
 
 
 def _size(model: ModelProto) -> int:
     return int(model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value)
 
 
-def _entries(model: ModelProto) -> dict[str, str]:
+def _metadata(model: ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def annotated_crops(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:
-    """Annotated crops of a set's rows as a network takes them, (N, 3, S, S)."""
-    pictures = ImageStore(joint_set)
-    cuts = [cut(pictures[row], annotated_crop(joint_set.joints[row], size)) for row in rows]
+    """Return annotated crops of a set's rows as network input, (N, 3, S, S)."""
+    images = ImageStore(joint_set)
+    cuts = [cut(images[row], annotated_crop(joint_set.joints[row], size)) for row in rows]
     return network_input(np.stack(cuts))
 
 
-def _run(model: ModelProto, precision: str = "f32") -> Any:
-    """Crops (1, 3, S, S) to rotations (J, 3, 3) and shape (S,), by OpenVINO."""
+def _compile(model: ModelProto, precision: str = "f32") -> Any:
+    """Return a function from a crop (1, 3, S, S) to rotations (J, 3, 3) and shape (S,)."""
     core = import_openvino().Core()
-    read = core.read_model(model.SerializeToString())
-    names = [port.any_name for port in read.outputs]
-    read.reshape({port: [1, *list(port.partial_shape)[1:]] for port in read.inputs})
+    network = core.read_model(model.SerializeToString())
+    names = [port.any_name for port in network.outputs]
+    network.reshape({port: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
     request = core.compile_model(
-        read, "CPU", {"INFERENCE_PRECISION_HINT": precision}
+        network, "CPU", {"INFERENCE_PRECISION_HINT": precision}
     ).create_infer_request()
-    wanted = [names.index("rotations"), names.index("shape")]
+    indices = [names.index("rotations"), names.index("shape")]
 
     def run(crop: Crops) -> tuple[npt.NDArray[np.float64], ...]:
         request.infer({"image": crop})
-        found = (request.get_output_tensor(number).data[0] for number in wanted)
-        return tuple(np.array(values, dtype=np.float64) for values in found)
+        outputs = (request.get_output_tensor(index).data[0] for index in indices)
+        return tuple(np.array(values, dtype=np.float64) for values in outputs)
 
     return run

@@ -1,8 +1,7 @@
-"""Engines for GPUs that are not at hand, to lie beside a model file."""
+"""TensorRT engines for GPUs that are not in this machine, stored beside a model file."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,39 +11,44 @@ from pymaf_live.errors import ModelError, UsageError
 from pymaf_live.inference.engine_cache import EngineKey, file_sha256, store_engine
 from pymaf_live.inference.tensorrt_build import CAPABILITIES, MAX_BATCH, build_engine, prepare
 from pymaf_live.inference.tensorrt_library import load_library
-from pymaf_live.system.reporter import SilentReporter
+from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
 
 
 def parse_capabilities(text: str) -> tuple[str, ...]:
-    """'SM80,SM86' as names.
+    """Return the names in a text such as 'SM80,SM86'.
 
     Raises
     ------
     UsageError
-        If one is not known.
+        If one is unknown.
     """
     names = tuple(dict.fromkeys(name.strip().upper() for name in text.split(",")))
     unknown = [name for name in names if name not in CAPABILITIES]
     if unknown:
-        raise UsageError(f"--tensorrt {text}: choose of {', '.join(CAPABILITIES)}")
+        raise UsageError(f"--tensorrt {text}: choose from {', '.join(CAPABILITIES)}")
     return names
 
 
 def build_engines(
-    model: Path, folder: Path, capabilities: Sequence[str], precision: Literal["f16", "f32"]
+    model: Path,
+    folder: Path,
+    capabilities: Sequence[str],
+    precision: Literal["f16", "f32"],
+    reporter: Reporter = SILENT,
 ) -> list[Path]:
-    """Build an engine for each GPU and keep it as the program looks for it.
+    """Build an engine for each GPU and store it under the name that the program expects.
 
     Parameters
     ----------
     model : Path
-        An ONNX file.
+        ONNX file.
     folder : Path
-        ``engines`` beside the model is where the program looks.
+        The program searches ``engines`` beside the model.
     capabilities : sequence of str
         Such as 'SM86'.
     precision : str
         Of the encoder.
+    reporter : Reporter
 
     Returns
     -------
@@ -65,29 +69,14 @@ def build_engines(
         raise ModelError(f"there is no model file {model}")
     source = prepare(model, precision)
     digest = file_sha256(model.read_bytes())
-    made = []
-    for name in capabilities:
-        begun = time.monotonic()
-        engine = build_engine(
-            library, source, capabilities=(name,), reporter=_TerminalReporter(name)
-        )
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr)
+    paths = []
+    for index, name in enumerate(capabilities):
+        started = time.monotonic()
+        start, end = (number / len(capabilities) for number in (index, index + 1))
+        step = StepReporter(reporter, start, end, name)
+        engine = build_engine(library, source, capabilities=(name,), reporter=step)
         key = EngineKey(digest, library.title, name, "", precision, MAX_BATCH)
-        made.append(store_engine(folder, key, engine))
-        seconds = time.monotonic() - begun
-        print(f"{made[-1]}: {len(engine) / 2**20:.0f} MiB in {seconds:.0f} s")
-    return made
-
-
-class _TerminalReporter(SilentReporter):
-    """Shows the current step of a build in one line of the terminal."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def progress(self, fraction: float | None, detail: str = "") -> None:
-        """Show the step."""
-        if sys.stderr.isatty():
-            text = f"{self._name}: {detail[:50]} {fraction or 0:4.0%}"
-            print(f"\r\033[K{text}", end="", file=sys.stderr)
+        paths.append(store_engine(folder, key, engine))
+        seconds = time.monotonic() - started
+        print(f"{paths[-1]}: {len(engine) / 2**20:.0f} MiB in {seconds:.0f} s")
+    return paths

@@ -1,1 +1,1 @@
-"""What people already have: licensed bodies and published checkpoints."""
+"""Importers of published checkpoints."""

@@ -1,9 +1,9 @@
-"""PyMAF as its authors' checkpoint has it, made of our `resnet50` network's parts.
+"""PyMAF as in its authors' checkpoint, made of our `resnet50` network's parts.
 
-What differs from the network that we train (Zhang et al., ICCV 2021, and the checkpoint itself):
-the mesh is reduced to the points that are read by a fixed matrix instead of a choice of vertices,
-it has SMPL's pose directions, points are projected in perspective, the six numbers of a rotation
-are handed on as they are, and nothing says how sure the network is.
+Differences from the network that we train (Zhang et al., ICCV 2021, and the checkpoint itself): the
+mesh is reduced to the sampled points by a fixed matrix instead of a choice of vertices, it has
+SMPL's pose directions, points are projected in perspective, the six numbers of a rotation are
+passed between levels unchanged, and there are no score heads.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from trainer.network.point_features import PointFeatures, grid_points, sample_bi
 from trainer.network.regressor import Regressor
 
 FOCAL_LENGTH = 5000.0
-"""Pixels, of the camera that stands far from a crop of 224."""
+"""Pixels, of a camera far from a crop of 224."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of a published network, as its checkpoint has them."""
+    """Sizes of a published network, from its checkpoint."""
 
     levels: int
     grid: int
-    """Points a side."""
+    """Points along a side."""
     point_widths: tuple[int, ...]
     point_channels: int
     hidden: int
 
 
 class PublishedPyMAF(nn.Module):
-    """The network of a published checkpoint; names of its parts are those of our `PyMAF`.
+    """Network of a published checkpoint; its parts have the names of our `PyMAF`.
 
     Parameters
     ----------
     sizes : Sizes
     body : Body
     downsampling : (P, V) sparse matrix
-        From the mesh to the points that are read.
+        From the mesh to the sampled points.
     pose_directions : (V, 3, 9 (J - 1)) array
     """
 
@@ -73,16 +73,16 @@ class PublishedPyMAF(nn.Module):
             PointFeatures(self.encoder.channels, sizes.point_widths, sizes.point_channels)
             for _ in range(sizes.levels)
         )
-        read = [sizes.grid**2, *[downsampling.shape[0]] * (sizes.levels - 1)]
+        counts = [sizes.grid**2, *[downsampling.shape[0]] * (sizes.levels - 1)]
         self.regressors = nn.ModuleList(
             Regressor(
                 count * sizes.point_channels, pose, shape, sizes.hidden, 0.5, activation=False
             )
-            for count in read
+            for count in counts
         )
 
     def forward(self, image: Tensor) -> list[LevelEstimate]:
-        """Estimates after each level, coarsest first, of (B, 3, S, S) RGB in 0..1."""
+        """Return the estimates after each level, coarsest first, of (B, 3, S, S) RGB in 0..1."""
         encoded = self.encoder(image)
         batch = encoded.summary.shape[0]
         pose = self.start_pose.expand(batch, -1)
@@ -91,13 +91,13 @@ class PublishedPyMAF(nn.Module):
         levels: list[LevelEstimate] = []
         for index, regressor in enumerate(self.regressors):
             if index == 0:
-                where = self.grid.expand(batch, -1, -1)
+                points = self.grid.expand(batch, -1, -1)
             else:
                 rotations, rest = levels[-1].rotations, self.skeleton.rest(shape)
-                world, places = self.skeleton(rotations, rest)
-                mesh = self.reduced(rotations, world, places, rest, shape)
-                where = in_perspective(mesh, camera, self.encoder.size)
-            features = self.points[index](sample_bilinear(encoded.maps[index], where))
+                world, joints = self.skeleton(rotations, rest)
+                mesh = self.reduced(rotations, world, joints, rest, shape)
+                points = project_perspective(mesh, camera, self.encoder.size)
+            features = self.points[index](sample_bilinear(encoded.maps[index], points))
             pose, shape, camera, _ = regressor(features, pose, shape, camera)
             rotations = matrix_from_6d(pose.reshape(-1, self.joints, 6))
             levels.append(LevelEstimate(rotations, shape, camera))
@@ -105,9 +105,9 @@ class PublishedPyMAF(nn.Module):
 
 
 class ReducedMesh(nn.Module):
-    """Fixed weighted means of a mesh's vertices, with pose directions; P points.
+    """P fixed weighted means of a mesh's vertices, with pose directions.
 
-    Only the vertices that some point is made of are skinned.
+    Only vertices with a weight are skinned.
     """
 
     weight: Tensor
@@ -127,19 +127,22 @@ class ReducedMesh(nn.Module):
         self.register_buffer("identity", torch.eye(3), persistent=False)
 
     def forward(
-        self, rotations: Tensor, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor
+        self, rotations: Tensor, world: Tensor, joints: Tensor, rest: Tensor, shape: Tensor
     ) -> Tensor:
-        """(B, P, 3) metres, as `SkinnedVertices` with the relative rotations (B, J, 3, 3)."""
+        """Return points (B, P, 3) in metres.
+
+        The arguments are those of `SkinnedVertices`, after the relative rotations (B, J, 3, 3).
+        """
         feature = (rotations[:, 1:] - self.identity).flatten(1)
         offsets = (feature @ self.bent.T).reshape(-1, self.vertices.mean.shape[0], 3)
-        skinned = self.vertices(world, places, rest, shape)
+        skinned = self.vertices(world, joints, rest, shape)
         flat = world.reshape(-1, world.shape[1], 9)
         blended = torch.matmul(self.vertices.weights, flat).reshape(-1, *offsets.shape[1:], 3)
         return torch.matmul(self.weight, skinned + applied(blended, offsets))
 
 
-def in_perspective(points: Tensor, camera: Tensor, size: int) -> Tensor:
-    """Points (B, N, 3) m and weak-perspective cameras (B, 3) to crop units, seen from afar."""
+def project_perspective(points: Tensor, camera: Tensor, size: int) -> Tensor:
+    """Project points (B, N, 3) m by cameras s, tx, ty (B, 3) to crop units, in perspective."""
     depth = 2 * FOCAL_LENGTH / (size * camera[:, None, :1] + 1e-9)
     moved = points[..., :2] + camera[:, None, 1:]
     return FOCAL_LENGTH * moved / (points[..., 2:] + depth) / (size / 2)

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("nncf", reason="the extra `train` is not installed")
 
-import trainer.export.quantize as quantise_module  # noqa: E402
+import trainer.export.quantize as quantize_module  # noqa: E402
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import ModelError  # noqa: E402
 from pymaf_live.inference import open_session  # noqa: E402
@@ -19,7 +19,7 @@ from pymaf_live.inference.openvino_engine import supported_precisions  # noqa: E
 from pymaf_live.resources import resource  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.export.constant_folding import fold_constants  # noqa: E402
-from trainer.export.quantize import allow_precision, compared, quantize, quantize_encoder  # noqa: E402
+from trainer.export.quantize import allow_precision, quantize, quantize_encoder, vertex_distance  # noqa: E402
 
 SIZE = 32
 
@@ -104,9 +104,9 @@ def test_convolutions_become_int8_and_what_stands_behind_them_does_not(made):
 
 
 def test_it_says_nearly_the_same(model, made, crops):
-    apart = compared(model, made, crops, default_body())
+    apart = vertex_distance(model, made, crops, default_body())
     assert 0 < apart < 3
-    assert compared(model, model, crops[:1], default_body()) == pytest.approx(0)
+    assert vertex_distance(model, model, crops[:1], default_body()) == pytest.approx(0)
 
 
 def test_bodies_are_compared_in_millimetres(model, crops):
@@ -122,22 +122,22 @@ def test_bodies_are_compared_in_millimetres(model, crops):
     body = default_body()
     across = np.abs(body.template[:, [0, 2]]).mean()
     # about twice the mean distance from the axis
-    assert compared(model, other, crops[:2], body) > 1000 * across
+    assert vertex_distance(model, other, crops[:2], body) > 1000 * across
 
 
 def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantise_module, "quantize_encoder", lambda model, crops: model)
-    monkeypatch.setattr(quantise_module, "compared", lambda *_: 79.1)
-    monkeypatch.setattr(quantise_module, "CHECKED", 2)
-    monkeypatch.setattr(quantise_module, "_LEARNED_FROM", 2)
+    monkeypatch.setattr(quantize_module, "quantize_encoder", lambda model, crops: model)
+    monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 79.1)
+    monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
+    monkeypatch.setattr(quantize_module, "_CALIBRATION_CROPS", 2)
     out = tmp_path / "lite.onnx"
     with pytest.raises(ModelError, match=r"lite\.onnx by 79\.1 mm on 2 held-out crops, more than"):
         quantize(resource("models/lite.onnx"), out, lspet)
-    monkeypatch.setattr(quantise_module, "compared", lambda *_: float("nan"))
+    monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: float("nan"))
     with pytest.raises(ModelError, match="nothing is written"):
         quantize(resource("models/lite.onnx"), out, lspet)
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(quantise_module, "compared", lambda *_: 1.5)
+    monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 1.5)
     assert quantize(resource("models/lite.onnx"), out, lspet) == 1.5
     assert onnx.load(out).graph.output[0].name == "rotations"
     said = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
@@ -150,31 +150,31 @@ def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_pa
 def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
     lspet, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(quantise_module, "supported_precisions", lambda: ("bf16",))
-    monkeypatch.setattr(quantise_module, "compared", lambda *_: 36.0)
-    monkeypatch.setattr(quantise_module, "CHECKED", 2)
+    monkeypatch.setattr(quantize_module, "supported_precisions", lambda: ("bf16",))
+    monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 36.0)
+    monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
     path = Path(shutil.copy(resource("models/lite.onnx"), tmp_path / "lite.onnx"))
     before = path.read_bytes()
     with pytest.raises(ModelError, match=r"bf16 moves the mean vertex of lite\.onnx by 36\.0 mm"):
         allow_precision(path, "bf16", lspet)
     assert path.read_bytes() == before
-    monkeypatch.setattr(quantise_module, "compared", lambda *_: 2.9)
+    monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 2.9)
     assert allow_precision(path, "bf16", lspet) == 2.9
     session = open_session(path, "openvino")
     assert session.metadata.precisions == ("bf16",)
     session.close()
-    monkeypatch.setattr(quantise_module, "supported_precisions", lambda: ())
-    with pytest.raises(ModelError, match="does not count in bf16"):
+    monkeypatch.setattr(quantize_module, "supported_precisions", lambda: ())
+    with pytest.raises(ModelError, match="does not support bf16"):
         allow_precision(path, "bf16", lspet)
 
 
 def test_other_precisions_are_compared_with_f32(model, crops):
     if "bf16" not in supported_precisions():
-        pytest.skip("this processor does not count in bf16")
-    apart = compared(model, model, crops, default_body(), "bf16")
+        pytest.skip("this processor does not support bf16")
+    apart = vertex_distance(model, model, crops, default_body(), "bf16")
     assert 0 < apart < 20
 
 
 def test_a_missing_model_is_told(tmp_path, capsys):
-    assert main(["quantise", str(tmp_path / "no.onnx"), "--out", str(tmp_path / "a.onnx")]) == 2
+    assert main(["quantize", str(tmp_path / "no.onnx"), "--out", str(tmp_path / "a.onnx")]) == 2
     assert "there is no model file" in capsys.readouterr().err

@@ -68,48 +68,48 @@ def session_of(path):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def test_it_says_what_the_published_network_says(imported, weights, smpl):
+def test_imported_model_computes_what_the_published_network_does(imported, weights, smpl):
     image = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         levels = forward(weights, smpl, image)
-    found = session_of(imported[0]).run(["rotations", "shape", "camera"], {"image": image.numpy()})
-    for ours, theirs in zip(found, levels[-1], strict=True):
+    outputs = session_of(imported[0]).run(
+        ["rotations", "shape", "camera"], {"image": image.numpy()}
+    )
+    for ours, theirs in zip(outputs, levels[-1], strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
-    # the levels have something to say, and differ from picture to picture
+    # the levels change the estimate, which differs between images
     assert (levels[-1][0] - levels[0][0]).abs().max() > 0.05
-    assert np.abs(found[0][0] - found[0][1]).max() > 1e-3
+    assert np.abs(outputs[0][0] - outputs[0][1]).max() > 1e-3
 
 
-def test_its_metadata_tell_how_it_wants_its_crops(imported):
-    told = session_of(imported[0]).get_modelmeta().custom_metadata_map
-    assert told["crop_rule"] == "upright 1.20"
-    assert "ImageNet" in told["normalisation"]
-    assert told["input_size"] == "224"
-    assert body_by_hash(told["body_sha256"]).sha256 == body_by_name("pymaf").sha256
+def test_metadata_state_the_crop_rule_and_the_body(imported):
+    metadata = session_of(imported[0]).get_modelmeta().custom_metadata_map
+    assert metadata["crop_rule"] == "upright 1.20"
+    assert "ImageNet" in metadata["normalisation"]
+    assert metadata["input_size"] == "224"
+    assert body_by_hash(metadata["body_sha256"]).sha256 == body_by_name("pymaf").sha256
 
 
-def test_the_program_takes_it_with_its_own_body(imported):
+def test_program_opens_the_model_with_its_own_body(imported):
     options = PipelineOptions(backend="onnxruntime", threads=1)
-    facts = check_model(imported[0], options)
-    assert (facts.name, facts.input_size, facts.levels) == ("pymaf", 224, 1)
+    metadata = check_model(imported[0], options)
+    assert (metadata.name, metadata.input_size, metadata.levels) == ("pymaf", 224, 1)
     assert body_for_model(imported[0]).sha256 == body_by_name("pymaf").sha256
 
 
-def test_what_the_checkpoint_lacks_comes_from_the_files(
-    folder, weights, smpl, smpl_file, imported, monkeypatch
-):
+def test_missing_buffers_come_from_files(folder, weights, smpl, smpl_file, imported, monkeypatch):
     bare = {name: value for name, value in weights.items() if not LEFT_OUT.match(name)}
     path, mean, reduced = folder / "bare.pt", folder / "mean.npz", folder / "downsampling.npz"
     torch.save({"model": bare}, path)
     start = {"pose": "init_pose", "shape": "init_shape", "cam": "init_cam"}
     np.savez(mean, **{k: weights[f"regressor.0.{n}"].numpy()[0] for k, n in start.items()})
-    # two steps, as the published file has them: to 60 vertices, then to the points
+    # two steps, as in the published file: to 60 vertices, then to the points
     whole = weights["maf_extractor.0.Dmap"].numpy().astype(np.float64)
     first = np.random.default_rng(0).normal(size=(len(smpl["v_template"]),) * 2)
     steps = np.empty(2, dtype=object)
     steps[:] = [csc_matrix(first), csc_matrix(whole @ np.linalg.inv(first))]
     np.savez(reduced, A=steps, D=steps)
-    # what would be exported, without the time that it takes
+    # the export takes long and is not needed here
     monkeypatch.setattr("trainer.importers.pymaf._export", lambda model, *_: models.append(model))
     models = []
     for checkpoint in (path, folder / "PyMAF_model_checkpoint.pt"):
@@ -127,7 +127,7 @@ def changed(weights, drop=(), **more):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda w: changed(w, ["regressor.1.fc2.bias"]), r"lacks layers.*regressors\.1\.fc2\.bias"),
         (
@@ -161,35 +161,37 @@ def changed(weights, drop=(), **more):
         ),
     ],
 )
-def test_a_checkpoint_of_another_make_is_refused_by_name(folder, weights, smpl_file, change, says):
+def test_checkpoint_of_another_network_is_refused_with_the_names(
+    folder, weights, smpl_file, change, message
+):
     path = folder / "odd.pt"
     torch.save({"model": change(weights)}, path)
     out = folder / "odd" / "odd.onnx"
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         import_pymaf(path, smpl=smpl_file, name="odd", out=out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
     assert not (folder / "user" / "bodies" / "odd.npz").exists()
 
 
-def test_a_body_of_another_topology_is_refused(folder, weights, capsys):
+def test_body_of_another_topology_is_refused(folder, weights, capsys):
     checkpoint, other = folder / "whole.pt", folder / "other.pkl"
     torch.save({"model": weights}, checkpoint)
     other.write_bytes(pickle.dumps(small_smpl(default_body(), vertices=150)))
     assert main(["import", "pymaf", str(checkpoint), "--smpl", str(other)]) == 3
-    told = capsys.readouterr().err
-    assert "is for 160 vertices; the body has 150" in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert "is for 160 vertices; the body has 150" in error
+    assert error.count("\n") == 1
 
 
-class _Malice:
+class _MaliciousObject:
     def __reduce__(self):
         return os.mkdir, ("made_by_a_checkpoint",)
 
 
-def test_a_checkpoint_with_anything_else_inside_is_refused(folder, smpl_file, monkeypatch):
+def test_checkpoint_with_other_objects_is_refused(folder, smpl_file, monkeypatch):
     monkeypatch.chdir(folder)
-    torch.save({"model": {"a": torch.zeros(1)}, "more": _Malice()}, folder / "evil.pt")
+    torch.save({"model": {"a": torch.zeros(1)}, "more": _MaliciousObject()}, folder / "evil.pt")
     with pytest.raises(InputError, match=r"weights alone: it holds \w+\.mkdir"):
         import_pymaf(folder / "evil.pt", smpl=smpl_file)
     assert not (folder / "made_by_a_checkpoint").exists()
