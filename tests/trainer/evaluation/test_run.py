@@ -119,15 +119,15 @@ def test_3d_errors_of_people_with_bodies(bodies):
 
 def test_3d_errors_of_people_with_joints_only(bodies):
     class JointPeople(DotPeople):
-        def known(self, row):
-            known = super().known(row)
-            joints = known.joints_3d.copy()
+        def labels(self, row):
+            labels = super().labels(row)
+            joints = labels.joints_3d.copy()
             # an arm without an annotation may be anywhere
             joints[9:12] = [[9, 9, 9, 0]]
-            return type(known)(known.crop, known.keypoints, None, joints)
+            return type(labels)(labels.crop, labels.keypoints, None, joints)
 
     dots = JointPeople(bodies.body)
-    labels = [DotPeople.known(dots, row).body for row in range(len(dots))]
+    labels = [DotPeople.labels(dots, row).body for row in range(len(dots))]
     truth = [
         np.stack([getattr(label, name) for label in labels])
         for name in ("rotations", "shape", "camera")
