@@ -1,32 +1,48 @@
-"""What a user may set, kept between runs as TOML in the system's folder for settings."""
+"""The user's settings, stored as TOML in the system's settings folder.
+
+The defaults of all options are those of `Settings`. The window binds its state to the fields by
+name (`ui.state.setting`): a new setting is a field here and a field of the state.
+"""
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pymaf_live.errors import OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
+
+_OLD_NAMES: Mapping[str, str] = {
+    "body": "mesh",
+    "live_out": "live_out_address",
+    "mirror": "mirror_cameras",
+    "out_folder": "export_folder",
+    "repeat": "loop",
+    "smoothing": "smoothing_strength",
+    "window": "window_geometry",
+}
+"""Names of version 0.1 that are still read, with those that replaced them."""
 
 
 class ExportSettings(BaseModel):
-    """How takes were exported last; names are checked where they are used."""
+    """Options of the last export; the names are checked where they are used."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     formats: Annotated[tuple[str, ...], Field(max_length=20)] = ("bvh", "npz")
     rate: Annotated[str, Field(max_length=60)] = ""
-    """Frames a second, as `export.options.parse_rate` reads it; empty: the take's own."""
+    """Frames per second as `export.options.parse_rate` reads it; empty: the take's own."""
     unit: Annotated[str, Field(max_length=20)] = ""
-    """Empty: what the format's readers expect."""
+    """Unit of length; empty: the usual one of each format."""
     rig: Annotated[str, Field(max_length=20)] = "smpl"
     world: Annotated[str, Field(max_length=20)] = "ground"
     in_place: bool = False
@@ -35,69 +51,87 @@ class ExportSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """The user's settings; every value is checked, unknown keys of newer versions are left out."""
+    """The user's settings; every value is checked, unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     source: str = "0"
-    """Camera number, file, folder or address, as `open_source` takes it."""
+    """Last source: camera number, file, folder or address, as `open_source` reads it."""
     model: str = "auto"
-    """'auto' (the best that keeps up with the source), a shipped model's name or a path."""
+    """'auto' (the most accurate model that keeps up), the name of a shipped model, or a path."""
     model_files: Annotated[tuple[Path, ...], Field(max_length=50)] = ()
-    """Models that a person added to the shipped ones."""
+    """Model files that the user added."""
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
-    smoothing: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Strength; 0 is off."""
+    smoothing_strength: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Strength of the smoothing, 0..1; 0 is off."""
     people: Annotated[int, Field(ge=1, le=16)] | None = None
-    """Followed at most; None: of what is live the one in front, several of files."""
+    """Maximum number of people to track; None: one in a live source, several in a file."""
     fov: Annotated[float, Field(gt=1, lt=179)] | None = None
-    """Of the camera along the diagonal, degrees; None: focal length = diagonal."""
-    mirror: bool = True
-    """Show cameras as a mirror does; files never start mirrored, and nothing is recorded so."""
+    """Field of view along the frame's diagonal, degrees; None: focal length = diagonal."""
+    loop: bool = True
+    """Restart files at their end in the window."""
+    mirror_cameras: bool = True
+    """Mirror the view of cameras; files and recordings are never mirrored."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Of the body over the picture."""
+    """Opacity of the mesh over the image."""
+    mesh: bool = True
+    """Draw the mesh."""
     skeleton: bool = False
     """Draw the skeleton."""
-    repeat: bool = True
-    """In the window, files start again at their end."""
+    points: bool = False
+    """Draw the joints as dots."""
+    box: bool = False
+    """Draw the boxes of the people."""
+    ghost: bool = False
+    """Draw the body before smoothing."""
+    layout: Literal["picture", "3D", "both"] = "picture"
+    """Views in the window."""
     theme: Literal["light", "dark", "system"] = "system"
     hints_seen: bool = False
-    """The window's first steps were shown."""
-    window: tuple[int, int, int, int] | None = None
-    """Left, top, width, height of the window in the desktop's own pixels; None: the system's."""
-    layout: Literal["picture", "3D", "both"] = "picture"
-    """What the window's stage holds."""
-    body: bool = True
-    """Draw the bodies in the window; with them points at the joints, boxes, and the body before
-    smoothing."""
-    points: bool = False
-    box: bool = False
-    ghost: bool = False
+    """The window's hints for beginners have been shown."""
+    window_geometry: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the window, logical pixels; None: the system decides."""
     panel: bool = False
-    """In the window, whether the panel beside the picture is unfolded."""
+    """Show the side panel."""
     panel_page: Annotated[str, Field(max_length=40)] = ""
+    """Name of the panel's page."""
     panel_width: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """In the desktop's own pixels; 0: as wide as the page likes."""
-    live_out: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
-    """Where the window streams motion to, host:port; another machine only once a person agreed."""
+    """Width of the panel, logical pixels; 0: the page's preferred width."""
+    live_out_address: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
+    """Receiver of the motion stream, host:port; other machines only after the user agreed."""
     count_down: Literal[0, 3, 5] = 0
-    """Seconds before a recording begins."""
+    """Seconds before a recording starts."""
     pre_roll: Annotated[float, Field(ge=0, le=10)] = 2.0
-    """Seconds before its beginning that belong to a recording."""
+    """Seconds before the start that become part of a recording."""
     export: ExportSettings = Field(default_factory=lambda: ExportSettings())
-    """What the window's export sheet shows at first."""
+    """Options of the last export."""
+    export_folder: Path = Field(
+        default_factory=lambda: platformdirs.user_documents_path() / "PyMAF"
+    )
+    """Folder of the last export."""
     batch_folder: Path | None = None
-    """Where the window's batch writes to; None: it asks."""
-    out_folder: Path = Field(default_factory=lambda: platformdirs.user_documents_path() / "PyMAF")
+    """Folder of the results of a batch; None: not chosen yet."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        old = {_OLD_NAMES[name]: value for name, value in data.items() if name in _OLD_NAMES}
+        return {**old, **{name: value for name, value in data.items() if name not in _OLD_NAMES}}
+
+
+DEFAULTS = Settings()
+"""The default settings."""
 
 
 def settings_path() -> Path:
-    """Where the settings are kept."""
+    """Return the path of the settings file."""
     return platformdirs.user_config_path("pymaf-live", appauthor=False) / "settings.toml"
 
 
 def load_settings(path: Path | None = None) -> tuple[Settings, str]:
-    """Read the settings; a bad file never stops the program.
+    """Read the settings; a broken file is set aside and never stops the program.
 
     Parameters
     ----------
@@ -107,28 +141,29 @@ def load_settings(path: Path | None = None) -> tuple[Settings, str]:
     Returns
     -------
     settings : Settings
-        The defaults where there is no file or no good one.
+        The defaults if there is no usable file.
     notice : str
-        What was wrong and where the bad file was put; empty when all is well.
+        What was wrong and where the broken file was moved; empty if all is well.
     """
     path = path or settings_path()
     try:
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return Settings(), ""
     except OSError as error:
-        return Settings(), f"cannot read the settings {path}: {error.strerror}; using the defaults"
+        reason = error.strerror
+        return Settings(), f"Cannot read the settings {path}: {reason}. The defaults are used."
     try:
-        if len(content) > _MOST_BYTES:
-            raise ValueError("it is too large")
+        if len(content) > _MAX_BYTES:
+            raise ValueError("the file is too large")
         return Settings.model_validate(tomllib.loads(content.decode())), ""
     except ValidationError as error:
         first = error.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, RecursionError) as error:  # TOML and UTF-8 errors are ValueErrors
-        why = str(error).splitlines()[0] if str(error) else "it is nested too deep"
-    return Settings(), _set_aside(path, why)
+        reason = str(error).splitlines()[0] if str(error) else "nested too deeply"
+    return Settings(), _set_aside(path, reason)
 
 
 def save_settings(settings: Settings, path: Path | None = None) -> None:
@@ -142,23 +177,26 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
     path = path or settings_path()
     make_folder(path.parent)
     with atomic_write(path) as temporary:
-        # TOML has no null: what is None is left out and read as the default
+        # TOML has no null: fields that are None are omitted and read as the default
         temporary.write_text(
             tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
         )
         if _read_strictly(temporary) != settings:
-            raise OutputError(f"cannot write {path}: the settings came back different")
+            raise OutputError(f"cannot write {path}: the settings read back differently")
 
 
 def _read_strictly(path: Path) -> Settings:
-    """Read settings that must be good; raises what pydantic and tomllib raise."""
+    """Read a settings file that must be valid; raises the errors of pydantic and tomllib."""
     return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
-def _set_aside(path: Path, why: str) -> str:
+def _set_aside(path: Path, reason: str) -> str:
     aside = path.with_name(path.name + ".broken")
     try:
         os.replace(path, aside)
     except OSError as error:
-        return f"the settings {path} are broken ({why}) and stay there ({error.strerror})"
-    return f"the settings were broken ({why}) and are now {aside}; using the defaults"
+        return (
+            f"The settings file {path} is broken ({reason}) and could not be moved away "
+            f"({error.strerror}). The defaults are used."
+        )
+    return f"The settings file was broken ({reason}) and is now {aside}. The defaults are used."

@@ -12,7 +12,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 
 from ui.app import assemble
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.source import SourceChoice
 from ui.state.window import WindowState
 from ui.system.theme import apply_theme
@@ -25,7 +25,7 @@ def main() -> None:
     application = QApplication(["pymaf-live"])
     apply_theme(application)
     state = WindowState()
-    parts = assemble(state, Controller(state))
+    parts = assemble(state, ApplicationController(state))
     parts.window.show()
     given = SourceChoice.from_text(sys.argv[1]) if len(sys.argv) > 1 else state.demo.value
     if given is None:

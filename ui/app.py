@@ -1,4 +1,4 @@
-"""The window as a program: look, timer, settings, and a clean end."""
+"""Assemble the window and run it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.system.display_check import screen_complaint
+from ui.system.display_check import display_error
 
 if TYPE_CHECKING:
-    from ui.controllers.main import Controller
+    from ui.controllers.application import ApplicationController
     from ui.state.window import WindowState
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ui.widgets.tools_feature import ToolsFeature
     from ui.widgets.view_feature import ViewFeature
 
-_SWITCH_SECONDS = 0.0005
-"""After which one Python thread lets another run; 5 ms by default."""
+_SWITCH_INTERVAL = 0.0005
+"""Seconds after which a Python thread yields to another; Python's default is 5 ms."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class WindowParts:
     """The assembled window."""
 
     state: WindowState
-    controller: Controller
+    controller: ApplicationController
     window: MainWindow
     tools_feature: ToolsFeature
     take_feature: TakeFeature
@@ -42,37 +42,40 @@ class WindowParts:
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
-    """Open the window and stay until it is closed.
+    """Open the window and return once it is closed.
 
     Parameters
     ----------
     argv : sequence of str
-        What followed the program's name: a source to begin with, ``--model``, ``--backend``.
+        Arguments after the program's name: a source to open, ``--model``, ``--backend``.
 
     Returns
     -------
     int
-        Exit code: 0; 2 where there is no screen or the arguments are wrong, with one line said.
+        Exit code: 0, or 2 if there is no display or the arguments are invalid; the reason is
+        printed in one line.
     """
     try:
-        chosen = _arguments().parse_args(list(argv))
-    except SystemExit as end:  # argparse has said why
+        arguments = _parser().parse_args(list(argv))
+    except SystemExit as end:  # argparse has printed the reason
         return int(end.code or 0)
-    complaint = screen_complaint()
-    if complaint is not None:
-        print(f"pymaf-live: {complaint}", file=sys.stderr)
+    error = display_error()
+    if error is not None:
+        print(f"pymaf-live: {error}", file=sys.stderr)
         return 2
 
     from PySide6.QtWidgets import QApplication
 
-    from ui.controllers.main import Controller, options_from
+    from pymaf_live.pipeline.options import pipeline_options
+    from ui.controllers.application import ApplicationController
     from ui.state.window import SourceChoice, WindowState
     from ui.system.crash_log import CrashLog, latest_crash_report
     from ui.system.settings_autosave import SettingsAutosave
     from ui.system.settings_binding import SettingsBinding
     from ui.system.theme import apply_theme
+    from ui.system.window_geometry import WindowGeometry
 
-    _forget_foreign_plugins()
+    _unset_opencv_plugins()
     application = QApplication.instance() or QApplication(["pymaf-live"])
     assert isinstance(application, QApplication)
     application.setApplicationName("PyMAF Live")
@@ -82,34 +85,41 @@ def run_window(argv: Sequence[str] = ()) -> int:
     apply_theme(application, state.preferences.theme.value)
     state.preferences.crash_report.set(latest_crash_report())
     crash_log = CrashLog()
-    crash_log.begin()
-    options = options_from(binding.settings, chosen.model, chosen.backend)
-    autosave = SettingsAutosave(binding)
-    parts = assemble(state, Controller(state, options), on_close=autosave.end)
-    binding.place(parts.window)
-    autosave.begin(state, parts.window)
-    # while models load, three threads run Python: waits of the window's own fell from 104 to 65 ms
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    signal.signal(signal.SIGINT, lambda *_: parts.window.close())
-    parts.window.show()
-    if chosen.source:
-        path = Path(chosen.source)
-        # a relative name means another file when the window is opened elsewhere next time
-        given = str(path.absolute()) if path.exists() else chosen.source
-        parts.window.open_choice(SourceChoice.from_text(given))
-    code = application.exec()
-    crash_log.end()
-    return code
+    crash_log.start()
+    options = pipeline_options(binding.settings, model=arguments.model, backend=arguments.backend)
+    autosave = SettingsAutosave(binding, state)
+    parts = assemble(state, ApplicationController(state, options), on_close=autosave.stop)
+    window = parts.window
+    WindowGeometry(window, state.view.window_geometry)
+    autosave.start(window)
+    # while models load, three Python threads run: the window's longest wait fell from 104 to 65 ms
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    window.show()
+    if arguments.source:
+        path = Path(arguments.source)
+        # stored in the settings, where a relative path would depend on the working directory
+        text = str(path.absolute()) if path.exists() else arguments.source
+        window.open_choice(SourceChoice.from_text(text))
+    exit_code = application.exec()
+    crash_log.stop()
+    return exit_code
 
 
 def assemble(
     state: WindowState,
-    controller: Controller,
-    on_close: Callable[[WindowState, MainWindow], None] | None = None,
+    controller: ApplicationController,
+    on_close: Callable[[], None] | None = None,
 ) -> WindowParts:
-    """Put canvas, window and tick_timer together; nothing is shown yet.
+    """Connect canvas, window and timer without showing them.
 
-    The window closes the controller, and with it every thread. `on_close` comes before that.
+    Parameters
+    ----------
+    state : WindowState
+    controller : ApplicationController
+        Closed with the window, which ends all threads.
+    on_close : callable, optional
+        Called first when the window closes.
     """
     from ui.canvas.binding import CanvasBinding
     from ui.system.tick_timer import TickTimer
@@ -120,32 +130,29 @@ def assemble(
     from ui.widgets.tools_feature import ToolsFeature
     from ui.widgets.view_feature import ViewFeature
 
-    binding = CanvasBinding(state)
+    canvas = CanvasBinding(state)
 
-    def end() -> None:
-        tick_timer.stop()
+    def close() -> None:
+        timer.stop()
         if on_close is not None:
-            on_close(state, window)
+            on_close()
         controller.close()
-        tools_feature.close()
-        binding.close()
+        parts.tools_feature.close()
+        canvas.close()
 
-    window = MainWindow(state, controller, binding.widget, on_close=end)
+    window = MainWindow(state, controller, canvas.widget, on_close=close)
     view_feature = ViewFeature(window, state)
-    take_feature = TakeFeature(window, state, controller.takes)
+    take_feature = TakeFeature(window, state, controller)
     tools_feature = ToolsFeature(window, state, controller)
     settings_feature = SettingsFeature(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
-    tick_timer = TickTimer(controller.tick, lambda: controller.is_idle, window)
-    state.phase.watch(tick_timer.wake)
-    state.takes.playhead.watch(tick_timer.wake)
-    tick_timer.start()
-    controller.find_demo()
-    controller.find_cameras()
-    controller.find_last()
-    controller.takes.find()
-    return WindowParts(
+    timer = TickTimer(controller.tick, lambda: controller.is_idle, window)
+    state.phase.watch(timer.wake)
+    state.takes.playhead.watch(timer.wake)
+    timer.start()
+    controller.start()
+    parts = WindowParts(
         state,
         controller,
         window,
@@ -155,18 +162,19 @@ def assemble(
         settings_feature,
         people_page,
     )
+    return parts
 
 
-def _arguments() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pymaf-live", description="Open the window.")
-    parser.add_argument("source", nargs="?", help="a camera's number, a file or an address")
-    parser.add_argument("--model")
-    parser.add_argument("--backend")
+    parser.add_argument("source", nargs="?", help="camera number, file or address to open")
+    parser.add_argument("--model", help="name or file of the model")
+    parser.add_argument("--backend", help="inference back-end")
     return parser
 
 
-def _forget_foreign_plugins() -> None:
-    """OpenCV's wheel points Qt to its own old plugins when it is imported first."""
+def _unset_opencv_plugins() -> None:
+    """Keep Qt from loading the plugins in OpenCV's wheel, which sets a variable on import."""
     path = os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", "")
     if "cv2" in Path(path).parts:
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import platformdirs
+
+from pymaf_live.settings import DEFAULTS, Settings
 from pymaf_live.types import Array
 
 MAX_PEOPLE_IN_FILES = 4
@@ -17,19 +20,19 @@ MAX_PEOPLE_IN_FILES = 4
 class PipelineOptions:
     """Model, back-end, tracking and smoothing of one pipeline."""
 
-    model: str | Path = "auto"
+    model: str | Path = DEFAULTS.model
     """'auto' (the most accurate model that keeps up), the name of a shipped model such as 'lite',
     or a path."""
-    backend: str = "auto"
+    backend: str = DEFAULTS.backend
     """'auto' or one of `inference.BACKENDS`."""
-    people: int | None = None
+    people: int | None = DEFAULTS.people
     """Maximum number of people to track. None: one person in a live source, up to
     `MAX_PEOPLE_IN_FILES` in a file. Does not limit user-drawn boxes."""
-    fov: float | None = None
+    fov: float | None = DEFAULTS.fov
     """Field of view along the frame's diagonal in degrees; None: the focal length equals the
     diagonal."""
     smoothing: Literal["live", "off"] = "live"
-    smoothing_strength: float = 0.5
+    smoothing_strength: float = DEFAULTS.smoothing_strength
     """Strength of the live smoothing, 0..1."""
     boxes: Mapping[str, Array] | None = None
     """User-drawn boxes (N, 4) in frame pixels, by image name or by frame index as text; replaces
@@ -46,3 +49,25 @@ def max_people(options: PipelineOptions, *, live: bool) -> int:
     if options.people is not None:
         return options.people
     return 1 if live else MAX_PEOPLE_IN_FILES
+
+
+def pipeline_options(
+    settings: Settings, *, model: str | None = None, backend: str | None = None
+) -> PipelineOptions:
+    """Return the options in the user's settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    model, backend : str, optional
+        Replace those of the settings for this run.
+    """
+    return PipelineOptions(
+        model=model or settings.model,
+        backend=backend or settings.backend,
+        people=settings.people,
+        fov=settings.fov,
+        smoothing="live" if settings.smoothing_strength > 0 else "off",
+        smoothing_strength=settings.smoothing_strength,
+        cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
+    )

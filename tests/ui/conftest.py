@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator as open_real_estimator
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from tests.ui.fakes import opener, write_clip
 from ui.app import WindowParts, assemble
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.window import SourceChoice, WindowState
 from ui.system.theme import apply_theme
 
@@ -99,8 +100,8 @@ def open_window(
         **kinds: Any,
     ) -> WindowParts:
         state = WindowState()
-        open_estimator = open_real_estimator if real else opener(**kinds)
-        controller = Controller(
+        open_estimator: EstimatorFactory = open_real_estimator if real else opener(**kinds)
+        controller = ApplicationController(
             state,
             options,
             open_pipeline=lambda source, options: Pipeline(

@@ -192,9 +192,9 @@ def main() -> int:
     given = parser.parse_args()
     started = process_started()
     if given.fast:
-        import ui.controllers.main
+        import ui.controllers.sources
 
-        ui.controllers.main.paced = lambda source: source
+        ui.controllers.sources.paced = lambda source: source
     measurements: list[Measurement] = []
     assemble = app.assemble
 

@@ -69,7 +69,7 @@ def test_while_a_film_plays_each_picture_has_its_own_body_at_its_place(
     parts = open_window(each=0.02)
     parts.window.resize(*size)
     parts.state.opacity.set(1.0)
-    parts.controller.open(clip)
+    parts.controller.sources.open(clip)
     seen: set[int] = set()
     for _ in range(4):
         before = set(seen)
@@ -97,9 +97,9 @@ def test_on_a_still_picture_the_body_lies_where_a_processed_picture_has_it(
     cv2.imwrite(str(picture), np.full((333, 517, 3), 40, np.uint8))
     parts = open_window()
     parts.state.opacity.set(1.0)
-    parts.controller.open(SourceChoice("file", str(picture), picture.name))
+    parts.controller.sources.open(SourceChoice("file", str(picture), picture.name))
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=20_000)
-    parts.controller.pause()
+    parts.controller.playback.pause()
     qtbot.waitUntil(lambda: parts.state.phase.value in (Phase.PAUSED, Phase.ENDED), timeout=5000)
     result = parts.state.result.value
     assert result is not None

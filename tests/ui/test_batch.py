@@ -25,6 +25,7 @@ from tests.ui.fakes import write_clip
 from ui.app import WindowParts
 from ui.state.batch import FilePhase
 from ui.state.window import Phase, SourceChoice
+from ui.system.task import Task
 from ui.widgets.batch_window import BatchWindow
 
 pytestmark = pytest.mark.window
@@ -82,7 +83,7 @@ def test_three_files_one_of_them_broken(
     assert phases(parts)[0] is FilePhase.RUNNING
     assert window.folder.text() == str(out)
     assert not window.form.isEnabled()
-    qtbot.waitUntil(lambda: all(each.over for each in phases(parts)), timeout=90_000)
+    qtbot.waitUntil(lambda: all(each.finished for each in phases(parts)), timeout=90_000)
     assert phases(parts) == [FilePhase.DONE, FilePhase.FAILED, FilePhase.DONE], lines(window)
     said = lines(window)
     assert said[0].startswith("1 person in 8 of 8 frames")
@@ -254,15 +255,13 @@ def test_closing_the_main_window_asks_about_a_batch_and_ends_it_at_once(
 
 
 def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) -> None:
-    from ui.controllers.batch import _Progress
-
-    progress = _Progress()
-    progress.progress(0.5)
-    progress.abandon.set()
+    task = Task()
+    task.progress(0.5)
+    task.abandon()
     with pytest.raises(Interrupted):
-        progress.cancelled()
+        task.cancelled()
     with pytest.raises(Interrupted):
-        progress.progress(0.6)
+        task.progress(0.6)
 
 
 def test_every_control_of_the_batch_has_a_name(
@@ -285,7 +284,7 @@ def test_what_is_there_is_not_replaced_unless_allowed(
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
     qtbot.waitUntil(lambda: phases(parts) == [FilePhase.FAILED], timeout=5000)
-    assert lines(window)[0].startswith("The folder already has a.bvh")
+    assert "a.bvh already exists." in lines(window)[0]
     assert steps.begun == []
     window.force.setChecked(True)
     select(window, 0)

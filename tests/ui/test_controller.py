@@ -15,11 +15,13 @@ from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import Source, open_source, paced
 from pymaf_live.takes import read_take
 from tests.ui.fakes import opener, write_clip
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 
 
-def until(controller: Controller, met: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(
+    controller: ApplicationController, met: Callable[[], bool], seconds: float = 10.0
+) -> None:
     limit = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < limit, "waited in vain"
@@ -43,18 +45,20 @@ def state() -> WindowState:
 
 
 @pytest.fixture
-def controller(state: WindowState) -> Iterator[Controller]:
-    made = Controller(state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ())
+def controller(state: WindowState) -> Iterator[ApplicationController]:
+    made = ApplicationController(
+        state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ()
+    )
     yield made
     made.close()
 
 
 def test_a_file_is_played_from_its_first_frame_once_the_model_is_ready(
-    state: WindowState, controller: Controller, clip: SourceChoice
+    state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     seen: list[int] = []
     state.result.watch(lambda result: seen.append(result.frame.index) if result else None)
-    controller.open(clip)
+    controller.sources.open(clip)
     assert state.phase.value is Phase.OPENING
     until(controller, lambda: len(seen) > 5)
     assert state.phase.value is Phase.PLAYING
@@ -64,11 +68,11 @@ def test_a_file_is_played_from_its_first_frame_once_the_model_is_ready(
 
 
 def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
-    state: WindowState, controller: Controller, clip: SourceChoice
+    state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     times: list[float] = []
     state.result.watch(lambda result: times.append(result.frame.time) if result else None)
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: bool(times) and times[-1] > 1.2)
     assert np.all(np.diff(times) > 0)
     state.loop.set(False)
@@ -76,17 +80,17 @@ def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
     assert 1.9 < times[-1] < 2.0  # a clip of 30 frames at 30 a second, twice
     assert state.result.value is not None
     times.clear()
-    controller.go_on()
+    controller.playback.resume()
     until(controller, lambda: state.phase.value is Phase.ENDED and bool(times))
     assert times[0] < 0.5
 
 
 def test_a_pause_holds_the_film_and_not_only_its_picture(
-    state: WindowState, controller: Controller, clip: SourceChoice
+    state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
-    controller.pause()
+    controller.playback.pause()
     for _ in range(20):  # what was on its way may still come
         controller.tick()
         time.sleep(0.01)
@@ -96,7 +100,7 @@ def test_a_pause_holds_the_film_and_not_only_its_picture(
         controller.tick()
         time.sleep(0.01)
     assert state.result.value is held
-    controller.go_on()
+    controller.playback.resume()
     until(controller, lambda: state.result.value is not held)
     after = state.result.value
     assert after is not None
@@ -104,22 +108,23 @@ def test_a_pause_holds_the_film_and_not_only_its_picture(
 
 
 def test_what_is_recorded_can_be_exported_and_read_again(
-    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+    state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
-    controller.record()
+    controller.recording.record()
     until(controller, lambda: state.take.value.seconds > 0.5)
-    assert state.take.value.unsaved
-    controller.stop_recording()
+    assert not state.take.value.exported
+    assert state.take.value.rows > 0
+    controller.recording.stop()
     assert state.take.value.phase is TakePhase.READY
-    controller.export(tmp_path / "my.take", ("npz", "bvh"), False)
+    controller.export.start(tmp_path / "my.take", ("npz", "bvh"), False)
     assert state.take.value.phase is TakePhase.EXPORTING
     until(controller, lambda: state.message.value is not None)
     message = state.message.value
     assert message is not None
     assert message.severity == "done", message.text
-    assert not state.take.value.unsaved
+    assert state.take.value.exported
     take = read_take(tmp_path / "my.take.npz")
     # every frame is in it, whatever the window kept up with
     assert len(take.frame_time) >= 15
@@ -129,33 +134,35 @@ def test_what_is_recorded_can_be_exported_and_read_again(
 
 
 def test_an_export_over_an_existing_file_says_so_and_keeps_the_take(
-    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+    state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     there = tmp_path / "take.npz"
     there.write_text(json.dumps("mine"))
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
-    controller.record()
+    controller.recording.record()
     until(controller, lambda: state.take.value.rows > 0)
-    controller.stop_recording()
-    controller.export(tmp_path / "take", ("npz",), False)
+    controller.recording.stop()
+    controller.export.start(tmp_path / "take", ("npz",), False)
     until(controller, lambda: state.message.value is not None)
     assert state.message.value is not None
     assert state.message.value.severity == "error"
     assert there.read_text() == '"mine"'
-    assert state.take.value.unsaved
+    assert not state.take.value.exported
+    assert state.take.value.rows > 0
 
 
 def test_another_source_ends_the_recording_and_keeps_the_take(
-    state: WindowState, controller: Controller, clip: SourceChoice
+    state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
-    controller.record()
+    controller.recording.record()
     until(controller, lambda: state.take.value.rows > 0)
-    controller.open(clip)
+    controller.sources.open(clip)
     assert state.take.value.phase is TakePhase.READY
-    assert state.take.value.unsaved
+    assert not state.take.value.exported
+    assert state.take.value.rows > 0
     until(controller, lambda: state.phase.value is Phase.PLAYING)
 
 
@@ -165,7 +172,7 @@ def test_another_source_ends_the_recording_and_keeps_the_take(
 )
 def test_an_unusable_file_gives_one_line_and_the_start_page(
     state: WindowState,
-    controller: Controller,
+    controller: ApplicationController,
     tmp_path: Path,
     name: str,
     content: bytes | None,
@@ -173,7 +180,7 @@ def test_an_unusable_file_gives_one_line_and_the_start_page(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    controller.open(SourceChoice("file", str(path), name))
+    controller.sources.open(SourceChoice("file", str(path), name))
     until(controller, lambda: state.message.value is not None)
     message = state.message.value
     assert message is not None
@@ -188,7 +195,7 @@ def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) 
     def no_model(facts: object, options: object) -> object:
         raise ModelError("the installation lacks resources/models/lite.onnx")
 
-    controller = Controller(
+    controller = ApplicationController(
         state,
         open_pipeline=lambda source, options: Pipeline(
             source,
@@ -196,7 +203,7 @@ def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) 
             open_estimator=no_model,  # type: ignore[arg-type]
         ),
     )
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.message.value is not None)
     assert state.message.value is not None
     assert state.message.value.text.startswith("The installation lacks")
@@ -205,9 +212,9 @@ def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) 
 
 
 def test_no_camera_is_an_empty_list_and_no_error(
-    state: WindowState, controller: Controller
+    state: WindowState, controller: ApplicationController
 ) -> None:
-    controller.find_cameras()
+    controller.sources.find_cameras()
     assert state.cameras.value is None
     until(controller, lambda: state.cameras.value is not None)
     assert state.cameras.value == ()
@@ -216,38 +223,38 @@ def test_no_camera_is_an_empty_list_and_no_error(
 
 def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
     state: WindowState,
-    controller: Controller,
+    controller: ApplicationController,
     clip: SourceChoice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # the film at its own rate stands for the camera
     monkeypatch.setattr(
-        "ui.controllers.main.open_source",
+        "ui.controllers.sources.open_source",
         lambda text, **_: paced(open_source(clip.text if text == "0" else text, loop=True)),
     )
     camera = SourceChoice("camera", "0", "Camera 0")
-    controller.open(camera)
+    controller.sources.open(camera)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert state.live.value
     assert state.mirror.value
-    controller.open(clip)
+    controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert not state.mirror.value
-    controller.open(camera)
+    controller.sources.open(camera)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert state.mirror.value
     state.mirror.set(False)
-    controller.open(camera)
+    controller.sources.open(camera)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert not state.mirror.value
 
 
 def test_the_last_of_two_quick_choices_wins(
-    state: WindowState, controller: Controller, clip: SourceChoice, tmp_path: Path
+    state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     other = SourceChoice("file", str(write_clip(tmp_path / "b.mp4", size=(320, 240))), "b.mp4")
-    controller.open(clip)
-    controller.open(other)
+    controller.sources.open(clip)
+    controller.sources.open(other)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert state.result.value is not None
     assert state.result.value.frame.image.shape == (240, 320, 3)
@@ -258,8 +265,8 @@ def test_closing_ends_every_thread_within_two_seconds(
     state: WindowState, clip: SourceChoice, slow: dict[str, float]
 ) -> None:
     before = set(threading.enumerate())
-    controller = Controller(state, open_pipeline=with_estimator(**slow))
-    controller.open(clip)
+    controller = ApplicationController(state, open_pipeline=with_estimator(**slow))
+    controller.sources.open(clip)
     limit = time.monotonic() + 0.5
     while time.monotonic() < limit:
         controller.tick()
@@ -274,8 +281,10 @@ def test_closing_ends_what_was_opened_without_the_window_having_heard_of_it(
     clip: SourceChoice,
 ) -> None:
     before = set(threading.enumerate())
-    controller = Controller(WindowState(), open_pipeline=with_estimator(), list_cameras=lambda: ())
-    controller.open(clip)
+    controller = ApplicationController(
+        WindowState(), open_pipeline=with_estimator(), list_cameras=lambda: ()
+    )
+    controller.sources.open(clip)
     limit = time.monotonic() + 10
     names = {"pymaf-live inference"}
     while not names & {thread.name for thread in set(threading.enumerate()) - before}:

@@ -79,8 +79,8 @@ def test_a_take_becomes_a_bvh_with_the_options_chosen(
     assert not parts.window.export_bar.isVisible()
     assert parts.window.message_bar.show_folder.isVisible()
     # what reading the file again showed
-    assert "walk.bvh read again: joints at most" in message.text
-    assert "15 frames a second" in message.text
+    assert "walk.bvh read back: joints within" in message.text
+    assert "15 frames per second" in message.text
     assert "import with scale" in message.text
     take = read_take(tmp_path / "walk.npz")
     bvh = bvhio.readAsBvh(str(tmp_path / "walk.bvh"))
@@ -118,7 +118,7 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
     )
     folder = tmp_path / "out"
     folder.mkdir()
-    parts.controller.export(folder / "walk", ("npz", "bvh"), False)
+    parts.controller.export.start(folder / "walk", ("npz", "bvh"), False)
     bar = parts.window.export_bar
     qtbot.waitUntil(lambda: bar.isVisible() and "left" in bar.text.text(), timeout=30_000)
     assert "walk.bvh" in bar.text.text()
@@ -160,13 +160,13 @@ def test_what_was_chosen_is_remembered_and_what_there_is_not_is_left_out(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     options = ExportOptions(rate=Fraction(30000, 1001), unit="m", rig="mixamo", mesh=False)
     parts = open_window()
-    parts.state.export.chosen.set(("bvh",))
+    parts.state.export.formats.set(("bvh",))
     parts.state.export.options.set(options)
     parts.state.batch.folder.set(tmp_path)
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again = WindowState()
     SettingsBinding().apply(again)
-    assert again.export.chosen.value == ("bvh",)
+    assert again.export.formats.value == ("bvh",)
     assert again.export.options.value == options
     assert again.batch.folder.value == tmp_path
     file.write_text(file.read_text().replace('"mixamo"', '"puppet"'))

@@ -23,7 +23,7 @@ def test_a_paused_window_leaves_the_processor_alone(
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=20_000)
     assert not parts.controller.is_idle
-    parts.controller.pause()
+    parts.controller.playback.pause()
     qtbot.waitUntil(lambda: parts.controller.is_idle, timeout=20_000)
     qtbot.wait(1000)  # what was on its way is drawn, and the beat has slowed down
     shares = []

@@ -87,13 +87,13 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
     for _ in range(2):
         parts.window.open_choice(clip)
         qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
-        parts.controller.record()
+        parts.controller.recording.record()
         count = len(receiver.packets)
         qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=15_000)
         qtbot.waitUntil(lambda sent=count: len(receiver.packets) > sent, timeout=15_000)
-        parts.controller.stop_recording()
+        parts.controller.recording.stop()
         assert parts.state.take.value.phase is TakePhase.READY
-        parts.controller.close_source()
+        parts.controller.sources.close()
         qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=15_000)
     parts.tools_feature.live_out.trigger()
     assert not parts.tools_feature.live_out.isChecked()
@@ -120,7 +120,7 @@ def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qt
     state.allowed.set(frozenset({"no-such-host.invalid:39539"}))
     state.address.set("no-such-host.invalid:39539")
     page.switch.click()
-    qtbot.waitUntil(lambda: bool(state.status.value.complaint), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(state.status.value.error), timeout=20_000)
     assert state.status.value.phase is LiveOutPhase.OFF
     assert not page.switch.isChecked()
     assert page.problem.isVisible()
@@ -154,7 +154,7 @@ def test_another_machine_is_asked_about_once(
     assert state.status.value.on
     assert len(asked) == 2
     page.switch.click()
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again = WindowState()
     SettingsBinding().apply(again)
     assert again.live_out.address.value == "192.0.2.7:39539"

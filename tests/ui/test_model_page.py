@@ -51,7 +51,7 @@ def with_named(source: Source, options: PipelineOptions) -> Pipeline:
 @pytest.fixture
 def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> WindowParts:
     opened = open_window()
-    monkeypatch.setattr(opened.controller, "_open_pipeline", with_named)
+    monkeypatch.setattr(opened.controller.sources, "_open_pipeline", with_named)
     opened.tools_feature.models.trigger()
     qtbot.waitUntil(opened.tools_feature.model_page.isVisible)
     qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)
@@ -69,7 +69,7 @@ def test_another_model_takes_over_while_a_take_is_recorded(
 ) -> None:
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
-    parts.controller.record()
+    parts.controller.recording.record()
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
     click(qtbot, parts, "full")
     qtbot.waitUntil(lambda: parts.state.figures.value.model == "full", timeout=10_000)
@@ -146,10 +146,10 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
     assert button.text() == "mine.onnx"
     assert "fake 0" in button.accessibleDescription()
     assert button.isChecked()
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again, binding = WindowState(), SettingsBinding()
     binding.apply(again)
-    assert again.models.files.value == (str(model),)
+    assert again.models.model_files.value == (str(model),)
     assert binding.settings.model == str(model)
     page.models.removers[str(model)].click()
     assert str(model) not in page.models.buttons
@@ -232,7 +232,7 @@ def with_model(
     """Plays by a model file, with a page that offers TensorRT."""
     model = write_fake_model(tmp_path / "mine.onnx", default_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
-    monkeypatch.setattr(parts.controller, "_open_pipeline", with_named)
+    monkeypatch.setattr(parts.controller.sources, "_open_pipeline", with_named)
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     parts.tools_feature.models.trigger()
@@ -251,7 +251,7 @@ def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
     qtbot.waitUntil(page.building.isVisible, timeout=10_000)
     gpu.steps.release(2)
     qtbot.waitUntil(lambda: page.building.bar.value() == 50, timeout=20_000)
-    assert "TensorRT's engine for mine" in page.building.text.text()
+    assert "TensorRT engine for mine" in page.building.text.text()
     assert page.building.step.text() == "Timing kernels"
     drawn = with_model.state.drawn.value
     qtbot.waitUntil(lambda: with_model.state.drawn.value != drawn, timeout=5000)
@@ -351,23 +351,23 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     qtbot.waitUntil(lambda: parts.state.figures.value.model == str(model), timeout=20_000)
     assert page.models.buttons[str(model)].isChecked()
     assert parts.state.source.value == clip
-    parts.controller.record()
+    parts.controller.recording.record()
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 5, timeout=10_000)
-    parts.controller.record()
-    parts.controller.stop_recording()
+    parts.controller.recording.record()
+    parts.controller.recording.stop()
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=20_000)
     take = parts.controller.takes.current_take()
     assert take.body_sha256 == brought.sha256
     # and what is looked at is drawn as what it is of, whatever model is chosen
     page.models.buttons["auto"].click()
     qtbot.waitUntil(lambda: parts.state.body.value.sha256 == default_body().sha256, timeout=20_000)
-    parts.controller.takes.open_last()
+    parts.controller.takes.open_latest()
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
     assert parts.state.body.value.sha256 == brought.sha256
     # but it is not measured again by a network of another body
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
-    parts.controller.takes.correct(np.array([100.0, 20.0, 380.0, 340.0]))
-    qtbot.waitUntil(lambda: "choose a model" in message(parts), timeout=20_000)
+    parts.controller.correction.reestimate(np.array([100.0, 20.0, 380.0, 340.0]))
+    qtbot.waitUntil(lambda: "Choose a model" in message(parts), timeout=20_000)
 
 
 def message(parts: WindowParts) -> str:

@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from ui.app import WindowParts
-from ui.controllers.takes import _Work
 from ui.state.window import SourceChoice
+from ui.system.task import Task
 from ui.widgets.formatting import breakable
 from ui.widgets.responsive_row import ElidedLabel
 
@@ -98,13 +98,13 @@ def test_bars_and_status_line_give_up_what_matters_least(
     assert status.backend.isVisible()
     # work on a take comes beside the figures
     window.resize(window.minimumSize())
-    work = _Work("Measuring again from a box…", can_cancel=True)
-    playing.controller.takes._works.append(work)
+    task = Task("Measuring again from a box…", can_cancel=True)
+    playing.controller._take_tasks._running.append(task)
     qtbot.waitUntil(lambda: not status.backend.isVisible(), timeout=5000)
     qtbot.wait(100)
     assert status.speed.isVisible()
     assert cut_off(window) == []
-    playing.controller.takes._works.remove(work)
+    playing.controller._take_tasks._running.remove(task)
     qtbot.waitUntil(status.backend.isVisible, timeout=5000)
 
 
@@ -131,7 +131,7 @@ def test_a_take_with_a_long_name_is_shown_beside_its_list(
     assert cut_off(playing.window) == []
     playing.window.actions_.record.trigger()
     qtbot.waitUntil(lambda: len(playing.state.takes.entries.value) == 1, timeout=20_000)
-    playing.controller.takes.open_last()
+    playing.controller.takes.open_latest()
     qtbot.waitUntil(lambda: playing.state.takes.opened.value is not None, timeout=10_000)
     playing.window.side_panel.show_page("takes")
     playing.take_feature.page.list.setCurrentRow(0)

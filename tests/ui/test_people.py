@@ -205,23 +205,23 @@ def test_a_name_given_live_is_in_the_recorded_take(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window()
-    state, deeds = parts.state, parts.controller
+    state, controller = parts.state, parts.controller
     entries = state.takes.entries
 
     def record(during: str = "") -> Take:
         before = len(entries.value)
-        deeds.takes.record()
+        controller.recording.record()
         qtbot.waitUntil(lambda: state.take.value.seconds > 0.3, timeout=20_000)
         if during:
-            deeds.people.name(1, during)
+            controller.people.name(1, during)
         # another source is opened while it goes on
         parts.window.open_choice(replace(clip, title=f"clip {before}"))
         qtbot.waitUntil(lambda: len(entries.value) > before, timeout=30_000)
-        return deeds.takes.library.load(entries.value[0].id).take
+        return controller.store.library.load(entries.value[0].id).take
 
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
-    deeds.people.name(1, "Ann")
+    controller.people.name(1, "Ann")
     assert names_of(record()) == {1: "Ann"}
     qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
     assert names_of(record(during="Bo  Ek")) == {1: "Bo Ek"}
@@ -268,7 +268,7 @@ def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
     assert people_of(take()) == (0, 2)  # type: ignore[arg-type]
     assert people.seen_ids.value == (0, 2)
     assert people.selected_id.value == 0
-    assert undo.text() == "Undo merged people"
+    assert undo.text() == "Undo merging people"
     undo.trigger()
     assert people.seen_ids.value == (0, 1, 2)
     undo.trigger()

@@ -31,7 +31,7 @@ from tests.ui.fakes import StandingEstimator, standing_person
 from ui.app import WindowParts, assemble
 from ui.canvas.painter import CanvasPainter
 from ui.canvas.viewport import Viewport
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.preferences import CrashReport
 from ui.state.window import Phase, SourceChoice, WindowState
 from ui.system.crash_log import CrashLog, latest_crash_report
@@ -87,7 +87,7 @@ def smoothing_window(
         return made[-1]
 
     parts = open_window()
-    parts.controller._open_pipeline = lambda source, options: Pipeline(
+    parts.controller.sources._open_pipeline = lambda source, options: Pipeline(
         source, options, open_estimator=open_estimator
     )
     play(parts, qtbot, clip)
@@ -108,18 +108,18 @@ def test_the_smoothing_changes_while_it_plays_and_its_jitter_is_shown(
     slider.setFocus()
     qtbot.keyClick(slider, Qt.Key.Key_Home)
     qtbot.waitUntil(lambda: estimator.strengths[-1] == 0.0, timeout=5000)
-    parts.controller.smoothing.forget()
+    parts.controller.figures.reset_smoothing_metrics()
     qtbot.waitUntil(lambda: jitter_shown(parts) is not None, timeout=10_000)
     snappy = jitter_shown(parts)
     qtbot.keyClick(slider, Qt.Key.Key_End)
     qtbot.waitUntil(lambda: estimator.strengths[-1] == 1.0, timeout=5000)
-    parts.controller.smoothing.forget()
+    parts.controller.figures.reset_smoothing_metrics()
     qtbot.waitUntil(lambda: jitter_shown(parts) is not None, timeout=10_000)
     smooth = jitter_shown(parts)
     assert snappy is not None
     assert smooth is not None
     assert smooth < snappy / 2
-    assert parts.state.preferences.smoothing.value == 1.0
+    assert parts.state.preferences.smoothing_strength.value == 1.0
     assert len(estimator.strengths) <= 4  # nothing was opened anew
 
 
@@ -169,14 +169,14 @@ def test_every_setting_comes_back_and_a_broken_file_is_set_aside(
     page.theme.activated.emit(page.theme.currentIndex())
     page.mirror.click()
     parts.window.side_panel.show_page("health")
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again, binding = WindowState(), SettingsBinding()
     binding.apply(again)
-    assert again.preferences.smoothing.value == 0.8
+    assert again.preferences.smoothing_strength.value == 0.8
     assert again.preferences.fov.value == 77.5
     assert again.preferences.theme.value == "light"
     assert not again.mirror_cameras.value
-    assert again.view.page.value == "health"
+    assert again.view.panel_page.value == "health"
     assert again.view.panel.value
     file.write_text('theme = "pink"\n')
     broken = WindowState()
@@ -230,11 +230,11 @@ def test_what_was_changed_before_a_kill_is_there_at_the_next_start(tmp_path: Pat
     assert done.returncode == -signal.SIGKILL, done.stderr
     kept, notice = load_settings(file)
     assert notice == ""
-    assert kept.smoothing == 1.0
+    assert kept.smoothing_strength == 1.0
     assert kept.panel
     assert kept.panel_page == "settings"
-    assert kept.window is not None
-    assert kept.window[2:] == (901, 603)
+    assert kept.window_geometry is not None
+    assert kept.window_geometry[2:] == (901, 603)
     assert [each.name for each in file.parent.iterdir()] == ["settings.toml"]
 
 
@@ -246,12 +246,12 @@ def test_settings_that_were_refused_by_the_disk_are_tried_again_at_the_end(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: folder / "settings.toml")
     parts, binding = open_window(), SettingsBinding()
     parts.state.skeleton.set(True)
-    refused = binding.pending_write(parts.state, parts.window)
+    refused = binding.pending_write(parts.state)
     assert refused is not None
     refused()
-    assert binding.pending_write(parts.state, parts.window) is None  # not at every look
+    assert binding.pending_write(parts.state) is None  # not at every look
     folder.unlink()
-    binding.save(parts.state, parts.window)
+    binding.save(parts.state)
     assert load_settings(folder / "settings.toml")[0].skeleton
 
 
@@ -262,9 +262,9 @@ def test_an_older_wish_never_replaces_a_newer_one(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts, binding = open_window(), SettingsBinding()
     parts.state.opacity.set(0.25)
-    older = binding.pending_write(parts.state, parts.window)
+    older = binding.pending_write(parts.state)
     parts.state.opacity.set(0.75)
-    newer = binding.pending_write(parts.state, parts.window)
+    newer = binding.pending_write(parts.state)
     assert older is not None
     assert newer is not None
     newer()
@@ -310,7 +310,7 @@ def test_three_hints_come_in_the_first_run_and_never_again(
     assert hints.isVisible()
     qtbot.mouseClick(hints.dismiss, Qt.MouseButton.LeftButton)
     assert not hints.isVisible()
-    binding.save(parts.state, parts.window)
+    binding.save(parts.state)
     parts.state.preferences.hints.set(True)
     SettingsBinding().apply(parts.state)
     assert not hints.isVisible()
@@ -322,11 +322,11 @@ def test_it_scales_with_the_desktops_resolution(factor: int, tmp_path: Path) -> 
     script = f"""
 from PySide6.QtWidgets import QApplication
 from ui.app import assemble
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.window import WindowState
 app = QApplication([])
 state = WindowState()
-parts = assemble(state, Controller(state, list_cameras=lambda: ()))
+parts = assemble(state, ApplicationController(state, list_cameras=lambda: ()))
 parts.window.resize(720, 480)
 parts.window.show()
 app.processEvents()
@@ -402,9 +402,9 @@ import os, signal, sys, threading
 from pathlib import Path
 from ui.system.crash_log import CrashLog
 log = CrashLog(Path({str(folder)!r}))
-log.begin()
+log.start()
 {body}
-log.end()
+log.stop()
 """
     return subprocess.run(
         [sys.executable, "-c", script],
@@ -452,7 +452,7 @@ def test_a_run_that_is_closed_leaves_nothing(tmp_path: Path) -> None:
 def test_a_run_that_goes_on_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from ui.system.crash_log import CrashLog;"
-        f"CrashLog(Path({str(tmp_path)!r})).begin(); print('on', flush=True); time.sleep(60)"
+        f"CrashLog(Path({str(tmp_path)!r})).start(); print('on', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -475,8 +475,8 @@ def test_a_run_that_goes_on_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     log = CrashLog(tmp_path / "file" / "runs")
-    log.begin()
-    log.end()
+    log.start()
+    log.stop()
     assert latest_crash_report(tmp_path / "file" / "runs") is None
 
 
@@ -551,7 +551,7 @@ def test_a_closed_window_leaves_no_timer(
     qtbot: QtBot, qapp: QApplication, own_data_folder: Path
 ) -> None:
     state = WindowState()
-    parts = assemble(state, Controller(state, list_cameras=lambda: ()))
+    parts = assemble(state, ApplicationController(state, list_cameras=lambda: ()))
     timers: Callable[[], list[QTimer]] = lambda: parts.window.findChildren(QTimer)  # noqa: E731
     assert any(timer.isActive() for timer in timers())
     parts.window.show()

@@ -15,7 +15,7 @@ from tests.helpers.fake_camera import FakeCamera
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from ui.app import WindowParts
-from ui.controllers.cameras import find_cameras, told_by_qt
+from ui.controllers.cameras import cameras_from_qt, find_cameras
 from ui.controllers.open_paths import choices_of
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
@@ -74,7 +74,7 @@ def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
     getattr(device, fault)()
     text = trouble(parts, qtbot)
-    assert "goes on by itself" in text
+    assert "continue automatically" in text
     assert parts.window.source_banner.isVisible()
     assert parts.state.take.value.phase is TakePhase.RECORDING
     rows = parts.state.take.value.rows
@@ -96,7 +96,7 @@ def test_a_busy_camera_opens_by_itself_once_it_is_free(
     parts.window.start_page.camera.click()
     text = trouble(parts, qtbot)
     assert "not in use elsewhere" in text
-    assert "opens by itself" in text
+    assert "opens automatically" in text
     assert parts.window.start_page.isVisible()
     device.release()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=2500)
@@ -197,7 +197,7 @@ def test_a_folder_without_pictures_or_films_is_told_in_a_line(
     (tmp_path / "empty").mkdir()
     drop(parts, tmp_path / "empty")
     qtbot.waitUntil(parts.window.message_bar.isVisible, timeout=5000)
-    assert "no films and no pictures" in parts.window.message_bar.text.text()
+    assert "no videos and no images" in parts.window.message_bar.text.text()
 
 
 def test_a_folder_of_pictures_is_one_source_and_films_are_each_one(tmp_path: Path) -> None:
@@ -216,11 +216,11 @@ def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     before = open_window()
-    before.window.last_choice = clip
-    SettingsBinding().save(before.state, before.window)
+    before.state.sources.last_choice.set(clip)
+    SettingsBinding().save(before.state)
     parts = open_window()
     SettingsBinding().apply(parts.state)
-    parts.controller.find_last()
+    parts.controller.discovery.find_recent()
     page = parts.window.start_page
     qtbot.waitUntil(page.last.isVisible, timeout=5000)
     assert page.last.property("role") == "main"
@@ -237,16 +237,18 @@ def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts = open_window()
-    parts.window.last_choice = SourceChoice("stream", "rtsp://me:secret@host/a", "x")
-    SettingsBinding().save(parts.state, parts.window)
+    parts.state.sources.last_choice.set(SourceChoice("stream", "rtsp://me:secret@host/a", "x"))
+    SettingsBinding().save(parts.state)
     assert "secret" not in file.read_text()
     state = WindowState()
     SettingsBinding().apply(state)
-    assert state.sources.remembered.value == "rtsp://host/a"
-    parts.state.sources.remembered.set(str(tmp_path / "gone.mp4"))
-    parts.controller.find_last()
+    last = state.sources.last_choice.value
+    assert last is not None
+    assert last.text == "rtsp://host/a"
+    parts.state.sources.last_choice.set(SourceChoice.from_path(tmp_path / "gone.mp4"))
+    parts.controller.discovery.find_recent()
     qtbot.wait(200)
-    assert parts.state.sources.last.value is None
+    assert parts.state.sources.recent.value is None
     assert not parts.window.start_page.last.isVisible()
 
 
@@ -285,7 +287,7 @@ def test_cameras_that_qt_knows_come_with_their_names_and_modes() -> None:
         SimpleNamespace(description=lambda: "Built-in", videoFormats=list),
         SimpleNamespace(description=lambda: "Desk", videoFormats=lambda: formats),
     ]
-    built_in, desk = told_by_qt(devices)
+    built_in, desk = cameras_from_qt(devices)
     assert built_in == SourceChoice("camera", "0", "Built-in")
     assert [mode.text for mode in desk.modes] == ["1@1280x720@29.97", "1@640x480@30"]
     assert desk.modes[0].title == "Desk, 1280 × 720, 29.97 frames/s"

@@ -96,11 +96,11 @@ def test_a_take_that_stands_is_at_rest_until_it_is_gone_through(
 ) -> None:
     controller, result = looking.controller, looking.state.result
     qtbot.waitUntil(lambda: controller.is_idle, timeout=10_000)
-    controller.takes.go_to(5)
+    controller.review.seek(5)
     assert not controller.is_idle
     qtbot.waitUntil(lambda: result.value is not None and result.value.frame.index == 5)
     qtbot.waitUntil(lambda: controller.is_idle, timeout=10_000)
-    controller.takes.play()
+    controller.review.play()
     assert not controller.is_idle
 
 
@@ -119,7 +119,7 @@ def trim_of(parts: WindowParts) -> tuple[int, int] | None:
 def on_disk(parts: WindowParts) -> Path:
     opened = parts.state.takes.opened.value
     assert opened is not None
-    return parts.controller.takes.library.folder(opened.id) / "take.npz"
+    return parts.controller.store.library.folder(opened.id) / "take.npz"
 
 
 def pixels(widget: QWidget) -> np.ndarray:
@@ -168,9 +168,9 @@ def test_escape_ends_a_count_down(
     play(parts, qtbot, clip)
     parts.state.takes.count_down.set(3)
     qtbot.keyClick(parts.window, Qt.Key.Key_R)
-    assert parts.state.takes.counting.value == 3
+    assert parts.state.takes.count_down_left.value == 3
     qtbot.keyClick(parts.window, Qt.Key.Key_Escape)
-    assert parts.state.takes.counting.value == 0
+    assert parts.state.takes.count_down_left.value == 0
     qtbot.wait(300)
     assert parts.state.take.value.phase is TakePhase.NONE
 
@@ -226,7 +226,7 @@ def test_the_picture_under_the_body_is_the_films_own(
     assert opened is not None
     take = opened.stored.take
     wanted = 12
-    looking.controller.takes.go_to(wanted)
+    looking.controller.review.seek(wanted)
     qtbot.waitUntil(lambda: _index(looking) == wanted)
     result = looking.state.result.value
     assert result is not None
@@ -252,9 +252,9 @@ def test_without_its_film_the_body_stands_before_a_plain_ground(
     parts = open_window()
     play(parts, qtbot, SourceChoice("file", str(film), "gone.mp4"))
     record(parts, qtbot, 0.4)
-    parts.controller.close_source()
+    parts.controller.sources.close()
     film.unlink()
-    parts.controller.takes.open_last()
+    parts.controller.takes.open_latest()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
     assert "moved or deleted" in parts.take_feature.timeline.note.text()
     assert not parts.take_feature.actions_.box.isEnabled()
@@ -332,10 +332,10 @@ def test_a_marker_is_set_undone_and_kept(
     looking: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activate(looking, qtbot)
-    looking.controller.takes.go_to(6)
+    looking.controller.review.seek(6)
     qtbot.keyClick(looking.window, Qt.Key.Key_K)
     monkeypatch.setattr(looking.take_feature, "ask_marker", lambda name: "jump")
-    looking.controller.takes.go_to(9)
+    looking.controller.review.seek(9)
     qtbot.keyClick(looking.window, Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
     opened = looking.state.takes.opened.value
     assert opened is not None
@@ -343,14 +343,14 @@ def test_a_marker_is_set_undone_and_kept(
     assert opened.stored.take.marker_name == ("Marker 1", "jump")
     qtbot.keyClick(looking.window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     path = on_disk(looking)
-    looking.controller.close_source()  # what was edited is written before it is put away
+    looking.controller.sources.close()  # what was edited is written before it is put away
     qtbot.waitUntil(lambda: read_take(path).marker_frame == (6,), timeout=10_000)
 
 
 def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
     looking: WindowParts, qtbot: QtBot
 ) -> None:
-    track, takes = looking.take_feature.timeline.track, looking.controller.takes
+    track, controller = looking.take_feature.timeline.track, looking.controller
 
     def markers() -> dict[int, str]:
         opened = looking.state.takes.opened.value
@@ -359,8 +359,8 @@ def test_a_marker_is_dragged_along_the_timeline_and_that_is_undone(
         return dict(zip(take.marker_frame, take.marker_name, strict=True))
 
     for frame, name in ((6, "jump"), (20, "land")):
-        takes.go_to(frame)
-        takes.mark(name)
+        controller.review.seek(frame)
+        controller.editing.add_marker(name)
     flag = track.height() // 5
     qtbot.mousePress(track, LEFT, pos=QPoint(round(track.x_of(6)), flag))
     assert looking.state.takes.playhead.value.frame == 6
@@ -403,7 +403,7 @@ def test_a_take_is_renamed_in_the_list_and_that_is_undone(
     qtbot.keyClick(editor, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(editor, "my dance")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    library = looking.controller.takes.library
+    library = looking.controller.store.library
     qtbot.waitUntil(lambda: library.entries()[0].about.name == "my dance", timeout=10_000)
     assert "my dance" in looking.window.windowTitle()
     looking.take_feature.actions_.undo.trigger()
@@ -433,7 +433,7 @@ def test_closing_while_it_records_loses_nothing(
 ) -> None:
     parts = open_window()
     play(parts, qtbot, clip)
-    parts.controller.record()
+    parts.controller.recording.record()
     qtbot.waitUntil(lambda: parts.state.take.value.seconds > 0.5, timeout=10_000)
     rows = parts.state.take.value.rows
     parts.window.close()
@@ -444,7 +444,7 @@ def test_closing_while_it_records_loses_nothing(
     again = open_window()
     qtbot.waitUntil(lambda: len(again.state.takes.entries.value) == 1, timeout=30_000)
     assert again.state.takes.entries.value[0].about.rows >= rows
-    assert again.state.takes.found.value == ()
+    assert again.state.takes.interrupted.value == ()
 
 
 def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
@@ -466,9 +466,9 @@ def test_a_box_drawn_over_a_person_measures_again_where_the_track_was_wrong(
 
     parts = open_window()
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1)
-    parts.controller.takes.open_last()
+    parts.controller.takes.open_latest()
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
-    parts.controller.takes.go_to(20)
+    parts.controller.review.seek(20)
     qtbot.waitUntil(lambda: _index(parts) == 20, timeout=10_000)
     activate(parts, qtbot)
     qtbot.keyClick(parts.window, Qt.Key.Key_B)
@@ -511,7 +511,7 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     parts = open_window()
     play(parts, qtbot, SourceChoice("camera", "0", "Stand-in"))
     record(parts, qtbot)
-    parts.controller.close_source()
+    parts.controller.sources.close()
     library = TakeLibrary(own_data_folder)
     entry = library.entries()[0]
     copy = library.image_copies(entry.id)
@@ -527,9 +527,9 @@ def test_a_box_corrects_a_cameras_take_by_its_small_copy(
     wrong = with_rows(stored.raw, 1, 3, 6, away)
     library.save(entry.id, StoredTake(stored.about, wrong, wrong))
 
-    parts.controller.takes.open_last()
+    parts.controller.takes.open_latest()
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
-    parts.controller.takes.go_to(3)
+    parts.controller.review.seek(3)
     qtbot.waitUntil(lambda: _index(parts) == 3, timeout=10_000)
     assert parts.take_feature.actions_.box.isEnabled()
     activate(parts, qtbot)
@@ -559,21 +559,21 @@ RECORDS_UNTIL_IT_IS_KILLED = """
 import sys, time
 from tests.ui.fakes import opener
 from pymaf_live.pipeline.pipeline import Pipeline
-from ui.controllers.main import Controller
+from ui.controllers.application import ApplicationController
 from ui.state.window import SourceChoice, TakePhase, WindowState
 
 state = WindowState()
-controller = Controller(
+controller = ApplicationController(
     state,
     open_pipeline=lambda source, options: Pipeline(source, options, open_estimator=opener()),
     list_cameras=lambda: (),
 )
 state.takes.pre_roll.set(0.0)
-controller.open(SourceChoice("file", sys.argv[1], "clip.mp4"))
+controller.sources.open(SourceChoice("file", sys.argv[1], "clip.mp4"))
 while True:
     controller.tick()
     if state.take.value.phase is TakePhase.NONE:
-        controller.record()
+        controller.recording.record()
     result = state.result.value
     if state.take.value.phase is TakePhase.RECORDING and result is not None:
         print(state.take.value.seconds, result.frame.time, flush=True)

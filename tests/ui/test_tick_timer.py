@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from ui.system.tick_timer import QUICK_MILLISECONDS, SLOW_MILLISECONDS, TickTimer
+from ui.system.tick_timer import FAST_MS, SLOW_MS, TickTimer
 
 pytestmark = pytest.mark.window
 
@@ -36,23 +36,23 @@ def window(qtbot: QtBot) -> Window:
 def test_it_slows_down_at_rest_and_not_before(window: Window, qtbot: QtBot) -> None:
     window.is_idle = False
     qtbot.waitUntil(lambda: len(window.beats) > 40, timeout=10_000)
-    assert window.tick_timer.interval() == QUICK_MILLISECONDS
+    assert window.tick_timer.interval() == FAST_MS
     window.is_idle = True
-    qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MILLISECONDS, timeout=10_000)
+    qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MS, timeout=10_000)
     assert len(window.beats) > 60  # what was on its way has been shown quickly
     beats = len(window.beats)
     qtbot.waitUntil(lambda: len(window.beats) > beats + 3, timeout=10_000)
-    assert window.beats[-1] - window.beats[-2] > 2e-3 * QUICK_MILLISECONDS
+    assert window.beats[-1] - window.beats[-2] > 2e-3 * FAST_MS
     window.tick_timer.stop()
 
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_it_quickens_when_asked_and_by_itself(window: Window, qtbot: QtBot, asked: bool) -> None:
-    qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MILLISECONDS, timeout=10_000)
+    qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MS, timeout=10_000)
     if asked:
         window.tick_timer.wake()
-        assert window.tick_timer.interval() == QUICK_MILLISECONDS
+        assert window.tick_timer.interval() == FAST_MS
     else:
         window.is_idle = False
-        qtbot.waitUntil(lambda: window.tick_timer.interval() == QUICK_MILLISECONDS, timeout=10_000)
+        qtbot.waitUntil(lambda: window.tick_timer.interval() == FAST_MS, timeout=10_000)
     window.tick_timer.stop()

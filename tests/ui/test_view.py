@@ -104,21 +104,21 @@ def test_the_panel_folds_by_key_and_by_its_rail_and_remembers_page_and_width(
     qtbot.waitUntil(lambda: window.canvas_area.width() < wide - 100)
     names = [name for name, _ in panel.page_titles()]
     qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
-    assert parts.state.view.page.value == names[1]
+    assert parts.state.view.panel_page.value == names[1]
     assert panel.stack.currentWidget().isAncestorOf(panel.page(names[1]))
     third = panel.tabs.tabRect(2).center()
     qtbot.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=third)
-    assert parts.state.view.page.value == names[2]
+    assert parts.state.view.panel_page.value == names[2]
     window.centralWidget().setSizes([1, panel.maximumWidth()])
     window.splitter.splitterMoved.emit(0, 1)
     width = panel.width()
     assert width > 2 * folded
 
-    SettingsBinding().save(parts.state, window)
+    SettingsBinding().save(parts.state)
     again = WindowState()
     SettingsBinding().apply(again)
     assert again.view.panel.value
-    assert again.view.page.value == names[2]
+    assert again.view.panel_page.value == names[2]
     assert again.view.panel_width.value == width
 
     qtbot.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=third)
@@ -132,7 +132,7 @@ def test_the_rail_is_worked_with_the_keyboard(parts: WindowParts, qtbot: QtBot) 
     panel.show_page("view")
     panel.tabs.setFocus()
     qtbot.keyClick(panel.tabs, Qt.Key.Key_Down)
-    assert parts.state.view.page.value == "inside"
+    assert parts.state.view.panel_page.value == "inside"
     qtbot.keyClick(panel.tabs, Qt.Key.Key_Return)
     assert not parts.state.view.panel.value
     qtbot.keyClick(panel.tabs, Qt.Key.Key_Return)
@@ -322,7 +322,7 @@ def test_the_view_is_remembered(
     for value in (view.points, view.box, view.ghost):
         value.set(True)
     view.mesh.set(False)
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again = WindowState()
     SettingsBinding().apply(again)
     assert again.view.layout.value is Layout.BOTH

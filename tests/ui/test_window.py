@@ -26,8 +26,9 @@ from tests.ui.conftest import OpenWindow
 from tests.ui.measured_run import OtherWork
 from ui.app import WindowParts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
-from ui.system.display_check import screen_complaint
+from ui.system.display_check import display_error
 from ui.system.settings_binding import SettingsBinding
+from ui.system.window_geometry import WindowGeometry
 from ui.widgets.export_dialog import ExportDialog, ExportRequest
 
 pytestmark = pytest.mark.window
@@ -266,7 +267,7 @@ def test_the_window_never_waits_for_opening_inference_or_export(
 ) -> None:
     parts = open_window(opening=1.0, each=0.3)
     play(parts, qtbot, clip)  # the GL context and the shaders are made once, at the first picture
-    parts.controller.close_source()
+    parts.controller.sources.close()
     qtbot.wait(300)
     longest = []
     for attempt in range(3):
@@ -298,13 +299,13 @@ def longest_wait(parts: WindowParts, qtbot: QtBot, clip: SourceChoice, stem: Pat
     last = time.perf_counter()
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
-    parts.controller.record()
+    parts.controller.recording.record()
     qtbot.waitUntil(lambda: parts.state.take.value.rows >= 4, timeout=10_000)
-    parts.controller.stop_recording()
-    parts.controller.export(stem, ("npz", "bvh"), False)
+    parts.controller.recording.stop()
+    parts.controller.export.start(stem, ("npz", "bvh"), False)
     qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=20_000)
     timer.stop()
-    parts.controller.close_source()
+    parts.controller.sources.close()
     assert len(gaps) > 50
     return max(gaps)
 
@@ -315,7 +316,7 @@ def test_closing_while_it_plays_ends_all_threads_within_two_seconds(
     before = set(threading.enumerate())
     parts = open_window(each=0.05)
     play(parts, qtbot, clip)
-    parts.controller.record()
+    parts.controller.recording.record()
     qtbot.wait(200)
     start = time.monotonic()
     assert parts.window.close()
@@ -346,21 +347,22 @@ def test_the_view_and_the_place_are_remembered(
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
     parts = open_window()
+    WindowGeometry(parts.window, parts.state.view.window_geometry)
     parts.state.opacity.set(0.35)
     parts.state.skeleton.set(True)
     parts.window.setGeometry(60, 40, 900, 600)
-    parts.window.last_choice = SourceChoice.from_path(tmp_path / "walk.mp4")
+    parts.state.sources.last_choice.set(SourceChoice.from_path(tmp_path / "walk.mp4"))
     qtbot.wait(100)
-    SettingsBinding().save(parts.state, parts.window)
+    SettingsBinding().save(parts.state)
     again, binding = WindowState(), SettingsBinding()
     binding.apply(again)
     assert again.opacity.value == 0.35
     assert again.skeleton.value
     other = open_window()
-    binding.place(other.window)
+    WindowGeometry(other.window, again.view.window_geometry)
     assert other.window.geometry().size().toTuple() == (900, 600)
-    assert other.window.last_choice == SourceChoice.from_path(tmp_path / "walk.mp4")
-    file.write_text("window = 'everywhere'")
+    assert again.sources.last_choice.value == SourceChoice.from_path(tmp_path / "walk.mp4")
+    file.write_text("window_geometry = 'everywhere'")
     broken = WindowState()
     SettingsBinding().apply(broken)
     assert broken.message.value is not None
@@ -381,7 +383,7 @@ def read_aloud(widget: QWidget) -> str:
 
 @pytest.mark.parametrize("environment", [{}, {"DISPLAY": ":987"}])
 def test_without_a_screen_one_line_names_process(environment: dict[str, str]) -> None:
-    line = screen_complaint(environment)
+    line = display_error(environment)
     assert line is not None
     assert "\n" not in line
     assert "process" in line

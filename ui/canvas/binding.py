@@ -50,7 +50,7 @@ class CanvasBinding:
                     *(state.mirror, state.opacity, state.skeleton),
                     *(view.mesh, view.points, view.box, view.ghost, view.layout, view.viewpoint),
                     *(view.inside, view.inside_level, view.inside_points, view.inside_dense),
-                    state.takes.boxing,
+                    state.takes.drawing_box,
                 )
             ),
         )
@@ -92,7 +92,7 @@ class CanvasBinding:
         state, view = self._state, self._state.view
         inside = None
         # a box is drawn over the image itself
-        if view.inside.value and not state.takes.boxing.value:
+        if view.inside.value and not state.takes.drawing_box.value:
             inside = InsideOptions(
                 view.inside_level.value, view.inside_points.value, view.inside_dense.value
             )

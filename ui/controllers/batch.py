@@ -1,43 +1,43 @@
-"""Processes files one after the other in the background, as the command `process` does."""
+"""Process files one after the other in the background."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pymaf_live.errors import Interrupted, OutputExistsError, PymafLiveError
 from pymaf_live.system.reporter import Reporter
 from ui.state.batch import BatchFile, BatchState, FilePhase
+from ui.state.commands import BatchCommands
+from ui.system.error_text import error_text
+from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 if TYPE_CHECKING:
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.workflows.process import ProcessOptions, Summary
 
-_SHOWN_EVERY = 0.2
-_TELLS_AFTER = 1.0
-"""Seconds of work from which on the time left can be told."""
-
+_UPDATE_INTERVAL = 0.2
+"""Seconds between two updates of the progress."""
 
 Process = Callable[[str, "ProcessOptions", Reporter], "Summary"]
 """Processes an input, as `process_file`."""
 
 
-class Batch:
-    """Owned by the controller.
+class BatchController(BatchCommands):
+    """Runs the batch queue.
 
     Parameters
     ----------
     state : BatchState
-        Written here.
+        Written here: `files` and `running`.
     tasks : TaskRunner
     options : callable
-        How frames become people now.
+        Returns the current pipeline options.
     process : callable, optional
+        Processes one file.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Batch:
         self._options = options
         self._process = process or process_file
         self._texts: list[str] = []
-        """Of all files that were ever added; a file's number counts in it from 1."""
-        self._now: tuple[int, _Progress] | None = None
-        """Number of the file that runs, and how far it is."""
-        self._next_shown = 0.0
+        """All files that were ever added; a file's number is its position, from 1."""
+        self._running: tuple[int, Task] | None = None
+        """Number and task of the running file."""
+        self._next_update = 0.0
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Put files and folders of pictures at the end; those that wait already are left out."""
-        waiting = {each.text for each in self._state.files.value if not each.phase.over}
+        """See `BatchCommands.add`."""
+        waiting = {each.text for each in self._state.files.value if not each.phase.finished}
         added = []
         for path in paths:
             text = str(path)
@@ -68,113 +68,104 @@ class Batch:
                 self._texts.append(text)
                 added.append(BatchFile(len(self._texts), text))
         self._state.files.set((*self._state.files.value, *added))
-        self._go_on()
+        self._start_next()
 
     def start(self) -> None:
-        """Process what waits, and what is added, until `stop`."""
+        """See `BatchCommands.start`."""
         if self._state.folder.value is None:
             return
         self._state.running.set(True)
-        self._go_on()
+        self._start_next()
 
     def stop(self) -> None:
-        """Finish the file that runs with what is there of it, and begin no other."""
+        """See `BatchCommands.stop`."""
         self._state.running.set(False)
-        if self._now is not None:
-            self.cancel(self._now[0])
+        if self._running is not None:
+            self.cancel(self._running[0])
 
     def cancel(self, number: int) -> None:
-        """Let a file be: one that waits goes off the list, one that runs ends with what is there.
-
-        One that is over goes off the list too; its results stay.
-        """
-        if self._now is not None and self._now[0] == number:
-            self._now[1].stop.set()
+        """See `BatchCommands.cancel`."""
+        if self._running is not None and self._running[0] == number:
+            self._running[1].cancel()
             self._change(number, phase=FilePhase.STOPPING, seconds_left=None)
         else:
-            kept = tuple(each for each in self._state.files.value if each.number != number)
-            self._state.files.set(kept)
+            remaining = tuple(each for each in self._state.files.value if each.number != number)
+            self._state.files.set(remaining)
 
-    def again(self, number: int) -> None:
-        """Have a file that failed or was stopped wait once more."""
+    def retry(self, number: int) -> None:
+        """See `BatchCommands.retry`."""
         for each in self._state.files.value:
             if each.number == number and each.phase in (FilePhase.FAILED, FilePhase.STOPPED):
-                self._change(number, phase=FilePhase.WAITING, line="", fraction=None, files=())
-        self._go_on()
+                self._change(number, phase=FilePhase.WAITING, outcome="", fraction=None, files=())
+        self._start_next()
 
     def clear(self) -> None:
-        """Take all that is over off the list; results stay."""
-        kept = tuple(each for each in self._state.files.value if not each.phase.over)
-        self._state.files.set(kept)
+        """See `BatchCommands.clear`."""
+        remaining = tuple(each for each in self._state.files.value if not each.phase.finished)
+        self._state.files.set(remaining)
 
     def tick(self) -> None:
-        """Bring the progress up to date; never blocks."""
+        """Update the progress when it is due; never blocks."""
         now = time.monotonic()
-        if self._now is None or now < self._next_shown:
+        if self._running is None or now < self._next_update:
             return
-        self._next_shown = now + _SHOWN_EVERY
-        number, progress = self._now
-        if not progress.stop.is_set():
-            left = progress.seconds_left(now)
-            doing = progress.detail[:1].upper() + progress.detail[1:]
-            self._change(number, fraction=progress.fraction, seconds_left=left, doing=doing)
+        self._next_update = now + _UPDATE_INTERVAL
+        number, task = self._running
+        if not task.stopping:
+            self._change(
+                number,
+                fraction=task.fraction,
+                seconds_left=task.seconds_left,
+                detail=task.detail[:1].upper() + task.detail[1:],
+            )
 
     def close(self) -> None:
-        """End at once: of the file that runs nothing is kept."""
+        """Abandon the running file; nothing of it is kept."""
         self._state.running.set(False)
-        if self._now is not None:
-            self._now[1].abandon.set()
+        if self._running is not None:
+            self._running[1].abandon()
 
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         folder = self._state.folder.value
-        if not self._state.running.value or self._now is not None or folder is None:
+        if not self._state.running.value or self._running is not None or folder is None:
             return
         waiting = [e for e in self._state.files.value if e.phase is FilePhase.WAITING]
         if not waiting:
             self._state.running.set(False)
             return
         file = waiting[0]
-        progress = _Progress()
-        self._now = file.number, progress
-        self._change(file.number, phase=FilePhase.RUNNING, fraction=None, line="", doing="")
-        options = self._process_options(folder, self._name(file))
+        task = Task()
+        self._running = file.number, task
+        self._change(file.number, phase=FilePhase.RUNNING, fraction=None, outcome="", detail="")
+        options = self._process_options(folder, self._result_name(file))
 
         def work() -> Summary:
-            _require_writable(options)
-            return self._process(file.text, options, progress)
+            from pymaf_live.workflows.result_names import require_writable
+
+            require_writable([options.name], options)
+            return self._process(file.text, options, task)
 
         def done(summary: Summary) -> None:
             phase = FilePhase.STOPPED if summary.interrupted else FilePhase.DONE
-            self._over(file.number, phase, _outcome(summary), tuple(summary.files), progress)
+            self._finish(file.number, phase, _outcome(summary), tuple(summary.files), task)
 
         def failed(error: Exception) -> None:
-            known = isinstance(error, PymafLiveError)
-            text = str(error) if known else f"{type(error).__name__}: {error}"
-            if isinstance(error, OutputExistsError):
-                text = (
-                    f"the folder already has {error.path.name}; allow replacing or choose another"
-                )
-            self._over(file.number, FilePhase.FAILED, text[:1].upper() + text[1:], (), progress)
+            self._finish(file.number, FilePhase.FAILED, error_text(error), (), task)
 
         self._tasks.submit("batch", work, done, failed)
 
-    def _over(
-        self,
-        number: int,
-        phase: FilePhase,
-        line: str,
-        files: tuple[Path, ...],
-        progress: _Progress,
+    def _finish(
+        self, number: int, phase: FilePhase, outcome: str, files: tuple[Path, ...], task: Task
     ) -> None:
-        self._now = None
-        fraction = 1.0 if phase is FilePhase.DONE else progress.fraction
+        self._running = None
+        fraction = 1.0 if phase is FilePhase.DONE else task.fraction
         self._change(
-            number, phase=phase, line=line, files=files, fraction=fraction, seconds_left=None
+            number, phase=phase, outcome=outcome, files=files, fraction=fraction, seconds_left=None
         )
-        self._go_on()
+        self._start_next()
 
-    def _name(self, file: BatchFile) -> str:
-        """A name for its results that no other file of this run has, on the list or not."""
+    def _result_name(self, file: BatchFile) -> str:
+        """Return a stem for the results that no other file of this run has, listed or removed."""
         from pymaf_live.workflows.result_names import result_names
 
         return result_names(self._texts)[file.number - 1]
@@ -203,69 +194,26 @@ class Batch:
 
 
 def process_file(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
-    """Process one input as the command does."""
+    """Process one input as the command line does."""
     from pymaf_live.sources import open_source
     from pymaf_live.workflows.process import process
 
     return process(open_source(text), options, reporter).summary
 
 
-class _Progress:
-    """Reporter of the running file: written in the task's thread, read in the window's."""
-
-    def __init__(self) -> None:
-        self.fraction: float | None = None
-        self.detail = ""
-        self.stop = threading.Event()
-        self.abandon = threading.Event()
-        self._begun: float | None = None
-
-    def progress(self, fraction: float | None, detail: str = "") -> None:
-        """Note the progress; see `Reporter`."""
-        self._give_up()
-        if self._begun is None:  # loading the models says nothing about the speed
-            self._begun = time.monotonic()
-        self.fraction, self.detail = fraction, detail
-
-    def message(self, text: str) -> None:
-        """Ignore the message: notices are part of the summary."""
-
-    def cancelled(self) -> bool:
-        """Return True once the file is to end with what is done; see `Reporter`."""
-        self._give_up()
-        return self.stop.is_set()
-
-    def seconds_left(self, now: float) -> float | None:
-        """At the speed so far."""
-        begun, fraction = self._begun, self.fraction
-        if begun is None or not fraction or now - begun < _TELLS_AFTER:
-            return None
-        return (now - begun) * (1 - fraction) / fraction
-
-    def _give_up(self) -> None:
-        if self.abandon.is_set():
-            raise Interrupted("the window was closed")
-
-
-def _require_writable(options: ProcessOptions) -> None:
-    from pymaf_live.workflows.result_names import require_writable
-
-    require_writable([options.name], options)
-
-
 def _outcome(summary: Summary) -> str:
-    """What became of an input, in one line."""
+    """Return what became of an input, in one line."""
     if summary.interrupted and not summary.frames:
-        return "Stopped before its first frame; nothing was written"
-    who = f"{summary.people} people" if summary.people != 1 else "1 person"
-    seen = (
-        f"{who} in {summary.frames_with_people} of {summary.frames} frames"
+        return "Stopped before the first frame; nothing was written"
+    people = f"{summary.people} people" if summary.people != 1 else "1 person"
+    found = (
+        f"{people} in {summary.frames_with_people} of {summary.frames} frames"
         if summary.rows
         else f"nobody in {summary.frames} frames"
     )
-    said = [f"Stopped: {seen} so far" if summary.interrupted else seen[:1].upper() + seen[1:]]
+    parts = [f"Stopped: {found} so far" if summary.interrupted else found[:1].upper() + found[1:]]
     if summary.failures:
-        name, why = summary.failures[0]
+        name, reason = summary.failures[0]
         more = f" and {len(summary.failures) - 1} more" if len(summary.failures) > 1 else ""
-        said.append(f"left out {name}{more}: {why}")
-    return "; ".join([*said, *summary.notices])
+        parts.append(f"skipped {name}{more}: {reason}")
+    return "; ".join([*parts, *summary.notices])

@@ -1,4 +1,4 @@
-"""The cameras of this machine, by name, with the sizes and rates that they offer."""
+"""List the cameras of this machine with their names, sizes and frame rates."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Any
 from ui.state.source import SourceChoice
 
 DEVICES = Path("/dev")
-_MOST_MODES = 12
-"""In a menu."""
+_MAX_MODES = 12
+"""Longest list of modes in a menu."""
 
 
 def find_cameras() -> tuple[SourceChoice, ...]:
-    """All cameras; may take a second.
+    """Return all cameras; may take a second.
 
-    Linux tells names and modes itself. Elsewhere Qt's multimedia part tells them, where it is
-    installed; without it cameras are tried by number.
+    Linux reports names and modes itself. Elsewhere they come from Qt Multimedia if it is
+    installed; without it, camera numbers are tried one by one.
     """
     if not sys.platform.startswith("linux"):
         try:
+            # an optional part of Qt, of which only the device list is used: no window, no timer
             media: Any = importlib.import_module("PySide6.QtMultimedia")
         except ImportError:
             pass
         else:
-            return told_by_qt(media.QMediaDevices.videoInputs())
+            return cameras_from_qt(media.QMediaDevices.videoInputs())
     from pymaf_live.sources.camera import list_cameras
     from pymaf_live.sources.camera_address import CameraMode
 
@@ -38,17 +39,17 @@ def find_cameras() -> tuple[SourceChoice, ...]:
     return tuple(choice(found.address, found.name, found.modes) for found in list_cameras())
 
 
-def told_by_qt(devices: Iterable[Any]) -> tuple[SourceChoice, ...]:
-    """Cameras of a list of `QCameraDevice`; Qt and OpenCV number them alike."""
+def cameras_from_qt(devices: Iterable[Any]) -> tuple[SourceChoice, ...]:
+    """Return the cameras of a list of `QCameraDevice`; Qt and OpenCV number them alike."""
     cameras = []
     for index, device in enumerate(devices):
         modes = {
             (
-                one.resolution().width(),
-                one.resolution().height(),
-                round(float(one.maxFrameRate()), 2) or None,
+                mode.resolution().width(),
+                mode.resolution().height(),
+                round(float(mode.maxFrameRate()), 2) or None,
             )
-            for one in device.videoFormats()
+            for mode in device.videoFormats()
         }
         ordered = sorted(modes, key=lambda mode: (-mode[0] * mode[1], -(mode[2] or 0)))
         cameras.append(_choice(str(index), device.description(), ordered))
@@ -56,7 +57,7 @@ def told_by_qt(devices: Iterable[Any]) -> tuple[SourceChoice, ...]:
 
 
 def camera_nodes() -> frozenset[str] | None:
-    """Which camera devices are there, at no cost; None where only a search can tell."""
+    """Return the names of the camera devices, at no cost; None where only a search can tell."""
     if not sys.platform.startswith("linux"):
         return None
     try:
@@ -69,9 +70,9 @@ def _choice(
     address: str, name: str, modes: Iterable[tuple[int, int, float | None]]
 ) -> SourceChoice:
     title = name or f"Camera {address}"
-    ways = []
+    choices = []
     for width, height, rate in modes:
         text = f"{address}@{width}x{height}" + ("" if rate is None else f"@{rate:.10g}")
-        told = f"{width} × {height}" + ("" if rate is None else f", {rate:.10g} frames/s")
-        ways.append(SourceChoice("camera", text, f"{title}, {told}"))
-    return SourceChoice("camera", address, title, tuple(ways[:_MOST_MODES]))
+        size = f"{width} × {height}" + ("" if rate is None else f", {rate:.10g} frames/s")
+        choices.append(SourceChoice("camera", text, f"{title}, {size}"))
+    return SourceChoice("camera", address, title, tuple(choices[:_MAX_MODES]))

@@ -1,34 +1,34 @@
-"""Engines for a GPU, built before a back-end is used: it takes minutes, and can be ended."""
+"""Build TensorRT engines before the back-end is used: takes minutes, can be cancelled."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pymaf_live.errors import Interrupted
 from pymaf_live.inference import open_session
 from pymaf_live.pipeline.options import PipelineOptions
-from ui.state.model import Building, ModelState
+from ui.state.model import BuildProgress, ModelState
+from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 
-class EngineBuilding:
-    """Owned by `Models`.
+class EngineBuilder:
+    """Builds the engines of one back-end at a time.
 
     Parameters
     ----------
     state : ModelState
-        Its `building` is written here.
+        Written here: `build`.
     tasks : TaskRunner
     """
 
     def __init__(self, state: ModelState, tasks: TaskRunner) -> None:
         self._state = state
         self._tasks = tasks
-        self._work: _Work | None = None
+        self._build: _Build | None = None
 
-    def begin(
+    def start(
         self,
         models: Sequence[tuple[str, Path]],
         title: str,
@@ -36,49 +36,52 @@ class EngineBuilding:
         done: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Build what is not built yet; a building that goes on is ended.
+        """Build the engines that do not exist yet; a running build is cancelled.
 
         Parameters
         ----------
         models : sequence of (str, Path)
             Names and files.
         title : str
-            Of the back-end.
+            Title of the back-end.
         options : PipelineOptions
-            With the back-end.
+            With the back-end to build for.
         done, failed : callable
-            What follows; neither where another building took its place. `failed` gets
-            `Interrupted` where it was ended.
+            Called at the end, unless another build has been started meanwhile. `failed` gets
+            `Interrupted` after a cancellation.
         """
         self.cancel()
-        work = _Work(models, title, options)
-        self._work = work
+        build = _Build(models, title, options)
+        self._build = build
 
-        def after(then: Callable[[], None]) -> None:
-            if self._work is work:
-                self._work = None
-                self._state.building.set(None)
-                then()
+        def finish(callback: Callable[[], None]) -> None:
+            if self._build is build:
+                self._build = None
+                self._state.build.set(None)
+                callback()
 
-        self._state.building.set(work.now())
+        self._state.build.set(build.status())
         self._tasks.submit(
-            "build engine", work, lambda _: after(done), lambda error: after(lambda: failed(error))
+            "build engine",
+            build.run,
+            lambda _: finish(done),
+            lambda error: finish(lambda: failed(error)),
         )
 
     def cancel(self) -> None:
-        """End it at its next step."""
-        if self._work is not None:
-            self._work.stop.set()
-            self._state.building.set(self._work.now())
+        """Cancel the build at its next step."""
+        if self._build is not None:
+            self._build.task.cancel()
+            self._state.build.set(self._build.status())
 
     def tick(self) -> None:
-        """Bring the progress up to date; never blocks."""
-        if self._work is not None:
-            self._state.building.set(self._work.now())
+        """Update the progress; never blocks."""
+        if self._build is not None:
+            self._state.build.set(self._build.status())
 
 
-class _Work:
-    """The errand; told of its progress in the builder's threads, read in the GUI's."""
+class _Build:
+    """Engines to build, one after the other."""
 
     def __init__(
         self, models: Sequence[tuple[str, Path]], title: str, options: PipelineOptions
@@ -86,44 +89,41 @@ class _Work:
         self._models = models
         self._title = title
         self._options = options
-        self._at = 0
-        self._step: tuple[str, float] | None = None
-        self.stop = threading.Event()
+        self._index = 0
+        self.task = Task()
 
-    def __call__(self) -> None:
-        for at, (_, path) in enumerate(self._models):
-            self._at, self._step = at, None
+    def run(self) -> None:
+        """Open every model once, which builds its engine.
+
+        Raises
+        ------
+        Interrupted
+            If the build was cancelled.
+        """
+        for index, (_, path) in enumerate(self._models):
+            self._index = index
+            self.task.fraction, self.task.detail = None, ""
             options = self._options
             session = open_session(
                 path,
                 options.backend,
                 threads=options.threads,
                 cache=options.cache,
-                reporter=self,
+                reporter=self.task,
             )
             session.close()
-            if self.stop.is_set():
-                raise Interrupted("the engine was not built: stopped")
+            if self.task.cancelled():
+                raise Interrupted("the engine was not built: cancelled")
 
-    def now(self) -> Building:
-        """How far it is."""
-        name = self._models[self._at][0]
-        of_all = f" ({self._at + 1} of {len(self._models)})" if len(self._models) > 1 else ""
-        stopping, step = self.stop.is_set(), self._step
-        if stopping:
-            return Building("Ending the building…", "", None, stopping=True)
-        if step is None:  # one that is kept needs none
-            return Building(f"Loading {name} into {self._title}{of_all}…", "", None)
-        text = f"Building {self._title}'s engine for {name}{of_all}; this may take minutes"
-        return Building(text, step[0], round(step[1], 2))
-
-    def progress(self, fraction: float | None, detail: str = "") -> None:
-        """Note the builder's step; see `Reporter`."""
-        self._step = detail, fraction or 0.0
-
-    def message(self, text: str) -> None:
-        """Ignore messages: the build has none."""
-
-    def cancelled(self) -> bool:
-        """Return True once the build was stopped."""
-        return self.stop.is_set()
+    def status(self) -> BuildProgress:
+        """Return the progress to show."""
+        if self.task.stopping:
+            return BuildProgress("Cancelling the build…", "", None, stopping=True)
+        name = self._models[self._index][0]
+        count = len(self._models)
+        of_all = f" ({self._index + 1} of {count})" if count > 1 else ""
+        fraction = self.task.fraction
+        if fraction is None:  # an engine that was built before is only loaded
+            return BuildProgress(f"Loading {name} into {self._title}{of_all}…", "", None)
+        text = f"Building the {self._title} engine for {name}{of_all}; this may take minutes"
+        return BuildProgress(text, self.task.detail, round(fraction, 2))

@@ -1,4 +1,4 @@
-"""Streams what plays to other programs; the controller owns it and hands it the pipelines."""
+"""Stream the motion of the open source to other programs."""
 
 from __future__ import annotations
 
@@ -9,30 +9,34 @@ from typing import Protocol
 from pymaf_live.errors import PymafLiveError
 from pymaf_live.streaming import Address, VmcStream, parse_address
 from pymaf_live.types import FrameResult
+from ui.controllers.source_session import SourceSession
+from ui.state.commands import LiveOutCommands
 from ui.state.live_out import LiveOutPhase, LiveOutState, LiveOutStatus
+from ui.system.error_text import error_text, sentence
 from ui.system.task_runner import TaskRunner
 
-_FIGURES_EVERY = 0.25
+_STATUS_INTERVAL = 0.25
+"""Seconds between two updates of the status."""
 
 
-class Followed(Protocol):
-    """What results come from."""
+class ResultPublisher(Protocol):
+    """Part of `Pipeline` that a stream needs."""
 
-    def subscribe(self, follower: Callable[[FrameResult], None]) -> Callable[[], None]:
-        """Have every result handed to `follower`; gives what ends it."""
+    def subscribe(self, subscriber: Callable[[FrameResult], None]) -> Callable[[], None]:
+        """Pass every result to `subscriber`; return the function that ends it."""
 
 
-class LiveOut:
-    """Switches the stream on and off, whatever source plays or comes to play.
+class LiveOutController(LiveOutCommands):
+    """Starts and stops the stream, independently of which source is open.
 
     Parameters
     ----------
     state : LiveOutState
-        Written here.
+        Written here: `status`.
     tasks : TaskRunner
-        Looking a name up may take seconds.
+        Resolving a host name may take seconds.
     open_stream : callable
-        Of the body that is shown; in a thread.
+        Opens a stream to an address; called in a thread.
     """
 
     def __init__(
@@ -45,99 +49,98 @@ class LiveOut:
         self._tasks = tasks
         self._open_stream = open_stream
         self._stream: VmcStream | None = None
-        self._pipeline: Followed | None = None
-        self._leave: Callable[[], None] | None = None
+        self._pipeline: ResultPublisher | None = None
+        self._unsubscribe: Callable[[], None] | None = None
         self._person: int | None = None
-        self._wish = 0
-        """Number of the last wish; a stream that answers an older one is let go."""
-        self._next_figures = 0.0
+        self._latest_request = 0
+        """Number of the last request; streams opened for older ones are closed."""
+        self._next_status = 0.0
 
     def start(self) -> None:
-        """Stream to the state's address."""
+        """See `LiveOutCommands.start`."""
         self._end()
-        self._wish += 1
-        wish = self._wish
+        self._latest_request += 1
+        request_id = self._latest_request
         try:
             address = parse_address(self._state.address.value)
         except PymafLiveError as error:
-            self._state.status.set(LiveOutStatus(complaint=_sentence(error)))
+            self._state.status.set(LiveOutStatus(error=error_text(error)))
             return
         self._state.status.set(LiveOutStatus(LiveOutPhase.OPENING, str(address)))
 
         def opened(stream: VmcStream) -> None:
-            if wish != self._wish:
+            if request_id != self._latest_request:
                 stream.close()
                 return
             self._stream = stream
             stream.select_person(self._person)
             self._state.status.set(LiveOutStatus(LiveOutPhase.WAITING, str(address)))
-            self._join()
+            self._subscribe()
 
         def failed(error: Exception) -> None:
-            if wish == self._wish:
-                self._state.status.set(LiveOutStatus(complaint=_sentence(error)))
+            if request_id == self._latest_request:
+                self._state.status.set(LiveOutStatus(error=error_text(error)))
 
         self._tasks.submit("live out", lambda: self._open_stream(address), opened, failed)
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """See `LiveOutCommands.stop`."""
         self._end()
-        self._wish += 1
+        self._latest_request += 1
         self._state.status.set(LiveOutStatus())
 
     def set_origin(self) -> None:
-        """Make the place where the person stands now the receiver's origin."""
+        """See `LiveOutCommands.set_origin`."""
         if self._stream is not None:
             self._stream.set_origin()
 
     def choose(self, person: int | None) -> None:
-        """Stream one person alone; None: the one followed longest."""
+        """Stream one person; None streams the one tracked longest."""
         self._person = person
         if self._stream is not None:
             self._stream.select_person(person)
 
-    def attach(self, pipeline: Followed) -> None:
-        """Another pipeline's results are what there is to send."""
+    def attach_session(self, session: SourceSession) -> None:
+        """Stream the results of a new source."""
+        self.attach(session.pipeline)
+
+    def attach(self, pipeline: ResultPublisher) -> None:
+        """Stream the results of a pipeline."""
         self.detach()
         self._pipeline = pipeline
-        self._join()
+        self._subscribe()
 
     def detach(self) -> None:
-        """The pipeline is no more."""
-        if self._leave is not None:
-            self._leave()
-        self._leave = self._pipeline = None
+        """Stop taking results: the source is being closed."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        self._unsubscribe = self._pipeline = None
 
     def tick(self) -> None:
-        """Bring the state up to date; called with the window's timer, never blocks."""
+        """Update the status when it is due; never blocks."""
         stream, now = self._stream, time.monotonic()
-        if stream is None or now < self._next_figures:
+        if stream is None or now < self._next_status:
             return
-        self._next_figures = now + _FIGURES_EVERY
+        self._next_status = now + _STATUS_INTERVAL
         rate = round(stream.rate, 1)
         phase = LiveOutPhase.SENDING if rate > 0 else LiveOutPhase.WAITING
-        complaint = f"Nothing gets out: {stream.failure}." if stream.failure else ""
-        self._state.status.set(LiveOutStatus(phase, str(stream.address), rate, complaint))
+        error = f"Nothing can be sent: {sentence(stream.failure)}" if stream.failure else ""
+        self._state.status.set(LiveOutStatus(phase, str(stream.address), rate, error))
 
     def close(self) -> None:
-        """End it for good."""
-        self._wish += 1
+        """End the stream: the window is closing."""
+        self._latest_request += 1
         self.detach()
         self._end()
 
-    def _join(self) -> None:
-        if self._stream is not None and self._pipeline is not None and self._leave is None:
-            self._leave = self._pipeline.subscribe(self._stream.send)
+    def _subscribe(self) -> None:
+        if self._stream is not None and self._pipeline is not None and self._unsubscribe is None:
+            self._unsubscribe = self._pipeline.subscribe(self._stream.send)
 
     def _end(self) -> None:
-        if self._leave is not None:
-            self._leave()
-            self._leave = None
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text[:1].upper() + text[1:] + "."

@@ -1,123 +1,123 @@
-"""Files under their owners' terms, brought by a person: SMPL's body and PyMAF's checkpoint.
+"""Import files that users obtain themselves: SMPL's body and PyMAF's checkpoint.
 
-The body is read by the program itself. The checkpoint takes torch, which the program does without:
-the trainer imports it in a process of its own.
+The program reads the body itself. Converting the checkpoint needs PyTorch, so the trainer does it
+in a process of its own.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from pymaf_live.body import Body
-from pymaf_live.body.registry import import_body, user_model_folder
+from pymaf_live.body.registry import import_body as import_body_file
+from pymaf_live.body.registry import user_model_folder
 from pymaf_live.errors import Interrupted, ModelError, PymafLiveError
-from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.system.trainer_entry import TrainerMissingError, find_entry, run_in_trainer
-from ui.state.model import Building, ModelState
+from ui.state.model import BuildProgress, ModelState
+from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 T = TypeVar("T")
 
 _NAME = "pymaf"
-"""Of the imported model and of its body, as the trainer's command calls them."""
+"""Name of the imported model and its body; the same as on the trainer's command line."""
 
 
 class ModelImporter:
-    """Owned by `Models`.
+    """Imports one file at a time.
 
     Parameters
     ----------
     state : ModelState
-        Its `building` and `complaint` are written here.
+        Written here: `build` and `error`.
     tasks : TaskRunner
-    complain : callable
-        Shows why something failed.
-    tell : callable
-        Shows what was done.
+    show_error : callable
+        Shows why an import failed.
+    show_done : callable
+        Shows what was imported.
     add : callable
-        Takes an imported model file on the list.
+        Adds the imported model file to the list.
     """
 
     def __init__(
         self,
         state: ModelState,
         tasks: TaskRunner,
-        complain: Callable[[Exception], None],
-        tell: Callable[[str], None],
+        show_error: Callable[[Exception], None],
+        show_done: Callable[[str], None],
         add: Callable[[Path], None],
     ) -> None:
         self._state = state
         self._tasks = tasks
-        self._complain = complain
-        self._tell = tell
+        self._show_error = show_error
+        self._show_done = show_done
         self._add = add
-        self._stop: threading.Event | None = None
+        self._task: Task | None = None
 
     def import_body(self, path: Path) -> None:
-        """Take SMPL's own file into the person's folder of bodies."""
+        """Import an SMPL body file into the user's folder of bodies."""
         name = body_name(path)
-        stop = self._begin(f"Reading {path.name}…")
+        task = self._start(f"Reading {path.name}…")
 
         def done(body: Body) -> None:
-            self._tell(
-                f"{path.name} is here as the body {name}: {len(body.template)} vertices, "
-                f"{body.joint_count} joints. Models made for it can be added, and takes "
-                "exported on it."
+            self._show_done(
+                f"{path.name} was imported as the body {name}: {len(body.template)} vertices, "
+                f"{body.joint_count} joints. You can now add models made for it and export takes "
+                "with it."
             )
 
-        self._run(stop, "bring body", lambda: import_body(path, name), done)
+        self._submit(task, "import body", lambda: import_body_file(path, name), done)
 
     def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
-        """Make a model file of PyMAF's published checkpoint and its body, and choose it."""
+        """Convert a published PyMAF checkpoint and its body to a model file, and choose it."""
         try:
             find_entry("import_pymaf")
         except TrainerMissingError as error:
-            self._complain(error)
+            self._show_error(error)
             return
-        stop = self._begin(f"Importing {checkpoint.name}; this may take a minute or two")
-        self._run(stop, "bring checkpoint", lambda: imported(checkpoint, smpl, stop), self._add)
+        task = self._start(f"Importing {checkpoint.name}; this may take a minute or two")
+        self._submit(task, "import checkpoint", lambda: convert(checkpoint, smpl, task), self._add)
 
     def cancel(self) -> None:
-        """End what goes on."""
-        if self._stop is not None:
-            self._stop.set()
-            self._state.building.set(Building("Ending the import…", "", None, stopping=True))
+        """Cancel the running import."""
+        if self._task is not None:
+            self._task.cancel()
+            self._state.build.set(BuildProgress("Cancelling the import…", "", None, stopping=True))
 
-    def _begin(self, text: str) -> threading.Event:
+    def _start(self, text: str) -> Task:
         self.cancel()
-        self._stop = threading.Event()
-        self._state.complaint.set("")
-        self._state.building.set(Building(text, "", None))
-        return self._stop
+        self._task = Task(text)
+        self._state.error.set("")
+        self._state.build.set(BuildProgress(text, "", None))
+        return self._task
 
-    def _run(
-        self, stop: threading.Event, name: str, work: Callable[[], T], done: Callable[[T], None]
+    def _submit(
+        self, task: Task, name: str, work: Callable[[], T], done: Callable[[T], None]
     ) -> None:
-        def after(then: Callable[[], None]) -> None:
-            if self._stop is stop:
-                self._stop = None
-                self._state.building.set(None)
-                then()
+        def finish(callback: Callable[[], None]) -> None:
+            if self._task is task:
+                self._task = None
+                self._state.build.set(None)
+                callback()
 
         self._tasks.submit(
             name,
             work,
-            lambda result: after(lambda: done(result)),
-            lambda error: after(lambda: self._complain(error)),
+            lambda result: finish(lambda: done(result)),
+            lambda error: finish(lambda: self._show_error(error)),
         )
 
 
 def body_name(path: Path) -> str:
-    """What to call a body by its file: letters, digits, - and _."""
+    """Return a name for a body derived from its file: letters, digits, - and _."""
     name = re.sub("[^A-Za-z0-9_]+", "-", path.stem).strip("-_")[:40]
     return name if name and name != "open" else "smpl"
 
 
-def imported(checkpoint: Path, smpl: Path, stop: threading.Event) -> Path:
+def convert(checkpoint: Path, smpl: Path, task: Task) -> Path:
     """Convert a checkpoint in a child process and return the model file.
 
     Raises
@@ -125,7 +125,7 @@ def imported(checkpoint: Path, smpl: Path, stop: threading.Event) -> Path:
     ModelError
         If the checkpoint cannot be converted.
     Interrupted
-        If `stop` was set.
+        If `task` was cancelled.
     """
     arguments = {
         "checkpoint": str(checkpoint),
@@ -134,19 +134,8 @@ def imported(checkpoint: Path, smpl: Path, stop: threading.Event) -> Path:
         "out": str(user_model_folder() / f"{_NAME}.onnx"),
     }
     try:
-        return Path(run_in_trainer("import_pymaf", arguments, reporter=_StopReporter(stop)))
+        return Path(run_in_trainer("import_pymaf", arguments, reporter=task))
     except Interrupted:
         raise
     except PymafLiveError as error:
         raise ModelError(f"the checkpoint was not imported: {error}") from error
-
-
-class _StopReporter(SilentReporter):
-    """Reporter that is cancelled by an event."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-
-    def cancelled(self) -> bool:
-        """Return True once the event is set."""
-        return self._stop.is_set()

@@ -1,4 +1,4 @@
-"""Waits for a camera or stream that cannot be opened now, and opens it when it is there."""
+"""Retry opening a camera or stream that is away."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ui.system.task_runner import TaskRunner
 
 T = TypeVar("T")
 
-_EVERY = 0.7
-"""Seconds between two tries: with the opening, pictures come within 2 s of the device's return."""
+_RETRY_INTERVAL = 0.7
+"""Seconds between two attempts: frames arrive within 2 s of the device's return."""
 
 
 @dataclass(frozen=True)
-class _Wait(Generic[T]):
+class _Target(Generic[T]):
     choice: SourceChoice
-    attempt: Callable[[], T]
+    open: Callable[[], T]
 
 
 class Reconnector(Generic[T]):
-    """One source at a time that is tried again and again.
+    """Retries one source at a time.
 
     Parameters
     ----------
     tasks : TaskRunner
-        Tries run as tasks, never two at once.
+        Runs the attempts, never two at once.
     opened : callable
-        Gets the choice and what a try gave, at the tick that found it.
+        Called with the choice and the result of an attempt that succeeded.
     failed : callable
-        Gets the choice and why a try failed.
+        Called with the choice and the error of an attempt that failed.
     """
 
     def __init__(
@@ -44,36 +44,36 @@ class Reconnector(Generic[T]):
         self._tasks = tasks
         self._opened = opened
         self._failed = failed
-        self._wait: _Wait[T] | None = None
+        self._target: _Target[T] | None = None
         self._trying = False
-        self._next = 0.0
+        self._next_attempt = 0.0
 
-    def begin(self, choice: SourceChoice, attempt: Callable[[], T]) -> None:
-        """Wait for `choice`; `attempt` opens it, in a thread."""
-        self._wait = _Wait(choice, attempt)
-        self._next = time.monotonic() + _EVERY
+    def start(self, choice: SourceChoice, open_source: Callable[[], T]) -> None:
+        """Retry `choice` with `open_source`, which runs in a thread."""
+        self._target = _Target(choice, open_source)
+        self._next_attempt = time.monotonic() + _RETRY_INTERVAL
 
-    def end(self) -> None:
-        """Wait no more; what a try that is under way brings is handed on all the same."""
-        self._wait = None
+    def stop(self) -> None:
+        """Stop retrying; the result of a running attempt is still passed on."""
+        self._target = None
 
     def tick(self) -> None:
-        """Try again when it is time."""
-        wait = self._wait
-        if wait is None or self._trying or time.monotonic() < self._next:
+        """Start the next attempt when it is due."""
+        target = self._target
+        if target is None or self._trying or time.monotonic() < self._next_attempt:
             return
         self._trying = True
 
         def done(result: T) -> None:
             self._trying = False
-            if self._wait is wait:
-                self._wait = None
-            self._opened(wait.choice, result)
+            if self._target is target:
+                self._target = None
+            self._opened(target.choice, result)
 
         def failed(error: Exception) -> None:
             self._trying = False
-            self._next = time.monotonic() + _EVERY
-            if self._wait is wait:
-                self._failed(wait.choice, error)
+            self._next_attempt = time.monotonic() + _RETRY_INTERVAL
+            if self._target is target:
+                self._failed(target.choice, error)
 
-        self._tasks.submit("open again", wait.attempt, done, failed)
+        self._tasks.submit("reconnect", target.open, done, failed)

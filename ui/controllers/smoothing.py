@@ -1,59 +1,43 @@
-"""Strength of the smoothing and the camera's field of view, changed while a source plays."""
+"""Apply smoothing strength and field of view while a source plays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from pymaf_live.motion.smoothing_metrics import SmoothingMeter
 from pymaf_live.pipeline.options import PipelineOptions
-from pymaf_live.types import FrameResult
 from ui.state.preferences import PreferencesState
 
 
-class Smoothing:
-    """Hands a person's wishes on, and measures what they do.
+class SmoothingController:
+    """Turns changes of smoothing and field of view into pipeline options.
 
     Parameters
     ----------
     state : PreferencesState
+        Takes the values of the current options at first.
     options : callable
-        How frames become people now; the state takes over what it says at first.
-    use : callable
-        Gets how they become people from the next frame on, whenever a person changes it.
+        Returns the current pipeline options.
+    update_parameters : callable
+        Applies options from the next frame on.
     """
 
     def __init__(
         self,
         state: PreferencesState,
         options: Callable[[], PipelineOptions],
-        use: Callable[[PipelineOptions], None],
+        update_parameters: Callable[[PipelineOptions], None],
     ) -> None:
         self._state = state
         self._options = options
-        self._use = use
-        self._meter = SmoothingMeter()
-        first = options()
-        state.smoothing.set(first.smoothing_strength if first.smoothing == "live" else 0.0)
-        state.fov.set(first.fov)
-        state.smoothing.watch(lambda _: self._hand_on())
-        state.fov.watch(lambda _: self._hand_on())
+        self._update_parameters = update_parameters
+        state.smoothing_strength.set(offline_strength(options()))
+        state.fov.set(options().fov)
+        state.smoothing_strength.watch(lambda _: self._apply())
+        state.fov.watch(lambda _: self._apply())
 
-    def follow(self, result: FrameResult) -> None:
-        """Take in what is shown."""
-        self._meter.add(result.frame.time, result.raw, result.people)
-
-    def tell(self) -> None:
-        """Write what the smoothing does now into the state."""
-        self._state.effect.set(self._meter.metrics())
-
-    def forget(self) -> None:
-        """Another source comes."""
-        self._meter = SmoothingMeter()
-        self._state.effect.set(None)
-
-    def _hand_on(self) -> None:
-        strength = self._state.smoothing.value
+    def _apply(self) -> None:
+        strength = self._state.smoothing_strength.value
         before = self._options()
         after = replace(
             before,
@@ -62,4 +46,9 @@ class Smoothing:
             fov=self._state.fov.value,
         )
         if after != before:
-            self._use(after)
+            self._update_parameters(after)
+
+
+def offline_strength(options: PipelineOptions) -> float:
+    """Return the strength 0..1 of the smoothing; 0 where it is off."""
+    return options.smoothing_strength if options.smoothing == "live" else 0.0

@@ -1,4 +1,4 @@
-"""Shows the frames of a take: playing, scrubbing and single steps, its pictures under the body."""
+"""Play the frames of a take with its images below the body."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from pymaf_live.takes.take import Take
 from pymaf_live.types import Frame, FrameResult, Image
 from pymaf_live.workflows.take_images import TakeImages, plain_background, resized_to_frame
 
-_STEP_WITHOUT_TIMES = 1.0
+_FRAME_SECONDS = 1.0
+"""Duration of a frame of separate images."""
 
 
-class TakeReview:
-    """One take that is looked at; never blocks the thread that calls it.
+class TakePlayer:
+    """Playback, scrubbing and stepping of one take; never blocks the calling thread.
 
     Parameters
     ----------
     take, raw : Take
-        As it is shown, and as it was measured.
-    open_pictures : callable
-        Gives the take's pictures; called in a thread of its own. None: a plain ground.
+        Smoothed take to show, and its measurement.
+    open_images : callable
+        Opens the take's images, in a thread; may return None for a plain background.
     show : callable
-        Gets each frame as a result.
+        Called with each frame as a result.
     moved : callable
-        Is told the frame that is shown and whether it plays.
+        Called with the current frame and whether the take is playing.
     """
 
     def __init__(
         self,
         take: Take,
         raw: Take,
-        open_pictures: Callable[[], TakeImages | None],
+        open_images: Callable[[], TakeImages | None],
         show: Callable[[FrameResult], None],
         moved: Callable[[int, bool], None],
     ) -> None:
@@ -47,72 +48,71 @@ class TakeReview:
         self._raw = raw
         self._show = show
         self._moved = moved
-        self._wanted = trim_of(take)[0]
+        self._frame = trim_of(take)[0]
         self._shown: int | None = None
         self._playing_since: tuple[float, float] | None = None
-        """time.monotonic() and the take's time at that moment."""
-        self._images = _Images(take, open_pictures)
-        self._ground: Image | None = None
-        self._picture: Image | None = None
-        self._moved(self._wanted, False)
+        """`time.monotonic()` at the start of the playback, and the take's time then."""
+        self._images = _ImageLoader(take, open_images)
+        self._background: Image | None = None
+        self._image: Image | None = None
+        self._moved(self._frame, False)
 
     @property
     def playing(self) -> bool:
-        """Whether it goes on by itself."""
+        """True while the take plays."""
         return self._playing_since is not None
 
     @property
     def settled(self) -> bool:
-        """Whether it stands still and shows the frame that was asked for."""
-        return not self.playing and self._shown == self._wanted
+        """True while the take is paused and the current frame is shown."""
+        return not self.playing and self._shown == self._frame
 
     @property
     def frame(self) -> int:
-        """The frame that is shown or about to be."""
-        return self._wanted
+        """Frame that is shown or about to be shown."""
+        return self._frame
 
     def replace(self, take: Take, raw: Take) -> None:
-        """Go on with an edited take of the same frames."""
+        """Continue with an edited take of the same frames."""
         self._take, self._raw = take, raw
         if self._shown is not None:
-            self._show_frame(self._shown, self._picture)
+            self._show_frame(self._shown, self._image)
 
     def play(self) -> None:
-        """Go on by itself, from the beginning where it stands at the end."""
+        """Play; from the start if the current frame is at or after the end."""
         first, last = trim_of(self._take)
-        if not first <= self._wanted < last:
-            self._wanted = first
-        self._playing_since = (time.monotonic(), self._time(self._wanted))
-        self._moved(self._wanted, True)
+        if not first <= self._frame < last:
+            self._frame = first
+        self._playing_since = (time.monotonic(), self._time(self._frame))
+        self._moved(self._frame, True)
 
     def pause(self) -> None:
-        """Stand still."""
+        """Hold the current frame."""
         self._playing_since = None
-        self._moved(self._wanted, False)
+        self._moved(self._frame, False)
 
-    def go_to(self, frame: int) -> None:
-        """Show a frame, inside or outside the trim."""
-        self._wanted = min(max(frame, 0), len(self._take.frame_time) - 1)
+    def seek(self, frame: int) -> None:
+        """Move to a frame, inside or outside the trim."""
+        self._frame = min(max(frame, 0), len(self._take.frame_time) - 1)
         if self._playing_since is not None:
-            self._playing_since = (time.monotonic(), self._time(self._wanted))
-        self._moved(self._wanted, self.playing)
+            self._playing_since = (time.monotonic(), self._time(self._frame))
+        self._moved(self._frame, self.playing)
 
-    def tick(self, repeat: bool) -> bool:
-        """Show what is due; whether the end was reached and it stopped there."""
-        ended = self._advance(repeat)
-        answer = self._images.answer()
-        if answer is not None:
-            frame, picture = answer
-            self._show_frame(frame, picture)
-        if self._shown != self._wanted:
-            self._images.ask(self._wanted)
+    def tick(self, loop: bool) -> bool:
+        """Show the frame that is due; return True if playback has just stopped at the end."""
+        ended = self._advance(loop)
+        loaded = self._images.take_loaded()
+        if loaded is not None:
+            self._show_frame(*loaded)
+        if self._shown != self._frame:
+            self._images.request(self._frame)
         return ended
 
     def close(self) -> None:
-        """End the thread of the pictures; may wait for it."""
+        """End the thread that reads the images; may wait for it."""
         self._images.close()
 
-    def _advance(self, repeat: bool) -> bool:
+    def _advance(self, loop: bool) -> bool:
         if self._playing_since is None:
             return False
         began, start = self._playing_since
@@ -120,12 +120,12 @@ class TakeReview:
         due = start + time.monotonic() - began
         frame = int(np.searchsorted(self._take.frame_time, due + 1e-6, side="right")) - 1
         ended = frame >= last and due >= self._time(last) + self._step()
-        if ended and repeat:
-            self.go_to(first)
+        if ended and loop:
+            self.seek(first)
             return False
         frame = min(max(frame, 0), last)
-        if frame != self._wanted:
-            self._wanted = frame
+        if frame != self._frame:
+            self._frame = frame
             self._moved(frame, not ended)
         if ended:
             self.pause()
@@ -135,46 +135,46 @@ class TakeReview:
         return float(self._take.frame_time[frame])
 
     def _step(self) -> float:
-        return float(1 / self._take.frame_rate) if self._take.frame_rate else _STEP_WITHOUT_TIMES
+        return float(1 / self._take.frame_rate) if self._take.frame_rate else _FRAME_SECONDS
 
-    def _show_frame(self, number: int, picture: Image | None) -> None:
+    def _show_frame(self, number: int, image: Image | None) -> None:
         take = self._take
         camera = camera_at(take, number)
-        self._shown, self._picture = number, picture
-        if picture is None:
-            if self._ground is None or self._ground.shape[1::-1] != camera.size:
-                self._ground = plain_background(camera.size)
-            picture = self._ground
-        frame = Frame(number, self._time(number), picture, arrived=time.monotonic())
+        self._shown, self._image = number, image
+        if image is None:
+            if self._background is None or self._background.shape[1::-1] != camera.size:
+                self._background = plain_background(camera.size)
+            image = self._background
+        frame = Frame(number, self._time(number), image, arrived=time.monotonic())
         raw = people_at(self._raw, number)
         self._show(FrameResult(frame, people_at(take, number), raw, camera))
 
 
-class _Images:
-    """Fetches pictures in a thread, one at a time, so that what is scrubbed over is left out."""
+class _ImageLoader:
+    """Loads images in a thread, one at a time; frames that are scrubbed over are skipped."""
 
-    def __init__(self, take: Take, open_pictures: Callable[[], TakeImages | None]) -> None:
+    def __init__(self, take: Take, open_images: Callable[[], TakeImages | None]) -> None:
         self._take = take
-        self._open_pictures = open_pictures
+        self._open_images = open_images
         self._lock = threading.Lock()
-        self._answer: tuple[int, Image | None] | None = None
+        self._loaded: tuple[int, Image | None] | None = None
         self._busy = False
-        self._stage: BackgroundStage[int] = BackgroundStage("take pictures", self._open)
+        self._stage: BackgroundStage[int] = BackgroundStage("take images", self._open)
 
-    def ask(self, frame: int) -> None:
-        """Fetch a frame's picture unless another is being fetched."""
+    def request(self, frame: int) -> None:
+        """Load the image of a frame, unless another is being loaded."""
         with self._lock:
-            if self._busy or self._answer is not None:
+            if self._busy or self._loaded is not None:
                 return
             self._busy = True
         with suppress(StageClosedError):
             self._stage.put(frame)
 
-    def answer(self) -> tuple[int, Image | None] | None:
-        """What was fetched, once."""
+    def take_loaded(self) -> tuple[int, Image | None] | None:
+        """Return frame and image once they are loaded, and forget them."""
         with self._lock:
-            answer, self._answer = self._answer, None
-            return answer
+            loaded, self._loaded = self._loaded, None
+            return loaded
 
     def close(self) -> None:
         self._stage.close()
@@ -182,22 +182,22 @@ class _Images:
     @contextmanager
     def _open(self) -> Iterator[Callable[[int], None]]:
         try:
-            pictures = self._open_pictures()
+            images = self._open_images()
         except PymafLiveError:
-            pictures = None  # a body over a plain ground is better than nothing
+            images = None  # the body is shown over a plain background
 
-        def fetch(frame: int) -> None:
+        def load(frame: int) -> None:
             image: Image | None = None
-            if pictures is not None:
+            if images is not None:
                 with suppress(PymafLiveError):
-                    image = pictures.image(frame)
+                    image = images.image(frame)
             if image is not None:
                 image = resized_to_frame(image, camera_at(self._take, frame).size)
             with self._lock:
-                self._answer, self._busy = (frame, image), False
+                self._loaded, self._busy = (frame, image), False
 
         try:
-            yield fetch
+            yield load
         finally:
-            if pictures is not None:
-                pictures.close()
+            if images is not None:
+                images.close()

@@ -1,49 +1,73 @@
-"""What was done to the open take, to be undone and done again."""
+"""Undo and redo of edits."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from ui.state.observable import Observable
+
+_MAX_EDITS = 200
 
 
-class History:
-    """A `QUndoStack` of deeds that were done already when they are noted."""
+@dataclass(frozen=True)
+class _Edit:
+    text: str
+    undo: Callable[[], None]
+    redo: Callable[[], None]
 
-    def __init__(self) -> None:
-        self.stack = QUndoStack()
-        self.stack.setUndoLimit(200)
 
-    def note(self, text: str, undo: Callable[[], None], redo: Callable[[], None]) -> None:
-        """Note a deed.
+class UndoStack:
+    """Edits that have been made, and those that have been undone.
+
+    Parameters
+    ----------
+    undo_text, redo_text : Observable of str
+        Written here: name of the edit that `undo` or `redo` would apply; empty if there is none.
+    """
+
+    def __init__(self, undo_text: Observable[str], redo_text: Observable[str]) -> None:
+        self._undo_text = undo_text
+        self._redo_text = redo_text
+        self._made: deque[_Edit] = deque(maxlen=_MAX_EDITS)
+        self._undone: list[_Edit] = []
+
+    def push(self, text: str, undo: Callable[[], None], redo: Callable[[], None]) -> None:
+        """Add an edit that has just been made.
 
         Parameters
         ----------
         text : str
-            What was done, as it follows 'Undo': 'trim', 'rename'.
+            Name of the edit as it follows 'Undo', such as 'trim'.
         undo, redo : callable
         """
-        self.stack.push(_Deed(text, undo, redo))
-
-    def clear(self) -> None:
-        """Forget everything: another take is looked at."""
-        self.stack.clear()
-
-
-class _Deed(QUndoCommand):
-    def __init__(self, text: str, undo: Callable[[], None], redo: Callable[[], None]) -> None:
-        super().__init__(text)
-        self._undo = undo
-        self._redo = redo
-        self._done = True
-
-    def redo(self) -> None:
-        """Do it again; the stack calls this at once when the deed is noted, too."""
-        if not self._done:
-            self._redo()
-        self._done = True
+        self._made.append(_Edit(text, undo, redo))
+        self._undone.clear()
+        self._write_texts()
 
     def undo(self) -> None:
-        """Undo it."""
-        self._done = False
-        self._undo()
+        """Undo the last edit, if there is one."""
+        if self._made:
+            edit = self._made.pop()
+            self._undone.append(edit)
+            edit.undo()
+            self._write_texts()
+
+    def redo(self) -> None:
+        """Redo the edit that was undone last, if there is one."""
+        if self._undone:
+            edit = self._undone.pop()
+            self._made.append(edit)
+            edit.redo()
+            self._write_texts()
+
+    def clear(self) -> None:
+        """Forget all edits, as when another take is opened."""
+        self._made.clear()
+        self._undone.clear()
+        self._write_texts()
+
+    def _write_texts(self) -> None:
+        self._undo_text.set(self._made[-1].text if self._made else "")
+        self._redo_text.set(self._undone[-1].text if self._undone else "")

@@ -1,4 +1,4 @@
-"""The batch queue as values to watch: files that wait, run, are done or failed."""
+"""The batch queue: files that wait, run, or are finished."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from enum import Enum
 from pathlib import Path
 
 from pymaf_live.export.options import ExportOptions
+from pymaf_live.settings import DEFAULTS
 from ui.state.observable import Observable
+from ui.state.setting import setting
 
 
 class FilePhase(Enum):
-    """Where a file stands; the words are a person's."""
+    """Phase of a file; the values are shown to the user."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -21,8 +23,8 @@ class FilePhase(Enum):
     FAILED = "failed"
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will happen to it."""
+    def finished(self) -> bool:
+        """True if the file is done, stopped or failed."""
         return self in (FilePhase.DONE, FilePhase.STOPPED, FilePhase.FAILED)
 
 
@@ -31,44 +33,49 @@ class BatchFile:
     """One input of the queue."""
 
     number: int
-    """Its own, as long as the queue is."""
+    """Unique number within the queue, from 1."""
     text: str
-    """A path, as `open_source` reads it."""
+    """Path as `open_source` reads it."""
     phase: FilePhase = FilePhase.WAITING
     fraction: float | None = None
-    """0..1 while it runs; None where its length is unknown."""
+    """0..1 while it runs; None if its length is unknown."""
     seconds_left: float | None = None
-    """None until that can be told."""
-    doing: str = ""
-    """What goes on with it, where that is not the film itself."""
-    line: str = ""
-    """What became of it, or why it failed."""
+    """Remaining time; None until it can be estimated."""
+    detail: str = ""
+    """What is being done, such as 'Writing dance.bvh…'; empty while frames are estimated."""
+    outcome: str = ""
+    """Result, or reason of the failure; one line."""
     files: tuple[Path, ...] = ()
-    """Its results."""
+    """Files that were written."""
 
     @property
     def name(self) -> str:
-        """What a person reads."""
+        """Name for the user."""
         return Path(self.text).name or self.text
+
+
+def _if_folder(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_dir() else None
 
 
 @dataclass
 class BatchState:
-    """All of the queue."""
+    """The queue and its options."""
 
     files: Observable[tuple[BatchFile, ...]] = field(
         default_factory=lambda: Observable[tuple[BatchFile, ...]](())
     )
-    """In the order in which they are processed."""
+    """Files in the order of processing."""
     running: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Waiting files are taken one after the other."""
-    folder: Observable[Path | None] = field(default_factory=lambda: Observable[Path | None](None))
-    """Of the results; chosen once."""
+    """Waiting files are being processed."""
+    folder: Observable[Path | None] = setting("batch_folder", to_state=_if_folder)
+    """Folder of the results; None until it is chosen."""
     exports: Observable[tuple[str, ...]] = field(
-        default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
+        default_factory=lambda: Observable[tuple[str, ...]](DEFAULTS.export.formats)
     )
+    """Names of the formats to export."""
     options: Observable[ExportOptions] = field(default_factory=lambda: Observable(ExportOptions()))
     overlay: Observable[bool] = field(default_factory=lambda: Observable(True))
-    """Whether the body is drawn over the pictures as well."""
+    """Also write a video with the body drawn over the images."""
     force: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Whether results that exist may be replaced."""
+    """Replace existing results."""

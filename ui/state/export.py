@@ -1,56 +1,61 @@
-"""The export of a take as values to watch: what can be chosen, and how far the writing is."""
+"""Export of the current take: the choices and the progress."""
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pymaf_live.errors import UsageError
 from pymaf_live.export.options import ExportOptions, parse_rate
 from pymaf_live.settings import ExportSettings
 from ui.state.observable import Observable
+from ui.state.setting import UNCHANGED, never_stored, setting
 
 if TYPE_CHECKING:
     from pymaf_live.export.formats import Format
 
+_MAX_RATE_LENGTH = 60
+"""Longest text of a rate in the settings."""
+
 
 @dataclass(frozen=True)
 class ExportProgress:
-    """An export that goes on."""
+    """Progress of a running export."""
 
     text: str
     """What is being written."""
     fraction: float
     """0..1 of all files."""
     seconds_left: float | None = None
-    """None until that can be told."""
+    """Remaining time; None until it can be estimated."""
     stopping: bool = False
-    """It was cancelled and comes to its end."""
+    """The export has been cancelled and is about to end."""
 
 
-def options_from(kept: ExportSettings) -> ExportOptions:
-    """What the settings say; the usual where they say what there is not."""
-    try:  # which checks them
+def export_options(settings: ExportSettings) -> ExportOptions:
+    """Return the options in the settings; the defaults if they are invalid."""
+    try:  # the constructor checks the names
         return ExportOptions(
-            rate=parse_rate(kept.rate),
-            unit=kept.unit or None,  # type: ignore[arg-type]
-            rig=kept.rig,  # type: ignore[arg-type]
-            world=kept.world,  # type: ignore[arg-type]
-            in_place=kept.in_place,
-            rest_first=kept.rest_first,
-            mesh=kept.mesh,
+            rate=parse_rate(settings.rate),
+            unit=settings.unit or None,  # type: ignore[arg-type]
+            rig=settings.rig,  # type: ignore[arg-type]
+            world=settings.world,  # type: ignore[arg-type]
+            in_place=settings.in_place,
+            rest_first=settings.rest_first,
+            mesh=settings.mesh,
         )
     except UsageError:
         return ExportOptions()
 
 
-def settings_of(formats: tuple[str, ...], options: ExportOptions) -> ExportSettings:
-    """What to keep of a choice."""
+def export_settings(formats: tuple[str, ...], options: ExportOptions) -> ExportSettings:
+    """Return the settings that store formats and options."""
     rate = "" if options.rate is None else str(options.rate)
     return ExportSettings(
         formats=formats,
-        rate=rate if len(rate) <= 60 else "",  # nobody's rate, and the settings take no more
+        rate=rate if len(rate) <= _MAX_RATE_LENGTH else "",
         unit=options.unit or "",
         rig=options.rig,
         world=options.world,
@@ -60,28 +65,44 @@ def settings_of(formats: tuple[str, ...], options: ExportOptions) -> ExportSetti
     )
 
 
+def _if_folder(path: Path) -> Path | None:
+    return path if path.is_dir() else None
+
+
+def _stored_folder(owner: Any, folder: Path | None) -> object:
+    return UNCHANGED if folder is None else folder
+
+
 @dataclass
 class ExportState:
-    """All of the export."""
+    """Choices and progress of the export."""
 
-    formats: Observable[tuple[Format, ...]] = field(
+    available: Observable[tuple[Format, ...]] = field(
         default_factory=lambda: Observable[tuple["Format", ...]]((), operator.is_)
     )
-    """What a take can be written as; empty until they are loaded."""
-    chosen: Observable[tuple[str, ...]] = field(
-        default_factory=lambda: Observable[tuple[str, ...]](("bvh", "npz"))
+    """Formats that a take can be written in; empty until they are loaded."""
+    formats: Observable[tuple[str, ...]] = setting(
+        "export", to_state=lambda stored: stored.formats, to_setting=never_stored
     )
-    """Names of the formats that were chosen last."""
-    options: Observable[ExportOptions] = field(default_factory=lambda: Observable(ExportOptions()))
-    """How they were chosen to be written last."""
+    """Names of the formats chosen last; stored together with the options."""
+    options: Observable[ExportOptions] = setting(
+        "export",
+        to_state=export_options,
+        to_setting=lambda owner, options: export_settings(owner.formats.value, options),
+    )
+    """Options chosen last."""
+    folder: Observable[Path | None] = setting(
+        "export_folder", to_state=_if_folder, to_setting=_stored_folder
+    )
+    """Folder chosen last; None: the system's folder for videos."""
     progress: Observable[ExportProgress | None] = field(
         default_factory=lambda: Observable[ExportProgress | None](None)
     )
-    """None while nothing is written."""
+    """None while no export is running."""
 
 
 def all_formats() -> tuple[Format, ...]:
-    """The formats a take can be written in; loading them the first time takes a moment."""
+    """Return the formats that a take can be written in; loading them takes a moment."""
     from pymaf_live.export.formats import FORMATS
 
     return tuple(FORMATS.values())

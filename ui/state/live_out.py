@@ -1,57 +1,67 @@
-"""Live out as values to watch: whether motion is streamed, where to, and how it goes."""
+"""Live streaming of the motion to other programs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from pymaf_live.errors import UsageError
 from pymaf_live.streaming.address import parse_address
 from ui.state.observable import Observable
+from ui.state.setting import UNCHANGED, never_stored, setting
 
 
 class LiveOutPhase(Enum):
-    """Where the streaming stands."""
+    """Phase of the stream."""
 
-    OFF = "nothing is sent"
-    OPENING = "the receiver's address is being looked up"
-    WAITING = "switched on; nobody is there to be sent"
-    SENDING = "poses are being sent"
+    OFF = "off"
+    OPENING = "resolving the receiver's address"
+    WAITING = "on, but nobody is in the image"
+    SENDING = "sending poses"
 
 
 @dataclass(frozen=True)
 class LiveOutStatus:
-    """How the streaming goes."""
+    """Status of the stream."""
 
     phase: LiveOutPhase = LiveOutPhase.OFF
     address: str = ""
-    """Where to, while it is on."""
+    """Receiver while the stream is on."""
     rate: float = 0.0
-    """Poses a second."""
-    complaint: str = ""
-    """Why it could not be switched on, or why nothing gets out; one line."""
+    """Poses per second."""
+    error: str = ""
+    """Reason why the stream could not be started or nothing can be sent; one line."""
 
     @property
     def on(self) -> bool:
-        """Whether it is switched on."""
+        """True while the stream is on."""
         return self.phase is not LiveOutPhase.OFF
+
+
+def _stored_address(owner: Any, address: str) -> object:
+    agreed = owner.agreed_address
+    return UNCHANGED if agreed is None else agreed
 
 
 @dataclass
 class LiveOutState:
-    """All of live out."""
+    """Address and status of the stream."""
 
-    address: Observable[str] = field(default_factory=lambda: Observable("127.0.0.1:39539"))
-    """What a person typed, sound or not."""
+    address: Observable[str] = setting("live_out_address", to_setting=_stored_address)
+    """Address as typed, valid or not."""
     status: Observable[LiveOutStatus] = field(default_factory=lambda: Observable(LiveOutStatus()))
-    allowed: Observable[frozenset[str]] = field(
-        default_factory=lambda: Observable[frozenset[str]](frozenset())
+    allowed: Observable[frozenset[str]] = setting(
+        # only an address that the user agreed to was stored
+        "live_out_address",
+        to_state=lambda address: frozenset({address}),
+        to_setting=never_stored,
     )
-    """Other machines that a person agreed to send to."""
+    """Addresses that the user agreed to send to."""
 
     @property
     def agreed_address(self) -> str | None:
-        """The address, if it is one and motion may go there unasked."""
+        """The address if it is valid and motion may be sent there without asking."""
         try:
             address = parse_address(self.address.value)
         except UsageError:

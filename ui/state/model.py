@@ -1,42 +1,50 @@
-"""Which models and back-ends there are, and which is chosen, as values to watch."""
+"""Models and back-ends: those available and the chosen ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from ui.state.observable import Observable
+from ui.state.setting import UNCHANGED, setting
 
 
 @dataclass(frozen=True)
 class Option:
-    """Something to choose."""
+    """A model or back-end to choose."""
 
     key: str
-    """As `PipelineOptions` takes it."""
+    """Value for `PipelineOptions`."""
     title: str
     note: str = ""
-    """What it is, in a few words; where it cannot be used, why not."""
+    """Short description, or the reason why it is not available."""
     available: bool = True
     added: bool = False
-    """By the person: it can be taken off the list."""
+    """Added by the user, who can remove it from the list."""
 
 
 @dataclass(frozen=True)
-class Building:
-    """An engine for a GPU that is being built, or a file that is being imported."""
+class BuildProgress:
+    """Progress of an engine build or an import."""
 
     text: str
     step: str
-    """The builder's own word for what it does now; empty before it says one."""
+    """Name of the current step as the builder reports it; empty before the first one."""
     fraction: float | None
-    """0..1 of that step; None before it is known."""
+    """0..1 of the current step; None before it is known."""
     stopping: bool = False
-    """It was ended and comes to its end."""
+    """It has been cancelled and is about to end."""
+
+
+def _if_chosen(owner: Any, value: object) -> object:
+    # --model and --backend apply to this run only
+    return value if owner.chosen_by_user.value else UNCHANGED
 
 
 @dataclass
 class ModelState:
-    """All of the model and back-end picker."""
+    """Models and back-ends."""
 
     models: Observable[tuple[Option, ...]] = field(
         default_factory=lambda: Observable[tuple[Option, ...]](())
@@ -44,21 +52,24 @@ class ModelState:
     backends: Observable[tuple[Option, ...]] = field(
         default_factory=lambda: Observable[tuple[Option, ...]](())
     )
-    """Empty until they have been looked for."""
-    model: Observable[str] = field(default_factory=lambda: Observable("auto"))
-    """Key of the chosen one."""
-    backend: Observable[str] = field(default_factory=lambda: Observable("auto"))
-    files: Observable[tuple[str, ...]] = field(
-        default_factory=lambda: Observable[tuple[str, ...]](())
+    """Empty until they are known."""
+    model: Observable[str] = setting("model", to_setting=_if_chosen)
+    """Key of the chosen model."""
+    backend: Observable[str] = setting("backend", to_setting=_if_chosen)
+    """Key of the chosen back-end."""
+    model_files: Observable[tuple[str, ...]] = setting(
+        "model_files",
+        to_state=lambda files: tuple(str(file) for file in files),
+        to_setting=lambda owner, files: _if_chosen(owner, tuple(Path(file) for file in files)),
     )
-    """Model files that the person added."""
+    """Model files that the user added."""
     busy: Observable[str] = field(default_factory=lambda: Observable(""))
-    """What is being opened or tried now; empty otherwise."""
-    building: Observable[Building | None] = field(
-        default_factory=lambda: Observable[Building | None](None)
+    """What is being opened or checked; empty otherwise."""
+    build: Observable[BuildProgress | None] = field(
+        default_factory=lambda: Observable[BuildProgress | None](None)
     )
     """None while nothing is built or imported."""
-    complaint: Observable[str] = field(default_factory=lambda: Observable(""))
-    """Why the last wish was not granted, one line."""
-    picked: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """A person chose in this run, so that it is worth keeping."""
+    error: Observable[str] = field(default_factory=lambda: Observable(""))
+    """Why the last change failed; one line."""
+    chosen_by_user: Observable[bool] = field(default_factory=lambda: Observable(False))
+    """The user has changed the choice in this run, so it is stored."""

@@ -1,4 +1,4 @@
-"""What a person prefers, and what the window has to tell once; knows no widgets."""
+"""Preferences that hold for every source, and notices of earlier runs."""
 
 from __future__ import annotations
 
@@ -8,38 +8,46 @@ from typing import Literal
 
 from pymaf_live.motion.smoothing_metrics import SmoothingMetrics
 from ui.state.observable import Observable
+from ui.state.setting import setting
 
 ThemeName = Literal["light", "dark", "system"]
 
 
 @dataclass(frozen=True)
 class CrashReport:
-    """A run that did not end by being closed, or in which something went wrong."""
+    """Log of an earlier run that crashed or had an unexpected error."""
 
     path: Path
     when: float
-    """Seconds since 1970 of its start."""
+    """Start of that run, seconds since 1970."""
     text: str
     fatal: bool
-    """It ended there and then; else it went on until it was closed."""
+    """True if the error ended the run; otherwise it continued until it was closed."""
 
 
 @dataclass
 class PreferencesState:
-    """Watched by the pages and the controller; written by pages and what remembers them."""
+    """Preferences; written by the settings page and the settings file."""
 
-    theme: Observable[ThemeName] = field(default_factory=lambda: Observable[ThemeName]("system"))
-    smoothing: Observable[float] = field(default_factory=lambda: Observable(0.5))
-    """Strength, 0..1; 0 is off."""
-    fov: Observable[float | None] = field(default_factory=lambda: Observable[float | None](None))
-    """Of the camera along the diagonal, degrees; None: not known, the usual is taken."""
-    effect: Observable[SmoothingMetrics | None] = field(
+    theme: Observable[ThemeName] = setting("theme")
+    smoothing_strength: Observable[float] = setting("smoothing_strength")
+    """Strength of the smoothing, 0..1; 0 is off."""
+    people: Observable[int | None] = setting("people")
+    """Maximum number of people to track; None: one in a live source, several in a file."""
+    fov: Observable[float | None] = setting("fov")
+    """Field of view along the frame's diagonal, degrees; None: unknown."""
+    smoothing_metrics: Observable[SmoothingMetrics | None] = field(
         default_factory=lambda: Observable[SmoothingMetrics | None](None)
     )
-    """What the smoothing does now; None while nothing can be said."""
-    hints: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """The first steps are shown: in the first run, until they are put away."""
+    """Measured jitter and lag of the smoothing; None until it is known."""
+    hints: Observable[bool] = setting(
+        "hints_seen",
+        to_state=lambda seen: not seen,
+        to_setting=lambda owner, shown: True,
+        initial=False,
+    )
+    """Hints for beginners are shown: in the first run, until they are dismissed."""
     crash_report: Observable[CrashReport | None] = field(
         default_factory=lambda: Observable[CrashReport | None](None)
     )
-    """How an earlier run ended badly; None once it was dealt with."""
+    """Crash report of an earlier run; None once it was dealt with."""

@@ -1,26 +1,27 @@
-"""What can be looked at, what is looked at next, and what is waited for."""
+"""Sources: the choices, the queue of files, and what is known of sources that are not open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pymaf_live.sources.camera_address import is_camera
 from ui.state.observable import Observable
+from ui.state.setting import UNCHANGED, setting
 
 
 @dataclass(frozen=True)
 class SourceChoice:
-    """What a person chose to look at."""
+    """A source that can be opened."""
 
     kind: Literal["camera", "stream", "file", "demo"]
     text: str
-    """What `open_source` reads: a camera's number or device, a path, an address."""
+    """Argument of `open_source`: camera number or device, path, or address."""
     title: str
-    """What a person reads."""
+    """Name for the user."""
     modes: tuple[SourceChoice, ...] = ()
-    """A camera's other ways to film, titled by size and rate; `text` alone leaves it to us."""
+    """Modes of a camera, titled by size and rate; `text` alone selects one automatically."""
 
     @classmethod
     def from_path(cls, path: Path) -> SourceChoice:
@@ -38,38 +39,49 @@ class SourceChoice:
 
     @property
     def live(self) -> bool:
-        """Whether it goes on by itself: worth waiting for when it is away."""
+        """True for a source without an end, which is retried when it is away."""
         return self.kind in ("camera", "stream")
 
 
 @dataclass(frozen=True)
 class FileQueue:
-    """Files that were given together and are played one after the other."""
+    """Files that were opened together and are played one after the other."""
 
     choices: tuple[SourceChoice, ...] = ()
-    at: int = 0
+    index: int = 0
+    """Position of the open file."""
 
     @property
-    def following(self) -> SourceChoice | None:
-        """The next one."""
-        return self.choices[self.at + 1] if self.at + 1 < len(self.choices) else None
+    def next(self) -> SourceChoice | None:
+        """File after the open one."""
+        return self.choices[self.index + 1] if self.index + 1 < len(self.choices) else None
 
     @property
-    def before(self) -> SourceChoice | None:
-        """The one before."""
-        return self.choices[self.at - 1] if 0 < self.at < len(self.choices) else None
+    def previous(self) -> SourceChoice | None:
+        """File before the open one."""
+        return self.choices[self.index - 1] if 0 < self.index < len(self.choices) else None
+
+
+def _stored_source(owner: Any, choice: SourceChoice | None) -> object:
+    if choice is None or choice.kind == "demo":
+        return UNCHANGED
+    from pymaf_live.sources.stream import without_password  # loads OpenCV
+
+    return without_password(choice.text)
 
 
 @dataclass
 class SourceState:
-    """What the window knows of sources beside the one that is open."""
+    """Sources beside the open one."""
 
-    trouble: Observable[str] = field(default_factory=lambda: Observable(""))
-    """Why a camera or stream gives nothing, while it is waited for; empty when all is well."""
-    remembered: Observable[str] = field(default_factory=lambda: Observable(""))
-    """What was open when the window was last closed, as `open_source` reads it."""
-    last: Observable[SourceChoice | None] = field(
+    outage: Observable[str] = field(default_factory=lambda: Observable(""))
+    """Reason why a camera or stream delivers nothing while it is retried; empty if all is well."""
+    last_choice: Observable[SourceChoice | None] = setting(
+        "source", to_state=SourceChoice.from_text, to_setting=_stored_source, initial=None
+    )
+    """Source that was opened last, in this run or an earlier one."""
+    recent: Observable[SourceChoice | None] = field(
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
-    """The remembered file or stream, if it is there; cameras are offered by themselves."""
+    """File or stream of the last run if it is available; cameras are listed anyway."""
     queue: Observable[FileQueue] = field(default_factory=lambda: Observable(FileQueue()))

@@ -1,4 +1,4 @@
-"""The takes that are kept and the one that is looked at, as values to watch; knows no widgets."""
+"""The takes of the library, the open take and the recording."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import Literal
 
 from pymaf_live.takes.library import StoredTake, TakeEntry, UnfinishedRecording
 from ui.state.observable import Observable
+from ui.state.setting import setting
 
 CountDown = Literal[0, 3, 5]
 PRE_ROLLS = (0.0, 2.0, 5.0, 10.0)
-"""Seconds to choose from."""
+"""Pre-roll lengths to choose from, seconds."""
 
 
 @dataclass(frozen=True)
 class OpenTake:
-    """The take that is looked at and edited; every edit makes another."""
+    """The open take; every edit makes a new one."""
 
     id: str
     stored: StoredTake
     full_size: bool
-    """Its pictures are those of the source, not a small copy."""
-    pictures: bool
-    """There is something to see under the body, and to measure again."""
+    """Its images are those of the source, not small copies."""
+    has_images: bool
+    """Images are available, to show and to re-estimate from."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """Work on a take that goes on."""
+class TaskStatus:
+    """Background work on a take."""
 
     text: str
     fraction: float
+    """0..1."""
     can_cancel: bool = False
 
 
 @dataclass(frozen=True)
 class Playhead:
-    """Which frame of the open take is shown."""
+    """Current frame of the open take."""
 
     frame: int = 0
     playing: bool = False
@@ -45,26 +47,32 @@ class Playhead:
 
 @dataclass
 class TakesState:
-    """What the window shows of takes."""
+    """Takes and recording options."""
 
     entries: Observable[tuple[TakeEntry, ...]] = field(
         default_factory=lambda: Observable[tuple[TakeEntry, ...]](())
     )
-    """Newest first."""
-    found: Observable[tuple[UnfinishedRecording, ...]] = field(
+    """Takes of the library, newest first."""
+    interrupted: Observable[tuple[UnfinishedRecording, ...]] = field(
         default_factory=lambda: Observable[tuple[UnfinishedRecording, ...]](())
     )
-    """Recordings that a fault cut off, to be kept or thrown away."""
+    """Recordings of interrupted runs, to be recovered or discarded."""
     opened: Observable[OpenTake | None] = field(
         default_factory=lambda: Observable[OpenTake | None](None, operator.is_)
     )
     playhead: Observable[Playhead] = field(default_factory=lambda: Observable(Playhead()))
-    task: Observable[Task | None] = field(default_factory=lambda: Observable[Task | None](None))
-    counting: Observable[int] = field(default_factory=lambda: Observable(0))
-    """Whole seconds until the recording begins; 0 while none is counted."""
-    boxing: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """A box is being drawn over the picture."""
-    count_down: Observable[CountDown] = field(default_factory=lambda: Observable[CountDown](0))
-    """Seconds before a recording begins; what a person chose."""
-    pre_roll: Observable[float] = field(default_factory=lambda: Observable(2.0))
-    """Seconds before its beginning that belong to a recording; what a person chose."""
+    undo_text: Observable[str] = field(default_factory=lambda: Observable(""))
+    """Name of the edit that can be undone; empty if there is none."""
+    redo_text: Observable[str] = field(default_factory=lambda: Observable(""))
+    """Name of the edit that can be redone; empty if there is none."""
+    task: Observable[TaskStatus | None] = field(
+        default_factory=lambda: Observable[TaskStatus | None](None)
+    )
+    count_down_left: Observable[int] = field(default_factory=lambda: Observable(0))
+    """Whole seconds until the recording starts; 0 while there is no countdown."""
+    drawing_box: Observable[bool] = field(default_factory=lambda: Observable(False))
+    """The user is drawing a box over the image."""
+    count_down: Observable[CountDown] = setting("count_down")
+    """Seconds before a recording starts."""
+    pre_roll: Observable[float] = setting("pre_roll")
+    """Seconds before the start that become part of a recording."""

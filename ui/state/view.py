@@ -1,4 +1,4 @@
-"""What a person chose about the view, as values to watch; knows no widgets and no vispy."""
+"""Layout of the window, display options and viewpoint."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ui.state.observable import Observable
+from ui.state.setting import UNCHANGED, setting
 
-_LOWEST, _HIGHEST = -5.0, 90.0
-_NEAREST, _FARTHEST = 1.0, 20.0
+_MIN_ELEVATION, _MAX_ELEVATION = -5.0, 90.0
+_MIN_DISTANCE, _MAX_DISTANCE = 1.0, 20.0
+
+Geometry = tuple[int, int, int, int]
 
 
 class Layout(Enum):
-    """What the stage holds."""
+    """Views on the stage."""
 
     PICTURE = "picture"
     FREE = "3D"
@@ -20,36 +23,37 @@ class Layout(Enum):
 
     @property
     def next(self) -> Layout:
-        """The one after it, round and round."""
-        every = list(Layout)
-        return every[(every.index(self) + 1) % len(every)]
+        """The next layout, cyclically."""
+        layouts = list(Layout)
+        return layouts[(layouts.index(self) + 1) % len(layouts)]
 
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """From where the free view looks at the people."""
+    """Viewpoint of the free view, relative to the centre of the people."""
 
     azimuth: float = 35.0
-    """Degrees about the vertical; 0 as the camera looks, 90 from the picture's right."""
+    """Degrees about the vertical; 0 is the camera's direction, 90 is from the image's right."""
     elevation: float = 12.0
-    """Degrees above the horizon; not below the ground, where there is nothing to see."""
+    """Degrees above the horizon; barely below it, where only the ground is visible."""
     distance: float = 4.0
-    """Metres from the people's middle."""
+    """Distance, metres."""
 
     def turned(self, azimuth: float, elevation: float) -> Viewpoint:
-        """Moved on by degrees."""
+        """Return the viewpoint turned by angles in degrees."""
         return replace(
             self,
             azimuth=(self.azimuth + azimuth + 180) % 360 - 180,
-            elevation=min(max(self.elevation + elevation, _LOWEST), _HIGHEST),
+            elevation=min(max(self.elevation + elevation, _MIN_ELEVATION), _MAX_ELEVATION),
         )
 
     def nearer(self, factor: float) -> Viewpoint:
-        """At `distance / factor`, within reason."""
-        return replace(self, distance=min(max(self.distance / factor, _NEAREST), _FARTHEST))
+        """Return the viewpoint at `distance / factor`, within limits."""
+        distance = min(max(self.distance / factor, _MIN_DISTANCE), _MAX_DISTANCE)
+        return replace(self, distance=distance)
 
     def seen_from(self, side: Viewpoint) -> Viewpoint:
-        """The angles of another, the distance kept."""
+        """Return the angles of another viewpoint at the distance of this one."""
         return replace(side, distance=self.distance)
 
 
@@ -60,30 +64,38 @@ TOP = Viewpoint(azimuth=0.0, elevation=90.0)
 
 @dataclass
 class ViewState:
-    """How the window shows what it shows."""
+    """Window layout and display options."""
 
-    panel: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Whether the side panel is unfolded."""
-    page: Observable[str] = field(default_factory=lambda: Observable(""))
+    window_geometry: Observable[Geometry | None] = setting(
+        "window_geometry",
+        to_setting=lambda owner, value: UNCHANGED if value is None else value,
+    )
+    """Left, top, width and height of the window, logical pixels; None until it is shown."""
+    panel: Observable[bool] = setting("panel")
+    """The side panel is shown."""
+    panel_page: Observable[str] = setting("panel_page")
     """Name of the panel's page."""
-    panel_width: Observable[int] = field(default_factory=lambda: Observable(0))
-    """Of the unfolded panel in the desktop's own pixels; 0: as wide as its page likes."""
+    panel_width: Observable[int] = setting("panel_width")
+    """Width of the panel, logical pixels; 0: the page's preferred width."""
 
-    layout: Observable[Layout] = field(default_factory=lambda: Observable(Layout.PICTURE))
+    layout: Observable[Layout] = setting(
+        "layout", to_state=Layout, to_setting=lambda owner, layout: layout.value
+    )
     viewpoint: Observable[Viewpoint] = field(default_factory=lambda: Observable(Viewpoint()))
-    mesh: Observable[bool] = field(default_factory=lambda: Observable(True))
-    """Whether bodies are drawn."""
-    points: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Joints as dots, by how sure the network is of each."""
-    box: Observable[bool] = field(default_factory=lambda: Observable(False))
-    ghost: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """The body before smoothing, pale, behind the smoothed one."""
+    mesh: Observable[bool] = setting("mesh")
+    """Draw the mesh."""
+    points: Observable[bool] = setting("points")
+    """Draw the joints as dots, coloured by their score."""
+    box: Observable[bool] = setting("box")
+    """Draw the boxes of the people."""
+    ghost: Observable[bool] = setting("ghost")
+    """Draw the body before smoothing, pale, behind the smoothed one."""
 
     inside: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Whether the levels of the network are shown in place of the picture."""
+    """Show the levels of the network instead of the image."""
     inside_level: Observable[int] = field(default_factory=lambda: Observable(0))
-    """The level shown alone, from 1; 0: all side by side."""
+    """Level shown alone, from 1; 0: all side by side."""
     inside_points: Observable[bool] = field(default_factory=lambda: Observable(True))
-    """Where each level read the picture's features."""
+    """Show where each level sampled the image features."""
     inside_dense: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """The body's parts in colours, and the network's own map of them if it has one."""
+    """Show the body's parts in colours, and the network's own part map if it has one."""

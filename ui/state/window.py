@@ -1,7 +1,7 @@
-"""What the window shows, as values to watch; knows no widgets, no vispy and no pipeline.
+"""State of the window: observable values, free of Qt, vispy and the pipeline.
 
-The controller writes what happens (phase, result, figures, messages), widgets write what a person
-chooses about the view (opacity, skeleton, mirror); canvas and widgets watch both.
+Controllers write what happens (phase, result, figures, messages), widgets write the user's choices
+(opacity, skeleton, mirror); canvas and widgets watch both.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.body import Body, default_body
+from pymaf_live.takes.library import AboutTake
 from pymaf_live.types import FrameResult
 from ui.state.batch import BatchState
 from ui.state.export import ExportState
@@ -21,6 +22,7 @@ from ui.state.model import ModelState
 from ui.state.observable import Observable
 from ui.state.people import PeopleState
 from ui.state.preferences import PreferencesState
+from ui.state.setting import setting
 from ui.state.source import SourceChoice as SourceChoice
 from ui.state.source import SourceState
 from ui.state.take import TakesState
@@ -28,116 +30,114 @@ from ui.state.view import ViewState
 
 
 class Phase(Enum):
-    """Where the playing of a source stands."""
+    """Playback phase of the source or take."""
 
     EMPTY = "no source is open"
     OPENING = "a source and its model are being opened"
-    PLAYING = "pictures come"
-    PAUSED = "the picture is held"
-    ENDED = "the source is through; its last picture stays"
+    PLAYING = "frames arrive"
+    PAUSED = "the frame is held"
+    ENDED = "the source has ended; its last frame stays"
 
 
 class TakePhase(Enum):
-    """Where the recording stands."""
+    """Phase of the current take."""
 
-    NONE = "nothing is recorded"
-    RECORDING = "every result is added to the take"
-    READY = "a take waits to be exported"
+    NONE = "there is no take"
+    RECORDING = "results are being recorded"
+    READY = "the take can be exported"
     EXPORTING = "the take is being written"
 
 
 @dataclass(frozen=True)
 class TakeStatus:
-    """The take in the making or waiting."""
+    """Status of the current take: the open one, or the latest recording."""
 
     phase: TakePhase = TakePhase.NONE
     seconds: float = 0.0
     rows: int = 0
-    """People times frames; 0 is a take of nobody."""
+    """Number of people summed over the frames; 0 if nobody was recorded."""
     exported: bool = False
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether closing now would lose somebody's motion."""
-        busy = self.phase in (TakePhase.RECORDING, TakePhase.READY)
-        return busy and not self.exported and self.rows > 0
+
+def take_status(about: AboutTake, *, exported: bool = False) -> TakeStatus:
+    """Return the status of a take of the library."""
+    return TakeStatus(TakePhase.READY, about.seconds, about.rows, exported)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How fast it goes."""
+    """Frame rate, delay and health of the open source."""
 
     frames_per_second: float = 0.0
-    """Results shown a second, over the last second or two."""
+    """Rate of the results shown, averaged over the last seconds."""
     delay: float | None = None
-    """Milliseconds from a picture's leaving the source to its being drawn; None before that."""
+    """Milliseconds from a frame leaving the source to its drawing; None before the first one."""
     dropped: int = 0
-    """Pictures that the network had no time for."""
+    """Frames that inference had no time for."""
     unshown: int = 0
-    """Results that the screen had no time for; recorded all the same."""
+    """Results that drawing had no time for; they are recorded all the same."""
     backend: str = ""
     model: str = ""
-    """The network's name and version."""
+    """Name and version of the network."""
     precision: str = ""
-    """What the network counts in; empty where that is not told."""
+    """Numeric precision of the network; empty if the back-end does not report it."""
     detector: str = ""
     stages: tuple[tuple[str, float], ...] = ()
-    """Mean milliseconds a picture of each stage of the pipeline, and of drawing."""
+    """Name and mean milliseconds per frame of each stage, including drawing."""
     people: int = 0
     notices: tuple[str, ...] = ()
-    """What the pipeline does without, and why."""
+    """Limitations of the pipeline and their causes."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The last picture that came onto the screen."""
+    """The last frame that was drawn."""
 
     index: int
-    """Of its frame."""
+    """Index of the frame."""
     delay: float
-    """Milliseconds from its leaving the source."""
+    """Milliseconds from the frame leaving the source."""
     milliseconds: float | None = None
-    """What drawing takes, mean over the last pictures; None until that was timed."""
+    """Mean drawing time over the last frames; None until it is measured."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One line for a person."""
+    """Message to the user."""
 
     severity: Literal["note", "done", "error"]
     text: str
     files: tuple[Path, ...] = ()
-    """What was written, to be shown in its folder."""
+    """Files that were written, which can be shown in their folder."""
 
 
 @dataclass
 class WindowState:
-    """All that the window shows."""
+    """State of the whole window."""
 
     phase: Observable[Phase] = field(default_factory=lambda: Observable(Phase.EMPTY))
     preferences: PreferencesState = field(default_factory=PreferencesState)
-    """What a person prefers, whatever the source."""
     sources: SourceState = field(default_factory=SourceState)
-    """What else can be looked at, and what is waited for."""
     source: Observable[SourceChoice | None] = field(
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
+    """The open source."""
     live: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """The open source is a camera or a stream: it cannot be paused, and it is mirrored."""
+    """The open source is a camera or a stream, which cannot be paused."""
     cameras: Observable[tuple[SourceChoice, ...] | None] = field(
         default_factory=lambda: Observable[tuple[SourceChoice, ...] | None](None)
     )
-    """None while they are still being looked for."""
+    """Cameras of this machine; None while they are being searched."""
     demo: Observable[SourceChoice | None] = field(
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
-    """None where the installation has no demo."""
+    """The demo; None if it is not installed."""
     result: Observable[FrameResult | None] = field(
         default_factory=lambda: Observable[FrameResult | None](None, operator.is_)
     )
-    """The newest; the picture on the canvas."""
+    """The result to draw."""
     body: Observable[Body] = field(default_factory=lambda: Observable(default_body(), operator.is_))
-    """Whose shape and joints the results have: the model's, or those of the take looked at."""
+    """Body of the results: the model's, or that of the open take."""
     drawn: Observable[Drawn | None] = field(default_factory=lambda: Observable[Drawn | None](None))
     """Written by the canvas; None before anything is drawn."""
     take: Observable[TakeStatus] = field(default_factory=lambda: Observable(TakeStatus()))
@@ -145,26 +145,20 @@ class WindowState:
     message: Observable[Message | None] = field(
         default_factory=lambda: Observable[Message | None](None)
     )
-    opacity: Observable[float] = field(default_factory=lambda: Observable(0.85))
-    """Of the body over the picture, 0..1."""
-    skeleton: Observable[bool] = field(default_factory=lambda: Observable(False))
+    opacity: Observable[float] = setting("opacity")
+    """Opacity of the mesh over the image, 0..1."""
+    skeleton: Observable[bool] = setting("skeleton")
+    """Draw the skeleton."""
     mirror: Observable[bool] = field(default_factory=lambda: Observable(False))
-    """Of the view only: what is recorded is never mirrored."""
-    mirror_cameras: Observable[bool] = field(default_factory=lambda: Observable(True))
-    """How cameras are shown at first; what a person last chose for one."""
-    loop: Observable[bool] = field(default_factory=lambda: Observable(True))
-    """Files start again at their end."""
+    """Mirror the view; recordings are never mirrored."""
+    mirror_cameras: Observable[bool] = setting("mirror_cameras")
+    """Mirror the view of cameras when they are opened."""
+    loop: Observable[bool] = setting("loop")
+    """Restart files at their end."""
     batch: BatchState = field(default_factory=BatchState)
-    """Files that are processed in the background."""
     export: ExportState = field(default_factory=ExportState)
-    """What a take can be exported as, and how far that is."""
     live_out: LiveOutState = field(default_factory=LiveOutState)
-    """Motion sent to other programs while it happens."""
     models: ModelState = field(default_factory=ModelState)
-    """Which models and back-ends there are, and which runs."""
     people: PeopleState = field(default_factory=PeopleState)
-    """Who is in the picture, and what a person chose about them."""
     takes: TakesState = field(default_factory=TakesState)
-    """The takes that are kept, and the one that is looked at."""
     view: ViewState = field(default_factory=ViewState)
-    """What a person chose about the view and the panel beside it."""

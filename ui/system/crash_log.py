@@ -1,4 +1,4 @@
-"""A log that a dying run leaves behind, and the finding of it by the next one."""
+"""Log of a run that crashes, and its discovery by the next run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from importlib import metadata
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import platformdirs
 from PySide6.QtCore import QLockFile
@@ -25,23 +24,25 @@ from ui.state.preferences import CrashReport
 
 _log = logging.getLogger(__name__)
 
-_MOST_TEXT = 64_000
-"""Letters of a log that are shown; a fault says what it has to say at the beginning."""
-_KEPT = 3
-_SILENT = "It left no trace: it was ended from outside, or the machine went off."
+_MAX_TEXT = 64_000
+"""Characters of a log that are shown; the cause of a crash is at the beginning."""
+_MAX_ERRORS = 20
+"""Errors per run that are written: one that comes with every frame would fill the disk."""
+_MAX_LOGS = 3
+_NO_TRACE = "The run left no trace: it was killed, or the computer was switched off."
+_ERROR_MARK = "In the thread"
 
 
 class CrashLog:
-    """Writes faults of this process into a file that is there only if something went wrong.
+    """Log file of this process, which remains only if something went wrong.
 
-    A crash in native code is written by `faulthandler`, with the stacks of all threads; errors that
-    nobody caught by Python's own hooks. A run that is closed takes its file away, unless there is
-    an error in it.
+    Crashes in native code are written by `faulthandler` with the stacks of all threads, uncaught
+    exceptions by Python's hooks. Closing the program removes the file, unless it holds an error.
 
     Parameters
     ----------
     folder : Path, optional
-        The user's folder for state by default.
+        The user's state folder by default.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -50,10 +51,10 @@ class CrashLog:
         self._file: TextIOWrapper | None = None
         self._lock: QLockFile | None = None
         self._errors = 0
-        self._undo: list[Callable[[], None]] = []
+        self._restore_hooks: Callable[[], None] | None = None
 
-    def begin(self) -> None:
-        """Write from now on; that it cannot be written is no reason not to start."""
+    def start(self) -> None:
+        """Write from now on; a failure to create the file is logged and does not raise."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock_of(self._path)
@@ -63,16 +64,16 @@ class CrashLog:
             self._file.flush()
             faulthandler.enable(self._file, all_threads=True)
         except OSError as error:
-            _log.warning("no log of this run: %s", error)
+            _log.warning("no crash log is written: %s", error)
             self._file = None
             return
-        self._catch_errors()
+        self._install_hooks()
 
-    def end(self) -> None:
-        """The run is closed as it should be."""
-        for undo in reversed(self._undo):
-            undo()
-        self._undo.clear()
+    def stop(self) -> None:
+        """End the log: the program is closed normally."""
+        if self._restore_hooks is not None:
+            self._restore_hooks()
+            self._restore_hooks = None
         if self._file is None:
             return
         faulthandler.disable()
@@ -84,82 +85,84 @@ class CrashLog:
         if self._lock is not None:
             self._lock.unlock()
 
-    def note(
+    def add(
         self,
         kind: type[BaseException],
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write an error down; from any thread."""
+        """Write an exception; callable from any thread."""
         if self._file is None:
             return
         self._errors += 1
-        if self._errors > 20:  # one that comes with every frame would fill the disk
+        if self._errors > _MAX_ERRORS:
             return
         with contextlib.suppress(OSError, ValueError):
             name = threading.current_thread().name
             lines = traceback.format_exception(kind, error, trace)
-            self._file.write(f"\nIn the thread {name}:\n{''.join(lines)}")
+            self._file.write(f"\n{_ERROR_MARK} {name}:\n{''.join(lines)}")
             self._file.flush()
 
-    def _catch_errors(self) -> None:
-        before, before_thread = sys.excepthook, threading.excepthook
+    def _install_hooks(self) -> None:
+        hook, thread_hook = sys.excepthook, threading.excepthook
 
-        def uncaught(
+        def on_exception(
             kind: type[BaseException], error: BaseException, trace: TracebackType | None
         ) -> None:
             if not issubclass(kind, KeyboardInterrupt):
-                self.note(kind, error, trace)
-            before(kind, error, trace)
+                self.add(kind, error, trace)
+            hook(kind, error, trace)
 
-        def uncaught_in_thread(told: Any) -> None:
-            self.note(told.exc_type, told.exc_value, told.exc_traceback)
-            before_thread(told)
+        def on_thread_exception(arguments: threading.ExceptHookArgs) -> None:
+            self.add(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+            thread_hook(arguments)
 
         def restore() -> None:
-            sys.excepthook, threading.excepthook = before, before_thread
+            sys.excepthook, threading.excepthook = hook, thread_hook
 
-        sys.excepthook, threading.excepthook = uncaught, uncaught_in_thread
-        self._undo.append(restore)
+        sys.excepthook, threading.excepthook = on_exception, on_thread_exception
+        self._restore_hooks = restore
 
 
 def crash_logs_folder() -> Path:
-    """Where runs leave their logs."""
+    """Return the folder of the logs."""
     return platformdirs.user_state_path("pymaf-live", appauthor=False) / "runs"
 
 
 def latest_crash_report(folder: Path | None = None) -> CrashReport | None:
-    """The newest run that ended badly, among those that do not run any more.
+    """Return the report of the newest run that ended badly; None if there is none.
+
+    Logs of running processes are skipped, and all but the newest are deleted.
 
     Parameters
     ----------
     folder : Path, optional
-        The user's folder for state by default. Of many logs the oldest are taken away.
+        The user's state folder by default.
     """
     folder = folder or crash_logs_folder()
     try:
-        logs = sorted(folder.glob("*.log"), key=_start_of, reverse=True)
+        logs = sorted(folder.glob("*.log"), key=_start_time, reverse=True)
     except OSError:
         return None
     ended = [path for path in logs if not _is_running(path)]
-    for path in ended[_KEPT:]:
-        forget(path)
+    for path in ended[_MAX_LOGS:]:
+        delete_log(path)
     for path in ended:
         try:
             with path.open("r", encoding="utf-8", errors="replace") as file:
-                text = file.read(_MOST_TEXT)
+                text = file.read(_MAX_TEXT)
         except OSError:
             continue
-        faulted = "Fatal Python error" in text or "Windows fatal exception" in text
-        traced = "In the thread" in text
-        if not faulted and not traced:
-            text = f"{text}\n{_SILENT}\n"
-        return CrashReport(path, _start_of(path), text, fatal=faulted or not traced)
+        crashed = "Fatal Python error" in text or "Windows fatal exception" in text
+        has_exception = _ERROR_MARK in text
+        if not crashed and not has_exception:
+            text = f"{text}\n{_NO_TRACE}\n"
+        return CrashReport(path, _start_time(path), text, fatal=crashed or not has_exception)
     return None
 
 
-def forget(path: Path) -> None:
-    """Take a log away."""
+def delete_log(path: Path) -> None:
+    """Delete a log and its lock."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
         path.with_suffix(".lock").unlink(missing_ok=True)
@@ -167,7 +170,7 @@ def forget(path: Path) -> None:
 
 def _lock_of(path: Path) -> QLockFile:
     lock = QLockFile(str(path.with_suffix(".lock")))
-    lock.setStaleLockTime(0)  # only a process that is gone gives its lock up
+    lock.setStaleLockTime(0)  # stale only once its process is gone
     return lock
 
 
@@ -179,7 +182,7 @@ def _is_running(path: Path) -> bool:
     return lock.error() == QLockFile.LockError.LockFailedError
 
 
-def _start_of(path: Path) -> float:
+def _start_time(path: Path) -> float:
     start = path.stem.partition("-")[0]
     return float(start) if start.isdecimal() and len(start) < 12 else 0.0
 

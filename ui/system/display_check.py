@@ -1,4 +1,4 @@
-"""Whether there is a screen to open a window on; asked before Qt, which would abort the process."""
+"""Check for a display before Qt is loaded, which would abort the process without one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import os
 import sys
 from collections.abc import Mapping
 
-_INSTEAD = "`pymaf-live process VIDEO --out DIR` works without a screen"
+_ALTERNATIVE = "`pymaf-live process VIDEO --out DIR` works without a display"
 
 
-def screen_complaint(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Why no window can be opened, in one line; None if one can.
+def display_error(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return why no window can be opened, in one line; None if it can.
 
     Parameters
     ----------
     environment : mapping
-        The process's environment variables.
+        Environment variables of the process.
     """
     if not sys.platform.startswith("linux") or environment.get("QT_QPA_PLATFORM"):
-        return None  # elsewhere there is a screen; and who chose Qt's platform knows best
+        return None  # other systems have a display; a chosen Qt platform may not need one
     if environment.get("WAYLAND_DISPLAY"):
         return None
     display = environment.get("DISPLAY")
     if not display:
-        return f"there is no screen to open the window on; {_INSTEAD}"
+        return f"there is no display to open the window on; {_ALTERNATIVE}"
     try:
         ctypes.CDLL("libxcb-cursor.so.0")
         xcb = ctypes.CDLL("libxcb.so.1")
@@ -32,7 +32,7 @@ def screen_complaint(environment: Mapping[str, str] = os.environ) -> str | None:
         library = str(error).partition(":")[0]
         return (
             f"the window needs the system library {library} "
-            f"(Debian, Ubuntu: apt install libxcb-cursor0); {_INSTEAD}"
+            f"(Debian, Ubuntu: apt install libxcb-cursor0); {_ALTERNATIVE}"
         )
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
@@ -41,4 +41,4 @@ def screen_complaint(environment: Mapping[str, str] = os.environ) -> str | None:
     connection = xcb.xcb_connect(display.encode(), None)
     refused = xcb.xcb_connection_has_error(connection) != 0
     xcb.xcb_disconnect(connection)
-    return f"the screen {display} cannot be reached; {_INSTEAD}" if refused else None
+    return f"the display {display} cannot be reached; {_ALTERNATIVE}" if refused else None

@@ -1,61 +1,62 @@
-"""Settings are written as they change, so that a run that is killed loses none."""
+"""Save the settings while the window runs, so that a crash loses none."""
 
 from __future__ import annotations
 
 import logging
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QObject, QTimer
 
 from ui.state.window import WindowState
 from ui.system.settings_binding import SettingsBinding
 from ui.system.task_runner import TaskRunner
-from ui.widgets.main_window import MainWindow
 
-_MILLISECONDS = 500
-"""Between two looks: a slider that is dragged is written twice a second, not at every pixel."""
+_INTERVAL_MS = 500
+"""Time between two checks: dragging a slider writes twice per second, not at every pixel."""
 
 _log = logging.getLogger(__name__)
 
 
 class SettingsAutosave:
-    """Has the binding write what a person changed, in a thread, for a disk may be slow.
+    """Writes changed settings in a thread.
 
     Parameters
     ----------
     binding : SettingsBinding
+    state : WindowState
     """
 
-    def __init__(self, binding: SettingsBinding) -> None:
+    def __init__(self, binding: SettingsBinding, state: WindowState) -> None:
         self._binding = binding
+        self._state = state
         self._tasks = TaskRunner()
         self._timer: QTimer | None = None
-        self._busy = False
+        self._writing = False
 
-    def begin(self, state: WindowState, window: MainWindow) -> None:
-        """Look from now on at what has changed."""
-        self._timer = QTimer(window)
-        self._timer.setInterval(_MILLISECONDS)
-        self._timer.timeout.connect(lambda: self._look(state, window))
+    def start(self, parent: QObject) -> None:
+        """Check for changes from now on; the timer belongs to `parent`."""
+        self._timer = QTimer(parent)
+        self._timer.setInterval(_INTERVAL_MS)
+        self._timer.timeout.connect(self._check)
         self._timer.start()
 
-    def end(self, state: WindowState, window: MainWindow) -> None:
-        """Write what is left; the window closes."""
+    def stop(self) -> None:
+        """Stop checking and write what is left."""
         if self._timer is not None:
             self._timer.stop()
-        self._binding.save(state, window)
+        self._binding.save(self._state)
 
-    def _look(self, state: WindowState, window: MainWindow) -> None:
+    def _check(self) -> None:
         self._tasks.process_results()
-        if self._busy:
+        if self._writing:
             return
-        work = self._binding.pending_write(state, window)
-        if work is not None:
-            self._busy = True
-            self._tasks.submit("settings", work, self._on_written, self._on_failed)
+        write = self._binding.pending_write(self._state)
+        if write is not None:
+            self._writing = True
+            self._tasks.submit("settings", write, self._on_written, self._on_failed)
 
     def _on_written(self, _: None) -> None:
-        self._busy = False
+        self._writing = False
 
     def _on_failed(self, error: Exception) -> None:
-        self._busy = False
-        _log.error("the settings were not kept", exc_info=error)
+        self._writing = False
+        _log.error("the settings were not saved", exc_info=error)

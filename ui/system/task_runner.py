@@ -1,4 +1,4 @@
-"""Work that would make the window wait, done in threads and its outcome fetched on a timer."""
+"""Run slow work in threads and hand the outcomes to the window's thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+THREAD_PREFIX = "pymaf-live window"
+
 
 class TaskRunner:
-    """Runs work in threads; `collect` calls what follows in the thread that collects.
+    """Runs functions in threads; `process_results` calls their callbacks in the caller's thread.
 
-    No signals and no event loop: whoever has a timer collects on it.
+    Needs neither signals nor an event loop, only a timer that calls `process_results`.
     """
 
     def __init__(self) -> None:
@@ -28,9 +30,20 @@ class TaskRunner:
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Start `work`; `done` gets its result, or `failed` its error, at the next `collect`."""
+        """Start `work` in a thread.
 
-        def errand() -> None:
+        Parameters
+        ----------
+        name : str
+            Part of the thread's name.
+        work : callable
+        done : callable
+            Called with the result at the next `process_results`.
+        failed : callable
+            Called with the exception instead, if `work` raised one.
+        """
+
+        def run() -> None:
             try:
                 result = work()
             except Exception as caught:
@@ -39,18 +52,18 @@ class TaskRunner:
             else:
                 self._outcomes.put(lambda: done(result))
 
-        # daemon: a camera that hangs in its driver is left behind, not waited for
-        thread = threading.Thread(target=errand, name=f"pymaf-live window {name}", daemon=True)
+        # daemon: a camera whose driver hangs must not keep the program alive
+        thread = threading.Thread(target=run, name=f"{THREAD_PREFIX} {name}", daemon=True)
         self._threads = [each for each in self._threads if each.is_alive()]
         self._threads.append(thread)
         thread.start()
 
-    def post(self, outcome: Callable[[], None]) -> None:
-        """Have `outcome` called at the next `collect`; from any thread."""
-        self._outcomes.put(outcome)
+    def post(self, callback: Callable[[], None]) -> None:
+        """Call `callback` at the next `process_results`; callable from any thread."""
+        self._outcomes.put(callback)
 
     def process_results(self) -> None:
-        """Hand over the outcomes that are there; never blocks."""
+        """Call the callbacks of everything that has finished; never blocks."""
         while True:
             try:
                 outcome = self._outcomes.get_nowait()
@@ -60,11 +73,11 @@ class TaskRunner:
 
     @property
     def busy(self) -> bool:
-        """Whether work goes on, or an outcome waits to be collected."""
+        """True while work is running or a callback is waiting to be called."""
         return not self._outcomes.empty() or any(each.is_alive() for each in self._threads)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for all threads, `seconds` at most; whether all have ended."""
+        """Wait at most `seconds` for all threads; return True if all have ended."""
         limit = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, limit - time.monotonic()))

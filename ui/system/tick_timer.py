@@ -1,4 +1,4 @@
-"""The window's beat: what brings its state up to date, often while something goes on."""
+"""Timer that updates the window, fast while something happens and slowly while idle."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-QUICK_MILLISECONDS = 16
-"""About 60 times a second."""
-SLOW_MILLISECONDS = 100
-"""A beat costs some .2 ms: 60 a second are more than 1 % of a core for a picture that stands."""
-_QUIET_BEATS = 30
-"""About half a second: what was on its way when a person paused is still shown at once."""
+FAST_MS = 16
+"""Interval while something happens: about 60 ticks per second."""
+SLOW_MS = 100
+"""Interval while idle; a tick costs about 0.2 ms, so 60 per second are more than 1 % of a core."""
+_IDLE_TICKS = 30
+"""Idle ticks before slowing down, about half a second: the last frames are still shown at once."""
 
 
 class TickTimer(QTimer):
-    """Beats 60 times a second, and ten times once nothing has gone on for half a second.
+    """Ticks 60 times per second, and ten times after half a second without activity.
 
     Parameters
     ----------
-    beat : callable
-        Brings the state up to date; never blocks.
+    tick : callable
+        Updates the state; never blocks.
     is_idle : callable
-        Whether nothing goes on that the next beat would have to follow soon; asked after each.
+        Called after each tick; returns True if the next tick has nothing urgent to do.
     parent : QObject
-        Owns it.
+        Owner of the timer.
     """
 
     def __init__(
-        self, beat: Callable[[], None], is_idle: Callable[[], bool], parent: QObject
+        self, tick: Callable[[], None], is_idle: Callable[[], bool], parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._beat = beat
-        self._at_rest = is_idle
-        self._quiet = 0
-        self.setInterval(QUICK_MILLISECONDS)
-        self.timeout.connect(self._on_beat)
+        self._tick = tick
+        self._is_idle = is_idle
+        self._idle_ticks = 0
+        self.setInterval(FAST_MS)
+        self.timeout.connect(self._on_timeout)
 
     def wake(self, _: object = None) -> None:
-        """Beat quickly again: something was just asked for."""
-        self._quiet = 0
-        self._set(QUICK_MILLISECONDS)
+        """Tick fast again."""
+        self._idle_ticks = 0
+        self._set_interval(FAST_MS)
 
-    def _on_beat(self) -> None:
-        self._beat()
-        if not self._at_rest():
+    def _on_timeout(self) -> None:
+        self._tick()
+        if not self._is_idle():
             self.wake()
             return
-        self._quiet += 1
-        if self._quiet > _QUIET_BEATS:
-            self._set(SLOW_MILLISECONDS)
+        self._idle_ticks += 1
+        if self._idle_ticks > _IDLE_TICKS:
+            self._set_interval(SLOW_MS)
 
-    def _set(self, milliseconds: int) -> None:
-        if self.interval() != milliseconds:  # setting it starts the wait anew
+    def _set_interval(self, milliseconds: int) -> None:
+        if self.interval() != milliseconds:  # setting the interval restarts the timer
             self.setInterval(milliseconds)

@@ -53,7 +53,7 @@ class Actions(QObject):
         state.phase.watch(self._on_phase_change)
         state.live.watch(lambda _: self._on_phase_change(state.phase.value))
         state.take.watch(self._on_take_change)
-        state.takes.counting.watch(lambda _: self._on_take_change(state.take.value))
+        state.takes.count_down_left.watch(lambda _: self._on_take_change(state.take.value))
         state.demo.watch(self._on_demo_change)
         state.sources.queue.watch(self._on_queue_change)
 
@@ -94,7 +94,7 @@ class Actions(QObject):
         recording = take.phase is TakePhase.RECORDING
         reviewing = self._state.takes.opened.value is not None
         playing = not reviewing and self._state.phase.value in (Phase.PLAYING, Phase.PAUSED)
-        counting = self._state.takes.counting.value > 0
+        counting = self._state.takes.count_down_left.value > 0
         text = "Stop recording" if recording else "Cancel countdown" if counting else "Record"
         self.record.setText(text)
         self.record.setToolTip(f"{text} (R)")
@@ -103,8 +103,8 @@ class Actions(QObject):
         self.export.setEnabled(take.phase is TakePhase.READY)
 
     def _on_queue_change(self, queue: FileQueue) -> None:
-        self.next_file.setEnabled(queue.following is not None)
-        self.previous_file.setEnabled(queue.before is not None)
+        self.next_file.setEnabled(queue.next is not None)
+        self.previous_file.setEnabled(queue.previous is not None)
 
     def _on_demo_change(self, demo: SourceChoice | None) -> None:
         self.demo.setEnabled(demo is not None)

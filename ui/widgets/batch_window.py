@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state.batch import BatchFile, BatchState, FilePhase
+from ui.state.commands import BatchCommands
 from ui.state.export import all_formats
 from ui.widgets.export_form import ExportForm
 from ui.widgets.formatting import time_left
@@ -35,35 +35,13 @@ _NAME, _STATE, _PROGRESS, _LINE = range(4)
 _NUMBER = Qt.ItemDataRole.UserRole
 
 
-class BatchDeeds(Protocol):
-    """What the window asks for."""
-
-    def add(self, paths: Iterable[Path]) -> None:
-        """Put files at the end."""
-
-    def start(self) -> None:
-        """Process what waits."""
-
-    def stop(self) -> None:
-        """Finish the file that runs with what is there, and begin no other."""
-
-    def cancel(self, number: int) -> None:
-        """Let a file be."""
-
-    def again(self, number: int) -> None:
-        """Have a file that failed or was stopped wait once more."""
-
-    def clear(self) -> None:
-        """Take all that is over off the list."""
-
-
 class BatchWindow(QWidget):
     """Separate window for batch processing; closing it does not stop the batch.
 
     Parameters
     ----------
     state : BatchState
-    deeds : BatchDeeds
+    commands : BatchCommands
     default_folder : callable
         Returns the initial folder for results.
     filters : str
@@ -74,14 +52,14 @@ class BatchWindow(QWidget):
     def __init__(
         self,
         state: BatchState,
-        deeds: BatchDeeds,
+        commands: BatchCommands,
         default_folder: Callable[[], Path],
         filters: str,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self._state = state
-        self._deeds = deeds
+        self._commands = commands
         self._default_folder = default_folder
         self._filters = filters
         self.setWindowTitle("Batch – PyMAF Live")
@@ -104,7 +82,9 @@ class BatchWindow(QWidget):
         self.add = _button("Add files…", "Add files", self.ask_files)
         self.cancel = _button("Remove", "Cancel or remove the selected files", self._cancel)
         self.again = _button("Retry", "Process the selected files again", self._again)
-        self.clear = _button("Clear finished", "Remove finished files from the list", deeds.clear)
+        self.clear = _button(
+            "Clear finished", "Remove finished files from the list", commands.clear
+        )
         self.folder = QLineEdit()
         self.folder.setReadOnly(True)
         self.folder.setAccessibleName("Output folder")
@@ -139,7 +119,7 @@ class BatchWindow(QWidget):
     def ask_files(self) -> None:
         """Ask for files and add them."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Add files", "", self._filters)
-        self._deeds.add([Path(path) for path in paths])
+        self._commands.add([Path(path) for path in paths])
 
     def ask_folder(self) -> bool:
         """Ask for the output folder; return True if one was chosen."""
@@ -159,7 +139,7 @@ class BatchWindow(QWidget):
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
         if urls:
             event.acceptProposedAction()
-            self._deeds.add([Path(url.toLocalFile()) for url in urls])
+            self._commands.add([Path(url.toLocalFile()) for url in urls])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Cancel or remove the selected files by Del; close the window by Esc."""
@@ -207,11 +187,11 @@ class BatchWindow(QWidget):
 
     def _cancel(self) -> None:
         for file in self.selected():
-            self._deeds.cancel(file.number)
+            self._commands.cancel(file.number)
 
     def _again(self) -> None:
         for file in self.selected():
-            self._deeds.again(file.number)
+            self._commands.retry(file.number)
 
     def _show_folder(self) -> None:
         if self._state.folder.value is not None:
@@ -219,9 +199,9 @@ class BatchWindow(QWidget):
 
     def _start_or_stop(self) -> None:
         if self._state.running.value:
-            self._deeds.stop()
+            self._commands.stop()
         elif self._state.folder.value is not None or self.ask_folder():
-            self._deeds.start()
+            self._commands.start()
 
     def _on_form_change(self) -> None:
         if not self.form.problem():
@@ -244,7 +224,7 @@ class BatchWindow(QWidget):
                 self._add_item(file)
             self._update_item(file, self._items[file.number])
         self.empty.setVisible(not files)
-        finished = sum(file.phase.over for file in files)
+        finished = sum(file.phase.finished for file in files)
         failed = sum(file.phase is FilePhase.FAILED for file in files)
         total = f"{finished} of {len(files)} done" if files else ""
         self.total.setText(f"{total}, {failed} failed" if failed else total)
@@ -264,9 +244,9 @@ class BatchWindow(QWidget):
         item.setText(_STATE, file.phase.value)
         running = file.phase in (FilePhase.RUNNING, FilePhase.STOPPING)
         left = time_left(file.seconds_left) if file.seconds_left is not None else ""
-        activity = "  ".join(text for text in (file.doing, left) if text)
-        item.setText(_LINE, activity if running else file.line)
-        item.setToolTip(_LINE, file.line)
+        activity = "  ".join(text for text in (file.detail, left) if text)
+        item.setText(_LINE, activity if running else file.outcome)
+        item.setToolTip(_LINE, file.outcome)
         bar = self.list.itemWidget(item, _PROGRESS)
         assert isinstance(bar, QProgressBar)
         bar.setAccessibleName(f"Progress of {file.name}")
@@ -286,7 +266,7 @@ class BatchWindow(QWidget):
         self.again.setEnabled(
             any(file.phase in (FilePhase.FAILED, FilePhase.STOPPED) for file in selected)
         )
-        self.clear.setEnabled(any(file.phase.over for file in files))
+        self.clear.setEnabled(any(file.phase.finished for file in files))
         waiting = any(file.phase is FilePhase.WAITING for file in files)
         has_output = bool(self.form.chosen()) or self.overlay.isChecked()
         self.start.setText("Stop" if running else "Start")

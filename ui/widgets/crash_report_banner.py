@@ -47,7 +47,7 @@ class CrashReportBanner(Banner):
         self.copy.clicked.connect(self._copy)
         self.delete.clicked.connect(self._delete)
         state.preferences.crash_report.watch(lambda _: self._update_text())
-        state.takes.found.watch(lambda _: self._update_text())
+        state.takes.interrupted.watch(lambda _: self._update_text())
 
     def _update_text(self) -> None:
         end = self._state.preferences.crash_report.value
@@ -58,7 +58,7 @@ class CrashReportBanner(Banner):
         text = f"PyMAF Live crashed on {when}."
         if not end.fatal:
             text = f"An error occurred in the session of {when}."
-        if self._state.takes.found.value:
+        if self._state.takes.interrupted.value:
             text += " Its recording can be recovered."
         self.show_text(f"{text} Attach the log when you report the problem.")
 

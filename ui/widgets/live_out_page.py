@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -15,6 +13,7 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.errors import UsageError
 from pymaf_live.streaming import Address, parse_address
+from ui.state.commands import LiveOutCommands
 from ui.state.live_out import LiveOutPhase, LiveOutState, LiveOutStatus
 from ui.widgets.confirmation import confirm
 from ui.widgets.formatting import sentence
@@ -26,35 +25,22 @@ _ABOUT = (
 )
 
 
-class LiveOutDeeds(Protocol):
-    """What the page asks for."""
-
-    def start(self) -> None:
-        """Stream to the state's address."""
-
-    def stop(self) -> None:
-        """Send nothing more."""
-
-    def set_origin(self) -> None:
-        """Make the place where the person stands now the receiver's origin."""
-
-
 class LiveOutPage(QWidget):
     """Side panel page "Live out".
 
     Parameters
     ----------
     state : LiveOutState
-    deeds : LiveOutDeeds
+    commands : LiveOutCommands
     parent : QWidget, optional
     """
 
     def __init__(
-        self, state: LiveOutState, deeds: LiveOutDeeds, parent: QWidget | None = None
+        self, state: LiveOutState, commands: LiveOutCommands, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._state = state
-        self._deeds = deeds
+        self._commands = commands
         about = quiet_label(_ABOUT)
         self.address = QLineEdit(state.address.value)
         self.address.setAccessibleName("Address and port to send to")
@@ -72,7 +58,7 @@ class LiveOutPage(QWidget):
         self.origin = QPushButton("Set origin here")
         self.origin.setAccessibleName("Set the origin at the person's current position")
         self.origin.setToolTip("Place the avatar at the origin of the receiving program")
-        self.origin.clicked.connect(self._deeds.set_origin)
+        self.origin.clicked.connect(self._commands.set_origin)
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
@@ -96,9 +82,9 @@ class LiveOutPage(QWidget):
     def toggle(self) -> None:
         """Start or stop streaming; ask first if the motion would leave this computer."""
         if self._state.status.value.on:
-            self._deeds.stop()
+            self._commands.stop()
         elif self._may_send():
-            self._deeds.start()
+            self._commands.start()
         self._on_status_change(self._state.status.value)
 
     def ask_network(self, address: Address) -> bool:
@@ -145,13 +131,13 @@ class LiveOutPage(QWidget):
 
     def _validate(self) -> None:
         status = self._state.status.value
-        problem = status.complaint
+        problem = status.error
         if not status.on:
             try:
                 parse_address(self._state.address.value)
             except UsageError as error:
                 problem = sentence(str(error))
-            self.switch.setEnabled(not problem or problem == status.complaint)
+            self.switch.setEnabled(not problem or problem == status.error)
         else:
             self.switch.setEnabled(True)
         self.problem.setText(problem)
@@ -184,13 +170,13 @@ class StreamIndicator(QLabel):
             LiveOutPhase.WAITING: "On, no people detected",
             LiveOutPhase.SENDING: f"Sending {status.rate:.0f} poses/s",
         }[status.phase]
-        if status.complaint and status.on:
+        if status.error and status.on:
             text = "On, but sending fails"
         self.setText(f"● Live out: {text[:1].lower()}{text[1:]}" if self._brief else f"● {text}")
         self.setAccessibleName(f"Live out: {text}")
         self.setToolTip(f"VMC to {status.address}" if status.on else "")
         lit = {LiveOutPhase.SENDING: "on", LiveOutPhase.OFF: "off"}.get(status.phase, "waiting")
-        light = "bad" if status.complaint and status.on else lit
+        light = "bad" if status.error and status.on else lit
         if self.property("light") != light:
             self.setProperty("light", light)
             self.style().unpolish(self)  # a changed property does not restyle the widget by itself

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
@@ -26,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pymaf_live.export.options import ExportOptions
+from ui.state.commands import Commands
 from ui.state.export import all_formats
 from ui.state.source import FileQueue
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
@@ -51,63 +50,15 @@ FILE_FILTERS = (
 )
 
 
-class Deeds(Protocol):
-    """What the window asks for; the controller does it."""
-
-    def open(self, choice: SourceChoice) -> None:
-        """Open a source in place of the one that plays."""
-
-    def open_files(self, paths: Sequence[Path]) -> None:
-        """Open the first of several files and folders, the others after it."""
-
-    def go_through_files(self, step: int) -> None:
-        """Open the next (1) or the last (-1) of them."""
-
-    def stop_waiting(self) -> None:
-        """Wait no more for a camera that is away."""
-
-    def close_source(self) -> None:
-        """Back to the start."""
-
-    def find_cameras(self) -> None:
-        """Look for cameras (again)."""
-
-    def pause(self) -> None:
-        """Hold the picture."""
-
-    def go_on(self) -> None:
-        """Play on after a pause, or again after the end."""
-
-    def record(self) -> None:
-        """Begin a new take."""
-
-    def stop_recording(self) -> None:
-        """End the take; it waits to be exported."""
-
-    def export(
-        self,
-        stem: Path,
-        formats: tuple[str, ...],
-        force: bool,
-        options: ExportOptions | None = None,
-    ) -> None:
-        """Write the take."""
-
-    def cancel_export(self) -> None:
-        """Write no further."""
-
-
 class MainWindow(QMainWindow):
     """Assembles the window's parts and passes the user's actions on to the controller.
 
     Parameters
     ----------
     state : WindowState
-    deeds : Deeds
+    commands : Commands
     canvas : QWidget
         Draws the state's result.
-    export_folder : Path, optional
-        Initial folder of the export dialog; by default the user's folder for videos.
     on_close : callable, optional
         Called once when the window closes, after it is hidden.
     """
@@ -115,17 +66,14 @@ class MainWindow(QMainWindow):
     def __init__(
         self,
         state: WindowState,
-        deeds: Deeds,
+        commands: Commands,
         canvas: QWidget,
-        export_folder: Path | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self._state = state
-        self._deeds = deeds
+        self._commands = commands
         self._on_close = on_close
-        self.export_folder = export_folder
-        self.last_choice: SourceChoice | None = None
         self.setWindowTitle("PyMAF Live")
         self.setWindowIcon(window_icon())
         self.setAcceptDrops(True)
@@ -134,8 +82,10 @@ class MainWindow(QMainWindow):
 
         self.actions_ = Actions(state, self)
         self.message_bar = MessageBar(state)
-        self.export_bar = ExportBar(state.export, deeds.cancel_export)
-        self.source_banner = SourceBanner(state, self.actions_.demo, deeds.stop_waiting)
+        self.export_bar = ExportBar(state.export, commands.export.cancel)
+        self.source_banner = SourceBanner(
+            state, self.actions_.demo, commands.sources.stop_reconnecting
+        )
         self.start_page = StartPage(state)
         self.canvas_area = CanvasArea(state, canvas)
         self.transport = TransportBar(state, self.actions_)
@@ -152,7 +102,7 @@ class MainWindow(QMainWindow):
             self.actions_,
             self.side_panel,
             self.open_choice,
-            deeds.find_cameras,
+            commands.sources.find_cameras,
         )
         self._connect()
         state.phase.watch(self._on_phase_change)
@@ -175,11 +125,11 @@ class MainWindow(QMainWindow):
         """Ask for a folder of images and open it."""
         path = QFileDialog.getExistingDirectory(self, "Open folder of images", self._last_folder())
         if path:
-            self._deeds.open_files([Path(path)])
+            self._commands.sources.open_files([Path(path)])
 
     def open_address(self) -> None:
         """Ask for a stream's address and open it."""
-        last = self.last_choice
+        last = self._state.sources.last_choice.value
         shown = last.text if last is not None and last.kind == "stream" else ""
         dialog = AddressDialog(shown, self)
         if dialog.exec() == AddressDialog.DialogCode.Accepted:
@@ -187,8 +137,8 @@ class MainWindow(QMainWindow):
 
     def open_choice(self, choice: SourceChoice) -> None:
         """Open a source; a running recording is stopped and saved."""
-        self.last_choice = choice
-        self._deeds.open(choice)
+        self._state.sources.last_choice.set(choice)
+        self._commands.sources.open(choice)
 
     def export(self) -> None:
         """Ask for file names and formats, and export the take."""
@@ -200,19 +150,23 @@ class MainWindow(QMainWindow):
         if opened is not None:
             # take names may contain characters that file names may not
             name = re.sub(r'[<>:"/\\|?*]', "_", opened.stored.about.name).strip(" .")
-        request = self.ask_export(name or "take", self.export_folder or default_folder())
+        request = self.ask_export(
+            name or "take", self._state.export.folder.value or default_folder()
+        )
         if request is not None:
-            self.export_folder = request.stem.parent
-            self._deeds.export(request.stem, request.formats, request.force, request.options)
+            self._state.export.folder.set(request.stem.parent)
+            self._commands.export.start(
+                request.stem, request.formats, request.force, request.options
+            )
 
     def ask_export(self, name: str, folder: Path) -> ExportRequest | None:
         """Show the export dialog; return None if it was cancelled."""
         export = self._state.export
         dialog = ExportDialog(
-            export.formats.value or all_formats(),
+            export.available.value or all_formats(),
             name,
             folder,
-            export.chosen.value,
+            export.formats.value,
             export.options.value,
             self,
             people=tuple(self._state.people.names.value.values()),
@@ -239,9 +193,10 @@ class MainWindow(QMainWindow):
         elif key == Qt.Key.Key_Escape and self._state.message.value is not None:
             self._state.message.set(None)
         elif key == Qt.Key.Key_Escape and (
-            self._state.take.value.phase is TakePhase.RECORDING or self._state.takes.counting.value
+            self._state.take.value.phase is TakePhase.RECORDING
+            or self._state.takes.count_down_left.value
         ):
-            self._deeds.stop_recording()
+            self._commands.recording.stop()
         else:
             super().keyPressEvent(event)
 
@@ -256,7 +211,7 @@ class MainWindow(QMainWindow):
         if not paths:
             return
         event.acceptProposedAction()
-        self._deeds.open_files([Path(path) for path in paths])
+        self._commands.sources.open_files([Path(path) for path in paths])
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Set the initial keyboard focus."""
@@ -288,14 +243,14 @@ class MainWindow(QMainWindow):
         if source is None:
             self.setWindowTitle("PyMAF Live")
             return
-        self.last_choice = source
+        self._state.sources.last_choice.set(source)
         self._update_title(self._state.sources.queue.value)
 
     def _update_title(self, queue: FileQueue) -> None:
         source = self._state.source.value
         if source is not None:
             count = len(queue.choices)
-            position = f" ({queue.at + 1} of {count})" if count > 1 else ""
+            position = f" ({queue.index + 1} of {count})" if count > 1 else ""
             self.setWindowTitle(f"{source.title}{position} – PyMAF Live")
 
     # -- construction -------------------------------------------------------------------------
@@ -324,10 +279,10 @@ class MainWindow(QMainWindow):
         actions.open_file.triggered.connect(self.open_file)
         actions.open_folder.triggered.connect(self.open_folder)
         actions.open_address.triggered.connect(self.open_address)
-        actions.next_file.triggered.connect(lambda: self._deeds.go_through_files(1))
-        actions.previous_file.triggered.connect(lambda: self._deeds.go_through_files(-1))
+        actions.next_file.triggered.connect(lambda: self._commands.sources.step_file(1))
+        actions.previous_file.triggered.connect(lambda: self._commands.sources.step_file(-1))
         actions.demo.triggered.connect(self._play_demo)
-        actions.close_source.triggered.connect(self._deeds.close_source)
+        actions.close_source.triggered.connect(self._commands.sources.close)
         actions.quit.triggered.connect(self.close)
         actions.pause.triggered.connect(self._pause_or_resume)
         actions.record.triggered.connect(self._record_or_stop)
@@ -337,10 +292,10 @@ class MainWindow(QMainWindow):
             shortcut.activated.connect(lambda number=number: self.side_panel.show_number(number))
         self.start_page.chosen.connect(self.open_choice)
         self.start_page.file_requested.connect(self.open_file)
-        self.start_page.cameras_requested.connect(self._deeds.find_cameras)
+        self.start_page.cameras_requested.connect(self._commands.sources.find_cameras)
 
     def _last_folder(self) -> str:
-        last = self.last_choice
+        last = self._state.sources.last_choice.value
         return str(Path(last.text).parent) if last is not None and last.kind == "file" else ""
 
     def _play_demo(self) -> None:
@@ -349,13 +304,13 @@ class MainWindow(QMainWindow):
 
     def _pause_or_resume(self) -> None:
         if self._state.phase.value is Phase.PLAYING:
-            self._deeds.pause()
+            self._commands.playback.pause()
         else:
-            self._deeds.go_on()
+            self._commands.playback.resume()
 
     def _record_or_stop(self) -> None:
         take = self._state.take.value
         if take.phase is TakePhase.RECORDING:
-            self._deeds.stop_recording()
+            self._commands.recording.stop()
         else:
-            self._deeds.record()
+            self._commands.recording.record()

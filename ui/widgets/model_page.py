@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -20,39 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.state.model import Building, Option
+from ui.state.commands import ModelCommands
+from ui.state.model import BuildProgress, Option
 from ui.state.window import Figures, WindowState
 from ui.widgets.checkpoint_dialog import CheckpointDialog
 from ui.widgets.icons import icon
 from ui.widgets.labels import DetailsLabel, heading, quiet_label
-
-
-class ModelDeeds(Protocol):
-    """What the page asks for."""
-
-    def look(self) -> None:
-        """Find out what there is."""
-
-    def choose_model(self, key: str) -> None:
-        """Run another model."""
-
-    def choose_backend(self, key: str) -> None:
-        """Run the model by another back-end."""
-
-    def add(self, path: Path) -> None:
-        """Try a model file and, where it is sound, list and choose it."""
-
-    def remove(self, key: str) -> None:
-        """Take an added file off the list."""
-
-    def cancel_building(self) -> None:
-        """Build or import nothing after all."""
-
-    def import_body(self, path: Path) -> None:
-        """Take SMPL's own file."""
-
-    def import_checkpoint(self, checkpoint: Path, smpl: Path) -> None:
-        """Import PyMAF's published checkpoint."""
 
 
 class ModelPage(QWidget):
@@ -61,21 +33,21 @@ class ModelPage(QWidget):
     Parameters
     ----------
     state : WindowState
-    deeds : ModelDeeds
+    commands : ModelCommands
     parent : QWidget, optional
     """
 
     def __init__(
-        self, state: WindowState, deeds: ModelDeeds, parent: QWidget | None = None
+        self, state: WindowState, commands: ModelCommands, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._state = state.models
-        self._deeds = deeds
+        self._commands = commands
         self._searched = False
         self.running = DetailsLabel()
         self.running.setAccessibleName("Model in use")
-        self.models = OptionList("Model", deeds.choose_model, deeds.remove)
-        self.backends = OptionList("Back-end", deeds.choose_backend)
+        self.models = OptionList("Model", commands.choose_model, commands.remove)
+        self.backends = OptionList("Back-end", commands.choose_backend)
         self.add = QPushButton("Add model file…")
         self.add.setAccessibleName("Add a model file")
         self.add.clicked.connect(self.ask_file)
@@ -94,7 +66,7 @@ class ModelPage(QWidget):
 
         column = QVBoxLayout(self)
         column.setSpacing(10)
-        self.building = EngineBuildProgress(deeds.cancel_building)
+        self.building = EngineBuildProgress(commands.cancel_build)
         for widget in (
             *(self.models, self.add, self.import_body, self.import_checkpoint, self.backends),
             *(self.building, self.busy, self.problem),
@@ -107,9 +79,9 @@ class ModelPage(QWidget):
         self._state.backends.watch(self.backends.fill)
         self._state.model.watch(self.models.choose)
         self._state.backend.watch(self.backends.choose)
-        self._state.building.watch(self.building.show_progress)
+        self._state.build.watch(self.building.show_progress)
         self._state.busy.watch(self._on_busy_change)
-        self._state.complaint.watch(self._on_problem_change)
+        self._state.error.watch(self._on_problem_change)
         state.figures.watch(self._on_figures_change)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
@@ -117,25 +89,25 @@ class ModelPage(QWidget):
         super().showEvent(event)
         if not self._searched:
             self._searched = True
-            self._deeds.look()
+            self._commands.refresh()
 
     def ask_file(self) -> None:
         """Ask for a model file and add it."""
         path, _ = QFileDialog.getOpenFileName(self, "Add model file", "", "Models (*.onnx)")
         if path:
-            self._deeds.add(Path(path))
+            self._commands.add(Path(path))
 
     def ask_body(self) -> None:
         """Ask for the SMPL body file and import it."""
         path, _ = QFileDialog.getOpenFileName(self, "Import SMPL body", "", "SMPL (*.pkl *.npz)")
         if path:
-            self._deeds.import_body(Path(path))
+            self._commands.import_body(Path(path))
 
     def ask_checkpoint(self) -> None:
         """Ask for the PyMAF checkpoint and the SMPL body, and import them."""
         dialog = CheckpointDialog(self)
         if dialog.exec() == CheckpointDialog.DialogCode.Accepted:
-            self._deeds.import_checkpoint(*dialog.files)
+            self._commands.import_checkpoint(*dialog.files)
 
     def _on_busy_change(self, text: str) -> None:
         self.busy.setText(text)
@@ -182,7 +154,7 @@ class EngineBuildProgress(QWidget):
         column.addLayout(row)
         column.addWidget(self.step)
 
-    def show_progress(self, building: Building | None) -> None:
+    def show_progress(self, building: BuildProgress | None) -> None:
         """Show the progress; None hides the widget."""
         self.setVisible(building is not None)
         if building is None:

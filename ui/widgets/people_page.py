@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
@@ -18,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.rendering import person_colour
+from ui.state.commands import PeopleCommands
 from ui.state.window import WindowState
 from ui.widgets.bound_controls import check_box
 from ui.widgets.labels import quiet_label, row_of
@@ -32,34 +31,22 @@ _ABOUT_MERGING = (
 )
 
 
-class PeopleDeeds(Protocol):
-    """Does what the page asks for."""
-
-    def name(self, person: int, name: str) -> None:
-        """Give a person a name."""
-
-    def merge(self, person: int, into: int) -> None:
-        """Make two people of the open take one."""
-
-    def keep_only(self, person: int) -> None:
-        """Leave everybody else out of the open take."""
-
-
 class PeoplePage(QWidget):
     """Side panel page "People".
 
     Parameters
     ----------
     state : WindowState
-    deeds : PeopleDeeds
+    commands : PeopleCommands
     parent : QWidget, optional
     """
 
     def __init__(
-        self, state: WindowState, deeds: PeopleDeeds, parent: QWidget | None = None
+        self, state: WindowState, commands: PeopleCommands, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._people, self._takes, self._deeds = state.people, state.takes, deeds
+        self._people, self._takes, self._commands = state.people, state.takes, commands
+        self._preferences = state.preferences
         self._filling = False
         self.list = QListWidget()
         self.list.setAccessibleName("People")
@@ -89,10 +76,12 @@ class PeoplePage(QWidget):
         self._lay_out()
         self.list.currentItemChanged.connect(self._on_row_change)
         self.list.itemChanged.connect(self._on_item_change)
-        self.max_people.valueChanged.connect(self._people.max_people.set)
+        self.max_people.valueChanged.connect(
+            lambda value: self._preferences.people.set(value or None)
+        )
         self.merge.clicked.connect(self._merge)
         self.keep.clicked.connect(self._keep_only)
-        self._people.max_people.watch(self.max_people.setValue)
+        self._preferences.people.watch(lambda people: self.max_people.setValue(people or 0))
         for value in (self._people.seen_ids, self._people.names, self._people.hidden_ids):
             value.watch(lambda _: self._fill())
         self._people.selected_id.watch(self._on_chosen_change)
@@ -160,7 +149,7 @@ class PeoplePage(QWidget):
         if muted != (person in self._people.hidden_ids.value):
             self._people.set_hidden(person, muted)
         elif name != self._people.name_of(person):
-            self._deeds.name(person, name)
+            self._commands.name(person, name)
             # show the name in effect if the new one was empty or rejected
             self._fill()
 
@@ -175,11 +164,11 @@ class PeoplePage(QWidget):
     def _merge(self) -> None:
         person, into = self._people.selected_id.value, self.into.currentData()
         if person is not None and into is not None:
-            self._deeds.merge(person, int(into))
+            self._commands.merge(person, int(into))
 
     def _keep_only(self) -> None:
         if self._people.selected_id.value is not None:
-            self._deeds.keep_only(self._people.selected_id.value)
+            self._commands.keep_only(self._people.selected_id.value)
 
 
 def _person(item: QListWidgetItem | None) -> int | None:

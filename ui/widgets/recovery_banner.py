@@ -40,7 +40,7 @@ class RecoveryBanner(Banner):
         self.discard = self.add_button("Discard…", "Discard the interrupted recording")
         self.recover.clicked.connect(self._on_recover)
         self.discard.clicked.connect(self._on_discard)
-        state.found.watch(self._on_found_change)
+        state.interrupted.watch(self._on_found_change)
 
     def ask_discard(self, found: UnfinishedRecording) -> bool:
         """Ask whether to delete a recording; return True to delete it."""
@@ -53,12 +53,12 @@ class RecoveryBanner(Banner):
         )
 
     def _on_recover(self) -> None:
-        found = self._state.found.value
+        found = self._state.interrupted.value
         if found:
             self._recover(found[0].id)
 
     def _on_discard(self) -> None:
-        found = self._state.found.value
+        found = self._state.interrupted.value
         if found and self.ask_discard(found[0]):
             self._discard(found[0].id)
 

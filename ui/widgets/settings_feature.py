@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
-from ui.system.crash_log import forget
+from ui.system.crash_log import delete_log
 from ui.system.theme import apply_theme
 from ui.widgets.action_factory import make_action
 from ui.widgets.crash_report_banner import CrashReportBanner
@@ -65,4 +65,4 @@ class SettingsFeature(QObject):
 
 
 def _delete_log(end: CrashReport) -> None:
-    forget(end.path)
+    delete_log(end.path)

@@ -94,9 +94,11 @@ class SettingsPage(QWidget):
         preferences = self._preferences
         preferences.theme.watch(lambda name: self.theme.setCurrentIndex(self.theme.findData(name)))
         self.theme.activated.connect(lambda _: preferences.theme.set(self.theme.currentData()))
-        preferences.smoothing.watch(lambda value: self.smoothing.setValue(round(_STEPS * value)))
+        preferences.smoothing_strength.watch(
+            lambda value: self.smoothing.setValue(round(_STEPS * value))
+        )
         self.smoothing.valueChanged.connect(self._on_slide)
-        preferences.effect.watch(self._on_effect_change)
+        preferences.smoothing_metrics.watch(self._on_effect_change)
         self._state.mirror_cameras.watch(self.mirror.setChecked)
         self.mirror.toggled.connect(self._on_mirror)
         preferences.fov.watch(self._on_fov_change)
@@ -106,8 +108,8 @@ class SettingsPage(QWidget):
 
     def _on_slide(self, step: int) -> None:
         # a value of the state that was rounded for the slider must not be written back
-        if step != round(_STEPS * self._preferences.smoothing.value):
-            self._preferences.smoothing.set(step / _STEPS)
+        if step != round(_STEPS * self._preferences.smoothing_strength.value):
+            self._preferences.smoothing_strength.set(step / _STEPS)
 
     def _on_effect_change(self, effect: SmoothingMetrics | None) -> None:
         if effect is None:

@@ -54,7 +54,7 @@ class SidePanel(QWidget):
         row.addWidget(self.tabs)
         self.tabs.tabBarClicked.connect(self._on_click)
         self.tabs.currentChanged.connect(self._on_tab_change)
-        view.page.watch(self._on_page_change)
+        view.panel_page.watch(self._on_page_change)
         view.panel.watch(self._on_panel_change)
 
     def add_page(self, name: str, title: str, widget: QWidget) -> None:
@@ -91,7 +91,7 @@ class SidePanel(QWidget):
         self._names.append(name)
         self.stack.addWidget(scroll)
         keys = f" (Alt+{len(self._names)})" if len(self._names) < 10 else ""
-        page = self._view.page.value
+        page = self._view.panel_page.value
         self.tabs.blockSignals(True)
         self.tabs.addTab(title)
         self.tabs.setTabToolTip(len(self._names) - 1, f"{title}{keys}")
@@ -114,7 +114,7 @@ class SidePanel(QWidget):
     def show_page(self, name: str) -> None:
         """Open the panel at a page; an unknown name has no effect."""
         if name in self._names:
-            self._view.page.set(name)
+            self._view.panel_page.set(name)
             self._view.panel.set(True)
 
     def show_number(self, number: int) -> None:
@@ -143,14 +143,14 @@ class SidePanel(QWidget):
         if index < 0:
             return
         name = self._names[index]
-        if self._view.panel.value and self._view.page.value == name:
+        if self._view.panel.value and self._view.panel_page.value == name:
             self._view.panel.set(False)
         else:
             self.show_page(name)
 
     def _on_tab_change(self, index: int) -> None:
         if 0 <= index < len(self._names):
-            self._view.page.set(self._names[index])
+            self._view.panel_page.set(self._names[index])
 
     def _on_page_change(self, name: str) -> None:
         # a page from the settings may be added later
@@ -161,8 +161,8 @@ class SidePanel(QWidget):
         self.tabs.setCurrentIndex(number)
 
     def _on_panel_change(self, opened: bool) -> None:
-        if opened and not self._view.page.value and self._names:
-            self._view.page.set(self._names[0])
+        if opened and not self._view.panel_page.value and self._names:
+            self._view.panel_page.set(self._names[0])
         self._set_open(opened)
 
     def _set_open(self, opened: bool) -> None:

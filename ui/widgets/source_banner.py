@@ -39,7 +39,7 @@ class SourceBanner(Banner):
         self.stop = self.add_button("Stop waiting", "Stop waiting for this source")
         self.stop.clicked.connect(lambda: stop_waiting())
         state.demo.watch(self._on_demo_change)
-        state.sources.trouble.watch(self.show_text)
+        state.sources.outage.watch(self.show_text)
 
     def _on_demo_change(self, demo: SourceChoice | None) -> None:
         self.demo.setVisible(demo is not None)

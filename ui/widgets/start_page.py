@@ -66,7 +66,7 @@ class StartPage(QWidget):
 
         state.cameras.watch(self._on_cameras_change)
         state.demo.watch(self._on_demo_change)
-        state.sources.last.watch(self._on_last_change)
+        state.sources.recent.watch(self._on_last_change)
 
     def _lay_out(self, title: QLabel, subtitle: QLabel) -> None:
         cameras = QHBoxLayout()
@@ -168,7 +168,7 @@ class StartPage(QWidget):
     def _mark_main_button(self) -> None:
         """Highlight the button that the user most likely needs."""
         main = self.file
-        if self._state.sources.last.value is not None:
+        if self._state.sources.recent.value is not None:
             main = self.last
         elif self._state.cameras.value:
             main = self.camera
@@ -202,8 +202,8 @@ class StartPage(QWidget):
         self.chosen.emit(camera)
 
     def _choose_last(self) -> None:
-        if self._state.sources.last.value is not None:
-            self.chosen.emit(self._state.sources.last.value)
+        if self._state.sources.recent.value is not None:
+            self.chosen.emit(self._state.sources.recent.value)
 
     def _choose_demo(self) -> None:
         if self._state.demo.value is not None:

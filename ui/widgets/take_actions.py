@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction, QKeySequence, QUndoStack
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from ui.state.take import OpenTake
@@ -28,6 +28,8 @@ class TakeCallbacks:
     toggle_marker: Callable[[], None]
     name_marker: Callable[[], None]
     draw_box: Callable[[], None]
+    undo: Callable[[], None]
+    redo: Callable[[], None]
     close: Callable[[], None]
 
 
@@ -38,11 +40,9 @@ class TakeActions:
     ----------
     parent : QObject
     callbacks : TakeCallbacks
-    undo_stack : QUndoStack
-        Edits of the open take.
     """
 
-    def __init__(self, parent: QObject, callbacks: TakeCallbacks, undo_stack: QUndoStack) -> None:
+    def __init__(self, parent: QObject, callbacks: TakeCallbacks) -> None:
         def action(
             text: str, keys: str, tip: str, triggered: Callable[[], None], icon_name: str = ""
         ) -> QAction:
@@ -86,15 +86,12 @@ class TakeActions:
         )
         self.close_take = action("Close take", "", "Close the take (Ctrl+W)", callbacks.close)
         self.close_take.setIcon(icon("dismiss"))
-        self.undo = undo_stack.createUndoAction(parent, "Undo")
-        self.redo = undo_stack.createRedoAction(parent, "Redo")
-        for action_, name, keys in (
-            (self.undo, "undo", "Ctrl+Z"),
-            (self.redo, "redo", "Ctrl+Shift+Z"),
-        ):
-            action_.setIcon(icon(name))
-            action_.setShortcut(QKeySequence(keys))
-            action_.setStatusTip(f"{name.capitalize()} the last edit of the take")
+        self.undo = action(
+            "Undo", "Ctrl+Z", "Undo the last edit of the take", callbacks.undo, "undo"
+        )
+        self.redo = action(
+            "Redo", "Ctrl+Shift+Z", "Redo the last edit of the take", callbacks.redo, "redo"
+        )
 
     def add_to(self, menu: QMenu) -> None:
         """Add all actions to a menu."""
@@ -113,8 +110,21 @@ class TakeActions:
             *(self.marker, self.named_marker, self.close_take),
         ):
             action.setEnabled(opened is not None)
-        self.box.setEnabled(opened is not None and opened.pictures)
+        self.box.setEnabled(opened is not None and opened.has_images)
 
     def show_marked(self, marked: bool) -> None:
         """Name the marker action for a frame with or without a marker."""
         self.marker.setText("Remove marker" if marked else "Add marker")
+
+    def show_undo(self, edit: str) -> None:
+        """Name the edit that Undo would undo; empty disables the action."""
+        _show_edit(self.undo, "Undo", edit)
+
+    def show_redo(self, edit: str) -> None:
+        """Name the edit that Redo would redo; empty disables the action."""
+        _show_edit(self.redo, "Redo", edit)
+
+
+def _show_edit(action: QAction, verb: str, edit: str) -> None:
+    action.setText(f"{verb} {edit}".strip())
+    action.setEnabled(bool(edit))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QGridLayout, QInputDialog, QLabel
 
 from pymaf_live.types import Array
+from ui.state.commands import Commands
 from ui.state.take import OpenTake, Playhead
 from ui.state.view import Layout
 from ui.state.window import WindowState
@@ -16,64 +14,8 @@ from ui.widgets.box_overlay import BoxOverlay
 from ui.widgets.main_window import MainWindow
 from ui.widgets.recovery_banner import RecoveryBanner
 from ui.widgets.take_actions import TakeActions, TakeCallbacks
-from ui.widgets.takes_page import LibraryDeeds, TakesPage
+from ui.widgets.takes_page import TakesPage
 from ui.widgets.timeline import TaskProgress, Timeline
-
-
-class UndoHistory(Protocol):
-    """What was done."""
-
-    stack: QUndoStack
-
-
-class TakeDeeds(LibraryDeeds, Protocol):
-    """Who does what is asked for here."""
-
-    @property
-    def history(self) -> UndoHistory:
-        """What was done to the open take."""
-
-    def open_last(self) -> None:
-        """Look at the take that was recorded last."""
-
-    def keep_found(self, take: str) -> None:
-        """Make a take of a recording that was left behind."""
-
-    def discard_found(self, take: str) -> None:
-        """Throw it away."""
-
-    def go_to(self, frame: int) -> None:
-        """Show a frame."""
-
-    def step(self, frames: int) -> None:
-        """Hold the take and go some frames on or back."""
-
-    def trim(self, first: int, last: int) -> None:
-        """Leave out what is before and after."""
-
-    def begin_here(self) -> None:
-        """Leave out what comes before."""
-
-    def end_here(self) -> None:
-        """Leave out what comes after."""
-
-    def trim_nothing(self) -> None:
-        """Have the whole take again."""
-
-    def mark(self, name: str) -> None:
-        """Set a marker at the frame that is shown."""
-
-    def unmark(self, frame: int) -> None:
-        """Remove the marker of a frame."""
-
-    def move_marker(self, frame: int, to: int) -> None:
-        """Put the marker of a frame at another."""
-
-    def correct(self, box: Array) -> None:
-        """Measure again from the frame that is shown on, beginning in a box."""
-
-    def cancel_work(self) -> None:
-        """End the work that can be ended."""
 
 
 class TakeFeature(QObject):
@@ -84,29 +26,31 @@ class TakeFeature(QObject):
     window : MainWindow
         Becomes the parent.
     state : WindowState
-    deeds : TakeDeeds
+    commands : Commands
     """
 
-    def __init__(self, window: MainWindow, state: WindowState, deeds: TakeDeeds) -> None:
+    def __init__(self, window: MainWindow, state: WindowState, commands: Commands) -> None:
         super().__init__(window)
         self._window = window
         self._state = state
-        self._deeds = deeds
+        self._commands = commands
         self._previous_layout: Layout | None = None
         callbacks = TakeCallbacks(
             show_page=self._show_page,
-            open_last=deeds.open_last,
-            step=deeds.step,
-            trim_start=deeds.begin_here,
-            trim_end=deeds.end_here,
-            remove_trim=deeds.trim_nothing,
+            open_last=commands.takes.open_latest,
+            step=commands.review.step,
+            trim_start=commands.editing.set_start,
+            trim_end=commands.editing.set_end,
+            remove_trim=commands.editing.reset_trim,
             toggle_marker=self._toggle_marker,
             name_marker=self._name_marker,
-            draw_box=lambda: state.takes.boxing.set(True),
+            draw_box=lambda: state.takes.drawing_box.set(True),
+            undo=commands.editing.undo,
+            redo=commands.editing.redo,
             close=window.actions_.close_source.trigger,
         )
-        self.actions_ = actions = TakeActions(self, callbacks, deeds.history.stack)
-        self.page = TakesPage(state.takes, deeds)
+        self.actions_ = actions = TakeActions(self, callbacks)
+        self.page = TakesPage(state.takes, commands.takes)
         window.side_panel.add_page("takes", "Takes", self.page)
         self.timeline = Timeline(
             state.takes,
@@ -114,12 +58,14 @@ class TakeFeature(QObject):
             (actions.trim_start, actions.trim_end, actions.marker, actions.box),
             (actions.undo, actions.redo, actions.close_take),
         )
-        self.timeline.track.frame_requested.connect(deeds.go_to)
-        self.timeline.track.trimmed.connect(deeds.trim)
-        self.timeline.track.marker_moved.connect(deeds.move_marker)
-        self.recovery = RecoveryBanner(state.takes, deeds.keep_found, deeds.discard_found)
+        self.timeline.track.frame_requested.connect(commands.review.seek)
+        self.timeline.track.trimmed.connect(commands.editing.trim)
+        self.timeline.track.marker_moved.connect(commands.editing.move_marker)
+        self.recovery = RecoveryBanner(
+            state.takes, commands.recording.recover, commands.recording.discard
+        )
         self.task_progress = TaskProgress(state.takes)
-        self.task_progress.cancel.clicked.connect(deeds.cancel_work)
+        self.task_progress.cancel.clicked.connect(commands.correction.cancel)
         self.countdown = self._countdown_label()
         self.overlay = BoxOverlay(window.canvas_area.canvas, self._correct, self._stop_box)
         window.canvas_area.canvas.installEventFilter(self)
@@ -127,8 +73,10 @@ class TakeFeature(QObject):
         actions.add_to(window.menus.take)
         state.takes.opened.watch(self._on_opened_change)
         state.takes.playhead.watch(self._on_playhead_change)
-        state.takes.boxing.watch(self._on_boxing_change)
-        state.takes.counting.watch(self._on_counting_change)
+        state.takes.undo_text.watch(actions.show_undo)
+        state.takes.redo_text.watch(actions.show_redo)
+        state.takes.drawing_box.watch(self._on_boxing_change)
+        state.takes.count_down_left.watch(self._on_counting_change)
 
     def ask_marker(self, name: str) -> str | None:
         """Ask for the name of a marker; return None if cancelled."""
@@ -175,9 +123,9 @@ class TakeFeature(QObject):
             return
         markers = opened.stored.take.marker_frame
         if frame in markers:
-            self._deeds.unmark(frame)
+            self._commands.editing.remove_marker(frame)
         else:
-            self._deeds.mark(f"Marker {len(markers) + 1}")
+            self._commands.editing.add_marker(f"Marker {len(markers) + 1}")
 
     def _name_marker(self) -> None:
         opened, frame = self._state.takes.opened.value, self._state.takes.playhead.value.frame
@@ -187,15 +135,15 @@ class TakeFeature(QObject):
         names = dict(zip(take.marker_frame, take.marker_name, strict=True))
         name = self.ask_marker(names.get(frame, f"Marker {len(names) + 1}"))
         if name is not None:
-            self._deeds.go_to(frame)  # the take may have played on meanwhile
-            self._deeds.mark(name)
+            self._commands.review.seek(frame)  # the take may have played on meanwhile
+            self._commands.editing.add_marker(name)
 
     def _correct(self, box: Array) -> None:
         self._stop_box()
-        self._deeds.correct(box)
+        self._commands.correction.reestimate(box)
 
     def _stop_box(self) -> None:
-        self._state.takes.boxing.set(False)
+        self._state.takes.drawing_box.set(False)
 
     # -- state --------------------------------------------------------------------------------
 
@@ -224,14 +172,14 @@ class TakeFeature(QObject):
 
     def _start_box(self, opened: OpenTake) -> None:
         view = self._state.view
-        self._deeds.step(0)
+        self._commands.review.step(0)
         self._previous_layout = view.layout.value
         view.layout.set(Layout.PICTURE)
         view.inside.set(False)
         result = self._state.result.value
         if result is not None:
             # the image of a frame requested just before may still be on its way
-            self._deeds.go_to(result.frame.index)
+            self._commands.review.seek(result.frame.index)
         people = result.people if result is not None else ()
         box = people[0].box if people else None
         size = opened.stored.take.frame_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import cast
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QKeySequence, QShortcut
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.takes.library import TakeEntry
+from ui.state.commands import TakeCommands
 from ui.state.take import PRE_ROLLS, CountDown, OpenTake, TakesState
 from ui.widgets.confirmation import confirm
 from ui.widgets.formatting import breakable, clock
@@ -27,35 +28,22 @@ from ui.widgets.labels import quiet_label
 _ID = Qt.ItemDataRole.UserRole
 
 
-class LibraryDeeds(Protocol):
-    """What the page asks for."""
-
-    def open(self, take: str) -> None:
-        """Look at a take."""
-
-    def rename(self, take: str, name: str) -> None:
-        """Give a take another name."""
-
-    def delete(self, take: str) -> None:
-        """Remove a take for good."""
-
-
 class TakesPage(QWidget):
     """Side panel page "Takes".
 
     Parameters
     ----------
     state : TakesState
-    deeds : LibraryDeeds
+    commands : TakeCommands
     parent : QWidget, optional
     """
 
     def __init__(
-        self, state: TakesState, deeds: LibraryDeeds, parent: QWidget | None = None
+        self, state: TakesState, commands: TakeCommands, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._state = state
-        self._deeds = deeds
+        self._commands = commands
         self._filling = False
         self.count_down = QComboBox()
         self.count_down.setAccessibleName("Countdown before a recording")
@@ -176,12 +164,12 @@ class TakesPage(QWidget):
             item.setText(entry.about.name)  # a take needs a name
             self._filling = False
             return
-        self._deeds.rename(take, name)
+        self._commands.rename(take, name)
 
     def _open(self) -> None:
         entry = self._selected_entry()
         if entry is not None:
-            self._deeds.open(entry.id)
+            self._commands.open(entry.id)
 
     def _rename(self) -> None:
         item = self.list.currentItem()
@@ -192,7 +180,7 @@ class TakesPage(QWidget):
     def _delete(self) -> None:
         entry = self._selected_entry()
         if entry is not None and self.ask_delete(entry.about.name):
-            self._deeds.delete(entry.id)
+            self._commands.delete(entry.id)
 
     def _selected_id(self) -> str | None:
         item = self.list.currentItem()

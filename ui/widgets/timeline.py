@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.state.take import OpenTake, Playhead, TakesState, Task
+from ui.state.take import OpenTake, Playhead, TakesState, TaskStatus
 from ui.widgets.formatting import clock
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 from ui.widgets.timeline_track import TimelineTrack
@@ -86,7 +86,7 @@ class Timeline(QWidget):
         self.setVisible(opened is not None)
         self.track.show_take(opened.stored.take if opened is not None else None)
         note = ""
-        if opened is not None and not opened.pictures:
+        if opened is not None and not opened.has_images:
             note = "The video of this take was moved or deleted."
         elif opened is not None and not opened.full_size:
             note = "Shown with a reduced copy of the camera's video."
@@ -132,7 +132,7 @@ class TaskProgress(QWidget):
             row.addWidget(widget)
         state.task.watch(self._on_task_change)
 
-    def _on_task_change(self, task: Task | None) -> None:
+    def _on_task_change(self, task: TaskStatus | None) -> None:
         self.setVisible(task is not None)
         if task is not None:
             self.text.setText(task.text)

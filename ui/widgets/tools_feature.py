@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from PySide6.QtCore import QObject
 
+from ui.state.commands import Commands
 from ui.state.live_out import LiveOutStatus
 from ui.state.window import WindowState
 from ui.widgets.action_factory import make_action
-from ui.widgets.batch_window import BatchDeeds, BatchWindow
+from ui.widgets.batch_window import BatchWindow
 from ui.widgets.export_dialog import default_folder
-from ui.widgets.live_out_page import LiveOutDeeds, LiveOutPage, StreamIndicator
+from ui.widgets.live_out_page import LiveOutPage, StreamIndicator
 from ui.widgets.main_window import FILE_FILTERS, MainWindow
-from ui.widgets.model_page import ModelDeeds, ModelPage
-
-
-class ToolDeeds(Protocol):
-    """Who does what the tools ask for."""
-
-    @property
-    def live_out(self) -> LiveOutDeeds:
-        """Streams."""
-
-    @property
-    def batch(self) -> BatchDeeds:
-        """Processes files in the background."""
-
-    @property
-    def models(self) -> ModelDeeds:
-        """Changes the model."""
+from ui.widgets.model_page import ModelPage
 
 
 class ToolsFeature(QObject):
@@ -40,14 +23,14 @@ class ToolsFeature(QObject):
     window : MainWindow
         Becomes the parent.
     state : WindowState
-    deeds : ToolDeeds
+    commands : Commands
     """
 
-    def __init__(self, window: MainWindow, state: WindowState, deeds: ToolDeeds) -> None:
+    def __init__(self, window: MainWindow, state: WindowState, commands: Commands) -> None:
         super().__init__(window)
-        self._window, self._state, self._deeds = window, state, deeds
+        self._window, self._state, self._commands = window, state, commands
         self.batch_window: BatchWindow | None = None
-        self.live_out_page = LiveOutPage(state.live_out, deeds.live_out)
+        self.live_out_page = LiveOutPage(state.live_out, commands.live_out)
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
         self.indicator = StreamIndicator(state.live_out, brief=True)
         window.status_line.addPermanentWidget(self.indicator)
@@ -55,7 +38,7 @@ class ToolsFeature(QObject):
         self.live_out.setCheckable(True)
         self.live_out.triggered.connect(self.live_out_page.toggle)
         state.live_out.status.watch(self._on_live_out_change)
-        self.model_page = ModelPage(state, deeds.models)
+        self.model_page = ModelPage(state, commands.models)
         window.side_panel.add_page("model", "Model", self.model_page)
         self.models = make_action(
             self,
@@ -77,8 +60,8 @@ class ToolsFeature(QObject):
             window = self._window
             self.batch_window = BatchWindow(
                 self._state.batch,
-                self._deeds.batch,
-                lambda: window.export_folder or default_folder(),
+                self._commands.batch,
+                lambda: self._state.export.folder.value or default_folder(),
                 FILE_FILTERS,
                 window,
             )

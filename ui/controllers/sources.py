@@ -1,0 +1,373 @@
+"""Open, play and close sources: cameras, streams and files."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pymaf_live.body import Body
+from pymaf_live.errors import InputError
+from pymaf_live.pipeline.model_selection import body_for_model
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.sources import Source, open_source, paced
+from pymaf_live.sources.looping import Playback
+from pymaf_live.types import FrameResult
+from ui.controllers.messages import Messages
+from ui.controllers.open_paths import choices_of
+from ui.controllers.reconnect import Reconnector
+from ui.controllers.source_discovery import SourceDiscovery
+from ui.controllers.source_session import SourceSession
+from ui.state.commands import SourceCommands
+from ui.state.source import FileQueue
+from ui.state.window import Figures, Phase, SourceChoice, WindowState
+from ui.system.error_text import error_text
+from ui.system.task_runner import TaskRunner
+
+_log = logging.getLogger(__name__)
+
+OpenPipeline = Callable[[Source, PipelineOptions], Pipeline]
+Reconfigured = Callable[[Exception | None], None]
+
+
+class SourceController(SourceCommands):
+    """Owns the open source, its pipeline and the pipeline options.
+
+    Parameters
+    ----------
+    state : WindowState
+        Written here: `phase`, `source`, `sources`, `live`, `mirror`, `result` and `body`.
+    tasks : TaskRunner
+    options : PipelineOptions
+        Options of the pipelines to open.
+    open_pipeline : callable
+        Creates the pipeline of an open source without starting it.
+    discovery : SourceDiscovery
+    messages : Messages
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        tasks: TaskRunner,
+        options: PipelineOptions,
+        open_pipeline: OpenPipeline,
+        discovery: SourceDiscovery,
+        messages: Messages,
+    ) -> None:
+        self._state = state
+        self._tasks = tasks
+        self.options = options
+        """Options in use, and of the pipelines to open."""
+        self._open_pipeline = open_pipeline
+        self._discovery = discovery
+        self._messages = messages
+        self.on_opened: list[Callable[[SourceSession], None]] = []
+        """Called with each session once its pipeline runs."""
+        self.on_closed: list[Callable[[], None]] = []
+        """Called before a source, or a take in its place, is closed."""
+        self.on_result: list[Callable[[FrameResult], None]] = []
+        """Called with each result before it is shown."""
+        self.session: SourceSession | None = None
+        self._latest_request = 0
+        """Number of the last request to open something; results of older ones are closed."""
+        self._reconnector = Reconnector(tasks, self._on_reconnected, self._on_still_away)
+        self._closed = threading.Event()
+        self._start_lock = threading.Lock()
+        self._last_started: Pipeline | None = None
+        state.loop.watch(self._on_loop_change)
+        state.mirror.watch(self._on_mirror_change)
+        state.view.inside.watch(self._on_inside_change)
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def find_cameras(self) -> None:
+        """See `SourceCommands.find_cameras`."""
+        self._discovery.find_cameras()
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """See `SourceCommands.open_files`."""
+
+        def done(choices: tuple[SourceChoice, ...]) -> None:
+            self.open(choices[0])
+            self._state.sources.queue.set(FileQueue(choices))
+
+        self._tasks.submit("list files", lambda: choices_of(paths), done, self._messages.error)
+
+    def step_file(self, step: int) -> None:
+        """See `SourceCommands.step_file`."""
+        queue = self._state.sources.queue.value
+        choice = queue.next if step > 0 else queue.previous
+        if choice is not None:
+            self.open(choice)
+            self._state.sources.queue.set(replace(queue, index=queue.index + step))
+
+    def stop_reconnecting(self) -> None:
+        """See `SourceCommands.stop_reconnecting`."""
+        if self.session is not None:
+            self.close()
+        else:
+            self._reconnector.stop()
+            self._state.sources.outage.set("")
+
+    def open(self, choice: SourceChoice) -> None:
+        """See `SourceCommands.open`."""
+        if self._closed.is_set():
+            return
+        before = self._leave()
+        self._state.sources.queue.set(FileQueue())
+        request_id = self._latest_request
+        self._messages.clear()
+        self._state.source.set(choice)
+        self._state.phase.set(Phase.OPENING)
+
+        def work() -> SourceSession | None:
+            if before is not None:
+                before.pipeline.close()  # a camera can be opened only once
+            return self._start(choice, request_id)
+
+        self._tasks.submit(
+            "open",
+            work,
+            self._on_opened,
+            lambda error: self._on_open_failed(choice, error, request_id),
+        )
+
+    def close(self) -> None:
+        """See `SourceCommands.close`."""
+        before = self._leave()
+        self._state.sources.queue.set(FileQueue())
+        self._state.phase.set(Phase.EMPTY)
+        self._state.source.set(None)
+        self._close_in_background(before)
+
+    def pause(self) -> None:
+        """Hold the frame of a file; cameras and streams cannot be paused."""
+        if self.session is not None and self.session.playback is not None:
+            self.session.playback.hold()
+            self._state.phase.set(Phase.PAUSED)
+
+    def resume(self) -> None:
+        """Continue a paused file, or replay one that has ended."""
+        phase, source = self._state.phase.value, self._state.source.value
+        if phase is Phase.ENDED and source is not None:
+            self.open(source)
+        elif phase is Phase.PAUSED and self.session is not None:
+            if self.session.playback is not None:
+                self.session.playback.release()
+            self._state.phase.set(Phase.PLAYING)
+
+    # -- options ------------------------------------------------------------------------------
+
+    def reconfigure(self, options: PipelineOptions, done: Reconfigured | None) -> None:
+        """Use other options for the sources to open and, with `done`, for the open one.
+
+        Parameters
+        ----------
+        options : PipelineOptions
+        done : callable, optional
+            Called in any thread with None, or with the error if the open source continues with
+            the old options. None leaves the open source as it is.
+        """
+        self.options = options
+        if done is None:
+            return
+        session = self.session
+        if session is None:
+            done(None)
+            return
+
+        def found(body: Body) -> None:
+            if self.session is not session:
+                done(None)
+            elif body.sha256 == session.body.sha256:
+                session.pipeline.reconfigure(options, done)
+            else:
+                # recording, smoothing and stream have one body: open the source again
+                done(None)
+                queue = self._state.sources.queue.value
+                self.open(session.choice)
+                self._state.sources.queue.set(queue)
+
+        self._tasks.submit("find body", lambda: body_for_model(options.model), found, done)
+
+    def update_parameters(self, options: PipelineOptions) -> None:
+        """Apply the smoothing and the field of view of `options` from the next frame on."""
+        self.options = options
+        if self.session is not None:
+            self.session.pipeline.update_parameters(options)
+
+    # -- timer --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Retry what is away; show the newest result; notice the end of the source."""
+        self._reconnector.tick()
+        session = self.session
+        if session is None:
+            return
+        opening = self._state.phase.value is Phase.OPENING
+        if opening and session.playback is not None and session.pipeline.ready:
+            session.playback.release()  # earlier, frames would be played before they can be shown
+        try:
+            ended = session.pipeline.ended  # read first: results until then are taken below
+            result = session.pipeline.latest_result()
+        except Exception as error:
+            self._on_pipeline_failed(error)
+            return
+        if result is not None:
+            self._show(result)
+        elif ended:
+            self._on_end()
+
+    def shut_down(self) -> None:
+        """Close the source for good: the window is closing."""
+        with self._start_lock:
+            self._closed.set()
+            last_started = self._last_started
+        before = self._leave()
+        if before is not None:
+            before.pipeline.close()
+        elif last_started is not None:
+            last_started.close()  # it runs, but its session was not processed yet
+
+    # -- opening ------------------------------------------------------------------------------
+
+    def _start(self, choice: SourceChoice, request_id: int) -> SourceSession | None:
+        """Open a source and start its pipeline; None if the request is outdated."""
+        playback: Playback | None = None
+        source: Source
+        if choice.live:
+            source = open_source(choice.text, for_ever=True)
+        else:
+            text = choice.text
+            playback = Playback(lambda: open_source(text), repeat=self._state.loop.value)
+            source = paced(playback)
+        try:
+            pipeline = self._open_pipeline(source, self.options)
+        except BaseException:
+            source.close()
+            raise
+        with self._start_lock:  # `shut_down` must see every pipeline that was started
+            wanted = not self._closed.is_set() and request_id == self._latest_request
+            if wanted:
+                pipeline.start()
+                self._last_started = pipeline
+        if not wanted:
+            pipeline.close()
+            return None
+        body = body_for_model(pipeline.options.model)
+        return SourceSession(request_id, choice, pipeline, playback, source.facts, body)
+
+    def _on_opened(self, session: SourceSession | None) -> None:
+        if session is None:
+            return
+        if session.request_id != self._latest_request:
+            self._close_in_background(session)
+            return
+        self.session = session
+        self._state.body.set(session.body)
+        for callback in self.on_opened:
+            callback(session)
+        started, current = session.pipeline.options, self.options
+        wanted = (current.model, current.backend, current.people)
+        if (started.model, started.backend, started.people) != wanted:  # changed meanwhile
+            session.pipeline.reconfigure(current)
+        self._on_loop_change(self._state.loop.value)
+        self._on_inside_change(self._state.view.inside.value)
+        self._state.live.set(session.playback is None)
+        is_camera = session.choice.kind == "camera"
+        self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
+
+    def _on_open_failed(self, choice: SourceChoice, error: Exception, request_id: int) -> None:
+        if request_id != self._latest_request:
+            return
+        self._state.phase.set(Phase.EMPTY)
+        self._state.source.set(None)
+        if choice.live and isinstance(error, InputError):
+            self._reconnector.start(choice, lambda: self._start(choice, request_id))
+            self._on_still_away(choice, error)
+        else:
+            self._messages.error(error)
+
+    def _on_still_away(self, choice: SourceChoice, error: Exception) -> None:
+        if isinstance(error, InputError):
+            text = f"{error_text(error)} {choice.title} opens automatically once it is available."
+            self._state.sources.outage.set(text)
+        else:
+            self._reconnector.stop()
+            self._state.sources.outage.set("")
+            self._messages.error(error)
+
+    def _on_reconnected(self, choice: SourceChoice, session: SourceSession | None) -> None:
+        if session is not None and session.request_id == self._latest_request:
+            self._state.sources.outage.set("")
+            self._state.source.set(choice)
+            self._state.phase.set(Phase.OPENING)
+        self._on_opened(session)
+
+    # -- playing and closing ------------------------------------------------------------------
+
+    def _show(self, result: FrameResult) -> None:
+        if self._state.phase.value is Phase.OPENING:
+            self._state.phase.set(Phase.PLAYING)
+        for callback in self.on_result:
+            callback(result)
+        self._state.result.set(result)
+
+    def _on_pipeline_failed(self, error: Exception) -> None:
+        shown = self._state.result.value is not None
+        before = self._leave(keep_image=shown)
+        self._state.phase.set(Phase.ENDED if shown else Phase.EMPTY)
+        if not shown:
+            self._state.source.set(None)
+        self._messages.error(error)
+        self._close_in_background(before)
+
+    def _on_end(self) -> None:
+        if self._state.sources.queue.value.next is not None:
+            self.step_file(1)
+            return
+        before = self._leave(keep_image=True)
+        if self._state.result.value is None:
+            self._state.phase.set(Phase.EMPTY)
+            self._messages.error_line("The source has no frames.")
+        else:
+            self._state.phase.set(Phase.ENDED)
+        self._close_in_background(before)
+
+    def _leave(self, *, keep_image: bool = False) -> SourceSession | None:
+        """Detach the open source from the window and return it for closing."""
+        for callback in self.on_closed:
+            callback()
+        self._latest_request += 1
+        self._reconnector.stop()
+        self._state.sources.outage.set("")
+        session, self.session = self.session, None
+        if not keep_image:
+            self._state.result.set(None)
+            self._state.drawn.set(None)
+            self._state.figures.set(Figures())
+        return session
+
+    def _close_in_background(self, session: SourceSession | None) -> None:
+        if session is not None:
+            self._tasks.submit("close", session.pipeline.close, lambda _: None, _log_failure)
+
+    def _on_loop_change(self, loop: bool) -> None:
+        if self.session is not None and self.session.playback is not None:
+            self.session.playback.repeat = loop
+
+    def _on_inside_change(self, inside: bool) -> None:
+        if self.session is not None:
+            self.session.pipeline.inspect = inside
+
+    def _on_mirror_change(self, mirror: bool) -> None:
+        if self.session is not None and self.session.choice.kind == "camera":
+            self._state.mirror_cameras.set(mirror)
+
+
+def _log_failure(error: Exception) -> None:
+    _log.error("a source could not be closed", exc_info=error)
