@@ -1,10 +1,10 @@
-"""A model in half precision, said in the graph itself: the encoder in fp16, what follows in f32.
+"""Conversion of a model's graph to half precision: the encoder in fp16, the rest in f32.
 
-TensorRT's newer releases choose no precision on their own; every tensor has the type that the file
-gives it. The encoder, which is nearly all of the work, is written in fp16. From the first place
-where feature maps are read at points (GridSample, or GatherND cell by cell) on everything stays in
-f32: coordinates in fp16 would err by parts of a cell, and the regressors feed their errors back
-into themselves.
+TensorRT's newer releases choose no precision by themselves; every tensor has the type declared in
+the file. The encoder, which does nearly all of the work, is converted to fp16. From the first
+sampling of feature maps at points (GridSample, or GatherND cell by cell) on, everything stays in
+f32: coordinates in fp16 would be off by fractions of a cell, and the regressors feed their errors
+back into themselves.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 LAST_OPSET = 18
-"""Newer files call GridSample's 'bilinear' 'linear', which TensorRT takes for nearest, silently."""
+"""Newer opsets call GridSample's 'bilinear' 'linear', which TensorRT silently takes for nearest."""
 
 _SEEDS = ("Conv", "ConvTranspose")
-_READING = ("GridSample", "GatherND")
-# nothing but these is ever turned; each computes in the type of its inputs
-_TURNED = frozenset(
+_SAMPLING = ("GridSample", "GatherND")
+# only these operators are converted; each computes in the type of its inputs
+_CONVERTIBLE = frozenset(
     [
         "Conv",
         "ConvTranspose",
@@ -58,13 +58,13 @@ _TURNED = frozenset(
         "ReduceMean",
     ]
 )
-# inputs that stay f32 whatever the others are: scales and regions of interest
-_STAYING = {"Resize": (1, 2)}
-_MOST_BYTES = 1 << 30
+# inputs that always stay f32: scales and regions of interest
+_F32_INPUTS = {"Resize": (1, 2)}
+_MAX_BYTES = 1 << 30
 
 
 def read_model(path: Path) -> ModelProto:
-    """An ONNX file, with weights that are stored in fp16 and cast back made f32 constants.
+    """Read an ONNX file; weights stored in fp16 and cast to f32 become f32 constants.
 
     Raises
     ------
@@ -77,20 +77,20 @@ def read_model(path: Path) -> ModelProto:
     from onnx import numpy_helper
 
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise ModelError(f"{path} is too large to be a model")
         model = onnx.load(path, load_external_data=False)
         if any(tensor.external_data for tensor in model.graph.initializer):
-            raise ModelError(f"{path} keeps its weights in other files")
+            raise ModelError(f"{path} stores its weights in other files")
         onnx.checker.check_model(model)
     except ModelError:
         raise
     except Exception as error:  # protobuf's and the checker's errors share no base
-        raise ModelError(f"{path} is not a model that can be read") from error
+        raise ModelError(f"{path} is not a readable model") from error
     opset = max((each.version for each in model.opset_import if not each.domain), default=0)
     if not 0 < opset <= LAST_OPSET:
         raise ModelError(
-            f"{path} has operators of ONNX {opset}; TensorRT reads GridSample wrongly above "
+            f"{path} uses ONNX opset {opset}, and TensorRT reads GridSample wrongly above "
             f"{LAST_OPSET}: export it again"
         )
     graph = model.graph
@@ -117,40 +117,40 @@ def read_model(path: Path) -> ModelProto:
 
 
 def to_half_precision(model: ModelProto) -> ModelProto:
-    """The same model with its encoder in fp16; inputs and outputs stay f32.
+    """Return the model with its encoder in fp16; inputs and outputs stay f32.
 
     Parameters
     ----------
     model : ModelProto
-        From `read_model`; left as it is.
+        From `read_model`; not modified.
 
     Returns
     -------
     ModelProto
-        Equal to the given one where there is no convolution.
+        Identical to `model` if there is no convolution.
 
     Raises
     ------
     ModelError
-        If the types of the graph do not go together.
+        If the types of the graph are inconsistent.
     """
     import onnx
 
     try:
         model = onnx.shape_inference.infer_shapes(model)
     except Exception as error:
-        raise ModelError("the model's graph does not fit together") from error
+        raise ModelError("the model's graph is inconsistent") from error
     inside = _encoder(model.graph)
-    _turn(model.graph, inside)
+    _convert(model.graph, inside)
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
-        raise ModelError("the model cannot be written in half precision") from error
+        raise ModelError("the model cannot be converted to half precision") from error
     return model
 
 
-def _turn(graph: GraphProto, inside: frozenset[int]) -> None:
-    """Compute the nodes `inside` in fp16, with casts where their tensors come in and go out."""
+def _convert(graph: GraphProto, inside: frozenset[int]) -> None:
+    """Convert the nodes `inside` to fp16, with casts where tensors enter and leave."""
     from onnx import TensorProto, helper
 
     inner = {name for k in inside for name in graph.node[k].output}
@@ -162,65 +162,65 @@ def _turn(graph: GraphProto, inside: frozenset[int]) -> None:
         if k not in inside:
             nodes.append(node)
             continue
-        turned = helper.make_node(node.op_type, [], [])
-        turned.CopyFrom(node)
+        converted = helper.make_node(node.op_type, [], [])
+        converted.CopyFrom(node)
         for slot, name in enumerate(node.input):
-            if name in floats and slot not in _STAYING.get(node.op_type, ()):
-                # what the encoder made is there in fp16 already
-                turned.input[slot] = _twin(name) if name in inner else twins.of(name, nodes)
+            if name in floats and slot not in _F32_INPUTS.get(node.op_type, ()):
+                # the encoder's own tensors exist in fp16 already
+                converted.input[slot] = _twin(name) if name in inner else twins.of(name, nodes)
         for slot, name in enumerate(node.output):
-            turned.output[slot] = _twin(name)
-        nodes.append(turned)
+            converted.output[slot] = _twin(name)
+        nodes.append(converted)
         nodes += [
             helper.make_node("Cast", [_twin(name)], [name], to=TensorProto.FLOAT)
             for name in sorted(set(node.output) & outside)
         ]
-    graph.initializer.extend(twins.made)
-    # the recorded types of inner tensors are no longer true
+    graph.initializer.extend(twins.tensors)
+    # the recorded types of inner tensors are outdated
     del graph.value_info[:]
     used = {name for node in nodes for name in node.input} | {o.name for o in graph.output}
     _set_nodes(graph, [n for n in nodes if n.op_type != "Constant" or n.output[0] in used])
-    left = [tensor for tensor in graph.initializer if tensor.name in used]
+    remaining = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
-    graph.initializer.extend(left)
+    graph.initializer.extend(remaining)
 
 
 def _twin(name: str) -> str:
-    """Name of the fp16 twin of a f32 tensor."""
+    """Return the name of the fp16 twin of an f32 tensor."""
     return f"{name}.fp16"
 
 
 class _Twins:
-    """The fp16 twins of f32 tensors that come from outside; each is made once."""
+    """The fp16 twins of f32 tensors that enter the encoder; each is created once."""
 
     def __init__(self, graph: GraphProto) -> None:
-        self._known = _known(graph)
+        self._constants = _constants(graph)
         self._names: set[str] = set()
-        self.made: list[TensorProto] = []
-        """Of tensors whose values are known."""
+        self.tensors: list[TensorProto] = []
+        """Twins of constants."""
 
     def of(self, name: str, nodes: list[NodeProto]) -> str:
-        """Name of the twin; a cast to it is added to `nodes` where it is needed."""
+        """Return the name of the twin; a cast to it is added to `nodes` if it is not a constant."""
         from onnx import TensorProto, helper, numpy_helper
 
         twin = _twin(name)
         if name in self._names:
             return twin
         self._names.add(name)
-        tensor = self._known.get(name)
+        tensor = self._constants.get(name)
         if tensor is None:
             nodes.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
         else:
             with np.errstate(over="ignore"):
                 array = numpy_helper.to_array(tensor).astype(np.float16)
-            self.made.append(numpy_helper.from_array(array, twin))
+            self.tensors.append(numpy_helper.from_array(array, twin))
         return twin
 
 
-def _known(graph: GraphProto) -> dict[str, TensorProto]:
-    """Tensors whose values stand in the graph."""
-    known = {t.name: t for t in graph.initializer}
-    return known | {
+def _constants(graph: GraphProto) -> dict[str, TensorProto]:
+    """Return the constant tensors of the graph by name."""
+    initializers = {t.name: t for t in graph.initializer}
+    return initializers | {
         node.output[0]: node.attribute[0].t
         for node in graph.node
         if node.op_type == "Constant" and node.attribute[0].name == "value"
@@ -228,37 +228,37 @@ def _known(graph: GraphProto) -> dict[str, TensorProto]:
 
 
 def _floats(graph: GraphProto) -> set[str]:
-    """Names of the f32 tensors."""
+    """Return the names of the f32 tensors."""
     from onnx import TensorProto
 
     infos = [*graph.value_info, *graph.input, *graph.output]
     floats = {info.name for info in infos if info.type.tensor_type.elem_type == TensorProto.FLOAT}
-    known = _known(graph).items()
-    return floats | {name for name, tensor in known if tensor.data_type == TensorProto.FLOAT}
+    constants = _constants(graph).items()
+    return floats | {name for name, tensor in constants if tensor.data_type == TensorProto.FLOAT}
 
 
 def _encoder(graph: GraphProto) -> frozenset[int]:
-    """Numbers of the nodes that lie between convolutions and read no feature map at points."""
+    """Return the indices of nodes between convolutions that sample no feature map at points."""
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output}
-    before = [{producer[name] for name in n.input if name in producer} for n in graph.node]
+    inputs = [{producer[name] for name in n.input if name in producer} for n in graph.node]
     after_sampling: set[int] = set()
     after_seed: set[int] = set()
-    # nodes stand in the order in which they are computed
+    # nodes are in order of computation
     for k, node in enumerate(graph.node):
-        if node.op_type in _READING or before[k] & after_sampling:
+        if node.op_type in _SAMPLING or inputs[k] & after_sampling:
             after_sampling.add(k)
-        elif node.op_type in _SEEDS or before[k] & after_seed:
+        elif node.op_type in _SEEDS or inputs[k] & after_seed:
             after_seed.add(k)
     leads_to_seed: set[int] = set()
     for k in reversed(range(len(graph.node))):
         if k in leads_to_seed or (graph.node[k].op_type in _SEEDS and k in after_seed):
-            leads_to_seed |= {k, *before[k]}
+            leads_to_seed |= {k, *inputs[k]}
     typed = _float_outputs(graph)
     large = _too_large(graph)
     return frozenset(
         k
         for k in after_seed & leads_to_seed
-        if graph.node[k].op_type in _TURNED
+        if graph.node[k].op_type in _CONVERTIBLE
         and set(graph.node[k].output) <= typed
         and not set(graph.node[k].input) & large
     )
@@ -272,7 +272,7 @@ def _float_outputs(graph: GraphProto) -> set[str]:
 
 
 def _too_large(graph: GraphProto) -> set[str]:
-    """Weights that fp16 cannot hold."""
+    """Return the names of weights that exceed the range of fp16."""
     from onnx import TensorProto, numpy_helper
 
     found = set()
@@ -291,7 +291,9 @@ def _used_outside(graph: GraphProto, inside: frozenset[int]) -> set[str]:
         if k not in inside:
             used |= set(node.input)
         else:
-            used |= {node.input[s] for s in _STAYING.get(node.op_type, ()) if s < len(node.input)}
+            used |= {
+                node.input[s] for s in _F32_INPUTS.get(node.op_type, ()) if s < len(node.input)
+            }
     return used
 
 

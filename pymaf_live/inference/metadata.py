@@ -1,4 +1,4 @@
-"""What a model file says of itself, and the contract that it must keep."""
+"""Metadata of a model file, and the contract of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from pymaf_live.errors import ModelError
 
 Shape = tuple[int | None, ...]
-"""Of a tensor; None where a dimension is dynamic or the file does not say."""
+"""Shape of a tensor; None for a dimension that is dynamic or not stated in the file."""
 
 Refuse = Callable[[str], ModelError]
-"""The error for a model of which something is so that it cannot be used."""
+"""Returns the error for a model, given what is wrong with it."""
 
 OUTPUTS = ("rotations", "shape", "camera", "score", "joint_score")
-"""Of the finest level, in the order in which `Estimate` is made of them."""
+"""Outputs of the finest level, in the order of `Estimate`'s fields."""
 
 _EARLIER_OUTPUTS = ("rotations", "shape", "camera")
-"""Of an earlier level; the scores are of the finest alone."""
+"""Outputs of an earlier level; only the finest has scores."""
 
 DENSE_OUTPUTS = ("part", "u", "v")
-"""Of the finest map, where a file has them: (B, P, H, W) logits of the background and the body's
-parts, and the place on each part, 0..1. `part` may come alone."""
+"""Optional dense outputs of the finest level: (B, P, H, W) logits of the background and the body's
+parts, and the position on each part, 0..1. A file may have `part` alone."""
 
 PAPER_READS = 21
-"""Points a side of the grid that the first level reads, where the file does not say."""
+"""Side of the grid of points that the first level samples, unless the file states it."""
 
 LOWER_PRECISIONS = ("bf16",)
-"""In which some processors count faster than in f32, from the same file."""
+"""Precisions in which some CPUs run a model faster than in f32, from the same file."""
 
 _KEYS = (
     "name",
@@ -41,21 +41,21 @@ _KEYS = (
     "licence",
     "levels",
 )
-_MAY_LACK = ("reads", "scores", "normalisation", "precisions", "int8_of")
+_OPTIONAL_KEYS = ("reads", "scores", "normalisation", "precisions", "int8_of")
 
-# what a file may ask for at most
+# limits of what a file may request
 _SIZES = range(32, 1025)
 _LEVELS = range(1, 17)
-_MOST_JOINTS = 256
-_MOST_SHAPES = 400
-_MOST_TEXT = 10_000
+_MAX_JOINTS = 256
+_MAX_SHAPES = 400
+_MAX_TEXT = 10_000
 _READS = range(0, 257)
-_MOST_PARTS, _MOST_CELLS = 257, 1024
+_MAX_PARTS, _MAX_CELLS = 257, 1024
 
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """The metadata of a model file."""
+    """Metadata of a model file."""
 
     name: str
     version: str
@@ -65,32 +65,32 @@ class ModelMetadata:
     """Such as 'trunk-up 1.75', or 'upright 1.20' of an imported model."""
     joint_names: tuple[str, ...]
     body_sha256: str
-    """Of the body file that the model was trained with, 64 hexadecimal digits."""
+    """SHA-256 of the body file that the model was trained with, 64 hexadecimal digits."""
     config_sha256: str
-    """Of the training's configuration."""
+    """SHA-256 of the training configuration."""
     licence: str
     levels: int
-    """How many levels' outputs the file has; 1 unless exported with ``--levels all``."""
+    """Number of levels with outputs in the file; 1 unless exported with ``--levels all``."""
     reads: tuple[int, ...] = ()
-    """Of each level that the file has: points a side of the grid that it reads, 0 where it reads
-    under the mesh of the level before. From the optional key ``reads``; the paper's otherwise."""
+    """Side of the grid of points that each of the file's levels samples; 0 if it samples under the
+    mesh of the previous level. From the optional key ``reads``; the paper's values otherwise."""
     dense: tuple[str, ...] = ()
-    """Which of `DENSE_OUTPUTS` the file has."""
+    """Those of `DENSE_OUTPUTS` that the file has."""
     scored: bool = True
-    """Whether its scores mean something; false where the optional key ``scores`` is 'none'."""
+    """False if its scores mean nothing: the optional key ``scores`` is 'none'."""
     normalisation: str = ""
-    """What the graph does to the picture first, in words, where the file says."""
+    """Description of the image normalisation inside the graph, if the file has one."""
     precisions: tuple[str, ...] = ()
-    """Of `LOWER_PRECISIONS`, those in which its bodies stay where they are in f32: measured on real
-    crops when the file was made (`python -m trainer precisions`)."""
+    """Those of `LOWER_PRECISIONS` in which estimated bodies stay where they are in f32: measured on
+    real crops when the file was made (`python -m trainer precision`)."""
     int8_of: str = ""
-    """SHA-256 of the model file that this one is in int8, if it is."""
+    """SHA-256 of the f32 model file if this file is its int8 twin, else empty."""
 
 
 def level_outputs(levels: int) -> list[tuple[str, ...]]:
-    """Names of the outputs that an `Estimate` of each level is made of, coarsest first.
+    """Return the names of each level's outputs in the order of `Estimate`, coarsest first.
 
-    The finest level's carry no number.
+    Those of the finest level have no number.
     """
     earlier = [
         (*(f"{name}_{level}" for name in _EARLIER_OUTPUTS), *OUTPUTS[len(_EARLIER_OUTPUTS) :])
@@ -100,7 +100,7 @@ def level_outputs(levels: int) -> list[tuple[str, ...]]:
 
 
 def output_shapes(metadata: ModelMetadata) -> dict[str, Shape]:
-    """Shape of every output after the batch, None where the metadata does not say."""
+    """Return the shape of every output without the batch; None where the metadata is silent."""
     joints = len(metadata.joint_names)
     plain: dict[str, Shape] = {
         "rotations": (joints, 3, 3),
@@ -121,12 +121,12 @@ def check_contract(
     inputs: Mapping[str, Shape],
     outputs: Mapping[str, Shape],
 ) -> ModelMetadata:
-    """Read a model's metadata and check that its inputs and outputs are as agreed.
+    """Read a model's metadata and check its inputs and outputs against the contract.
 
     Parameters
     ----------
     path : path or str
-        For the message.
+        For the error message.
     entries : mapping
         The metadata in the file.
     inputs, outputs : mapping
@@ -135,7 +135,7 @@ def check_contract(
     Raises
     ------
     ModelError
-        With one line that says what differs.
+        If the model breaks the contract; the message is one line.
     """
 
     def refuse(what: str) -> ModelError:
@@ -146,10 +146,10 @@ def check_contract(
     levels = _number(entries, "levels", _LEVELS, refuse)
     joint_names = tuple(entries["joint_names"].split(","))
     joints = len(joint_names)
-    if joints > _MOST_JOINTS or len(set(joint_names)) != joints or not all(joint_names):
+    if joints > _MAX_JOINTS or len(set(joint_names)) != joints or not all(joint_names):
         raise refuse("its metadata joint_names is not a list of distinct names")
     if list(inputs) != ["image"]:
-        raise refuse(f"its inputs are {_listed(inputs)} instead of image")
+        raise refuse(f"its inputs are {_format_names(inputs)} instead of image")
     _require_shape("image", inputs["image"], (3, size, size), refuse)
     metadata = ModelMetadata(
         name=entries["name"],
@@ -168,10 +168,10 @@ def check_contract(
         precisions=_precisions(entries, refuse),
         int8_of=entries.get("int8_of", ""),
     )
-    wanted = output_shapes(metadata)
-    if set(outputs) != set(wanted):
-        raise refuse(f"its outputs are {_listed(outputs)} instead of {', '.join(wanted)}")
-    for name, rest in wanted.items():
+    expected = output_shapes(metadata)
+    if set(outputs) != set(expected):
+        raise refuse(f"its outputs are {_format_names(outputs)} instead of {', '.join(expected)}")
+    for name, rest in expected.items():
         _require_shape(name, outputs[name], rest, refuse)
     return metadata
 
@@ -180,9 +180,9 @@ def _require_texts(entries: Mapping[str, str], refuse: Refuse) -> None:
     missing = [key for key in _KEYS if key not in entries]
     if missing:
         raise refuse(f"its metadata lacks {', '.join(missing)}")
-    for key in (*_KEYS, *_MAY_LACK):
+    for key in (*_KEYS, *_OPTIONAL_KEYS):
         text = entries.get(key, "")
-        if len(text) > _MOST_TEXT or not text.isprintable():
+        if len(text) > _MAX_TEXT or not text.isprintable():
             raise refuse(f"its metadata {key} is not plain text")
         if key in _KEYS and not text.strip():
             raise refuse(f"its metadata {key} is empty")
@@ -202,12 +202,12 @@ def _number(entries: Mapping[str, str], key: str, allowed: range, refuse: Refuse
 
 
 def _reads(entries: Mapping[str, str], levels: int, refuse: Refuse) -> tuple[int, ...]:
-    """As `ModelMetadata.reads`."""
-    # one level is the last of the paper's
-    papers = (PAPER_READS, *[0] * (levels - 1)) if levels > 1 else (0,)
-    text = entries.get("reads", ",".join(map(str, papers)))
+    """Return `ModelMetadata.reads`."""
+    # a single level is the paper's last one
+    paper = (PAPER_READS, *[0] * (levels - 1)) if levels > 1 else (0,)
+    text = entries.get("reads", ",".join(map(str, paper)))
     if not re.fullmatch("[0-9]{1,3}(,[0-9]{1,3})*", text):
-        raise refuse(f"its metadata reads is {text[:40]!r}, not numbers with commas")
+        raise refuse(f"its metadata reads is {text[:40]!r}, not numbers separated by commas")
     sides = tuple(int(side) for side in text.split(","))
     if not levels <= len(sides) <= _LEVELS[-1] or any(side not in _READS for side in sides):
         raise refuse(f"its metadata reads is {text[:40]!r}, which does not fit {levels} levels")
@@ -215,16 +215,16 @@ def _reads(entries: Mapping[str, str], levels: int, refuse: Refuse) -> tuple[int
 
 
 def _precisions(entries: Mapping[str, str], refuse: Refuse) -> tuple[str, ...]:
-    """As `ModelMetadata.precisions`."""
+    """Return `ModelMetadata.precisions`."""
     named = tuple(filter(None, entries.get("precisions", "").split(",")))
     unknown = [name for name in named if name not in LOWER_PRECISIONS]
     if unknown:
-        raise refuse(f"its metadata precisions has {unknown[0][:40]!r}, which is none")
+        raise refuse(f"its metadata precisions has {unknown[0][:40]!r}, which is unknown")
     return named
 
 
 def _dense(outputs: Mapping[str, Shape], refuse: Refuse) -> tuple[str, ...]:
-    """As `ModelMetadata.dense`."""
+    """Return `ModelMetadata.dense`."""
     dense = tuple(name for name in DENSE_OUTPUTS if name in outputs)
     if dense not in ((), DENSE_OUTPUTS[:1], DENSE_OUTPUTS):
         raise refuse(f"it has the outputs {', '.join(dense)} without the others of a dense map")
@@ -234,52 +234,53 @@ def _dense(outputs: Mapping[str, Shape], refuse: Refuse) -> tuple[str, ...]:
 def check_outputs(
     metadata: ModelMetadata, outputs: Mapping[str, tuple[int, ...]], batch: int
 ) -> None:
-    """Check the shapes that a run gave; a file may leave its outputs' sizes open.
+    """Check the output shapes of a run; a file may leave the sizes of its outputs open.
 
     Raises
     ------
     ModelError
-        With one line that says what differs.
+        If the model breaks the contract; the message is one line.
     """
 
     def refuse(what: str) -> ModelError:
         return ModelError(f"the model {metadata.name} does not fit this program: {what}")
 
     coefficients = outputs["shape"][-1] if len(outputs["shape"]) == 2 else 0
-    if not 0 < coefficients <= _MOST_SHAPES:
-        raise refuse(f"shape is {_written(outputs['shape'])}")
+    if not 0 < coefficients <= _MAX_SHAPES:
+        raise refuse(f"shape is {_format_shape(outputs['shape'])}")
     for name in metadata.dense:
         shape = outputs[name]
         sizes = shape[1:]
         if (
             len(shape) != 4
             or shape[0] != batch
-            or not 1 < sizes[0] <= _MOST_PARTS
-            or not all(0 < cells <= _MOST_CELLS for cells in sizes[1:])
+            or not 1 < sizes[0] <= _MAX_PARTS
+            or not all(0 < cells <= _MAX_CELLS for cells in sizes[1:])
             or shape != outputs[metadata.dense[0]]
         ):
-            raise refuse(f"{name} is {_written(shape)}, not a dense map")
+            raise refuse(f"{name} is {_format_shape(shape)}, not a dense map")
     for name, rest in output_shapes(metadata).items():
         if name in metadata.dense:
             continue
-        wanted = (batch, *((coefficients,) if rest == (None,) else rest))
-        if outputs[name] != wanted:
-            raise refuse(f"{name} is {_written(outputs[name])} instead of {_written(wanted)}")
+        expected = (batch, *((coefficients,) if rest == (None,) else rest))
+        if outputs[name] != expected:
+            found = _format_shape(outputs[name])
+            raise refuse(f"{name} is {found} instead of {_format_shape(expected)}")
 
 
 def _require_shape(name: str, shape: Shape, rest: Shape, refuse: Refuse) -> None:
-    # the batch must be dynamic: people in a frame go through together
+    # the batch must be dynamic: all people of a frame share a request
     fits = len(shape) == len(rest) + 1 and shape[0] is None
     if not fits or any(
-        given is not None and wanted is not None and given != wanted
-        for given, wanted in zip(shape[1:], rest, strict=True)
+        found is not None and expected is not None and found != expected
+        for found, expected in zip(shape[1:], rest, strict=True)
     ):
-        raise refuse(f"{name} is {_written(shape)} instead of {_written((None, *rest))}")
+        raise refuse(f"{name} is {_format_shape(shape)} instead of {_format_shape((None, *rest))}")
 
 
-def _listed(names: Mapping[str, Shape]) -> str:
+def _format_names(names: Mapping[str, Shape]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _written(shape: Shape) -> str:
+def _format_shape(shape: Shape) -> str:
     return "(" + ", ".join("B" if n is None else str(n) for n in shape) + ")"

@@ -1,8 +1,8 @@
-"""The metadata of an ONNX file, without loading its graph.
+"""Metadata of an ONNX file, read without loading its graph.
 
-A model names the body that it was made for, which must be known before a back-end opens it.
-The file is a Protocol Buffers message: fields of a number, a wire type and a value; metadata are
-field 14, each a message of a key (1) and a value (2). Weights are stepped over.
+A model names the body that it was trained with, which must be known before a back-end opens it.
+The file is a Protocol Buffers message of fields with a number, a wire type and a value; metadata
+are field 14, each a message of a key (1) and a value (2). Weights are skipped.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pymaf_live.errors import ModelError
 
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MOST_BYTES = 1 << 20
-_MOST_FIELDS = 10_000
+_MAX_BYTES = 1 << 20
+_MAX_FIELDS = 10_000
 
 
 def metadata_entries(path: Path) -> dict[str, str]:
-    """Metadata by key.
+    """Return the metadata by key.
 
     Raises
     ------
@@ -39,14 +39,14 @@ def metadata_entries(path: Path) -> dict[str, str]:
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ModelError(f"{path} is no ONNX file: {error}") from error
+        raise ModelError(f"{path} is not an ONNX file: {error}") from error
     return entries
 
 
 def _fields(file: BinaryIO, end: int, wanted: set[int]) -> list[tuple[int, bytes]]:
-    """Number and content of the wanted fields of bytes."""
+    """Return number and content of the wanted fields of type bytes, up to position `end`."""
     found: list[tuple[int, bytes]] = []
-    for _ in range(_MOST_FIELDS):
+    for _ in range(_MAX_FIELDS):
         if file.tell() >= end:
             return found
         tag = _varint(file)
@@ -60,7 +60,7 @@ def _fields(file: BinaryIO, end: int, wanted: set[int]) -> list[tuple[int, bytes
         if length is None or length > end - file.tell():
             raise ValueError("it is damaged")
         if number in wanted and wire == _BYTES:
-            if length > _MOST_BYTES:
+            if length > _MAX_BYTES:
                 raise ValueError("its metadata are too long")
             found.append((number, file.read(length)))
         else:
@@ -73,7 +73,7 @@ def _varint(file: BinaryIO) -> int:
     for shift in range(0, 64, 7):
         byte = file.read(1)
         if not byte:
-            raise ValueError("it is cut short")
+            raise ValueError("it is truncated")
         value |= (byte[0] & 0x7F) << shift
         if byte[0] < 0x80:
             return value

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymaf_live.inference.preprocess import Halved, cut, network_input
+from pymaf_live.inference.preprocess import ImagePyramid, cut, network_input
 from pymaf_live.system.timing import measure_stage
 from pymaf_live.tracking.temporal_denoise import RunningMean, blend
 from pymaf_live.types import Crop, Estimate, Frame, Image
@@ -93,7 +93,7 @@ class CropInference:
         """Running mean of each person's crop."""
         self._prefetched: list[tuple[Frame, dict[int, PendingCrop]]] = []
         """Upcoming frames in order, with the inference that was started for each person."""
-        self._halved: list[Halved] = []
+        self._pyramids: list[ImagePyramid] = []
 
     def start(
         self, frame: Frame, crops: Sequence[TrackedCrop], timings: dict[str, float]
@@ -216,16 +216,16 @@ class CropInference:
         for batch in batches:
             batch.concurrent = min(len(batches), self._session.num_streams)
 
-    def _shared_image(self, image: Image, crops: int) -> Image | Halved:
+    def _shared_image(self, image: Image, crops: int) -> Image | ImagePyramid:
         """Return a frame for several crops: for one, halving only the part it reads is cheaper."""
         if crops < 2:
             return image
-        for halved in self._halved:
-            if halved.image is image:
-                return halved
+        for pyramid in self._pyramids:
+            if pyramid.image is image:
+                return pyramid
         # of the current frame and the next one
-        self._halved = [*self._halved[-1:], Halved(image)]
-        return self._halved[-1]
+        self._pyramids = [*self._pyramids[-1:], ImagePyramid(image)]
+        return self._pyramids[-1]
 
     def _batch_size(self) -> int:
         preferred = self._session.preferred_batch
@@ -234,7 +234,7 @@ class CropInference:
 
     def _start_batch(
         self,
-        image: Image | Halved,
+        image: Image | ImagePyramid,
         crops: Sequence[TrackedCrop],
         means: Mapping[int, RunningMean],
         timings: dict[str, float],

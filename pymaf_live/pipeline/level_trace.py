@@ -1,4 +1,4 @@
-"""How the network came to an estimate: its levels as people, and where each read the picture."""
+"""Trace of the network's levels: each level as a person, and where it sampled the image."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from pymaf_live.body import (
 from pymaf_live.types import Array, Camera, Crop, Estimate, Inside
 
 
-class InsideReader:
-    """Carries the levels of a crop into the frame.
+class LevelTracer:
+    """Converts the levels of a crop's estimate to the frame.
 
     Parameters
     ----------
     body : Body
     reads : sequence of int
-        Of each level, coarsest first: points a side of the grid that it reads the features on, or
-        0 where it reads them under the projected mesh of the level before.
+        For each level, coarsest first: side of the grid of points at which it samples the feature
+        map, or 0 if it samples under the projected mesh of the previous level.
     """
 
     def __init__(self, body: Body, reads: Sequence[int]) -> None:
         self._body = body
         self._reads = tuple(reads)
-        self._sampled = PointSet.vertices(body, body.sample_vertices)
+        self._sampled_vertices = PointSet.vertices(body, body.sample_vertices)
 
-    def read(
+    def trace(
         self, estimates: Sequence[Estimate], crop: Crop, camera: Camera, person: int
     ) -> Inside:
-        """The inside of one person's estimate.
+        """Return the trace of one person's estimate.
 
         Parameters
         ----------
         estimates : sequence of Estimate
-            Its levels, finest last; where there are fewer than the network has, the last ones.
+            Its levels, coarsest first; if there are fewer than the network has, the last ones.
         crop : Crop
         camera : Camera
         person : int
@@ -53,21 +53,21 @@ class InsideReader:
             person_from_estimate(self._body, each, crop, camera, person) for each in estimates
         )
         reads = self._reads[-len(estimates) :]
-        before: list[Estimate | None] = [None, *estimates]
-        where = tuple(
-            self._points(side, previous, crop)
-            for side, previous in zip(reads, before, strict=False)
+        previous: list[Estimate | None] = [None, *estimates]
+        points = tuple(
+            self._sample_points(side, before, crop)
+            for side, before in zip(reads, previous, strict=False)
         )
-        return Inside(person, crop, levels, where, estimates[-1].dense)
+        return Inside(person, crop, levels, points, estimates[-1].dense)
 
-    def _points(self, side: int, previous: Estimate | None, crop: Crop) -> Array:
-        """(N, 2) frame pixels; none where the level before is not known."""
+    def _sample_points(self, side: int, previous: Estimate | None, crop: Crop) -> Array:
+        """Return the points (N, 2) in frame pixels; none if the previous level is unknown."""
         if side > 0:
             line = np.linspace(-1, 1, side)
             units: Array = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
         elif previous is not None:
             units = crop_points_2d(
-                self._sampled.pose(previous.rotations, previous.shape), previous.camera
+                self._sampled_vertices.pose(previous.rotations, previous.shape), previous.camera
             )
         else:
             return np.zeros((0, 2))

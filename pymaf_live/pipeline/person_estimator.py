@@ -14,7 +14,7 @@ from pymaf_live.body import Body, PointSet, person_with_points
 from pymaf_live.errors import ModelError
 from pymaf_live.pipeline.crop_inference import CropEstimate, CropInference, PendingCrop
 from pymaf_live.pipeline.estimator import FrameEstimator
-from pymaf_live.pipeline.level_trace import InsideReader
+from pymaf_live.pipeline.level_trace import LevelTracer
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.system.timing import measure_stage
 from pymaf_live.tracking.crop import CropRule
@@ -44,7 +44,7 @@ class PersonEstimator(FrameEstimator):
     boxes : mapping, optional
         See `PipelineOptions`.
     independent_frames : bool
-        Frames are separate images: nobody is tracked from one to the next.
+        Frames are separate images: people are not tracked from one to the next.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class PersonEstimator(FrameEstimator):
         self._points = PointSet.keypoints(body, "lsp")
         self._camera: Camera | None = None
         self._inference = CropInference(session)
-        self._trace = InsideReader(body, session.metadata.reads)
+        self._tracer = LevelTracer(body, session.metadata.reads)
         self.backend = session.backend
         self.precision = session.precision
         self.detector = detector.name if detector is not None else ""
@@ -256,7 +256,7 @@ class PersonEstimator(FrameEstimator):
         if not self.inspect:
             return ()
         return tuple(
-            self._trace.read(each.estimate.levels, each.estimate.crop, camera, each.person.id)
+            self._tracer.trace(each.estimate.levels, each.estimate.crop, camera, each.person.id)
             for each in measured
         )
 

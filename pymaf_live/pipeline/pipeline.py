@@ -9,35 +9,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymaf_live.pipeline.estimator import EstimatorFactory, FrameEstimator
 from pymaf_live.pipeline.estimator_factory import open_estimator as open_real_estimator
+from pymaf_live.pipeline.frame_reader import (
+    READ_AHEAD_FRAMES,
+    DecodedFrame,
+    FrameReader,
+    queue_capacity,
+)
 from pymaf_live.pipeline.health import Health, HealthMeter
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.threads import CLOSE_TIMEOUT_S, named_thread
 from pymaf_live.system.bounded_queue import BoundedQueue
-from pymaf_live.types import Frame, FrameResult, SourceFacts
+from pymaf_live.types import Frame, FrameResult
 
 if TYPE_CHECKING:
     from pymaf_live.sources import Source
 
-__all__ = ["Pipeline", "queue_capacity"]
-
-_QUEUED_FRAMES = 6
-"""Maximum number of frames of a file that wait between two threads, to even out their times."""
-_READ_AHEAD_FRAMES = 11
-"""Maximum number of frames of a file that are decoded before inference needs them; detection of
-several people in a later frame takes about as long as inference on these frames."""
-_QUEUED_BYTES = 32 << 20
-"""Memory limit of those frames; large images wait one by one."""
 _LIVE_RESULTS = 8
 """Results of a live source that are kept until they are read."""
-_POLL_S = 0.1
-"""Interval at which a thread without frames checks for changed options."""
 
 
 class Pipeline:
@@ -63,14 +57,15 @@ class Pipeline:
         self.options = options or PipelineOptions()
         self._open_estimator = open_estimator
         self._live = source.facts.live
-        capacity = queue_capacity(source.facts)
-        self._frames: BoundedQueue[tuple[Frame, float]] = (
+        self._frames: BoundedQueue[DecodedFrame] = (
             BoundedQueue(1, drop_oldest=True)
             if self._live
-            else BoundedQueue(queue_capacity(source.facts, _READ_AHEAD_FRAMES))
+            else BoundedQueue(queue_capacity(source.facts, READ_AHEAD_FRAMES))
         )
         self._results: BoundedQueue[FrameResult] = (
-            BoundedQueue(_LIVE_RESULTS, drop_oldest=True) if self._live else BoundedQueue(capacity)
+            BoundedQueue(_LIVE_RESULTS, drop_oldest=True)
+            if self._live
+            else BoundedQueue(queue_capacity(source.facts))
         )
         self._recorder: Callable[[FrameResult], None] | None = None
         self._subscribers: tuple[Callable[[FrameResult], None], ...] = ()
@@ -113,10 +108,7 @@ class Pipeline:
     def next_result(self, timeout: float) -> FrameResult | None:
         """Return the next result; None after `timeout` seconds or at the end (`ended`).
 
-        Raises
-        ------
-        PymafLiveError
-            As `results`.
+        Raises the same errors as `results`.
         """
         return self._results.get(timeout)
 
@@ -124,11 +116,7 @@ class Pipeline:
         """Return the newest unread result, or None; never blocks.
 
         Older unread results are dropped; use `set_recorder` or `subscribe` to receive all of them.
-
-        Raises
-        ------
-        PymafLiveError
-            The first error that ended the run early.
+        Raises the same errors as `results`.
         """
         return self._results.take_newest()
 
@@ -262,7 +250,7 @@ class Pipeline:
     def _infer(self) -> None:
         error: BaseException | None = None
         estimator: FrameEstimator | None = None
-        upcoming: deque[tuple[Frame, float]] = deque()
+        reader = FrameReader(self._frames, self.source.facts)
         try:
             estimator = self._open_estimator(self.source.facts, self.options)
             self._meter.set_estimator(estimator)
@@ -270,14 +258,14 @@ class Pipeline:
             while True:
                 estimator = self._replace_estimator(estimator)
                 # poll: a reconfiguration must not wait for the next frame of a paused video
-                item = upcoming.popleft() if upcoming else self._frames.get(_POLL_S)
-                if item is None and not self._frames.ended:
+                item = reader.poll()
+                if item is None and not reader.ended:
                     continue
-                item = item or self._frames.get()  # the error that ended it may have just arrived
+                item = item or reader.poll()  # the error that ended it may have just arrived
                 if item is None:
                     break
                 frame, decode_ms = item
-                result = self._estimate(estimator, frame, upcoming)
+                result = self._estimate(estimator, frame, reader)
                 result.milliseconds["decode"] = decode_ms
                 self._meter.set_estimator(estimator)  # its back-end may have been replaced
                 self._meter.add(result)
@@ -293,7 +281,7 @@ class Pipeline:
             estimator.close()
 
     def _estimate(
-        self, estimator: FrameEstimator, frame: Frame, upcoming: deque[tuple[Frame, float]]
+        self, estimator: FrameEstimator, frame: Frame, reader: FrameReader
     ) -> FrameResult:
         self._apply_parameters(estimator)
         estimator.inspect = self.inspect
@@ -301,10 +289,9 @@ class Pipeline:
         # the next frame of a live source does not exist yet, and this one must not wait for it
         if self._live or lookahead == 0:
             return estimator.estimate(frame)
-        read = (*upcoming, *self._frames.snapshot())
-        estimator.prefetch([later for later, _ in read])
-        self._read_ahead(upcoming, self._lookahead_limit(lookahead))
-        return estimator.estimate(frame, [later for later, _ in upcoming])
+        estimator.prefetch(reader.decoded())
+        upcoming = reader.read_ahead(lookahead, lambda: self._new_options is not None)
+        return estimator.estimate(frame, upcoming)
 
     def _deliver(self, result: FrameResult) -> bool:
         """Pass a result to recorder, subscribers and queue; return False once it is closed."""
@@ -313,20 +300,6 @@ class Pipeline:
         for subscriber in self._subscribers:
             subscriber(result)
         return self._results.put(result)
-
-    def _lookahead_limit(self, lookahead: int) -> int:
-        # of large images only as many as keep two inference requests busy
-        return min(lookahead, max(2, queue_capacity(self.source.facts, lookahead)))
-
-    def _read_ahead(self, upcoming: deque[tuple[Frame, float]], count: int) -> None:
-        """Wait until `count` upcoming frames are read, the source ends or options change."""
-        while len(upcoming) < count and not self._frames.ended and self._new_options is None:
-            try:
-                item = self._frames.get(_POLL_S)
-            except BaseException:
-                break  # raised again once its turn comes
-            if item is not None:
-                upcoming.append(item)
 
     def _apply_parameters(self, estimator: FrameEstimator) -> None:
         with self._options_lock:
@@ -360,11 +333,3 @@ class Pipeline:
         if done is not None:
             done(None)
         return opened
-
-
-def queue_capacity(facts: SourceFacts, limit: int = _QUEUED_FRAMES) -> int:
-    """Return how many frames of a source may wait between two threads: `limit`, fewer if large."""
-    if facts.size is None:
-        return 1
-    width, height = facts.size
-    return max(1, min(limit, _QUEUED_BYTES // max(3 * width * height, 1)))

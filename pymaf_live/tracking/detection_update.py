@@ -86,7 +86,7 @@ class DetectionUpdate:
         track.unconfirmed_count, track.last_detected_at = 0, time
         mismatched = track.mismatch_count >= self._config.max_appearance_mismatches
         if mismatched and found.appearance is not None:
-            # nobody here resembles the person more: their appearance has changed
+            # no one here resembles the person more: their appearance has changed
             track.update_appearance(found.appearance, time)
 
     def _relocate(

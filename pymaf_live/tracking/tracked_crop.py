@@ -27,7 +27,7 @@ class TrackedCrop:
     """Crops of this person in the next frames if the track continues; with a lookahead, as many
     as that."""
     alternatives: tuple[Crop, ...] = ()
-    """The same crop at other sizes; the one with the highest joint score counts."""
+    """Crops of other sizes at the same place; the one with the highest joint score counts."""
 
     def candidates(self) -> list[TrackedCrop]:
         """Return this crop and each of the alternatives as a crop of its own."""

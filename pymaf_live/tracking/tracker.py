@@ -88,7 +88,7 @@ class PersonTracker:
         self._detections = DetectionUpdate(config, self._table, self._placer, scored=scored)
         self._frame: Frame | None = None
         self._user_boxes = False
-        """Whether the frame's crops come from user-drawn boxes."""
+        """The frame's crops come from user-drawn boxes."""
         self._awaits_update = False
 
     @property
@@ -174,7 +174,7 @@ class PersonTracker:
         -------
         list
             For each observation the id of the person it shows, usually that of its crop; None
-            where nobody is to be shown. Of several observations of one person, one is shown. A new
+            where no one is to be shown. Of several observations of one person, one is shown. A new
             track that is not confirmed ends at once; a person who was tracked is searched for at
             the predicted position for a few more frames.
 
@@ -292,7 +292,7 @@ class PersonTracker:
             self._table.end(track, frame.time)
 
     def _update_appearances(self, frame: Frame) -> None:
-        """Sample the appearance of people whom nobody occludes."""
+        """Sample the appearance of people who are not occluded."""
         config, tracks = self.config, self._table.tracks
         for track in [each for each in tracks.values() if each.last_seen_frame == frame.index]:
             assert track.keypoints is not None

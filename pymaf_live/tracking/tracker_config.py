@@ -49,7 +49,7 @@ class TrackerConfig:
     max_missing_frames: int = 3
     """Number of successive frames a person may be missing before the track ends."""
     max_unconfirmed_detections: int = 3
-    """Number of successive detections that see others, but nobody at the track, before it ends."""
+    """Number of successive detections of others, but not of this person, before a track ends."""
     lost_track_buffer_s: float = 2.0
     """Time that the position of a lost person is kept, so that they get the same id when they
     return."""
@@ -59,7 +59,7 @@ class TrackerConfig:
     detection_interval_s: float = 1.0
     """Interval of detections while somebody is tracked, to find newcomers."""
     empty_scene_interval_s: float = 0.1
-    """Interval of detections while nobody is tracked."""
+    """Interval of detections while no one is tracked."""
     search_interval_s: float = 0.25
     """Interval of detections while others are tracked and somebody was lost recently."""
     idle_interval_factor: float = 2.0

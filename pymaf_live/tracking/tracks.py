@@ -14,7 +14,7 @@ from pymaf_live.types import Array, Crop
 _VELOCITY_TIME_S = 0.2
 """Time constant of the velocity average."""
 _EXTRAPOLATION_S = 0.6
-"""Time constant at which a hidden person's velocity decays: nobody walks straight on for long."""
+"""Time constant at which a hidden person's velocity decays: no one walks straight on for long."""
 _MAX_SPEED = 2.0
 """Limit of a measured speed, extents per second."""
 

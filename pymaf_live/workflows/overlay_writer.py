@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pymaf_live.errors import OutputError
 from pymaf_live.pipeline.background_stage import BackgroundStage
-from pymaf_live.pipeline.pipeline import queue_capacity
+from pymaf_live.pipeline.frame_reader import queue_capacity
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.types import FrameResult, Image, SourceFacts
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.inference import open_session
-from pymaf_live.pipeline.level_trace import InsideReader
+from pymaf_live.pipeline.level_trace import LevelTracer
 from pymaf_live.pipeline.person_estimator import PersonEstimator
 from pymaf_live.tracking import PersonTracker
 from pymaf_live.types import Camera, Crop, Estimate, Frame
@@ -73,7 +73,7 @@ def test_points_are_read_on_a_grid_and_then_under_the_level_before(body: Body) -
     turn = np.radians(20)
     matrix = 3 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     crop = Crop(np.c_[matrix, [100.0, 50.0]], 64)
-    inside = InsideReader(body, (3, 0)).read(estimates, crop, Camera.for_frame((640, 480)), 4)
+    inside = LevelTracer(body, (3, 0)).trace(estimates, crop, Camera.for_frame((640, 480)), 4)
     grid, mesh = inside.read
     # outer edges of the crop, whose pixel centres lie at whole numbers
     corners = np.array([[-0.5, -0.5], [63.5, -0.5], [-0.5, 63.5], [63.5, 63.5]])

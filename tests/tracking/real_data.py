@@ -1,4 +1,4 @@
-"""Real pictures and videos beside the checkout; tests skip where they are missing."""
+"""Real images and videos beside the checkout; tests that need missing ones are skipped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = SHARED / "data"
 def video_frames(name: str, every: int) -> list[Image]:
     path = DATA / "videos" / f"{name}.mp4"
     if not path.is_file():
-        pytest.skip(f"{path} is not here")
+        pytest.skip(f"{path} is missing")
     av = pytest.importorskip("av")
     with av.open(path) as container:
         return [
@@ -30,13 +30,13 @@ def video_frames(name: str, every: int) -> list[Image]:
 
 
 def lspet_people(count: int, every: int = 1) -> Iterator[tuple[Image, Array]]:
-    """Picture and joints (14, 3) of the last rows."""
+    """Yield image and joints (14, 3) of every `every`-th of the last rows."""
     folder = DATA / "lspet"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is not here")
+        pytest.skip(f"{folder} is missing")
     labels = np.load(folder / "labels.npz", allow_pickle=False)
     for row in range(len(labels["name"]) - count * every, len(labels["name"]), every):
         with zipfile.ZipFile(folder / f"images_{int(labels['shard'][row]):02d}.zip") as archive:
             content = io.BytesIO(archive.read(str(labels["name"][row])))
-        picture = cv2.imdecode(np.frombuffer(content.getvalue(), np.uint8), cv2.IMREAD_COLOR)
-        yield np.ascontiguousarray(picture[:, :, ::-1]), labels["joints"][row]
+        image = cv2.imdecode(np.frombuffer(content.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+        yield np.ascontiguousarray(image[:, :, ::-1]), labels["joints"][row]

@@ -1,9 +1,9 @@
-"""The crop rule and the cutting: geometry that trainer and program share."""
+"""Crop rule and cutting of crops: geometry shared by trainer and program."""
 
 import numpy as np
 import pytest
 
-from pymaf_live.inference.preprocess import Halved, cut, network_input
+from pymaf_live.inference.preprocess import ImagePyramid, cut, network_input
 from pymaf_live.tracking.crop import (
     crop_about,
     crop_from_box,
@@ -21,7 +21,7 @@ def test_the_trunk_points_up_in_the_crop():
     assert up[1] < down[1]
 
 
-def test_side_and_centre_are_the_rule():
+def test_side_and_centre_follow_the_rule():
     points = np.array([[10.0, 20.0], [50.0, 100.0]])
     crop = crop_from_points(points, 0.0, 200)
     assert crop.side == pytest.approx(1.75 * 80)
@@ -29,22 +29,22 @@ def test_side_and_centre_are_the_rule():
     np.testing.assert_allclose(crop_from_box(points.reshape(-1), 0.0, 200).centre, [30, 60])
 
 
-def test_to_crop_undoes_to_frame():
+def test_to_crop_inverts_to_frame():
     crop = crop_about(np.array([31.0, -7.0]), 90.0, 2.1, 64)
     points = np.random.default_rng(0).normal(size=(9, 2)) * 50
     np.testing.assert_allclose(crop.to_crop(crop.to_frame(points)), points)
     assert crop.turn == pytest.approx(2.1)
 
 
-def test_points_of_no_extent_still_give_a_crop():
+def test_points_without_extent_have_a_crop():
     crop = crop_from_points(np.array([[5.0, 5.0]]), trunk_turn(np.zeros(2), np.zeros(2)), 32)
     assert np.isfinite(crop.frame_from_crop).all()
     assert crop.side > 0
 
 
 @pytest.mark.parametrize("side", [40.0, 100.0, 700.0])
-def test_a_spot_lands_where_the_crop_says(side):
-    """Also where the picture is halved first to avoid aliasing."""
+def test_a_spot_is_cut_to_the_position_given_by_the_crop(side):
+    """Large sides halve the image first to avoid aliasing."""
     image = np.zeros((400, 500, 3), np.uint8)
     y, x = np.mgrid[:400, :500]
     spot = np.array([300.0, 180.0])
@@ -53,28 +53,31 @@ def test_a_spot_lands_where_the_crop_says(side):
     crop = crop_about(spot + side * 0.1, side, 0.5, 128)
     found = cut(image, crop).astype(float)[..., 0]
     rows, columns = np.mgrid[:128, :128]
-    middle = np.array([(columns * found).sum(), (rows * found).sum()]) / found.sum()
-    np.testing.assert_allclose(middle, crop.to_crop(spot), atol=0.35)
+    centre = np.array([(columns * found).sum(), (rows * found).sum()]) / found.sum()
+    np.testing.assert_allclose(centre, crop.to_crop(spot), atol=0.35)
 
 
-def test_outside_the_picture_is_black():
+def test_pixels_outside_the_image_are_black():
     crop = crop_about(np.array([0.0, 0.0]), 100.0, 0.0, 50)
     found = cut(np.full((80, 80, 3), 200, np.uint8), crop)
     assert (found[:20, :20] == 0).all()
     assert (found[30:, 30:] == 200).all()
 
 
-def test_network_input_is_planes_in_0_to_1():
-    cuts = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
-    found = network_input(cuts)
+def test_network_input_is_channels_first_in_0_to_1():
+    crops = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    found = network_input(crops)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found[1, 2], cuts[1, :, :, 2] / 255, atol=1e-6)
+    np.testing.assert_allclose(found[1, 2], crops[1, :, :, 2] / 255, atol=1e-6)
 
 
 @pytest.mark.parametrize("turn", [0.3, np.pi - 0.01])
-def test_a_crop_stays_while_it_is_nearly_right(turn):
-    before = crop_about(np.array([100.0, 80.0]), 60.0, turn, 128)
-    assert stabilised(crop_about(np.array([101.0, 80.5]), 61.5, turn + 0.05, 128), before) is before
+def test_a_nearly_unchanged_crop_is_kept(turn):
+    previous = crop_about(np.array([100.0, 80.0]), 60.0, turn, 128)
+    assert (
+        stabilised(crop_about(np.array([101.0, 80.5]), 61.5, turn + 0.05, 128), previous)
+        is previous
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,16 +89,16 @@ def test_a_crop_stays_while_it_is_nearly_right(turn):
         crop_about(np.array([100.0, 80.0]), 60.0, 0.4, 128),
     ],
 )
-def test_a_crop_follows_what_moves(crop):
-    before = crop_about(np.array([100.0, 80.0]), 60.0, 0.3, 128)
-    assert stabilised(crop, before) is crop
+def test_a_changed_crop_is_replaced(crop):
+    previous = crop_about(np.array([100.0, 80.0]), 60.0, 0.3, 128)
+    assert stabilised(crop, previous) is crop
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (719, 1277), (37, 53)])
-def test_a_frame_halved_for_many_crops_gives_the_same_ones(size: tuple[int, int]) -> None:
+def test_crops_of_a_pyramid_are_identical(size: tuple[int, int]) -> None:
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
-    shared = Halved(image)
+    pyramid = ImagePyramid(image)
     for side in (0.3, 0.9, 1.6, 3.7, 9.0):
         for x, y, turn in ((0.5, 0.5, 0.0), (0.1, 0.9, 0.7), (1.02, -0.05, 3.0)):
             crop = crop_about(np.array([x * size[1], y * size[0]]), side * size[0], turn, 64)
-            np.testing.assert_array_equal(cut(shared, crop), cut(image, crop))
+            np.testing.assert_array_equal(cut(pyramid, crop), cut(image, crop))

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from pymaf_live.tracking import PersonTracker, TrackedCrop, TrackerConfig
 from pymaf_live.tracking.crop import crop_from_points
-from tests.tracking.test_tracker import FakeDetector, is_shown, make_frame, person_at, track_frame
+from tests.tracking.fakes import FakeDetector, is_shown, make_frame, person_at, track_frame
 
 
 def tracker_with(lookahead: int) -> PersonTracker:

@@ -9,49 +9,47 @@ from tests.tracking.real_data import video_frames
 
 
 def scene(seed: int, light: int) -> Image:
-    """Broad patches of a scene of its own, as real pictures have them, twice as wide as a frame."""
+    """Return broad patches like those of a real scene, twice as wide as a frame."""
     rng = np.random.default_rng(seed)
     patches = rng.integers(0, 120, (6, 16, 1)) + light
     return np.repeat(np.repeat(patches, 30, 0), 40, 1).repeat(3, 2).astype(np.uint8)
 
 
-def view(picture: Image, x: int) -> Image:
-    return np.ascontiguousarray(picture[:, x : x + 320])
+def view(image: Image, x: int) -> Image:
+    return np.ascontiguousarray(image[:, x : x + 320])
 
 
 def cuts(frames: list[Image]) -> list[int]:
-    finder = ShotCutDetector()
-    return [index for index, frame in enumerate(frames) if finder.is_cut(frame)]
+    detector = ShotCutDetector()
+    return [index for index, frame in enumerate(frames) if detector.is_cut(frame)]
 
 
-def test_a_cut_is_found_once_where_it_is() -> None:
-    one, other = scene(1, 20), scene(2, 110)
-    assert cuts([view(one, 0)] * 3 + [view(other, 0)] * 3) == [3]
-    assert cuts([view(one, 0), np.zeros((180, 320, 3), np.uint8)]) == [1]
+def test_a_cut_is_detected_once_at_the_right_frame() -> None:
+    first, second = scene(1, 20), scene(2, 110)
+    assert cuts([view(first, 0)] * 3 + [view(second, 0)] * 3) == [3]
+    assert cuts([view(first, 0), np.zeros((180, 320, 3), np.uint8)]) == [1]
 
 
-def test_a_pan_a_flash_a_fade_and_noise_are_no_cuts() -> None:
-    picture = scene(3, 60)
-    assert cuts([view(picture, x) for x in range(0, 320, 16)]) == []
-    flash = np.clip(view(picture, 0).astype(int) + 70, 0, 255).astype(np.uint8)
-    assert cuts([view(picture, 0), flash, view(picture, 0)]) == []
-    assert (
-        cuts([(view(picture, 0) * part).astype(np.uint8) for part in np.linspace(1, 0.1, 15)]) == []
-    )
+def test_a_pan_a_flash_a_fade_and_noise_are_not_cuts() -> None:
+    wide = scene(3, 60)
+    assert cuts([view(wide, x) for x in range(0, 320, 16)]) == []
+    flash = np.clip(view(wide, 0).astype(int) + 70, 0, 255).astype(np.uint8)
+    assert cuts([view(wide, 0), flash, view(wide, 0)]) == []
+    assert cuts([(view(wide, 0) * part).astype(np.uint8) for part in np.linspace(1, 0.1, 15)]) == []
     rng = np.random.default_rng(0)
-    noisy = [view(picture, 0) // 2 + rng.integers(0, 60, (180, 320, 3), np.uint8) for _ in "abc"]
+    noisy = [view(wide, 0) // 2 + rng.integers(0, 60, (180, 320, 3), np.uint8) for _ in "abc"]
     assert cuts(noisy) == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (2160, 3840)])
-def test_any_size_will_do(size: tuple[int, int]) -> None:
+def test_images_of_any_size_are_accepted(size: tuple[int, int]) -> None:
     frames = [np.full((*size, 3), level, np.uint8) for level in (0, 0, 255)]
     assert ShotCutDetector().is_cut(frames[0]) is False
-    # two flat pictures are alike whatever their light: a change of light is no cut
+    # flat images are equal at any brightness: a change of light is not a cut
     assert cuts(frames) == []
 
 
-def test_real_films_joined_are_cut_where_they_join() -> None:
+def test_concatenated_videos_are_cut_where_they_join() -> None:
     frames: list[Image] = []
     joins = []
     for name in ("dancer_single", "dance_three_portrait_audio", "street_people_audio"):
