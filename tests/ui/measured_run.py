@@ -192,9 +192,9 @@ def main() -> int:
     given = parser.parse_args()
     started = process_started()
     if given.fast:
-        import ui.controllers.sources
+        import ui.controllers.source_session
 
-        ui.controllers.sources.paced = lambda source: source
+        ui.controllers.source_session.paced = lambda source: source
     measurements: list[Measurement] = []
     assemble = app.assemble
 

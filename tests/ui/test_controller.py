@@ -229,7 +229,7 @@ def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
 ) -> None:
     # the film at its own rate stands for the camera
     monkeypatch.setattr(
-        "ui.controllers.sources.open_source",
+        "ui.controllers.source_session.open_source",
         lambda text, **_: paced(open_source(clip.text if text == "0" else text, loop=True)),
     )
     camera = SourceChoice("camera", "0", "Camera 0")

@@ -51,7 +51,7 @@ def with_named(source: Source, options: PipelineOptions) -> Pipeline:
 @pytest.fixture
 def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> WindowParts:
     opened = open_window()
-    monkeypatch.setattr(opened.controller.sources, "_open_pipeline", with_named)
+    monkeypatch.setattr(opened.controller.opener, "open_pipeline", with_named)
     opened.tools_feature.models.trigger()
     qtbot.waitUntil(opened.tools_feature.model_page.isVisible)
     qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)
@@ -232,7 +232,7 @@ def with_model(
     """Plays by a model file, with a page that offers TensorRT."""
     model = write_fake_model(tmp_path / "mine.onnx", default_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
-    monkeypatch.setattr(parts.controller.sources, "_open_pipeline", with_named)
+    monkeypatch.setattr(parts.controller.opener, "open_pipeline", with_named)
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     parts.tools_feature.models.trigger()

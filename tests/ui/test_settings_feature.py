@@ -35,8 +35,9 @@ from ui.controllers.application import ApplicationController
 from ui.state.preferences import CrashReport
 from ui.state.window import Phase, SourceChoice, WindowState
 from ui.system.crash_log import CrashLog, latest_crash_report
+from ui.system.palette import DARK, LIGHT, Palette
 from ui.system.settings_binding import SettingsBinding
-from ui.system.theme import DARK, LIGHT, Colours, apply_theme
+from ui.system.theme import apply_theme
 from ui.widgets.crash_report_banner import LogDialog
 
 pytestmark = pytest.mark.window
@@ -87,7 +88,7 @@ def smoothing_window(
         return made[-1]
 
     parts = open_window()
-    parts.controller.sources._open_pipeline = lambda source, options: Pipeline(
+    parts.controller.opener.open_pipeline = lambda source, options: Pipeline(
         source, options, open_estimator=open_estimator
     )
     play(parts, qtbot, clip)
@@ -284,18 +285,18 @@ def colour_of(icon: QIcon) -> QColor:
 
 @pytest.mark.parametrize(("name", "colours"), [("light", LIGHT), ("dark", DARK)])
 def test_a_theme_reaches_ground_text_and_icons(
-    open_window: OpenWindow, qapp: QApplication, name: str, colours: Colours
+    open_window: OpenWindow, qapp: QApplication, name: str, colours: Palette
 ) -> None:
     parts = open_window()
     page = parts.settings_feature.settings
     page.theme.setCurrentIndex(page.theme.findData(name))
     page.theme.activated.emit(page.theme.currentIndex())
     window = parts.window
-    assert window.palette().window().color() == QColor(colours.ground)
+    assert window.palette().window().color() == QColor(colours.background)
     assert window.palette().windowText().color() == QColor(colours.text)
     assert colour_of(window.actions_.pause.icon()) == QColor(colours.text)
     shown = window.start_page.grab().toImage()
-    assert shown.pixelColor(3, shown.height() - 3) == QColor(colours.ground)
+    assert shown.pixelColor(3, shown.height() - 3) == QColor(colours.background)
     apply_theme(qapp)
 
 

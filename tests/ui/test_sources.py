@@ -223,7 +223,7 @@ def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
     parts.controller.discovery.find_recent()
     page = parts.window.start_page
     qtbot.waitUntil(page.last.isVisible, timeout=5000)
-    assert page.last.property("role") == "main"
+    assert page.last.property("role") == "primary"
     assert clip.title in page.last.text()
     qtbot.wait(300)
     assert parts.state.phase.value is Phase.EMPTY

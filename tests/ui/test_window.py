@@ -216,7 +216,7 @@ def test_without_a_camera_the_demo_comes_first(open_window: OpenWindow, qtbot: Q
     assert page.isVisible()
     assert not page.camera.isEnabled()
     assert "No camera found" in page.camera_note.text()
-    assert page.demo.property("role") == "main"
+    assert page.demo.property("role") == "primary"
 
 
 def test_with_cameras_one_can_be_chosen(open_window: OpenWindow, qtbot: QtBot) -> None:
@@ -224,7 +224,7 @@ def test_with_cameras_one_can_be_chosen(open_window: OpenWindow, qtbot: QtBot) -
     parts = open_window(cameras=cameras)
     page = parts.window.start_page
     qtbot.waitUntil(lambda: page.camera.isEnabled())
-    assert page.camera.property("role") == "main"
+    assert page.camera.property("role") == "primary"
     assert [page.camera_list.itemText(row) for row in range(2)] == ["Camera 90", "Camera 91"]
     page.camera_list.setCurrentIndex(1)
     page.camera.click()

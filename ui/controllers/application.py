@@ -30,7 +30,8 @@ from ui.controllers.playback import PlaybackController
 from ui.controllers.recording import RecordingController
 from ui.controllers.smoothing import SmoothingController, offline_strength
 from ui.controllers.source_discovery import SourceDiscovery
-from ui.controllers.sources import OpenPipeline, SourceController
+from ui.controllers.source_session import OpenPipeline, SessionOpener
+from ui.controllers.sources import SourceController
 from ui.controllers.take_editing import TakeEditController
 from ui.controllers.take_review import TakeReviewController
 from ui.controllers.take_store import TakeStore
@@ -72,8 +73,9 @@ class ApplicationController:
         self._tasks = tasks = TaskRunner()
         self._messages = messages = Messages(state.message)
         self.discovery = SourceDiscovery(state, tasks, list_cameras, messages)
+        self.opener = SessionOpener(open_pipeline)
         self.sources = SourceController(
-            state, tasks, options or PipelineOptions(), open_pipeline, self.discovery, messages
+            state, tasks, options or PipelineOptions(), self.opener, self.discovery, messages
         )
         self.batch = BatchController(state.batch, tasks, self._options)
         self.live_out = LiveOutController(

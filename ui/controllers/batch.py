@@ -209,7 +209,7 @@ def _outcome(summary: Summary) -> str:
     found = (
         f"{people} in {summary.frames_with_people} of {summary.frames} frames"
         if summary.rows
-        else f"nobody in {summary.frames} frames"
+        else f"no people in {summary.frames} frames"
     )
     parts = [f"Stopped: {found} so far" if summary.interrupted else found[:1].upper() + found[1:]]
     if summary.failures:

@@ -125,7 +125,7 @@ class ExportController(ExportCommands):
 def report(folder: Path, written: list[ExportedFile], hints: list[str]) -> str:
     """Return the report of an export: the files, and the figures from reading them back."""
     if not written:
-        return "Nobody is in the take: nothing was written."
+        return "There are no people in the take: nothing was written."
     lines = [f"Wrote {_names(written)} to {folder}"]
     lines += [line for each in written if (line := _readback(each))]
     return "\n".join([*lines, *hints])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +11,12 @@ from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.pipeline.model_selection import body_for_model
 from pymaf_live.pipeline.options import PipelineOptions
-from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.sources import Source, open_source, paced
-from pymaf_live.sources.looping import Playback
 from pymaf_live.types import FrameResult
 from ui.controllers.messages import Messages
 from ui.controllers.open_paths import choices_of
 from ui.controllers.reconnect import Reconnector
 from ui.controllers.source_discovery import SourceDiscovery
-from ui.controllers.source_session import SourceSession
+from ui.controllers.source_session import SessionOpener, SourceSession
 from ui.state.commands import SourceCommands
 from ui.state.source import FileQueue
 from ui.state.window import Figures, Phase, SourceChoice, WindowState
@@ -29,7 +25,6 @@ from ui.system.task_runner import TaskRunner
 
 _log = logging.getLogger(__name__)
 
-OpenPipeline = Callable[[Source, PipelineOptions], Pipeline]
 Reconfigured = Callable[[Exception | None], None]
 
 
@@ -43,8 +38,7 @@ class SourceController(SourceCommands):
     tasks : TaskRunner
     options : PipelineOptions
         Options of the pipelines to open.
-    open_pipeline : callable
-        Creates the pipeline of an open source without starting it.
+    opener : SessionOpener
     discovery : SourceDiscovery
     messages : Messages
     """
@@ -54,7 +48,7 @@ class SourceController(SourceCommands):
         state: WindowState,
         tasks: TaskRunner,
         options: PipelineOptions,
-        open_pipeline: OpenPipeline,
+        opener: SessionOpener,
         discovery: SourceDiscovery,
         messages: Messages,
     ) -> None:
@@ -62,7 +56,7 @@ class SourceController(SourceCommands):
         self._tasks = tasks
         self.options = options
         """Options in use, and of the pipelines to open."""
-        self._open_pipeline = open_pipeline
+        self._opener = opener
         self._discovery = discovery
         self._messages = messages
         self.on_opened: list[Callable[[SourceSession], None]] = []
@@ -75,14 +69,9 @@ class SourceController(SourceCommands):
         self._latest_request = 0
         """Number of the last request to open something; results of older ones are closed."""
         self._reconnector = Reconnector(tasks, self._on_reconnected, self._on_still_away)
-        self._closed = threading.Event()
-        self._start_lock = threading.Lock()
-        self._last_started: Pipeline | None = None
         state.loop.watch(self._on_loop_change)
         state.mirror.watch(self._on_mirror_change)
         state.view.inside.watch(self._on_inside_change)
-
-    # -- commands -----------------------------------------------------------------------------
 
     def find_cameras(self) -> None:
         """See `SourceCommands.find_cameras`."""
@@ -115,7 +104,7 @@ class SourceController(SourceCommands):
 
     def open(self, choice: SourceChoice) -> None:
         """See `SourceCommands.open`."""
-        if self._closed.is_set():
+        if self._opener.closed:
             return
         before = self._leave()
         self._state.sources.queue.set(FileQueue())
@@ -160,8 +149,6 @@ class SourceController(SourceCommands):
                 self.session.playback.release()
             self._state.phase.set(Phase.PLAYING)
 
-    # -- options ------------------------------------------------------------------------------
-
     def reconfigure(self, options: PipelineOptions, done: Reconfigured | None) -> None:
         """Use other options for the sources to open and, with `done`, for the open one.
 
@@ -200,8 +187,6 @@ class SourceController(SourceCommands):
         if self.session is not None:
             self.session.pipeline.update_parameters(options)
 
-    # -- timer --------------------------------------------------------------------------------
-
     def tick(self) -> None:
         """Retry what is away; show the newest result; notice the end of the source."""
         self._reconnector.tick()
@@ -215,7 +200,7 @@ class SourceController(SourceCommands):
             ended = session.pipeline.ended  # read first: results until then are taken below
             result = session.pipeline.latest_result()
         except Exception as error:
-            self._on_pipeline_failed(error)
+            self._on_end(error)
             return
         if result is not None:
             self._show(result)
@@ -224,42 +209,21 @@ class SourceController(SourceCommands):
 
     def shut_down(self) -> None:
         """Close the source for good: the window is closing."""
-        with self._start_lock:
-            self._closed.set()
-            last_started = self._last_started
+        last_started = self._opener.close()
         before = self._leave()
         if before is not None:
             before.pipeline.close()
         elif last_started is not None:
             last_started.close()  # it runs, but its session was not processed yet
 
-    # -- opening ------------------------------------------------------------------------------
-
     def _start(self, choice: SourceChoice, request_id: int) -> SourceSession | None:
-        """Open a source and start its pipeline; None if the request is outdated."""
-        playback: Playback | None = None
-        source: Source
-        if choice.live:
-            source = open_source(choice.text, for_ever=True)
-        else:
-            text = choice.text
-            playback = Playback(lambda: open_source(text), repeat=self._state.loop.value)
-            source = paced(playback)
-        try:
-            pipeline = self._open_pipeline(source, self.options)
-        except BaseException:
-            source.close()
-            raise
-        with self._start_lock:  # `shut_down` must see every pipeline that was started
-            wanted = not self._closed.is_set() and request_id == self._latest_request
-            if wanted:
-                pipeline.start()
-                self._last_started = pipeline
-        if not wanted:
-            pipeline.close()
-            return None
-        body = body_for_model(pipeline.options.model)
-        return SourceSession(request_id, choice, pipeline, playback, source.facts, body)
+        return self._opener.open(
+            choice,
+            self.options,
+            loop=self._state.loop.value,
+            request_id=request_id,
+            is_wanted=lambda: request_id == self._latest_request,
+        )
 
     def _on_opened(self, session: SourceSession | None) -> None:
         if session is None:
@@ -278,8 +242,8 @@ class SourceController(SourceCommands):
         self._on_loop_change(self._state.loop.value)
         self._on_inside_change(self._state.view.inside.value)
         self._state.live.set(session.playback is None)
-        is_camera = session.choice.kind == "camera"
-        self._state.mirror.set(is_camera and self._state.mirror_cameras.value)
+        mirror = session.choice.kind == "camera" and self._state.mirror_cameras.value
+        self._state.mirror.set(mirror)
 
     def _on_open_failed(self, choice: SourceChoice, error: Exception, request_id: int) -> None:
         if request_id != self._latest_request:
@@ -308,8 +272,6 @@ class SourceController(SourceCommands):
             self._state.phase.set(Phase.OPENING)
         self._on_opened(session)
 
-    # -- playing and closing ------------------------------------------------------------------
-
     def _show(self, result: FrameResult) -> None:
         if self._state.phase.value is Phase.OPENING:
             self._state.phase.set(Phase.PLAYING)
@@ -317,25 +279,20 @@ class SourceController(SourceCommands):
             callback(result)
         self._state.result.set(result)
 
-    def _on_pipeline_failed(self, error: Exception) -> None:
+    def _on_end(self, error: Exception | None = None) -> None:
+        """Go on to the next file, or keep the last frame; without any frame, close the source."""
+        if error is None and self._state.sources.queue.value.next is not None:
+            self.step_file(1)
+            return
         shown = self._state.result.value is not None
         before = self._leave(keep_image=shown)
         self._state.phase.set(Phase.ENDED if shown else Phase.EMPTY)
-        if not shown:
-            self._state.source.set(None)
-        self._messages.error(error)
-        self._close_in_background(before)
-
-    def _on_end(self) -> None:
-        if self._state.sources.queue.value.next is not None:
-            self.step_file(1)
-            return
-        before = self._leave(keep_image=True)
-        if self._state.result.value is None:
-            self._state.phase.set(Phase.EMPTY)
+        if error is not None:
+            if not shown:
+                self._state.source.set(None)
+            self._messages.error(error)
+        elif not shown:
             self._messages.error_line("The source has no frames.")
-        else:
-            self._state.phase.set(Phase.ENDED)
         self._close_in_background(before)
 
     def _leave(self, *, keep_image: bool = False) -> SourceSession | None:

@@ -42,7 +42,7 @@ class BatchFile:
     seconds_left: float | None = None
     """Remaining time; None until it can be estimated."""
     detail: str = ""
-    """What is being done, such as 'Writing dance.bvh…'; empty while frames are estimated."""
+    """Current step, such as 'Writing dance.bvh…'; empty while frames are estimated."""
     outcome: str = ""
     """Result, or reason of the failure; one line."""
     files: tuple[Path, ...] = ()

@@ -25,7 +25,7 @@ class ExportProgress:
     """Progress of a running export."""
 
     text: str
-    """What is being written."""
+    """File that is being written."""
     fraction: float
     """0..1 of all files."""
     seconds_left: float | None = None

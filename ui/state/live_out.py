@@ -17,7 +17,7 @@ class LiveOutPhase(Enum):
 
     OFF = "off"
     OPENING = "resolving the receiver's address"
-    WAITING = "on, but nobody is in the image"
+    WAITING = "on, but no one is in the image"
     SENDING = "sending poses"
 
 

@@ -64,12 +64,12 @@ class ModelState:
     )
     """Model files that the user added."""
     busy: Observable[str] = field(default_factory=lambda: Observable(""))
-    """What is being opened or checked; empty otherwise."""
+    """Action in progress, such as checking a file; empty otherwise."""
     build: Observable[BuildProgress | None] = field(
         default_factory=lambda: Observable[BuildProgress | None](None)
     )
     """None while nothing is built or imported."""
     error: Observable[str] = field(default_factory=lambda: Observable(""))
-    """Why the last change failed; one line."""
+    """Reason why the last change failed; one line."""
     chosen_by_user: Observable[bool] = field(default_factory=lambda: Observable(False))
     """The user has changed the choice in this run, so it is stored."""

@@ -55,7 +55,7 @@ class TakeStatus:
     phase: TakePhase = TakePhase.NONE
     seconds: float = 0.0
     rows: int = 0
-    """Number of people summed over the frames; 0 if nobody was recorded."""
+    """Number of people summed over the frames; 0 if no one was recorded."""
     exported: bool = False
 
 

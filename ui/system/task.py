@@ -28,7 +28,7 @@ class Task:
         self.fraction: float | None = None
         """0..1; None while the length of the work is unknown."""
         self.detail = ""
-        """What is being worked on, such as a file name."""
+        """Current step, such as the name of the file."""
         self.messages: list[str] = []
         self._started: float | None = None
         self._cancelled = threading.Event()

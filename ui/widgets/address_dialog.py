@@ -36,14 +36,14 @@ class AddressDialog(QDialog):
         label = QLabel("&Address of a network camera, stream or video:")
         label.setBuddy(self.line)
         self.note = QLabel()
-        self.note.setProperty("role", "quiet")
+        self.note.setProperty("role", "secondary")
         self.note.setWordWrap(True)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         self.open_button = buttons.button(QDialogButtonBox.StandardButton.Open)
         self.open_button.setAccessibleName("Open the stream")
-        self.open_button.setProperty("role", "main")
+        self.open_button.setProperty("role", "primary")
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setAccessibleName("Cancel")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)

@@ -102,7 +102,7 @@ class BatchWindow(QWidget):
         self.force.setChecked(state.force.value)
         self.force.toggled.connect(state.force.set)
         self.start = QPushButton()
-        self.start.setProperty("role", "main")
+        self.start.setProperty("role", "primary")
         self.start.setAccessibleName("Start or stop the batch")
         self.start.clicked.connect(self._start_or_stop)
         self.total = quiet_label()

@@ -102,7 +102,7 @@ class ExportForm(QWidget):
         self.in_place.setChecked(options.in_place)
         self.rest_first.setChecked(options.rest_first)
         self.note = QLabel()
-        self.note.setProperty("role", "complaint")
+        self.note.setProperty("role", "error")
         self.note.setWordWrap(True)
         self._lay_out(chosen, wide)
         # spare height belongs to the lists of the surrounding window

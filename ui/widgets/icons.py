@@ -7,7 +7,8 @@ from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
-from ui.system.theme import Colours, colours
+from ui.system.palette import Palette
+from ui.system.theme import colours
 
 _SHAPES = {
     "camera": '<path d="M3 7h11a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1z'
@@ -35,7 +36,7 @@ _SHAPES = {
 }
 _COLOURS = {"record": "record", "stop": "record"}
 _SIZES = (16, 20, 24, 32, 48, 64, 96)
-_cache: dict[tuple[str, str, Colours], QIcon] = {}
+_cache: dict[tuple[str, str, Palette], QIcon] = {}
 _names: dict[int, tuple[str, str]] = {}
 """Name and colour of each icon by its cache key, which copies in actions and buttons share."""
 
@@ -50,7 +51,7 @@ def icon(name: str, colour: str = "") -> QIcon:
     name : str
         Key of the icon's shape.
     colour : str
-        Field of `theme.Colours`; by default the icon's own colour or the text colour.
+        Field of `Palette`; by default the icon's own colour or the text colour.
     """
     theme = colours()
     key = (name, colour, theme)
@@ -59,7 +60,7 @@ def icon(name: str, colour: str = "") -> QIcon:
         normal = getattr(theme, colour or _COLOURS.get(name, "text"))
         for size in _SIZES:
             built.addPixmap(_render(_SHAPES[name], normal, size))
-            built.addPixmap(_render(_SHAPES[name], theme.faded, size), QIcon.Mode.Disabled)
+            built.addPixmap(_render(_SHAPES[name], theme.disabled_text, size), QIcon.Mode.Disabled)
         _cache[key] = built
         _names[built.cacheKey()] = (name, colour)
     return _cache[key]

@@ -19,7 +19,7 @@ def heading(text: str) -> QLabel:
 def quiet_label(text: str = "", *, wrap: bool = True) -> QLabel:
     """Return a label for secondary text."""
     label = QLabel(text)
-    label.setProperty("role", "quiet")
+    label.setProperty("role", "secondary")
     label.setWordWrap(wrap)
     return label
 

@@ -53,7 +53,7 @@ class LiveOutPage(QWidget):
         self.indicator = StreamIndicator(state)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
-        self.problem.setProperty("role", "complaint")
+        self.problem.setProperty("role", "error")
         self.problem.setAccessibleName("Problem with live out")
         self.origin = QPushButton("Set origin here")
         self.origin.setAccessibleName("Set the origin at the person's current position")

@@ -32,7 +32,7 @@ class MessageBar(QFrame):
         self.show_folder.clicked.connect(self._open_folder)
         self.dismiss = QToolButton()
         self.dismiss.setIcon(icon("dismiss"))
-        self.dismiss.setProperty("role", "quiet")
+        self.dismiss.setProperty("role", "secondary")
         self.dismiss.setAccessibleName("Dismiss the message")
         self.dismiss.setToolTip("Dismiss (Esc)")
         self.dismiss.clicked.connect(lambda: self._state.message.set(None))

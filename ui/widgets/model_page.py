@@ -61,7 +61,7 @@ class ModelPage(QWidget):
         self.import_checkpoint.clicked.connect(self.ask_checkpoint)
         self.busy = quiet_label()
         self.problem = DetailsLabel()
-        self.problem.summary.setProperty("role", "complaint")
+        self.problem.summary.setProperty("role", "error")
         self.problem.setAccessibleName("Reason why the model was not changed")
 
         column = QVBoxLayout(self)
@@ -234,7 +234,7 @@ class OptionList(QWidget):
         if option.added and self._on_removed is not None:
             remove, on_removed = QToolButton(), self._on_removed
             remove.setIcon(icon("dismiss"))
-            remove.setProperty("role", "quiet")
+            remove.setProperty("role", "secondary")
             remove.setAccessibleName(f"Remove {option.title} from the list")
             remove.setToolTip("Remove from the list. The file is kept.")
             remove.clicked.connect(lambda _=False, key=option.key: on_removed(key))

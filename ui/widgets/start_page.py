@@ -182,7 +182,7 @@ class StartPage(QWidget):
         )
         for button, icon_name in icons:
             is_main = button is main
-            button.setProperty("role", "main" if is_main else None)
+            button.setProperty("role", "primary" if is_main else None)
             button.setIcon(icon(icon_name, "on_accent" if is_main else "text"))
             button.style().unpolish(button)
             button.style().polish(button)

@@ -50,7 +50,7 @@ class Timeline(QWidget):
         self.position = QLabel()
         self.position.setAccessibleName("Position in the take")
         self.note = ElidedLabel()
-        self.note.setProperty("role", "quiet")
+        self.note.setProperty("role", "secondary")
         self.buttons: list[QToolButton] = []
         line = ResponsiveRow()
         row = line.row

@@ -140,12 +140,12 @@ class TimelineTrack(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         theme, groove, unit = colours(), self._groove(), self._unit()
-        painter.setBrush(QColor(theme.edge))
+        painter.setBrush(QColor(theme.border))
         painter.drawRoundedRect(groove, unit / 3, unit / 3)
         if self._take is None:
             return
         first, last = self.x_of(self._trim[0]), self.x_of(self._trim[1])
-        painter.setBrush(QColor(theme.accent_faded))
+        painter.setBrush(QColor(theme.accent_disabled))
         painter.drawRect(QRectF(first, groove.top(), max(1.0, last - first), groove.height()))
         self._paint_markers(painter)
         self._paint_brackets(painter, first, last)

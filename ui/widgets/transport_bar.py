@@ -32,7 +32,7 @@ class TransportBar(ResponsiveRow):
         self.record = _button(actions.record, "Record or stop recording")
         self.export = _button(actions.export, "Export the recorded take")
         self.take_note = ElidedLabel()
-        self.take_note.setProperty("role", "quiet")
+        self.take_note.setProperty("role", "secondary")
         self.take_note.setAccessibleName("Recording")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
