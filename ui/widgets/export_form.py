@@ -28,6 +28,7 @@ from pymaf_live.export.options import (
     parse_rate,
 )
 from ui.widgets.formatting import sentence
+from ui.widgets.labels import add_form_row
 
 if TYPE_CHECKING:
     from pymaf_live.export.formats import Format
@@ -136,7 +137,7 @@ class ExportForm(QWidget):
         )
         self.controls = {name: control for name, _, control in controls}
         for _, label, control in controls:
-            self._grid.addRow(label, control)
+            add_form_row(self._grid, label, control)
             control.setAccessibleName(label.replace("&", ""))
             if isinstance(control, QCheckBox):
                 control.setAccessibleName(control.text())

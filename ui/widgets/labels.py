@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 def heading(text: str) -> QLabel:
@@ -31,6 +38,18 @@ def row_of(*widgets: QWidget, spacing: int = 6) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget)
     return row
+
+
+def add_form_row(form: QFormLayout, text: str, control: QWidget) -> None:
+    """Add a control to a form, with its label centred vertically beside it."""
+    if not text:
+        form.addRow("", control)
+        return
+    label = QLabel(text)
+    label.setBuddy(control)
+    control.ensurePolished()
+    label.setMinimumHeight(control.sizeHint().height())
+    form.addRow(label, control)
 
 
 class DetailsLabel(QWidget):

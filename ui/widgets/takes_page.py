@@ -23,7 +23,7 @@ from ui.state.take import PRE_ROLLS, CountDown, OpenTake, TakesState
 from ui.widgets.confirmation import confirm
 from ui.widgets.formatting import breakable, clock
 from ui.widgets.icons import icon
-from ui.widgets.labels import quiet_label
+from ui.widgets.labels import add_form_row, quiet_label
 
 _ID = Qt.ItemDataRole.UserRole
 
@@ -55,8 +55,8 @@ class TakesPage(QWidget):
         for pre_roll in PRE_ROLLS:
             self.pre_roll.addItem("Off" if not pre_roll else f"{pre_roll:g} s", pre_roll)
         form = QFormLayout()
-        form.addRow("&Countdown", self.count_down)
-        form.addRow("&Pre-roll", self.pre_roll)
+        add_form_row(form, "&Countdown", self.count_down)
+        add_form_row(form, "&Pre-roll", self.pre_roll)
         self.list = QListWidget()
         self.list.setAccessibleName("Takes")
         self.list.setEditTriggers(QListWidget.EditTrigger.EditKeyPressed)
