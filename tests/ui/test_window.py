@@ -23,7 +23,7 @@ from pymaf_live.resources import resource
 from pymaf_live.takes import read_take
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
-from tests.ui.measured_run import OtherWork
+from tests.ui.system.measured_run import OtherWork
 from ui.app import WindowParts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import display_error

@@ -41,7 +41,7 @@ def measured(home: Path, *arguments: str, seconds: float = 8.0) -> dict[str, Any
         f"XDG_{name}_HOME": str(home / name.lower())
         for name in ("CONFIG", "CACHE", "DATA", "STATE")
     }
-    program = [sys.executable, "-m", "tests.ui.measured_run", str(demo)]
+    program = [sys.executable, "-m", "tests.ui.system.measured_run", str(demo)]
     done = subprocess.run(
         [*program, *arguments, "--seconds", str(seconds)],
         env={**os.environ, **folders, "PYTHONPATH": str(ROOT)},

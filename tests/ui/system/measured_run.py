@@ -1,4 +1,4 @@
-"""The whole program in a process of its own, measured: ``python -m tests.ui.measured_run``.
+"""The whole program in a process of its own, measured: ``python -m tests.ui.system.measured_run``.
 
 Prints one line of JSON: seconds from the process's start to the first body on the screen (of these
 at least `others_s` for want of a processor that other programs had), pictures a second on the
