@@ -1,9 +1,9 @@
-"""Pickles of array files, read without running anything of theirs.
+"""Safe reader of pickled arrays: nothing in the file is executed.
 
-SMPL's files are pickles of dictionaries of arrays, the older ones written by Python 2 with chumpy's
-objects among them. A pickle can call whatever it names, so nothing is looked up: a name is either
-in the short list below, and then stands for a record of ours, or the file is refused. What comes
-out is numbers, text, arrays and containers of these.
+SMPL's files are pickled dictionaries of arrays, the older ones written by Python 2 and with
+chumpy's objects. A pickle can call whatever it names, so no name is ever imported: a name is either
+in the short list below, which maps it to a harmless substitute, or the file is refused. The result
+contains numbers, text, arrays and containers of these.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from scipy.sparse import csr_matrix
 
 from pymaf_live.errors import InputError
 
-_MOST_ENTRIES = 1 << 28
-_MOST_DEPTH = 4
-_MOST_WIDE = 64
+_MAX_ENTRIES = 1 << 28
+_MAX_DEPTH = 4
+_MAX_LENGTH = 64
 
 
 class _Object:
-    """Stands for `object`, the base that Python 2's pickles name."""
+    """Substitute of `object`, the base class that Python 2's pickles name."""
 
 
-class _ArrayKind:
-    """Stands for `numpy.ndarray`, which could be called with any size."""
+class _ArrayClass:
+    """Substitute of `numpy.ndarray`, which could be called with any size."""
 
 
 class _Record:
-    """What a pickle says of an object that is never made: its attributes, as plain values."""
+    """Attributes of an object that is never created, as plain values."""
 
-    told: dict[str, Any]
+    state: dict[str, Any]
 
     def __new__(cls) -> _Record:
         record = super().__new__(cls)
-        record.told = {}
+        record.state = {}
         return record
 
     def __setstate__(self, state: object) -> None:
         for part in state if isinstance(state, tuple) else (state,):
             if isinstance(part, dict):
-                self.told.update(part)
+                self.state.update(part)
 
 
 class _ChumpyArray(_Record):
-    """chumpy.ch.Ch: an array under `x`."""
+    """Substitute of chumpy.ch.Ch: an array in `x`."""
 
 
 class _ChumpySelection(_Record):
-    """chumpy.reordering.Select: the entries `idxs` of the flat `a`, as `preferred_shape`."""
+    """Substitute of chumpy.reordering.Select: entries `idxs` of the flat `a`, `preferred_shape`."""
 
 
 class _Sparse(_Record):
@@ -71,166 +71,167 @@ class _Coo(_Sparse):
     layout = "coo"
 
 
-def _reconstructed(kind: object, shape: object, _: object) -> Any:
-    # pickles of arrays begin empty; a size asked for here would be memory for nothing
-    if kind is not _ArrayKind or shape != (0,):
-        raise pickle.UnpicklingError("an array that does not begin empty")
+def _empty_array(kind: object, shape: object, _: object) -> Any:
+    # pickled arrays start empty; a size given here would only allocate memory
+    if kind is not _ArrayClass or shape != (0,):
+        raise pickle.UnpicklingError("an array that does not start empty")
     return np.ndarray((0,), np.uint8)
 
 
-def _from_buffer(content: object, dtype: object, shape: object, order: object) -> Any:
+def _array_from_buffer(content: object, dtype: object, shape: object, order: object) -> Any:
     if not isinstance(dtype, np.dtype) or dtype.hasobject or order not in ("C", "F"):
-        raise pickle.UnpicklingError("an array of an odd type")
+        raise pickle.UnpicklingError("an array of an unsupported type")
     if not isinstance(content, (bytes, bytearray)) or not isinstance(shape, tuple):
-        raise pickle.UnpicklingError("an array of an odd layout")
+        raise pickle.UnpicklingError("an array of an unsupported layout")
     return np.frombuffer(content, dtype).reshape(shape, order="C" if order == "C" else "F")
 
 
 def _scalar(dtype: object, content: object) -> Any:
     if not isinstance(dtype, np.dtype) or dtype.hasobject or dtype.itemsize > 64:
-        raise pickle.UnpicklingError("a number of an odd type")
+        raise pickle.UnpicklingError("a number of an unsupported type")
     raw = content.encode("latin1") if isinstance(content, str) else content
     if not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
-        raise pickle.UnpicklingError("a number of an odd size")
+        raise pickle.UnpicklingError("a number of a wrong size")
     return np.frombuffer(raw, dtype)[0]
 
 
 def _dtype(text: object, *_: object) -> Any:
     code = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     if not isinstance(code, str) or len(code) > 8:
-        raise pickle.UnpicklingError("an array of an odd type")
+        raise pickle.UnpicklingError("an array of an unsupported type")
     return np.dtype(code)
 
 
 def _encoded(text: object, encoding: object = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError("an odd piece of text")
+        raise pickle.UnpicklingError("text of an unsupported encoding")
     return text.encode("latin1")
 
 
-def _remade(kind: object, *_: object) -> Any:
+def _new_record(kind: object, *_: object) -> Any:
     if not (isinstance(kind, type) and issubclass(kind, _Record)):
-        raise pickle.UnpicklingError("an object that is no array")
+        raise pickle.UnpicklingError("an object that is not an array")
     return kind()
 
 
-_CORES = ("numpy.core", "numpy._core")
-_ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "ndarray"): _ArrayKind,
+_NUMPY_CORES = ("numpy.core", "numpy._core")
+_SUBSTITUTES: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "ndarray"): _ArrayClass,
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _encoded,
     ("chumpy.ch", "Ch"): _ChumpyArray,
     ("chumpy.reordering", "Select"): _ChumpySelection,
-    **{(f"{core}.multiarray", "_reconstruct"): _reconstructed for core in _CORES},
-    **{(f"{core}.multiarray", "scalar"): _scalar for core in _CORES},
-    **{(f"{core}.numeric", "_frombuffer"): _from_buffer for core in _CORES},
-    **{(module, "_reconstructor"): _remade for module in ("copy_reg", "copyreg")},
+    **{(f"{core}.multiarray", "_reconstruct"): _empty_array for core in _NUMPY_CORES},
+    **{(f"{core}.multiarray", "scalar"): _scalar for core in _NUMPY_CORES},
+    **{(f"{core}.numeric", "_frombuffer"): _array_from_buffer for core in _NUMPY_CORES},
+    **{(module, "_reconstructor"): _new_record for module in ("copy_reg", "copyreg")},
     **{(module, "object"): _Object for module in ("__builtin__", "builtins")},
-    # what chumpy notes about its own bookkeeping
+    # chumpy's bookkeeping
     **{(module, "set"): set for module in ("__builtin__", "builtins")},
     **{
-        (f"scipy.sparse.{mark}{kind.layout}", f"{kind.layout}_matrix"): kind
+        (f"scipy.sparse.{prefix}{kind.layout}", f"{kind.layout}_matrix"): kind
         for kind in (_Csc, _Csr, _Coo)
-        for mark in ("", "_")
+        for prefix in ("", "_")
     },
 }  # fmt: skip
 
 
-class _Reader(pickle.Unpickler):
+class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ADMITTED[module, name]
+            return _SUBSTITUTES[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it holds {module}.{name}, which is neither a NumPy array, a SciPy sparse matrix "
-                "nor chumpy's holder of an array"
+                f"it contains {module}.{name}, which is neither a NumPy array, a SciPy sparse "
+                "matrix nor a chumpy array"
             ) from None
 
     def persistent_load(self, _: Any) -> Any:
-        raise pickle.UnpicklingError("it points outside itself")
+        raise pickle.UnpicklingError("it refers to data outside itself")
 
 
-def read_inert(content: bytes, name: object) -> Any:
+def load_arrays(content: bytes, name: object) -> Any:
     """Read a pickle of arrays.
 
     Parameters
     ----------
     content : bytes
     name : path or str
-        Of the file, for the message.
+        Name of the file, for the message.
 
     Returns
     -------
     object
         Containers of numbers, text and arrays; sparse matrices as `scipy.sparse.csr_matrix`,
-        chumpy's objects as the arrays that they hold.
+        chumpy's objects as the arrays they hold.
 
     Raises
     ------
     InputError
-        If the file is no sound pickle, or holds anything else, which is named.
+        If the pickle is damaged or contains anything else, which the message names.
     """
     try:
-        return _plain(_Reader(io.BytesIO(content), encoding="latin1").load(), 0)
+        return _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load(), 0)
     except InputError:
         raise
     except Exception as error:
-        # a damaged pickle can end in almost any error of the objects that it fills
+        # a damaged pickle can raise almost any error of the objects it fills
         reason = (str(error).splitlines() or ["it is damaged"])[0]
         raise InputError(f"{name} is refused: {reason}") from error
 
 
 def _plain(value: Any, depth: int) -> Any:
-    # one list may stand in another many times, so breadth is bounded as depth is
-    if depth > _MOST_DEPTH or (isinstance(value, (list, tuple, dict)) and len(value) > _MOST_WIDE):
+    """Return a value with all substitutes replaced by arrays."""
+    # one list may be in another many times, so the length is limited like the depth
+    if depth > _MAX_DEPTH or (isinstance(value, (list, tuple, dict)) and len(value) > _MAX_LENGTH):
         raise ValueError("it is nested too deeply")
     if isinstance(value, dict):
-        return {key: _plain(one, depth + 1) for key, one in value.items()}
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one, depth + 1) for one in value]
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        return [_plain(one, depth + 1) for one in value.ravel().tolist()]
+        return [_plain(item, depth + 1) for item in value.ravel().tolist()]
     if isinstance(value, _ChumpyArray):
-        return _plain(value.told.get("x"), depth + 1)
+        return _plain(value.state.get("x"), depth + 1)
     if isinstance(value, _ChumpySelection):
-        return _selected(value.told, depth)
+        return _selection(value.state, depth)
     if isinstance(value, _Sparse):
-        return _matrix(value)
+        return _sparse_matrix(value)
     return value
 
 
-def _selected(told: dict[str, Any], depth: int) -> Any:
-    source = np.asarray(_plain(told.get("a"), depth + 1), dtype=np.float64).ravel()
-    chosen = source[np.asarray(told["idxs"], dtype=np.int64).ravel()]
-    shape = told.get("preferred_shape")
-    return chosen if shape is None else chosen.reshape([int(size) for size in np.ravel(shape)])
+def _selection(state: dict[str, Any], depth: int) -> Any:
+    source = np.asarray(_plain(state.get("a"), depth + 1), dtype=np.float64).ravel()
+    selected = source[np.asarray(state["idxs"], dtype=np.int64).ravel()]
+    shape = state.get("preferred_shape")
+    return selected if shape is None else selected.reshape([int(size) for size in np.ravel(shape)])
 
 
-def _matrix(record: _Sparse) -> csr_matrix:
-    """The matrix that a record tells of, every index checked first."""
-    told = record.told
-    shape = told["_shape"] if "_shape" in told else told["shape"]
+def _sparse_matrix(record: _Sparse) -> csr_matrix:
+    """Return the matrix of a record after checking every index."""
+    state = record.state
+    shape = state["_shape"] if "_shape" in state else state["shape"]
     rows, columns = (int(size) for size in shape)
-    if not (rows > 0 and columns > 0 and rows * columns <= _MOST_ENTRIES):
-        raise ValueError("a sparse matrix of an odd size")
-    data = np.asarray(told["data"], dtype=np.float64).ravel()
+    if not (rows > 0 and columns > 0 and rows * columns <= _MAX_ENTRIES):
+        raise ValueError("a sparse matrix of an unsupported size")
+    data = np.asarray(state["data"], dtype=np.float64).ravel()
     if record.layout == "coo":
-        coords = told.get("coords") or (told["row"], told["col"])
-        row, column = (np.asarray(one, dtype=np.int64).ravel() for one in coords)
+        coords = state.get("coords") or (state["row"], state["col"])
+        row, column = (np.asarray(indices, dtype=np.int64).ravel() for indices in coords)
     else:
-        pointers = np.asarray(told["indptr"], dtype=np.int64).ravel()
-        minor = np.asarray(told["indices"], dtype=np.int64).ravel()
+        pointers = np.asarray(state["indptr"], dtype=np.int64).ravel()
+        minor = np.asarray(state["indices"], dtype=np.int64).ravel()
         major = columns if record.layout == "csc" else rows
         if len(pointers) != major + 1 or pointers[0] != 0 or (np.diff(pointers) < 0).any():
-            raise ValueError("a sparse matrix whose rows overlap")
+            raise ValueError("a sparse matrix with overlapping rows")
         if pointers[-1] != len(minor):
-            raise ValueError("a sparse matrix that is cut short")
+            raise ValueError("a truncated sparse matrix")
         outer = np.repeat(np.arange(major), np.diff(pointers))
         row, column = (minor, outer) if record.layout == "csc" else (outer, minor)
     if not len(row) == len(column) == len(data):
-        raise ValueError("a sparse matrix that is cut short")
+        raise ValueError("a truncated sparse matrix")
     if len(data) and not (
         row.min() >= 0 and row.max() < rows and column.min() >= 0 and column.max() < columns
     ):
-        raise ValueError("a sparse matrix that points outside itself")
+        raise ValueError("a sparse matrix with indices outside its shape")
     return csr_matrix((data, (row, column)), shape=(rows, columns))

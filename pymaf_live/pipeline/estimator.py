@@ -26,8 +26,8 @@ class FrameEstimator(ABC):
     notices: tuple[str, ...] = ()
     """Limitations the user should know of, such as a back-end that had to be replaced."""
     inspect: bool = False
-    """Fill `FrameResult.inside` with the network's intermediate levels. May be set between two
-    frames."""
+    """Fill `FrameResult.level_traces` with the network's intermediate levels. May be set between
+    two frames."""
 
     @property
     def lookahead_frames(self) -> int:

@@ -13,7 +13,7 @@ from pymaf_live.body import (
     person_from_estimate,
     pixels_from_crop_units,
 )
-from pymaf_live.types import Array, Camera, Crop, Estimate, Inside
+from pymaf_live.types import Array, Camera, Crop, Estimate, LevelTrace
 
 
 class LevelTracer:
@@ -34,7 +34,7 @@ class LevelTracer:
 
     def trace(
         self, estimates: Sequence[Estimate], crop: Crop, camera: Camera, person: int
-    ) -> Inside:
+    ) -> LevelTrace:
         """Return the trace of one person's estimate.
 
         Parameters
@@ -47,7 +47,7 @@ class LevelTracer:
 
         Returns
         -------
-        Inside
+        LevelTrace
         """
         levels = tuple(
             person_from_estimate(self._body, each, crop, camera, person) for each in estimates
@@ -58,7 +58,7 @@ class LevelTracer:
             self._sample_points(side, before, crop)
             for side, before in zip(reads, previous, strict=False)
         )
-        return Inside(person, crop, levels, points, estimates[-1].dense)
+        return LevelTrace(person, crop, levels, points, estimates[-1].dense)
 
     def _sample_points(self, side: int, previous: Estimate | None, crop: Crop) -> Array:
         """Return the points (N, 2) in frame pixels; none if the previous level is unknown."""

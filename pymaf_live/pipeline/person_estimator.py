@@ -18,7 +18,7 @@ from pymaf_live.pipeline.level_trace import LevelTracer
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.system.timing import measure_stage
 from pymaf_live.tracking.crop import CropRule
-from pymaf_live.types import Array, Camera, Frame, FrameResult, Inside, Person
+from pymaf_live.types import Array, Camera, Frame, FrameResult, LevelTrace, Person
 
 if TYPE_CHECKING:
     from pymaf_live.inference import Session
@@ -252,7 +252,7 @@ class PersonEstimator(FrameEstimator):
         self._update_backend()
         return measured
 
-    def _traces(self, measured: Sequence[_Measurement], camera: Camera) -> tuple[Inside, ...]:
+    def _traces(self, measured: Sequence[_Measurement], camera: Camera) -> tuple[LevelTrace, ...]:
         if not self.inspect:
             return ()
         return tuple(

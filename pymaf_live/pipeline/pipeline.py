@@ -79,7 +79,7 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
         self._meter = HealthMeter()
         self.inspect = False
-        """Fill `FrameResult.inside` with the network's intermediate levels; may be set at any
+        """Fill `FrameResult.level_traces` with the network's intermediate levels; may be set at any
         time."""
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pymaf_live.body import Body, project
-from pymaf_live.body.retarget import retargeted
+from pymaf_live.body.retarget import retarget_poses
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.takes import camera_at
 from pymaf_live.takes.npz_file import require_body
@@ -40,7 +40,7 @@ def retargeted_take(take: Take, source: Body, target: Body) -> tuple[Take, Array
         If the bodies have too few joints in common.
     """
     require_body(take, source)
-    found = retargeted(
+    found = retarget_poses(
         source, target, matrix_from_axis_angle(take.pose), take.shape, take.translation
     )
     flat = np.zeros((len(take.frame), target.joint_count, 2))

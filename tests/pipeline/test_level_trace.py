@@ -39,27 +39,31 @@ def frame(index: int = 0) -> Frame:
 def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, body: Body) -> None:
     path = write_fake_model(tmp_path / "levels.onnx", body, 64, levels=3)
     estimator = estimator_of(path, body)
-    assert estimator.estimate(frame()).inside == ()
+    assert estimator.estimate(frame()).level_traces == ()
     estimator.inspect = True
     result = estimator.estimate(frame(1))
     estimator.close()
-    (inside,) = result.inside
+    (inside,) = result.level_traces
     assert inside.person == result.raw[0].id
     assert_allclose(inside.levels[-1].joints, result.raw[0].joints)
     # the coarser levels have a smaller scale: the body is farther away
     depths = [level.translation[2] for level in inside.levels]
     assert_allclose([depths[0] / depths[2], depths[1] / depths[2]], [1 / 0.8, 1 / 0.9], rtol=0.01)
     assert inside.dense is None
-    assert [len(points) for points in inside.read] == [21 * 21, *[len(body.sample_vertices)] * 2]
+    assert [len(points) for points in inside.sample_points] == [
+        21 * 21,
+        *[len(body.sample_vertices)] * 2,
+    ]
 
 
 def test_a_model_with_one_level_has_one(tmp_path: Path, body: Body) -> None:
     estimator = estimator_of(write_fake_model(tmp_path / "one.onnx", body, 64), body)
     estimator.inspect = True
-    (inside,) = estimator.estimate(frame()).inside
+    (inside,) = estimator.estimate(frame()).level_traces
     estimator.close()
     assert len(inside.levels) == 1
-    assert len(inside.read[0]) == 0  # under the mesh of a level that the file does not give
+    # under the mesh of a level that the file does not contain
+    assert len(inside.sample_points[0]) == 0
 
 
 def test_points_are_read_on_a_grid_and_then_under_the_level_before(body: Body) -> None:
@@ -74,7 +78,7 @@ def test_points_are_read_on_a_grid_and_then_under_the_level_before(body: Body) -
     matrix = 3 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     crop = Crop(np.c_[matrix, [100.0, 50.0]], 64)
     inside = LevelTracer(body, (3, 0)).trace(estimates, crop, Camera.for_frame((640, 480)), 4)
-    grid, mesh = inside.read
+    grid, mesh = inside.sample_points
     # outer edges of the crop, whose pixel centres lie at whole numbers
     corners = np.array([[-0.5, -0.5], [63.5, -0.5], [-0.5, 63.5], [63.5, 63.5]])
     expected = corners @ matrix.T + [100.0, 50.0]

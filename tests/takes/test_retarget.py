@@ -10,7 +10,7 @@ import pytest
 
 from pymaf_live.body import Body, default_body, joint_transforms, pose_joints, rest_joints
 from pymaf_live.body.registry import import_body
-from pymaf_live.body.retarget import retargeted
+from pymaf_live.body.retarget import retarget_poses
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.cli.app import main
 from pymaf_live.errors import InputError, ModelError
@@ -54,14 +54,14 @@ def slimmer(body: Body) -> Body:
 
 
 def test_the_same_body_takes_the_same_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
-    found = retargeted(body, body, *poses)
+    found = retarget_poses(body, body, *poses)
     joints = pose_joints(body, *poses)
     assert np.linalg.norm(found.joints - joints, axis=-1).mean() < 0.004
 
 
 def test_the_reported_error_is_the_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
     target = slimmer(body)
-    found = retargeted(body, target, *poses)
+    found = retarget_poses(body, target, *poses)
     joints = pose_joints(target, found.rotations, found.shape, found.translation)
     apart = np.linalg.norm(joints - pose_joints(body, *poses), axis=-1).mean(axis=1)
     np.testing.assert_allclose(found.error, apart, atol=1e-9)
@@ -74,7 +74,7 @@ def test_it_is_nearer_than_rotations_carried_over_as_they_are(
     body: Body, poses: tuple[np.ndarray, ...]
 ) -> None:
     target = slimmer(body)
-    found = retargeted(body, target, *poses)
+    found = retarget_poses(body, target, *poses)
     wanted = pose_joints(body, *poses)
     plain = pose_joints(target, *poses)
     plain += (wanted - plain).mean(axis=1, keepdims=True)
@@ -93,7 +93,7 @@ def test_limbs_keep_their_twist(body: Body, poses: tuple[np.ndarray, ...]) -> No
     turn = matrix_from_axis_angle(0.8 * axis / np.linalg.norm(axis))
     rotations[1, elbow] = rotations[1, elbow] @ turn
     target = slimmer(body)
-    found = retargeted(body, target, rotations, shape, translation)
+    found = retarget_poses(body, target, rotations, shape, translation)
     world, _ = joint_transforms(target, found.rotations, rest_joints(target, found.shape))
     between = world[0, elbow].T @ world[1, elbow]
     assert np.arccos((np.trace(between) - 1) / 2) == pytest.approx(0.8, abs=0.02)
@@ -114,7 +114,7 @@ def test_a_take_goes_over_and_back(body: Body) -> None:
 def test_strangers_are_refused(body: Body, poses: tuple[np.ndarray, ...]) -> None:
     other = replace(body, joint_names=tuple(f"bone{k}" for k in range(24)))
     with pytest.raises(ModelError, match="0 joints in common"):
-        retargeted(body, other, *poses)
+        retarget_poses(body, other, *poses)
 
 
 def test_the_command_line_writes_a_take_of_the_other_body(

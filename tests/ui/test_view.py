@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.pipeline.estimator import FrameEstimator
-from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, Inside, Person
+from pymaf_live.types import Camera, Crop, DenseMap, Frame, FrameResult, Image, LevelTrace, Person
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import standing_person, write_clip
 from ui.app import WindowParts
@@ -345,8 +345,8 @@ def crop_of(person: Person) -> Crop:
 def inside_of(body: Body, shifts: tuple[float, ...], dense: DenseMap | None = None) -> FrameResult:
     levels = tuple(standing_person(body, CAMERA, shift) for shift in shifts)
     read = tuple(np.array([[200.0 + 40 * n, 60.0]]) for n in range(len(levels)))
-    inside = Inside(1, crop_of(levels[-1]), levels, read, dense)
-    return replace(result_of(levels[-1]), inside=(inside,))
+    inside = LevelTrace(1, crop_of(levels[-1]), levels, read, dense)
+    return replace(result_of(levels[-1]), level_traces=(inside,))
 
 
 def test_the_levels_stand_side_by_side_or_alone(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from torch import Tensor
 
-from pymaf_live.body.smpl_file import read_zipped
+from pymaf_live.body.smpl_file import read_zip_array
 from pymaf_live.errors import InputError
 from trainer.importers.checkpoint import REDUCTION, TOLERANCE
 
@@ -62,7 +62,7 @@ def _read_reduction(path: Path) -> csr_matrix:
     """Return the product of an npz' first two matrices `D`, finest first."""
     try:
         with zipfile.ZipFile(path) as archive:
-            steps = read_zipped(archive, archive.getinfo("D.npy"), path)
+            steps = read_zip_array(archive, archive.getinfo("D.npy"), path)
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

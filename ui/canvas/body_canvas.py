@@ -223,7 +223,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
             self._paint_free_view(painter, free_area, self._result)
         if image_area is None:
             return
-        if self._options.inside is not None and self._result.inside:
+        if self._options.inside is not None and self._result.level_traces:
             self._inside_view.draw(
                 painter, image_area, self._result, self._options, self.pixel_scale
             )

@@ -1,4 +1,4 @@
-"""Inside view: the network's levels side by side, with their sample points and dense map."""
+"""LevelTrace view: the network's levels side by side, with their sample points and dense map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymaf_live.rendering.scene import SceneBuilder
 from pymaf_live.rendering.strokes import Strokes
 from pymaf_live.rendering.style import part_colours
 from pymaf_live.rendering.surface import BodySurface
-from pymaf_live.types import Crop, DenseMap, FrameResult, Inside
+from pymaf_live.types import Crop, DenseMap, FrameResult, LevelTrace
 from ui.canvas.display_options import DisplayOptions, InsideOptions
 from ui.canvas.painter import CanvasPainter
 from ui.canvas.viewport import Area, Rectangle, Viewport, tiles
@@ -42,7 +42,7 @@ class InsideView:
         options: DisplayOptions,
         pixels_per_point: float,
     ) -> None:
-        """Draw the tiles of the first person in `result.inside`, which must not be empty.
+        """Draw the tiles of the first person in `result.level_traces`, which must not be empty.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class InsideView:
         pixels_per_point : float
             Physical pixels per logical pixel.
         """
-        inside, inside_options = result.inside[0], options.inside or InsideOptions()
+        inside, inside_options = result.level_traces[0], options.inside or InsideOptions()
         count = len(inside.levels)
         one = 1 <= inside_options.level <= count
         levels = [inside_options.level - 1] if one else list(range(count))
@@ -80,7 +80,7 @@ class InsideView:
         level: int,
         options: DisplayOptions,
     ) -> None:
-        inside: Inside = result.inside[0]
+        inside: LevelTrace = result.level_traces[0]
         inside_options = options.inside or InsideOptions()
         while len(self._builders) <= level:
             self._builders.append(SceneBuilder(self._surface, f"level {len(self._builders)}"))
@@ -93,7 +93,9 @@ class InsideView:
             painter.draw_scene(viewport, scene)
         if inside_options.points:
             radius = max(0.004 * inside.crop.side, 1.2 / viewport.scale)
-            painter.draw_strokes(viewport, Strokes.dots(inside.read[level], _POINT_COLOUR, radius))
+            painter.draw_strokes(
+                viewport, Strokes.dots(inside.sample_points[level], _POINT_COLOUR, radius)
+            )
 
 
 def _square_of(crop: Crop) -> Rectangle:

@@ -24,7 +24,7 @@ _MAX_LEVELS = 16
 
 
 class InsidePage(QWidget):
-    """Side panel page "Inside".
+    """Side panel page "LevelTrace".
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class InsidePage(QWidget):
             self.level.setCurrentIndex(level)
 
     def _on_result_change(self, result: FrameResult | None) -> None:
-        inside = result.inside if result is not None else ()
+        inside = result.level_traces if result is not None else ()
         text = ""
         if not self._state.view.inside.value:
             pass
