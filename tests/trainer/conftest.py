@@ -1,4 +1,4 @@
-"""Real files that the trainer's tests need; they stay outside the repository."""
+"""Fixtures for real files outside the repository."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is wrong with data ends a run in one clear line and the right code."""
+"""Tests of damaged data: a run ends with one clear line and the right code."""
 
 import shutil
 
@@ -20,15 +20,15 @@ from trainer.training.optimizer import RelativeAdam  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sound")
+def valid(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("valid")
     write_fits(folder / "fits.npz", write_people(folder, 6))
     return folder
 
 
 @pytest.fixture
-def people(sound, tmp_path):
-    return shutil.copytree(sound, tmp_path / "people")
+def people(valid, tmp_path):
+    return shutil.copytree(valid, tmp_path / "people")
 
 
 @pytest.fixture(autouse=True)
@@ -36,84 +36,84 @@ def _tiny(monkeypatch):
     monkeypatch.setattr(network, "_make_encoder", lambda *_: TinyEncoder())
 
 
-def places(people):
+def locations_of(people):
     return Locations({"lspet": people, "fits": people / "fits.npz"})
 
 
 def draw_all(people):
-    draws = DatasetSpec(read_run_config(config(), "tiny"), places(people), 64).open()
-    return [draws.sample(place) for place in range(12)]
+    stream = DatasetSpec(read_run_config(config(), "tiny"), locations_of(people), 64).open()
+    return [stream.sample(index) for index in range(12)]
 
 
-def changed(path, **arrays):
+def change(path, **arrays):
     with np.load(path) as file:
-        whole = {name: file[name] for name in file.files}
-    np.savez(path, **{**whole, **arrays})
+        stored = {name: file[name] for name in file.files}
+    np.savez(path, **{**stored, **arrays})
 
 
 def run(people, out, text=None):
-    given = out.with_suffix(".toml")
-    given.write_text(text or config(batch=2, images=4))
-    training.train(given, out=out, locations=places(people))
+    path = out.with_suffix(".toml")
+    path.write_text(text or config(batch=2, images=4))
+    training.train(path, out=out, locations=locations_of(people))
 
 
-def test_sound_data_pass(people):
+def test_valid_data_pass(people):
     assert len(draw_all(people)) == 12
 
 
-def test_a_corrupt_picture_is_named(people):
+def test_damaged_image_is_named(people):
     import zipfile
 
     with zipfile.ZipFile(people / "images_00.zip") as archive:
-        pictures = {name: archive.read(name) for name in archive.namelist()}
+        images = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(people / "images_00.zip", "w") as archive:
-        for name, picture in pictures.items():
-            archive.writestr(name, picture[:40] if name == "im00003.jpg" else picture)
+        for name, image in images.items():
+            archive.writestr(name, image[:40] if name == "im00003.jpg" else image)
     with pytest.raises(InputError, match=r"im00003\.jpg"):
         draw_all(people)
 
 
-def test_a_missing_picture_is_named(people):
+def test_missing_image_is_named(people):
     (people / "images_00.zip").unlink()
     with pytest.raises(InputError, match=r"im0000\d\.jpg is missing"):
         draw_all(people)
 
 
-def test_labels_of_wrong_shape_or_not_finite(people):
+def test_labels_of_wrong_shape_or_not_finite_are_refused(people):
     with np.load(people / "labels.npz") as file:
         joints = file["joints"].copy()
-    changed(people / "labels.npz", joints=joints[:, :9])
+    change(people / "labels.npz", joints=joints[:, :9])
     with pytest.raises(InputError, match="joints"):
         draw_all(people)
     joints[2, 3, 0] = np.nan
-    changed(people / "labels.npz", joints=joints)
+    change(people / "labels.npz", joints=joints)
     with pytest.raises(InputError, match="not finite"):
         draw_all(people)
 
 
-def test_an_empty_set(people):
+def test_empty_set_is_refused(people):
     with np.load(people / "labels.npz") as file:
         none = {name: file[name][:0] for name in ("name", "shard", "joints")}
-    changed(people / "labels.npz", **none)
+    change(people / "labels.npz", **none)
     with pytest.raises(InputError, match="no pictures"):
         draw_all(people)
 
 
-def test_a_set_without_a_place(people):
+def test_set_without_a_location_is_refused(people):
     text = config().replace('folder = "lspet"', 'folder = "nowhere"')
-    recipe = DatasetSpec(read_run_config(text, "tiny"), places(people), 64)
+    spec = DatasetSpec(read_run_config(text, "tiny"), locations_of(people), 64)
     with pytest.raises(InputError, match="nowhere"):
-        recipe.open()
+        spec.open()
 
 
 @pytest.mark.parametrize("ratio", ["0", "-1", "nan"])
-def test_bad_ratios(ratio):
+def test_invalid_ratios_are_refused(ratio):
     text = config().replace('rows = "all"', f'rows = "all"\nratio = {ratio}')
     with pytest.raises(InputError, match=r"data\.0\.ratio"):
         read_run_config(text, "tiny")
 
 
-def test_names_stand_for_places(tmp_path):
+def test_names_stand_for_locations(tmp_path):
     from pathlib import Path
 
     locations = Locations({"coco": tmp_path})
@@ -122,11 +122,11 @@ def test_names_stand_for_places(tmp_path):
     assert locations.resolve(Path("else/coco")) == Path("else/coco")
 
 
-def test_a_loss_that_is_not_finite(people, tmp_path, monkeypatch):
+def test_loss_that_is_not_finite_ends_the_run(people, tmp_path, monkeypatch):
     real = training.LossModule.forward
 
-    def broken(self, *given):
-        loss, terms = real(self, *given)
+    def broken(self, *arguments):
+        loss, terms = real(self, *arguments)
         return loss * float("nan"), terms
 
     monkeypatch.setattr(training.LossModule, "forward", broken)
@@ -135,7 +135,7 @@ def test_a_loss_that_is_not_finite(people, tmp_path, monkeypatch):
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
-def test_no_space_left(people, tmp_path, monkeypatch):
+def test_full_disk_keeps_the_checkpoint(people, tmp_path, monkeypatch):
     import errno
     from pathlib import Path
 
@@ -157,27 +157,27 @@ def test_no_space_left(people, tmp_path, monkeypatch):
             )
     assert caught.value.exit_code == 4
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
-    # and a run of another configuration does not touch it either
+    # a run of another configuration does not touch it either
     with pytest.raises(InputError, match="another configuration"):
         run(people, tmp_path / "run", config(batch=2, images=8))
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
-    # a network that has more takes what there is, one of other sizes nothing
-    class Grown(torch.nn.Module):
+    # a larger network takes matching tensors; one of other sizes is refused
+    class LargerNetwork(torch.nn.Module):
         def __init__(self, width):
             super().__init__()
             self.score = torch.nn.ModuleList([torch.nn.Linear(4, width)])
             self.added = torch.nn.Linear(2, 2)
 
     checkpoint = tmp_path / "run" / "checkpoint.safetensors"
-    assert load_matching(checkpoint, Grown(64)) == ["added.bias", "added.weight"]
+    assert load_matching(checkpoint, LargerNetwork(64)) == ["added.bias", "added.weight"]
     with pytest.raises(InputError, match=r"score\.0\.bias is"):
-        load_matching(checkpoint, Grown(3))
+        load_matching(checkpoint, LargerNetwork(3))
     with pytest.raises(InputError, match="no tensor in common"):
         load_matching(checkpoint, torch.nn.Linear(1, 1))
 
 
-def test_no_processes_can_share_a_batch(people, tmp_path, monkeypatch):
+def test_batch_that_processes_cannot_share_is_refused(people, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(UsageError, match="cannot be shared"):
         run(people, tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Numbers of rendered people who cross, with the real finder and the real network."""
+"""Identities of rendered people who cross, with the real detector and the real network."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.tracking.synthetic_crossings import Outcome, evaluate
 from tests.trainer.fake_street import SIZE, Passer, Street, StreetCamera, streets
 
 RATE = 12.0
-FILM = SourceFacts("video", "street", SIZE, None, None, None, live=False)
-_LEAST_NEAR = 0.35
-"""Of a person's height: farther from everybody, a body shows nobody."""
+VIDEO = SourceFacts("video", "street", SIZE, None, None, None, live=False)
+_MAX_DISTANCE = 0.35
+"""Share of a person's height beyond which an estimate belongs to no one."""
 
 
-def followed_through(street: Street, camera: StreetCamera) -> Outcome:
+def run_tracker(street: Street, camera: StreetCamera) -> Outcome:
     options = PipelineOptions(model="lite", people=len(street.people), smoothing="off")
-    estimator = open_estimator(FILM, options)
+    estimator = open_estimator(VIDEO, options)
     points = PointSet.keypoints(camera.body, "lsp")
     shown = []
     for index in range(int(street.seconds * RATE)):
@@ -36,7 +36,7 @@ def followed_through(street: Street, camera: StreetCamera) -> Outcome:
             )
             off = [float(np.hypot(*(seen.mean(axis=0) - one.mean(axis=0)))) for one in truth]
             nearest = int(np.argmin(off))
-            if off[nearest] < _LEAST_NEAR * float(np.ptp(truth[nearest][:, 1])):
+            if off[nearest] < _MAX_DISTANCE * float(np.ptp(truth[nearest][:, 1])):
                 frame[person.id] = nearest
         shown.append(frame)
     estimator.close()
@@ -44,11 +44,11 @@ def followed_through(street: Street, camera: StreetCamera) -> Outcome:
 
 
 @pytest.mark.benchmark
-def test_of_rendered_crossings_at_most_one_in_ten_is_switched(
+def test_at_most_one_in_ten_rendered_crossings_switches_identities(
     record_property: pytest.RecordProperty,
 ) -> None:
     camera = StreetCamera(seed=1)
-    outcomes = [followed_through(street, camera) for street in streets()]
+    outcomes = [run_tracker(street, camera) for street in streets()]
     seen = [outcome for outcome in outcomes if outcome.all_seen]
     switched = [outcome.name for outcome in outcomes if outcome.switched]
     lost = [outcome.name for outcome in seen if outcome.lost]
@@ -60,7 +60,7 @@ def test_of_rendered_crossings_at_most_one_in_ten_is_switched(
 
 
 def standing_apart(seed: int) -> tuple[Passer, ...]:
-    """Three people at three depths."""
+    """Return three people at three depths."""
 
     def at(x: float, z: float) -> Callable[[float], tuple[float, float]]:
         return lambda t: (x + 0.25 * t, z)
@@ -71,7 +71,7 @@ def standing_apart(seed: int) -> tuple[Passer, ...]:
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("height", [1.0, 1.6])
-def test_the_feet_of_all_people_of_a_frame_stand_on_one_ground(height: float) -> None:
+def test_feet_of_all_people_of_a_frame_are_on_one_ground(height: float) -> None:
     camera = StreetCamera(seed=2, height=height)
     feet = [camera.body.joint_names.index(name) for name in ("left_foot", "right_foot")]
     spreads = []
@@ -88,7 +88,7 @@ def test_the_feet_of_all_people_of_a_frame_stand_on_one_ground(height: float) ->
                 ]
             )
         options = PipelineOptions(model="lite", boxes=boxes, smoothing="off")
-        estimator = open_estimator(FILM, options)
+        estimator = open_estimator(VIDEO, options)
         for index in range(3):
             image = camera.render(people, index / 3)
             result = estimator.estimate(Frame(index, index / 3, image))

@@ -1,4 +1,4 @@
-"""A run so small that a test can start, kill and finish it many times, each in its own process."""
+"""A run so small that tests can start, kill and finish it many times, each in its own process."""
 
 import multiprocessing
 import os
@@ -48,12 +48,12 @@ precision = "{precision}"
 """
 
 
-def config(**changed):
-    given = {
+def config(**changes):
+    defaults = {
         "dropout": 0.1, "images": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
         "precision": "f32", "batch": 4, "background": 0.0, "auxiliary": "none",
     }  # fmt: skip
-    return CONFIG.format(**{**given, **changed})
+    return CONFIG.format(**{**defaults, **changes})
 
 
 class TinyEncoder(nn.Module):
@@ -75,7 +75,7 @@ class TinyEncoder(nn.Module):
 
 
 def make_tiny():
-    """Let the network have the tiny encoder, and hold out few people."""
+    """Replace the network's encoder by the tiny one, and hold out few people."""
     torch.set_num_threads(1)
     network._make_encoder = lambda *_: TinyEncoder()
     for name, module in list(sys.modules.items()):
@@ -84,7 +84,7 @@ def make_tiny():
 
 
 def run(folder: Path, people: Path, text: str, environment=None, largest_file=None, **options):
-    """Train in this process; what a command would end with."""
+    """Train in this process, and exit with the code of the command."""
     os.environ.update(environment or {})
     make_tiny()
     if largest_file is not None:
@@ -106,7 +106,7 @@ def run(folder: Path, people: Path, text: str, environment=None, largest_file=No
 
 
 def processes():
-    """Processes that have torch loaded already, and none of this one's threads and locks."""
+    """Return a context whose processes have torch, and none of this one's threads and locks."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context

@@ -19,7 +19,7 @@ class DensePrediction:
     u: Tensor | None = None
     """(B, 1 + PARTS, H, W) coordinate on each part; undefined for the background."""
     v: Tensor | None = None
-    """As `u`."""
+    """(B, 1 + PARTS, H, W), like `u`."""
 
 
 class DenseHead(nn.Module):

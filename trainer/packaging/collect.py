@@ -1,4 +1,4 @@
-"""What a run reads, gathered and packed for another machine."""
+"""Collection and packing of everything that a run reads, for another machine."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from collections.abc import Set
 from pathlib import Path
 
 from pymaf_live.errors import InputError, UsageError
+from trainer.data.locations import landmark_file
 from trainer.packaging.shards import pack
 from trainer.training.checkpoint import extract_average
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.datasets import FITTED_LSPET
 
 _SCHEMA = "mediapipe.tasks.metadata.schema_py_generated"
-"""The one module of mediapipe that reads BlazePose's files; the rest need not travel."""
+"""The only module of mediapipe that is needed to read BlazePose's files."""
 
 
 def pack_run(
     out: Path,
-    places: dict[str, Path],
+    locations: dict[str, Path],
     *,
     named: Set[str],
     config_file: Path | None,
@@ -28,42 +29,43 @@ def pack_run(
     landmarks: Path,
     largest: int,
 ) -> None:
-    """Pack what a run reads, and tell stdout.
+    """Pack what a run reads, and print a summary.
 
     Parameters
     ----------
     out : Path
         Folder for shards and index.
-    places : dict of str to Path
-        Where the data lie.
+    locations : dict of str to Path
+        Where the data are stored, by name.
     named : set of str
-        Those to pack whether or not the run reads them.
+        Names that are packed even if the run does not read them.
     config_file : Path, optional
-        Of the run; its data, what it is measured on and its encoder's file are packed.
+        Configuration of the run; its data, its validation set and its encoder's file are packed.
     start : Path, optional
-        A checkpoint, whose averaged weights are packed.
+        Checkpoint whose averaged weights are packed.
     landmarks : Path
         Folder of BlazePose's files.
     largest : int
-        Bytes of a shard, at most.
+        Largest size of a shard in bytes.
 
     Raises
     ------
     InputError
-        If something of it is missing.
+        If something is missing.
     OutputError
         If the shards cannot be written.
     UsageError
-        If nothing is asked for.
+        If there is nothing to pack.
     """
-    with tempfile.TemporaryDirectory() as spare:
-        chosen = {name: places[name] for name in named}
+    with tempfile.TemporaryDirectory() as name:
+        temporary = Path(name)
+        chosen = {name: locations[name] for name in named}
         if config_file is not None:
             _, config = read_config_file(config_file)
-            chosen |= _read_by(config, places)
-            chosen |= _encoder(config, landmarks, Path(spare))
+            chosen |= _run_data(config, locations)
+            chosen |= _encoder_files(config, landmarks, temporary)
         if start is not None:
-            chosen["start"] = Path(spare) / "start.safetensors"
+            chosen["start"] = temporary / "start.safetensors"
             extract_average(start, chosen["start"])
         if not chosen:
             raise UsageError("nothing to pack: give --config, --start or --data NAME=FOLDER")
@@ -72,34 +74,33 @@ def pack_run(
     print(f"{', '.join(sorted(chosen))}: {len(shards)} shards, {size:.1f} MiB in {out}")
 
 
-def _read_by(config: RunConfig, places: dict[str, Path]) -> dict[str, Path]:
-    """The named places that a run reads: its sets, and what it is measured on."""
+def _run_data(config: RunConfig, locations: dict[str, Path]) -> dict[str, Path]:
+    """Return the named locations that a run reads: its data sets and its validation set."""
     names = {"lspet", "fits", "ccp"}
     for one in config.data or (FITTED_LSPET,):
         paths = (path for path in (one.folder, one.fits, one.labels) if path is not None)
         names |= {path.parts[0] for path in paths if path.parts}
     for name in sorted(names):
-        if name not in places:
-            raise InputError(f"{name} has no place; give --data {name}=FOLDER")
-    return {name: places[name] for name in sorted(names)}
+        if name not in locations:
+            raise InputError(f"the location of {name} is unknown; give --data {name}=FOLDER")
+    return {name: locations[name] for name in sorted(names)}
 
 
-def _encoder(config: RunConfig, landmarks: Path, spare: Path) -> dict[str, Path]:
-    """The encoder's file, and the module that reads it, which must be on Python's path there."""
-    encoder = config.network.encoder
-    if not encoder.startswith("blazepose_"):
+def _encoder_files(config: RunConfig, landmarks: Path, temporary: Path) -> dict[str, Path]:
+    """Return the encoder's file, and the module that reads it, to be put on the Python path."""
+    source = landmark_file(config.network.encoder, landmarks)
+    if source is None:
         return {}
-    name = f"pose_landmark_{encoder.removeprefix('blazepose_')}.tflite"
-    files, site = spare / "landmarks", spare / "site"
+    files, site = temporary / "landmarks", temporary / "site"
     files.mkdir()
     try:
-        shutil.copyfile(landmarks / name, files / name)
+        shutil.copyfile(source, files / source.name)
     except OSError as error:
-        raise InputError(f"cannot read {landmarks / name}: {error.strerror}") from error
-    found = importlib.util.find_spec(_SCHEMA)
-    if found is None or found.origin is None:
+        raise InputError(f"cannot read {source}: {error.strerror}") from error
+    schema = importlib.util.find_spec(_SCHEMA)
+    if schema is None or schema.origin is None:
         return {"landmarks": files}
     module = site.joinpath(*_SCHEMA.split(".")).with_suffix(".py")
     module.parent.mkdir(parents=True)
-    shutil.copyfile(found.origin, module)
+    shutil.copyfile(schema.origin, module)
     return {"landmarks": files, "site": site}

@@ -1,8 +1,8 @@
-"""Everything that a run reads, in shards small enough to carry to a machine that reaches nothing.
+"""Shards: files packed into pieces small enough to carry to a machine without network access.
 
 A shard is a plain zip file of whole files, or of pieces of files larger than a shard; `index.json`
-says which file lies where, with sizes and SHA-256 sums. What is unpacked is what was packed, byte
-for byte, so a run there learns what it would have learnt here.
+lists the pieces of every file with sizes and SHA-256 sums. Unpacked files equal the packed ones
+byte for byte, so a run trains exactly as it would here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,13 +21,13 @@ from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 
 SHARD_BYTES = 24 * 2**20
-"""Largest shard, by default."""
+"""Default size of the largest shard."""
 
 _INDEX = "index.json"
 _HEADROOM = 4096
-"""Bytes of a zip file beside its contents, names of one member included."""
-_EACH = 1024
-"""Bytes of a zip file that a further member takes beside its contents."""
+"""Bytes of a zip file beside its contents, including the names of one member."""
+_MEMBER_OVERHEAD = 1024
+"""Bytes of a zip file for each further member beside its contents."""
 
 
 class _Piece(BaseModel):
@@ -59,7 +59,7 @@ class _Index(BaseModel):
     shards: list[_Shard]
     files: list[_File]
     places: dict[str, str]
-    """Name of data in configurations -> folder or file among those unpacked."""
+    """Name in configurations -> folder or file among the unpacked ones."""
 
 
 @dataclass
@@ -69,17 +69,53 @@ class _Member:
     piece: _Piece
 
 
-def pack(out: Path, places: Mapping[str, Path], largest: int = SHARD_BYTES) -> list[Path]:
+class _Packer:
+    """Assigns files, or pieces of them, to shards in order.
+
+    Parameters
+    ----------
+    largest : int
+        Largest size of a shard in bytes.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self._capacity = largest - _HEADROOM
+        self._room = self._capacity
+        self.files: list[_File] = []
+        self.members: list[_Member] = []
+        self.shard = 0
+        """Number of the last shard."""
+
+    def add(self, source: Path, path: str) -> None:
+        """Add a file under its path in the packed data."""
+        size, offset = source.stat().st_size, 0
+        pieces: list[_Piece] = []
+        while offset < size or not pieces:
+            fits_alone = size <= self._capacity
+            if self._room <= _MEMBER_OVERHEAD or (
+                fits_alone and size + _MEMBER_OVERHEAD > self._room
+            ):
+                self._room, self.shard = self._capacity, self.shard + 1
+            taken = min(size - offset, self._room - _MEMBER_OVERHEAD)
+            member = path if taken == size else f"{path}.piece{len(pieces):03d}"
+            pieces.append(_Piece(shard=self.shard, member=member, size=taken))
+            self.members.append(_Member(source, offset, pieces[-1]))
+            offset += taken
+            self._room -= taken + _MEMBER_OVERHEAD
+        self.files.append(_File(path=path, sha256=_sha256(source), pieces=pieces))
+
+
+def pack(out: Path, locations: Mapping[str, Path], largest: int = SHARD_BYTES) -> list[Path]:
     """Pack files and folders.
 
     Parameters
     ----------
     out : Path
         Folder for the shards and their index.
-    places : mapping of str to Path
-        Name of data in configurations -> its folder or file.
+    locations : mapping of str to Path
+        Name in configurations -> its folder or file.
     largest : int
-        Bytes of a shard, at most.
+        Largest size of a shard in bytes.
 
     Returns
     -------
@@ -89,55 +125,45 @@ def pack(out: Path, places: Mapping[str, Path], largest: int = SHARD_BYTES) -> l
     Raises
     ------
     InputError
-        If a place is missing or has no files.
+        If a location is missing or has no files.
     OutputError
         If the shards cannot be written.
     """
     if largest < 4 * _HEADROOM:
         raise OutputError(f"shards of {largest} bytes are too small to hold anything")
     make_folder(out)
-    for name in places:
-        _safe(name)
-    files: list[_File] = []
-    members: list[_Member] = []
-    found: dict[str, str] = {}
-    room, shard = largest - _HEADROOM, 0
-    for name, place in sorted(places.items()):
-        found[name] = name if place.is_dir() else f"{name}/{place.name}"
-        for source, path in _files_of(name, place):
-            size, offset = source.stat().st_size, 0
-            pieces: list[_Piece] = []
-            while offset < size or not pieces:
-                if room <= _EACH or (size <= largest - _HEADROOM and size + _EACH > room):
-                    room, shard = largest - _HEADROOM, shard + 1
-                taken = min(size - offset, room - _EACH)
-                whole = taken == size
-                member = path if whole else f"{path}.piece{len(pieces):03d}"
-                pieces.append(_Piece(shard=shard, member=member, size=taken))
-                members.append(_Member(source, offset, pieces[-1]))
-                offset, room = offset + taken, room - taken - _EACH
-            files.append(_File(path=path, sha256=_sum(source), pieces=pieces))
-    written = []
-    for number in range(shard + 1):
-        written.append(out / f"shard_{number:03d}.zip")
-        with (
-            atomic_write(written[-1]) as temporary,
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
-        ):
-            for one in members:
-                if one.piece.shard == number:
-                    with one.source.open("rb") as file:
-                        file.seek(one.offset)
-                        archive.writestr(one.piece.member, file.read(one.piece.size))
-    shards = [_Shard(name=path.name, sha256=_sum(path)) for path in written]
-    index = _Index(shards=shards, files=files, places=found)
+    for name in locations:
+        _check_path(name)
+    packer = _Packer(largest)
+    packed: dict[str, str] = {}
+    for name, location in sorted(locations.items()):
+        packed[name] = name if location.is_dir() else f"{name}/{location.name}"
+        for source, path in _files_of(name, location):
+            packer.add(source, path)
+    paths = [out / f"shard_{number:03d}.zip" for number in range(packer.shard + 1)]
+    for number, shard in enumerate(paths):
+        members = [one for one in packer.members if one.piece.shard == number]
+        _write_shard(shard, members)
+    shards = [_Shard(name=path.name, sha256=_sha256(path)) for path in paths]
+    index = _Index(shards=shards, files=packer.files, places=packed)
     with atomic_write(out / _INDEX) as temporary:
         temporary.write_text(index.model_dump_json(indent=1), encoding="utf-8")
-    return written
+    return paths
+
+
+def _write_shard(path: Path, members: Sequence[_Member]) -> None:
+    with (
+        atomic_write(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for one in members:
+            with one.source.open("rb") as file:
+                file.seek(one.offset)
+                archive.writestr(one.piece.member, file.read(one.piece.size))
 
 
 def unpack(packed: Path, out: Path) -> dict[str, Path]:
-    """Restore what was packed; files that are there already are checked and kept.
+    """Restore packed files; files that are already there are checked and kept.
 
     Parameters
     ----------
@@ -148,20 +174,20 @@ def unpack(packed: Path, out: Path) -> dict[str, Path]:
     Returns
     -------
     dict of str to Path
-        Name of data in configurations -> its folder or file under `out`.
+        Name in configurations -> its folder or file under `out`.
 
     Raises
     ------
     InputError
-        If a shard is missing or is not the one that was written; the message names it.
+        If a shard is missing or differs from the one that was written; the message names it.
     OutputError
         If a file cannot be written.
     """
     index = _read_index(packed)
     checked: set[int] = set()
     for file in index.files:
-        target = out / _safe(file.path)
-        if target.is_file() and _sum(target) == file.sha256:
+        target = out / _check_path(file.path)
+        if target.is_file() and _sha256(target) == file.sha256:
             continue
         make_folder(target.parent)
         with atomic_write(target) as temporary, temporary.open("wb") as to:
@@ -174,20 +200,20 @@ def unpack(packed: Path, out: Path) -> dict[str, Path]:
                     archive.open(piece.member) as source,
                 ):
                     shutil.copyfileobj(source, to, 2**20)
-        if _sum(target) != file.sha256:
+        if _sha256(target) != file.sha256:
             target.unlink()
-            raise InputError(f"{file.path} in {packed} is not what was packed")
-    return {name: out / _safe(place) for name, place in index.places.items()}
+            raise InputError(f"{file.path} in {packed} differs from the packed file")
+    return {name: out / _check_path(path) for name, path in index.places.items()}
 
 
 def _check_shard(packed: Path, index: _Index, number: int) -> None:
     if number >= len(index.shards):
-        raise InputError(f"{packed / _INDEX} names a shard that it does not list")
-    path = packed / _safe(index.shards[number].name)
+        raise InputError(f"{packed / _INDEX} refers to a shard that it does not list")
+    path = packed / _check_path(index.shards[number].name)
     if not path.is_file():
         raise InputError(f"the shard {path} is missing")
-    if _sum(path) != index.shards[number].sha256:
-        raise InputError(f"the shard {path} is damaged; carry it again")
+    if _sha256(path) != index.shards[number].sha256:
+        raise InputError(f"the shard {path} is damaged; copy it again")
 
 
 def _read_index(packed: Path) -> _Index:
@@ -196,28 +222,34 @@ def _read_index(packed: Path) -> _Index:
         return _Index.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise InputError(f"{path} is no index of shards: {first}") from error
+        raise InputError(f"{path} is not an index of shards: {first}") from error
 
 
-def _safe(path: str) -> str:
-    """The path of a file inside the folder that it is unpacked to, and nowhere else."""
+def _check_path(path: str) -> str:
+    """Return a relative path, which cannot leave the folder that it is unpacked into.
+
+    Raises
+    ------
+    InputError
+        If it could.
+    """
     pure = PurePosixPath(path)
     if pure.is_absolute() or not pure.parts or ".." in pure.parts or "\\" in path or ":" in path:
-        raise InputError(f"{path!r} is no name for a packed file")
+        raise InputError(f"{path!r} is not a valid path of a packed file")
     return path
 
 
-def _files_of(name: str, place: Path) -> Iterator[tuple[Path, str]]:
-    if place.is_file():
-        yield place, f"{name}/{place.name}"
+def _files_of(name: str, location: Path) -> Iterator[tuple[Path, str]]:
+    if location.is_file():
+        yield location, f"{name}/{location.name}"
         return
-    files = sorted(p for p in place.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = sorted(p for p in location.rglob("*") if p.is_file() and not p.name.startswith("."))
     if not files:
-        raise InputError(f"there is nothing to pack in {place}")
+        raise InputError(f"there is nothing to pack in {location}")
     for file in files:
-        yield file, f"{name}/{file.relative_to(place).as_posix()}"
+        yield file, f"{name}/{file.relative_to(location).as_posix()}"
 
 
-def _sum(path: Path) -> str:
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

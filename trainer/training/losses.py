@@ -44,15 +44,15 @@ class LossWeights(BaseModel):
     """Crop units beyond which a 2D error counts no further (Geman-McClure), against wrong labels;
     None = plain squares, as published."""
     landmarks: float = 0.0
-    """Of the error of the encoder's own landmarks, crop units, absolute."""
+    """Weight of the error of the encoder's own landmarks, crop units, absolute."""
     landmarks_world: float = 0.0
-    """Of the error of the encoder's own metric landmarks, metres, absolute."""
+    """Weight of the error of the encoder's own metric landmarks, metres, absolute."""
     score: float = 1.0
     joint_score: float = 1.0
     auxiliary_index: float = 1.0
-    """Of the cross-entropy of the visible part, a mean over the map's cells."""
+    """Weight of the cross-entropy of the visible part, a mean over the map's cells."""
     auxiliary_uv: float = 0.5
-    """Of U and V each, a sum over the cells that see the body."""
+    """Weight of U and V each, a sum over the cells that see the body."""
 
 
 @dataclass(frozen=True)

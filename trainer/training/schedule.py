@@ -60,7 +60,7 @@ class LearningRates:
     """Learning rates at one position of the run."""
 
     base: float
-    """Of everything but the encoder."""
+    """Rate of everything but the encoder."""
     encoder: float
     frozen: bool
     """The encoder does not train."""

@@ -1,4 +1,4 @@
-"""The comparisons: one budget for all, results kept one by one, verdicts from figures alone."""
+"""Tests of the ablation: an equal budget, stored results, and verdicts."""
 
 import json
 from dataclasses import replace
@@ -68,7 +68,7 @@ BUDGET = {
 }  # fmt: skip
 
 
-def test_verdicts_say_where_the_papers_order_is_found():
+def test_verdicts_compare_the_papers_order():
     results = {
         "global": [result(0.30, 150), result(0.31, 151), result(0.29, 149)],
         "mesh": [result(0.40, 130), result(0.41, 131), result(0.39, 129)],
@@ -78,25 +78,25 @@ def test_verdicts_say_where_the_papers_order_is_found():
     first = page.split("## Table 4")[0]
     assert "| 30.0 ± 1.0 | 150.0 ± 1.0 |" in first
     verdicts = [line for line in first.splitlines() if line.startswith("- *")]
-    # 10 points at a standard error of 0.8 are clear, 0 at 1.3 are not
+    # 10 points at a standard error of 0.8 are significant, 0 at 1.3 are not
     assert "PCK 10.0 % better, as the paper" in verdicts[0]
     assert "MPJPE 20.0 mm better, as the paper" in verdicts[0]
     assert verdicts[1].count("within chance") == 3
-    turned = {**results, "global": results["mesh"], "mesh": results["global"]}
-    turned_page = markdown(turned, BUDGET, "plot.png")
-    assert "PCK 10.0 % worse, **against the paper**" in turned_page
+    swapped = {**results, "global": results["mesh"], "mesh": results["global"]}
+    swapped_page = markdown(swapped, BUDGET, "plot.png")
+    assert "PCK 10.0 % worse, **against the paper**" in swapped_page
     assert "9,600 images" in page
     assert "3 seeds" in page
 
 
-def test_one_seed_is_no_proof():
+def test_one_seed_confirms_nothing():
     results = {"global": [result(0.30, 150)], "mesh": [result(0.40, 130)]}
     page = markdown(results, {**BUDGET, "device": "cuda"}, "plot.png")
     assert "(one seed)" in page
     assert "as the paper" not in page.replace("as the paper's", "")
 
 
-def test_tables_hold_all_variants_and_each_is_a_network():
+def test_tables_contain_all_variants_and_each_is_a_network():
     shown = {name for table in TABLES for name in table.rows} | {"mesh_start"}
     assert shown == set(VARIANTS)
     networks = [v.network(NetworkConfig(encoder="blazepose_lite")) for v in VARIANTS.values()]
@@ -105,7 +105,7 @@ def test_tables_hold_all_variants_and_each_is_a_network():
         assert {name for pair in table.order for name in pair} <= set(table.rows)
 
 
-def test_the_neck_gives_a_pyramid_that_learns():
+def test_neck_computes_a_trainable_pyramid():
     maps = [100 * torch.randn(2, channels, side, side) for channels, side in ((6, 8), (5, 16))]
     neck = Neck(maps, channels=7)
     encoded = neck(maps)
@@ -113,48 +113,46 @@ def test_the_neck_gives_a_pyramid_that_learns():
     assert encoded.summary.shape == (2, neck.summary_width)
     encoded.maps[-1].sum().backward()
     assert neck.lateral[0].weight.grad.abs().sum() > 0
-    # maps of any size come out alike
+    # maps of any magnitude are normalised alike
     np.testing.assert_allclose(
         Neck([1000 * m for m in maps], 7).spread0, 1000 * neck.spread0, rtol=1e-4
     )
 
 
-def made_up_features(body, people, seed=0):
+def fake_features(body, people, seed=0):
     random = np.random.default_rng(seed)
     maps = tuple(
         random.normal(size=(2, people, 3, side, side)).astype(np.float16) for side in (8, 16, 32)
     )
     joints, keypoints = body.joint_count, 19
-    turned = np.broadcast_to(np.diag([1.0, -1.0, -1.0]), (2, people, joints, 3, 3))
+    upright = np.broadcast_to(np.diag([1.0, -1.0, -1.0]), (2, people, joints, 3, 3))
     shapes = {
         "keypoints": (keypoints, 2), "keypoint_weight": (keypoints,), "joints_3d": (keypoints, 3),
         "joints_3d_weight": (keypoints,), "shape": (body.shape_count,), "joint_trust": (joints,),
         "fitted": (), "person": (),
     }  # fmt: skip
     labels = {name: np.ones((2, people, *shape), np.float32) for name, shape in shapes.items()}
-    labels["rotations"] = turned.astype(np.float32)
+    labels["rotations"] = upright.astype(np.float32)
     labels["camera"] = np.tile(np.float32([0.8, 0, 0.3]), (2, people, 1))
     return Features(maps, labels)
 
 
-def test_every_variant_sees_the_same_people_in_the_same_order(monkeypatch):
+def test_all_variants_see_the_same_people_in_the_same_order(monkeypatch):
     body = default_body()
     config = read_run_config(CONFIG, "small")
-    course = AblationSetup(
-        config, body, InitialEstimate.upright(body), made_up_features(body, 5), 5
-    )
+    setup = AblationSetup(config, body, InitialEstimate.upright(body), fake_features(body, 5), 5)
     seen = []
     batch = Features.batch
 
-    def watched(self, rows, mirrored, device="cpu"):
+    def recorded(self, rows, mirrored, device="cpu"):
         seen.append((rows.tolist(), mirrored.tolist()))
         return batch(self, rows, mirrored, device)
 
-    monkeypatch.setattr(Features, "batch", watched)
+    monkeypatch.setattr(Features, "batch", recorded)
     orders = []
     for name in ("global", "mesh_dense"):
         seen.clear()
-        model, loss = train_variant(course, VARIANTS[name].network(config.network), 3, steps=4)
+        model, loss = train_variant(setup, VARIANTS[name].network(config.network), 3, steps=4)
         assert np.isfinite(loss)
         assert not model.training
         orders.append(seen[1:])
@@ -163,15 +161,15 @@ def test_every_variant_sees_the_same_people_in_the_same_order(monkeypatch):
     assert sorted(people[:5]) == list(range(5))
 
 
-def test_what_cannot_be_compared_is_told(tmp_path):
-    where = {name: tmp_path for name in ("out", "config_file", "lspet", "fits", "landmark_file")}
+def test_invalid_comparisons_are_refused(tmp_path):
+    paths = {name: tmp_path for name in ("out", "config_file", "lspet", "fits", "landmark_file")}
     with pytest.raises(UsageError, match="no variant 'mash'"):
-        ablate(Comparison(1, variants=("mash",)), **where)
+        ablate(Comparison(1, variants=("mash",)), **paths)
     with pytest.raises(UsageError, match="above 0"):
-        ablate(Comparison(0), **where)
+        ablate(Comparison(0), **paths)
 
 
-def test_features_are_made_once_and_of_these_data_only(people, blazepose, tmp_path):
+def test_features_are_computed_once_and_only_for_the_same_data(people, blazepose, tmp_path):
     _, joint_set, fits = people
     body, file = default_body(), blazepose / "pose_landmark_lite.tflite"
     features = read_features(tmp_path, joint_set, fits, body, file, [0, 3])
@@ -191,36 +189,36 @@ def test_features_are_made_once_and_of_these_data_only(people, blazepose, tmp_pa
     np.testing.assert_array_equal(again.maps[2], features.maps[2])
     with pytest.raises(InputError, match="other data"):
         read_features(tmp_path, joint_set, replace(fits, kept=~fits.kept), body, file, [0, 3])
-    (tmp_path / "block_0000.npz").write_bytes(b"torn")
+    (tmp_path / "block_0000.npz").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"block_0000\.npz is damaged"):
         read_features(tmp_path, joint_set, fits, body, file, [0, 3])
 
 
 @pytest.mark.integration
-def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp_path, monkeypatch):
+def test_killed_comparison_resumes_with_the_same_budget(people, blazepose, tmp_path, monkeypatch):
     folder, _, _ = people
     monkeypatch.setattr(ablation, "VALIDATION", HELD_OUT)
-    where = {
+    paths = {
         "out": tmp_path, "config_file": folder / "small.toml", "lspet": folder,
         "fits": folder / "fits.npz", "landmark_file": blazepose / "pose_landmark_lite.tflite",
     }  # fmt: skip
-    asked = Comparison(0.002, seeds=1, variants=("global", "mesh_dense"))
-    learn, done = ablation.train_variant, []
+    comparison = Comparison(0.002, seeds=1, variants=("global", "mesh_dense"))
+    train, done = ablation.train_variant, []
 
-    def killed_at_second(*given):
+    def killed_at_second(*arguments):
         if done:
             raise KeyboardInterrupt
-        done.append(given)
-        return learn(*given)
+        done.append(arguments)
+        return train(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(ablation, "train_variant", killed_at_second)
         with pytest.raises(KeyboardInterrupt):
-            ablate(asked, **where)
+            ablate(comparison, **paths)
     first = (tmp_path / "global_0.json").read_bytes()
     budget = json.loads((tmp_path / "budget.json").read_text())
     assert set(budget["seconds_a_picture"]) == set(VARIANTS)
-    page = ablate(asked, **where)
+    page = ablate(comparison, **paths)
     assert (tmp_path / "global_0.json").read_bytes() == first
     assert json.loads((tmp_path / "budget.json").read_text()) == budget
     levels = json.loads((tmp_path / "mesh_dense_0.json").read_text())["mpjpe_to_fits_mm"]
@@ -228,4 +226,4 @@ def test_a_killed_comparison_goes_on_and_keeps_its_budget(people, blazepose, tmp
     assert "mesh-aligned, pyramid, dense supervised" in page.read_text(encoding="utf-8")
     assert (tmp_path / "ablation.png").stat().st_size > 10_000
     with pytest.raises(InputError, match="other minutes"):
-        ablate(replace(asked, minutes=5), **where)
+        ablate(replace(comparison, minutes=5), **paths)

@@ -1,4 +1,4 @@
-"""The network taken apart for the paper's comparisons: what a variant reads, and what it learns."""
+"""Tests of the network's variants: inputs of the levels, and gradients."""
 
 import pytest
 
@@ -13,8 +13,8 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-class Given(Encoder):
-    """Maps that are learned numbers."""
+class ParameterEncoder(Encoder):
+    """Encoder whose maps are parameters."""
 
     size, channels, summary_width = 32, 4, 6
 
@@ -39,20 +39,20 @@ def body():
 def network(body, **options):
     torch.manual_seed(0)
     config = NetworkConfig(point_widths=(8, 4), hidden=16, grid=5, **options)
-    return PyMAF(config, body, InitialEstimate.upright(body), encoder=Given())
+    return PyMAF(config, body, InitialEstimate.upright(body), encoder=ParameterEncoder())
 
 
-def touched(model):
-    """Which of the encoder's maps, and whether its summary, the levels' gradient reaches."""
+def with_gradient(model):
+    """Return which of the encoder's maps, and if its summary, get a gradient from the levels."""
     model.train()
     output = model(torch.zeros(2, 3, 32, 32))
     sum(level.camera.square().sum() for level in output.levels).backward()
 
-    def reached(parameter):
+    def has_gradient(parameter):
         return parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
 
     encoder = model.encoder
-    return [reached(m) for m in encoder.maps], reached(encoder.summary)
+    return [has_gradient(m) for m in encoder.maps], has_gradient(encoder.summary)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def touched(model):
         ({"auxiliary": "dense"}, [True, True, True], False),
     ],
 )
-def test_a_variant_reads_what_it_says(body, options, maps, summary):
-    assert touched(network(body, **options)) == (maps, summary)
+def test_variant_samples_its_maps(body, options, maps, summary):
+    assert with_gradient(network(body, **options)) == (maps, summary)
 
 
-def test_where_levels_read(body):
+def test_levels_sample_the_grid_or_the_mesh(body):
     points = len(body.sample_vertices)
 
     def counts(**options):
@@ -88,7 +88,7 @@ def test_where_levels_read(body):
     assert counts(features="global") == [6 + estimate] * 3
 
 
-def test_the_head_speaks_while_training_only(body):
+def test_auxiliary_head_runs_only_while_training_or_if_sampled(body):
     model, image = network(body, auxiliary="dense"), torch.zeros(2, 3, 32, 32)
     dense = model.train()(image).dense
     assert dense.part.shape == dense.u.shape == dense.v.shape == (2, 25, 16, 16)
@@ -98,14 +98,14 @@ def test_the_head_speaks_while_training_only(body):
     assert network(body).train()(image).dense is None
 
 
-def test_the_head_changes_nothing_of_the_estimate(body):
-    """Weights of a network without the head fit one with it, and the other way round."""
-    plain, taught = network(body).eval(), network(body, auxiliary="dense").eval()
-    missing, unexpected = taught.load_state_dict(plain.state_dict(), strict=False)
+def test_auxiliary_head_does_not_change_the_estimate(body):
+    """Weights of a network without the head fit a network with it."""
+    plain, supervised = network(body).eval(), network(body, auxiliary="dense").eval()
+    missing, unexpected = supervised.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
     assert all(name.startswith("auxiliary.") for name in missing)
     image = torch.zeros(1, 3, 32, 32)
-    for one, other in zip(plain(image).levels, taught(image).levels, strict=True):
+    for one, other in zip(plain(image).levels, supervised(image).levels, strict=True):
         assert torch.equal(one.rotations, other.rotations)
 
 

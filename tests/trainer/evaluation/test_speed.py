@@ -1,4 +1,4 @@
-"""What the speed of the paper's network is measured against, and how."""
+"""Tests of the speed measurement of the paper's network."""
 
 import json
 
@@ -15,7 +15,7 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-def test_the_published_way_says_the_same_and_makes_the_whole_mesh():
+def test_published_skinning_computes_the_same_and_the_whole_mesh():
     body = default_body()
     torch.manual_seed(0)
     model = PyMAF(NetworkConfig(hidden=16), body, InitialEstimate.upright(body)).eval()
@@ -29,7 +29,7 @@ def test_the_published_way_says_the_same_and_makes_the_whole_mesh():
     np.testing.assert_allclose(mesh, true, atol=1e-5)
 
 
-def test_runs_take_turns_and_the_first_does_not_count():
+def test_runs_take_turns_after_a_warm_up():
     order = []
     runs = [lambda name=name: order.append(name) for name in "ab"]
     seconds = speed.in_turn(runs, 3)
@@ -38,11 +38,11 @@ def test_runs_take_turns_and_the_first_does_not_count():
     assert (seconds >= 0).all()
 
 
-def test_figures_are_told_as_json(monkeypatch, capsys, tmp_path):
-    asked = []
+def test_figures_are_written_as_json(monkeypatch, capsys, tmp_path):
+    calls = []
 
     def measure(threads, rounds):
-        asked.append((threads, rounds))
+        calls.append((threads, rounds))
         return {"ratios": {"resnet50_share_of_peak": 0.55}}
 
     monkeypatch.setattr(speed, "measure", measure)
@@ -51,15 +51,15 @@ def test_figures_are_told_as_json(monkeypatch, capsys, tmp_path):
     path = tmp_path / "speed.json"
     assert main(["speed", "--threads", "1", "--rounds", "4", "--json", str(path)]) == 0
     assert json.loads(path.read_text())["ratios"]["resnet50_share_of_peak"] == 0.55
-    assert asked == [(2, 15), (1, 4)]
+    assert calls == [(2, 15), (1, 4)]
     assert main(["speed"]) == 0
     assert "resnet50_share_of_peak: 0.55" in capsys.readouterr().out
     assert main(["speed", "--rounds", "0"]) == 2
 
 
 @pytest.mark.benchmark
-def test_the_papers_network_reaches_its_bars():
-    found = speed.measure()["ratios"]
-    assert found["resnet50_openvino_f32_over_torch"] >= 1.7
-    assert found["resnet50_int8_over_torch"] >= 3
-    assert found["resnet50_share_of_peak"] >= 0.5
+def test_papers_network_reaches_its_speed_limits():
+    ratios = speed.measure()["ratios"]
+    assert ratios["resnet50_openvino_f32_over_torch"] >= 1.7
+    assert ratios["resnet50_int8_over_torch"] >= 3
+    assert ratios["resnet50_share_of_peak"] >= 0.5

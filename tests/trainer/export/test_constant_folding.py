@@ -58,9 +58,9 @@ def network(blazepose):
     return model.eval()
 
 
-def test_the_graph_is_a_third_of_a_plain_trace_and_says_the_same(network):
-    lean = fold_constants(trace_model(network, all_levels=True))
-    pointed, network.body.chain = (
+def test_graph_is_a_third_of_a_plain_trace_with_the_same_output(network):
+    folded_model = fold_constants(trace_model(network, all_levels=True))
+    original, network.body.chain = (
         network.body.chain,
         WalkedChain(network.body.chain, default_body().parents),
     )
@@ -70,18 +70,18 @@ def test_the_graph_is_a_third_of_a_plain_trace_and_says_the_same(network):
         with torch.no_grad():
             walked = network(torch.from_numpy(image)).levels[-1]
     finally:
-        network.body.chain = pointed
-    print(f"{len(lean.graph.node)} nodes of {len(plain.graph.node)}")
-    assert len(lean.graph.node) <= len(plain.graph.node) / 3
-    assert {opset.version for opset in lean.opset_import} == {17}
-    onnx.checker.check_model(lean, full_check=True)
-    rotations, shape, camera, *_ = answers(lean, image)
+        network.body.chain = original
+    print(f"{len(folded_model.graph.node)} nodes of {len(plain.graph.node)}")
+    assert len(folded_model.graph.node) <= len(plain.graph.node) / 3
+    assert {opset.version for opset in folded_model.opset_import} == {17}
+    onnx.checker.check_model(folded_model, full_check=True)
+    rotations, shape, camera, *_ = outputs_of(folded_model, image)
     np.testing.assert_allclose(rotations, walked.rotations, atol=2e-4)
     np.testing.assert_allclose(shape, walked.shape, atol=2e-4)
     np.testing.assert_allclose(camera, walked.camera, atol=2e-4)
 
 
-def answers(model, image):
+def outputs_of(model, image):
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -89,7 +89,7 @@ def answers(model, image):
     return session.run(None, {"image": image})
 
 
-def test_equal_constants_and_what_is_calculated_twice_are_kept_once():
+def test_equal_constants_and_expressions_are_merged():
     def constant(name):
         return numpy_helper.from_array(np.arange(6, dtype=np.float32), name)
 
@@ -108,7 +108,9 @@ def test_equal_constants_and_what_is_calculated_twice_are_kept_once():
         nodes, "small", [image], [out], [constant("first"), constant("second")]
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    lean = fold_constants(model)
-    assert sorted(node.op_type for node in lean.graph.node) == ["Add", "Add", "Mul"]
-    given = np.random.default_rng(0).random((2, 6), dtype=np.float32)
-    np.testing.assert_allclose(answers(lean, given)[0], answers(model, given)[0], atol=1e-6)
+    folded_model = fold_constants(model)
+    assert sorted(node.op_type for node in folded_model.graph.node) == ["Add", "Add", "Mul"]
+    image = np.random.default_rng(0).random((2, 6), dtype=np.float32)
+    np.testing.assert_allclose(
+        outputs_of(folded_model, given)[0], outputs_of(model, given)[0], atol=1e-6
+    )

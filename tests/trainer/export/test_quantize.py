@@ -1,4 +1,4 @@
-"""int8 in the encoder, and only where bodies stay where they are."""
+"""Tests of lower precisions: int8 in the encoder and bf16, only if bodies stay in place."""
 
 import hashlib
 import shutil
@@ -35,19 +35,19 @@ class Encoder(torch.nn.Module):
 
 
 class Small(torch.nn.Module):
-    """An encoder and a regressor, called as in an exported file: 'model.encoder' and 'model.'."""
+    """Encoder and regressor, named as in an exported file: 'model.encoder' and 'model.'."""
 
     def __init__(self, joints, shapes):
         super().__init__()
         self.encoder = Encoder()
-        self.turned = torch.nn.Linear(32, 9 * joints)
+        self.rotations = torch.nn.Linear(32, 9 * joints)
         self.shape = torch.nn.Linear(32, shapes)
         self.joints = joints
 
     def forward(self, image):
         summary = self.encoder(image)
-        turned = 0.1 * self.turned(summary).reshape(-1, self.joints, 3, 3)
-        return turned + torch.eye(3), self.shape(summary)
+        rotations = 0.1 * self.rotations(summary).reshape(-1, self.joints, 3, 3)
+        return rotations + torch.eye(3), self.shape(summary)
 
 
 class Named(torch.nn.Module):
@@ -84,33 +84,33 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(model, crops):
+def quantized(model, crops):
     return quantize_encoder(model, crops)
 
 
-def test_convolutions_become_int8_and_what_stands_behind_them_does_not(made):
-    graph = made.graph
+def test_only_convolutions_become_int8(quantized):
+    graph = quantized.graph
     producer = {name: node for node in graph.node for name in node.output}
 
-    def is_dequantised(name):
+    def is_dequantized(name):
         return name in producer and producer[name].op_type == "DequantizeLinear"
 
     kinds = {
-        kind: {all(is_dequantised(name) for name in node.input[:2]) for node in graph.node
+        kind: {all(is_dequantized(name) for name in node.input[:2]) for node in graph.node
                if node.op_type == kind}
         for kind in ("Conv", "Gemm")
     }  # fmt: skip
     assert kinds == {"Conv": {True}, "Gemm": {False}}
 
 
-def test_it_says_nearly_the_same(model, made, crops):
-    apart = vertex_distance(model, made, crops, default_body())
-    assert 0 < apart < 3
+def test_quantized_model_is_close_to_f32(model, quantized, crops):
+    distance = vertex_distance(model, quantized, crops, default_body())
+    assert 0 < distance < 3
     assert vertex_distance(model, model, crops[:1], default_body()) == pytest.approx(0)
 
 
-def test_bodies_are_compared_in_millimetres(model, crops):
-    """A root that is turned to the side carries every vertex with it."""
+def test_distance_is_in_millimetres(model, crops):
+    """A root turned by half a turn moves every vertex."""
     other = onnx.ModelProto()
     other.CopyFrom(model)
     half_turn = np.tile(np.eye(3, dtype=np.float32), (default_body().joint_count, 1, 1))
@@ -125,7 +125,7 @@ def test_bodies_are_compared_in_millimetres(model, crops):
     assert vertex_distance(model, other, crops[:2], body) > 1000 * across
 
 
-def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
+def test_model_that_int8_distorts_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize_module, "quantize_encoder", lambda model, crops: model)
     monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 79.1)
     monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
@@ -140,16 +140,14 @@ def test_a_model_that_int8_bends_is_refused_and_nothing_is_written(lspet, tmp_pa
     monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 1.5)
     assert quantize(resource("models/lite.onnx"), out, lspet) == 1.5
     assert onnx.load(out).graph.output[0].name == "rotations"
-    said = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
-    assert said["name"] == "lite"
-    # so that the program knows the twin of which file it is
+    metadata = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert metadata["name"] == "lite"
+    # the program finds the int8 twin of a model by this hash
     content = resource("models/lite.onnx").read_bytes()
-    assert said["int8_of"] == hashlib.sha256(content).hexdigest()
+    assert metadata["int8_of"] == hashlib.sha256(content).hexdigest()
 
 
-def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
-    lspet, tmp_path, monkeypatch
-):
+def test_precision_is_allowed_only_if_bodies_stay_in_place(lspet, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize_module, "supported_precisions", lambda: ("bf16",))
     monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 36.0)
     monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
@@ -168,13 +166,13 @@ def test_a_precision_is_allowed_in_the_file_where_bodies_stay_and_not_else(
         allow_precision(path, "bf16", lspet)
 
 
-def test_other_precisions_are_compared_with_f32(model, crops):
+def test_bf16_is_compared_with_f32(model, crops):
     if "bf16" not in supported_precisions():
         pytest.skip("this processor does not support bf16")
-    apart = vertex_distance(model, model, crops, default_body(), "bf16")
-    assert 0 < apart < 20
+    distance = vertex_distance(model, model, crops, default_body(), "bf16")
+    assert 0 < distance < 20
 
 
-def test_a_missing_model_is_told(tmp_path, capsys):
+def test_missing_model_is_refused(tmp_path, capsys):
     assert main(["quantize", str(tmp_path / "no.onnx"), "--out", str(tmp_path / "a.onnx")]) == 2
     assert "there is no model file" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """The published network, restated in plain functions from the paper and the checkpoint's layers.
 
-It shares nothing with the trainer: tensors come by the checkpoint's own names, the body is skinned
-by walking its tree, the whole mesh is made and then reduced.
+It shares no code with the trainer: tensors have the checkpoint's own names, the body is skinned by
+walking its tree, and the whole mesh is computed and then reduced.
 """
 
 import numpy as np
@@ -136,7 +136,7 @@ def forward(w, smpl, image, grid=21):
     return levels
 
 
-def made_up_checkpoint(smpl, points=24, hidden=1024, seed=0):
+def fake_checkpoint(smpl, points=24, hidden=1024, seed=0):
     """Tensors by the published names and with the published shapes but for the mesh's."""
     random = torch.Generator().manual_seed(seed)
     vertices, joints = len(smpl["v_template"]), len(smpl["weights"][0])

@@ -18,7 +18,7 @@ from pymaf_live.pipeline.model_check import check_model  # noqa: E402
 from pymaf_live.pipeline.model_selection import body_for_model  # noqa: E402
 from pymaf_live.pipeline.options import PipelineOptions  # noqa: E402
 from tests.body.fake_smpl import small_smpl, write_old_pickle  # noqa: E402
-from tests.trainer.importers.published_restated import forward, made_up_checkpoint  # noqa: E402
+from tests.trainer.importers.published_restated import fake_checkpoint, forward  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.importers.pymaf import import_pymaf  # noqa: E402
 
@@ -38,7 +38,7 @@ def smpl():
 @pytest.fixture(scope="module")
 def weights(smpl):
     torch.set_num_threads(1)
-    return made_up_checkpoint(smpl)
+    return fake_checkpoint(smpl)
 
 
 @pytest.fixture(scope="module")

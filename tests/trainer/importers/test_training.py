@@ -1,4 +1,4 @@
-"""A network of a brought body learns: sizes come from its file."""
+"""Tests of training with an imported body, whose sizes come from its file."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch):
+def test_network_samples_under_the_imported_mesh_and_trains(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
     entries, _ = made_up_smpl(default_body(), pose_directions=False)
     shapes = 7
@@ -34,15 +34,15 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
         grid=3, point_widths=(4, 4), point_channels=2, hidden=16, dropout=0.0, activation=True
     )
     model = PyMAF(config, body, InitialEstimate.upright(body), encoder=TinyEncoder())
-    image, aim = torch.rand(2, 3, 64, 64), torch.tensor(0.3)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    image, target = torch.rand(2, 3, 64, 64), torch.tensor(0.3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(15):
         last = model(image).levels[-1]
-        loss = ((last.shape - aim) ** 2).mean() + ((last.camera - aim) ** 2).mean()
-        optimiser.zero_grad()
+        loss = ((last.shape - target) ** 2).mean() + ((last.camera - target) ** 2).mean()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(float(loss.detach()))
     assert last.shape.shape == (2, shapes)
     assert last.rotations.shape == (2, body.joint_count, 3, 3)
@@ -50,7 +50,7 @@ def test_a_network_reads_under_the_brought_mesh_and_learns(tmp_path, monkeypatch
     assert len(model.body.skin.weights) == len(np.unique(body.sample_vertices))
 
 
-def test_people_are_fitted_with_a_brought_body(tmp_path, monkeypatch):
+def test_people_are_fitted_with_an_imported_body(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
     entries, _ = made_up_smpl(default_body(), pose_directions=False)
     import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", 7)

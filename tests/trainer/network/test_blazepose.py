@@ -1,4 +1,4 @@
-"""The imported encoder is the landmark file's own."""
+"""Tests of the encoder that is read from a landmark file."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from trainer.network.blazepose import landmark_module  # noqa: E402
 
 
 @pytest.mark.parametrize("kind", ["lite", "full"])
-def test_equals_openvino_of_the_same_file(blazepose, kind):
+def test_output_equals_openvinos_of_the_same_file(blazepose, kind):
     path = blazepose / f"pose_landmark_{kind}.tflite"
     image = np.random.default_rng(0).random((1, 256, 256, 3), dtype=np.float32)
     with torch.no_grad():
@@ -28,7 +28,7 @@ def test_equals_openvino_of_the_same_file(blazepose, kind):
     assert sizes == [(channels, 16, 16), (channels, 32, 32), (channels, 64, 64)]
 
 
-def test_files_that_are_no_landmark_files(tmp_path):
+def test_other_files_are_refused(tmp_path):
     with pytest.raises(ModelError, match="cannot read"):
         landmark_module(tmp_path / "absent.tflite", "lite")
     path = tmp_path / "text.tflite"

@@ -1,4 +1,4 @@
-"""Joints end where joints end, and what is within stays to the bit."""
+"""Tests of the joint limits in the network."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def matrices(vectors):
     return torch.tensor(flat.reshape(*vectors.shape[:-1], 3, 3), dtype=torch.float32)
 
 
-def test_rotation_vectors_are_those_of_scipy():
+def test_rotation_vectors_equal_scipys():
     random = np.random.default_rng(0)
     vectors = random.normal(size=(200, 3))
     vectors *= (random.uniform(0, 3.0, 200) / np.linalg.norm(vectors, axis=1))[:, None]
@@ -30,34 +30,34 @@ def test_rotation_vectors_are_those_of_scipy():
     assert np.abs(rotation_vector(torch.eye(3)[None])).max() < 1e-3
 
 
-def test_wild_bodies_become_possible_and_possible_ones_stay(body):
+def test_impossible_bodies_become_possible_and_possible_ones_stay(body):
     random = np.random.default_rng(1)
     vectors = random.normal(size=(300, body.joint_count, 3)) * 0.9
     rotations = matrices(vectors)
     limits = JointLimits(body)
     before = impossible(body, rotations.numpy())
     assert before.mean() > 0.9
-    held = limits(rotations)
-    assert not impossible(body, held.numpy()).any()
+    clamped = limits(rotations)
+    assert not impossible(body, clamped.numpy()).any()
     torch.testing.assert_close(
-        held @ held.transpose(-1, -2), torch.eye(3).expand_as(held), atol=1e-4, rtol=0
+        clamped @ clamped.transpose(-1, -2), torch.eye(3).expand_as(clamped), atol=1e-4, rtol=0
     )
-    calm = matrices(random.normal(size=(50, body.joint_count, 3)) * 0.02)
-    assert torch.equal(limits(calm), calm)
+    relaxed = matrices(random.normal(size=(50, body.joint_count, 3)) * 0.02)
+    assert torch.equal(limits(relaxed), relaxed)
 
 
-def test_a_knee_that_bends_back_ends_at_the_margin_and_the_rest_stays(body):
+def test_knee_bent_back_is_clamped_and_other_joints_stay(body):
     knee = list(body.joint_names).index("left_knee")
     vectors = np.zeros((1, body.joint_count, 3))
     vectors[0, knee, 0] = -1.2
-    held = JointLimits(body)(matrices(vectors))
+    clamped = JointLimits(body)(matrices(vectors))
     low = next(low for name, axis, low, _ in LIMITS if (name, axis) == ("left_knee", 0))
-    assert float(rotation_vector(held)[0, knee, 0]) == pytest.approx(low - MARGIN, abs=0.03)
+    assert float(rotation_vector(clamped)[0, knee, 0]) == pytest.approx(low - MARGIN, abs=0.03)
     others = [joint for joint in range(body.joint_count) if joint != knee]
-    torch.testing.assert_close(held[0, others], torch.eye(3).expand(len(others), 3, 3))
+    torch.testing.assert_close(clamped[0, others], torch.eye(3).expand(len(others), 3, 3))
 
 
-def test_gradients_pass_and_are_finite(body):
+def test_gradients_are_finite(body):
     rotations = torch.eye(3).repeat(2, body.joint_count, 1, 1).requires_grad_()
     JointLimits(body)(rotations).sum().backward()
     assert torch.isfinite(rotations.grad).all()

@@ -1,4 +1,4 @@
-"""The body inside the network is the body of the program."""
+"""Tests of the body inside the network against the program's body."""
 
 import numpy as np
 import pytest
@@ -33,22 +33,22 @@ def people(body):
 
 @pytest.fixture(scope="module")
 def framed(body, people):
-    """Frames by pointer jumping, and the shape."""
+    """Return frames by pointer jumping, and the shape."""
     rotations, shape = (torch.tensor(a, dtype=torch.float32) for a in people)
     chain = KinematicChain(body)
     return chain(rotations[..., :2].transpose(-1, -2), chain.bones(shape)), shape
 
 
-def test_frames_are_where_walking_down_the_tree_leads(body, people, framed):
+def test_frames_equal_those_of_the_recursive_chain(body, people, framed):
     rotations, shape = people
-    world, places = joint_transforms(body, rotations, rest_joints(body, shape))
+    world, joint_positions = joint_transforms(body, rotations, rest_joints(body, shape))
     frames, joints = framed[0].numpy(), body.joint_count
     np.testing.assert_allclose(frames[:, :joints, :3, :3].swapaxes(-1, -2), world, atol=2e-6)
-    np.testing.assert_allclose(frames[:, :joints, 3, :3], places, atol=2e-6)
+    np.testing.assert_allclose(frames[:, :joints, 3, :3], joint_positions, atol=2e-6)
     np.testing.assert_array_equal(frames[:, joints], np.broadcast_to(np.eye(4), (4, 4, 4)))
 
 
-def test_key_points_and_vertices_lie_on_the_body(body, people, framed):
+def test_key_points_and_vertices_equal_the_programs(body, people, framed):
     frames, shape = framed
     points = AnchoredPoints(body, body.keypoint_rows("blazepose"))
     found = points(points.anchors(shape), frames)[:, 0].numpy()
@@ -60,7 +60,7 @@ def test_key_points_and_vertices_lie_on_the_body(body, people, framed):
     np.testing.assert_allclose(vertices[..., :3], mesh, atol=3e-6)
 
 
-def test_two_columns_hold_a_rotation(body, people):
+def test_two_columns_determine_a_rotation(body, people):
     rotations = torch.tensor(people[0], dtype=torch.float32)
     pose = rotations[..., :2].reshape(len(rotations), -1)
     columns = orthonormalized(columns_from_pose(pose, body.joint_count))
@@ -68,17 +68,17 @@ def test_two_columns_hold_a_rotation(body, people):
         KinematicChain(body).rotations(columns), rotations, atol=1e-6, rtol=0
     )
     torch.testing.assert_close(pose_from_columns(columns), pose, atol=1e-6, rtol=0)
-    # whatever length and angle they come with
-    bent = torch.stack([3 * columns[:, :, 0], 2 * columns[:, :, 1] - columns[:, :, 0]], dim=2)
-    torch.testing.assert_close(orthonormalized(bent), columns, atol=2e-6, rtol=0)
+    # whatever their length and angle
+    skewed = torch.stack([3 * columns[:, :, 0], 2 * columns[:, :, 1] - columns[:, :, 0]], dim=2)
+    torch.testing.assert_close(orthonormalized(skewed), columns, atol=2e-6, rtol=0)
 
 
-def test_columns_of_no_length_stay_finite():
+def test_columns_of_length_zero_stay_finite():
     assert torch.isfinite(orthonormalized(torch.zeros(1, 2, 2, 3))).all()
 
 
 @pytest.mark.parametrize(("height", "side"), [(16, 21), (14, 21), (56, 21), (64, 5)])
-def test_reading_a_grid_is_sampling_its_points(height, side):
+def test_grid_sampling_equals_sampling_its_points(height, side):
     feature_map = torch.rand(2, 3, height, height)
     points = grid_points(side).expand(2, -1, -1)
     torch.testing.assert_close(

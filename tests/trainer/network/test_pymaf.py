@@ -1,4 +1,4 @@
-"""The network is the published one: shapes, order, feedback, detachment."""
+"""Tests of the network against the published one: shapes, order, feedback, detachment."""
 
 import numpy as np
 import pytest
@@ -42,13 +42,13 @@ def test_torch_and_numpy_bodies_agree(body, poses):
     rotations, shape = (torch.tensor(a, dtype=torch.float32) for a in poses)
     skeleton = Skeleton(body)
     rest = skeleton.rest(shape)
-    world, places = skeleton(rotations, rest)
-    np.testing.assert_allclose(places, pose_joints(body, *poses), atol=1e-5)
-    keypoints = PosedPoints(body, body.keypoint_rows("coco"))(world, places, rest, shape)
+    world, joints = skeleton(rotations, rest)
+    np.testing.assert_allclose(joints, pose_joints(body, *poses), atol=1e-5)
+    keypoints = PosedPoints(body, body.keypoint_rows("coco"))(world, joints, rest, shape)
     np.testing.assert_allclose(keypoints, PointSet.keypoints(body, "coco").pose(*poses), atol=1e-5)
-    chosen = body.sample_vertices
-    vertices = SkinnedVertices(body, chosen)(world, places, rest, shape)
-    np.testing.assert_allclose(vertices, PointSet.vertices(body, chosen).pose(*poses), atol=1e-5)
+    vertices = body.sample_vertices
+    skinned = SkinnedVertices(body, vertices)(world, joints, rest, shape)
+    np.testing.assert_allclose(skinned, PointSet.vertices(body, vertices).pose(*poses), atol=1e-5)
 
 
 def test_six_numbers_are_two_interleaved_columns():
@@ -71,7 +71,7 @@ def test_sampling_is_bilinear_with_aligned_corners_and_zero_outside():
     assert sample_bilinear(feature_map, points)[0, :, 0].tolist() == [0, 2, 4, 4.5, 0]
 
 
-def test_sampling_by_rows_is_sampling_also_outside_and_on_the_last_cell():
+def test_sampling_by_rows_equals_sampling_also_outside_and_on_the_last_cell():
     torch.manual_seed(3)
     feature_map = torch.rand(2, 5, 6, 9)
     points = torch.cat([4 * torch.rand(2, 200, 2) - 2, torch.tensor([[[1.0, 1], [-1, -1]]] * 2)], 1)
@@ -85,9 +85,9 @@ def test_published_sizes(published, body):
     assert published.points[0].layers[1].in_channels == 128 + 256
     assert published.points[0].layers[2].in_channels == 64 + 256
     estimate = 6 * body.joint_count + body.shape_count + 3
-    wide = [regressor.fc1.in_features for regressor in published.regressors]
+    widths = [regressor.fc1.in_features for regressor in published.regressors]
     sampled_numbers = 5 * len(body.sample_vertices)
-    assert wide == [2205 + estimate, sampled_numbers + estimate, sampled_numbers + estimate]
+    assert widths == [2205 + estimate, sampled_numbers + estimate, sampled_numbers + estimate]
     assert all(regressor.fc1.out_features == 1024 for regressor in published.regressors)
 
 
@@ -105,10 +105,10 @@ def test_resnet50_pyramid_and_output_shapes(published, body):
     assert output.joint_score.shape == (2, body.joint_count)
 
 
-def test_resnet50_is_the_usual_one(published):
+def test_resnet50_has_the_usual_number_of_parameters(published):
     encoder = published.encoder
     deconvolutions = sum(p.numel() for p in encoder.deconv_layers.parameters())
-    # torchvision's resnet50 has 25,557,032 parameters, of which the classifier 2,049,000
+    # torchvision's resnet50 has 25,557,032 parameters, 2,049,000 of them in the classifier
     assert sum(p.numel() for p in encoder.parameters()) - deconvolutions == 25_557_032 - 2_049_000
 
 
@@ -120,7 +120,7 @@ def test_features_are_channel_major():
     assert torch.allclose(flat[0, [2, 9]], alone[0])
 
 
-def test_levels_do_not_learn_through_each_other(body):
+def test_levels_are_detached_from_each_other(body):
     torch.manual_seed(1)
     model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, InitialEstimate.upright(body))
     encoded = model.encoder(torch.rand(1, 3, 224, 224))
@@ -130,22 +130,22 @@ def test_levels_do_not_learn_through_each_other(body):
 
 
 def test_mesh_aligned_features_follow_the_body(body):
-    """Moving the start moves where levels 1 and 2 read, and not where the grid reads."""
+    """Moving the start moves the sampling points of levels 1 and 2, and not the grid."""
     torch.manual_seed(2)
     model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, InitialEstimate.upright(body)).eval()
-    read = []
+    samples = []
     for layer in model.points:
-        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+        layer.register_forward_pre_hook(lambda _, inputs: samples.append(inputs[0]))
     with torch.no_grad():
         encoded = model.encoder(torch.rand(1, 3, 224, 224))
         model.estimate(encoded)
         model.start_camera[0, 1] += 0.3
         model.estimate(encoded)
-    assert torch.equal(read[0], read[3])
-    assert not torch.allclose(read[1], read[4])
+    assert torch.equal(samples[0], samples[3])
+    assert not torch.allclose(samples[1], samples[4])
 
 
-def test_a_network_says_the_same_from_another_start(body):
+def test_replacing_the_start_keeps_the_output(body):
     torch.manual_seed(3)
     config = NetworkConfig(hidden=32, dropout=0.0, activation=True)
     model = PyMAF(config, body, InitialEstimate.upright(body)).eval()
@@ -165,7 +165,7 @@ def test_a_network_says_the_same_from_another_start(body):
         assert torch.allclose(getattr(before, name), getattr(after, name), atol=1e-4)
 
 
-def test_the_mean_rotation_is_scipys():
+def test_mean_rotation_equals_scipys():
     from scipy.spatial.transform import Rotation
 
     turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
@@ -173,7 +173,7 @@ def test_the_mean_rotation_is_scipys():
     np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)
 
 
-def test_an_upright_start_fills_the_crop_as_the_rule_says(body):
+def test_upright_start_has_the_size_of_the_crop_rule(body):
     start = InitialEstimate.upright(body)
     mesh = PointSet.vertices(body).pose(start.rotations.numpy(), start.shape.numpy())
     y = start.camera[0].item() * (mesh[:, 1] + start.camera[2].item())

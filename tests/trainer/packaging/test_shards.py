@@ -1,4 +1,4 @@
-"""What is carried in shards arrives as it was, or not at all."""
+"""Tests of packing and unpacking shards."""
 
 import json
 import zipfile
@@ -13,7 +13,7 @@ from trainer.packaging.shards import pack, unpack
 
 
 @pytest.fixture
-def places(tmp_path):
+def locations(tmp_path):
     random = np.random.default_rng(0)
     folder = tmp_path / "given" / "set"
     (folder / "deep").mkdir(parents=True)
@@ -30,25 +30,25 @@ def contents(folder):
     }
 
 
-def test_what_is_unpacked_is_what_was_packed(places, tmp_path):
-    shards = pack(tmp_path / "packed", places, largest=65_536)
+def test_unpacked_files_equal_the_packed_ones(locations, tmp_path):
+    shards = pack(tmp_path / "packed", locations, largest=65_536)
     assert len(shards) > 3
     assert max(shard.stat().st_size for shard in shards) <= 65_536
     for shard in shards:
         with zipfile.ZipFile(shard) as archive:
             assert archive.testzip() is None
             assert archive.namelist()
-    found = unpack(tmp_path / "packed", tmp_path / "out")
-    assert found["fits"].read_bytes() == places["fits"].read_bytes()
-    assert contents(found["set"]) == contents(places["set"])
-    # again: nothing is done anew, and what was spoilt is mended
-    (found["set"] / "c").write_bytes(b"spoilt")
+    unpacked = unpack(tmp_path / "packed", tmp_path / "out")
+    assert unpacked["fits"].read_bytes() == locations["fits"].read_bytes()
+    assert contents(unpacked["set"]) == contents(locations["set"])
+    # unpacking again restores a damaged file
+    (unpacked["set"] / "c").write_bytes(b"damaged")
     unpack(tmp_path / "packed", tmp_path / "out")
-    assert contents(found["set"]) == contents(places["set"])
+    assert contents(unpacked["set"]) == contents(locations["set"])
 
 
-def test_damaged_and_missing_shards_are_named(places, tmp_path):
-    shards = pack(tmp_path / "packed", places, largest=65_536)
+def test_damaged_and_missing_shards_are_named(locations, tmp_path):
+    shards = pack(tmp_path / "packed", locations, largest=65_536)
     damaged = bytearray(shards[1].read_bytes())
     damaged[1000] ^= 1
     shards[1].write_bytes(damaged)
@@ -60,21 +60,21 @@ def test_damaged_and_missing_shards_are_named(places, tmp_path):
     assert not list((tmp_path / "out").rglob(".*"))
 
 
-def test_an_index_that_reaches_outside_is_refused(places, tmp_path):
-    pack(tmp_path / "packed", places)
+def test_index_with_paths_outside_the_folder_is_refused(locations, tmp_path):
+    pack(tmp_path / "packed", locations)
     path = tmp_path / "packed" / "index.json"
     index = json.loads(path.read_text())
     for bad in ("../evil", "/evil", "a/../../evil"):
         index["files"][0]["path"] = bad
         path.write_text(json.dumps(index))
-        with pytest.raises(InputError, match="is no name for a packed file"):
+        with pytest.raises(InputError, match="is not a valid path of a packed file"):
             unpack(tmp_path / "packed", tmp_path / "out")
     path.write_text("{")
-    with pytest.raises(InputError, match="is no index of shards"):
+    with pytest.raises(InputError, match="is not an index of shards"):
         unpack(tmp_path / "packed", tmp_path / "out")
     assert not (tmp_path / "evil").exists()
 
 
-def test_nothing_to_pack(tmp_path):
+def test_empty_location_is_refused(tmp_path):
     with pytest.raises(InputError, match="nothing to pack"):
         pack(tmp_path / "packed", {"set": tmp_path / "absent"})

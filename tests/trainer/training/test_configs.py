@@ -1,4 +1,4 @@
-"""The configurations that come with the trainer can be read, and say what they are called after."""
+"""Tests of the shipped configurations."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,12 +13,12 @@ from trainer.training.losses import LossWeights
 FOLDER = ROOT / "trainer" / "configs"
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_configuration_is_sound(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_is_valid(path: Path) -> None:
     read_config_file(path)
 
 
-def test_the_papers_own_is_the_papers() -> None:
+def test_resnet50_is_the_papers_configuration() -> None:
     _, config = read_config_file(FOLDER / "resnet50.toml")
     assert config.network == NetworkConfig(auxiliary="dense")
     weights = config.losses

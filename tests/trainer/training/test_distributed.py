@@ -1,4 +1,4 @@
-"""Two processes that share a batch give the gradients of one that has it whole."""
+"""Tests of data-parallel training against training with one process."""
 
 import socket
 from dataclasses import replace
@@ -39,7 +39,7 @@ LABELS = {
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    """Few have a body label, so that the halves of a batch hold unlike numbers of them."""
+    """Few people have a body label, so that the halves of a batch differ in their number."""
     folder = tmp_path_factory.mktemp("people")
     fits = write_people(folder, 14)
     write_fits(folder / "fits.npz", replace(fits, kept=np.arange(14) % 3 == 0))
@@ -47,7 +47,7 @@ def people(tmp_path_factory):
 
 
 def gradients(people, text, out, environment):
-    """The gradients of a run's first step in this process, in a file a process."""
+    """Write the gradients of a run's first step to a file per process."""
     import os
 
     os.environ.update(environment)
@@ -56,11 +56,13 @@ def gradients(people, text, out, environment):
     with distributed_context("cpu", BATCH) as context:
         torch.manual_seed(0)
         model = PyMAF(run.network, body, InitialEstimate.upright(body))
-        learner = context.wrap(LossModule(model, Losses(body, run.losses, dense=True), bf16=False))
+        loss_module = context.wrap(
+            LossModule(model, Losses(body, run.losses, dense=True), bf16=False)
+        )
         places = {"lspet": people, "fits": people / "fits.npz", "ccp": people / "ccp"}
-        recipe = DatasetSpec(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
-        batch = next(batches(recipe, context, run.schedule, 0))
-        loss, terms = learner(*to_device(batch, "cpu"), False)
+        spec = DatasetSpec(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
+        batch = next(batches(spec, context, run.schedule, 0))
+        loss, terms = loss_module(*to_device(batch, "cpu"), False)
         loss.backward()
         found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
         found |= {f"term {name}": torch.tensor(v) for name, v in context.mean(terms).items()}
@@ -77,7 +79,7 @@ def environments():
 
 
 @pytest.mark.integration
-def test_two_processes_give_the_gradients_of_one(people, tmp_path):
+def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
     text = config(**LABELS)
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -91,7 +93,7 @@ def test_two_processes_give_the_gradients_of_one(people, tmp_path):
         assert process.exitcode == 0
     one = load_file(tmp_path / "one" / "0.safetensors")
     two = [load_file(tmp_path / "two" / f"{rank}.safetensors") for rank in (0, 1)]
-    # else means over each half alone would have been right too
+    # otherwise means over each half alone would pass too
     assert two[0]["bodies"] != two[1]["bodies"]
     assert two[0]["bodies"] + two[1]["bodies"] == one["bodies"] > 0
     assert one.keys() == two[0].keys() == two[1].keys()
@@ -104,7 +106,7 @@ def test_two_processes_give_the_gradients_of_one(people, tmp_path):
 
 
 @pytest.mark.integration
-def test_a_run_of_two_processes_learns_as_one_does(people, tmp_path):
+def test_run_of_two_processes_trains_like_one(people, tmp_path):
     text = config(**LABELS)
     assert finish_run(tmp_path / "one", people, text) == 0
     started = [
@@ -115,7 +117,7 @@ def test_a_run_of_two_processes_learns_as_one_does(people, tmp_path):
         process.join(120)
         assert process.exitcode == 0
     one, two = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
-    # Adam's first steps follow the sign of gradients, also of those that are rounding alone
+    # Adam's first steps follow the sign of gradients, even of pure rounding errors
     moments = [name for name in one if name.endswith(".mean")]
     assert float(one["optimiser.regressors.2.fc1.weight.mean"].abs().max()) > 0
     for name in moments:
@@ -123,20 +125,20 @@ def test_a_run_of_two_processes_learns_as_one_does(people, tmp_path):
         assert float((one[name] - two[name]).abs().max()) < 0.01 * scale, name
 
 
-def test_shares_cover_a_step_once():
+def test_shares_cover_a_step_exactly_once():
     shares = [DistributedContext(rank, 4, "cpu").sample_indices(3, 8) for rank in range(4)]
-    assert [place for share in shares for place in share] == list(range(24, 32))
+    assert [index for share in shares for index in share] == list(range(24, 32))
 
 
-def test_a_weighted_mean_alone():
+def test_weighted_mean_of_one_process():
     values, weights = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 3.0, 1.0])
     assert weighted_mean(values, weights) == 2.5
     assert weighted_mean(values, torch.zeros(3)) == 0
-    # less than one person counts as one
+    # a total weight below 1 counts as 1
     assert weighted_mean(values, torch.tensor([0.5, 0.0, 0.0])) == 0.5
 
 
-def test_what_cannot_be_shared(monkeypatch):
+def test_batch_that_cannot_be_shared_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with (
         pytest.raises(UsageError, match="batch of 32 cannot be shared by 3"),
@@ -146,6 +148,6 @@ def test_what_cannot_be_shared(monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu():
+def test_missing_gpu_is_refused():
     with pytest.raises(UsageError, match="there is no cuda here"), distributed_context("cuda", 32):
         pass

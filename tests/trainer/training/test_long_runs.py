@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped, limited in time, repeated, or out of disk space."""
+"""Tests of runs that are killed, stopped, limited in time, repeated, or out of disk space."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def people(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(people, tmp_path_factory):
-    """A run that nothing disturbed."""
+    """Return the weights of an undisturbed run."""
     folder = tmp_path_factory.mktemp("whole")
     assert finish_run(folder, people, config()) == 0
     return load_file(folder / "checkpoint.safetensors")
@@ -55,31 +55,31 @@ def wait_for_step(folder, step, process):
         except Exception:
             assert process.is_alive(), "the run ended before it saved"
         time.sleep(0.05)
-    raise AssertionError("the run does not get on")
+    raise AssertionError("the run makes no progress")
 
 
 def test_the_same_seed_gives_the_same_weights(people, whole, tmp_path):
     assert finish_run(tmp_path, people, config()) == 0
     assert_same(tmp_path, whole)
-    # the test would not see a difference if nothing were learned
-    moved = [n for n in whole if n.startswith("model.regressors") and n.endswith("fc1.weight")]
-    assert not torch.equal(whole[moved[0]], whole[moved[0].replace("model.", "average.")])
+    # without any training the test would pass trivially
+    weights = [n for n in whole if n.startswith("model.regressors") and n.endswith("fc1.weight")]
+    assert not torch.equal(whole[weights[0]], whole[weights[0].replace("model.", "average.")])
 
 
-def test_processes_that_load_change_nothing(people, whole, tmp_path):
+def test_loader_processes_change_nothing(people, whole, tmp_path):
     assert finish_run(tmp_path, people, config(workers=2)) == 0
     assert_same(tmp_path, whole)
 
 
-def test_what_was_packed_teaches_the_same(people, whole, tmp_path):
+def test_packed_data_train_the_same_weights(people, whole, tmp_path):
     shards = pack(tmp_path / "packed", {"people": people}, largest=65_536)
     assert len(shards) > 1
-    carried = unpack(tmp_path / "packed", tmp_path / "carried")["people"]
-    assert finish_run(tmp_path / "run", carried, config()) == 0
+    unpacked = unpack(tmp_path / "packed", tmp_path / "unpacked")["people"]
+    assert finish_run(tmp_path / "run", unpacked, config()) == 0
     assert_same(tmp_path / "run", whole)
 
 
-def test_killed_again_and_again_it_ends_with_the_same_weights(people, whole, tmp_path):
+def test_repeatedly_killed_run_ends_with_the_same_weights(people, whole, tmp_path):
     text = config(save_every=0.0)
     for step in (2, 5, 9):
         process = start_run(tmp_path, people, text)
@@ -92,24 +92,24 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(people, whole, tmp
     assert [r["step"] for r in records] == [STEPS, STEPS]
 
 
-def test_killed_while_saving_the_checkpoint_before_stands(people, whole, tmp_path):
-    """Halves of a new checkpoint beside the old one, as a kill leaves them."""
+def test_kill_while_saving_keeps_the_previous_checkpoint(people, whole, tmp_path):
+    """A kill leaves a partial new checkpoint beside the old one."""
     text = config(save_every=0.0)
     process = start_run(tmp_path, people, text)
-    halves = []
-    while process.is_alive() and not (halves and checkpoint(tmp_path).exists()):
-        halves = list(tmp_path.glob(".checkpoint.*.part.safetensors"))
+    partial_files = []
+    while process.is_alive() and not (partial_files and checkpoint(tmp_path).exists()):
+        partial_files = list(tmp_path.glob(".checkpoint.*.part.safetensors"))
     process.kill()
     process.join()
-    half = tmp_path / ".checkpoint.0badcafe.part.safetensors"
-    half.write_bytes(checkpoint(tmp_path).read_bytes()[:1000])
+    partial = tmp_path / ".checkpoint.0badcafe.part.safetensors"
+    partial.write_bytes(checkpoint(tmp_path).read_bytes()[:1000])
     assert 1 <= read_progress(checkpoint(tmp_path)).step <= STEPS
     assert finish_run(tmp_path, people, text) == 0
     assert not list(tmp_path.glob(".*.part*"))
     assert_same(tmp_path, whole)
 
 
-def test_asked_to_stop_it_saves_and_goes_on_later(people, whole, tmp_path):
+def test_stop_request_saves_the_run(people, whole, tmp_path):
     text = config(images=4000, save_every=0.0)
     for number, folder in ((signal.SIGTERM, tmp_path / "a"), (signal.SIGINT, tmp_path / "b")):
         process = start_run(folder, people, text)
@@ -121,21 +121,21 @@ def test_asked_to_stop_it_saves_and_goes_on_later(people, whole, tmp_path):
         assert f"stopped at step {step} of 1000" in (folder / "error.txt").read_text()
 
 
-def test_a_time_limit_ends_a_run_annealed(people, tmp_path):
+def test_time_limit_ends_a_run_annealed(people, tmp_path):
     text = config(images=400000)
-    began = time.monotonic()
+    started = time.monotonic()
     assert finish_run(tmp_path, people, text, minutes=0.05) == 0
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - started < 60
     progress = read_progress(checkpoint(tmp_path))
     assert 3.0 <= progress.seconds < 10.0
     assert 1 <= progress.step < 100000
-    # its time is over, so it has nothing to go on with but its last step
+    # the time is used up, so the same command does not train further
     assert finish_run(tmp_path, people, text, minutes=0.05) == 0
     assert read_progress(checkpoint(tmp_path)).step == progress.step
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):
-    """The system itself refuses to write: no file may grow past a limit."""
+def test_full_disk_keeps_the_last_checkpoint(people, tmp_path):
+    """The system itself refuses to write: files are limited in size."""
     text = config(save_every=0.0)
     process = start_run(tmp_path, people, text)
     wait_for_step(tmp_path, 2, process)
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):
     assert not list(tmp_path.glob(".*part*"))
 
 
-def test_bf16_learns_about_the_same(people, whole, tmp_path):
+def test_bf16_trains_similar_weights(people, whole, tmp_path):
     assert finish_run(tmp_path, people, config(precision="bf16")) == 0
     found = load_file(checkpoint(tmp_path))
     name = "model.regressors.0.fc1.weight"

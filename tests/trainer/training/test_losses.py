@@ -1,4 +1,4 @@
-"""The terms of equation 2, each against a plain restatement."""
+"""Tests of the loss terms against plain restatements."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def output_of(body, *levels):
     )
 
 
-def test_the_truth_costs_nothing_but_the_camera_term(body):
+def test_truth_has_no_loss_but_the_camera_term(body):
     true = random_level(body, 0)
     _, terms = Losses(body, LossWeights())(output_of(body, true, true), labels_of(body, true))
     for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape"):
@@ -88,8 +88,8 @@ def test_terms_are_weighted_means_of_squares(body):
     assert terms["shape"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_annotated_3d_joints_count_from_the_hips_middle(body):
-    """A right body pushed by a constant costs nothing; a joint a decimetre off costs its square."""
+def test_annotated_3d_joints_are_relative_to_the_hips(body):
+    """A joint that is 0.1 m off costs its square."""
     true = random_level(body, 0)
     labels = labels_of(body, true)
     off = labels.joints_3d.clone()
@@ -111,7 +111,7 @@ def test_every_level_counts(body):
         assert three[name].item() == pytest.approx(3 * one[name].item(), rel=1e-4)
 
 
-def test_unknown_joints_and_bad_fits_do_not_count(body):
+def test_unknown_joints_and_rejected_fits_do_not_count(body):
     true, found = random_level(body, 0), random_level(body, 1)
     labels = labels_of(body, true)
     unknown = replace(
@@ -125,7 +125,7 @@ def test_unknown_joints_and_bad_fits_do_not_count(body):
         assert terms[name].item() == 0
 
 
-def test_background_teaches_the_score_only(body):
+def test_background_trains_only_the_score(body):
     true, found = random_level(body, 0), random_level(body, 1)
     output = output_of(body, found)
     _, terms = Losses(body, LossWeights())(output, labels_of(body, true, person=0.0))
@@ -135,13 +135,13 @@ def test_background_teaches_the_score_only(body):
 
 
 def dense_of(maps, off=0.0):
-    """A prediction that is sure of the truth, its U `off` by a constant."""
+    """Return a confident, correct prediction whose U is off by a constant."""
     logits = 30 * torch.nn.functional.one_hot(maps.part, 1 + PARTS).permute(0, 3, 1, 2).float()
     u, v = (m[:, None].expand_as(logits) for m in (maps.u + off, maps.v))
     return DensePrediction(logits, u, v)
 
 
-def test_dense_correspondence_is_taught_where_a_body_is_known(body):
+def test_dense_correspondence_is_supervised_where_a_body_is_known(body):
     true, size = random_level(body, 0), 16
     labels = replace(labels_of(body, true), fitted=torch.tensor([1.0, 1.0, 0.0]))
     maps = BodyMaps(body)(true.rotations, true.shape, true.camera, size)
@@ -155,30 +155,30 @@ def test_dense_correspondence_is_taught_where_a_body_is_known(body):
     assert right["auxiliary_uv"].item() < 1e-6
     cells = (maps.part[:2] > 0).sum().item() / 2
     off = terms(dense_of(maps, 0.2))
-    # smooth L1 below 1 is half the square; summed over the body's cells, a mean over known people
+    # smooth L1 below 1 is half the square; summed over the body's cells, averaged over known people
     assert off["auxiliary_uv"].item() == pytest.approx(0.5 * 0.2**2 / 2 * cells, rel=1e-3)
-    unsure = replace(dense_of(maps), part=torch.zeros(PEOPLE, 1 + PARTS, size, size))
-    assert terms(unsure)["auxiliary_index"].item() == pytest.approx(np.log(1 + PARTS), rel=1e-4)
-    parts = terms(DensePrediction(unsure.part))
+    uniform = replace(dense_of(maps), part=torch.zeros(PEOPLE, 1 + PARTS, size, size))
+    assert terms(uniform)["auxiliary_index"].item() == pytest.approx(np.log(1 + PARTS), rel=1e-4)
+    parts = terms(DensePrediction(uniform.part))
     assert "auxiliary_uv" not in parts
-    nobody = replace(labels, fitted=torch.zeros(PEOPLE))
-    assert terms(unsure, nobody)["auxiliary_index"].item() == 0
+    without_people = replace(labels, fitted=torch.zeros(PEOPLE))
+    assert terms(uniform, without_people)["auxiliary_index"].item() == 0
 
 
-def test_a_wild_label_counts_no_more_than_the_width(body):
+def test_error_of_a_wrong_label_is_limited_by_the_width(body):
     true = random_level(body, 0)
     labels = labels_of(body, true)
-    wild = replace(labels, keypoints=labels.keypoints + 50)
+    wrong = replace(labels, keypoints=labels.keypoints + 50)
     weights = LossWeights(keypoint_width=0.2)
-    _, terms = Losses(body, weights)(output_of(body, true), wild)
+    _, terms = Losses(body, weights)(output_of(body, true), wrong)
     assert terms["keypoints_2d"].item() == pytest.approx(300 * 0.2**2 / 2, rel=1e-3)
 
 
-def test_joint_score_learns_what_lies_near(body):
+def test_joint_score_is_trained_on_correct_joints(body):
     true = random_level(body, 0)
     output = output_of(body, true)
-    sure = replace(output, joint_score=torch.full_like(output.joint_score, 9.0))
-    unsure = replace(output, joint_score=torch.full_like(output.joint_score, -9.0))
+    confident = replace(output, joint_score=torch.full_like(output.joint_score, 9.0))
+    doubtful = replace(output, joint_score=torch.full_like(output.joint_score, -9.0))
     losses, labels = Losses(body, LossWeights()), labels_of(body, true)
-    right, wrong = (losses(o, labels)[1]["joint_score"].item() for o in (sure, unsure))
+    right, wrong = (losses(o, labels)[1]["joint_score"].item() for o in (confident, doubtful))
     assert right < 1e-3 < 5 < wrong

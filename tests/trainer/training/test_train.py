@@ -1,4 +1,4 @@
-"""A small run on made-up people: it learns, resumes where it was killed, exports and agrees."""
+"""Tests of a small run on synthetic people: training, resuming, export."""
 
 import json
 
@@ -90,7 +90,7 @@ def finished(people, blazepose, config, tmp_path_factory):
 
 
 @pytest.mark.integration
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+def test_killed_run_resumes_to_the_same_weights(
     people, blazepose, config, finished, tmp_path, monkeypatch
 ):
     def killed(*_):
@@ -113,7 +113,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 
 
 @pytest.mark.integration
-def test_the_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
+def test_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
     for levels in (False, True):
         path = tmp_path / f"small_{levels}.onnx"
         difference = export(
@@ -125,14 +125,14 @@ def test_the_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
         assert difference < 1e-3
         session = open_session(path, "openvino", threads=1)
         image = np.random.default_rng(0).random((2, 3, 256, 256), dtype=np.float32)
-        answers = session.run(image)
-        assert [len(answer) for answer in answers] == [3 if levels else 1] * 2
-        assert 0 <= answers[0][-1].score <= 1
+        results = session.run(image)
+        assert [len(result) for result in results] == [3 if levels else 1] * 2
+        assert 0 <= results[0][-1].score <= 1
         session.close()
 
 
 @pytest.mark.integration
-def test_a_checkpoint_of_another_configuration_is_refused(people, blazepose, finished, tmp_path):
+def test_checkpoint_of_another_configuration_is_refused(people, blazepose, finished, tmp_path):
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.format(images=64))
     before = (finished / "checkpoint.safetensors").read_bytes()
@@ -141,7 +141,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(people, blazepose, fin
     assert (finished / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_broken_checkpoints_are_told(tmp_path):
+def test_damaged_checkpoints_are_refused(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     with pytest.raises(InputError, match="not a complete checkpoint"):
         read_progress(path)
@@ -151,7 +151,7 @@ def test_broken_checkpoints_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("name = ", "is not TOML"),
         ('name = "a"', "network"),
@@ -159,38 +159,38 @@ def test_broken_checkpoints_are_told(tmp_path):
         (CONFIG.format(images=1) + "\nlearning = 3", "schedule.learning"),
     ],
 )
-def test_bad_configurations_say_what_is_wrong(text, complaint):
-    with pytest.raises(InputError, match=complaint):
+def test_invalid_configurations_name_the_fault(text, message):
+    with pytest.raises(InputError, match=message):
         read_run_config(text, "run.toml")
 
 
-def test_a_missing_configuration(tmp_path):
+def test_missing_configuration_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read the configuration"):
         read_config_file(tmp_path / "absent.toml")
 
 
-def test_relative_steps_are_relative():
+def test_relative_steps_scale_with_the_channel():
     """A channel fifty times larger takes a step fifty times larger."""
     weight = torch.nn.Parameter(torch.tensor([[1.0, -1.0], [50.0, -50.0]]))
-    optimiser = RelativeAdam([{"params": [weight], "lr": 0.01, "relative": True}])
+    optimizer = RelativeAdam([{"params": [weight], "lr": 0.01, "relative": True}])
     before = weight.detach().clone()
     (weight * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
-    optimiser.step()
+    optimizer.step()
     step = (before - weight.detach()).numpy()
     np.testing.assert_allclose(step, [[0.01, 0.01], [0.5, 0.5]], rtol=1e-4)
 
 
-def test_plain_steps_are_adams():
-    """Against torch's own AdamW."""
+def test_plain_steps_equal_adamws():
+    """Compared with torch's own AdamW."""
     torch.manual_seed(0)
     ours, theirs = (torch.nn.Parameter(torch.ones(3, 2)) for _ in range(2))
-    optimisers = (
+    optimizers = (
         RelativeAdam([{"params": [ours], "lr": 0.1, "weight_decay": 0.1}]),
         torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.1),
     )
     for step in range(4):
-        for parameter, optimiser in zip((ours, theirs), optimisers, strict=True):
-            optimiser.zero_grad()
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
             (parameter * torch.arange(6.0).reshape(3, 2) * (step + 1)).square().sum().backward()
-            optimiser.step()
+            optimizer.step()
     assert torch.allclose(ours, theirs, atol=1e-5)
