@@ -12,13 +12,13 @@ import numpy.typing as npt
 from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
 from pymaf_live.tracking import task_bundle
 from pymaf_live.tracking.blazepose_detector import sample_square
+from pymaf_live.tracking.blazepose_output import (
+    BODY_POINTS,
+    POINTS_OUTPUT,
+    PRESENCE_OUTPUT,
+    decode_points,
+)
 from pymaf_live.types import Array, Crop, Detection, Image
-
-VALUES_PER_POINT = 5
-"""x, y, z, visibility, presence."""
-
-BODY_POINTS = 33
-"""Number of body points; the network's further points describe the next region."""
 
 MIN_PRESENCE = 0.5
 """Presence below which a crop contains no person (MediaPipe's default)."""
@@ -32,9 +32,6 @@ _LIMBS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 _EAR_TO_CROWN = 0.6
 """Distance from ears to crown as a multiple of shoulders to ears, for an adult with a straight
 neck."""
-
-_POINTS, _PRESENCE = "Identity", "Identity_1"
-"""Names of these outputs in the landmark network."""
 
 
 def trunk_of(points: Array) -> Array:
@@ -102,14 +99,14 @@ class Landmarker:
     ) -> None:
         # its segmentation output, which we do not use, takes half of the run time
         model = task_bundle.compile_bundled_model(
-            task_bundle.LANDMARKS, path, threads, cache, (_POINTS, _PRESENCE)
+            task_bundle.LANDMARKS, path, threads, cache, (POINTS_OUTPUT, PRESENCE_OUTPUT)
         )
         self.size = int(model.input(0).shape[1])
         """Side of the input in pixels."""
         self._request = model.create_infer_request()
         # outputs are identified by name, since their order differs between OpenVINO releases
         names = [next(iter(output.get_names())) for output in model.outputs]
-        self._points, self._presence = names.index(_POINTS), names.index(_PRESENCE)
+        self._points, self._presence = names.index(POINTS_OUTPUT), names.index(PRESENCE_OUTPUT)
 
     def detect(self, image: Image, crop: Crop) -> Landmarks:
         """Return the landmarks of the person in a crop whose size must be `size`."""
@@ -117,8 +114,5 @@ class Landmarker:
         self._request.infer([pixels * np.float32(1 / 255)])
         raw: Any = self._request.get_output_tensor(self._points).data
         presence: Any = self._request.get_output_tensor(self._presence).data
-        values = np.array(raw, dtype=np.float64).reshape(-1, VALUES_PER_POINT)
-        # the network measures from the crop's edge; pixel centres lie at integers here
-        points = crop.to_frame(values[:, :2] - 0.5)
-        visibility = 1 / (1 + np.exp(-np.clip(values[:, 3], -50, 50)))
-        return Landmarks(points, visibility, float(presence.ravel()[0]))
+        points, visibility = decode_points(raw)
+        return Landmarks(crop.to_frame(points[:, :2]), visibility, float(presence.ravel()[0]))

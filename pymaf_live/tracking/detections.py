@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.tracking.appearance import Appearance, extract_appearance
-from pymaf_live.tracking.blazepose_landmarks import BODY_POINTS, as_lsp, spanning_points
+from pymaf_live.tracking.blazepose_landmarks import as_lsp, spanning_points
+from pymaf_live.tracking.blazepose_output import BODY_POINTS
 from pymaf_live.tracking.overlap import joints_extent, same_person
 from pymaf_live.tracking.tracks import Track, trunk_centre
 from pymaf_live.types import Array, Detection, Image

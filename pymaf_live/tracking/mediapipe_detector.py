@@ -11,11 +11,11 @@ import numpy as np
 from pymaf_live.errors import ModelError
 from pymaf_live.system.native_logs import suppress_native_logs
 from pymaf_live.tracking.blazepose_landmarks import (
-    BODY_POINTS,
     MIN_PRESENCE,
     Landmarks,
     detection_from_landmarks,
 )
+from pymaf_live.tracking.blazepose_output import BODY_POINTS
 from pymaf_live.tracking.detector import Detector, most_prominent_first
 from pymaf_live.tracking.task_bundle import bundle_path
 from pymaf_live.types import Detection, Image

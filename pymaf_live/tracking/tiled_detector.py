@@ -17,12 +17,12 @@ import numpy as np
 
 from pymaf_live.tracking.blazepose_detector import SquareDetector, landmark_region
 from pymaf_live.tracking.blazepose_landmarks import (
-    BODY_POINTS,
     MIN_PRESENCE,
     Landmarker,
     Landmarks,
     detection_from_landmarks,
 )
+from pymaf_live.tracking.blazepose_output import BODY_POINTS
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.tracking.detector import Detector
 from pymaf_live.tracking.overlap import joints_extent, same_person

@@ -1,8 +1,4 @@
-"""BlazePose's landmark networks run as they are, by OpenVINO: teachers and yardsticks.
-
-Each crop is looked at twice, as it is and mirrored, and the two are averaged: what the two runs
-disagree about is what the teacher does not know.
-"""
+"""BlazePose's plain landmark networks, run by OpenVINO as teachers and for comparison."""
 
 from __future__ import annotations
 
@@ -14,9 +10,16 @@ import numpy as np
 
 from pymaf_live.errors import ModelError
 from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.tracking.blazepose_output import (
+    BODY_POINTS,
+    POINTS_OUTPUT,
+    PRESENCE_OUTPUT,
+    WORLD_OUTPUT,
+    decode_points,
+)
 from pymaf_live.types import Array, Image
 
-LANDMARKS = 33
+LANDMARKS = BODY_POINTS
 SIZE = 256
 """Side of the input in pixels."""
 
@@ -28,8 +31,8 @@ MIRROR = (
 
 
 @dataclass(frozen=True)
-class Landmarks:
-    """What a landmark network says of B crops."""
+class LandmarkBatch:
+    """Landmarks of B crops."""
 
     points: Array
     """(B, 33, 3) x, y, z in crop pixels, z with the scale of x."""
@@ -38,11 +41,25 @@ class Landmarks:
     visibility: Array
     """(B, 33) 0..1"""
     presence: Array
-    """(B,) 0..1, that a person is in the crop."""
+    """(B,) 0..1, probability that a person is in the crop."""
 
 
-class Landmarker:
-    """One landmark file compiled for batch 1 (batches gain nothing on two cores)."""
+class FileLandmarker:
+    """Landmark network of a plain file, compiled for batch 1: batches gain nothing on two cores.
+
+    Parameters
+    ----------
+    path : Path
+        A ``pose_landmark_*.tflite``.
+    threads : int
+        0 = OpenVINO's choice.
+    precision : str
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or not a model.
+    """
 
     def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
         openvino = import_openvino()
@@ -50,7 +67,7 @@ class Landmarker:
         if not path.is_file():
             raise ModelError(f"there is no landmark file {path}")
         core = openvino.Core()
-        # f32: where the CPU has bf16, OpenVINO would use it and move landmarks by pixels
+        # f32: on CPUs with bf16, OpenVINO would use it and move landmarks by pixels
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
@@ -60,32 +77,32 @@ class Landmarker:
             raise ModelError(f"{path} is not a landmark file: {error}") from error
         self._request = self._model.create_infer_request()
 
-    def run(self, cuts: Iterable[Image]) -> Landmarks:
-        """Look at (256, 256, 3) uint8 crops."""
-        answers = [self._look(cut.astype(np.float32)[None] / 255) for cut in cuts]
-        return Landmarks(*(np.stack(column) for column in zip(*answers, strict=True)))
+    def run(self, cuts: Iterable[Image]) -> LandmarkBatch:
+        """Return the landmarks of crops (256, 256, 3), uint8 RGB."""
+        outputs = [self._run_one(cut.astype(np.float32)[None] / 255) for cut in cuts]
+        return LandmarkBatch(*(np.stack(column) for column in zip(*outputs, strict=True)))
 
-    def run_both_ways(self, cuts: Iterable[Image]) -> tuple[Landmarks, Landmarks]:
-        """Look at crops as they are and mirrored; the second is turned back to the crop's sides."""
+    def run_both_ways(self, cuts: Iterable[Image]) -> tuple[LandmarkBatch, LandmarkBatch]:
+        """Return the landmarks of crops and of their mirror images, the latter mirrored back.
+
+        The differences show how sure the network is.
+        """
         cuts = list(cuts)
         mirrored = self.run([cut[:, ::-1] for cut in cuts])
         order = list(MIRROR)
         points, world = mirrored.points[:, order].copy(), mirrored.world[:, order].copy()
         points[..., 0] = (SIZE - 1) - points[..., 0]
         world[..., 0] = -world[..., 0]
-        back = Landmarks(points, world, mirrored.visibility[:, order], mirrored.presence)
+        back = LandmarkBatch(points, world, mirrored.visibility[:, order], mirrored.presence)
         return self.run(cuts), back
 
-    def _look(self, image: Array) -> tuple[Array, Array, Array, np.float64]:
+    def _run_one(self, image: Array) -> tuple[Array, Array, Array, np.float64]:
         self._request.infer([image])
         by_name = {
             next(iter(output.get_names())): self._request.get_tensor(output).data
             for output in self._model.outputs
         }
-        raw = by_name["Identity"].reshape(-1, 5)[:LANDMARKS].astype(np.float64)
-        world = by_name["Identity_4"].reshape(-1, 3)[:LANDMARKS].astype(np.float64)
-        visibility = 1 / (1 + np.exp(-raw[:, 3]))
-        # landmarks are in units of pixel edges; ours have pixel centres at integers
-        points = raw[:, :3].copy()
-        points[:, :2] -= 0.5
-        return points, world, visibility, by_name["Identity_1"].reshape(-1)[0].astype(np.float64)
+        points, visibility = decode_points(by_name[POINTS_OUTPUT])
+        world = by_name[WORLD_OUTPUT].reshape(-1, 3)[:LANDMARKS].astype(np.float64)
+        presence = by_name[PRESENCE_OUTPUT].reshape(-1)[0].astype(np.float64)
+        return points[:LANDMARKS], world, visibility[:LANDMARKS], presence

@@ -15,7 +15,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.types import Array, Camera
-from trainer.body.blazepose_landmarker import SIZE, Landmarker
+from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
 from trainer.body.joint_limits import impossible
 from trainer.data.fits import Fits
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
@@ -95,7 +95,7 @@ def measure_landmarkers(
 
     figures = {}
     for kind in kinds:
-        landmarker = Landmarker(folder / f"pose_landmark_{kind}.tflite")
+        landmarker = FileLandmarker(folder / f"pose_landmark_{kind}.tflite")
         plain, mirrored = landmarker.run_both_ways(cuts)
         figures[f"pck_{kind}"] = pck_of(plain.points)
         figures[f"pck_{kind}_mirrored_mean"] = pck_of((plain.points + mirrored.points) / 2)

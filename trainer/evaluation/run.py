@@ -69,9 +69,8 @@ def evaluate(
     context = EvaluationContext(evaluated, data, sheets, results, reporter)
     figures: dict[str, Any] = {}
     not_measured: dict[str, str] = {}
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
     report = {
-        "model": {"file": model.name, "sha256": digest, "levels": evaluated.network.levels},
+        "model": _describe(model, evaluated.network.levels),
         "protocols": figures,
         "not_measured": not_measured,
     }
@@ -96,3 +95,8 @@ def evaluate(
     if markdown is not None:
         write_markdown(markdown, report)
     return report
+
+
+def _describe(model: Path, levels: int) -> dict[str, Any]:
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    return {"file": model.name, "sha256": digest, "levels": levels}

@@ -17,7 +17,7 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.body.blazepose_landmarker import SIZE, Landmarker
+from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
 from trainer.body.joint_limits import impossible
 from trainer.evaluation.end_to_end import PersonTrack, read_tracks, run_program
 from trainer.evaluation.left_right_swaps import (
@@ -66,7 +66,7 @@ def measure_videos(
         Folder for one sheet per video of every person's frames, with swaps framed in red.
     reporter : Reporter
     """
-    landmarker = Landmarker(heavy)
+    landmarker = FileLandmarker(heavy)
     figures: dict[str, Any] = {}
     with TemporaryDirectory() as name:
         out = Path(name)
@@ -87,7 +87,7 @@ def _measure_video(
     video: Path,
     tracks: Sequence[PersonTrack],
     body: Body,
-    landmarker: Landmarker,
+    landmarker: FileLandmarker,
     sheets: Path | None,
     reporter: Reporter,
 ) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _observe(
     tracks: Sequence[PersonTrack],
     axes: Sequence[Array],
     body: Body,
-    landmarker: Landmarker,
+    landmarker: FileLandmarker,
     reporter: Reporter,
 ) -> tuple[list[tuple[Any, Any]], list[dict[int, Image]]]:
     """Return the frames that the landmarker saw of each person, with flags, and their tiles.
@@ -164,7 +164,7 @@ def _observe(
     return opposed, tiles
 
 
-def _is_opposed(landmarker: Landmarker, image: Image, crop: Crop, axis: Array) -> bool:
+def _is_opposed(landmarker: FileLandmarker, image: Image, crop: Crop, axis: Array) -> bool:
     """Return True if the landmarker sees a person's lateral axis (3,) the other way round."""
     piece = cut(image, crop)
     # in the crop's frame, which is turned in the image plane

@@ -13,7 +13,7 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Image
-from trainer.body.blazepose_landmarker import SIZE, Landmarker
+from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
 
 _CHUNK = 64
 
@@ -58,7 +58,7 @@ def run_teacher(
     landmark_file : Path
     reporter : Reporter
     """
-    landmarker = Landmarker(landmark_file)
+    landmarker = FileLandmarker(landmark_file)
     chunks = []
     rows = range(0, len(frame_from_crop), _CHUNK)
     for start in report_each(rows, reporter, "teacher"):

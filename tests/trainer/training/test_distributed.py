@@ -56,9 +56,8 @@ def gradients(people, text, out, environment):
     with distributed_context("cpu", BATCH) as context:
         torch.manual_seed(0)
         model = PyMAF(run.network, body, InitialEstimate.upright(body))
-        loss_module = context.wrap(
-            LossModule(model, Losses(body, run.losses, dense=True), bf16=False)
-        )
+        losses = Losses(body, run.losses, dense=True)
+        loss_module = context.wrap(LossModule(model, losses, bf16=False))
         places = {"lspet": people, "fits": people / "fits.npz", "ccp": people / "ccp"}
         spec = DatasetSpec(run, Locations({n: p for n, p in places.items() if p.exists()}), 64)
         batch = next(batches(spec, context, run.schedule, 0))

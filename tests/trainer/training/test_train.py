@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-import trainer.data.factory as open_dataset  # noqa: E402
-import trainer.evaluation.preview as validation_preview  # noqa: E402
+import trainer.data.factory as factory  # noqa: E402
+import trainer.evaluation.preview as preview  # noqa: E402
 import trainer.evaluation.validation as validation  # noqa: E402
 import trainer.train as training  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
@@ -53,7 +53,7 @@ def people(tmp_path_factory):
 
 
 def hold_out_few(patch):
-    for module in (open_dataset, validation_preview, validation):
+    for module in (factory, preview, validation):
         patch.setattr(module, "VALIDATION", HELD_OUT)
 
 
