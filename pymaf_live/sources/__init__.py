@@ -1,4 +1,4 @@
-"""Where frames come from: videos, pictures, cameras, streams."""
+"""Sources of frames: videos, images, cameras and streams."""
 
 from __future__ import annotations
 
@@ -15,43 +15,45 @@ __all__ = ["Source", "expand", "open_source", "paced"]
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
-def open_source(text: str, *, loop: bool = False, for_ever: bool = False) -> Source:
-    """Open a source of frames by what a user types.
+def open_source(text: str, *, loop: bool = False, reconnect_forever: bool = False) -> Source:
+    """Open a source of frames by the text that a user enters.
 
-    Cameras and streams are opened and wait for their first frame (up to 10 s), files read their
-    first frame: do not call this in a thread that must stay responsive.
+    Cameras and streams wait for their first frame (up to 10 s), files read their first frame: do
+    not call this in a thread that must stay responsive.
 
     Parameters
     ----------
     text : str
         A number or /dev/video* for a camera (``0@1280x720@30`` with a size and a rate), an
-        address (rtsp://, http:// and the like) for a stream, else a video file, a picture, a
-        folder of pictures or a pattern such as ``shots/*.jpg``. A file that is called like a
-        pattern is taken as the file.
+        address (rtsp://, http:// and others) for a stream, otherwise a video, an image, a folder of
+        images, or a pattern such as ``shots/*.jpg``. A file whose name looks like a pattern is
+        opened as a file.
     loop : bool
-        Start files again at their end, for ever, with times that go on rising. Cameras and
+        Start files again at their end, forever, with times that keep increasing. Cameras and
         streams have no end.
-    for_ever : bool
-        A camera or stream that has been there and goes away is waited for without end; otherwise
-        30 seconds.
+    reconnect_forever : bool
+        Wait without limit for a camera or stream that has gone away; otherwise 30 seconds.
 
     Raises
     ------
     InputError
-        If there is nothing to be read there.
+        If the source does not exist or cannot be read.
     """
-    # each kind brings its own decoder, and a picture should not wait for all of them to load
+    # each kind imports its own decoder; an image should not wait for all of them
     if is_camera(text):
         from pymaf_live.sources.camera import CameraSource
-        from pymaf_live.sources.live import FOR_EVER, Patience
+        from pymaf_live.sources.live import RECONNECT_FOREVER, ReconnectPolicy
 
-        return CameraSource(text, patience=FOR_EVER if for_ever else Patience())
+        return CameraSource(
+            text, reconnect=RECONNECT_FOREVER if reconnect_forever else ReconnectPolicy()
+        )
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() in STREAM_SCHEMES:
-        from pymaf_live.sources.live import FOR_EVER, Patience
+        from pymaf_live.sources.live import RECONNECT_FOREVER, ReconnectPolicy
         from pymaf_live.sources.stream import open_stream
 
-        return open_stream(text, loop=loop, patience=FOR_EVER if for_ever else Patience())
+        policy = RECONNECT_FOREVER if reconnect_forever else ReconnectPolicy()
+        return open_stream(text, loop=loop, reconnect=policy)
     if not text or "\0" in text:
         raise InputError("the name of the input is empty" if not text else "not a file name")
     path = Path(text)
@@ -68,18 +70,18 @@ def open_source(text: str, *, loop: bool = False, for_ever: bool = False) -> Sou
 
 
 def expand(text: str) -> list[str]:
-    """The sources that a pattern stands for, where the shell has not opened it.
+    """Return the sources that a pattern stands for, where the shell has not expanded it.
 
     Parameters
     ----------
     text : str
-        What `open_source` takes.
+        Source as `open_source` accepts it.
 
     Returns
     -------
     list of str
-        A pattern that matches other files than pictures becomes one text a file, in natural
-        order; everything else stays as it is, so the pictures of a pattern stay one source.
+        One text per file for a pattern that matches files other than images, in natural order;
+        otherwise `text` itself, so that the images of a pattern stay one source.
     """
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
@@ -96,7 +98,7 @@ def _open_file(path: Path, loop: bool) -> Source:
     from pymaf_live.sources.video import VideoSource
 
     if not path.is_file():
-        raise InputError(f"{path} is not a plain file")
+        raise InputError(f"{path} is not a regular file")
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -112,10 +114,10 @@ def _open_file(path: Path, loop: bool) -> Source:
 def _open_folder(path: Path, loop: bool) -> Source:
     from pymaf_live.sources.images import ImagesSource, has_image_name, natural_order
 
-    pictures = sorted((p for p in path.iterdir() if has_image_name(p)), key=natural_order)
-    if not pictures:
-        raise InputError(f"there are no pictures in the folder {path}")
-    return ImagesSource(pictures, name=str(path), loop=loop, several=True)
+    images = sorted((p for p in path.iterdir() if has_image_name(p)), key=natural_order)
+    if not images:
+        raise InputError(f"there are no images in the folder {path}")
+    return ImagesSource(images, name=str(path), loop=loop, several=True)
 
 
 def _open_pattern(text: str, loop: bool) -> Source:
@@ -124,9 +126,9 @@ def _open_pattern(text: str, loop: bool) -> Source:
     files = [path for path in map(Path, glob.glob(text, recursive=True)) if path.is_file()]
     if not files:
         raise InputError(f"no file matches {text}")
-    pictures = sorted(filter(has_image_name, files), key=natural_order)
-    if pictures:
-        return ImagesSource(pictures, name=text, loop=loop, several=True)
+    images = sorted(filter(has_image_name, files), key=natural_order)
+    if images:
+        return ImagesSource(images, name=text, loop=loop, several=True)
     if len(files) == 1:
         return _open_file(files[0], loop)
-    raise InputError(f"{text} matches {len(files)} files that are no pictures; name one of them")
+    raise InputError(f"{text} matches {len(files)} files that are not images; choose one of them")

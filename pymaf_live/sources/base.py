@@ -1,4 +1,4 @@
-"""What every source of frames offers."""
+"""Interface of every source of frames."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from pymaf_live.types import Frame, SourceFacts
 
 
 class Source(Protocol):
-    """Where frames come from: a video, pictures, a camera or a stream.
+    """Video, image folder, camera or stream that yields frames.
 
-    One thread iterates over `frames()`; `close()` may be called from any thread.
+    One thread iterates over `frames()`; `close()` may be called from any thread. A source may also
+    have `trouble` (str, why no frame arrives at the moment) and `read_seconds` (float, time that
+    reading the last frame took, without waiting for it).
     """
 
     @property
     def facts(self) -> SourceFacts:
-        """What is known before the first frame."""
+        """Facts that are known before the first frame."""
         ...
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """Inputs that could not be read without ending the run: (name, one line why).
+        """Images that could not be read, and the reason in one line; they do not end the run.
 
-        Grows while `frames()` is iterated; only sources of several pictures ever fill it.
+        Grows while `frames()` is iterated; only sources of several images fill it.
         """
         ...
 
     @property
     def notices(self) -> list[str]:
-        """Lines worth telling the user that are no errors, such as a camera opened again.
+        """Lines for the user that are not errors, such as a camera that was opened again.
 
         Grows while `frames()` is iterated.
         """
         ...
 
     def frames(self) -> Iterator[Frame]:
-        """Frames in order, with strictly rising times.
+        """Yield frames in order, with strictly increasing times.
 
-        Blocks until the next frame is there. Ends at the end of the source and after `close()`.
+        Blocks until the next frame arrives. Ends at the end of the source and after `close()`.
 
         Raises
         ------
         InputError
-            If the source cannot be read (any further).
+            If the source cannot be read (any longer).
         """
         ...
 
     def close(self) -> None:
-        """End `frames()`, at once and for good. Any thread, any number of times."""
+        """End `frames()` at once and for good; from any thread, any number of times."""
         ...

@@ -1,4 +1,4 @@
-"""What a person writes for a camera: ``0``, ``/dev/video0``, ``0@1280x720``, ``0@1280x720@30``."""
+"""Text form of a camera: ``0``, ``/dev/video0``, ``0@1280x720``, ``0@1280x720@30``."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class CameraMode:
-    """A size of picture and a rate that a camera offers."""
+    """Image size and frame rate that a camera offers."""
 
     width: int
     """Pixels."""
     height: int
     rate: float | None = None
-    """Frames a second; None: the camera's own."""
+    """Frames per second; None: the camera's default."""
 
     def __str__(self) -> str:
-        """As it is written behind the camera's number."""
+        """Return the text that follows the camera's number in an address."""
         rate = "" if self.rate is None else f"@{self.rate:.10g}"
         return f"{self.width}x{self.height}{rate}"
 
 
 @dataclass(frozen=True)
 class CameraAddress:
-    """A camera of this machine, and how it shall film."""
+    """Camera of this machine, and the mode to use."""
 
     index: int
     mode: CameraMode | None = None
-    """None: what the program thinks best."""
+    """None lets the program choose."""
 
     def __str__(self) -> str:
-        """As `camera_address` reads it."""
+        """Return the address in the form that `parse_camera_address` reads."""
         return f"{self.index}" if self.mode is None else f"{self.index}@{self.mode}"
 
 
 def is_camera(text: str) -> bool:
-    """Whether a source's text means a camera, be it there or not."""
+    """Return True if a source's text names a camera, whether it is connected or not."""
     return text.partition("@")[0].isdecimal() or text.startswith("/dev/video")
 
 
-def camera_address(text: str) -> CameraAddress | None:
-    """Read a camera's address; None if it is none, or its size or rate is zero."""
+def parse_camera_address(text: str) -> CameraAddress | None:
+    """Return the camera that a text names; None if it is not one, or a size or rate is zero."""
     match = _PATTERN.fullmatch(text)
     if match is None:
         return None

@@ -1,6 +1,6 @@
-"""Sizes of pictures, read from their first bytes before anything is decoded.
+"""Sizes of images, read from their headers before anything is decoded.
 
-A picture of a few kilobytes can claim gigapixels; the decoder would make room for them.
+An image file of a few kilobytes can claim gigapixels, which a decoder would allocate.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ TIFF_WIDTH, TIFF_HEIGHT, TIFF_ORIENTATION = 256, 257, 274
 
 
 def claimed_image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height that a PNG, JPEG, BMP, WebP or TIFF file claims; None where not known."""
+    """Return width and height from the header of a PNG, JPEG, BMP, WebP or TIFF file; else None."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             width, height = struct.unpack_from(">II", data, 16)
@@ -33,7 +33,7 @@ def claimed_image_size(data: bytes) -> tuple[int, int] | None:
 
 
 def tiff_tags(data: bytes) -> dict[int, int]:
-    """Whole-number tags (one short or long each) of the first directory of a TIFF or EXIF block."""
+    """Return the integer tags (one short or long each) of the first TIFF or EXIF directory."""
     order = "<" if data[:2] == b"II" else ">"
     (start,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, start)

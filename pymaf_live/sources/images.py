@@ -1,4 +1,4 @@
-"""Pictures: one, a folder, or those of a pattern."""
+"""Separate images: one, a folder, or those that match a pattern."""
 
 from __future__ import annotations
 
@@ -29,34 +29,33 @@ SUFFIXES = frozenset(
 JPEG = b"\xff\xd8\xff"
 PNG = b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (JPEG, PNG, b"BM", b"II*\0", b"MM\0*")
-# a damaged picture is told by one line of ours, not by OpenCV's own
+# damaged images are reported in one line of ours, not by OpenCV
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-MOST_PIXELS = 200_000_000
-MOST_BYTES = 1_000_000_000
+MAX_PIXELS = 200_000_000
+MAX_BYTES = 1_000_000_000
 BACKGROUND = 255
-"""What shows through transparent pixels: white paper."""
+"""Color behind transparent pixels: white."""
 
 
 class ImagesSource:
-    """Pictures in the order given, each (H, W, 3) uint8 RGB, turned upright by its EXIF tag.
+    """Images in the given order, (H, W, 3) uint8 RGB, turned upright by their EXIF tags.
 
-    Grey pictures are spread over three channels, 16-bit ones scaled to 8 bits, transparent ones
-    laid on white. As pictures have no times, a picture's time is its index in seconds. Among
-    several pictures one that cannot be read is passed over and noted in `failures`; indices count
-    the pictures that were read.
+    Gray images are expanded to three channels, 16-bit images scaled to 8 bits, transparent images
+    blended onto white. Images have no times, so the time of an image is its index in seconds. Of
+    several images, unreadable ones are skipped and listed in `failures`; indices count the images
+    that were read.
 
     Parameters
     ----------
     paths : sequence of Path
-        Files, at least one.
+        At least one file.
     name : str
-        What the source is called.
+        Name of the source.
     loop : bool
-        Start again at the end, for ever.
+        Start again at the end, forever.
     several : bool
-        Whether an unreadable picture is noted (true) or ends the run; more than one path always
-        means true.
+        Skip unreadable images instead of ending the run; always true for more than one path.
     """
 
     def __init__(
@@ -85,13 +84,13 @@ class ImagesSource:
 
     @property
     def names(self) -> list[str]:
-        """File names in order, of those that cannot be read too."""
+        """File names in order, including unreadable files."""
         return [path.name for path in self._paths]
 
     def frames(self) -> Iterator[Frame]:
-        """Pictures in order; see `Source.frames`."""
+        """Yield the images in order; see `Source.frames`."""
         index = 0
-        first_round = True
+        first_pass = True
         while True:
             before = index
             for path in self._paths:
@@ -102,16 +101,16 @@ class ImagesSource:
                 except InputError as error:
                     if not self._several:
                         raise
-                    if first_round:
+                    if first_pass:
                         self.failures.append((path.name, str(error)))
                     continue
                 yield Frame(index, float(index), image, path.name, time.monotonic())
                 index += 1
             if index == before:
-                raise InputError(f"none of the pictures of {self.facts.name} can be read")
+                raise InputError(f"none of the images of {self.facts.name} can be read")
             if not self._loop:
                 return
-            first_round = False
+            first_pass = False
 
     def close(self) -> None:
         """End `frames()`."""
@@ -119,24 +118,24 @@ class ImagesSource:
 
 
 def has_image_name(path: Path) -> bool:
-    """Whether a file's name is a picture's; hidden files (macOS leaves such) are not."""
+    """Return True for names of image files, except hidden files (macOS leaves such behind)."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def is_image_file(path: Path, start: bytes) -> bool:
-    """Whether a file is to be read as a picture: by its name, else by its first 16 bytes."""
+    """Return True if a file is an image, by its name or by its first 16 bytes."""
     webp = start.startswith(b"RIFF") and start[8:12] == b"WEBP"
     return path.suffix.lower() in SUFFIXES or start.startswith(SIGNATURES) or webp
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Sort key that puts ``shot2`` before ``shot10``."""
+    """Return a sort key that puts ``shot2`` before ``shot10``."""
     parts = re.findall(r"\d+|\D+", str(path).casefold())
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], str(path)
 
 
 def read_image(path: Path) -> Image:
-    """Read one picture.
+    """Read one image.
 
     Returns
     -------
@@ -146,39 +145,39 @@ def read_image(path: Path) -> Image:
     Raises
     ------
     InputError
-        If the file cannot be read, is no picture, is damaged or has more than 200 megapixels.
+        If the file cannot be read, is not an image, is damaged, or has more than 200 megapixels.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} is too large for a picture")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is too large for an image")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not data:
         raise InputError(f"{path} is empty")
     claimed = claimed_image_size(data)
-    if claimed is not None and math.prod(claimed) > MOST_PIXELS:
+    if claimed is not None and math.prod(claimed) > MAX_PIXELS:
         raise InputError(
-            f"{path} has {claimed[0]}x{claimed[1]} pixels, more than the "
-            f"{MOST_PIXELS // 1_000_000} million that are read"
+            f"{path} has {claimed[0]}x{claimed[1]} pixels; the limit is "
+            f"{MAX_PIXELS // 1_000_000} million"
         )
     image = _decode(data)
     if image is None:
-        raise InputError(f"{path} is not a picture that can be read, or is damaged")
-    if math.prod(image.shape[:2]) > MOST_PIXELS:
-        raise InputError(f"{path} has more than {MOST_PIXELS // 1_000_000} million pixels")
+        raise InputError(f"{path} is not a readable image, or is damaged")
+    if math.prod(image.shape[:2]) > MAX_PIXELS:
+        raise InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels")
     image.flags.writeable = False
     return image
 
 
 def _decode(data: bytes) -> Image | None:
-    if _is_cut(data):
+    if _is_truncated(data):
         return None
     encoded = np.frombuffer(data, np.uint8)
     try:
         if data.startswith(JPEG):
             return _to_8_bits(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB))
-        # unchanged first: IMREAD_COLOR would drop the alpha channel and show what lies under it
+        # unchanged first: IMREAD_COLOR would drop the alpha channel and show the hidden pixels
         raw, kinds, metadata = cv2.imdecodeWithMetadata(encoded, cv2.IMREAD_UNCHANGED)
         if raw is None or raw.size == 0:
             return None
@@ -186,21 +185,21 @@ def _decode(data: bytes) -> Image | None:
             blended = _blend(raw)
             for kind, block in zip(np.ravel(np.asarray(kinds)), metadata, strict=False):
                 if int(kind) == cv2.IMAGE_METADATA_EXIF:
-                    blended = _turn(blended, np.asarray(block).tobytes())
+                    blended = _upright(blended, np.asarray(block).tobytes())
             return np.ascontiguousarray(blended)
         # IMREAD_COLOR_RGB leaves 16-bit TIFFs in BGR: swap here
-        colour = cv2.imdecode(encoded, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
-        if colour is None:  # float TIFFs are read unchanged only
-            colour = cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR) if raw.ndim == 2 else raw
-        return _to_8_bits(cv2.cvtColor(colour, cv2.COLOR_BGR2RGB))
+        color = cv2.imdecode(encoded, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
+        if color is None:  # float TIFFs can only be read unchanged
+            color = cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR) if raw.ndim == 2 else raw
+        return _to_8_bits(cv2.cvtColor(color, cv2.COLOR_BGR2RGB))
     except cv2.error:
         return None
 
 
-def _is_cut(data: bytes) -> bool:
-    """Whether the end of a JPEG or PNG is missing: OpenCV would fill the rest with grey or black.
+def _is_truncated(data: bytes) -> bool:
+    """Return True if the end of a JPEG or PNG is missing; OpenCV would fill it with gray or black.
 
-    The markers cannot occur inside a JPEG's coded data; a thumbnail lies before the last scan.
+    The markers cannot occur in a JPEG's coded data; a thumbnail lies before the last scan.
     """
     if data.startswith(JPEG):
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
@@ -208,7 +207,7 @@ def _is_cut(data: bytes) -> bool:
 
 
 def _to_8_bits(image: npt.NDArray[Any] | None) -> Image | None:
-    """Bring a picture of any depth to 8 bits; None where the depth has no known white."""
+    """Return an image of any depth with 8 bits; None where white is not defined for the depth."""
     if image is None or image.dtype == np.uint8:
         return None if image is None else np.asarray(image, np.uint8)
     if image.dtype == np.uint16:
@@ -220,20 +219,20 @@ def _to_8_bits(image: npt.NDArray[Any] | None) -> Image | None:
 
 
 def _blend(bgra: npt.NDArray[Any]) -> Image:
-    """BGR and alpha, 8 or 16 bits, laid on the background; RGB."""
+    """Return an image with alpha (BGRA, 8 or 16 bits) blended onto the background, as RGB."""
     narrow = _to_8_bits(bgra)
     assert narrow is not None  # 8 or 16 bits
-    colour = narrow[:, :, 2::-1].astype(np.uint32)
+    color = narrow[:, :, 2::-1].astype(np.uint32)
     alpha = narrow[:, :, 3:].astype(np.uint32)
-    return ((colour * alpha + BACKGROUND * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return ((color * alpha + BACKGROUND * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _turn(image: Image, exif: bytes) -> Image:
-    """Turn by the EXIF orientation, as OpenCV does for pictures without alpha."""
+def _upright(image: Image, exif: bytes) -> Image:
+    """Return an image turned by its EXIF orientation, as OpenCV does without alpha."""
     block = exif.removeprefix(b"Exif\0\0")
     try:
         orientation = tiff_tags(block).get(TIFF_ORIENTATION, 1)
-    except (struct.error, IndexError):  # a damaged tag turns nothing
+    except (struct.error, IndexError):  # ignore a damaged tag
         return image
     turns = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
     turned = np.rot90(image, turns)

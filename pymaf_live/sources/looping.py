@@ -1,4 +1,4 @@
-"""A file as the window plays it: held till the model is ready and while paused, and repeated."""
+"""Playback of a file in the window: paused until the model is ready, pausable, looped."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from pymaf_live.sources import Source
+from pymaf_live.sources.base import Source
 from pymaf_live.types import Frame, SourceFacts
 
 _STEP_WITHOUT_RATE = 1.0
-"""Seconds between the last frame and the first again; what pictures have between them."""
+"""Seconds between the last frame and the first one again, where there is no frame rate; separate
+images have the same distance."""
 
 
-class Playback:
-    """A source that can be held, and that may start again at its end.
+class LoopingSource:
+    """Source of a file that can be paused, and that may start again at its end.
+
+    It starts paused.
 
     Parameters
     ----------
     open_file : callable
-        Opens the file from its start; called once here and again for every repeat.
-    repeat : bool
-        Start again at the end; may be changed while it plays.
+        Opens the file at its start; called once here and again for every repetition.
+    loop : bool
+        Start again at the end; may be changed during playback.
 
     Raises
     ------
@@ -30,41 +33,41 @@ class Playback:
         If the file cannot be opened.
     """
 
-    def __init__(self, open_file: Callable[[], Source], *, repeat: bool = True) -> None:
+    def __init__(self, open_file: Callable[[], Source], *, loop: bool = True) -> None:
         self._open_file = open_file
         self._source = open_file()
-        self._go = threading.Event()
+        self._running = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self.repeat = repeat
-        self.held_seconds = 0.0
-        """Spent in `frames` holding a frame back, so far."""
+        self.loop = loop
+        self.paused_seconds = 0.0
+        """Total time that `frames` has waited in pauses."""
 
     @property
     def facts(self) -> SourceFacts:
-        """Of the file."""
+        """Facts of the file."""
         return self._source.facts
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """Of the file."""
+        """Failures of the file; see `Source.failures`."""
         return self._source.failures
 
     @property
     def notices(self) -> list[str]:
-        """Of the file."""
+        """Notices of the file; see `Source.notices`."""
         return self._source.notices
 
-    def hold(self) -> None:
-        """Give no further frame until `release`."""
-        self._go.clear()
+    def pause(self) -> None:
+        """Yield no further frame until `resume`."""
+        self._running.clear()
 
-    def release(self) -> None:
-        """Give frames; needed once at the start."""
-        self._go.set()
+    def resume(self) -> None:
+        """Yield frames; also needed at the start."""
+        self._running.set()
 
     def frames(self) -> Iterator[Frame]:
-        """Frames with rising times over all repeats; blocks while held."""
+        """Yield frames with times that increase over all repetitions; blocks while paused."""
         facts = self.facts
         step = float(1 / facts.frame_rate) if facts.frame_rate else _STEP_WITHOUT_RATE
         index, shift, last = 0, 0.0, None
@@ -74,25 +77,26 @@ class Playback:
                 if first and last is not None:
                     shift = last + step - frame.time
                 first = False
-                began = time.monotonic()
-                self._go.wait()
-                self.held_seconds += time.monotonic() - began
+                start = time.monotonic()
+                self._running.wait()
+                self.paused_seconds += time.monotonic() - start
                 if self._closed.is_set():
                     return
                 last = frame.time + shift
                 yield replace(frame, index=index, time=last, file_time=frame.time)
                 index += 1
-            if first or not self.repeat or facts.frame_count == 1 or not self._start_again():
+            if first or not self.loop or facts.frame_count == 1 or not self._reopen():
                 return
 
     def close(self) -> None:
-        """End `frames` from any thread."""
+        """End `frames`; from any thread."""
         self._closed.set()
-        self._go.set()
+        self._running.set()
         with self._lock:
             self._source.close()
 
-    def _start_again(self) -> bool:
+    def _reopen(self) -> bool:
+        """Open the file again; return False if the source was closed in the meantime."""
         source = self._open_file()
         with self._lock:
             old, self._source = self._source, source

@@ -1,4 +1,4 @@
-"""Reading a source that may stall in a thread that may be left behind."""
+"""Source that is read in a thread which can be left behind when a read stalls."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from pymaf_live.sources.base import Source
 from pymaf_live.types import Frame, SourceFacts
 
-LENGTH = 2
+QUEUE_LENGTH = 2
 
 
-class ReadAhead:
-    """A finite source read by a daemon thread, so that `close` need not wait for a stalled read.
+class ReadAheadSource:
+    """Finite source read by a daemon thread, so that `close` need not wait for a stalled read.
 
-    Like a live source's, this thread is an exception to the rule that only the pipeline makes
-    threads: a network read cannot be interrupted, only left behind.
+    The thread is an exception to the rule that only the pipeline creates threads: a network read
+    cannot be interrupted, only left behind.
 
     Parameters
     ----------
     source : Source
-        Belongs to this one.
+        Closed with this one.
     """
 
     def __init__(self, source: Source) -> None:
@@ -31,18 +31,18 @@ class ReadAhead:
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """See `Source.failures`."""
+        """Failures of the source; see `Source.failures`."""
         return self._source.failures
 
     @property
     def notices(self) -> list[str]:
-        """See `Source.notices`."""
+        """Notices of the source; see `Source.notices`."""
         return self._source.notices
 
     def frames(self) -> Iterator[Frame]:
-        """See `Source.frames`."""
-        # every iteration has a hand-over of its own: a thread left behind cannot mix into the next
-        ready: queue.Queue[Frame | BaseException | None] = queue.Queue(LENGTH)
+        """Yield frames; see `Source.frames`."""
+        # one queue per iteration: a thread that was left behind cannot disturb the next one
+        ready: queue.Queue[Frame | BaseException | None] = queue.Queue(QUEUE_LENGTH)
         threading.Thread(target=self._read, args=(ready,), name="read-ahead", daemon=True).start()
         while not self._closed.is_set():
             try:
@@ -64,15 +64,16 @@ class ReadAhead:
         last: BaseException | None = None
         try:
             for frame in self._source.frames():
-                if not self._hand_over(ready, frame):
+                if not self._put(ready, frame):
                     return
-        except Exception as error:  # it belongs to the thread that iterates
+        except Exception as error:  # raised in the thread that iterates
             last = error
-        self._hand_over(ready, last)
+        self._put(ready, last)
 
-    def _hand_over(
+    def _put(
         self, ready: queue.Queue[Frame | BaseException | None], item: Frame | BaseException | None
     ) -> bool:
+        """Add an item to the queue, waiting for room; return False if the source was closed."""
         while not self._closed.is_set():
             try:
                 ready.put(item, timeout=0.1)

@@ -1,4 +1,4 @@
-"""Streams: live ones by their newest frame, finite films at an address like files."""
+"""Network streams: live ones keep the newest frame, finite videos are read like files."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ import av.error
 import cv2
 
 from pymaf_live.sources.base import Source
-from pymaf_live.sources.live import Capture, LiveSource, Patience
-from pymaf_live.sources.read_ahead import ReadAhead
+from pymaf_live.sources.live import Capture, LiveSource, ReconnectPolicy
+from pymaf_live.sources.read_ahead import ReadAheadSource
 from pymaf_live.sources.video import VideoSource
 
-OPEN_MILLISECONDS = 8000
-READ_MILLISECONDS = 5000
+OPEN_TIMEOUT_MS = 8000
+READ_TIMEOUT_MS = 5000
 
 
-def open_stream(address: str, *, loop: bool = False, patience: Patience | None = None) -> Source:
+def open_stream(
+    address: str, *, loop: bool = False, reconnect: ReconnectPolicy | None = None
+) -> Source:
     """Open a stream by its address.
 
-    A film of known length is read like a file, every frame at its own time; anything else is live.
+    A video of known length is read like a file, every frame with its own time stamp; anything else
+    is live.
 
     Parameters
     ----------
     address : str
-        rtsp://, http:// and the like, as FFmpeg reads them.
+        rtsp://, http:// and other addresses that FFmpeg reads.
     loop : bool
-        Start a film of known length again at its end.
-    patience : Patience, optional
-        How long a live stream's silence is borne.
+        Start a video of known length again at its end.
+    reconnect : ReconnectPolicy, optional
+        Timeouts of a live stream.
 
     Raises
     ------
     InputError
-        If it cannot be reached or gives no picture in time.
+        If the stream cannot be reached or delivers no image in time.
     """
     if address.lower().startswith("http") and _is_finite(address):
         # the network may stall for longer than `close` may take
-        return ReadAhead(VideoSource(address, name=without_password(address), loop=loop))
+        return ReadAheadSource(VideoSource(address, name=without_password(address), loop=loop))
     return LiveSource(
-        lambda: _open(address), kind="stream", name=without_password(address), patience=patience
+        lambda: _open(address), kind="stream", name=without_password(address), reconnect=reconnect
     )
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown: what stands between the scheme and @ is left out."""
+    """Return an address without user name and password, for display."""
     return re.sub(r"(?<=://)[^/@\s]*@", "", address)
 
 
@@ -54,7 +57,7 @@ def _is_finite(address: str) -> bool:
         with av.open(address, timeout=(8.0, 5.0)) as container:
             return container.duration is not None and container.duration > 0
     except (av.error.FFmpegError, OSError, ValueError):
-        return False  # the live way says what is wrong
+        return False  # opening it as a live stream reports the error
 
 
 def _open(address: str) -> Capture:
@@ -63,8 +66,8 @@ def _open(address: str) -> Capture:
         cv2.CAP_FFMPEG,
         [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            OPEN_MILLISECONDS,
+            OPEN_TIMEOUT_MS,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            READ_MILLISECONDS,
+            READ_TIMEOUT_MS,
         ],
     )

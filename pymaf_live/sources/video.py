@@ -16,7 +16,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pymaf_live.errors import InputError
-from pymaf_live.sources.timestamps import RisingClock
+from pymaf_live.sources.timestamps import MonotonicClock
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Frame, Image, SourceFacts
 
@@ -26,40 +26,39 @@ COMMON_RATES = tuple(
     for rate in (24, 25, 30, 48, 50, 60, 100, 120, 240)
     for slowed in (Fraction(1), Fraction(1001, 1000))
 )
-SAME_RATE = Fraction(1, 10_000)
-"""Headers round: 900000/30029 means 30000/1001. Common rates lie 1/1000 apart."""
-MOST_PIXELS = 200_000_000
-MOST_THREADS = 4
-"""Each decoding thread holds pictures of its own; at 8K more of them cost gigabytes."""
-CORES_A_THREAD = 2
-"""Four threads take a third more of the processor for a picture than one does, and on two cores the
-network wants it."""
-LEAST_PIXEL_RATIO, GREATEST_PIXEL_RATIO = Fraction(1, 8), Fraction(8)
+RATE_TOLERANCE = Fraction(1, 10_000)
+"""Headers round: 900000/30029 means 30000/1001. Common rates differ by at least 1/1000."""
+MAX_PIXELS = 200_000_000
+MAX_THREADS = 4
+"""Each decoding thread buffers its own frames; at 8K more threads cost gigabytes."""
+CORES_PER_THREAD = 2
+"""Four threads take a third more CPU time per frame than one; on two cores the network needs it."""
+MIN_PIXEL_RATIO, MAX_PIXEL_RATIO = Fraction(1, 8), Fraction(8)
 TEXT_ART = frozenset({"ansi", "bintext", "idf", "xbin"})
-"""Codecs by which FFmpeg would show a text file as a film."""
+"""Codecs with which FFmpeg would render a text file as a video."""
 
 
 class VideoSource:
-    """A video file, or a finite video at an address.
+    """Video file, or finite video at an address.
 
     Times are presentation times in seconds from the start of the container (the earliest of its
-    streams), so that picture and sound keep their distance. Frames are upright (the file's
-    rotation applied), in square pixels, RGB. A file that is cut or damaged gives what can be
+    streams), so that image and sound stay in sync. Frames are upright (the file's rotation is
+    applied), with square pixels, RGB. Of a truncated or damaged file everything is read that can be
     decoded.
 
     Parameters
     ----------
     path : Path or str
-        A file, or an address that FFmpeg reads.
+        File, or address that FFmpeg reads.
     loop : bool
-        Start again at the end, for ever, the times going on.
+        Start again at the end, forever; times keep increasing.
     name : str
-        What to call it, if not by its path.
+        Name of the source; the path by default.
 
     Raises
     ------
     InputError
-        If nothing in it can be decoded as video.
+        If nothing in the file can be decoded as video.
     """
 
     def __init__(self, path: Path | str, *, loop: bool = False, name: str = "") -> None:
@@ -72,36 +71,36 @@ class VideoSource:
         self._size = (0, 0)
         self._rotation = 0
         self._start = 0.0
-        self.facts: SourceFacts = self._look()
+        self.facts: SourceFacts = self._inspect()
 
     def frames(self) -> Iterator[Frame]:
-        """Frames in order of presentation; see `Source.frames`."""
+        """Yield frames in the order of presentation; see `Source.frames`."""
         interval = float(1 / (self.facts.frame_rate or FALLBACK_RATE))
-        clock = RisingClock(interval)
-        # a frame's own would be set up anew for every frame
+        clock = MonotonicClock(interval)
+        # PyAV would otherwise set up a converter for every frame
         converter = VideoReformatter()
         index = 0
         while not self._closed.is_set():
             before = index
-            for decoded in self._decoded(tell=index == 0):
+            for decoded in self._decoded(report_damage=index == 0):
                 if self._closed.is_set():
                     return
                 stamp = self._stamp(decoded)
                 if index == before and index > 0:
-                    clock.start_again(stamp if stamp is not None else 0.0)
+                    clock.restart(stamp if stamp is not None else 0.0)
                 image = self._upright(decoded, converter)
-                yield Frame(index, clock.time_of(stamp), image, arrived=time.monotonic())
+                yield Frame(index, clock.time_for(stamp), image, arrived=time.monotonic())
                 index += 1
             if index == before and not self._closed.is_set():
-                raise InputError(f"nothing in {self._name} can be decoded any more")
+                raise InputError(f"nothing more in {self._name} can be decoded")
             if not self._loop:
                 return
 
     def frames_from(self, seconds: float) -> Generator[Frame, None, None]:
-        """Frames from the last key picture at or before a time; their indices count from it.
+        """Yield frames from the last key frame at or before a time; indices count from it.
 
-        Times are the stamps as they are, as those of `frames()` in a file without disorder; frames
-        without one are left out.
+        Times are the unmodified time stamps, equal to those of `frames()` in a file whose stamps
+        are in order; frames without a stamp are skipped.
         """
         converter = VideoReformatter()
         with self._open() as container:
@@ -110,12 +109,12 @@ class VideoSource:
                 try:
                     container.seek(int((seconds + self._start) / stream.time_base), stream=stream)
                 except (av.error.FFmpegError, OSError):
-                    # not to be sought in: from its start, then
+                    # the file cannot be seeked: start at its beginning
                     container.close()
                     yield from self.frames_from(0.0)
                     return
             index = 0
-            for decoded in self._frames_of(container, stream, tell=False):
+            for decoded in self._frames_of(container, stream, report_damage=False):
                 stamp = self._stamp(decoded)
                 if stamp is None:
                     continue
@@ -125,20 +124,20 @@ class VideoSource:
 
     def close(self) -> None:
         """End `frames()`."""
-        # the container belongs to the thread that iterates: freeing it under a running decoder
+        # the container belongs to the thread that iterates: closing it under a running decoder
         # would crash the process
         self._closed.set()
 
-    def _look(self) -> SourceFacts:
+    def _inspect(self) -> SourceFacts:
         with self._open() as container:
             stream = self._stream(container)
-            first = next(self._frames_of(container, stream, tell=False), None)
+            first = next(self._frames_of(container, stream, report_damage=False), None)
             if first is None:
                 raise InputError(f"nothing in {self._name} can be decoded as video")
             self._rotation = round(first.rotation / 90) * 90 % 360
             self._size = _size_in_square_pixels(first, stream.sample_aspect_ratio)
-            if math.prod(self._size) > MOST_PIXELS:
-                raise InputError(f"{self._name} has larger pictures than can be handled")
+            if math.prod(self._size) > MAX_PIXELS:
+                raise InputError(f"{self._name} has larger frames than can be processed")
             self._start = (container.start_time or 0) / av.time_base
             duration = _duration(container, stream)
             return SourceFacts(
@@ -158,8 +157,8 @@ class VideoSource:
             if isinstance(self._path, str):
                 allowed = {"protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto"}
                 return av.open(self._path, options=allowed, timeout=10.0)
-            # the prefix keeps a colon in a name from being read as a protocol, the whitelist keeps
-            # a playlist that calls itself a film from opening addresses
+            # the prefix keeps a colon in a name from being read as a protocol; the whitelist keeps
+            # a playlist disguised as a video from opening addresses
             address = f"file:{self._path}"
             return av.open(address, options={"protocol_whitelist": "file"})
         except av.error.InvalidDataError as error:
@@ -177,21 +176,23 @@ class VideoSource:
                 if stream.codec_context.name in TEXT_ART:
                     break
                 coded = stream.codec_context.width * stream.codec_context.height
-                if coded > MOST_PIXELS:
-                    raise InputError(f"{self._name} has larger pictures than can be handled")
+                if coded > MAX_PIXELS:
+                    raise InputError(f"{self._name} has larger frames than can be processed")
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = _decoding_threads()
                 return stream
-        raise InputError(f"{self._name} is not a video: it has no moving pictures")
+        raise InputError(f"{self._name} is not a video: it has no video stream")
 
-    def _decoded(self, *, tell: bool) -> Iterator[av.VideoFrame]:
+    def _decoded(self, *, report_damage: bool) -> Iterator[av.VideoFrame]:
         with self._open() as container:
-            yield from self._frames_of(container, self._stream(container), tell=tell)
+            yield from self._frames_of(
+                container, self._stream(container), report_damage=report_damage
+            )
 
     def _frames_of(
-        self, container: av.container.InputContainer, stream: av.VideoStream, *, tell: bool
+        self, container: av.container.InputContainer, stream: av.VideoStream, *, report_damage: bool
     ) -> Iterator[av.VideoFrame]:
-        """Everything that decodes; what does not is passed over, and told once if `tell`."""
+        """Yield everything that can be decoded; report damage once if `report_damage`."""
         damaged = 0
         packets = container.demux(stream)
         ended = False
@@ -201,17 +202,17 @@ class VideoSource:
             except StopIteration:
                 break
             except (av.error.FFmpegError, OSError):
-                # the rest of the file is missing; what waits in the decoder is still good
+                # the rest of the file is missing; frames buffered in the decoder are still good
                 damaged += 1
                 packet = None
-            ended = packet is None or packet.size == 0  # an empty packet asks for the rest
+            ended = packet is None or packet.size == 0  # an empty packet flushes the decoder
             try:
                 decoded = stream.decode(packet)
             except (av.error.FFmpegError, OSError):
                 damaged += 1
                 continue
             yield from decoded
-        if damaged and tell:
+        if damaged and report_damage:
             self.notices.append(f"{self._name} is damaged: {damaged} part(s) could not be read")
 
     def _stamp(self, frame: av.VideoFrame) -> float | None:
@@ -221,7 +222,7 @@ class VideoSource:
 
     def _upright(self, frame: av.VideoFrame, converter: VideoReformatter) -> Image:
         width, height = self._size
-        # by one thread: it is quick, and others have work for the cores
+        # one thread: it is fast, and the cores are needed elsewhere
         converted = converter.reformat(frame, width, height, "rgb24", threads=1)
         plain = np.asarray(converted.to_ndarray(), np.uint8)
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
@@ -230,22 +231,22 @@ class VideoSource:
 
 
 def _decoding_threads() -> int:
-    return max(1, min(MOST_THREADS, available_cores() // CORES_A_THREAD))
+    return max(1, min(MAX_THREADS, available_cores() // CORES_PER_THREAD))
 
 
 def _size_in_square_pixels(frame: av.VideoFrame, ratio: Fraction | None) -> tuple[int, int]:
-    """Width and height before the rotation, the width stretched by the pixels' own."""
-    if ratio is None or ratio == 1 or not LEAST_PIXEL_RATIO <= ratio <= GREATEST_PIXEL_RATIO:
+    """Return width and height before the rotation, the width scaled by the pixel aspect ratio."""
+    if ratio is None or ratio == 1 or not MIN_PIXEL_RATIO <= ratio <= MAX_PIXEL_RATIO:
         return frame.width, frame.height
     return max(1, round(frame.width * ratio)), frame.height
 
 
 def _nominal_rate(average: Fraction | None) -> Fraction:
-    """The common rate that an average means, else the average as it is."""
+    """Return the common rate nearest to an average rate, or the average itself."""
     if average is None or not 0 < average <= 10_000:
         return FALLBACK_RATE
     for common in COMMON_RATES:
-        if abs(average / common - 1) < SAME_RATE:
+        if abs(average / common - 1) < RATE_TOLERANCE:
             return common
     return Fraction(average)
 

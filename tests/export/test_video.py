@@ -13,7 +13,7 @@ import pytest
 
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.video import OverlayVideo
-from tests.sources.synthetic import film, picture, steady
+from tests.sources.synthetic import frame_image, steady, write_video
 
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]
 SIZE = (64, 48)
@@ -23,7 +23,7 @@ RATE = Fraction(30)
 def write(path: Path, ticks: list[int], audio_from: Path | None = None) -> OverlayVideo:
     with OverlayVideo(path, SIZE, RATE, audio_from) as video:
         for index, tick in enumerate(ticks):
-            video.add(picture(index), tick / 90_000)
+            video.add(frame_image(index), tick / 90_000)
     return video
 
 
@@ -76,7 +76,7 @@ def test_colours_survive(tmp_path: Path) -> None:
     capture = cv2.VideoCapture(str(tmp_path / "o.mp4"))
     for index in range(4):
         image = capture.read()[1][:, :, ::-1]
-        wanted = picture(index)
+        wanted = frame_image(index)
         assert np.abs(image.astype(int) - wanted)[:, np.r_[4:26, 38:60]].max() <= 10
 
 
@@ -94,7 +94,7 @@ def test_odd_sizes_become_even(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_sound_is_copied_bit_by_bit_and_cut_to_the_pictures(tmp_path: Path) -> None:
-    source = film(tmp_path / "s.mp4", steady(45), sound="aac")  # 1.5 s; its sound is longer
+    source = write_video(tmp_path / "s.mp4", steady(45), sound="aac")  # 1.5 s; its sound is longer
     assert write(tmp_path / "o.mp4", steady(45), source).notice == ""
     packets = []
     for path in (source, tmp_path / "o.mp4"):
@@ -110,7 +110,9 @@ def test_sound_is_copied_bit_by_bit_and_cut_to_the_pictures(tmp_path: Path) -> N
 
 
 def test_sound_keeps_its_place_beside_a_shifted_source(tmp_path: Path) -> None:
-    source = film(tmp_path / "s.ts", steady(45), sound="aac", options={"output_ts_offset": "5"})
+    source = write_video(
+        tmp_path / "s.ts", steady(45), sound="aac", options={"output_ts_offset": "5"}
+    )
     with av.open(str(source)) as container:
         start = container.start_time / av.time_base
         first_picture = next(container.decode(video=0)).time - start
@@ -132,7 +134,7 @@ def test_sound_keeps_its_place_beside_a_shifted_source(tmp_path: Path) -> None:
     ],
 )
 def test_sound_of_other_codecs(tmp_path: Path, suffix: str, codec: str, kept: str) -> None:
-    source = film(tmp_path / f"s{suffix}", steady(45), sound=codec)
+    source = write_video(tmp_path / f"s{suffix}", steady(45), sound=codec)
     assert write(tmp_path / "o.mp4", steady(45), source).notice == ""
     with av.open(str(tmp_path / "o.mp4")) as container:
         assert container.streams.audio[0].codec_context.name == kept
@@ -145,7 +147,7 @@ def test_sound_of_other_codecs(tmp_path: Path, suffix: str, codec: str, kept: st
 
 
 def test_pictures_and_sound_are_interleaved(tmp_path: Path) -> None:
-    source = film(tmp_path / "s.mp4", steady(150), sound="aac")
+    source = write_video(tmp_path / "s.mp4", steady(150), sound="aac")
     write(tmp_path / "o.mp4", steady(150), source)
     with av.open(str(tmp_path / "o.mp4")) as container:
         places = sorted(
@@ -160,7 +162,7 @@ def test_pictures_and_sound_are_interleaved(tmp_path: Path) -> None:
 
 
 def test_source_without_or_with_unreadable_sound(tmp_path: Path) -> None:
-    silent = film(tmp_path / "s.mp4", steady(3))
+    silent = write_video(tmp_path / "s.mp4", steady(3))
     assert "no audio" in write(tmp_path / "o.mp4", steady(3), silent).notice
     (tmp_path / "text.mp4").write_text("no film")
     assert "cannot be read" in write(tmp_path / "p.mp4", steady(3), tmp_path / "text.mp4").notice
@@ -169,7 +171,7 @@ def test_source_without_or_with_unreadable_sound(tmp_path: Path) -> None:
 
 def test_nothing_stands_there_before_the_end(tmp_path: Path) -> None:
     video = OverlayVideo(tmp_path / "o.mp4", SIZE, RATE)
-    video.add(picture(0), 0.0)
+    video.add(frame_image(0), 0.0)
     assert not (tmp_path / "o.mp4").exists()
     video.close()
     video.close()
@@ -177,11 +179,11 @@ def test_nothing_stands_there_before_the_end(tmp_path: Path) -> None:
 
 
 def test_error_inside_leaves_no_file(tmp_path: Path) -> None:
-    source = film(tmp_path / "s.mp4", steady(9), sound="aac")
+    source = write_video(tmp_path / "s.mp4", steady(9), sound="aac")
 
     def fail() -> None:
         with OverlayVideo(tmp_path / "o.mp4", SIZE, RATE, source) as video:
-            video.add(picture(0), 0.0)
+            video.add(frame_image(0), 0.0)
             raise RuntimeError("elsewhere")
 
     with pytest.raises(RuntimeError, match="elsewhere"):
@@ -192,7 +194,7 @@ def test_error_inside_leaves_no_file(tmp_path: Path) -> None:
 def test_abort_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "o.mp4").write_bytes(b"old")
     video = OverlayVideo(tmp_path / "o.mp4", SIZE, RATE, force=True)
-    video.add(picture(0), 0.0)
+    video.add(frame_image(0), 0.0)
     video.abort()
     video.close()
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
@@ -201,12 +203,12 @@ def test_abort_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Interrupted, KeyboardInterrupt])
 def test_stopped_work_is_complete_up_to_there(tmp_path: Path, kind: type[BaseException]) -> None:
-    source = film(tmp_path / "s.mp4", steady(90), sound="aac")
+    source = write_video(tmp_path / "s.mp4", steady(90), sound="aac")
 
     def stop() -> None:
         with OverlayVideo(tmp_path / "o.mp4", SIZE, RATE, source) as video:
             for index, tick in enumerate(steady(30)):
-                video.add(picture(index), tick / 90_000)
+                video.add(frame_image(index), tick / 90_000)
             raise kind("stopped")
 
     with pytest.raises(kind):
@@ -244,9 +246,9 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 def test_pictures_of_another_size_and_odd_times_are_refused(tmp_path: Path) -> None:
     video = OverlayVideo(tmp_path / "o.mp4", SIZE, RATE)
     with pytest.raises(ValueError, match="in a video of"):
-        video.add(picture(0, 32, 32), 0.0)
+        video.add(frame_image(0, 32, 32), 0.0)
     with pytest.raises(ValueError, match="time"):
-        video.add(picture(0), float("nan"))
+        video.add(frame_image(0), float("nan"))
     video.abort()
 
 

@@ -1,4 +1,4 @@
-"""Small films made with PyAV, each of known content."""
+"""Small synthetic videos with known content, written with PyAV."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 CLOCK = Fraction(1, 90_000)
 
 
-def picture(index: int, width: int = 64, height: int = 48) -> np.ndarray:
-    """Left half red, right half blue, with a brightness of its own for every index."""
+def frame_image(index: int, width: int = 64, height: int = 48) -> np.ndarray:
+    """Return an image: red left half, blue right half, brightness by index."""
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2, 0] = 100 + 10 * (index % 15)
     image[:, width // 2 :, 2] = 100 + 10 * (index % 15)
     return image
 
 
-def film(
+def write_video(
     path: Path,
     ticks: Sequence[int],
     *,
@@ -30,7 +30,7 @@ def film(
     sound: str | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Frames at `ticks` of 1/90000 s; `sound` names the codec of a 440 Hz tone."""
+    """Write frames at `ticks` of 1/90000 s; `sound` names the codec of a 440 Hz tone."""
     width, height = size
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
@@ -44,12 +44,12 @@ def film(
         if tone is not None:
             tone.codec_context.layout = "mono"
         for index, tick in enumerate(ticks):
-            frame = av.VideoFrame.from_ndarray(picture(index, width, height), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(frame_image(index, width, height), format="rgb24")
             frame.pts, frame.time_base = tick, CLOCK
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if tone is not None:
-            seconds = ticks[-1] / 90_000 + 1.0  # a second more than the pictures
+            seconds = ticks[-1] / 90_000 + 1.0  # one second longer than the images
             samples = np.sin(2 * np.pi * 440 * np.arange(int(seconds * 48000)) / 48000)
             resampler = av.AudioResampler(tone.codec_context.format, "mono", 48000)
             for start in range(0, len(samples), 1024):
@@ -63,5 +63,5 @@ def film(
 
 
 def steady(count: int, rate: int = 30) -> list[int]:
-    """Ticks of a film of constant rate."""
+    """Return the ticks of a video with a constant rate."""
     return [90_000 // rate * k for k in range(count)]

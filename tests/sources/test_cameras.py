@@ -1,3 +1,5 @@
+"""Cameras: modes, addresses, unplugging and freezing."""
+
 from __future__ import annotations
 
 import itertools
@@ -11,11 +13,16 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import Source, camera, open_source
-from pymaf_live.sources.camera_address import CameraAddress, CameraMode, camera_address, is_camera
-from pymaf_live.sources.camera_modes import modes_told
+from pymaf_live.sources.camera_address import (
+    CameraAddress,
+    CameraMode,
+    is_camera,
+    parse_camera_address,
+)
+from pymaf_live.sources.camera_modes import query_modes
 from pymaf_live.types import Frame
 from tests.helpers.fake_camera import FakeCamera
-from tests.sources.synthetic import film, steady
+from tests.sources.synthetic import steady, write_video
 
 MJPG, YUYV = 0x47504A4D, 0x56595559
 WEBCAM = {
@@ -25,7 +32,7 @@ WEBCAM = {
 
 
 def driver(request: int, record: bytes) -> bytes:
-    """Answers as the kernel does for WEBCAM: what is asked by number and format, else an error."""
+    """Answer as the kernel does for WEBCAM: entries by number and format, or an error."""
     kind = request & 0xFF
     numbers = list(struct.unpack(f"={len(record) // 4}I", record))
     index = numbers[0]
@@ -39,15 +46,15 @@ def driver(request: int, record: bytes) -> bytes:
             rate = WEBCAM[numbers[1]][numbers[2], numbers[3]][index]
             numbers[4:7] = 1, 1000, int(1000 * rate)
     except IndexError as end:
-        raise OSError(22, "behind the end") from end
+        raise OSError(22, "past the end") from end
     return struct.pack(f"={len(numbers)}I", *numbers)
 
 
 def stepwise(request: int, record: bytes) -> bytes:
-    """A camera that only names its smallest and its largest size."""
+    """Answer as a camera that reports only its smallest and largest size."""
     numbers = list(struct.unpack(f"={len(record) // 4}I", record))
     if numbers[0] > 0:
-        raise OSError(22, "behind the end")
+        raise OSError(22, "past the end")
     if request & 0xFF == 74:
         numbers[2:9] = 3, 32, 1300, 2, 32, 1000, 2
     elif request & 0xFF == 75:
@@ -55,8 +62,8 @@ def stepwise(request: int, record: bytes) -> bytes:
     return struct.pack(f"={len(numbers)}I", *numbers)
 
 
-def test_modes_come_largest_and_fastest_first_without_those_for_photographs() -> None:
-    assert [str(mode) for mode in modes_told(driver)] == [
+def test_modes_are_sorted_and_exclude_those_for_photographs() -> None:
+    assert [str(mode) for mode in query_modes(driver)] == [
         "1280x720@30",
         "1280x720@15",
         "640x480@30",
@@ -64,8 +71,8 @@ def test_modes_come_largest_and_fastest_first_without_those_for_photographs() ->
     ]
 
 
-def test_of_a_range_of_sizes_the_common_ones_are_offered() -> None:
-    assert [str(mode) for mode in modes_told(stepwise)] == [
+def test_common_sizes_are_offered_for_a_range_of_sizes() -> None:
+    assert [str(mode) for mode in query_modes(stepwise)] == [
         "1280x720@60",
         "960x540@60",
         "640x480@60",
@@ -73,14 +80,14 @@ def test_of_a_range_of_sizes_the_common_ones_are_offered() -> None:
     ]
 
 
-def test_a_driver_without_an_end_is_left() -> None:
+def test_an_endless_list_of_a_driver_is_cut_off() -> None:
     def endless(request: int, record: bytes) -> bytes:
         return driver(request, bytes(4) + record[4:])
 
-    assert len(modes_told(endless)) == 1
+    assert len(query_modes(endless)) == 1
 
 
-def test_a_file_that_is_no_camera_has_no_modes(tmp_path: Path) -> None:
+def test_other_files_have_no_modes(tmp_path: Path) -> None:
     (tmp_path / "video0").touch()
     assert camera.camera_modes(tmp_path / "video0") == ()
     assert camera.camera_modes(tmp_path / "video1") == ()
@@ -95,17 +102,17 @@ def test_a_file_that_is_no_camera_has_no_modes(tmp_path: Path) -> None:
         ("2@1280x720@29.97", 2, CameraMode(1280, 720, 29.97)),
     ],
 )
-def test_an_address_is_read_and_written(text: str, index: int, mode: CameraMode | None) -> None:
-    address = camera_address(text)
+def test_addresses_are_parsed_and_formatted(text: str, index: int, mode: CameraMode | None) -> None:
+    address = parse_camera_address(text)
     assert address == CameraAddress(index, mode)
-    assert camera_address(str(address)) == address
+    assert parse_camera_address(str(address)) == address
 
 
 @pytest.mark.parametrize(
     "text", ["0@", "0@0x480", "0@640x480@0", "0@640", "-1", "²", "0@640x480@1e9", "a"]
 )
-def test_what_is_no_mode_is_refused(text: str) -> None:
-    assert camera_address(text) is None
+def test_invalid_modes_are_refused(text: str) -> None:
+    assert parse_camera_address(text) is None
     if is_camera(text):
         with pytest.raises(InputError, match="0@1280x720@30"):
             open_source(text)
@@ -113,13 +120,13 @@ def test_what_is_no_mode_is_refused(text: str) -> None:
 
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
-    made = FakeCamera(film(tmp_path / "seen.mp4", steady(12)), tmp_path / "machine")
+    made = FakeCamera(write_video(tmp_path / "seen.mp4", steady(12)), tmp_path / "machine")
     made.install(monkeypatch)
     return made
 
 
-class Watching:
-    """A source read in a thread, as the pipeline reads it."""
+class Reading:
+    """Source that is read in a thread, as the pipeline reads it."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -132,7 +139,7 @@ class Watching:
             self.frames.append(frame)
 
     def sees_more(self, seconds: float) -> bool:
-        """Whether a frame captured from now on comes in time."""
+        """Return True if a frame captured from now on arrives in time."""
         now = time.monotonic()
         return wait_until(lambda: bool(self.frames) and self.frames[-1].arrived > now, seconds)
 
@@ -150,49 +157,47 @@ def wait_until(met: object, seconds: float) -> bool:
 
 
 @pytest.fixture
-def watching(device: FakeCamera) -> Iterator[Watching]:
-    made = Watching(open_source("0@640x480@30", for_ever=True))
+def reading(device: FakeCamera) -> Iterator[Reading]:
+    made = Reading(open_source("0@640x480@30", reconnect_forever=True))
     yield made
     made.end()
 
 
-def test_a_mode_reaches_the_device_and_again_when_it_is_opened_anew(
-    device: FakeCamera, watching: Watching
+def test_the_mode_is_set_again_when_the_device_is_reopened(
+    device: FakeCamera, reading: Reading
 ) -> None:
-    assert watching.sees_more(2)
+    assert reading.sees_more(2)
     device.unplug()
-    assert wait_until(lambda: watching.source.trouble, 4)  # type: ignore[attr-defined]
+    assert wait_until(lambda: reading.source.trouble, 4)  # type: ignore[attr-defined]
     device.plug_in()
-    assert watching.sees_more(2)
+    assert reading.sees_more(2)
     assert set(device.modes) == {CameraMode(640, 480, 30)}
 
 
-def test_a_camera_pulled_out_says_so_and_is_read_within_two_seconds_of_its_return(
-    device: FakeCamera, watching: Watching
+def test_an_unplugged_camera_is_reported_and_read_again_within_two_seconds(
+    device: FakeCamera, reading: Reading
 ) -> None:
-    assert watching.sees_more(2)
+    assert reading.sees_more(2)
     device.unplug()
-    assert wait_until(lambda: watching.source.trouble, 3)  # type: ignore[attr-defined]
-    assert "camera 0" in watching.source.trouble  # type: ignore[attr-defined]
+    assert wait_until(lambda: reading.source.trouble, 3)  # type: ignore[attr-defined]
+    assert "camera 0" in reading.source.trouble  # type: ignore[attr-defined]
     time.sleep(1)
     device.plug_in(index=2)  # the old number may still be taken
-    assert watching.sees_more(2)
-    assert watching.source.trouble == ""  # type: ignore[attr-defined]
-    times = [frame.time for frame in watching.frames]
+    assert reading.sees_more(2)
+    assert reading.source.trouble == ""  # type: ignore[attr-defined]
+    times = [frame.time for frame in reading.frames]
     assert all(later > earlier for earlier, later in itertools.pairwise(times))
 
 
-def test_a_frozen_camera_is_found_out_by_its_pictures(
-    device: FakeCamera, watching: Watching
-) -> None:
-    assert watching.sees_more(2)
+def test_a_frozen_camera_is_detected_by_its_images(device: FakeCamera, reading: Reading) -> None:
+    assert reading.sees_more(2)
     device.freeze()
-    assert wait_until(lambda: watching.source.trouble, 4)  # type: ignore[attr-defined]
-    shown = len(watching.frames)
+    assert wait_until(lambda: reading.source.trouble, 4)  # type: ignore[attr-defined]
+    shown = len(reading.frames)
     time.sleep(0.5)
-    assert len(watching.frames) == shown
+    assert len(reading.frames) == shown
     device.release()
-    assert watching.sees_more(2)
+    assert reading.sees_more(2)
 
 
 def test_cameras_are_listed_by_name(device: FakeCamera) -> None:

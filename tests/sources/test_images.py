@@ -1,3 +1,5 @@
+"""Separate images: formats, EXIF orientation, damage, folders and patterns."""
+
 from __future__ import annotations
 
 import struct
@@ -14,7 +16,7 @@ from pymaf_live.sources.image_headers import claimed_image_size
 
 
 def scene(width: int = 40, height: int = 24) -> np.ndarray:
-    """RGB: red, its upper left quarter green, its last row blue."""
+    """Return an RGB image: red, with a green upper left quarter and a blue last row."""
     image = np.zeros((height, width, 3), np.uint8)
     image[:] = (200, 20, 30)
     image[: height // 2, : width // 2] = (10, 180, 40)
@@ -45,7 +47,7 @@ def exif(orientation: int) -> bytes:
     return b"MM\0*" + struct.pack(">IH", 8, 1) + tag + struct.pack(">I", 0)
 
 
-# what EXIF 2.3 says of where row 0 and column 0 of the stored picture lie
+# position of row 0 and column 0 of the stored image according to EXIF 2.3
 UPRIGHT = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -69,7 +71,7 @@ def test_jpeg_is_turned_by_its_exif_tag(tmp_path: Path, orientation: int) -> Non
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_transparent_png_is_turned_and_laid_on_white(tmp_path: Path, orientation: int) -> None:
+def test_transparent_png_is_turned_and_blended_onto_white(tmp_path: Path, orientation: int) -> None:
     image = np.dstack([scene(), np.full((24, 40), 255, np.uint8)])
     image[:, 30:, 3] = 0
     image[:, 20:30, 3] = 51  # a fifth
@@ -84,7 +86,7 @@ def test_transparent_png_is_turned_and_laid_on_white(tmp_path: Path, orientation
     assert np.abs(read(path) - UPRIGHT[orientation](wanted)).max() <= 0.5
 
 
-def test_grey_is_spread_over_three_channels(tmp_path: Path) -> None:
+def test_gray_is_expanded_to_three_channels(tmp_path: Path) -> None:
     grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
     for name in ("a.png", "a.bmp", "a.pgm", "a.tif"):
         assert (read(save(tmp_path / name, grey)) == grey[:, :, None]).all()
@@ -135,7 +137,7 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
-def test_picture_that_claims_gigapixels_is_refused(tmp_path: Path) -> None:
+def test_an_image_that_claims_gigapixels_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb(30_000, 30_000))
     with pytest.raises(InputError, match="30000x30000"):
@@ -152,12 +154,12 @@ def test_sizes_are_known_from_the_header(suffix: str) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "head"])
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_damaged_picture_alone_ends_in_one_line(tmp_path: Path, suffix: str, damage: str) -> None:
+def test_a_single_damaged_image_is_one_line(tmp_path: Path, suffix: str, damage: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (100, 100, 3), dtype=np.uint8)
     data = save(tmp_path / f"a{suffix}", noise).read_bytes()
     bad = tmp_path / f"bad{suffix}"
     bad.write_bytes(
-        {"cut": data[: len(data) // 2], "text": b"no picture", "empty": b"", "head": data[:20]}[
+        {"cut": data[: len(data) // 2], "text": b"not an image", "empty": b"", "head": data[:20]}[
             damage
         ]
     )
@@ -166,12 +168,12 @@ def test_damaged_picture_alone_ends_in_one_line(tmp_path: Path, suffix: str, dam
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_picture_among_good_ones_is_noted(tmp_path: Path) -> None:
+def test_damaged_images_among_others_are_listed(tmp_path: Path) -> None:
     for number in (1, 2, 10):
         save(tmp_path / f"shot{number}.png", scene(20 + number, 20))
-    (tmp_path / "shot3.png").write_bytes(b"no picture")
+    (tmp_path / "shot3.png").write_bytes(b"not an image")
     (tmp_path / "shot4.JPG").write_bytes(b"")
-    (tmp_path / "notes.txt").write_text("not looked at")
+    (tmp_path / "notes.txt").write_text("ignored")
     (tmp_path / "._shot1.png").write_bytes(b"left by another system")
     source = open_source(str(tmp_path))
     assert source.facts.kind == "images"
@@ -186,20 +188,20 @@ def test_damaged_picture_among_good_ones_is_noted(tmp_path: Path) -> None:
     assert all("\n" not in why for _, why in source.failures)
 
 
-def test_folder_of_nothing_but_damage_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
+def test_a_folder_of_damaged_images_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"not an image")
     source = open_source(str(tmp_path))
-    with pytest.raises(InputError, match="none of the pictures"):
+    with pytest.raises(InputError, match="none of the images"):
         list(source.frames())
     assert len(source.failures) == 1
 
 
-def test_folder_and_pattern_without_pictures(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures in the folder"):
+def test_folder_and_pattern_without_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no images in the folder"):
         open_source(str(tmp_path))
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(InputError, match="no pictures in the folder"):
+    with pytest.raises(InputError, match="no images in the folder"):
         open_source(str(tmp_path))
     with pytest.raises(InputError, match="no file matches"):
         open_source(str(tmp_path / "*.jpg"))
@@ -213,12 +215,12 @@ def test_pattern_and_names_with_brackets(tmp_path: Path) -> None:
     assert len(list(open_source(str(tmp_path / "c[1].png")).frames())) == 1
 
 
-def test_picture_without_a_suffix_is_known_by_its_content(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.png", scene()).rename(tmp_path / "picture")
+def test_an_image_without_a_suffix_is_recognized_by_its_content(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", scene()).rename(tmp_path / "image")
     assert (read(path) == scene()).all()
 
 
-def test_pattern_of_films_becomes_one_text_each(tmp_path: Path) -> None:
+def test_a_pattern_of_videos_expands_to_one_source_per_file(tmp_path: Path) -> None:
     for name in ("a10.mp4", "a9.mp4"):
         (tmp_path / name).write_bytes(b"x")
     save(tmp_path / "p.png", scene())

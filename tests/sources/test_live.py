@@ -1,3 +1,5 @@
+"""Live sources: newest frame, fault detection, reconnection, network streams."""
+
 from __future__ import annotations
 
 import http.server
@@ -15,15 +17,17 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import camera, open_source
-from pymaf_live.sources.live import LiveSource, Patience
+from pymaf_live.sources.live import LiveSource, ReconnectPolicy
 from pymaf_live.sources.stream import open_stream, without_password
-from tests.sources.synthetic import film, steady
+from tests.sources.synthetic import steady, write_video
 
-QUICK = Patience(first_frame=1.0, greatest_age=0.3, give_up=1.5, between_tries=0.02)
+QUICK = ReconnectPolicy(
+    first_frame_timeout=1.0, max_silence=0.3, give_up_after=1.5, retry_interval=0.02
+)
 
 
-class Double:
-    """A capture in place of OpenCV's: 50 pictures a second of noise, with faults on demand."""
+class FakeCapture:
+    """Stands in for OpenCV's capture: 50 noise images per second, with faults on demand."""
 
     def __init__(
         self,
@@ -72,20 +76,20 @@ class Double:
         self.released = True
 
 
-def doubles(*faults: dict[str, Any]) -> tuple[list[Double], Callable[[], Double]]:
-    """An opener that gives a double with each of the faults in turn, then sound ones."""
-    made: list[Double] = []
+def captures(*faults: dict[str, Any]) -> tuple[list[FakeCapture], Callable[[], FakeCapture]]:
+    """Return the opened captures, and an opener: one capture per fault, then faultless ones."""
+    made: list[FakeCapture] = []
 
-    def open_capture() -> Double:
+    def open_capture() -> FakeCapture:
         fault = faults[len(made)] if len(made) < len(faults) else {}
-        made.append(Double(len(made), **fault))
+        made.append(FakeCapture(len(made), **fault))
         return made[-1]
 
     return made, open_capture
 
 
-def live(open_capture: Callable[[], Double], kind: Any = "camera") -> LiveSource:
-    return LiveSource(open_capture, kind=kind, name="0", patience=QUICK)
+def live(open_capture: Callable[[], FakeCapture], kind: Any = "camera") -> LiveSource:
+    return LiveSource(open_capture, kind=kind, name="0", reconnect=QUICK)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
@@ -95,8 +99,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
     return condition()
 
 
-def test_frames_rise_and_are_rgb() -> None:
-    made, open_capture = doubles()
+def test_times_increase_and_images_are_rgb() -> None:
+    made, open_capture = captures()
     source = live(open_capture)
     assert source.facts.live
     assert source.facts.size == (32, 24)
@@ -111,8 +115,8 @@ def test_frames_rise_and_are_rgb() -> None:
     assert wait_until(lambda: made[0].released)
 
 
-def test_only_the_newest_frame_waits() -> None:
-    _, open_capture = doubles()
+def test_only_the_newest_frame_is_kept() -> None:
+    _, open_capture = captures()
     source = live(open_capture)
     frames = source.frames()
     first = next(frames)
@@ -125,50 +129,50 @@ def test_only_the_newest_frame_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "says"),
+    ("fault", "reason"),
     [
-        ({"freezes_after": 10}, "same picture again and again"),
+        ({"freezes_after": 10}, "same image again and again"),
         ({"hangs_after": 10}, "gone silent"),
         ({"ends_after": 10}, "has ended"),
     ],
 )
-def test_faults_are_noticed_and_the_device_opened_again(fault: dict[str, Any], says: str) -> None:
-    made, open_capture = doubles(fault)
+def test_faults_are_detected_and_the_device_is_reopened(fault: dict[str, Any], reason: str) -> None:
+    made, open_capture = captures(fault)
     source = live(open_capture)
     times, indices = [], []
-    began = time.monotonic()
+    start = time.monotonic()
     for frame in source.frames():
         times.append(frame.time)
         indices.append(frame.index)
         if len(made) == 2 and len(times) > 30 and made[1].count > 15:
             break
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - start < 5
     source.close()
     assert (np.diff(times) > 0).all()
     assert (np.diff(indices) > 0).all()
     assert len(source.notices) == 1
-    assert says in source.notices[0]
+    assert reason in source.notices[0]
     assert wait_until(lambda: made[1].released)
     if "hangs_after" in fault:
-        # nobody but the hanging thread may touch its device, and it does once it wakes
+        # only the hanging thread may touch its device, and it does once it wakes up
         assert not made[0].released
         made[0].unplugged.set()
     assert wait_until(lambda: made[0].released)
 
 
-def test_a_drawn_picture_may_stand_still() -> None:
-    made, open_capture = doubles({"always": 7}, {"always": 7}, {"always": 7})
+def test_a_virtual_camera_may_stand_still() -> None:
+    made, open_capture = captures({"always": 7}, {"always": 7}, {"always": 7})
     source = live(open_capture)
-    began = time.monotonic()
+    start = time.monotonic()
     for _ in source.frames():
-        if time.monotonic() - began > 1.5:
+        if time.monotonic() - start > 1.5:
             break
     source.close()
-    assert len(made) == 2  # opened anew once, then believed
+    assert len(made) == 2  # reopened once, then accepted
 
 
-def test_device_that_comes_back_in_another_mode_keeps_its_size() -> None:
-    made, open_capture = doubles({"ends_after": 5}, {"size": (64, 48)})
+def test_size_stays_when_a_device_returns_in_another_mode() -> None:
+    made, open_capture = captures({"ends_after": 5}, {"size": (64, 48)})
     source = live(open_capture)
     for frame in source.frames():
         assert frame.image.shape == (24, 32, 3)
@@ -177,44 +181,44 @@ def test_device_that_comes_back_in_another_mode_keeps_its_size() -> None:
     source.close()
 
 
-def test_device_that_does_not_come_back_is_an_error() -> None:
+def test_a_device_that_does_not_return_is_an_error() -> None:
     gone = [{"opens": False}] * 500
-    made, open_capture = doubles({"ends_after": 5}, *gone)
+    made, open_capture = captures({"ends_after": 5}, *gone)
     source = live(open_capture)
-    began = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(InputError, match="does not come back"):
         list(source.frames())
-    assert 1.0 < time.monotonic() - began < 4.0
+    assert 1.0 < time.monotonic() - start < 4.0
     assert len(made) > 3
-    assert len(source.notices) <= 3  # not one line a try
+    assert len(source.notices) <= 3  # not one line per attempt
 
 
 @pytest.mark.parametrize("fault", [{"opens": False}, {"hangs_after": 0}, {"ends_after": 0}])
-def test_device_that_gives_nothing_is_an_error_at_once(fault: dict[str, Any]) -> None:
-    _, open_capture = doubles(fault)
-    began = time.monotonic()
+def test_a_device_without_images_is_an_immediate_error(fault: dict[str, Any]) -> None:
+    _, open_capture = captures(fault)
+    start = time.monotonic()
     with pytest.raises(InputError, match="camera 0"):
         live(open_capture)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - start < 2
 
 
-def test_close_from_another_thread_ends_frames_of_a_hanging_device() -> None:
-    made, open_capture = doubles(*[{"hangs_after": 3}] * 50)
-    source = LiveSource(open_capture, kind="camera", name="0", patience=Patience())
+def test_closing_a_hanging_device_from_another_thread() -> None:
+    made, open_capture = captures(*[{"hangs_after": 3}] * 50)
+    source = LiveSource(open_capture, kind="camera", name="0", reconnect=ReconnectPolicy())
     threading.Timer(0.3, source.close).start()
-    began = time.monotonic()
+    start = time.monotonic()
     list(source.frames())
-    assert time.monotonic() - began < 1.3
-    for double in made:
-        double.unplugged.set()
+    assert time.monotonic() - start < 1.3
+    for capture in made:
+        capture.unplugged.set()
 
 
 class Loopback(http.server.BaseHTTPRequestHandler):
-    """A network camera: JPEGs one after the other. /stalls stops after ten, /ends hangs up."""
+    """Network camera that sends JPEGs; /stalls stops after ten, /ends closes the connection."""
 
     def do_GET(self) -> None:
-        if self.path == "/film.mp4":
-            data = self.server.film  # type: ignore[attr-defined]
+        if self.path == "/video.mp4":
+            data = self.server.video  # type: ignore[attr-defined]
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -255,7 +259,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     loopback = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Loopback)
     loopback.daemon_threads = True
     loopback.done = False  # type: ignore[attr-defined]
-    loopback.film = film(  # type: ignore[attr-defined]
+    loopback.video = write_video(  # type: ignore[attr-defined]
         tmp_path / "f.mp4", steady(12), options={"movflags": "+faststart"}
     ).read_bytes()
     threading.Thread(target=loopback.serve_forever, daemon=True).start()
@@ -265,7 +269,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     loopback.server_close()
 
 
-def test_network_camera_through_the_real_capture(server: str) -> None:
+def test_network_camera_with_the_real_capture(server: str) -> None:
     source = open_source(f"{server}/camera")
     assert (source.facts.kind, source.facts.live, source.facts.size) == ("stream", True, (64, 48))
     frames = list(islice(source.frames(), 20))
@@ -276,34 +280,36 @@ def test_network_camera_through_the_real_capture(server: str) -> None:
     assert 15 < rate < 45
 
 
-@pytest.mark.parametrize(("way", "says"), [("stalls", "silent"), ("ends", "ended")])
-def test_network_camera_that_fails_is_opened_again(server: str, way: str, says: str) -> None:
-    patience = Patience(first_frame=8.0, greatest_age=0.5, give_up=20.0, between_tries=0.05)
-    source = open_stream(f"{server}/{way}", patience=patience)
+@pytest.mark.parametrize(("way", "reason"), [("stalls", "silent"), ("ends", "ended")])
+def test_a_failing_network_camera_is_reopened(server: str, way: str, reason: str) -> None:
+    policy = ReconnectPolicy(
+        first_frame_timeout=8.0, max_silence=0.5, give_up_after=20.0, retry_interval=0.05
+    )
+    source = open_stream(f"{server}/{way}", reconnect=policy)
     for count, _ in enumerate(source.frames()):
         if source.notices and count > 15:
             break
     source.close()
-    assert says in source.notices[0]
+    assert reason in source.notices[0]
 
 
 def test_closing_a_stalled_stream_ends_within_a_second(server: str) -> None:
     source = open_stream(f"{server}/stalls")
     threading.Timer(1.0, source.close).start()
-    began = time.monotonic()
+    start = time.monotonic()
     list(source.frames())
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - start < 2.0
 
 
-def test_film_at_an_address_is_read_like_a_file(server: str) -> None:
-    source = open_source(f"{server}/film.mp4")
+def test_a_video_at_an_address_is_read_like_a_file(server: str) -> None:
+    source = open_source(f"{server}/video.mp4")
     assert (source.facts.kind, source.facts.live) == ("stream", False)
     frames = list(source.frames())
     assert [frame.time for frame in frames] == [k / 30 for k in range(12)]
     source.close()
 
 
-def test_unreachable_address_is_one_line_without_its_password() -> None:
+def test_an_unreachable_address_is_one_line_without_the_password() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]  # bound but not listening: refused
@@ -323,12 +329,12 @@ def test_cameras_are_listed_by_name(tmp_path: Path) -> None:
         (names / node / "index").write_text(f"{index}\n")
         (devices / node).touch()
     (names / "video7").mkdir()  # without a device
-    found = camera._cameras_of(names, devices)
+    found = camera._list_cameras_in(names, devices)
     assert [(facts.address, facts.name) for facts in found] == [("0", "Good"), ("10", "camera 10")]
 
 
 @pytest.mark.parametrize("text", ["97", "/dev/video97", "/dev/videox", "99999999"])
-def test_camera_that_is_not_there_is_one_line(text: str) -> None:
+def test_a_missing_camera_is_one_line(text: str) -> None:
     with pytest.raises(InputError) as caught:
         open_source(text)
     assert "\n" not in str(caught.value)

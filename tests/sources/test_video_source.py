@@ -1,3 +1,5 @@
+"""Video files: times, rates, rotation, damage, loops and pacing."""
+
 from __future__ import annotations
 
 import threading
@@ -13,53 +15,53 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import open_source, paced
-from pymaf_live.sources.timestamps import RisingClock
+from pymaf_live.sources.timestamps import MonotonicClock
 from pymaf_live.sources.video import VideoSource
 from tests.helpers.paths import SHARED
-from tests.sources.synthetic import film, picture, steady
+from tests.sources.synthetic import frame_image, steady, write_video
 
 REAL = SHARED / "data" / "videos"
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]
 
 
-def test_times_of_variable_rate_are_the_files_own(tmp_path: Path) -> None:
-    source = open_source(str(film(tmp_path / "film.mp4", UNEVEN)))
+def test_times_of_a_variable_rate_are_those_of_the_file(tmp_path: Path) -> None:
+    source = open_source(str(write_video(tmp_path / "video.mp4", UNEVEN)))
     frames = list(source.frames())
     assert [frame.index for frame in frames] == list(range(len(UNEVEN)))
     assert [frame.time for frame in frames] == [tick / 90_000 for tick in UNEVEN]
 
 
-def test_pictures_are_rgb_and_read_only(tmp_path: Path) -> None:
-    frames = list(open_source(str(film(tmp_path / "film.mp4", steady(4)))).frames())
+def test_images_are_rgb_and_read_only(tmp_path: Path) -> None:
+    frames = list(open_source(str(write_video(tmp_path / "video.mp4", steady(4)))).frames())
     for frame in frames:
         assert frame.image.dtype == np.uint8
         assert not frame.image.flags.writeable
-        # 4:2:0 smears the edge between the colours: judge beside it
-        wanted = picture(frame.index)
+        # 4:2:0 blurs the edge between the colors: compare beside it
+        wanted = frame_image(frame.index)
         difference = np.abs(frame.image.astype(int) - wanted)[:, np.r_[0:28, 36:64]]
         assert difference.max() <= 6
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (64, 4)])
-def test_decoding_leaves_cores_to_the_rest(
+def test_decoding_leaves_cores_for_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
 ) -> None:
     used: list[int] = []
     decoded = VideoSource._frames_of
 
-    def noted(self, container, stream, *, tell):
+    def recorded(self, container, stream, *, report_damage):
         used.append(stream.codec_context.thread_count)
-        return decoded(self, container, stream, tell=tell)
+        return decoded(self, container, stream, report_damage=report_damage)
 
     monkeypatch.setattr("pymaf_live.sources.video.available_cores", lambda: cores)
-    monkeypatch.setattr(VideoSource, "_frames_of", noted)
-    assert len(list(open_source(str(film(tmp_path / "film.mp4", steady(9)))).frames())) == 9
+    monkeypatch.setattr(VideoSource, "_frames_of", recorded)
+    assert len(list(open_source(str(write_video(tmp_path / "video.mp4", steady(9)))).frames())) == 9
     assert set(used) == {threads}
 
 
 def test_nominal_rate_is_a_rational(tmp_path: Path) -> None:
     ticks = [3003 * k for k in range(30)]
-    facts = open_source(str(film(tmp_path / "film.mp4", ticks))).facts
+    facts = open_source(str(write_video(tmp_path / "video.mp4", ticks))).facts
     assert facts.frame_rate == Fraction(30000, 1001)
     assert facts.frame_count == 30
     assert facts.duration == pytest.approx(30 * 1001 / 30000, abs=2e-3)
@@ -68,7 +70,7 @@ def test_nominal_rate_is_a_rational(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_rotation_is_applied_as_opencv_does(tmp_path: Path, rotation: int) -> None:
-    path = film(tmp_path / "film.mp4", steady(3), rotation=rotation)
+    path = write_video(tmp_path / "video.mp4", steady(3), rotation=rotation)
     source = open_source(str(path))
     first = next(source.frames()).image
     turned = cv2.VideoCapture(str(path)).read()[1][:, :, ::-1]
@@ -77,8 +79,8 @@ def test_rotation_is_applied_as_opencv_does(tmp_path: Path, rotation: int) -> No
     assert np.abs(first.astype(int) - turned).max() <= 3
 
 
-def test_oblong_pixels_become_square(tmp_path: Path) -> None:
-    path = film(tmp_path / "film.mp4", steady(3), pixel_ratio=Fraction(2))
+def test_non_square_pixels_become_square(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "video.mp4", steady(3), pixel_ratio=Fraction(2))
     source = open_source(str(path))
     assert source.facts.size == (128, 48)
     image = next(source.frames()).image
@@ -88,7 +90,9 @@ def test_oblong_pixels_become_square(tmp_path: Path) -> None:
 
 
 def test_times_count_from_the_containers_start(tmp_path: Path) -> None:
-    path = film(tmp_path / "film.ts", steady(10), sound="aac", options={"output_ts_offset": "5"})
+    path = write_video(
+        tmp_path / "video.ts", steady(10), sound="aac", options={"output_ts_offset": "5"}
+    )
     assert av.open(str(path)).start_time > 4 * av.time_base
     times = [frame.time for frame in open_source(str(path)).frames()]
     assert len(times) == 10
@@ -96,8 +100,8 @@ def test_times_count_from_the_containers_start(tmp_path: Path) -> None:
     assert np.diff(times) == pytest.approx(np.full(9, 1 / 30), abs=2e-5)
 
 
-def test_cut_film_gives_what_it_has(tmp_path: Path) -> None:
-    whole = film(tmp_path / "whole.mp4", steady(60), options={"movflags": "+faststart"})
+def test_a_truncated_video_is_read_to_its_end(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", steady(60), options={"movflags": "+faststart"})
     data = whole.read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(data[: len(data) * 2 // 3])
@@ -106,13 +110,13 @@ def test_cut_film_gives_what_it_has(tmp_path: Path) -> None:
     assert [f.time for f in frames] == [k / 30 for k in range(len(frames))]
 
 
-def test_damage_in_the_middle_is_passed_over_and_told(tmp_path: Path) -> None:
-    data = bytearray(film(tmp_path / "whole.ts", steady(60)).read_bytes())
+def test_damage_in_the_middle_is_skipped(tmp_path: Path) -> None:
+    data = bytearray(write_video(tmp_path / "whole.ts", steady(60)).read_bytes())
     half = len(data) // 2
     data[half : half + 2000] = np.random.default_rng(1).bytes(2000)
-    hurt = tmp_path / "hurt.ts"
-    hurt.write_bytes(data)
-    times = [frame.time for frame in open_source(str(hurt)).frames()]
+    damaged = tmp_path / "damaged.ts"
+    damaged.write_bytes(data)
+    times = [frame.time for frame in open_source(str(damaged)).frames()]
     assert 10 < len(times) <= 61
     assert (np.diff(times) > 0).all()
     assert times[-1] > 1.8
@@ -122,15 +126,15 @@ def test_damage_in_the_middle_is_passed_over_and_told(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("empty.mp4", b"", "is empty"),
-        ("text.mp4", b"this is no film\n" * 100, "not a video"),
-        ("text.txt", b"this is no film\n" * 100, "not a video"),
+        ("text.mp4", b"not a video" * 100, "not a video"),
+        ("text.txt", b"not a video" * 100, "not a video"),
         ("zeros.avi", bytes(5000), "not a video"),
         ("noise.mkv", np.random.default_rng(0).bytes(5000), "not a video"),
         ("list.mp4", b"ffconcat version 1.0\nfile other.mp4\n", None),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n", None),
     ],
 )
-def test_what_is_no_film_is_refused_in_one_line(
+def test_other_files_are_refused_in_one_line(
     tmp_path: Path, name: str, content: bytes, says: str | None
 ) -> None:
     path = tmp_path / name
@@ -141,15 +145,15 @@ def test_what_is_no_film_is_refused_in_one_line(
     assert name in str(caught.value)
 
 
-def test_film_without_its_index_is_refused(tmp_path: Path) -> None:
-    data = film(tmp_path / "whole.mp4", steady(60)).read_bytes()
+def test_a_video_without_its_index_is_refused(tmp_path: Path) -> None:
+    data = write_video(tmp_path / "whole.mp4", steady(60)).read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r"start or end is missing"):
         open_source(str(cut))
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_sound_alone_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=48000)
@@ -157,14 +161,14 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         frame.sample_rate = 48000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(InputError, match="no moving pictures"):
+    with pytest.raises(InputError, match="no video stream"):
         open_source(str(path))
 
 
 def test_missing_and_special_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file or folder"):
         open_source(str(tmp_path / "nothing.mp4"))
-    with pytest.raises(InputError, match="plain file"):
+    with pytest.raises(InputError, match="regular file"):
         open_source("/dev/null")
     with pytest.raises(InputError):
         open_source("")
@@ -172,13 +176,13 @@ def test_missing_and_special_files_are_refused(tmp_path: Path) -> None:
         open_source("x" * 5000 + ".mp4")
 
 
-def test_colons_and_percents_in_names_mean_nothing(tmp_path: Path) -> None:
-    path = film(tmp_path / "plain.mp4", steady(3)).rename(tmp_path / "http:%03d [x]*.mp4")
+def test_special_characters_in_names_have_no_meaning(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "plain.mp4", steady(3)).rename(tmp_path / "http:%03d [x]*.mp4")
     assert len(list(open_source(str(path)).frames())) == 3
 
 
-def test_loop_goes_on_with_rising_times(tmp_path: Path) -> None:
-    source = open_source(str(film(tmp_path / "film.mp4", steady(5))), loop=True)
+def test_times_increase_over_loops(tmp_path: Path) -> None:
+    source = open_source(str(write_video(tmp_path / "video.mp4", steady(5))), loop=True)
     assert source.facts.frame_count is None
     frames = list(islice(source.frames(), 12))
     assert [frame.index for frame in frames] == list(range(12))
@@ -188,38 +192,38 @@ def test_loop_goes_on_with_rising_times(tmp_path: Path) -> None:
     assert not (frames[1].image == frames[0].image).all()
 
 
-def test_clock_leaves_good_stamps_and_mends_bad_ones() -> None:
-    clock = RisingClock(0.04)
-    assert [clock.time_of(t) for t in (0.5, 0.7, None)] == [0.5, 0.7, 0.74]
-    slipped = clock.time_of(0.72)
+def test_clock_keeps_good_stamps_and_corrects_bad_ones() -> None:
+    clock = MonotonicClock(0.04)
+    assert [clock.time_for(t) for t in (0.5, 0.7, None)] == [0.5, 0.7, 0.74]
+    slipped = clock.time_for(0.72)
     assert 0.74 < slipped < 0.75
-    assert clock.time_of(0.80) == 0.80
-    # a joined recording whose stamps start at nought again
-    assert [clock.time_of(0.0 + t) for t in (100.0, 1.0, 1.04)] == pytest.approx(
+    assert clock.time_for(0.80) == 0.80
+    # a joined recording whose stamps restart at zero
+    assert [clock.time_for(0.0 + t) for t in (100.0, 1.0, 1.04)] == pytest.approx(
         [100.0, 100.04, 100.08]
     )
 
 
-def test_close_from_another_thread_ends_a_waiting_paced_film(tmp_path: Path) -> None:
-    source = paced(open_source(str(film(tmp_path / "film.mp4", [0, 90_000 * 60]))))
+def test_closing_a_waiting_paced_video_from_another_thread(tmp_path: Path) -> None:
+    source = paced(open_source(str(write_video(tmp_path / "video.mp4", [0, 90_000 * 60]))))
     assert source.facts.live
     assert source.facts.kind == "video"
     threading.Timer(0.3, source.close).start()
-    began = time.monotonic()
+    start = time.monotonic()
     assert len(list(source.frames())) == 1
-    assert 0.2 < time.monotonic() - began < 1.3
+    assert 0.2 < time.monotonic() - start < 1.3
 
 
-def test_paced_film_keeps_its_own_rate(tmp_path: Path) -> None:
-    source = paced(open_source(str(film(tmp_path / "film.mp4", [0, 9000, 36000, 54000]))))
+def test_a_paced_video_keeps_its_rate(tmp_path: Path) -> None:
+    source = paced(open_source(str(write_video(tmp_path / "video.mp4", [0, 9000, 36000, 54000]))))
     frames = list(source.frames())
     arrivals = np.array([frame.arrived for frame in frames])
     assert arrivals - arrivals[0] == pytest.approx([0.0, 0.1, 0.4, 0.6], abs=0.15)
     assert arrivals[-1] - arrivals[0] >= 0.59
 
 
-def test_closed_film_gives_nothing_more(tmp_path: Path) -> None:
-    source = open_source(str(film(tmp_path / "film.mp4", steady(30))))
+def test_a_closed_video_yields_nothing(tmp_path: Path) -> None:
+    source = open_source(str(write_video(tmp_path / "video.mp4", steady(30))))
     frames = source.frames()
     next(frames)
     source.close()
@@ -235,7 +239,7 @@ def test_closed_film_gives_nothing_more(tmp_path: Path) -> None:
         ("street_people_audio.mp4", (1280, 720), True),
     ],
 )
-def test_real_films_agree_with_opencv(name: str, size: tuple[int, int], sound: bool) -> None:
+def test_real_videos_agree_with_opencv(name: str, size: tuple[int, int], sound: bool) -> None:
     path = REAL / name
     if not path.exists():
         pytest.skip(f"{path} is not there")
@@ -249,7 +253,7 @@ def test_real_films_agree_with_opencv(name: str, size: tuple[int, int], sound: b
         assert good
         assert frame.time == pytest.approx(count / source.facts.frame_rate, abs=1e-6)
         if count % 40 == 0:
-            # OpenCV takes its own way from YUV to RGB: a few levels
+            # OpenCV converts YUV to RGB differently, by a few levels
             assert np.abs(frame.image.astype(int) - other[:, :, ::-1]).mean() < 3
         count += 1
     assert not capture.read()[0]

@@ -11,7 +11,7 @@ from pymaf_live.pipeline.model_selection import body_for_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import Source, open_source, paced
-from pymaf_live.sources.looping import Playback
+from pymaf_live.sources.looping import LoopingSource
 from pymaf_live.types import SourceFacts
 from ui.state.source import SourceChoice
 
@@ -26,7 +26,7 @@ class SourceSession:
     """Number of the request that opened it."""
     choice: SourceChoice
     pipeline: Pipeline
-    playback: Playback | None
+    playback: LoopingSource | None
     """Pause and loop of a file; None for cameras and streams."""
     facts: SourceFacts
     body: Body
@@ -79,12 +79,12 @@ class SessionOpener:
         InputError
             If the source cannot be opened.
         """
-        playback: Playback | None = None
+        playback: LoopingSource | None = None
         source: Source
         if choice.live:
-            source = open_source(choice.text, for_ever=True)
+            source = open_source(choice.text, reconnect_forever=True)
         else:
-            playback = Playback(lambda: open_source(choice.text), repeat=loop)
+            playback = LoopingSource(lambda: open_source(choice.text), loop=loop)
             source = paced(playback)
         try:
             pipeline = self.open_pipeline(source, options)

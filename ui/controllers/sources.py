@@ -136,7 +136,7 @@ class SourceController(SourceCommands):
     def pause(self) -> None:
         """Hold the frame of a file; cameras and streams cannot be paused."""
         if self.session is not None and self.session.playback is not None:
-            self.session.playback.hold()
+            self.session.playback.pause()
             self._state.phase.set(Phase.PAUSED)
 
     def resume(self) -> None:
@@ -146,7 +146,7 @@ class SourceController(SourceCommands):
             self.open(source)
         elif phase is Phase.PAUSED and self.session is not None:
             if self.session.playback is not None:
-                self.session.playback.release()
+                self.session.playback.resume()
             self._state.phase.set(Phase.PLAYING)
 
     def reconfigure(self, options: PipelineOptions, done: Reconfigured | None) -> None:
@@ -195,7 +195,7 @@ class SourceController(SourceCommands):
             return
         opening = self._state.phase.value is Phase.OPENING
         if opening and session.playback is not None and session.pipeline.ready:
-            session.playback.release()  # earlier, frames would be played before they can be shown
+            session.playback.resume()  # earlier, frames would be played before they can be shown
         try:
             ended = session.pipeline.ended  # read first: results until then are taken below
             result = session.pipeline.latest_result()
@@ -315,7 +315,7 @@ class SourceController(SourceCommands):
 
     def _on_loop_change(self, loop: bool) -> None:
         if self.session is not None and self.session.playback is not None:
-            self.session.playback.repeat = loop
+            self.session.playback.loop = loop
 
     def _on_inside_change(self, inside: bool) -> None:
         if self.session is not None:
