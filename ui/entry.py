@@ -1,4 +1,4 @@
-"""The one entry: no arguments open the window, commands go to the command line."""
+"""Entry point: without arguments the window opens, commands run in the terminal."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _WINDOW_OPTIONS = ("--model", "--backend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Open the window, or run a command; give the exit code.
+    """Open the window or run a command, and return the exit code.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program's name; the process's own by default.
+        Arguments without the program's name; those of the process by default.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return _open_window(given) if _is_for_window(given) else cli.main(given)
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    return _open_window(args) if _is_for_window(args) else cli.main(args)
 
 
 def run() -> None:
-    """The program: `main`, then the end of the process with its exit code."""
+    """Run `main` and end the process with its exit code."""
     if "--debug" in sys.argv:
         code = main()
     else:
@@ -40,28 +40,28 @@ def run() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
-        # a model that is still being loaded, a device that hangs in its driver: taking the
-        # interpreter down around such a thread would end in an abort instead of the exit code
+        # a thread that still loads a model or hangs in a driver would abort the interpreter's
+        # shutdown, and the exit code would be lost
         os._exit(code)
     sys.exit(code)
 
 
-def _is_for_window(given: Sequence[str]) -> bool:
-    if not given or given[0].startswith(_WINDOW_OPTIONS):
+def _is_for_window(args: Sequence[str]) -> bool:
+    if not args or args[0].startswith(_WINDOW_OPTIONS):
         return True
-    first = given[0]
+    first = args[0]
     if first.startswith("-") or first in cli.COMMANDS:
         return False
-    # something to look at; a mistyped command is none
+    # a source opens the window; anything else is left to the command line, which reports it
     return is_camera(first) or "://" in first or Path(first).is_file()
 
 
-def _open_window(given: Sequence[str]) -> int:
+def _open_window(args: Sequence[str]) -> int:
     from ui.app import run_window
 
-    debug = "--debug" in given
+    debug = "--debug" in args
     try:
-        return run_window([text for text in given if text != "--debug"])
+        return run_window([text for text in args if text != "--debug"])
     except PymafLiveError as error:
         if debug:
             raise

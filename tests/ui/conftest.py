@@ -27,41 +27,46 @@ OpenWindow = Callable[..., WindowParts]
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test that leaves a Qt timer or thread running, or a thread of ours, has failed."""
+def no_threads_or_timers_left(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Fail a test that leaves a Qt timer, a Qt thread or a thread of the program running."""
     started: list[QTimer | QThread] = []
     for kind in (QTimer, QThread):
         start = kind.start
 
-        def noted(self: QTimer | QThread, *args: object, start: Any = start) -> None:
+        def recorded_start(self: QTimer | QThread, *args: object, start: Any = start) -> None:
             started.append(self)
             start(self, *args)
 
-        monkeypatch.setattr(kind, "start", noted)
+        monkeypatch.setattr(kind, "start", recorded_start)
     before = set(threading.enumerate())
     yield
-    left = until_none_left(lambda: [*running(started), *own_threads(before)])
+    left = wait_until_empty(lambda: [*running(started), *own_threads(before)])
     assert not left, f"left behind: {left}"
 
 
 def running(started: list[QTimer | QThread]) -> list[QTimer | QThread]:
-    """Those that Qt still runs."""
-    there = [each for each in started if isValid(each)]
-    return [e for e in there if (e.isActive() if isinstance(e, QTimer) else e.isRunning())]
+    """Return the timers and threads that are still running."""
+    alive = [each for each in started if isValid(each)]
+    return [e for e in alive if (e.isActive() if isinstance(e, QTimer) else e.isRunning())]
 
 
 def own_threads(before: set[threading.Thread]) -> list[threading.Thread]:
-    """Threads of the pipeline and of errands that were not there before."""
+    """Return threads of the pipeline and of background tasks that were started since."""
     names = (THREAD_PREFIX, "pymaf-live window")
     return [e for e in threading.enumerate() if e not in before and e.name.startswith(names)]
 
 
-def until_none_left(look: Callable[[], list[Any]]) -> list[Any]:
-    """What is left in the end; on a busy machine a model that is being opened takes its time."""
+def wait_until_empty(find: Callable[[], list[Any]]) -> list[Any]:
+    """Wait until `find` returns an empty list, and return what is left after 15 s.
+
+    On a busy machine, a model that is being opened takes its time.
+    """
     until = time.monotonic() + 15.0
     while True:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        left = look()
+        left = find()
         if not left or time.monotonic() > until:
             return left
         time.sleep(0.02)
@@ -69,7 +74,7 @@ def until_none_left(look: Callable[[], list[Any]]) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Takes go where nobody else's are."""
+    """Use a take library of the test's own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "pymaf-live" / "takes"
 
@@ -118,7 +123,7 @@ def open_window(
 
     yield open_
     for parts in opened:
-        # a test that failed in the middle of a batch leaves nobody to answer the question
+        # if a test failed during a batch, the window would ask whether to end it
         parts.controller.batch.close()
         parts.window.close()
         parts.window.deleteLater()

@@ -1,4 +1,4 @@
-"""Stand-ins for what takes a model: slow on purpose where the window must not wait."""
+"""Fake estimators without a model, slow on purpose where the window must not wait."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 
 UPRIGHT = np.diag([1.0, -1.0, -1.0])
-"""Stands upright and faces the camera (camera frame: y down)."""
+"""Root rotation of an upright person facing the camera (camera frame, y down)."""
 
 
 def standing_person(body: Body, camera: Camera, sideways: float = 0.0) -> Person:
-    """A T-posed person 4 m away, `sideways` metres right of the picture's middle."""
+    """Return a person in T-pose, 4 m away and `sideways` metres right of the optical axis."""
     rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
     rotations[0] = UPRIGHT
     shape = np.zeros(body.shape_count)
@@ -41,7 +41,7 @@ def standing_person(body: Body, camera: Camera, sideways: float = 0.0) -> Person
 
 
 class StandingEstimator(FrameEstimator):
-    """Sees one standing person in every frame, after `seconds` of work that holds no lock."""
+    """Returns one standing person per frame after `seconds`, without holding the GIL."""
 
     backend = "double"
     detector = "double"
@@ -74,7 +74,7 @@ def opener(
     people: int = 1,
     stages: Mapping[str, float] | None = None,
 ) -> Callable[[SourceFacts, object], FrameEstimator]:
-    """What the pipeline calls to open an estimator; takes `opening` seconds."""
+    """Return a function that opens a fake estimator, which takes `opening` seconds."""
 
     def open_estimator(facts: SourceFacts, options: object) -> FrameEstimator:
         default_body()
@@ -87,7 +87,7 @@ def opener(
 def write_clip(
     path: Path, frames: int = 30, size: tuple[int, int] = (480, 360), rate: int = 30
 ) -> Path:
-    """A video of a bright figure that sways before a dark ground."""
+    """Write a video of a bright figure swaying in front of a dark background."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate))
         stream.width, stream.height = size
@@ -108,9 +108,9 @@ def _figure(size: tuple[int, int], sway: float) -> npt.NDArray[np.uint8]:
     image[..., 0] = 30 + 20 * y // height
     image[..., 1] = 36
     image[..., 2] = 44 + 30 * x // width
-    middle = width / 2 + sway * width / 12
-    body = (abs(x - middle) < height / 14) & (y > height * 0.2) & (y < height * 0.9)
-    arms = (abs(x - middle) < height / 3) & (abs(y - height * 0.32) < height / 40)
-    head = (x - middle) ** 2 + (y - height * 0.15) ** 2 < (height / 18) ** 2
+    centre = width / 2 + sway * width / 12
+    body = (abs(x - centre) < height / 14) & (y > height * 0.2) & (y < height * 0.9)
+    arms = (abs(x - centre) < height / 3) & (abs(y - height * 0.32) < height / 40)
+    head = (x - centre) ** 2 + (y - height * 0.15) ** 2 < (height / 18) ** 2
     image[body | arms | head] = (220, 205, 190)
     return image

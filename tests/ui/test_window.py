@@ -23,7 +23,7 @@ from pymaf_live.resources import resource
 from pymaf_live.takes import read_take
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
-from tests.ui.system.measured_run import OtherWork
+from tests.ui.system.measured_run import CpuWait
 from ui.app import WindowParts, run_window
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.display_check import display_error
@@ -281,7 +281,7 @@ def test_the_window_never_waits_for_opening_inference_or_export(
 def longest_wait(parts: WindowParts, qtbot: QtBot, clip: SourceChoice, stem: Path) -> float:
     """Longest ms between two beats of a timer while a clip is opened, recorded and exported."""
     gaps: list[float] = []
-    others = OtherWork()
+    others = CpuWait()
     others.seconds()
     last = time.perf_counter()
 

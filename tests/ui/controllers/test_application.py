@@ -24,7 +24,7 @@ def until(
 ) -> None:
     limit = time.monotonic() + seconds
     while not met():
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, "timed out"
         controller.tick()
         time.sleep(0.005)
 
@@ -53,7 +53,7 @@ def controller(state: WindowState) -> Iterator[ApplicationController]:
     made.close()
 
 
-def test_a_file_is_played_from_its_first_frame_once_the_model_is_ready(
+def test_a_file_plays_from_its_first_frame_once_the_model_is_ready(
     state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     seen: list[int] = []
@@ -67,7 +67,7 @@ def test_a_file_is_played_from_its_first_frame_once_the_model_is_ready(
     assert not state.mirror.value
 
 
-def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
+def test_a_file_loops_with_increasing_times_and_ends_without_loop(
     state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     times: list[float] = []
@@ -77,7 +77,7 @@ def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
     assert np.all(np.diff(times) > 0)
     state.loop.set(False)
     until(controller, lambda: state.phase.value is Phase.ENDED)
-    assert 1.9 < times[-1] < 2.0  # a clip of 30 frames at 30 a second, twice
+    assert 1.9 < times[-1] < 2.0  # twice a clip of 30 frames at 30 fps
     assert state.result.value is not None
     times.clear()
     controller.playback.resume()
@@ -85,13 +85,13 @@ def test_a_file_repeats_with_rising_times_and_stops_at_its_end_when_told_not_to(
     assert times[0] < 0.5
 
 
-def test_a_pause_holds_the_film_and_not_only_its_picture(
+def test_a_pause_holds_the_file_and_not_only_the_image(
     state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     controller.sources.open(clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     controller.playback.pause()
-    for _ in range(20):  # what was on its way may still come
+    for _ in range(20):  # frames in the pipeline still arrive
         controller.tick()
         time.sleep(0.01)
     held = state.result.value
@@ -107,7 +107,7 @@ def test_a_pause_holds_the_film_and_not_only_its_picture(
     assert after.frame.time - held.frame.time < 0.3
 
 
-def test_what_is_recorded_can_be_exported_and_read_again(
+def test_a_recording_can_be_exported_and_read_back(
     state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     controller.sources.open(clip)
@@ -126,14 +126,14 @@ def test_what_is_recorded_can_be_exported_and_read_again(
     assert message.severity == "done", message.text
     assert state.take.value.exported
     take = read_take(tmp_path / "my.take.npz")
-    # every frame is in it, whatever the window kept up with
+    # every frame is recorded, also those that were not drawn
     assert len(take.frame_time) >= 15
     assert np.allclose(np.diff(take.frame_time), 1 / 30, atol=2e-3)
     assert all(path.exists() for path in message.files)
     assert sum(path.suffix == ".bvh" for path in message.files) == 1
 
 
-def test_an_export_over_an_existing_file_says_so_and_keeps_the_take(
+def test_an_export_does_not_replace_an_existing_file_unasked(
     state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     there = tmp_path / "take.npz"
@@ -152,7 +152,7 @@ def test_an_export_over_an_existing_file_says_so_and_keeps_the_take(
     assert state.take.value.rows > 0
 
 
-def test_another_source_ends_the_recording_and_keeps_the_take(
+def test_opening_another_source_finishes_the_recording(
     state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     controller.sources.open(clip)
@@ -170,7 +170,7 @@ def test_another_source_ends_the_recording_and_keeps_the_take(
     ("name", "content"),
     [("empty.mp4", b""), ("text.mp4", b"no video at all" * 99), ("missing.mp4", None)],
 )
-def test_an_unusable_file_gives_one_line_and_the_start_page(
+def test_an_unusable_file_shows_one_line_on_the_start_page(
     state: WindowState,
     controller: ApplicationController,
     tmp_path: Path,
@@ -191,7 +191,7 @@ def test_an_unusable_file_gives_one_line_and_the_start_page(
     assert state.source.value is None
 
 
-def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) -> None:
+def test_a_missing_model_is_reported_in_one_line(state: WindowState, clip: SourceChoice) -> None:
     def no_model(facts: object, options: object) -> object:
         raise ModelError("the installation lacks resources/models/lite.onnx")
 
@@ -211,7 +211,7 @@ def test_a_missing_model_gives_its_line(state: WindowState, clip: SourceChoice) 
     assert controller.close()
 
 
-def test_no_camera_is_an_empty_list_and_no_error(
+def test_no_camera_is_an_empty_list_without_an_error(
     state: WindowState, controller: ApplicationController
 ) -> None:
     controller.sources.find_cameras()
@@ -221,13 +221,13 @@ def test_no_camera_is_an_empty_list_and_no_error(
     assert state.message.value is None
 
 
-def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
+def test_cameras_are_mirrored_as_chosen_last_and_files_never(
     state: WindowState,
     controller: ApplicationController,
     clip: SourceChoice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # the film at its own rate stands for the camera
+    # a video in real time in place of the camera
     monkeypatch.setattr(
         "ui.controllers.source_session.open_source",
         lambda text, **_: paced(open_source(clip.text if text == "0" else text, loop=True)),
@@ -249,7 +249,7 @@ def test_a_camera_starts_mirrored_as_last_chosen_and_a_file_never(
     assert not state.mirror.value
 
 
-def test_the_last_of_two_quick_choices_wins(
+def test_the_last_of_two_quick_requests_wins(
     state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     other = SourceChoice("file", str(write_clip(tmp_path / "b.mp4", size=(320, 240))), "b.mp4")
@@ -277,7 +277,7 @@ def test_closing_ends_every_thread_within_two_seconds(
     assert set(threading.enumerate()) <= before
 
 
-def test_closing_ends_what_was_opened_without_the_window_having_heard_of_it(
+def test_closing_ends_a_pipeline_whose_session_was_not_processed_yet(
     clip: SourceChoice,
 ) -> None:
     before = set(threading.enumerate())
@@ -289,7 +289,7 @@ def test_closing_ends_what_was_opened_without_the_window_having_heard_of_it(
     names = {"pymaf-live inference"}
     while not names & {thread.name for thread in set(threading.enumerate()) - before}:
         assert time.monotonic() < limit, "the pipeline did not start"
-        time.sleep(0.005)  # and no tick: its news waits
+        time.sleep(0.005)  # no tick: the session waits to be processed
     assert controller.close()
     limit = time.monotonic() + 2
     while not set(threading.enumerate()) <= before and time.monotonic() < limit:

@@ -1,4 +1,4 @@
-"""The batch window: several files, one of them broken, processed while the window stays usable."""
+"""The batch queue: files are processed in the background while the window stays usable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def select(window: BatchWindow, row: int) -> None:
     window.list.topLevelItem(row).setSelected(True)
 
 
-def test_three_files_one_of_them_broken(
+def test_three_files_are_processed_of_which_one_is_broken(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = write_fake_model(tmp_path / "made_up.onnx", default_body())
@@ -75,7 +75,7 @@ def test_three_files_one_of_them_broken(
     assert not window.start.isEnabled()
     drop(window, [one, broken, two])
     assert phases(parts) == [FilePhase.WAITING] * 3
-    drop(window, [one])  # it waits already
+    drop(window, [one])  # already waiting
     assert len(phases(parts)) == 3
     window.overlay.setChecked(False)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
@@ -94,7 +94,7 @@ def test_three_files_one_of_them_broken(
     files = sorted(path.name for path in out.iterdir())
     assert files == ["one.bvh", "one.npz", "one_2.bvh", "one_2.npz"]
     assert len(read_take(out / "one_2.npz").frame_time) == 12
-    # once more: what is there is not replaced unasked
+    # existing results are not replaced unasked
     parts.controller.batch.add([one])
     assert phases(parts)[3] is FilePhase.WAITING
     window.clear.click()
@@ -102,7 +102,7 @@ def test_three_files_one_of_them_broken(
 
 
 class Steps:
-    """Stands in for the processing: goes a step on whenever it is told to."""
+    """Fake processing that advances one step per `go.release()`."""
 
     def __init__(self, count: int = 4) -> None:
         self.count = count
@@ -135,7 +135,7 @@ def with_steps(parts: WindowParts, steps: Steps, folder: Path) -> BatchWindow:
     return parts.tools_feature.open_batch()
 
 
-def test_progress_cancel_one_cancel_all_and_try_again(
+def test_files_can_be_cancelled_stopped_and_retried(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()
@@ -149,7 +149,7 @@ def test_progress_cancel_one_cancel_all_and_try_again(
     assert isinstance(bar, QProgressBar)
     assert bar.value() == 250
     qtbot.waitUntil(lambda: "left" in item.text(3), timeout=5000)
-    # one that waits is taken off, the one that runs ends with what is there
+    # a waiting file is removed, the running one finishes with what is done
     select(window, 1)
     assert window.cancel.text() == "Remove"
     qtbot.mouseClick(window.cancel, Qt.MouseButton.LeftButton)
@@ -159,9 +159,9 @@ def test_progress_cancel_one_cancel_all_and_try_again(
     qtbot.keyClick(window.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: phases(parts)[0] is FilePhase.STOPPED, timeout=5000)
     assert "Stopped" in lines(window)[0]
-    # the next has begun by itself
+    # the next file has started
     qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.RUNNING, timeout=5000)
-    # its thread may come to it a little later
+    # its thread may start a little later
     qtbot.waitUntil(lambda: steps.begun == ["a", "c"], timeout=5000)
     window.start.click()  # Stop
     qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.STOPPED, timeout=5000)
@@ -177,7 +177,7 @@ def test_progress_cancel_one_cancel_all_and_try_again(
     )
 
 
-def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
+def test_the_progress_of_written_files_is_shown(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     go_on = threading.Event()
@@ -213,7 +213,7 @@ def test_the_files_that_are_written_after_the_film_show_how_far_they_are(
     assert "Writing" not in lines(window)[1]
 
 
-def test_the_window_plays_on_while_the_batch_runs(
+def test_the_window_keeps_playing_while_the_batch_runs(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, clip: SourceChoice, steps: Steps
 ) -> None:
     parts = open_window()
@@ -228,7 +228,7 @@ def test_the_window_plays_on_while_the_batch_runs(
     assert parts.state.phase.value is Phase.PLAYING
 
 
-def test_closing_the_main_window_asks_about_a_batch_and_ends_it_at_once(
+def test_closing_the_main_window_asks_before_it_ends_a_batch(
     open_window: OpenWindow,
     qtbot: QtBot,
     tmp_path: Path,
@@ -254,7 +254,7 @@ def test_closing_the_main_window_asks_about_a_batch_and_ends_it_at_once(
     assert not any("batch" in name for name in names)
 
 
-def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) -> None:
+def test_an_abandoned_task_is_interrupted_at_its_next_report(tmp_path: Path) -> None:
     task = Task()
     task.progress(0.5)
     task.abandon()
@@ -264,7 +264,7 @@ def test_a_closed_window_leaves_nothing_of_the_file_that_runs(tmp_path: Path) ->
         task.progress(0.6)
 
 
-def test_every_control_of_the_batch_has_a_name(
+def test_every_control_has_an_accessible_name(
     open_window: OpenWindow, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()
@@ -275,7 +275,7 @@ def test_every_control_of_the_batch_has_a_name(
     assert [each for each in controls if not each.accessibleName()] == []
 
 
-def test_what_is_there_is_not_replaced_unless_allowed(
+def test_existing_results_are_replaced_only_if_allowed(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()

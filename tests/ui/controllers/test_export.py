@@ -1,4 +1,4 @@
-"""Exporting a take through the window: what is offered, how it goes, what is said of the files."""
+"""Exporting a take: the dialog, the progress and the report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def record(parts: WindowParts, qtbot: QtBot, clip: SourceChoice) -> None:
 
 
 def export(parts: WindowParts, qtbot: QtBot, fill_in: Callable[[ExportDialog], None]) -> None:
-    """Ctrl+E, fill in the sheet, press Export."""
+    """Press Ctrl+E, fill in the dialog and press Export."""
     qtbot.waitUntil(lambda: bool(parts.state.export.formats.value), timeout=20_000)
 
     def fill() -> None:
@@ -48,14 +48,14 @@ def export(parts: WindowParts, qtbot: QtBot, fill_in: Callable[[ExportDialog], N
         assert isinstance(dialog, ExportDialog)
         fill_in(dialog)
         dialog.export.click()
-        if dialog.isVisible():  # it was not to be accepted: do not wait for a person
+        if dialog.isVisible():  # the dialog was not accepted: do not wait for the user
             dialog.reject()
 
     QTimer.singleShot(200, fill)
     parts.window.actions_.export.trigger()
 
 
-def test_a_take_becomes_a_bvh_with_the_options_chosen(
+def test_a_take_is_exported_with_the_chosen_options(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, tmp_path: Path
 ) -> None:
     parts = open_window()
@@ -78,7 +78,7 @@ def test_a_take_becomes_a_bvh_with_the_options_chosen(
     assert parts.state.take.value.exported
     assert not parts.window.export_bar.isVisible()
     assert parts.window.message_bar.show_folder.isVisible()
-    # what reading the file again showed
+    # figures from reading the file back
     assert "walk.bvh read back: joints within" in message.text
     assert "15 frames per second" in message.text
     assert "import with scale" in message.text
@@ -87,14 +87,14 @@ def test_a_take_becomes_a_bvh_with_the_options_chosen(
     assert bvh.FrameTime == pytest.approx(1 / 15)
     assert bvh.FrameCount == pytest.approx(np.ptp(take.frame_time) * 15 + 1, abs=1)
     root = bvhio.convertBvhToHierarchy(bvh.Root).loadPose(0)
-    # metres: the head is between one and two above the ground
+    # in metres, the head is 1 to 2 m above the ground
     head = next(joint for joint, _, _ in root.layout() if joint.Name == "head")
     assert 1.0 < head.PositionWorld.y < 2.0
-    # the sheet remembers it
+    # the dialog shows the options again
     assert parts.state.export.options.value == ExportOptions(rate=Fraction(15), unit="m")
 
 
-def test_an_export_can_be_cancelled_and_leaves_no_half_file(
+def test_a_cancelled_export_leaves_no_incomplete_file(
     open_window: OpenWindow,
     qtbot: QtBot,
     clip: SourceChoice,
@@ -122,7 +122,7 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
     bar = parts.window.export_bar
     qtbot.waitUntil(lambda: bar.isVisible() and "left" in bar.text.text(), timeout=30_000)
     assert "walk.bvh" in bar.text.text()
-    assert bar.bar.value() >= 500  # the first of two is written
+    assert bar.bar.value() >= 500  # the first of two files is written
     assert parts.state.take.value.phase is TakePhase.EXPORTING
     qtbot.mouseClick(bar.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not bar.isVisible(), timeout=5000)
@@ -134,7 +134,7 @@ def test_an_export_can_be_cancelled_and_leaves_no_half_file(
     assert parts.state.take.value.phase is TakePhase.READY
 
 
-def test_the_sheet_shows_the_options_of_the_chosen_formats_and_no_others(qtbot: QtBot) -> None:
+def test_the_dialog_shows_only_options_of_the_chosen_formats(qtbot: QtBot) -> None:
     form = ExportForm(tuple(FORMATS.values()), ("npz",), ExportOptions())
     qtbot.addWidget(form)
     form.show()
@@ -150,10 +150,10 @@ def test_the_sheet_shows_the_options_of_the_chosen_formats_and_no_others(qtbot: 
     assert form.options().unit == "m"
     form.boxes["bvh"].setChecked(False)
     form.boxes["npz"].setChecked(True)
-    assert form.options() == ExportOptions()  # who sees no choice has made none
+    assert form.options() == ExportOptions()  # hidden options keep their defaults
 
 
-def test_what_was_chosen_is_remembered_and_what_there_is_not_is_left_out(
+def test_choices_are_stored_and_unknown_ones_ignored(
     open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
@@ -176,7 +176,7 @@ def test_what_was_chosen_is_remembered_and_what_there_is_not_is_left_out(
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "abc", "1e9", "1/0"])
-def test_what_is_no_frame_rate_cannot_be_exported(qtbot: QtBot, tmp_path: Path, text: str) -> None:
+def test_an_invalid_frame_rate_is_rejected(qtbot: QtBot, tmp_path: Path, text: str) -> None:
     dialog = ExportDialog(tuple(FORMATS.values()), "take", tmp_path)
     qtbot.addWidget(dialog)
     dialog.show()
@@ -192,5 +192,5 @@ def test_what_is_no_frame_rate_cannot_be_exported(qtbot: QtBot, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (61, "1 min"), (4800, "1 h 20 min")]
 )
-def test_time_left_as_a_person_reads_it(seconds: float, words: str) -> None:
+def test_time_left_is_rounded_for_reading(seconds: float, words: str) -> None:
     assert time_left(seconds) == f"{words} left"

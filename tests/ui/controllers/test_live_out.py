@@ -1,4 +1,4 @@
-"""Live out through the window: switched on by a person, received over a real socket."""
+"""Live streaming from the window to a real socket."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_address(parts: WindowParts, qtbot: QtBot, text: str) -> None:
     qtbot.keyClicks(field, text)
 
 
-def test_what_plays_arrives_where_a_person_sends_it(
+def test_motion_arrives_at_the_receiver(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
 ) -> None:
     parts = open_window(each=0.02)
@@ -62,7 +62,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
     result = parts.state.result.value
     assert result is not None
     person = result.people[0]
-    # beside the hips, for they sway while the packets travel
+    # relative to the hips, which sway while the packets travel
     places, names = world(receiver.bones), default_body().joint_names
     for name, joint in BONES.items():
         expected = -(person.joints[names.index(joint)] - person.joints[0])
@@ -77,7 +77,7 @@ def test_what_plays_arrives_where_a_person_sends_it(
     assert receiver.messages[-2] == ("/VMC/Ext/OK", (1, 3, 0, 0))
 
 
-def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
+def test_the_stream_continues_across_sources_and_during_a_recording(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
 ) -> None:
     parts = open_window()
@@ -99,9 +99,7 @@ def test_the_stream_outlives_its_source_and_goes_beside_a_recording(
     assert not parts.tools_feature.live_out.isChecked()
 
 
-def test_what_is_no_address_is_said_while_it_is_typed(
-    open_window: OpenWindow, qtbot: QtBot
-) -> None:
+def test_an_invalid_address_is_reported_while_typing(open_window: OpenWindow, qtbot: QtBot) -> None:
     parts = open_window()
     open_page(parts, qtbot)
     page = parts.tools_feature.live_out_page
@@ -113,7 +111,7 @@ def test_what_is_no_address_is_said_while_it_is_typed(
     assert not page.problem.isVisible()
 
 
-def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qtbot: QtBot) -> None:
+def test_an_unknown_host_is_reported_in_one_line(open_window: OpenWindow, qtbot: QtBot) -> None:
     parts = open_window()
     open_page(parts, qtbot)
     page, state = parts.tools_feature.live_out_page, parts.state.live_out
@@ -127,7 +125,7 @@ def test_an_unknown_host_leaves_it_off_with_one_line(open_window: OpenWindow, qt
     assert "no-such-host.invalid" in page.problem.text()
 
 
-def test_another_machine_is_asked_about_once(
+def test_the_user_is_asked_once_for_each_other_machine(
     open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
@@ -140,7 +138,7 @@ def test_another_machine_is_asked_about_once(
             page, "ask_network", lambda address: asked.append(str(address)) or agreed
         )
 
-    state.address.set("192.0.2.7:39539")  # a number that stands for nobody (RFC 5737)
+    state.address.set("192.0.2.7:39539")  # reserved for documentation (RFC 5737)
     answer(False)
     page.switch.click()
     assert asked == ["192.0.2.7:39539"]
@@ -163,7 +161,7 @@ def test_another_machine_is_asked_about_once(
     assert again.live_out.agreed_address is None
 
 
-def test_closing_the_window_tells_the_receiver(
+def test_closing_the_window_signs_off_at_the_receiver(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
 ) -> None:
     parts = open_window()

@@ -1,4 +1,4 @@
-"""The model picker through the window."""
+"""Choosing, adding and importing models in the window."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.window
 
 
 def named(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
-    """An estimator that is called after the model asked for; 'lite' cannot be opened."""
+    """Return an estimator named after its model; 'lite' cannot be opened."""
     if options.model == "lite":
         raise ModelError("the model lite.onnx is damaged")
     estimator = StandingEstimator(0.01)
@@ -64,7 +64,7 @@ def click(qtbot: QtBot, parts: WindowParts, key: str) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=button.rect().center())
 
 
-def test_another_model_takes_over_while_a_take_is_recorded(
+def test_the_model_changes_during_a_recording(
     parts: WindowParts, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts.window.open_choice(clip)
@@ -78,7 +78,7 @@ def test_another_model_takes_over_while_a_take_is_recorded(
     rows = parts.state.take.value.rows
     qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 5, timeout=10_000)
     assert parts.state.source.value == clip
-    # and the back-end in the same way; what comes later is opened with both
+    # the back-end changes likewise; later sources are opened with both
     click(qtbot, parts, "openvino")
     qtbot.waitUntil(lambda: parts.state.figures.value.backend == "openvino", timeout=10_000)
     parts.window.open_choice(clip)
@@ -91,7 +91,7 @@ def test_another_model_takes_over_while_a_take_is_recorded(
     )
 
 
-def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(
+def test_after_a_failed_change_the_old_model_continues(
     parts: WindowParts, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     page = parts.tools_feature.model_page
@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(
     assert parts.state.figures.value.model == "auto"
 
 
-def test_what_cannot_be_used_says_why(
+def test_unavailable_options_say_why(
     open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -118,7 +118,7 @@ def test_what_cannot_be_used_says_why(
     )
     parts = open_window()
     page = parts.tools_feature.model_page
-    assert not page.backends.buttons  # their libraries are loaded only for who asks
+    assert not page.backends.buttons  # their libraries are loaded only when the page is shown
     parts.tools_feature.models.trigger()
     qtbot.waitUntil(lambda: bool(page.backends.buttons), timeout=10_000)
     assert page.backends.buttons["openvino"].isEnabled()
@@ -134,7 +134,7 @@ def add(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None
     parts.tools_feature.model_page.add.click()
 
 
-def test_a_sound_model_file_is_tried_listed_and_remembered(
+def test_a_valid_model_file_is_checked_listed_and_stored(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
@@ -158,7 +158,7 @@ def test_a_sound_model_file_is_tried_listed_and_remembered(
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all" * 50])
-def test_a_bad_model_file_is_not_taken_and_gives_its_line(
+def test_a_bad_model_file_is_rejected_with_one_line(
     parts: WindowParts,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
@@ -177,7 +177,7 @@ def test_a_bad_model_file_is_not_taken_and_gives_its_line(
     assert page.add.isEnabled()
 
 
-def test_a_model_for_another_body_is_not_taken(
+def test_a_model_for_another_body_is_rejected(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = write_fake_model(
@@ -194,7 +194,7 @@ def test_a_model_for_another_body_is_not_taken(
 
 
 class SlowBuild(TensorRtDouble):
-    """Builds step by step, when it is told to."""
+    """Fake build that advances one step per `steps.release()`."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -212,7 +212,7 @@ class SlowBuild(TensorRtDouble):
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
-    """A machine with a GPU, as far as the back-end can tell."""
+    """Make the back-end believe that there is a GPU."""
     _, runtime, _, cuda = doubles()
     trt = SlowBuild(runtime)
     monkeypatch.setattr("ui.controllers.models.backend_unavailable_reason", lambda name: "")
@@ -229,7 +229,7 @@ def with_model(
     gpu: SlowBuild, open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path, clip: SourceChoice,
 ) -> WindowParts:  # fmt: skip
-    """Plays by a model file, with a page that offers TensorRT."""
+    """Return a window that runs a model file and offers TensorRT."""
     model = write_fake_model(tmp_path / "mine.onnx", default_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
     monkeypatch.setattr(parts.controller.opener, "open_pipeline", with_named)
@@ -242,7 +242,7 @@ def with_model(
     return parts
 
 
-def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
+def test_an_engine_is_built_while_the_old_back_end_continues(
     with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
 ) -> None:
     page = with_model.tools_feature.model_page
@@ -262,7 +262,7 @@ def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
     assert page.backends.buttons["tensorrt"].isChecked()
     assert gpu.builds == 1
     assert list((tmp_path / "cache" / "engines").glob("*.engine"))
-    # it is kept: chosen again it is there at once
+    # the engine is cached: chosen again it is ready at once
     click(qtbot, with_model, "openvino")
     qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "openvino", timeout=20_000)
     click(qtbot, with_model, "tensorrt")
@@ -270,7 +270,7 @@ def test_an_engine_is_built_with_progress_while_the_old_back_end_plays_on(
     assert gpu.builds == 1
 
 
-def test_the_building_of_an_engine_is_ended_and_changes_nothing(
+def test_a_cancelled_engine_build_changes_nothing(
     with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, tmp_path: Path
 ) -> None:
     page = with_model.tools_feature.model_page
@@ -289,7 +289,7 @@ def test_the_building_of_an_engine_is_ended_and_changes_nothing(
     assert not list((tmp_path / "cache").rglob("*.engine"))
 
 
-def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
+def test_a_failed_engine_build_says_why_and_keeps_the_old_back_end(
     with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = with_model.tools_feature.model_page
@@ -301,7 +301,7 @@ def test_an_engine_that_cannot_be_built_says_why_and_the_old_back_end_stays(
     assert not page.building.isVisible()
 
 
-def test_closing_the_window_ends_a_building(
+def test_closing_the_window_ends_an_engine_build(
     with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot
 ) -> None:
     click(qtbot, with_model, "tensorrt")
@@ -309,7 +309,7 @@ def test_closing_the_window_ends_a_building(
     page = with_model.tools_feature.model_page
     qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)
     with_model.window.close()
-    gpu.steps.release(1)  # the builder asks at its next step whether to go on
+    gpu.steps.release(1)  # the builder checks for cancellation at its next step
     qtbot.waitUntil(lambda: not own_threads(set()), timeout=5000)
     assert gpu.builds == 0
 
@@ -328,7 +328,7 @@ def import_body(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path)
     parts.tools_feature.model_page.import_body.click()
 
 
-def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
+def test_an_imported_body_is_drawn_and_recorded(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     smpl_file: Path, clip: SourceChoice,
 ) -> None:  # fmt: skip
@@ -338,16 +338,16 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     said = parts.state.message.value
     assert said is not None
     assert "basicmodel-v1-1" in said.text
-    brought = body_by_name("basicmodel-v1-1")
-    assert f"{len(brought.template)} vertices" in said.text
-    assert brought.sha256 != default_body().sha256
+    imported = body_by_name("basicmodel-v1-1")
+    assert f"{len(imported.template)} vertices" in said.text
+    assert imported.sha256 != default_body().sha256
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     assert parts.state.body.value.sha256 == default_body().sha256
-    # a model of it takes over: what plays begins anew with the other body
-    model = write_fake_model(tmp_path / "of_smpl.onnx", brought)
+    # with a model for that body the source is opened again
+    model = write_fake_model(tmp_path / "of_smpl.onnx", imported)
     add(parts, monkeypatch, model)
-    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == brought.sha256, timeout=20_000)
+    qtbot.waitUntil(lambda: parts.state.body.value.sha256 == imported.sha256, timeout=20_000)
     qtbot.waitUntil(lambda: parts.state.figures.value.model == str(model), timeout=20_000)
     assert page.models.buttons[str(model)].isChecked()
     assert parts.state.source.value == clip
@@ -357,14 +357,14 @@ def test_with_a_brought_body_what_is_drawn_and_recorded_is_of_that_body(
     parts.controller.recording.stop()
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=20_000)
     take = parts.controller.takes.current_take()
-    assert take.body_sha256 == brought.sha256
-    # and what is looked at is drawn as what it is of, whatever model is chosen
+    assert take.body_sha256 == imported.sha256
+    # an open take is drawn with its own body, whatever model is chosen
     page.models.buttons["auto"].click()
     qtbot.waitUntil(lambda: parts.state.body.value.sha256 == default_body().sha256, timeout=20_000)
     parts.controller.takes.open_latest()
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
-    assert parts.state.body.value.sha256 == brought.sha256
-    # but it is not measured again by a network of another body
+    assert parts.state.body.value.sha256 == imported.sha256
+    # and is not re-estimated by a model for another body
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
     parts.controller.correction.reestimate(np.array([100.0, 20.0, 380.0, 340.0]))
     qtbot.waitUntil(lambda: "Choose a model" in message(parts), timeout=20_000)
@@ -375,7 +375,7 @@ def message(parts: WindowParts) -> str:
     return shown.text if shown is not None else ""
 
 
-def test_a_file_that_is_no_body_says_why(
+def test_an_invalid_body_file_says_why(
     parts: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.pkl"
@@ -389,7 +389,7 @@ def test_a_file_that_is_no_body_says_why(
 
 
 def import_checkpoint(parts: WindowParts, qtbot: QtBot, checkpoint: Path, smpl: Path) -> None:
-    """Fill the dialog in as a person does."""
+    """Fill in the dialog as a user would."""
 
     def fill() -> None:
         dialog = QApplication.activeModalWidget()
@@ -404,7 +404,7 @@ def import_checkpoint(parts: WindowParts, qtbot: QtBot, checkpoint: Path, smpl: 
     qtbot.mouseClick(parts.tools_feature.model_page.import_checkpoint, Qt.MouseButton.LeftButton)
 
 
-def test_without_the_extra_for_training_the_import_says_what_to_install(
+def test_without_the_training_extra_the_import_says_what_to_install(
     parts: WindowParts,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
@@ -448,7 +448,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymaf_live.system.trainer_entry.entry_points", lambda **_: (entry,))
 
 
-def test_an_imported_checkpoint_is_tried_listed_and_chosen(
+def test_an_imported_checkpoint_is_checked_listed_and_chosen(
     parts: WindowParts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     checkpoint = write_fake_model(tmp_path / "checkpoint.pt", default_body())
@@ -462,7 +462,7 @@ def test_an_imported_checkpoint_is_tried_listed_and_chosen(
     assert not page.building.isVisible()
 
 
-def test_an_import_that_fails_says_why_and_one_that_is_ended_says_nothing(
+def test_a_failed_import_says_why_and_a_cancelled_one_nothing(
     parts: WindowParts, qtbot: QtBot, fake_trainer: None, tmp_path: Path, smpl_file: Path
 ) -> None:
     page = parts.tools_feature.model_page

@@ -1,4 +1,4 @@
-"""People in the window: chosen by a click, named, left undrawn, and made one in a take."""
+"""People in the window: selected, named, hidden and merged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
 
 
 def shown(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.int16]:
-    """(H, W, 3) what the canvas shows."""
+    """Return the canvas as an (H, W, 3) array."""
     qtbot.wait(100)
     image = parts.window.canvas_area.canvas.grabFramebuffer()  # type: ignore[attr-defined]
     image = image.convertToFormat(QImage.Format.Format_RGB888)
@@ -67,7 +67,7 @@ def shown(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.int16]:
 
 
 def columns(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.float64]:
-    """How much is drawn in the left and in the right half of the canvas."""
+    """Return how many pixels are drawn in the left and the right half of the canvas."""
     rgb = shown(parts, qtbot)
     bright = (rgb.max(axis=2) > 90).mean(axis=0)
     half = rgb.shape[1] // 2
@@ -75,7 +75,7 @@ def columns(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.float64]:
 
 
 def click(parts: WindowParts, qtbot: QtBot, person: Person | None) -> None:
-    """On a person's chest in the picture, or beside everybody."""
+    """Click on a person's chest, or beside everybody."""
     canvas: QWidget = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
     at = np.array([SIZE[0] / 2, 10.0]) if person is None else person.joints_2d[9] + 0.5
@@ -83,7 +83,7 @@ def click(parts: WindowParts, qtbot: QtBot, person: Person | None) -> None:
     qtbot.mouseClick(canvas, LEFT, pos=QPoint(int(place[0]), int(place[1])))
 
 
-def test_a_click_chooses_and_only_this_one_is_drawn(parts: WindowParts, qtbot: QtBot) -> None:
+def test_a_click_selects_a_person_to_draw_alone(parts: WindowParts, qtbot: QtBot) -> None:
     people, page = parts.state.people, parts.people_page
     assert [page.list.item(row).text() for row in range(2)] == ["Person 1", "Person 3"]
     assert (columns(parts, qtbot) > 0.005).all()
@@ -94,7 +94,7 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: WindowParts, qtbot: Q
     left, right = columns(parts, qtbot)
     assert left < 0.001 < 0.005 < right
     click(parts, qtbot, someone(0, -0.9))
-    # nobody is drawn there, so nobody is there to click on
+    # hidden people cannot be clicked
     assert people.selected_id.value is None
     assert (columns(parts, qtbot) > 0.005).all()
     click(parts, qtbot, someone(0, -0.9))
@@ -104,7 +104,7 @@ def test_a_click_chooses_and_only_this_one_is_drawn(parts: WindowParts, qtbot: Q
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_who_is_chosen_is_told_from_the_others_in_the_picture(
+def test_the_selected_person_is_marked_in_the_image(
     parts: WindowParts, qtbot: QtBot, mirrored: bool
 ) -> None:
     people = parts.state.people
@@ -114,7 +114,7 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     marked = shown(parts, qtbot)
     changed = np.abs(marked - before).max(axis=2) > 40
     assert changed.any()
-    # about the chosen one alone, in that person's colour, and what is drawn of her stays as it was
+    # only around the selected person, in that person's colour, and not over the body
     other = 0.4 * before.shape[1]
     columns_there = np.nonzero(changed[:, ::-1] if mirrored else changed)[1]
     assert len(columns_there) > 100
@@ -127,12 +127,12 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     low, high = someone(2, 0.9).joints_2d.min(axis=0), someone(2, 0.9).joints_2d.max(axis=0)
     assert np.ptp(columns_) > scale * (high - low)[0]
     assert np.ptp(rows) > scale * (high - low)[1]
-    # the name is above, and another name is seen
+    # the name is above and changes when renamed
     people.rename(2, "Somebody else")
     renamed = np.abs(shown(parts, qtbot) - marked).max(axis=2) > 40
     assert renamed.any()
     assert np.nonzero(renamed)[0].max() < rows.min() + 0.25 * np.ptp(rows)
-    # where one is drawn alone nobody need be told apart
+    # no mark while a person is drawn alone
     people.rename(2, "")
     people.set_hidden(0, True)
     alone = shown(parts, qtbot)
@@ -144,7 +144,7 @@ def test_who_is_chosen_is_told_from_the_others_in_the_picture(
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
-def test_the_only_one_has_no_mark(parts: WindowParts, qtbot: QtBot) -> None:
+def test_a_single_person_has_no_mark(parts: WindowParts, qtbot: QtBot) -> None:
     parts.state.people.reset()
     parts.state.result.set(result_of(someone(0, -0.9), index=1))
     before = shown(parts, qtbot)
@@ -152,9 +152,7 @@ def test_the_only_one_has_no_mark(parts: WindowParts, qtbot: QtBot) -> None:
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
-def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(
-    parts: WindowParts, qtbot: QtBot
-) -> None:
+def test_an_unticked_person_is_hidden_but_still_listed(parts: WindowParts, qtbot: QtBot) -> None:
     page = parts.people_page
     page.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     left, right = columns(parts, qtbot)
@@ -166,7 +164,7 @@ def test_who_is_not_ticked_is_not_drawn_and_is_there_all_the_same(
     assert (columns(parts, qtbot) > 0.005).all()
 
 
-def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
+def test_names_are_edited_in_the_list_and_reset_with_the_source(
     parts: WindowParts, qtbot: QtBot
 ) -> None:
     page, people = parts.people_page, parts.state.people
@@ -180,7 +178,7 @@ def test_a_name_is_typed_into_the_list_and_another_source_has_other_people(
     assert page.empty.isVisible()
 
 
-def test_the_nearest_of_several_is_the_one_clicked_on() -> None:
+def test_a_click_hits_the_nearest_person() -> None:
     front, back = someone(4, 0.0, nearer=1.0), someone(1, 0.1)
     x, y = front.joints_2d[0]
     assert person_at((back, front), float(x), float(y)) == 4
@@ -188,7 +186,7 @@ def test_the_nearest_of_several_is_the_one_clicked_on() -> None:
     assert person_at((back, front), 2.0, 2.0) is None
 
 
-def test_what_was_chosen_about_people_is_told_by_number() -> None:
+def test_visibility_and_names_are_kept_by_id() -> None:
     people = PeopleState()
     people.add_seen(result_of(someone(3, 0), someone(1, 0)))
     assert people.seen_ids.value == (1, 3)
@@ -201,7 +199,7 @@ def test_what_was_chosen_about_people_is_told_by_number() -> None:
     assert people.is_visible(3)
 
 
-def test_a_name_given_live_is_in_the_recorded_take(
+def test_a_name_given_while_playing_is_recorded(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window()
@@ -214,7 +212,7 @@ def test_a_name_given_live_is_in_the_recorded_take(
         qtbot.waitUntil(lambda: state.take.value.seconds > 0.3, timeout=20_000)
         if during:
             controller.people.name(1, during)
-        # another source is opened while it goes on
+        # another source is opened meanwhile
         parts.window.open_choice(replace(clip, title=f"clip {before}"))
         qtbot.waitUntil(lambda: len(entries.value) > before, timeout=30_000)
         return controller.store.library.load(entries.value[0].id).take
@@ -231,7 +229,7 @@ def test_a_name_given_live_is_in_the_recorded_take(
 
 @pytest.fixture
 def take_of_three(own_data_folder: Path) -> Path:
-    """A kept take: 0 in its first half, 1 in its second, 2 throughout."""
+    """Return a stored take with person 0 in its first half, 1 in its second and 2 throughout."""
     library, body = TakeLibrary(), default_body()
     facts = SourceFacts("video", "three", SIZE, None, 30, 1.0, live=False)
     take = library.begin("three", None)
@@ -244,7 +242,7 @@ def take_of_three(own_data_folder: Path) -> Path:
     return library.root
 
 
-def test_people_of_a_take_are_named_and_made_one_and_that_is_undone(
+def test_people_of_a_take_are_named_and_merged_and_restored_by_undo(
     open_window: OpenWindow, qtbot: QtBot, take_of_three: Path
 ) -> None:
     parts = open_window()

@@ -1,4 +1,4 @@
-"""Choosing what to look at, and a camera that goes away and comes back."""
+"""Opening sources, and cameras that go away and come back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def film_from(parts: WindowParts, qtbot: QtBot) -> None:
-    """Begin with the camera as a person does, from the start page."""
+    """Open the camera from the start page."""
     page = parts.window.start_page
     qtbot.waitUntil(page.camera.isEnabled, timeout=5000)
     qtbot.mouseClick(page.camera, Qt.MouseButton.LeftButton)
@@ -41,7 +41,7 @@ def film_from(parts: WindowParts, qtbot: QtBot) -> None:
 
 
 def sees_more(parts: WindowParts, qtbot: QtBot, milliseconds: int) -> None:
-    """Wait for a newer picture than the one that is shown."""
+    """Wait for a newer frame than the current one."""
     before = parts.state.result.value
     qtbot.waitUntil(lambda: parts.state.result.value is not before, timeout=milliseconds)
 
@@ -64,7 +64,7 @@ def drop(parts: WindowParts, *paths: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["unplug", "freeze"])
-def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
+def test_a_recording_continues_after_a_camera_failure(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, fault: str
 ) -> None:
     parts = open_window(cameras=find_cameras())
@@ -87,7 +87,7 @@ def test_a_camera_that_fails_while_recording_comes_back_and_the_take_goes_on(
     assert parts.state.take.value.phase is not TakePhase.RECORDING
 
 
-def test_a_busy_camera_opens_by_itself_once_it_is_free(
+def test_a_busy_camera_opens_once_it_is_free(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
 ) -> None:
     device.hold()
@@ -105,9 +105,7 @@ def test_a_busy_camera_opens_by_itself_once_it_is_free(
     assert parts.state.source.value.title == "Stand-in"
 
 
-def test_whoever_stops_waiting_is_left_in_peace(
-    open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
-) -> None:
+def test_retrying_can_be_stopped(open_window: OpenWindow, qtbot: QtBot, device: FakeCamera) -> None:
     device.hold()
     parts = open_window(cameras=find_cameras())
     qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
@@ -119,10 +117,10 @@ def test_whoever_stops_waiting_is_left_in_peace(
     device.release()
     qtbot.wait(1500)
     assert parts.state.phase.value is Phase.EMPTY
-    assert len(device.modes) <= opened + 1  # one try may have been under way
+    assert len(device.modes) <= opened + 1  # one attempt may have been running
 
 
-def test_the_demo_is_one_click_away_from_a_camera_that_is_gone(
+def test_the_demo_is_offered_while_a_camera_is_away(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, clip_path: Path
 ) -> None:
     parts = open_window(cameras=find_cameras())
@@ -137,7 +135,7 @@ def test_the_demo_is_one_click_away_from_a_camera_that_is_gone(
     assert not parts.window.source_banner.isVisible()
 
 
-def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
+def test_a_connected_camera_appears_automatically(
     open_window: OpenWindow,
     qtbot: QtBot,
     clip_path: Path,
@@ -154,7 +152,7 @@ def test_a_camera_that_is_plugged_in_is_offered_without_being_asked_for(
     assert parts.window.start_page.camera_note.text() == "Stand-in"
 
 
-def test_a_size_and_a_rate_can_be_chosen_in_the_menu(
+def test_a_camera_mode_is_chosen_in_the_menu(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera
 ) -> None:
     mode = SourceChoice("camera", "0@640x480@30", "Stand-in, 640 × 480, 30 frames/s")
@@ -168,7 +166,7 @@ def test_a_size_and_a_rate_can_be_chosen_in_the_menu(
     assert str(device.modes[0]) == "640x480@30"
 
 
-def test_several_files_are_played_one_after_the_other(
+def test_several_files_play_one_after_the_other(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     folder = tmp_path / "films"
@@ -190,7 +188,7 @@ def test_several_files_are_played_one_after_the_other(
     assert parts.window.actions_.next_file.isEnabled()
 
 
-def test_a_folder_without_pictures_or_films_is_told_in_a_line(
+def test_a_folder_without_images_or_videos_is_reported_in_one_line(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     parts = open_window()
@@ -200,13 +198,13 @@ def test_a_folder_without_pictures_or_films_is_told_in_a_line(
     assert "no videos and no images" in parts.window.message_bar.text.text()
 
 
-def test_a_folder_of_pictures_is_one_source_and_films_are_each_one(tmp_path: Path) -> None:
+def test_an_image_folder_is_one_source_and_each_video_another(tmp_path: Path) -> None:
     for name in ("1.png", "2.png", "walk.mp4", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     assert [choice.title for choice in choices_of([tmp_path])] == [tmp_path.name, "walk.mp4"]
 
 
-def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
+def test_the_last_source_is_offered_but_not_opened(
     open_window: OpenWindow,
     qtbot: QtBot,
     clip: SourceChoice,
@@ -231,7 +229,7 @@ def test_what_was_open_last_is_offered_first_and_not_opened_unasked(
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
 
 
-def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
+def test_a_missing_file_is_not_offered_and_passwords_are_not_stored(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
@@ -262,7 +260,7 @@ def test_a_file_that_has_gone_is_not_offered_and_a_password_not_kept(
         ("http://a b/c", "without spaces"),
     ],
 )
-def test_an_address_that_will_not_do_is_explained(qtbot: QtBot, address: str, word: str) -> None:
+def test_an_invalid_address_is_explained(qtbot: QtBot, address: str, word: str) -> None:
     dialog = AddressDialog()
     qtbot.addWidget(dialog)
     dialog.show()
@@ -277,7 +275,7 @@ def test_an_address_that_will_not_do_is_explained(qtbot: QtBot, address: str, wo
     assert address_problem("HTTP://host") == ""
 
 
-def test_cameras_that_qt_knows_come_with_their_names_and_modes() -> None:
+def test_cameras_reported_by_qt_have_names_and_modes() -> None:
     def fmt(width: int, height: int, rate: float) -> SimpleNamespace:
         size = SimpleNamespace(width=lambda: width, height=lambda: height)
         return SimpleNamespace(resolution=lambda: size, maxFrameRate=lambda: rate)

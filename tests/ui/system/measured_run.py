@@ -1,10 +1,10 @@
-"""The whole program in a process of its own, measured: ``python -m tests.ui.system.measured_run``.
+"""Run and measure the whole program in one process: ``python -m tests.ui.system.measured_run``.
 
-Prints one line of JSON: seconds from the process's start to the first body on the screen (of these
-at least `others_s` for want of a processor that other programs had), pictures a second on the
-screen and results a second (with at most `share` of the time that this program wanted), the
-longest time that the window was blocked, what the memory grew by after a warm-up, seconds that
-closing took, threads left.
+Prints one line of JSON: seconds from the start of the process to the first body on the screen, of
+which at least `others_s` were spent waiting for a CPU that other programs used; frames drawn and
+results per second, while this program got at most `share` of the CPU time it needed; the longest
+time that the window was blocked; the growth of memory after a warm-up; the seconds that closing
+took; and the threads left running.
 """
 
 from __future__ import annotations
@@ -28,65 +28,65 @@ MEGABYTE = 1 << 20
 
 
 def memory() -> int:
-    """Bytes of this process that lie in memory, less what it has given up already."""
+    """Return the resident memory of this process in bytes, without memory already freed."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # free memory that glibc keeps at hand
+    with contextlib.suppress(OSError, AttributeError):  # makes glibc return freed memory
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-class OtherWork:
-    """How long this process was held up by others that had the processors (Linux).
+class CpuWait:
+    """Time that this process waited for a CPU used by other programs (Linux).
 
-    Of the threads of ours the one counts that was ready to run, and did not, longest: whichever the
-    window waited for, it waited no longer than that for want of a processor.
+    The thread that waited longest counts: whichever thread the window waited for, it lost no more
+    time than that.
     """
 
     def __init__(self) -> None:
         self._before: dict[str, float] = {}
 
     def seconds(self) -> float:
-        """Since the last call."""
+        """Return the seconds since the last call."""
         now = {}
         for thread in os.listdir("/proc/self/task"):
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/self/task/{thread}/schedstat").read_text()
                 now[thread] = int(text.split()[1]) / 1e9
-        most = max(waited - self._before.get(thread, 0.0) for thread, waited in now.items())
+        longest = max(waited - self._before.get(thread, 0.0) for thread, waited in now.items())
         self._before = now
-        return most
+        return longest
 
 
 def process_started() -> float:
-    """Of this process, on the clock of `time.monotonic`."""
+    """Return the start of this process on the clock of `time.monotonic`."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     since_boot = float(Path("/proc/uptime").read_text().split()[0])
     age = since_boot - ticks / os.sysconf("SC_CLK_TCK")
     return time.monotonic() - age
 
 
-class Beat:
-    """Longest time between two beats of a timer, less what other processes took."""
+class BlockMeter:
+    """Longest time between two ticks of a timer, less the time that other processes took."""
 
     def __init__(self) -> None:
         from PySide6.QtCore import Qt, QTimer
 
         self.longest = self.longest_wall = 0.0
-        self._others = OtherWork()
+        self._others = CpuWait()
         self._others.seconds()
         self._last = time.perf_counter()
         self.timer = QTimer()
         self.timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self.timer.timeout.connect(self._beat)
+        self.timer.timeout.connect(self._tick)
         self.timer.start(10)
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self._beat()
+    def reset(self) -> None:
+        """Start again."""
+        self._tick()
         self.longest = self.longest_wall = 0.0
 
-    def _beat(self) -> None:
+    def _tick(self) -> None:
         wall = time.perf_counter() - self._last
         self.longest = max(self.longest, wall - self._others.seconds())
         self.longest_wall = max(self.longest_wall, wall)
@@ -94,7 +94,7 @@ class Beat:
 
 
 class Measurement:
-    """Watches the assembled window and closes it after a time."""
+    """Measures the assembled window and closes it after a time."""
 
     def __init__(
         self, parts: WindowParts, started: float, seconds: float, page: str, warm_results: int
@@ -108,13 +108,13 @@ class Measurement:
         self._until = 0.0
         self._drawn = self._results = 0
         self._first: float | None = None
-        self._beat = Beat()
-        self._others = OtherWork()
+        self._blocks = BlockMeter()
+        self._others = CpuWait()
         self._warm_memory: int | None = None
         parts.state.drawn.watch(self._on_drawn)
         parts.state.result.watch(self._on_result)
         self._timer = QTimer()
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._check)
         self._timer.start(50)
 
     def _on_result(self, result: object) -> None:
@@ -133,23 +133,23 @@ class Measurement:
         self.figures["others_s"] = round(self._others.seconds(), 2)
         self.figures["first_body_cpu_s"] = round(time.process_time(), 2)
         self.figures["first_body_s"] = round(self._first - self._started, 2)
-        if self._page:  # not while the canvas paints
+        if self._page:  # not while the canvas is painting
             QTimer.singleShot(0, lambda: self._parts.window.side_panel.show_page(self._page))
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._first is None:
             return
-        gone = time.monotonic() - self._first
-        # shaders, the panel's first layout and what is kept of the last seconds settle first
-        warm = gone > max(2.0, 0.2 * self._seconds) and self._results >= self._warm_results
+        elapsed = time.monotonic() - self._first
+        # shaders, the first layout of the panel and the pre-roll settle first
+        warm = elapsed > max(2.0, 0.2 * self._seconds) and self._results >= self._warm_results
         if self._warm_memory is None and warm:
             self._warm_memory = memory()
             self._drawn = self._results = 0
             self._since = time.monotonic()
             self._others.seconds()
-            self._beat.forget()
-            self._until = gone + 0.8 * self._seconds
-        elif self._warm_memory is not None and gone > self._until:
+            self._blocks.reset()
+            self._until = elapsed + 0.8 * self._seconds
+        elif self._warm_memory is not None and elapsed > self._until:
             self._end()
 
     def _end(self) -> None:
@@ -163,49 +163,49 @@ class Measurement:
             "results_per_s": round(self._results / span, 1),
             "delay_ms": None if health.delay is None else round(health.delay),
             "dropped": health.dropped,
-            "blocked_ms": round(1000 * self._beat.longest, 1),
-            "blocked_wall_ms": round(1000 * self._beat.longest_wall, 1),
+            "blocked_ms": round(1000 * self._blocks.longest, 1),
+            "blocked_wall_ms": round(1000 * self._blocks.longest_wall, 1),
             "stages_ms": {name: round(value, 1) for name, value in health.stages},
             "load": round(os.getloadavg()[0], 1),
         }
         self.figures["results"] = self._results
         self.figures["grown_mb"] = round((memory() - self._warm_memory) / MEGABYTE, 1)
         self.figures["memory_mb"] = round(memory() / MEGABYTE)
-        for timer in (self._timer, self._beat.timer):
+        for timer in (self._timer, self._blocks.timer):
             timer.stop()
-        began = time.monotonic()
+        start = time.monotonic()
         self._parts.window.close()
-        self.figures["closed_s"] = round(time.monotonic() - began, 2)
+        self.figures["closed_s"] = round(time.monotonic() - start, 2)
         self.figures["threads_left"] = [
             thread.name for thread in threading.enumerate() if thread.name.startswith("pymaf")
         ]
 
 
 def main() -> int:
-    """Run, measure, print."""
+    """Run and measure the program, and print the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--page", default="")
     parser.add_argument("--model", default="auto")
-    parser.add_argument("--fast", action="store_true", help="as fast as the network goes")
-    given = parser.parse_args()
+    parser.add_argument("--fast", action="store_true", help="as fast as the network runs")
+    arguments = parser.parse_args()
     started = process_started()
-    if given.fast:
+    if arguments.fast:
         import ui.controllers.source_session
 
         ui.controllers.source_session.paced = lambda source: source
     measurements: list[Measurement] = []
     assemble = app.assemble
 
-    def assemble_and_measure(*args: Any, **kinds: Any) -> WindowParts:
-        parts = assemble(*args, **kinds)
-        warm = 800 if given.fast else 0  # the pools of all threads have their size after some 600
-        measurements.append(Measurement(parts, started, given.seconds, given.page, warm))
+    def assemble_and_measure(*args: Any, **kwargs: Any) -> WindowParts:
+        parts = assemble(*args, **kwargs)
+        warm = 800 if arguments.fast else 0  # memory pools reach their size after about 600 results
+        measurements.append(Measurement(parts, started, arguments.seconds, arguments.page, warm))
         return parts
 
     app.assemble = assemble_and_measure
-    code = app.run_window([given.source, "--model", given.model])
+    code = app.run_window([arguments.source, "--model", arguments.model])
     print(json.dumps(measurements[0].figures))
     return code
 

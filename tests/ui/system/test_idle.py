@@ -1,4 +1,4 @@
-"""A window that is paused costs next to no processor time."""
+"""A paused window uses nearly no CPU time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
 
-MOST = 0.02
-"""Of one core."""
+MAX_CPU_SHARE = 0.02
+"""Largest share of one CPU core."""
 
 
-def test_a_paused_window_leaves_the_processor_alone(
+def test_a_paused_window_is_nearly_idle(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window()
@@ -28,7 +28,7 @@ def test_a_paused_window_leaves_the_processor_alone(
     qtbot.wait(1000)  # what was on its way is drawn, and the beat has slowed down
     shares = []
     for _ in range(4):
-        worked, begun = time.process_time(), time.monotonic()
+        cpu_start, start = time.process_time(), time.monotonic()
         qtbot.wait(700)
-        shares.append((time.process_time() - worked) / (time.monotonic() - begun))
-    assert min(shares) < MOST
+        shares.append((time.process_time() - cpu_start) / (time.monotonic() - start))
+    assert min(shares) < MAX_CPU_SHARE

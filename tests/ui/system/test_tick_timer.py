@@ -1,4 +1,4 @@
-"""The window's beat quickens with what goes on."""
+"""The tick timer is fast while something happens and slow while idle."""
 
 from __future__ import annotations
 
@@ -13,43 +13,45 @@ from ui.system.tick_timer import FAST_MS, SLOW_MS, TickTimer
 pytestmark = pytest.mark.window
 
 
-class Window:
-    """Counts its beats."""
+class TimedWindow:
+    """Counts its ticks."""
 
     def __init__(self) -> None:
         self.is_idle = True
-        self.beats: list[float] = []
+        self.ticks: list[float] = []
         self.parent = QObject()
-        self.tick_timer = TickTimer(self.beat, lambda: self.is_idle, self.parent)
+        self.tick_timer = TickTimer(self.tick, lambda: self.is_idle, self.parent)
 
-    def beat(self) -> None:
-        self.beats.append(time.monotonic())
+    def tick(self) -> None:
+        self.ticks.append(time.monotonic())
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Window:
-    made = Window()
+def window(qtbot: QtBot) -> TimedWindow:
+    made = TimedWindow()
     made.tick_timer.start()
     return made
 
 
-def test_it_slows_down_at_rest_and_not_before(window: Window, qtbot: QtBot) -> None:
+def test_the_timer_slows_down_only_when_idle(window: TimedWindow, qtbot: QtBot) -> None:
     window.is_idle = False
-    qtbot.waitUntil(lambda: len(window.beats) > 40, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.ticks) > 40, timeout=10_000)
     assert window.tick_timer.interval() == FAST_MS
     window.is_idle = True
     qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MS, timeout=10_000)
-    assert len(window.beats) > 60  # what was on its way has been shown quickly
-    beats = len(window.beats)
-    qtbot.waitUntil(lambda: len(window.beats) > beats + 3, timeout=10_000)
-    assert window.beats[-1] - window.beats[-2] > 2e-3 * FAST_MS
+    assert len(window.ticks) > 60  # it stays fast for half a second
+    count = len(window.ticks)
+    qtbot.waitUntil(lambda: len(window.ticks) > count + 3, timeout=10_000)
+    assert window.ticks[-1] - window.ticks[-2] > 2e-3 * FAST_MS
     window.tick_timer.stop()
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_it_quickens_when_asked_and_by_itself(window: Window, qtbot: QtBot, asked: bool) -> None:
+@pytest.mark.parametrize("woken", [True, False])
+def test_the_timer_speeds_up_when_woken_or_active(
+    window: TimedWindow, qtbot: QtBot, woken: bool
+) -> None:
     qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MS, timeout=10_000)
-    if asked:
+    if woken:
         window.tick_timer.wake()
         assert window.tick_timer.interval() == FAST_MS
     else:
