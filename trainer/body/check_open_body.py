@@ -1,4 +1,4 @@
-"""Checks of a body file: the properties that the program relies on, and its figures."""
+"""Checks of a body file: the properties that the program relies on, and its measures."""
 
 from __future__ import annotations
 
@@ -10,24 +10,19 @@ from scipy.sparse import csr_matrix
 from pymaf_live.body import Body, load_body, rest_joints
 from pymaf_live.resources import resource
 from pymaf_live.types import Array, Ints
+from trainer.body.open_body.geometry import mesh_volume
+from trainer.body.open_body.population import DENSITY
+from trainer.body.open_body.skeleton import MIRROR
 
-_MIRROR = np.array([-1.0, 1.0, 1.0])
 _BODIES = 200
-_WATER = 1000.0
-"""kg per cubic metre: a body weighs about what its volume of water does."""
-
-
-def volume(points: Array, faces: Ints) -> float:
-    """Volume in m3 inside a closed mesh; positive where the faces wind outwards."""
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    return float((np.cross(a, b) * c).sum() / 6)
+"""Random bodies that are measured and checked."""
 
 
 def winding_numbers(points: Array, faces: Ints, places: Array) -> Array:
-    """Generalised winding numbers (N,) of places (N, 3): 1 inside a closed mesh, 0 outside.
+    """Return the winding numbers (N,) of places (N, 3): 1 inside a closed mesh, 0 outside.
 
-    Jacobson et al., 'Robust inside-outside segmentation using generalized winding numbers',
-    SIGGRAPH 2013; the solid angle by Van Oosterom and Strackee.
+    Jacobson et al., 'Robust inside-outside segmentation using generalized winding numbers'
+    (SIGGRAPH 2013); the solid angle is Van Oosterom and Strackee's.
     """
     a, b, c = (points[faces[:, k]][None] - places[:, None] for k in range(3))
     la, lb, lc = (np.linalg.norm(side, axis=2) for side in (a, b, c))
@@ -37,7 +32,7 @@ def winding_numbers(points: Array, faces: Ints, places: Array) -> Array:
 
 
 def check_mesh(body: Body) -> dict[str, bool]:
-    """Whether the mesh is one closed surface that winds outwards, and all of it is used."""
+    """Check that the mesh is one closed surface that winds outwards and uses every vertex."""
     faces = body.faces
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     directed = {(int(a), int(b)) for a, b in edges}
@@ -46,20 +41,20 @@ def check_mesh(body: Body) -> dict[str, bool]:
         "closed, wound the same way": len(directed) == len(edges)
         and all((b, a) in directed for a, b in directed),
         "one sphere (Euler number 2)": len(body.template) - undirected + len(faces) == 2,
-        "winds outwards": volume(body.template, faces) > 0,
+        "winds outwards": bool(mesh_volume(body.template, faces) > 0),
         "every vertex used": len(np.unique(faces)) == len(body.template),
     }
 
 
 def check_symmetry(body: Body, mirror_vertex: Array) -> dict[str, bool]:
-    """Whether left and right are mirror images."""
+    """Check that left and right are mirror images."""
     other = mirror_vertex.astype(int)
     regressor = body.joint_regressor.toarray()
     sample = set(body.sample_vertices.tolist())
     return {
-        "template symmetric": np.allclose(body.template, body.template[other] * _MIRROR, atol=1e-6),
+        "template symmetric": np.allclose(body.template, body.template[other] * MIRROR, atol=1e-6),
         "shape directions symmetric": np.allclose(
-            body.shape_directions, body.shape_directions[other] * _MIRROR[:, None], atol=1e-6
+            body.shape_directions, body.shape_directions[other] * MIRROR[:, None], atol=1e-6
         ),
         "skin weights symmetric": np.allclose(
             body.skin_weights, body.skin_weights[other][:, body.joint_mirror], atol=1e-5
@@ -73,7 +68,7 @@ def check_symmetry(body: Body, mirror_vertex: Array) -> dict[str, bool]:
 
 
 def check_charts(arrays: dict[str, Array]) -> dict[str, bool]:
-    """Whether the texture charts fit the mesh and no face is turned over in its chart."""
+    """Check that the texture charts fit the mesh and no face is turned over in its chart."""
     corners = arrays["uv"].astype(float)[arrays["uv_f"]]
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
@@ -93,7 +88,7 @@ def check_charts(arrays: dict[str, Array]) -> dict[str, bool]:
 
 
 def check_joints_inside(body: Body, shapes: Array) -> dict[str, bool]:
-    """Whether every joint lies inside the body for shapes (N, S)."""
+    """Check that every joint lies inside the body for shapes (N, S)."""
     joints = rest_joints(body, shapes)
     outside = 0
     for shape, places in zip(shapes, joints, strict=True):
@@ -102,11 +97,11 @@ def check_joints_inside(body: Body, shapes: Array) -> dict[str, bool]:
     return {f"joints inside {len(shapes)} random bodies": outside == 0}
 
 
-def figures(body: Body, shapes: Array) -> list[str]:
-    """Sizes and the population's stature and weight, a line each."""
+def describe_body(body: Body, shapes: Array) -> list[str]:
+    """Return the body's sizes and the stature and weight of shapes (N, S), a line each."""
     skins = body.template + np.einsum("vcs,ns->nvc", body.shape_directions, shapes)
     stature = np.ptp(skins[:, :, 1], axis=1)
-    weight = np.array([_WATER * volume(skin, body.faces) for skin in skins])
+    weight = DENSITY * mesh_volume(skins, body.faces)
     bmi = weight / stature**2
     most = int((body.skin_weights > 0).sum(axis=1).max())
     distance = np.min(
@@ -120,7 +115,7 @@ def figures(body: Body, shapes: Array) -> list[str]:
         f"{len(body.template)} vertices, {len(body.faces)} faces, {body.joint_count} joints, "
         f"{body.shape_count} shapes, {len(body.keypoint_names)} key points",
         f"mean body: {np.ptp(body.template[:, 1]):.3f} m, "
-        f"{_WATER * volume(body.template, body.faces):.1f} kg",
+        f"{DENSITY * mesh_volume(body.template, body.faces):.1f} kg",
         f"{len(shapes)} random bodies: {stature.mean():.2f} +- {stature.std():.2f} m, "
         f"{weight.mean():.0f} +- {weight.std():.0f} kg, "
         f"BMI {bmi.mean():.1f} +- {bmi.std():.1f}",
@@ -130,12 +125,17 @@ def figures(body: Body, shapes: Array) -> list[str]:
 
 
 def check_file(path: Path | None = None) -> tuple[list[str], dict[str, bool]]:
-    """Check a body file, the shipped one by default.
+    """Check a body file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The shipped body by default.
 
     Returns
     -------
     lines : list of str
-        Figures of the body.
+        Measures of the body.
     checks : dict of str to bool
         Result of every check by its name.
 
@@ -150,7 +150,7 @@ def check_file(path: Path | None = None) -> tuple[list[str], dict[str, bool]]:
         arrays = {name: file[name] for name in file.files}
     shapes = np.random.default_rng(1).standard_normal((_BODIES, body.shape_count))
     weights = csr_matrix(body.skin_weights)
-    return figures(body, shapes), {
+    return describe_body(body, shapes), {
         **check_mesh(body),
         "at most four joints a vertex": int(np.diff(weights.indptr).max()) <= 4,
         **check_symmetry(body, arrays["mirror_vertex"]),

@@ -25,10 +25,10 @@ def build_body(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Build the open body from MakeHuman's assets."""
-    from trainer.body.build_open_body import main
+    from trainer.body.open_body.build import BuildOptions, build_open_body
+    from trainer.body.open_body.makehuman import installed_assets
+    from trainer.commands.progress import TerminalReporter
 
-    arguments = ["--out", str(out), "--half", str(half), "--samples", str(samples)]
-    arguments += ["--seed", str(seed)]
-    if mpfb2 is not None:
-        arguments += ["--mpfb2", str(mpfb2)]
-    main(arguments)
+    options = BuildOptions(half_vertices=half, samples=samples, seed=seed)
+    with TerminalReporter() as reporter:
+        build_open_body(mpfb2 or installed_assets(), out, options, reporter)

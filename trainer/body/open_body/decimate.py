@@ -1,0 +1,241 @@
+"""Half-edge collapse with quadric errors, on the left half of the skin.
+
+Garland and Heckbert, 'Surface simplification using quadric error metrics' (SIGGRAPH 1997), but a
+removed vertex merges into a neighbour instead of moving: what is left are original vertices, to
+which MakeHuman's targets and weights apply exactly.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import defaultdict
+from collections.abc import Set
+
+import numpy as np
+
+from pymaf_live.types import Array, Ints
+from trainer.body.open_body.geometry import boundary_edges
+from trainer.body.open_body.rig import Rig, bone_and_side
+
+Face = tuple[int, ...]
+
+_LENGTH_WEIGHT = 2.5e-3
+"""Of the fourth power of an edge's length: keeps flat regions from losing all their vertices."""
+_LEAST_SHAPE = 0.12
+"""Twice a face's area over its edges' summed squares, halved; slimmer faces are refused."""
+_LEAST_COSINE = 0.35
+"""Between a face's normals before and after a collapse."""
+_MOST_NEIGHBOURS = 11
+
+_HEAD_BONES = ("oris", "levator", "oculi", "orbic", "special", "temporalis", "risorius", "eye",
+               "tongue")  # fmt: skip
+_HEAD, _HAND, _TOES, _FACE = 1.6, 2.5, 1.2, 4.0
+"""Factors on the cost of removing vertices."""
+_FACE_DEPTH = 0.03
+"""Metres before the head's joint at which the face begins."""
+
+
+def importance(rig: Rig, body: Array, head_joint: Array) -> Array:
+    """Return the factor (V,) on the cost of removing each vertex; 1 on trunk and limbs.
+
+    Parameters
+    ----------
+    rig : Rig
+    body : (V, 3) array
+        The middle adult.
+    head_joint : (3,) array
+    """
+    head = rig.share(is_head_bone)
+    factor = np.ones(len(body))
+    factor[head > 0.5] = _HEAD
+    factor[rig.share(is_hand_bone) > 0.5] = _HAND
+    factor[rig.share(is_toe_bone) > 0.5] = _TOES
+    factor[(body[:, 2] > head_joint[2] + _FACE_DEPTH) & (head > 0.5)] = _FACE
+    return factor
+
+
+def is_head_bone(bone: str) -> bool:
+    """Return True for the head, the jaw and the muscles of the face."""
+    return bone in ("head", "jaw") or bone.split(".")[0].startswith(_HEAD_BONES)
+
+
+def is_hand_bone(bone: str) -> bool:
+    """Return True for wrist, palm and fingers."""
+    return bone.startswith(("finger", "metacarpal", "wrist"))
+
+
+def is_toe_bone(bone: str) -> bool:
+    """Return True for the toes."""
+    return bone_and_side(bone)[0].startswith("toe")
+
+
+def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: Array) -> Ints:
+    """Remove vertices until `target` are left.
+
+    Parameters
+    ----------
+    points : (V, 3) array
+        Metres.
+    faces : (F, 3) array
+        An oriented mesh with a boundary, the midline; its vertices only slide along it.
+    target : int
+    locked : set of int
+        Vertices that stay.
+    factor : (V,) array
+        See `importance`.
+
+    Returns
+    -------
+    (F', 3) array
+        Faces between the vertices that are left, in the original numbers.
+    """
+    collapse = _Collapse(points, faces, locked, factor)
+    collapse.run(target)
+    return np.array(list(collapse.faces.values()))
+
+
+class _Collapse:
+    """State of a decimation: faces by number, the faces of each vertex, a heap of collapses."""
+
+    def __init__(self, points: Array, faces: Ints, locked: Set[int], factor: Array) -> None:
+        self._points, self._locked, self._factor = points, locked, factor
+        self.faces: dict[int, Face] = {i: tuple(face) for i, face in enumerate(faces.tolist())}
+        self._faces_of: dict[int, set[int]] = defaultdict(set)
+        for number, face in self.faces.items():
+            for vertex in face:
+                self._faces_of[vertex].add(number)
+        edges = boundary_edges(faces)
+        self._boundary = set(itertools.chain.from_iterable(edges))
+        self._quadrics = _quadrics(points, self.faces, edges)
+        # a heap entry is out of date when the vertex's stamp has changed since
+        self._stamp: dict[int, int] = defaultdict(int)
+        self._heap: list[tuple[float, int, int, int]] = []
+        self._alive = set(self._faces_of)
+        for vertex in self._alive:
+            self._push(vertex)
+
+    def run(self, target: int) -> None:
+        """Collapse the cheapest edges until `target` vertices are left or none may go."""
+        while len(self._alive) > target and self._heap:
+            cost, vertex, onto, stamp = heapq.heappop(self._heap)
+            if vertex not in self._alive or stamp != self._stamp[vertex] or onto not in self._alive:
+                continue
+            chosen: int | None = onto
+            if not self._is_legal(vertex, onto):
+                # left alone until a neighbour changes, where no other neighbour will do
+                chosen = self._alternative(vertex, onto, cost)
+            if chosen is not None:
+                self._merge(vertex, chosen)
+
+    def _neighbours(self, vertex: int) -> set[int]:
+        corners = (self.faces[number] for number in self._faces_of[vertex])
+        return set(itertools.chain.from_iterable(corners)) - {vertex}
+
+    def _cost(self, vertex: int, onto: int) -> float:
+        place = np.append(self._points[onto], 1)
+        square = ((self._points[onto] - self._points[vertex]) ** 2).sum()
+        quadric = self._quadrics[vertex] + self._quadrics[onto]
+        cost = place @ quadric @ place + _LENGTH_WEIGHT * square * square
+        return float(cost * self._factor[vertex])
+
+    def _leaves_boundary(self, vertex: int, onto: int) -> bool:
+        """Return True where a vertex of the boundary would move off it."""
+        if vertex not in self._boundary:
+            return False
+        shared = self._faces_of[vertex] & self._faces_of[onto]
+        return onto not in self._boundary or len(shared) != 1
+
+    def _push(self, vertex: int) -> None:
+        """Put the vertex's cheapest collapse on the heap."""
+        if vertex in self._locked:
+            return
+        best: tuple[float, int] | None = None
+        for onto in self._neighbours(vertex):
+            if self._leaves_boundary(vertex, onto):
+                continue
+            cost = self._cost(vertex, onto)
+            if best is None or cost < best[0]:
+                best = (cost, onto)
+        if best:
+            heapq.heappush(self._heap, (best[0], vertex, best[1], self._stamp[vertex]))
+
+    def _alternative(self, vertex: int, refused: int, cost: float) -> int | None:
+        """Return the cheapest other neighbour that may take the vertex, if it is cheap enough."""
+        options = [
+            (self._cost(vertex, onto), onto)
+            for onto in self._neighbours(vertex)
+            if onto != refused and not self._leaves_boundary(vertex, onto)
+        ]
+        for other, onto in sorted(options):
+            if other > max(6 * cost, 1e-13):
+                break
+            if self._is_legal(vertex, onto):
+                return onto
+        return None
+
+    def _is_legal(self, vertex: int, onto: int) -> bool:
+        """Return False where a collapse would pinch the mesh, fold it or make slivers."""
+        both = self._neighbours(vertex) & self._neighbours(onto)
+        shared = self._faces_of[vertex] & self._faces_of[onto]
+        if len(both) != len(shared) or len(shared) == 0:
+            return False
+        for number in self._faces_of[vertex] - shared:
+            face = self.faces[number]
+            before = self._points[list(face)]
+            after = self._points[[onto if corner == vertex else corner for corner in face]]
+            n0 = np.cross(before[1] - before[0], before[2] - before[0])
+            n1 = np.cross(after[1] - after[0], after[2] - after[0])
+            l0, l1 = np.linalg.norm(n0), np.linalg.norm(n1)
+            edges = ((after - np.roll(after, 1, 0)) ** 2).sum()
+            if l1 < _LEAST_SHAPE * edges / 2 or n0 @ n1 < _LEAST_COSINE * l0 * l1:
+                return False
+        around = len(self._neighbours(onto) | self._neighbours(vertex)) - 2
+        return max(around, 0) <= _MOST_NEIGHBOURS
+
+    def _merge(self, vertex: int, onto: int) -> None:
+        """Move the vertex onto a neighbour, and renew the collapses around it."""
+        for number in list(self._faces_of[vertex]):
+            face = self.faces[number]
+            for corner in face:
+                self._faces_of[corner].discard(number)
+            if onto in face:
+                del self.faces[number]
+            else:
+                moved = tuple(onto if corner == vertex else corner for corner in face)
+                self.faces[number] = moved
+                for corner in moved:
+                    self._faces_of[corner].add(number)
+        self._alive.discard(vertex)
+        self._faces_of.pop(vertex, None)
+        self._quadrics[onto] = self._quadrics[onto] + self._quadrics[vertex]
+        for near in self._neighbours(onto) | {onto}:
+            self._stamp[near] += 1
+            self._push(near)
+
+
+def _quadrics(
+    points: Array, faces: dict[int, Face], boundary: list[tuple[int, int]]
+) -> dict[int, Array]:
+    """Return vertex -> (4, 4) quadric: of its faces by area, of the boundary by squared length."""
+    quadrics: dict[int, Array] = defaultdict(lambda: np.zeros((4, 4)))
+    for face in faces.values():
+        corners = points[list(face)]
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        area = np.linalg.norm(normal)
+        if area < 1e-14:
+            continue
+        normal = normal / area
+        plane = np.append(normal, -normal @ corners[0])
+        for vertex in face:
+            quadrics[vertex] += np.outer(plane, plane) * area
+    # a plane through each boundary edge, at right angles to the midline's, keeps the profile
+    for a, b in boundary:
+        along = points[b] - points[a]
+        length = np.linalg.norm(along)
+        normal = np.cross(along / length, [1.0, 0, 0])
+        plane = np.append(normal, -normal @ points[a])
+        quadric = np.outer(plane, plane) * length * length
+        quadrics[a] += quadric
+        quadrics[b] += quadric
+    return quadrics
