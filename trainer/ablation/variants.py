@@ -58,7 +58,7 @@ TABLES = (
         (("mesh", "global"), ("mesh_dense", "mesh"), ("mesh_dense", "global")),
     ),
     Table(
-        "Table 4: what is read, from one map or a pyramid",
+        "Table 4: input of the levels, from one map or a pyramid",
         ("global", "grid_single", "mesh_single", "grid", "mesh"),
         {
             "global": "84.1 / 55.6",
