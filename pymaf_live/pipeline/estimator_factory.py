@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pymaf_live.pipeline.options import PipelineOptions, max_people
@@ -52,6 +53,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
         else None
     )
     opened: list[Any] = []
+    detector: Detector | None = None
     try:
         from pymaf_live.inference import open_session
         from pymaf_live.tracking import CropRule, PersonTracker, TrackerConfig
@@ -67,7 +69,6 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
         )
         opened.append(session)
         body = body_by_hash(session.metadata.body_sha256)
-        detector: Detector | None = None
         if opening_detector is not None:
             detector = opening_detector.result(_OPEN_TIMEOUT_S)
             detector = detector if facts.live else PrefetchingDetector(detector)
@@ -97,6 +98,10 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
     except BaseException:
         for part in opened:
             part.close()
+        if opening_detector is not None and detector is None:
+            # a thread that still loads it when the interpreter exits would abort the process
+            with suppress(Exception):
+                opening_detector.result(_OPEN_TIMEOUT_S).close()
         raise
 
 
