@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.errors import ModelError
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import import_openvino, open_core
 
 _MATRIX_SIDE = 1024
 """Side of the matrices: large enough to be bound by arithmetic, small enough for every cache."""
@@ -93,7 +93,7 @@ def measure_roofline(path: Path, threads: int, precision: str = "f32") -> Roofli
     """
     try:
         openvino = import_openvino()
-        core = openvino.Core()
+        core = open_core()
         model = core.read_model(path)
         shape = [1 if n.is_dynamic else n.get_length() for n in model.inputs[0].partial_shape]
         model.reshape({model.inputs[0]: shape})

@@ -27,12 +27,12 @@ from pymaf_live.inference.openvino_requests import (
     StreamClock,
     last_line,
 )
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import import_openvino, open_core
 
 
 def supported_precisions() -> tuple[str, ...]:
     """Return those of `LOWER_PRECISIONS` that this CPU has instructions for."""
-    core = import_openvino().Core()
+    core = open_core()
     able = {str(name).casefold() for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")}
     return tuple(name for name in LOWER_PRECISIONS if name in able)
 
@@ -98,7 +98,7 @@ class OpenVinoEngine(Engine):
         openvino = import_openvino()
 
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
-        self._core: Any = openvino.Core()
+        self._core: Any = open_core()
         self._path = path
         # some CPUs would use bfloat16 by default, which few models tolerate
         self._options: dict[str, Any] = {

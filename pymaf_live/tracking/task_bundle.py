@@ -11,7 +11,7 @@ from typing import Any
 
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import import_openvino, open_core
 
 DETECTOR = "pose_detector.tflite"
 LANDMARKS = "pose_landmarks_detector.tflite"
@@ -45,9 +45,7 @@ def bundled_model(entry: str, bundle: Path | None = None) -> bytes:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    openvino = import_openvino()
-
-    return openvino.Core()
+    return open_core()
 
 
 def compile_bundled_model(

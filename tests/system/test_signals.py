@@ -32,8 +32,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_a_request_and_the_second_interrupts(number: signal.Signals) -> None:
-    # in a process of its own: a native library loaded by other tests (TensorRT for RTX's compiler)
-    # leaves the main thread with an alternate signal stack that is no longer mapped
+    # in a process of its own, so that a fault cannot end the whole test run
     command = [sys.executable, "-c", _TWO_SIGNALS, str(int(number))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.errors import ModelError
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import open_core
 from pymaf_live.tracking.blazepose_output import (
     BODY_POINTS,
     POINTS_OUTPUT,
@@ -62,11 +62,9 @@ class FileLandmarker:
     """
 
     def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
-        openvino = import_openvino()
-
         if not path.is_file():
             raise ModelError(f"there is no landmark file {path}")
-        core = openvino.Core()
+        core = open_core()
         # f32: on CPUs with bf16, OpenVINO would use it and move landmarks by pixels
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if threads:

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.system.atomic_write import atomic_write
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import import_openvino, open_core
 from trainer.export.constant_folding import fold_constants
 from trainer.export.onnx import trace_model
 from trainer.network.config import NetworkConfig
@@ -184,7 +184,7 @@ def _options(threads: int) -> dict[str, Any]:
 
 
 def _openvino_run(content: bytes, image: Any, threads: int) -> Run:
-    core = import_openvino().Core()
+    core = open_core()
     model = core.read_model(content)
     model.reshape({port: list(image.shape) for port in model.inputs})
     request = core.compile_model(model, "CPU", _options(threads)).create_infer_request()
@@ -199,7 +199,7 @@ def _product_run(threads: int) -> Run:
     values = np.random.default_rng(0).normal(size=(_SIDE, _SIDE)).astype(np.float32)
     product = ops.matmul(left, ops.constant(values), False, False)
     model = openvino.Model([product], [left], "product")
-    request = openvino.Core().compile_model(model, "CPU", _options(threads)).create_infer_request()
+    request = open_core().compile_model(model, "CPU", _options(threads)).create_infer_request()
     return lambda: request.infer([values], share_inputs=True)
 
 

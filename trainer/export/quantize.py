@@ -26,7 +26,7 @@ from pymaf_live.inference.half_precision import read_model
 from pymaf_live.inference.openvino_engine import supported_precisions
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
-from pymaf_live.system.openvino_import import import_openvino
+from pymaf_live.system.openvino_import import import_openvino, open_core
 from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop, read_joint_set
 
 Crops = npt.NDArray[np.float32]
@@ -199,7 +199,7 @@ def annotated_crops(joint_set: JointSet, rows: Sequence[int], size: int) -> Crop
 
 def _compile(model: ModelProto, precision: str = "f32") -> Any:
     """Return a function from a crop (1, 3, S, S) to rotations (J, 3, 3) and shape (S,)."""
-    core = import_openvino().Core()
+    core = open_core()
     network = core.read_model(model.SerializeToString())
     names = [port.any_name for port in network.outputs]
     network.reshape({port: [1, *list(port.partial_shape)[1:]] for port in network.inputs})

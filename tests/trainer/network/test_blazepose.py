@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from pymaf_live.errors import ModelError  # noqa: E402
-from pymaf_live.system.openvino_import import import_openvino  # noqa: E402
+from pymaf_live.system.openvino_import import open_core  # noqa: E402
 from trainer.network.blazepose import landmark_module  # noqa: E402
 
 
@@ -16,7 +16,7 @@ def test_output_equals_openvinos_of_the_same_file(blazepose, kind):
     image = np.random.default_rng(0).random((1, 256, 256, 3), dtype=np.float32)
     with torch.no_grad():
         found = landmark_module(path, kind)(torch.from_numpy(image).permute(0, 3, 1, 2))
-    core = import_openvino().Core()
+    core = open_core()
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     request = core.compile_model(core.read_model(path), "CPU", options).create_infer_request()
     request.infer([image])
