@@ -3,6 +3,11 @@
 # ruff: noqa: B018, F821, D
 # pydantic
 _.model_config
+# the window binds settings to its state by name (ui/state/setting.py)
+_.hints_seen
+_.live_out_address
+_.export_folder
+_.batch_folder
 # Qt, vispy and pickle call these methods
 _.dragEnterEvent
 _.dropEvent

@@ -147,6 +147,9 @@ def assemble(
     settings_feature = SettingsFeature(window, state)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
+    last_choice = state.sources.last_choice.value
+    if last_choice is not None:
+        window.start_page.prefer_camera(last_choice.text)
     timer = TickTimer(controller.tick, lambda: controller.is_idle, window)
     state.phase.watch(timer.wake)
     state.takes.playhead.watch(timer.wake)

@@ -10,7 +10,7 @@ from ui.state.view import Layout, Viewpoint
 
 @dataclass(frozen=True)
 class InsideOptions:
-    """Display options of the "LevelTrace" view, which shows the network's levels."""
+    """Display options of the "Inside" view, which shows the network's levels."""
 
     level: int = 0
     """Level shown alone, from 1; 0 shows all levels side by side."""

@@ -1,4 +1,4 @@
-"""LevelTrace view: the network's levels side by side, with their sample points and dense map."""
+"""Inside view: the network's levels side by side, with their sample points and dense map."""
 
 from __future__ import annotations
 

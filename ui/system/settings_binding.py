@@ -13,9 +13,6 @@ from pymaf_live.settings import Settings, load_settings, save_settings
 from ui.state.setting import UNCHANGED, bound_settings
 from ui.state.window import Message, WindowState
 
-NOT_BOUND: frozenset[str] = frozenset()
-"""Settings that the window does not use."""
-
 _log = logging.getLogger(__name__)
 
 

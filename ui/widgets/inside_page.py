@@ -24,7 +24,7 @@ _MAX_LEVELS = 16
 
 
 class InsidePage(QWidget):
-    """Side panel page "LevelTrace".
+    """Side panel page "Inside".
 
     Parameters
     ----------

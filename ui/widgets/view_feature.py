@@ -1,4 +1,4 @@
-"""Entries of the View menu about display, and the View and LevelTrace pages."""
+"""Entries of the View menu about display, and the View and Inside pages."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class ViewFeature(QObject):
             self, "Before smoothing", "G", "Draw the unsmoothed body as well, pale", view.ghost
         )
         self.inside = make_switch(
-            self, "LevelTrace the network", "N", "Show the network's levels", view.inside
+            self, "Inside the network", "N", "Show the network's levels", view.inside
         )
         self.view_page = ViewPage(state, list(self.layouts.values()), self.viewpoints)
         self.inside_page = InsidePage(state)
         window.side_panel.add_page("view", "View", self.view_page)
-        window.side_panel.add_page("inside", "LevelTrace", self.inside_page)
+        window.side_panel.add_page("inside", "Inside", self.inside_page)
         menu = window.menus.view
         menu.addActions([self.mesh, self.points, self.box, self.ghost])
         menu.addSeparator()

@@ -14,7 +14,8 @@ from pytestqt.qtbot import QtBot
 from tests.helpers.fake_camera import FakeCamera
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
-from ui.app import WindowParts
+from ui.app import WindowParts, assemble
+from ui.controllers.application import ApplicationController
 from ui.controllers.cameras import cameras_from_qt, find_cameras
 from ui.controllers.open_paths import choices_of
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
@@ -95,7 +96,7 @@ def test_a_busy_camera_opens_once_it_is_free(
     qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
     parts.window.start_page.camera.click()
     text = trouble(parts, qtbot)
-    assert "not in use elsewhere" in text
+    assert "in use by another program" in text
     assert "opens automatically" in text
     assert parts.window.start_page.isVisible()
     device.release()
@@ -164,6 +165,20 @@ def test_a_camera_mode_is_chosen_in_the_menu(
     modes.actions()[-1].trigger()
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
     assert str(device.modes[0]) == "640x480@30"
+
+
+def test_the_camera_of_the_last_run_is_preselected(
+    qtbot: QtBot, own_data_folder: Path, qapp: QApplication
+) -> None:
+    cameras = (SourceChoice("camera", "0", "Front"), SourceChoice("camera", "1", "Side"))
+    state = WindowState()
+    state.sources.last_choice.set(SourceChoice.from_text("1"))
+    parts = assemble(state, ApplicationController(state, list_cameras=lambda: cameras))
+    page = parts.window.start_page
+    qtbot.waitUntil(lambda: page.camera_list.count() == 2, timeout=5000)
+    assert page.camera_list.currentIndex() == 1
+    parts.window.close()
+    parts.window.deleteLater()
 
 
 def test_several_files_play_one_after_the_other(

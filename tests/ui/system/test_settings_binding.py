@@ -14,7 +14,10 @@ from ui.state.setting import UNCHANGED, bound_settings, setting
 from ui.state.source import SourceChoice
 from ui.state.view import Layout
 from ui.state.window import WindowState
-from ui.system.settings_binding import NOT_BOUND, SettingsBinding
+from ui.system.settings_binding import SettingsBinding
+
+NOT_BOUND: frozenset[str] = frozenset()
+"""Settings that the window does not use."""
 
 
 @pytest.fixture
