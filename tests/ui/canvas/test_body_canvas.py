@@ -1,34 +1,29 @@
+"""The canvas widget on its own."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from pymaf_live.body import Body, default_body
+from pymaf_live.body import Body
 from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, Frame, FrameResult, Person
 from tests.rendering.posed import person
+from tests.ui.helpers import Pixels, rgb_of
 from ui.canvas.body_canvas import BodyCanvas
 from ui.canvas.display_options import DisplayOptions
 
 pytestmark = pytest.mark.window
 SIZE = (320, 240)
 CAMERA = Camera.for_frame(SIZE)
-Shown = npt.NDArray[np.int64]
-
-
-@pytest.fixture(scope="module")
-def body() -> Body:
-    return default_body()
 
 
 def result(*people: Person, index: int = 0) -> FrameResult:
-    # left half blue, right half green, so that a mirror shows
+    # left half blue, right half green, so that mirroring is visible
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     image[:, : SIZE[0] // 2, 2] = 120
     image[:, SIZE[0] // 2 :, 1] = 120
@@ -49,28 +44,26 @@ def canvas(qtbot: QtBot, body: Body) -> Iterator[BodyCanvas]:
 
 
 @pytest.fixture
-def look_at(qtbot: QtBot, canvas: BodyCanvas) -> Callable[[], Shown]:
-    """Grabs what is on the screen, (h, w, 3)."""
+def grab_canvas(qtbot: QtBot, canvas: BodyCanvas) -> Callable[[], Pixels]:
+    """Return a function that grabs what is on the screen (h, w, 3)."""
 
-    def grab() -> Shown:
+    def grab() -> Pixels:
         qtbot.wait(30)
-        picture = canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
-        rows = np.frombuffer(picture.constBits(), np.uint8)
-        rows = rows.reshape(picture.height(), picture.bytesPerLine())
+        pixels = rgb_of(canvas.native.grabFramebuffer())
         assert not canvas.failure
-        return rows[:, : picture.width() * 3].reshape(picture.height(), -1, 3).astype(np.int64)
+        return pixels
 
     return grab
 
 
-def test_the_body_is_where_the_overlay_has_it(
-    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+def test_the_body_matches_the_overlay(
+    canvas: BodyCanvas, grab_canvas: Callable[[], Pixels], body: Body
 ) -> None:
     someone = person(body, 1)
     canvas.show_result(result())
-    empty = look_at()
+    empty = grab_canvas()
     canvas.show_result(result(someone))
-    full = look_at()
+    full = grab_canvas()
     height, width = full.shape[:2]
     assert (width, height) == (640, 480)
     seen = np.abs(full - empty).max(axis=2) > 8
@@ -81,13 +74,13 @@ def test_the_body_is_where_the_overlay_has_it(
     assert (seen & expected).sum() / (seen | expected).sum() > 0.96
 
 
-def test_the_picture_is_letterboxed_and_mirrored(
-    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body, qtbot: QtBot
+def test_the_image_is_letterboxed_and_mirrored(
+    canvas: BodyCanvas, grab_canvas: Callable[[], Pixels], body: Body, qtbot: QtBot
 ) -> None:
     someone = person(body, 1, at=(-0.5, 0.2, 4.0))
     canvas.native.window().resize(900, 480)
     canvas.show_result(result(someone))
-    plain = look_at()
+    plain = grab_canvas()
     height, width = plain.shape[:2]
     edge = (width - height * 4 // 3) // 2
     assert edge > 50
@@ -96,14 +89,14 @@ def test_the_picture_is_letterboxed_and_mirrored(
     assert plain[5, edge + 5, 2] > 100
     assert plain[5, -edge - 6, 1] > 100
     canvas.options = DisplayOptions(mirrored=True)
-    mirrored = look_at()
+    mirrored = grab_canvas()
     off = np.abs(mirrored[:, ::-1] - plain).max(axis=2) > 40
     assert off.mean() < 0.003
     assert mirrored[5, edge + 5, 1] > 100
 
 
 def test_opacity_and_skeleton_can_be_set(
-    canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+    canvas: BodyCanvas, grab_canvas: Callable[[], Pixels], body: Body
 ) -> None:
     someone = person(body, 1, at=(-0.5, 0.2, 4.0))
     column, row = (someone.joints_2d[0] * 2 + 0.5).astype(int)
@@ -111,16 +104,16 @@ def test_opacity_and_skeleton_can_be_set(
     background = shown.frame.image[row // 2, column // 2].astype(int)
     canvas.options = DisplayOptions(OverlayStyle(opacity=1.0))
     canvas.show_result(shown)
-    opaque = look_at()[row, column]
+    opaque = grab_canvas()[row, column]
     canvas.options = DisplayOptions(OverlayStyle(opacity=0.5))
-    half = look_at()[row, column]
+    half = grab_canvas()[row, column]
     assert np.abs(half - (opaque + background) / 2).max() <= 2
     canvas.options = DisplayOptions(OverlayStyle(opacity=0.5, skeleton=True))
-    assert look_at()[row, column].min() > 180
+    assert grab_canvas()[row, column].min() > 180
 
 
-def test_it_can_be_emptied_and_tells_what_is_drawn(
-    qtbot: QtBot, canvas: BodyCanvas, look_at: Callable[[], Shown], body: Body
+def test_drawn_results_are_reported_and_the_canvas_can_be_emptied(
+    qtbot: QtBot, canvas: BodyCanvas, grab_canvas: Callable[[], Pixels], body: Body
 ) -> None:
     drawn: list[int] = []
     canvas._on_drawn = lambda shown: drawn.append(shown.frame.index)
@@ -128,16 +121,16 @@ def test_it_can_be_emptied_and_tells_what_is_drawn(
         canvas.show_result(result(person(body, 1), index=index))
         qtbot.waitUntil(lambda index=index: index in drawn, timeout=5000)
     canvas.show_result(None)
-    empty = look_at()
+    empty = grab_canvas()
     assert (empty == empty[0, 0]).all()
 
 
-def test_pictures_larger_than_the_screen_are_shown(
-    canvas: BodyCanvas, look_at: Callable[[], Shown]
+def test_images_larger_than_the_screen_are_shown(
+    canvas: BodyCanvas, grab_canvas: Callable[[], Pixels]
 ) -> None:
     image = np.zeros((4320, 7680, 3), np.uint8)
     image[:, :3840, 0] = 200
     canvas.show_result(FrameResult(Frame(0, 0.0, image), (), camera=None))
-    shown = look_at()
+    shown = grab_canvas()
     assert shown[240, 160, 0] > 195
     assert shown[240, 480, 0] < 5

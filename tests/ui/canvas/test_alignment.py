@@ -1,4 +1,4 @@
-"""The body on the screen lies where the overlay of a processed file has it, picture by picture."""
+"""Alignment of the body on the screen with the overlay of processed files."""
 
 from __future__ import annotations
 
@@ -8,43 +8,40 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import default_body
 from pymaf_live.rendering import OverlayStyle, open_overlay
 from pymaf_live.types import Camera, FrameResult
 from tests.ui.conftest import OpenWindow
+from tests.ui.helpers import Pixels, rgb_of
 from ui.app import WindowParts
 from ui.state.window import Phase, SourceChoice
 
 pytestmark = pytest.mark.window
 Mask = npt.NDArray[np.bool_]
 
-NEAR = 2.0
-"""Pixels between the middles of both shapes: bars of a fraction of a pixel are rounded by one of
-the two, and what hardly differs from the picture under it does not count as body."""
+TOLERANCE = 2.0
+"""Pixels between the centroids: one of the two rounds letterbox bars to whole pixels, and body
+pixels that hardly differ from the image do not count."""
 
 
-def grabbed(parts: WindowParts) -> npt.NDArray[np.int64]:
-    """What the canvas shows of the newest result, (H, W, 3)."""
-    shown = parts.window.canvas_area.canvas.grabFramebuffer()
-    shown = shown.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(shown.constBits(), np.uint8).reshape(shown.height(), -1)
-    return rows[:, : 3 * shown.width()].reshape(shown.height(), -1, 3).astype(np.int64)
+def grab(parts: WindowParts) -> Pixels:
+    """Return what the canvas shows of the newest result (H, W, 3)."""
+    return rgb_of(parts.window.canvas_area.canvas.grabFramebuffer())
 
 
 def drawn_body(parts: WindowParts) -> Mask:
-    """Where the body covers the picture: what goes when it is not drawn."""
-    with_body = grabbed(parts)
+    """Return the pixels that change when the body is not drawn."""
+    with_body = grab(parts)
     parts.state.view.mesh.set(False)
-    without = grabbed(parts)
+    without = grab(parts)
     parts.state.view.mesh.set(True)
     return np.asarray(np.abs(with_body - without).max(axis=2) > 2)
 
 
 def overlay_of(result: FrameResult, size: tuple[int, int]) -> Mask:
-    """Where the processor's rasteriser has the bodies of a result, letterboxed into `size`."""
+    """Return the pixels of a result's bodies by the CPU rasteriser, letterboxed into `size`."""
     assert result.camera is not None
     rows, columns = result.frame.image.shape[:2]
     scale = min(size[0] / columns, size[1] / rows)
@@ -56,14 +53,14 @@ def overlay_of(result: FrameResult, size: tuple[int, int]) -> Mask:
     return np.asarray(overlay.draw(black, result.people, camera).any(axis=2))
 
 
-def off_by(one: Mask, other: Mask) -> npt.NDArray[np.float64]:
-    """Shift (2,) in pixels from one shape's middle to the other's."""
+def centroid_shift(one: Mask, other: Mask) -> npt.NDArray[np.float64]:
+    """Return the offset (2,) in pixels between the centroids of two masks."""
     assert one.sum() > 500
     return np.asarray(np.mean(np.nonzero(one), axis=1) - np.mean(np.nonzero(other), axis=1))[::-1]
 
 
 @pytest.mark.parametrize("size", [(1120, 760), (760, 900)], ids=["bars beside", "bars above"])
-def test_while_a_film_plays_each_picture_has_its_own_body_at_its_place(
+def test_during_playback_the_body_matches_the_overlay_of_its_frame(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, size: tuple[int, int]
 ) -> None:
     parts = open_window(each=0.02)
@@ -83,21 +80,21 @@ def test_while_a_film_plays_each_picture_has_its_own_body_at_its_place(
         assert result is not None
         body = drawn_body(parts)
         expected = overlay_of(result, (body.shape[1], body.shape[0]))
-        assert np.abs(off_by(body, expected)).max() < NEAR
+        assert np.abs(centroid_shift(body, expected)).max() < TOLERANCE
         assert (body & expected).sum() / (body | expected).sum() > 0.95
         seen.add(result.frame.index)
         qtbot.wait(150)
     assert len(seen) == 4
 
 
-def test_on_a_still_picture_the_body_lies_where_a_processed_picture_has_it(
+def test_on_a_still_image_the_body_matches_the_overlay(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    picture = tmp_path / "still.png"
-    cv2.imwrite(str(picture), np.full((333, 517, 3), 40, np.uint8))
+    image = tmp_path / "still.png"
+    cv2.imwrite(str(image), np.full((333, 517, 3), 40, np.uint8))
     parts = open_window()
     parts.state.opacity.set(1.0)
-    parts.controller.sources.open(SourceChoice("file", str(picture), picture.name))
+    parts.controller.sources.open(SourceChoice("file", str(image), image.name))
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=20_000)
     parts.controller.playback.pause()
     qtbot.waitUntil(lambda: parts.state.phase.value in (Phase.PAUSED, Phase.ENDED), timeout=5000)
@@ -105,8 +102,8 @@ def test_on_a_still_picture_the_body_lies_where_a_processed_picture_has_it(
     assert result is not None
     plain = drawn_body(parts)
     expected = overlay_of(result, (plain.shape[1], plain.shape[0]))
-    assert np.abs(off_by(plain, expected)).max() < NEAR
-    # mirrored: as its own picture is, about the middle of the canvas
+    assert np.abs(centroid_shift(plain, expected)).max() < TOLERANCE
+    # mirrored about the middle of the canvas, together with the image
     parts.state.mirror.set(True)
     mirrored = drawn_body(parts)
-    assert np.abs(off_by(mirrored[:, ::-1], expected)).max() < NEAR
+    assert np.abs(centroid_shift(mirrored[:, ::-1], expected)).max() < TOLERANCE

@@ -1,0 +1,29 @@
+"""Status bar."""
+
+from __future__ import annotations
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.ui.conftest import OpenWindow
+from tests.ui.helpers import play
+from ui.state.window import SourceChoice
+
+pytestmark = pytest.mark.window
+
+
+def test_figures_are_shown_during_playback(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    parts = open_window(each=0.02)
+    play(parts, qtbot, clip)
+    qtbot.wait(2500)
+    figures = parts.state.figures.value
+    assert 5 < figures.frames_per_second < 32
+    assert figures.delay is not None
+    assert 20 < figures.delay < 1000  # the estimator alone takes 20
+    line = parts.window.status_line
+    assert "fps" in line.speed.text()
+    assert "ms delay" in line.delay.text()
+    assert line.backend.text() == "double"
+    assert line.source.text() == clip.title
