@@ -12,7 +12,7 @@ from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_a
 from pymaf_live.errors import OutputError
 from pymaf_live.export.file_names import person_name
 from pymaf_live.export.world import WorldTransform
-from pymaf_live.takes.editing import taken_rows
+from pymaf_live.takes.editing import select_rows
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Ints, Mask
 
@@ -61,7 +61,7 @@ def finite_rows(take: Take) -> Take:
     finite = np.ones(len(take.frame), dtype=bool)
     for values in (take.pose, take.shape, take.translation, take.joints):
         finite &= np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    return take if finite.all() else taken_rows(take, np.flatnonzero(finite))
+    return take if finite.all() else select_rows(take, np.flatnonzero(finite))
 
 
 def people_by_row_count(take: Take) -> list[int]:

@@ -12,7 +12,7 @@ from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion.forward_backward import smooth_forward_backward
 from pymaf_live.motion.motion_model import MAX_COAST, RESET_GAP, MotionModel
 from pymaf_live.motion.outlier_gate import Measurement, finite_row_mask
-from pymaf_live.takes.editing import taken_rows
+from pymaf_live.takes.editing import select_rows
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera, Ints, Mask
@@ -130,7 +130,7 @@ def _skeleton_size(body: Body, shape: Array) -> Array:
 
 def _joined(take: Take, body: Body, segments: list[_Segment]) -> Take:
     if not segments:
-        return replace(taken_rows(take, np.zeros(0, dtype=np.int64)), smoothing="offline")
+        return replace(select_rows(take, np.zeros(0, dtype=np.int64)), smoothing="offline")
     row = np.concatenate([segment.row for segment in segments])
     frame = np.concatenate([segment.frame for segment in segments])
     order = np.lexsort((take.person[row], frame))
@@ -144,7 +144,7 @@ def _joined(take: Take, body: Body, segments: list[_Segment]) -> Take:
     camera = Camera(take.focal_length, np.asarray(take.principal_point), take.frame_size)
     joints_2d = project(joints, camera)
     return replace(
-        taken_rows(take, row),
+        select_rows(take, row),
         frame=frame,
         pose=axis_angle_from_matrix(rotations),
         shape=shape,

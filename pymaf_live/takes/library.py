@@ -1,8 +1,8 @@
-"""The takes that are kept: a folder each, in the user's folder for the program's data.
+"""Take library: one folder per take, in the user's data folder.
 
-``take.npz`` is what a person sees (smoothed, with trim and markers), ``raw.npz`` what was measured,
-``about.json`` its name and where it came from, ``thumbnail.jpg`` its picture, ``pictures.journal``
-a camera's pictures made small. While it is recorded there is only ``recording.journal``.
+``take.npz`` is the displayed take (smoothed, with trim and markers), ``raw.npz`` its measurement,
+``about.json`` its name and source, ``thumbnail.jpg`` a preview, ``pictures.journal`` small copies
+of a camera's images. During a recording there is only ``recording.journal``.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from pymaf_live.takes.take import Take
 
 JOURNAL, IMAGE_COPIES = "recording.journal", "pictures.journal"
 _TAKE, _RAW, _ABOUT, _THUMBNAIL = "take.npz", "raw.npz", "about.json", "thumbnail.jpg"
-_LONGEST_NAME = 120
-_MOST_BYTES = 1 << 20
+_MAX_NAME_LENGTH = 120
+_MAX_BYTES = 1 << 20
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9a-f]{4})?")
 
 
 class AboutTake(BaseModel):
-    """What is known of a take beside its motion; kept as JSON, checked when read."""
+    """Facts about a take beside its motion; stored as JSON, validated on reading."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    name: str = Field(min_length=1, max_length=_LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=_MAX_NAME_LENGTH)
     created: datetime
     source: str = ""
-    """What a person called the source."""
+    """Name of the source for the user."""
     file: Path | None = None
-    """The file or folder it was made of; None for cameras and streams."""
+    """File or folder of the source; None for cameras and streams."""
     seconds: float = Field(default=0.0, ge=0)
-    """Of what the trim leaves."""
+    """Duration of the trimmed take."""
     rows: int = Field(default=0, ge=0)
     temporary: bool = False
     """Recorded by a workflow that writes its own files; not meant to stay in the library."""
     corrections: tuple[tuple[int, int], ...] = ()
-    """Frame and person of each box that was drawn."""
+    """Frame and person of each box that the user drew."""
 
 
 @dataclass(frozen=True)
 class TakeEntry:
-    """A take of the library."""
+    """Finished take in the library."""
 
     id: str
     about: AboutTake
@@ -64,19 +64,19 @@ class TakeEntry:
 
 @dataclass(frozen=True)
 class UnfinishedRecording:
-    """A recording whose take was not made yet."""
+    """Recording that was not finalized: of a killed program, or of one closed too early."""
 
     id: str
     about: AboutTake
     seconds: float
     rows: int
     complete: bool
-    """Ended on purpose; the program was closed before the take was made."""
+    """True if the recording was ended on purpose and only its take is missing."""
 
 
 @dataclass(frozen=True)
 class StoredTake:
-    """All of a take."""
+    """Take with its facts and its measurement."""
 
     about: AboutTake
     take: Take
@@ -84,40 +84,50 @@ class StoredTake:
 
 
 def clean_name(text: str) -> str:
-    """A name as it is kept: one line, not too long; empty if nothing is left."""
-    return " ".join(text.split())[:_LONGEST_NAME].strip()
+    """Return a name on one line with limited length; may be empty."""
+    return " ".join(text.split())[:_MAX_NAME_LENGTH].strip()
 
 
 class TakeLibrary:
-    """The folder of takes.
+    """Folder of takes.
 
     Parameters
     ----------
     root : Path, optional
-        The user's data folder of the program by default; made when the first take is.
+        In the user's data folder by default; created with the first take.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or platformdirs.user_data_path("pymaf-live", appauthor=False) / "takes"
 
     def folder(self, take: str) -> Path:
-        """Where a take lies.
+        """Return the folder of a take.
 
         Raises
         ------
         InputError
-            If that cannot be a take's id.
+            If the text is not an id of a take.
         """
         if not _ID.fullmatch(take):
             raise InputError(f"there is no take {take!r}")
         return self.root / take
 
     def begin(self, source: str, file: Path | None, *, temporary: bool = False) -> str:
-        """Make the folder of a new take; gives its id.
+        """Create the folder of a new take; return its id.
+
+        Parameters
+        ----------
+        source : str
+            Name of the source for the user.
+        file : Path or None
+            File or folder of the source.
+        temporary : bool
+            See `AboutTake.temporary`.
 
         Raises
         ------
         OutputError
+            If the folder cannot be created.
         """
         now = datetime.now().astimezone()
         take = now.strftime("%Y%m%d-%H%M%S")
@@ -143,7 +153,7 @@ class TakeLibrary:
         return take
 
     def entries(self) -> tuple[TakeEntry, ...]:
-        """The finished takes, newest first; what cannot be read is left alone and left out."""
+        """Return the finished takes, newest first; unreadable ones are skipped."""
         found = []
         for take in self._ids():
             folder = self.root / take
@@ -156,7 +166,7 @@ class TakeLibrary:
         return tuple(sorted(found, key=lambda entry: entry.about.created, reverse=True))
 
     def unfinished(self) -> tuple[UnfinishedRecording, ...]:
-        """Recordings that wait to become takes, but those that are being made now; oldest first."""
+        """Return recordings that were not finalized, oldest first, except running ones."""
         found = []
         for take in self._ids():
             journal = self.root / take / JOURNAL
@@ -176,7 +186,7 @@ class TakeLibrary:
         return tuple(sorted(found, key=lambda each: each.about.created))
 
     def about(self, take: str) -> AboutTake:
-        """What is known of a take.
+        """Return the facts about a take.
 
         Raises
         ------
@@ -185,7 +195,7 @@ class TakeLibrary:
         path = self.folder(take) / _ABOUT
         try:
             with path.open("rb") as file:
-                content = file.read(_MOST_BYTES)
+                content = file.read(_MAX_BYTES)
             return AboutTake.model_validate(json.loads(content))
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
@@ -205,13 +215,13 @@ class TakeLibrary:
         return StoredTake(self.about(take), smoothed, raw)
 
     def save(self, take: str, stored: StoredTake, thumbnail: bytes | None = None) -> TakeEntry:
-        """Write a take, in place of what it was; a recording it was made of goes away.
+        """Write a take, replacing its earlier state; its recording is removed.
 
         Raises
         ------
         OutputError
         InputError
-            If that cannot be a take's id.
+            If the text is not an id of a take.
         """
         folder = self.folder(take)
         write_take(folder / _RAW, stored.raw, force=True)
@@ -219,12 +229,12 @@ class TakeLibrary:
         if thumbnail:
             with atomic_write(folder / _THUMBNAIL) as temporary:
                 temporary.write_bytes(thumbnail)
-        wanted = trimmed(stored.take)
-        times = wanted.frame_time
+        kept = trimmed(stored.take)
+        times = kept.frame_time
         about = stored.about.model_copy(
             update={
                 "seconds": float(times[-1] - times[0]) if len(times) else 0.0,
-                "rows": len(wanted.frame),
+                "rows": len(kept.frame),
                 "temporary": False,
             }
         )
@@ -236,7 +246,7 @@ class TakeLibrary:
         return TakeEntry(take, about, self._thumbnail(take))
 
     def rename(self, take: str, name: str) -> None:
-        """Give a take another name.
+        """Rename a take.
 
         Raises
         ------
@@ -246,7 +256,7 @@ class TakeLibrary:
         """
         cleaned = clean_name(name)
         if not cleaned:
-            raise InputError("a take needs a name")
+            raise InputError("the name of a take must not be empty")
         self._write_about(take, self.about(take).model_copy(update={"name": cleaned}))
 
     def delete(self, take: str) -> None:
@@ -257,7 +267,7 @@ class TakeLibrary:
         InputError, OutputError
         """
         folder = self.folder(take)
-        # out of the list at once, however long the removal takes
+        # removed from the list at once, however long the deletion takes
         aside = folder.with_name(f".{folder.name}.deleted")
         try:
             folder.rename(aside)
@@ -266,7 +276,7 @@ class TakeLibrary:
             raise OutputError(f"cannot remove {folder}: {error.strerror or error}") from error
 
     def image_copies(self, take: str) -> Path | None:
-        """The small copy of a camera's pictures, where there is one."""
+        """Return the file with small copies of a camera's images; None where there is none."""
         path = self.folder(take) / IMAGE_COPIES
         return path if path.is_file() else None
 

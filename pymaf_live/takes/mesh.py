@@ -43,7 +43,7 @@ def _row(take: Take, frame: int, person: int | None) -> int:
     if person is not None:
         rows = rows[take.person[rows] == person]
     if not len(rows):
-        who = "nobody" if person is None else f"no person {person}"
+        who = "no person" if person is None else f"no person {person}"
         raise UsageError(f"there is {who} in frame {frame}")
     if len(rows) > 1:
         numbers = ", ".join(str(number) for number in take.person[rows])

@@ -1,7 +1,6 @@
-"""The take's npz: what is in it, written whole and read with suspicion.
+"""Take files (npz): written atomically, validated on reading.
 
-Beside the rooms and not in one, because both `takes` (load and save) and `export` (npz among the
-formats) need it. docs/take-format.md describes the file for its readers.
+docs/take-format.md describes the format for its readers.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from pymaf_live.takes.take import Take
 FORMAT = "pymaf-live-take"
 VERSION = 1
 
-_MOST_BYTES = 2 << 30
-"""Of all arrays together: some twenty hours of one person."""
-_MOST_JOINTS = 256
-_MOST_SHAPES = 400
-_MOST_PIXELS = 1 << 20
-"""Along one side of a frame."""
-_MOST_TEXT = 4096
+_MAX_BYTES = 2 << 30
+"""Size of all arrays together: about twenty hours of one person."""
+_MAX_JOINTS = 256
+_MAX_SHAPES = 400
+_MAX_PIXELS = 1 << 20
+"""Length of one side of a frame."""
+_MAX_TEXT = 4096
 
 _AnyArray = npt.NDArray[Any]
 
@@ -69,32 +68,32 @@ _OPTIONAL = (
     ("marker_frame", "marker_name"),
     ("person_number", "person_name"),
 )
-"""Groups of which a file has all or none."""
-_MAY_LACK = frozenset(name for group in _OPTIONAL for name in group)
+"""Groups of keys; a file has all keys of a group or none."""
+_OPTIONAL_NAMES = frozenset(name for group in _OPTIONAL for name in group)
 _KINDS = {"U": "U", "i8": "iu", "f8": "f", "f4": "f", "?": "b"}
 
 
 def write_take(path: Path, take: Take, *, force: bool = False) -> None:
-    """Write a take; the file is read again before it gets its name.
+    """Write a take; the file is read back before it gets its name.
 
     Parameters
     ----------
     path : Path
-        Final name; its folder is made.
+        File to write; its folder is created.
     take : Take
-        Zero rows are fine.
+        May have no rows.
     force : bool
-        Whether an existing file may be replaced.
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        If the file cannot be written, exists without `force`, or the take is not sound.
+        If the file cannot be written, exists without `force`, or the take is invalid.
     """
     arrays = _arrays_from_take(take)
-    complaint = _complaint(arrays)
-    if complaint:
-        raise OutputError(f"cannot write {path}: the take is not sound: {complaint}")
+    problem = _problem(arrays)
+    if problem:
+        raise OutputError(f"cannot write {path}: the take is invalid: {problem}")
     make_folder(path.parent)
     with atomic_write(path, force=force) as temporary:
         with temporary.open("wb") as file:
@@ -102,36 +101,36 @@ def write_take(path: Path, take: Take, *, force: bool = False) -> None:
         try:
             again = _read_arrays(temporary)
         except InputError as error:
-            raise OutputError(f"cannot write {path}: reading it again failed: {error}") from error
+            raise OutputError(f"cannot write {path}: reading it back failed: {error}") from error
         for name, values in arrays.items():
             if not np.array_equal(again[name], values):
-                raise OutputError(f"cannot write {path}: {name} came back different")
+                raise OutputError(f"cannot write {path}: {name} was read back differently")
 
 
 def read_take(path: Path) -> Take:
-    """Read a take and check everything in it.
+    """Read a take and validate all of it.
 
-    Declared sizes are checked before anything is allocated; pickles are never opened.
+    Declared sizes are checked before memory is allocated; pickles are never loaded.
 
     Returns
     -------
     Take
-        Arrays of a row are float32 as in the file, times and camera float64; all read-only.
+        Arrays of rows are float32 as in the file, times and cameras float64; all are read-only.
 
     Raises
     ------
     InputError
-        If the file is missing, is no take, is of a newer version or is not sound.
+        If the file is missing, is not a take, has a newer version, or is invalid.
     """
     arrays = _read_arrays(path)
-    complaint = _complaint(arrays)
-    if complaint:
-        raise InputError(f"the take {path} is not sound: {complaint}")
+    problem = _problem(arrays)
+    if problem:
+        raise InputError(f"the take {path} is invalid: {problem}")
     return _take_from_arrays(arrays)
 
 
 def require_body(take: Take, body: Body) -> None:
-    """Refuse a take that was made with another body.
+    """Check that a take was made with a body.
 
     Raises
     ------
@@ -146,7 +145,7 @@ def require_body(take: Take, body: Body) -> None:
     if not same:
         raise InputError(
             f"the take of {take.source} was made with another body file "
-            f"({take.body_sha256[:12]}, this is {body.sha256[:12]}); use that one"
+            f"({take.body_sha256[:12]}, not {body.sha256[:12]}); install that file"
         )
 
 
@@ -170,9 +169,9 @@ def _arrays_from_take(take: Take) -> dict[str, _AnyArray]:
     for name, (kind, _) in _SCHEMA.items():
         if name in left_out:
             continue
-        value = str(values[name])[:_MOST_TEXT] if _is_text(name) else values[name]
+        value = str(values[name])[:_MAX_TEXT] if _is_text(name) else values[name]
         try:
-            with np.errstate(over="ignore"):  # what does not fit becomes inf and is refused
+            with np.errstate(over="ignore"):  # values that do not fit become inf and are refused
                 array = np.asarray(value, dtype=np.dtype(kind))
         except (OverflowError, ValueError, TypeError) as error:
             raise OutputError(f"cannot write the take: {name}: {error}") from error
@@ -213,37 +212,35 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _entries(archive, refuse)
-            # the version first: a newer file may differ in anything else
-            for name, wanted in (("format", FORMAT), ("version", VERSION)):
+            # the version first: anything else may differ in a newer file
+            for name, expected in (("format", FORMAT), ("version", VERSION)):
                 if name not in entries:
-                    refuse(f"it lacks {name}")
+                    refuse(f"{name} is missing")
                 found = _read_array(archive, entries[name], name, refuse)
-                if found.ndim or found[()] != wanted:
+                if found.ndim or found[()] != expected:
                     newer = name == "version" and not found.ndim and found[()] > VERSION
                     if newer:
                         raise InputError(
                             f"{path} has version {found[()]} of the take format and needs a newer "
-                            f"PyMAF Live; this one reads version {VERSION}"
+                            f"PyMAF Live; this program reads version {VERSION}"
                         )
-                    refuse(f"its {name} is not {wanted}")
-            there = {
+                    refuse(f"its {name} is not {expected}")
+            present = {
                 name for group in _OPTIONAL if any(n in entries for n in group) for name in group
             }
-            wanted_names = [name for name in _SCHEMA if name not in _MAY_LACK or name in there]
-            for name in wanted_names:
+            names = [name for name in _SCHEMA if name not in _OPTIONAL_NAMES or name in present]
+            for name in names:
                 if name not in entries:
-                    refuse(f"it lacks {name}")
+                    refuse(f"{name} is missing")
             for name in entries:
                 if name not in _SCHEMA:
-                    refuse(f"it has {name[:40]!r}, which is not part of the format")
-            return {
-                name: _read_array(archive, entries[name], name, refuse) for name in wanted_names
-            }
+                    refuse(f"{name[:40]!r} is not part of the format")
+            return {name: _read_array(archive, entries[name], name, refuse) for name in names}
     except FileNotFoundError as error:
         raise InputError(f"there is no take {path}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         refuse(str(error).splitlines()[0] if str(error) else "it is damaged", error)
-    except (OSError, RuntimeError) as error:  # RuntimeError: zipfile's word for encrypted entries
+    except (OSError, RuntimeError) as error:  # zipfile raises RuntimeError for encrypted entries
         raise InputError(f"cannot read {path}: {error}") from error
 
 
@@ -253,11 +250,11 @@ def _entries(archive: zipfile.ZipFile, refuse: Any) -> dict[str, zipfile.ZipInfo
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name == info.filename or name in entries:
-            refuse(f"it has the entry {info.filename[:40]!r}")
+            refuse(f"unexpected entry {info.filename[:40]!r}")
         entries[name] = info
         total += info.file_size
-    if total > _MOST_BYTES:
-        refuse(f"it declares {total} bytes, more than a take may have")
+    if total > _MAX_BYTES:
+        refuse(f"it declares {total} bytes, more than the limit")
     return entries
 
 
@@ -274,25 +271,25 @@ def _read_array(
         else:
             refuse(f"{name} has an unknown array header")
         shape, fortran, dtype = header
-        if dtype.kind not in _KINDS[kind] or dtype.itemsize > 4 * _MOST_TEXT:
+        if dtype.kind not in _KINDS[kind] or dtype.itemsize > 4 * _MAX_TEXT:
             refuse(f"{name} is of type {dtype}")
         if len(shape) != len(dimensions) or (fortran and len(shape) > 1):
             refuse(f"{name} has {len(shape)} dimensions, not {len(dimensions)}")
         size = math.prod(shape) * dtype.itemsize
-        # the declared size of the entry was summed up above; the array must be just the rest of it
+        # the size of the entry was checked above; the array must fill exactly the rest of it
         if size != info.file_size - file.tell():
             refuse(f"{name} declares {size} bytes and has {info.file_size - file.tell()}")
         content = file.read(size)
         if len(content) != size:
             refuse(f"{name} is cut short")
         if file.read(1):
-            refuse(f"{name} is longer than it says")
+            refuse(f"{name} is longer than declared")
     array = np.frombuffer(bytearray(content), dtype).reshape(shape)
     return array if kind == "U" else array.astype(np.dtype(kind), copy=False)
 
 
-def _complaint(arrays: dict[str, _AnyArray]) -> str:
-    """What is wrong with a take's arrays, or nothing."""
+def _problem(arrays: dict[str, _AnyArray]) -> str:
+    """Return the first problem of a take's arrays; empty if there is none."""
     sizes: dict[str | int, int] = {}
     for name, (_, dimensions) in _SCHEMA.items():
         if name not in arrays:
@@ -301,22 +298,18 @@ def _complaint(arrays: dict[str, _AnyArray]) -> str:
         if len(shape) != len(dimensions):
             return f"{name} has {len(shape)} dimensions, not {len(dimensions)}"
         for size, letter in zip(shape, dimensions, strict=True):
-            wanted = letter if isinstance(letter, int) else sizes.setdefault(letter, size)
-            if size != wanted:
-                return f"{name} has the shape {shape}; {size} should be {wanted}"
+            expected = letter if isinstance(letter, int) else sizes.setdefault(letter, size)
+            if size != expected:
+                return f"{name} has the shape {shape}; {size} should be {expected}"
         if arrays[name].dtype.kind == "f" and not np.isfinite(arrays[name]).all():
             return f"{name} has values that are not finite"
-    if not 0 < sizes["J"] <= _MOST_JOINTS or sizes["S"] > _MOST_SHAPES:
+    if not 0 < sizes["J"] <= _MAX_JOINTS or sizes["S"] > _MAX_SHAPES:
         return "sizes out of range"
-    return (
-        _complaint_of_camera(arrays)
-        or _complaint_of_rows(arrays, sizes)
-        or _complaint_of_edits(arrays, sizes)
-    )
+    return _camera_problem(arrays) or _row_problem(arrays, sizes) or _edit_problem(arrays, sizes)
 
 
-def _complaint_of_camera(arrays: dict[str, _AnyArray]) -> str:
-    if not ((arrays["frame_size"] > 0) & (arrays["frame_size"] <= _MOST_PIXELS)).all():
+def _camera_problem(arrays: dict[str, _AnyArray]) -> str:
+    if not ((arrays["frame_size"] > 0) & (arrays["frame_size"] <= _MAX_PIXELS)).all():
         return "frame_size is out of range"
     if not (arrays["frame_rate"] > 0).all():
         return "frame_rate is not positive"
@@ -326,13 +319,13 @@ def _complaint_of_camera(arrays: dict[str, _AnyArray]) -> str:
     if pictures is not None and not (pictures[:, :3] > 0).all():
         return "picture_camera has sizes or focal lengths that are not positive"
     if not re.fullmatch(r"[0-9a-f]{64}", str(arrays["body_sha256"][()])):
-        return "body_sha256 is no SHA-256"
+        return "body_sha256 is not a SHA-256"
     return ""
 
 
-def _complaint_of_rows(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
+def _row_problem(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
     if not (np.diff(arrays["frame_time"]) > 0).all():
-        return "frame_time does not rise"
+        return "frame_time does not increase"
     parents = arrays["parents"]
     tree = parents[0] == -1 and (parents[1:] >= 0).all()
     if not tree or not (parents < np.arange(len(parents))).all():
@@ -351,7 +344,7 @@ def _complaint_of_rows(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]
     return "a person has two rows in one frame" if same.any() else ""
 
 
-def _complaint_of_edits(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
+def _edit_problem(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:
     if "trim" in arrays:
         first, last = arrays["trim"]
         if not 0 <= first <= last < sizes["F"]:
@@ -361,8 +354,8 @@ def _complaint_of_edits(arrays: dict[str, _AnyArray], sizes: dict[str | int, int
         if marker.min() < 0 or marker.max() >= sizes["F"]:
             return f"marker_frame points outside 0..{sizes['F'] - 1}"
         if not (np.diff(marker) > 0).all():
-            return "marker_frame does not rise"
+            return "marker_frame does not increase"
     named = arrays.get("person_number")
     if named is not None and len(named) and not (named[0] >= 0 and (np.diff(named) > 0).all()):
-        return "person_number does not rise from 0 on"
+        return "person_number does not increase from 0"
     return ""

@@ -1,6 +1,6 @@
-"""The people of a take: names, who belongs together, and who is left out.
+"""People of a take: names, merging and removal.
 
-Every change gives a new take and leaves the old one as it was, for undoing.
+Every edit returns a new take and leaves the given one unchanged, so that edits can be undone.
 """
 
 from __future__ import annotations
@@ -11,84 +11,85 @@ from dataclasses import replace
 import numpy as np
 
 from pymaf_live.errors import UsageError
-from pymaf_live.takes.editing import taken_rows
+from pymaf_live.takes.editing import select_rows
 from pymaf_live.takes.take import Take
 
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 
 
 def people_of(take: Take) -> tuple[int, ...]:
-    """Numbers of the people of a take, rising."""
+    """Return the numbers of the people of a take, increasing."""
     return tuple(int(number) for number in np.unique(take.person))
 
 
 def names_of(take: Take) -> dict[int, str]:
-    """Names that people of a take were given, by their numbers."""
+    """Return the names of people by their numbers; people without a name are left out."""
     return dict(zip(take.person_number, take.person_name, strict=True))
 
 
 def with_name(take: Take, person: int, name: str) -> Take:
-    """The take with a person's name; an empty one takes the name away.
+    """Return the take with the name of a person; an empty name removes it.
 
     Raises
     ------
     UsageError
-        If nobody has that number.
+        If no person has that number.
     """
-    _require(take, person)
+    _require_person(take, person)
     return with_names(take, {**names_of(take), person: name})
 
 
 def with_names(take: Take, names: Mapping[int, str]) -> Take:
-    """The take with the names of all its people in place of those that it had.
+    """Return the take with other names in place of all existing ones.
 
-    Of people who are not in it, and empty ones, nothing is kept.
+    Empty names and names of people who are not in the take are dropped.
     """
-    there = people_of(take)
-    cut = {number: " ".join(name.split())[:LONGEST_NAME] for number, name in names.items()}
-    return _with_names(take, {number: name for number, name in cut.items() if number in there})
+    numbers = people_of(take)
+    cleaned = {number: " ".join(name.split())[:MAX_NAME_LENGTH] for number, name in names.items()}
+    return _with_names(
+        take, {number: name for number, name in cleaned.items() if number in numbers}
+    )
 
 
 def merged(take: Take, person: int, into: int) -> Take:
-    """The take with two numbers of one person made one.
+    """Return the take with two numbers of one person merged into one.
 
-    Where both are there in a frame one row stays: one that was measured goes before one that was
-    carried over a gap, and among equals that of `into`. The name of `into` stays too; where it
-    has none it gets the other's.
+    Where both have a row in a frame one row stays: a measured one before a predicted one, then that
+    of `into`. The name of `into` stays; where it has none, it takes the other's.
 
     Raises
     ------
     UsageError
-        If nobody has one of the numbers, or they are the same.
+        If no person has one of the numbers, or they are equal.
     """
-    _require(take, person)
-    _require(take, into)
+    _require_person(take, person)
+    _require_person(take, into)
     if person == into:
         raise UsageError("a person cannot be merged with itself")
-    ours = np.isin(take.person, (person, into))
-    # first of each frame: measured before carried over, then that of `into`
+    either = np.isin(take.person, (person, into))
+    # first row of each frame: measured before predicted, then that of `into`
     order = np.lexsort((take.person != into, take.predicted, take.frame))
-    order = order[ours[order]]
+    order = order[either[order]]
     first = np.r_[True, np.diff(take.frame[order]) > 0]
-    kept = ~ours
-    kept[order[first]] = True
+    keep = ~either
+    keep[order[first]] = True
     numbers = np.where(take.person == person, into, take.person)
-    together = taken_rows(replace(take, person=numbers), np.flatnonzero(kept))
-    sorted_rows = np.lexsort((together.person, together.frame))
+    combined = select_rows(replace(take, person=numbers), np.flatnonzero(keep))
+    sorted_rows = np.lexsort((combined.person, combined.frame))
     names = names_of(take)
     other = names.pop(person, "")
     names.setdefault(into, other)
-    return _with_names(taken_rows(together, sorted_rows), names)
+    return _with_names(select_rows(combined, sorted_rows), names)
 
 
 def without_people(take: Take, people: Collection[int]) -> Take:
-    """The take without some people; their names go with them."""
-    kept = np.flatnonzero(~np.isin(take.person, list(people)))
+    """Return the take without some people and their names."""
+    rows = np.flatnonzero(~np.isin(take.person, list(people)))
     names = {number: name for number, name in names_of(take).items() if number not in people}
-    return _with_names(taken_rows(take, kept), names)
+    return _with_names(select_rows(take, rows), names)
 
 
-def _require(take: Take, person: int) -> None:
+def _require_person(take: Take, person: int) -> None:
     if person not in take.person:
         raise UsageError(f"the take has no person {person}")
 

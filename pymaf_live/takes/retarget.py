@@ -1,4 +1,4 @@
-"""A take of one body as a take of another."""
+"""Retargeting of a take to another body."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
 
 
-def retargeted_take(take: Take, source: Body, target: Body) -> tuple[Take, Array]:
-    """Carry a take over to another body.
+def retarget_take(take: Take, source: Body, target: Body) -> tuple[Take, Array]:
+    """Return a take retargeted to another body.
 
     Parameters
     ----------
     take : Take
     source : Body
-        That of the take.
+        Body of the take.
     target : Body
 
     Returns
     -------
     take : Take
-        Of the target; who was seen where, and how surely, stays.
+        Take of the target body; people, frames and scores stay.
     error : (R,) array
-        Metres that the joints which both bodies have lie apart, on average over each row.
+        Mean distance in metres of the joints that both bodies have, for each row.
 
     Raises
     ------
     InputError
-        If the take is not of the source.
+        If the take was not made with `source`.
     ModelError
         If the bodies have too few joints in common.
     """
@@ -52,7 +52,7 @@ def retargeted_take(take: Take, source: Body, target: Body) -> tuple[Take, Array
         if name in take.joint_names:
             score[:, joint] = take.joint_score[:, take.joint_names.index(name)]
         else:
-            # a finger is known no better than its hand
+            # a finger is as uncertain as its hand
             score[:, joint] = score[:, int(target.parents[joint])]
     return replace(
         take,

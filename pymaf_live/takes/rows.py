@@ -30,7 +30,7 @@ ROW_NAMES = ("frame", *(name for name, _, _ in ROW_COLUMNS))
 """Attributes of a `Take` with one entry per row."""
 
 _MAX_DENOMINATOR = 1001
-"""Of a measured frame rate; 30000/1001 is the most unusual rate in use."""
+"""Largest denominator of a measured frame rate; 30000/1001 is the most unusual rate in use."""
 
 
 def row_dtype(joints: int, shapes: int) -> np.dtype[np.void]:

@@ -1,4 +1,4 @@
-"""People's boxes given by hand: a JSON file, checked before any work is done."""
+"""Boxes file: JSON with the boxes of people, validated before the work starts."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 
-_MOST_BYTES = 64 << 20
-_MOST_BOXES = 64
-"""In one frame."""
-_MOST_PIXELS = 1_000_000.0
-"""From the picture's corner; far beyond any picture that can be read."""
+_MAX_BYTES = 64 << 20
+_MAX_BOXES = 64
+"""Boxes in one frame."""
+_MAX_COORDINATE = 1_000_000.0
+"""Pixels; far beyond any image that can be read."""
 
 
 def read_boxes(path: Path) -> dict[str, Array]:
-    """Read a boxes file: ``{picture name or frame index: [[x0, y0, x1, y1], ...]}``.
+    """Read a boxes file: ``{image name or frame index: [[x0, y0, x1, y1], ...]}``.
 
     Parameters
     ----------
     path : Path
-        JSON; pixels of the upright picture, one box a person.
+        JSON; pixels of the upright image, one box per person.
 
     Returns
     -------
     dict
-        (N, 4) float64 by picture name or frame index as text.
+        (N, 4) float64 by image name, or by frame index as text.
 
     Raises
     ------
     InputError
-        If the file cannot be read, is not of this form, or holds numbers that are no boxes.
+        If the file cannot be read, has another form, or contains invalid boxes.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise InputError(f"the boxes file {path} is too large")
         content = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except OSError as error:
         raise InputError(f"cannot read the boxes file {path}: {error.strerror or error}") from error
     except _NotFiniteError as error:
-        raise InputError(f"the boxes file {path} has {error}, which is no coordinate") from error
+        raise InputError(f"the boxes file {path}: {error} is not a coordinate") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"the boxes file {path} is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -57,23 +57,23 @@ def read_boxes(path: Path) -> dict[str, Array]:
 def require_known_names(
     boxes: Mapping[str, Array], path: Path, names: Collection[str], frames: int | None
 ) -> None:
-    """Refuse boxes for pictures that are not among the inputs.
+    """Check that every box belongs to one of the inputs.
 
     Parameters
     ----------
     boxes : mapping
         From `read_boxes`.
     path : Path
-        The boxes file, to be named.
+        The boxes file, for the error message.
     names : collection of str
-        Of the pictures of all inputs.
+        File names of the images of all inputs.
     frames : int or None
-        Frames of the longest input; None where that is not known.
+        Frames of the longest input; None if unknown.
 
     Raises
     ------
     InputError
-        Naming the first one.
+        For the first box that does not.
     """
     for key in boxes:
         if key in names:
@@ -96,8 +96,8 @@ def _refuse_constant(text: str) -> float:
 
 
 def _boxes_of(value: Any, where: str) -> Array:
-    if not isinstance(value, list) or len(value) > _MOST_BOXES:
-        raise InputError(f"{where} must be a list of at most {_MOST_BOXES} boxes")
+    if not isinstance(value, list) or len(value) > _MAX_BOXES:
+        raise InputError(f"{where} must be a list of at most {_MAX_BOXES} boxes")
     for box in value:
         if (
             not isinstance(box, list)
@@ -106,11 +106,11 @@ def _boxes_of(value: Any, where: str) -> Array:
             or any(isinstance(number, bool) for number in box)
         ):
             raise InputError(f"{where} must be a list of boxes of four numbers: x0, y0, x1, y1")
-        if not all(abs(number) <= _MOST_PIXELS for number in box):
+        if not all(abs(number) <= _MAX_COORDINATE for number in box):
             raise InputError(f"{where} has a box with coordinates out of range")
         if not (box[2] > box[0] and box[3] > box[1]):
-            raise InputError(f"{where} has a box without extent: x1 > x0 and y1 > y0 are needed")
+            raise InputError(f"{where} has an empty box; it needs x1 > x0 and y1 > y0")
     boxes = np.asarray(value, dtype=np.float64).reshape(-1, 4)
     if len(np.unique(boxes, axis=0)) < len(boxes):
-        raise InputError(f"{where} has the same box twice; each person needs a box of its own")
+        raise InputError(f"{where} has the same box twice; each person needs a separate box")
     return boxes

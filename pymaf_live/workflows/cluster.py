@@ -46,7 +46,7 @@ _ERROR_KINDS = (UsageError, InputError, OutputError, ModelError, Interrupted)
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Where to process, and how."""
+    """Cluster and options of a run over many inputs."""
 
     process: ProcessOptions
     """Options of every input; names are assigned by `result_names`."""
@@ -66,7 +66,7 @@ class ClusterResult:
 
 @dataclass(frozen=True)
 class _TaskResult:
-    """What a worker returns for one input: results, or an error, or nothing if not started."""
+    """Return value of a worker for one input: results, an error, or nothing if not started."""
 
     summary: Summary | None = None
     files: tuple[tuple[str, bytes], ...] = ()

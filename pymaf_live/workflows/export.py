@@ -42,7 +42,7 @@ class ExportResult:
     files: tuple[ExportedFile, ...] = ()
     """Files with the figures from reading them back."""
     empty: tuple[Path, ...] = ()
-    """Targets that were not written because nobody is in the take."""
+    """Targets that were not written because the take has no people."""
     not_written: tuple[Path, ...] = ()
     """Targets left out because the user cancelled."""
     retarget_error: Array | None = None
@@ -142,11 +142,11 @@ class LateCancelReporter:
 def _on_body(take: Take, name: str | None) -> tuple[Take, Body, Array | None]:
     """Return the take on the chosen body, that body, and the retargeting error (R,) in m."""
     from pymaf_live.body.registry import body_by_hash, body_by_name
-    from pymaf_live.takes.retarget import retargeted_take
+    from pymaf_live.takes.retarget import retarget_take
 
     body = body_by_hash(take.body_sha256)
     if name is None:
         return take, body, None
     target = body_by_name(name)
-    retargeted, error = retargeted_take(take, body, target)
+    retargeted, error = retarget_take(take, body, target)
     return retargeted, target, error

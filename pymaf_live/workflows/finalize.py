@@ -27,7 +27,7 @@ _THUMBNAIL_SIZE = 192
 
 @dataclass(frozen=True)
 class FinalizeOptions:
-    """How a recording becomes a take."""
+    """Smoothing and body of the finished take."""
 
     smoothing_strength: float = 0.5
     """Strength 0..1 of the offline smoothing; 0 keeps the measurements."""

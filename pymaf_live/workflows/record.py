@@ -28,6 +28,7 @@ from pymaf_live.workflows.export import (
 from pymaf_live.workflows.recoverable import RecoverableRecording
 
 if TYPE_CHECKING:
+    from pymaf_live.body import Body
     from pymaf_live.sources import Source
 
 _POLL_SECONDS = 0.1
@@ -37,7 +38,7 @@ _QUEUE_LENGTH = 8
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """What to record and where to stream."""
+    """File to record, addresses to stream to, and the estimation."""
 
     file: Path | None = None
     """File to write when the recording ends; the ending selects the format. None records nothing:
@@ -68,7 +69,7 @@ class StreamFigures:
     sent: int
     """Poses sent."""
     failure: str
-    """Why the last packets could not be sent; empty where they were."""
+    """Reason why the last packets could not be sent; empty where they were."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
             journal = _JournalThread(recording, pipeline)
             run.callback(journal.close)
             pipeline.set_recorder(journal.add)
-        streams = [VmcStream(body, address) for address in options.streams]
-        for number, stream in enumerate(streams):
-            run.callback(stream.close)
-            stream.select_person(number if len(streams) > 1 else None)
-            pipeline.subscribe(stream.send)
+        streams = _open_streams(body, options.streams, pipeline, run)
         failure = _run(pipeline, frames, options.seconds, reporter)
         if journal is not None:
             failure = journal.finish() or failure
@@ -196,6 +193,18 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
         (*health.notices, *([recording.notice] if recording.notice else [])),
         failure,
     )
+
+
+def _open_streams(
+    body: Body, addresses: tuple[Address, ...], pipeline: Pipeline, run: ExitStack
+) -> list[VmcStream]:
+    """Open the streams and feed them with the pipeline's results; `run` closes them."""
+    streams = [VmcStream(body, address) for address in addresses]
+    for number, stream in enumerate(streams):
+        run.callback(stream.close)
+        stream.select_person(number if len(streams) > 1 else None)
+        pipeline.subscribe(stream.send)
+    return streams
 
 
 def _pipeline_options(options: RecordOptions) -> PipelineOptions:

@@ -18,7 +18,7 @@ from pymaf_live.workflows.result_names import result_stem
 
 @dataclass(frozen=True)
 class RecoverOptions:
-    """Where to write recovered recordings."""
+    """Folder and smoothing of recovered recordings."""
 
     out: Path
     """Folder of the results; created if missing."""

@@ -54,7 +54,7 @@ class RecoverableRecording:
         self._folder: Path | None = None
         self._journal: TakeJournal | None = None
         self.notice = ""
-        """Why a crash could not be recovered from; empty where it can."""
+        """Reason why a crash could not be recovered from; empty where it could."""
 
     @property
     def frames(self) -> int:

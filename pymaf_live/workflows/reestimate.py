@@ -40,7 +40,7 @@ _BOX_MARGIN = 0.08
 
 @dataclass(frozen=True)
 class ReestimateOptions:
-    """Where and how to re-estimate."""
+    """Box, person and estimation of a correction."""
 
     frame: int
     """Frame in which the box was drawn."""
@@ -95,7 +95,7 @@ def reestimate(
     BodyMismatchError
         If the model estimates another body than the take's.
     InputError
-        If the box is too small or outside the frame, nobody is in it, or an image is missing.
+        If the box is too small or outside the frame, no person is in it, or an image is missing.
     Interrupted
         If the user cancelled; nothing has changed.
     """
@@ -185,7 +185,7 @@ def reestimate_rows(
     limit = _last_frame(raw, start, person, corrections)
     measured, agreed = _measure(raw, images, options, person, box, limit, reporter)
     if not measured:
-        raise InputError("nobody was found in the box; draw it around the whole body")
+        raise InputError("no person was found in the box; draw it around the whole body")
     if agreed:
         measured = measured[:-AGREEING_FRAMES]
     last = measured[-1][0]

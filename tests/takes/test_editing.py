@@ -1,3 +1,5 @@
+"""Edits of a take: trim, markers, replaced rows."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -40,7 +42,7 @@ def take(body: Body) -> Take:
     )
 
 
-def test_a_trim_leaves_everything_in_the_take_until_it_is_applied(take: Take) -> None:
+def test_a_trim_removes_nothing_until_it_is_applied(take: Take) -> None:
     marked = with_trim(take, 5, 14)
     assert marked.trim == (5, 14)
     assert len(marked.frame) == len(take.frame)
@@ -57,7 +59,7 @@ def test_a_trim_leaves_everything_in_the_take_until_it_is_applied(take: Take) ->
 @pytest.mark.parametrize(
     ("ends", "kept"), [((14, 5), (5, 14)), ((-3, 7), (0, 7)), ((30, 99), (30, 39))]
 )
-def test_the_ends_of_a_trim_are_brought_into_order(
+def test_the_ends_of_a_trim_are_clamped_and_sorted(
     take: Take, ends: tuple[int, int], kept: tuple[int, int]
 ) -> None:
     assert trim_of(with_trim(take, *ends)) == kept
@@ -67,7 +69,7 @@ def test_a_trim_to_everything_is_none(take: Take) -> None:
     assert with_trim(with_trim(take, 5, 14), 0, 39).trim is None
 
 
-def test_markers_are_in_order_and_go_with_their_frames(take: Take) -> None:
+def test_markers_are_sorted_and_trimmed_with_their_frames(take: Take) -> None:
     marked = with_marker(with_marker(with_marker(take, 20, "jump"), 7, "turn \n left"), 30, "end")
     assert marked.marker_frame == (7, 20, 30)
     assert marked.marker_name == ("turn left", "jump", "end")
@@ -91,7 +93,7 @@ def test_a_marker_moves_to_the_nearest_free_frame_and_keeps_its_name(take: Take)
         with_moved_marker(marked, 6, 7)
 
 
-def test_replaced_rows_touch_one_person_in_the_given_frames_only(take: Take, body: Body) -> None:
+def test_only_rows_of_one_person_in_a_range_are_replaced(take: Take, body: Body) -> None:
     other = replace(take, translation=take.translation + 1.0, score=take.score * 0.5)
     # the new measurement did not find the person in frame 12
     other_rows = ~((other.frame == 12) & (other.person == 1))
@@ -118,7 +120,7 @@ def test_rows_of_another_body_are_refused(take: Take) -> None:
         with_rows(take, 1, 0, 3, replace(take, body_sha256="0" * 64))
 
 
-def test_disagreement_is_a_part_of_the_persons_size(take: Take) -> None:
+def test_disagreement_is_a_fraction_of_the_persons_size(take: Take) -> None:
     row = np.flatnonzero((take.person == 2) & (take.frame == 15))[0]
     joints = np.asarray(take.joints_2d[row], dtype=np.float64)
     diagonal = np.linalg.norm(joints.max(axis=0) - joints.min(axis=0))
@@ -128,19 +130,17 @@ def test_disagreement_is_a_part_of_the_persons_size(take: Take) -> None:
     assert disagreement(take, 2, 5, joints) is None
 
 
-def test_the_people_of_one_frame_are_those_of_the_whole_take(take: Take) -> None:
-    everybody = people_by_frame(take)
+def test_people_of_one_frame_match_those_of_all_frames(take: Take) -> None:
+    all_people = people_by_frame(take)
     for frame in (0, 15, 39):
         one = people_at(take, frame)
-        assert [person.id for person in one] == [person.id for person in everybody[frame]]
-        for a, b in zip(one, everybody[frame], strict=True):
+        assert [person.id for person in one] == [person.id for person in all_people[frame]]
+        for a, b in zip(one, all_people[frame], strict=True):
             np.testing.assert_array_equal(a.rotations, b.rotations)
             np.testing.assert_array_equal(a.joints, b.joints)
 
 
-def test_edits_are_in_the_file_and_files_without_them_stay_readable(
-    take: Take, tmp_path: Path
-) -> None:
+def test_edits_are_stored_in_the_file(take: Take, tmp_path: Path) -> None:
     write_take(tmp_path / "plain.npz", take)
     with np.load(tmp_path / "plain.npz") as plain:
         assert not {"trim", "marker_frame", "marker_name", "file_time"} & set(plain.files)
@@ -162,7 +162,7 @@ def test_edits_are_in_the_file_and_files_without_them_stay_readable(
         ("file_time", np.full(39, 0.5), "file_time"),
     ],
 )
-def test_edits_that_cannot_be_are_refused(
+def test_invalid_edits_are_refused(
     take: Take,
     tmp_path: Path,
     name: str,

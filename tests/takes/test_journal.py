@@ -52,7 +52,7 @@ def two_people(body: Body) -> Take:
 
 @pytest.fixture(scope="module")
 def results(body: Body, two_people: Take) -> list[FrameResult]:
-    """60 frames of person 1; nobody in frame 7."""
+    """60 frames of person 1; no person in frame 7."""
     people = people_by_frame(two_people)[:60]
     return [result(i / 25, each if i != 7 else ()) for i, each in enumerate(people)]
 

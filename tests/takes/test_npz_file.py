@@ -1,3 +1,5 @@
+"""Take files: round trip, documented keys, and refusal of invalid files."""
+
 from __future__ import annotations
 
 import io
@@ -19,7 +21,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
 EDITED = {"file_time", "trim", "marker_frame", "marker_name", "person_number", "person_name"}
-"""Keys of takes that were trimmed, marked or recorded beside a file; others do without."""
+"""Optional keys: those of edited takes and of recordings of a looped file."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def rewrite(path: Path, **changes: Any) -> None:
     np.savez(path, **arrays)
 
 
-def test_what_is_written_comes_back(take: Take, tmp_path: Path) -> None:
+def test_a_written_take_is_read_back(take: Take, tmp_path: Path) -> None:
     write_take(tmp_path / "new" / "a.npz", take)
     again = read_take(tmp_path / "new" / "a.npz")
     for field in fields(Take):
@@ -82,7 +84,7 @@ def test_the_file_has_exactly_the_documented_keys_and_needs_no_pickle(
         assert file["frame_rate"].tolist() == [30000, 1001]
 
 
-def test_a_take_with_nobody_is_a_take(body: Body, tmp_path: Path) -> None:
+def test_a_take_may_have_no_people(body: Body, tmp_path: Path) -> None:
     write_take(tmp_path / "a.npz", make_take(body, np.array([0.0, 0.1]), {}, {}))
     again = read_take(tmp_path / "a.npz")
     assert len(again.frame_time) == 2
@@ -92,14 +94,14 @@ def test_a_take_with_nobody_is_a_take(body: Body, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"pose": None}, "lacks pose"),
+        ({"pose": None}, "pose is missing"),
         ({"format": "something"}, "format is not"),
         ({"version": 2}, "newer"),
         ({"extra": 1}, "not part of the format"),
         ({"frame_rate": [30, 0]}, "frame_rate"),
         ({"frame_rate": [30.0, 1.0]}, "type float64"),
         ({"frame_size": [-1, 720]}, "frame_size"),
-        ({"frame_time": np.zeros(12)}, "does not rise"),
+        ({"frame_time": np.zeros(12)}, "does not increase"),
         ({"frame": np.arange(3, 18)}, "points outside 0..11"),
         ({"frame": np.zeros(15, dtype=int)}, "two rows in one frame"),
         ({"frame": np.zeros(14, dtype=int)}, "should be"),
@@ -115,7 +117,7 @@ def test_a_take_with_nobody_is_a_take(body: Body, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered")
-def test_a_file_that_is_not_sound_is_refused_in_one_line(
+def test_invalid_files_are_refused_in_one_line(
     take: Take, tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
     path = tmp_path / "a.npz"
@@ -127,7 +129,7 @@ def test_a_file_that_is_not_sound_is_refused_in_one_line(
     assert caught.value.exit_code == 3
 
 
-def test_what_is_no_archive_is_refused(take: Take, tmp_path: Path) -> None:
+def test_other_files_are_refused(take: Take, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(InputError, match="there is no take"):
         read_take(path)
@@ -139,7 +141,7 @@ def test_what_is_no_archive_is_refused(take: Take, tmp_path: Path) -> None:
         read_take(tmp_path)  # a folder
 
 
-def test_a_damaged_or_cut_file_is_refused(take: Take, tmp_path: Path) -> None:
+def test_damaged_and_truncated_files_are_refused(take: Take, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_take(path, take)
     whole = path.read_bytes()
@@ -147,13 +149,13 @@ def test_a_damaged_or_cut_file_is_refused(take: Take, tmp_path: Path) -> None:
         path.write_bytes(whole[:cut])
         with pytest.raises(InputError):
             read_take(path)
-    place = whole.index(b"pose.npy") + 300
-    path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+    position = whole.index(b"pose.npy") + 300
+    path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
     with pytest.raises(InputError, match="CRC"):
         read_take(path)
 
 
-def test_declared_sizes_are_not_believed(take: Take, tmp_path: Path) -> None:
+def test_declared_sizes_are_checked(take: Take, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_take(path, take)
 
@@ -169,25 +171,25 @@ def test_declared_sizes_are_not_believed(take: Take, tmp_path: Path) -> None:
             for entry, data in entries.items():
                 new.writestr(entry, data)
 
-    with_header("pose", (1 << 40, 24, 3), b"\0" * 64)  # 288 TiB promised, 64 bytes there
+    with_header("pose", (1 << 40, 24, 3), b"\0" * 64)  # declares 288 TiB, has 64 bytes
     with pytest.raises(InputError, match="declares"):
         read_take(path)
 
 
-def test_an_archive_that_unpacks_to_more_than_memory_is_refused_unread(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("pose.npy", b"\0" * (1 << 20))
     content = path.read_bytes()
-    # the directory's declared size of the one entry, made 3 GiB
+    # set the declared size of the entry to 3 GiB
     path.write_bytes(
         content.replace((1 << 20).to_bytes(4, "little"), (3 << 30).to_bytes(4, "little"))
     )
-    with pytest.raises(InputError, match="more than a take may have"):
+    with pytest.raises(InputError, match="more than the limit"):
         read_take(path)
 
 
-def test_writing_refuses_what_reading_would(take: Take, tmp_path: Path) -> None:
+def test_invalid_takes_are_not_written(take: Take, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not finite"):
         write_take(tmp_path / "a.npz", replace(take, score=np.full(15, np.nan)))
     write_take(tmp_path / "a.npz", take)

@@ -1,4 +1,4 @@
-"""People of a take are named, merged and left out, and the take before stays as it was."""
+"""People of a take: names, merging and removal."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def body() -> Body:
 
 @pytest.fixture(scope="module")
 def take(body: Body) -> Take:
-    """0 in frames 0 to 5 (5 carried over), 1 in 4 to 9 (4 carried over), 2 in all of ten."""
+    """Person 0 in frames 0 to 5 (5 predicted), 1 in 4 to 9 (4 predicted), 2 in all ten."""
     frames = {0: np.arange(6), 1: np.arange(4, 10), 2: np.arange(10)}
-    made = make_take(
+    take = make_take(
         body,
         np.arange(10) / 10,
         {number: standing(body, len(which)) for number, which in frames.items()},
         {number: walking_past(which / 10, 0.3 * number) for number, which in frames.items()},
         frames=frames,
     )
-    carried = ((made.person == 0) & (made.frame == 5)) | ((made.person == 1) & (made.frame == 4))
-    return replace(made, predicted=carried)
+    predicted = ((take.person == 0) & (take.frame == 5)) | ((take.person == 1) & (take.frame == 4))
+    return replace(take, predicted=predicted)
 
 
-def test_two_numbers_of_one_person_become_one(take: Take) -> None:
+def test_two_numbers_of_one_person_are_merged(take: Take) -> None:
     one = merged(take, 1, into=0)
     assert people_of(one) == (0, 2)
     assert one.frame[one.person == 0].tolist() == list(range(10))
     assert one.frame.tolist() == sorted(one.frame.tolist())
-    # where both are there the measured row stays: 0's of frame 4, 1's of frame 5
+    # where both have a row the measured one stays: that of 0 in frame 4, of 1 in frame 5
     for frame, who in ((3, 0), (4, 0), (5, 1), (9, 1)):
         of = take.translation[(take.person == who) & (take.frame == frame)]
         np.testing.assert_array_equal(one.translation[(one.person == 0) & (one.frame == frame)], of)
@@ -52,14 +52,14 @@ def test_two_numbers_of_one_person_become_one(take: Take) -> None:
     assert people_of(take) == (0, 1, 2)
 
 
-def test_of_two_measured_rows_that_of_the_person_merged_into_stays(take: Take) -> None:
+def test_merging_keeps_the_measured_rows_of_the_target(take: Take) -> None:
     both = merged(take, 0, into=2)
     expected = take.translation[take.person == 2]
     np.testing.assert_array_equal(both.translation[both.person == 2], expected)
     assert people_of(both) == (1, 2)
 
 
-def test_names_are_kept_in_the_file_and_go_with_their_people(take: Take, tmp_path: Path) -> None:
+def test_names_are_stored_and_follow_their_people(take: Take, tmp_path: Path) -> None:
     named = with_name(with_name(take, 2, "  Ann\n Lee "), 1, "Bo")
     assert names_of(named) == {1: "Bo", 2: "Ann Lee"}
     write_take(tmp_path / "t.npz", named)
@@ -70,13 +70,13 @@ def test_names_are_kept_in_the_file_and_go_with_their_people(take: Take, tmp_pat
     assert names_of(without_people(named, {2})) == {1: "Bo"}
 
 
-def test_whoever_is_left_out_has_no_rows(take: Take) -> None:
+def test_removed_people_have_no_rows(take: Take) -> None:
     assert people_of(without_people(take, {0, 1})) == (2,)
     assert people_of(without_people(take, {0, 1, 2})) == ()
     assert len(without_people(take, {0, 1, 2}).frame_time) == 10
 
 
-def test_people_who_are_not_there_are_refused(take: Take) -> None:
+def test_unknown_people_are_refused(take: Take) -> None:
     for change in (
         lambda: merged(take, 7, into=0),
         lambda: merged(take, 0, into=7),

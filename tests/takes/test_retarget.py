@@ -1,4 +1,4 @@
-"""A take of one body is carried to another: bones point the same way, joints lie near."""
+"""Retargeting of a take: bones keep their directions, joints stay close."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.cli.app import main
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.takes.npz_file import read_take, write_take
-from pymaf_live.takes.retarget import retargeted_take
+from pymaf_live.takes.retarget import retarget_take
 from pymaf_live.takes.take import Take
 from tests.body.fake_smpl import made_up_smpl, write_old_pickle
 from tests.helpers.take import make_take, moving_limbs, walking_past
@@ -23,7 +23,7 @@ from tests.helpers.take import make_take, moving_limbs, walking_past
 ROWS = 30
 
 
-def made_up_take(body: Body) -> Take:
+def synthetic_take(body: Body) -> Take:
     times = np.arange(12) / 30
     return make_take(body, times, {0: moving_limbs(body, times)}, {0: walking_past(times)})
 
@@ -42,7 +42,7 @@ def poses(body: Body) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def slimmer(body: Body) -> Body:
-    """A body of other proportions: lower, wider, and with its arms hanging by 15 degrees."""
+    """Return a body with other proportions: lower, wider, with arms lowered by 15 degrees."""
     template = body.template * [1.06, 0.94, 1.0]
     for side, name in ((1, "left"), (-1, "right")):
         joint = body.joint_regressor[body.joint_names.index(f"{name}_shoulder")] @ template
@@ -53,13 +53,15 @@ def slimmer(body: Body) -> Body:
     return replace(body, template=template, sha256="5" * 64)
 
 
-def test_the_same_body_takes_the_same_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+def test_the_same_body_keeps_its_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
     found = retarget_poses(body, body, *poses)
     joints = pose_joints(body, *poses)
     assert np.linalg.norm(found.joints - joints, axis=-1).mean() < 0.004
 
 
-def test_the_reported_error_is_the_joints(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+def test_the_reported_error_is_the_joint_distance(
+    body: Body, poses: tuple[np.ndarray, ...]
+) -> None:
     target = slimmer(body)
     found = retarget_poses(body, target, *poses)
     joints = pose_joints(target, found.rotations, found.shape, found.translation)
@@ -70,7 +72,7 @@ def test_the_reported_error_is_the_joints(body: Body, poses: tuple[np.ndarray, .
     np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
 
 
-def test_it_is_nearer_than_rotations_carried_over_as_they_are(
+def test_the_error_is_half_that_of_copied_rotations(
     body: Body, poses: tuple[np.ndarray, ...]
 ) -> None:
     target = slimmer(body)
@@ -83,7 +85,7 @@ def test_it_is_nearer_than_rotations_carried_over_as_they_are(
 
 
 def test_limbs_keep_their_twist(body: Body, poses: tuple[np.ndarray, ...]) -> None:
-    """A forearm that turns about itself alone turns about itself on the other body too."""
+    """A forearm that twists about its own axis does so on the other body too."""
     rotations, shape, translation = (values[:2].copy() for values in poses)
     rotations[1], shape[1], translation[1] = rotations[0], shape[0], translation[0]
     elbow = body.joint_names.index("left_elbow")
@@ -99,37 +101,37 @@ def test_limbs_keep_their_twist(body: Body, poses: tuple[np.ndarray, ...]) -> No
     assert np.arccos((np.trace(between) - 1) / 2) == pytest.approx(0.8, abs=0.02)
 
 
-def test_a_take_goes_over_and_back(body: Body) -> None:
-    take, target = made_up_take(body), slimmer(body)
-    there, error = retargeted_take(take, body, target)
+def test_a_take_survives_the_way_there_and_back(body: Body) -> None:
+    take, target = synthetic_take(body), slimmer(body)
+    there, error = retarget_take(take, body, target)
     assert there.body_sha256 == target.sha256
     assert error.shape == take.frame.shape
-    back, _ = retargeted_take(there, target, body)
+    back, _ = retarget_take(there, target, body)
     apart = np.linalg.norm(back.joints - take.joints, axis=-1).mean()
     assert apart < 0.02
     with pytest.raises(InputError, match="another body file"):
-        retargeted_take(there, body, target)
+        retarget_take(there, body, target)
 
 
-def test_strangers_are_refused(body: Body, poses: tuple[np.ndarray, ...]) -> None:
+def test_unrelated_bodies_are_refused(body: Body, poses: tuple[np.ndarray, ...]) -> None:
     other = replace(body, joint_names=tuple(f"bone{k}" for k in range(24)))
     with pytest.raises(ModelError, match="0 joints in common"):
         retarget_poses(body, other, *poses)
 
 
-def test_the_command_line_writes_a_take_of_the_other_body(
+def test_the_command_line_retargets_a_take(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
     entries, _ = made_up_smpl(body, pose_directions=False)
     target = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
     given, out, amass = (tmp_path / name for name in ("a.npz", "b.npz", "c.amass.npz"))
-    write_take(given, made_up_take(body))
+    write_take(given, synthetic_take(body))
     assert main(["export", str(given), "--to", str(out), str(amass), "--body", "smpl"]) == 0
     assert "joints within" in capsys.readouterr().out
     assert read_take(out).body_sha256 == target.sha256
     with np.load(amass) as file:
         assert str(file["body_sha256"]) == target.sha256
-    code = main(["export", str(given), "--to", str(tmp_path / "d.npz"), "--body", "nobody"])
+    code = main(["export", str(given), "--to", str(tmp_path / "d.npz"), "--body", "unknown"])
     assert code == 5
     assert "only open, smpl" in capsys.readouterr().err

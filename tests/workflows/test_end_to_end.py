@@ -1,4 +1,4 @@
-"""The whole way on the shipped demo and on real videos: from the file to results that hold."""
+"""Processing of the demo and of real videos: accuracy, overlay and identities."""
 
 import json
 
@@ -28,7 +28,7 @@ def demo(tmp_path_factory):
 
 
 def procrustes_error(found, true):
-    """Mean distance after the best similarity transform, by Kabsch's method written out."""
+    """Return the mean distance after the best similarity transform, by Kabsch's method."""
     errors = []
     for a, b in zip(found, true, strict=True):
         a, b = a - a.mean(axis=0), b - b.mean(axis=0)
@@ -46,7 +46,7 @@ def rows_with_truth(take: Take):
     return joints[nearest], flat[nearest]
 
 
-def test_the_demo_is_followed_throughout(demo):
+def test_the_demo_is_tracked_throughout(demo):
     take = read_take(demo / "demo.npz")
     assert len(np.unique(take.frame)) >= 0.95 * len(take.frame_time)
     assert len(np.unique(take.person)) == 1
@@ -58,7 +58,7 @@ def test_the_demos_joints_are_within_80_mm_of_the_truth(demo):
     assert procrustes_error(take.joints, joints) < 0.080
 
 
-def test_the_body_lies_on_the_person_in_the_picture(demo):
+def test_the_body_covers_the_person_in_the_image(demo):
     take = read_take(demo / "demo.npz")
     _, flat = rows_with_truth(take)
     height = np.ptp(flat[..., 1], axis=1)
@@ -66,7 +66,7 @@ def test_the_body_lies_on_the_person_in_the_picture(demo):
     assert np.median(miss) < 0.06
 
 
-def test_the_demos_bvh_holds_the_takes_joints(demo):
+def test_the_bvh_contains_the_joints_of_the_take(demo):
     take = read_take(demo / "demo.npz")
     assert (
         bvh_joint_error(demo / "demo.bvh", take, int(take.person[0]), default_body(), "cm") < 1e-3
@@ -95,15 +95,15 @@ def test_the_overlay_keeps_size_rate_frames_and_sound(demo):
 
 
 @pytest.mark.parametrize("name", ["dancer_single", "dance_three_portrait_audio"])
-def test_real_people_are_followed(name, tmp_path, capsys):
+def test_real_people_are_tracked(name, tmp_path, capsys):
     path = SHARED / "videos" / f"{name}.mp4"
     if not path.is_file():
-        pytest.skip(f"{path} is not there")
+        pytest.skip(f"{path} is not present")
     assert main(["process", str(path), "--out", str(tmp_path), "--no-overlay", "--json"]) == 0
     json.loads(capsys.readouterr().out)
     take = read_take(tmp_path / f"{name}.npz")
     assert len(np.unique(take.frame)) >= 0.95 * len(take.frame_time)
-    # upright people: the head above the hips in the picture, and a believable distance
+    # upright people: head above the hips in the image, plausible distance
     head, pelvis = (take.joint_names.index(n) for n in ("head", "pelvis"))
     above = take.joints_2d[:, head, 1] < take.joints_2d[:, pelvis, 1]
     assert above.mean() > 0.98
@@ -112,15 +112,15 @@ def test_real_people_are_followed(name, tmp_path, capsys):
 
 
 def test_a_person_who_leaves_and_returns(tmp_path):
-    """Rows stop while nobody is there, and go on with the same number afterwards."""
+    """Rows stop while the person is absent, and continue with the same number afterwards."""
     path = tmp_path / "leaves.mp4"
     with av.open(str(resource("demo.mp4"))) as source:
-        there = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)][:90]
-    nobody = [np.full_like(there[0], 120)] * 40
-    frames = [*there[:45], *nobody, *there[45:]]
+        present = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)][:90]
+    empty = [np.full_like(present[0], 120)] * 40
+    frames = [*present[:45], *empty, *present[45:]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30)
-        stream.height, stream.width = there[0].shape[:2]
+        stream.height, stream.width = present[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for image in frames:
             for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
@@ -133,7 +133,7 @@ def test_a_person_who_leaves_and_returns(tmp_path):
     assert len(take.frame_time) == len(frames)
     seen = set(take.frame.tolist())
     assert len(seen & set(range(45))) >= 42
-    # short gaps are carried on for a quarter of a second, no longer
+    # gaps are filled for at most a quarter of a second
     assert not seen & set(range(45 + 12, 85))
     assert len(seen & set(range(85, len(frames)))) >= 38
     assert len(np.unique(take.person)) == 1

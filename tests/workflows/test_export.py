@@ -106,9 +106,9 @@ def test_unknown_endings_are_usage_errors(take: Take, tmp_path: Path) -> None:
 
 
 def test_targets_without_people_are_reported_as_empty(tmp_path: Path) -> None:
-    nobody = make_take(default_body(), np.arange(5) / 30, {}, {})
+    empty = make_take(default_body(), np.arange(5) / 30, {}, {})
     targets = export_targets(tmp_path / "empty", ("bvh", "npz"))
-    result = export(nobody, ExportRequest(targets))
+    result = export(empty, ExportRequest(targets))
     assert result.empty == (targets[0],)
     assert [file.path for file in result.files] == [targets[1]]
 

@@ -1,3 +1,5 @@
+"""Recorder of the window: pre-roll, image copies, failures and memory."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,7 +32,7 @@ def recording_in(folder: Path) -> LiveRecording:
     return LiveRecording(lambda: folder, default_body(), CAMERA, "double 0")
 
 
-def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path) -> None:
+def test_a_recording_starts_before_the_click_and_has_image_copies(tmp_path: Path) -> None:
     recorder = PreRollRecorder(CAMERA, lambda: 1.0)
     play(recorder, 0, 90)
     recording = recording_in(tmp_path / "a")
@@ -49,7 +51,7 @@ def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path
         assert image is not None
         assert abs(float(image.mean()) - round(30 * take.frame_time[frame]) % 250) < 3
     pictures.close()
-    # the next one does not have what the last one had
+    # the next recording does not contain results of the last one
     again = recording_in(tmp_path / "b")
     recorder.begin(again)
     play(recorder, 170, 180)
@@ -59,11 +61,11 @@ def test_a_camera_take_begins_before_the_key_and_has_its_pictures(tmp_path: Path
     assert read_journal(tmp_path / "b" / JOURNAL).take.frame_time[0] == pytest.approx(5.0, abs=0.01)
 
 
-def test_a_shorter_wish_lets_go_of_what_is_older(tmp_path: Path) -> None:
-    wish = [2.0]
-    recorder = PreRollRecorder(CAMERA, lambda: wish[0])
+def test_a_shorter_pre_roll_drops_older_results(tmp_path: Path) -> None:
+    seconds = [2.0]
+    recorder = PreRollRecorder(CAMERA, lambda: seconds[0])
     play(recorder, 0, 60)
-    wish[0] = 0.0
+    seconds[0] = 0.0
     play(recorder, 60, 120)
     recording = recording_in(tmp_path / "a")
     recorder.begin(recording)
@@ -75,7 +77,7 @@ def test_a_shorter_wish_lets_go_of_what_is_older(tmp_path: Path) -> None:
     np.testing.assert_allclose(take.frame_time, np.arange(120, 130) / 30)
 
 
-def test_a_change_of_size_ends_the_recording_and_keeps_what_came_before(tmp_path: Path) -> None:
+def test_a_changed_frame_size_ends_the_recording(tmp_path: Path) -> None:
     recorder = PreRollRecorder(CAMERA, lambda: 0.0)
     recording = recording_in(tmp_path / "a")
     recorder.begin(recording)
@@ -89,7 +91,7 @@ def test_a_change_of_size_ends_the_recording_and_keeps_what_came_before(tmp_path
     assert len(read_journal(tmp_path / "a" / JOURNAL).take.frame_time) == 10
 
 
-def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_failure(tmp_path: Path) -> None:
     def begin() -> Path:
         from pymaf_live.errors import OutputError
 
@@ -106,7 +108,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_ends_nothing_else(tmp_path: Pa
     recorder.close()
 
 
-def test_what_is_recorded_does_not_stay_in_memory(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     import tracemalloc
 
     recorder = PreRollRecorder(CAMERA, lambda: 1.0)
@@ -123,5 +125,5 @@ def test_what_is_recorded_does_not_stay_in_memory(tmp_path: Path) -> None:
     recording.finish()
     recorder.close()
     assert recording.rows == 600
-    # 480 frames of one person are 400 kB of rows and 110 MB of pictures; what waits is bounded
+    # 480 frames of one person are 400 kB of rows and 110 MB of images
     assert after - before < 3_000_000

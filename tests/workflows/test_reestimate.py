@@ -138,15 +138,15 @@ def test_it_ends_before_the_next_correction_and_at_the_trim(wrong: Take, truth: 
 
 
 def test_a_person_without_a_track_is_estimated_to_the_end(truth: Take) -> None:
-    nobody = with_rows(truth, 4, 0, FRAMES - 1, replace(truth, person=truth.person + 1))
-    assert len(nobody.frame) == 0
-    done = corrected(nobody, truth, frame=10)
+    untracked = with_rows(truth, 4, 0, FRAMES - 1, replace(truth, person=truth.person + 1))
+    assert len(untracked.frame) == 0
+    done = corrected(untracked, truth, frame=10)
     assert (done.first, done.last) == (10, FRAMES - 1)
     np.testing.assert_array_equal(done.raw.frame, np.arange(10, FRAMES))
 
 
 def test_a_box_without_a_person_is_an_input_error(wrong: Take, truth: Take) -> None:
-    with pytest.raises(InputError, match="nobody"):
+    with pytest.raises(InputError, match="no person"):
         corrected(wrong, truth, shift=-400.0)
     with pytest.raises(InputError, match="outside"):
         corrected(wrong, truth, shift=9000.0)
