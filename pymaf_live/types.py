@@ -223,7 +223,7 @@ class FrameResult:
     frame: Frame
     people: tuple[Person, ...]
     raw: tuple[Person, ...] = ()
-    """The same people before smoothing."""
+    """People before smoothing, in the same order."""
     camera: Camera | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     """Duration of each stage for this frame: 'detect', 'network', 'smooth' and so on."""

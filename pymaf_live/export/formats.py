@@ -53,7 +53,7 @@ class Format:
     title: str
     """One line for the user."""
     hint: str
-    """What to set in the program that imports the file; '' without any."""
+    """Advice on settings of the program that imports the file; '' without any."""
     options: frozenset[OptionName]
     """Fields of `ExportOptions` that affect the file; the others are ignored."""
     unit: Unit
@@ -67,7 +67,7 @@ class Format:
 
     @property
     def missing(self) -> str:
-        """What to install before this format can be written; '' if nothing is missing."""
+        """Advice on what to install before this format can be written; '' if nothing."""
         installed = not self.needs or importlib.util.find_spec(self.needs) is not None
         return "" if installed else MISSING
 
@@ -121,7 +121,7 @@ class Format:
         Returns
         -------
         list of ExportedFile
-            Empty if the format needs people and nobody is in the take.
+            Empty if the format needs people and the take has none.
 
         Raises
         ------

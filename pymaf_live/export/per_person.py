@@ -70,7 +70,7 @@ class ExportContext:
 
 
 def export_context(take: Take, body: Body, options: ExportOptions) -> ExportContext | None:
-    """Prepare a take for export; return None, with a line in the log, if nobody is in it.
+    """Prepare a take for export; return None, with a warning in the log, if it has no people.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def export_context(take: Take, body: Body, options: ExportOptions) -> ExportCont
     if not people:
         if removed:
             raise OutputError(f"the take of {take.source} has no rows with finite numbers")
-        _log.warning("nobody was seen in %s: nothing written", take.source)
+        _log.warning("%s contains no people; nothing was written", take.source)
         return None
     transform = world_transform(take, body, options.world, people[0])
     notes = [transform.note] if transform.note else []

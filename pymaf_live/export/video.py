@@ -68,7 +68,7 @@ class OverlayVideo:
         force: bool = False,
     ) -> None:
         self.notice = ""
-        """What the video lacks and why; '' if nothing."""
+        """Remark on what the video lacks and why; '' if nothing."""
         self._path = path
         self._size = size
         self._even_size = (size[0] + size[0] % 2, size[1] + size[1] % 2)

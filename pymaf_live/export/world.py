@@ -73,7 +73,7 @@ def world_transform(take: Take, body: Body, world: World, first_person: int) -> 
 
 def _tilt_note(up: Array, upright: int) -> str:
     if not upright:
-        return "nobody stands upright; the camera was assumed to be level"
+        return "no one stands upright; the camera was assumed to be level"
     pitch = np.degrees(np.arctan2(-up[2], -up[1]))
     roll = np.degrees(np.arctan2(up[0], -up[1]))
     if max(abs(pitch), abs(roll)) < _REPORTED_TILT:

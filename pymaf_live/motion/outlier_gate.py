@@ -25,7 +25,7 @@ _FULL_TRUST = 0.4
 _MAX_OUTLIER_JOINTS = 0.4
 """Part of the joints; with more outliers, the whole frame is one."""
 _MAX_OUTLIER_JOINTS_FLIPPED = 0.15
-"""The same for a frame that is taken as flipped in depth."""
+"""Part of the joints up to which a frame is accepted as flipped in depth."""
 _SOME_OUTLIER_JOINTS = 0.1
 """Part of the joints; with more outliers, or with an outlier root, the limit of the position is
 halved."""

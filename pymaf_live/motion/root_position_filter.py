@@ -25,7 +25,7 @@ PositionState = tuple[Array, Array]
 """Mean (6,) of bearing, log depth and their velocities; covariance (6, 6)."""
 
 _MIN_DEPTH = 0.05
-"""Smallest depth in metres; nobody is nearer to a camera."""
+"""Smallest depth in metres."""
 
 
 def bearing_from_position(position: Array) -> Array:

@@ -31,7 +31,7 @@ class SmoothingMetrics:
     raw_jitter: float
     """Jitter of the joints as measured by the network, mm."""
     delay: float | None
-    """Delay of the shown motion in seconds; None while nobody moves enough."""
+    """Delay of the shown motion in seconds; None while there is too little motion."""
 
 
 class SmoothingMeter:
@@ -115,7 +115,7 @@ def delay(times: Array, raw: Array, shown: Array) -> float | None:
     Returns
     -------
     float or None
-        None while nobody moves enough.
+        None while there is too little motion.
     """
     flat = raw.reshape(len(times), -1)
     motion = flat.std(axis=0)

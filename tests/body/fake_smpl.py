@@ -1,8 +1,8 @@
-"""Made-up files in the layout of SMPL's own, for tests without the licensed ones.
+"""Synthetic files in SMPL's layout, for tests without the licensed ones.
 
-The body is our open one with some faces split (so another count of vertices), its vertices in
-another order, a little larger and with made-up pose directions. `write_old_pickle` writes it as
-Python 2 with chumpy did: protocol 2, chumpy's objects, sparse regressor, bytes as latin-1 text.
+The body is the open one with some faces split (for another number of vertices), reordered vertices,
+a little larger and with synthetic pose directions. `write_old_pickle` writes it as Python 2 with
+chumpy did: protocol 2, chumpy's objects, sparse regressor, bytes as latin-1 text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from scipy.sparse import csc_matrix
 LARGER = 1.04
 
 
-def made_up_smpl(body, split=200, pose_directions=True, seed=0):
-    """Entries of an SMPL file; also the open body's index of each of its first vertices."""
+def fake_smpl(body, split=200, pose_directions=True, seed=0):
+    """Return the entries of an SMPL file, and the positions of the open body's vertices in it."""
     random = np.random.default_rng(seed)
     faces = body.faces[random.choice(len(body.faces), split, replace=False)]
     first = len(body.template)
@@ -65,7 +65,7 @@ def made_up_smpl(body, split=200, pose_directions=True, seed=0):
 
 
 def small_smpl(body, vertices=160, seed=1):
-    """A body of few vertices with SMPL's tree, for networks; its surface means nothing."""
+    """Return a body of few vertices with SMPL's tree, for networks; its surface is meaningless."""
     random = np.random.default_rng(seed)
     kept = np.sort(random.choice(len(body.template), vertices, replace=False))
     joints = body.joint_count
@@ -85,7 +85,7 @@ def small_smpl(body, vertices=160, seed=1):
 
 
 class _Chumpy:
-    """`chumpy.ch.Ch` and `chumpy.reordering.Select`, there only while a pickle is written."""
+    """Provides `chumpy.ch.Ch` and `chumpy.reordering.Select` while a pickle is written."""
 
     def __enter__(self):
         chumpy, ch, reordering = (
@@ -128,7 +128,7 @@ def write_old_pickle(path: Path, entries) -> Path:
         buffer = io.BytesIO()
         _OldPickler(buffer, protocol=2).dump(held)
     content = buffer.getvalue()
-    # modules as older libraries had them
+    # module names of older library versions
     for new, old in (
         (b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"),
         (b"cscipy.sparse._csc\n", b"cscipy.sparse.csc\n"),
@@ -140,7 +140,7 @@ def write_old_pickle(path: Path, entries) -> Path:
 
 
 class _OldPickler(pickle._Pickler):
-    """Writes bytes and text as Python 2's `str`: without saying in which encoding."""
+    """Writes bytes and text as Python 2's `str`, without an encoding."""
 
     dispatch: ClassVar = dict(pickle._Pickler.dispatch)
 

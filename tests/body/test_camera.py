@@ -1,4 +1,4 @@
-"""From crop to camera: the body keeps lying where the crop's own camera saw it."""
+"""Tests of projection and of decoding estimates into the camera frame."""
 
 import cv2
 import numpy as np
@@ -37,7 +37,7 @@ def estimate_of(body, seed):
 
 
 def seen_and_posed(body, seed):
-    """A person anywhere in the picture: pixels where the crop saw them, and their posed points."""
+    """Return a person anywhere in the image, with the pixels where the crop saw the joints."""
     random = np.random.default_rng(seed + 100)
     camera = Camera.for_frame((1280, 720))
     centre = camera.principal_point + random.uniform(-250, 250, 2)
@@ -52,17 +52,17 @@ def seen_and_posed(body, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_perspective_agrees_with_the_crop(body, seed):
-    """In the mean within 2 % of the box, for people nearer than 30 degrees to the axis."""
+    """The mean deviation is below 2 % of the box within 30 degrees of the axis."""
     *_, person, seen = seen_and_posed(body, seed)
     box = np.ptp(seen, axis=0).max()
     shift = (person.joints_2d - seen).mean(axis=0)
     assert np.abs(shift).max() < 0.02 * box
-    # perspective itself moves what is nearer or farther than the body's middle
+    # perspective itself moves points nearer or farther than the body's middle
     assert np.linalg.norm(person.joints_2d - seen, axis=1).mean() < 0.06 * box
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_no_other_place_lies_better_on_what_the_crop_saw(body, seed):
+def test_translation_minimises_the_reprojection_error(body, seed):
     camera, crop, estimate, person, seen = seen_and_posed(body, seed)
     posed = person.joints - person.translation
 
@@ -74,7 +74,7 @@ def test_no_other_place_lies_better_on_what_the_crop_saw(body, seed):
     np.testing.assert_allclose(person.translation, best, atol=2e-3)
 
 
-def test_far_away_the_depth_is_the_weak_perspective_one(body):
+def test_depth_of_a_distant_person_is_that_of_weak_perspective(body):
     camera = Camera.for_frame((640, 480))
     crop = crop_about(camera.principal_point, 10.0, 0.4, 256)
     person = person_from_estimate(body, estimate_of(body, 3), crop, camera)
@@ -82,8 +82,8 @@ def test_far_away_the_depth_is_the_weak_perspective_one(body):
 
 
 @pytest.mark.parametrize(("across", "down"), [(2.0, 0.0), (-1.5, -0.8), (0.0, 1.0), (0.0, 0.0)])
-def test_a_person_beside_the_axis_stands_as_they_stood(body, across, down):
-    """What a crop sees of somebody at the side is what a camera turned towards them would see."""
+def test_person_beside_the_axis_keeps_its_orientation(body, across, down):
+    """A crop at the side shows what a camera rotated towards the person would see."""
     camera = Camera.for_frame((1280, 720))
     true = estimate_of(body, 5)
     place = np.array([across, down, 6.0])
@@ -91,7 +91,7 @@ def test_a_person_beside_the_axis_stands_as_they_stood(body, across, down):
     towards, _ = Rotation.align_vectors(joints[:1], [[0.0, 0.0, 1.0]])
     rotations = true.rotations.copy()
     rotations[0] = towards.as_matrix().T @ rotations[0]
-    # the crop's camera: weak perspective, fitted to the true picture
+    # the crop's camera: weak perspective, fitted to the true projection
     pixels = project(joints, camera)
     crop = crop_about(pixels.mean(axis=0), 1.75 * np.ptp(pixels, axis=0).max(), 0.0, 256)
     units = crop_units_from_pixels(crop.to_crop(pixels), crop.size)
@@ -115,7 +115,7 @@ def test_a_person_beside_the_axis_stands_as_they_stood(body, across, down):
     np.testing.assert_allclose(person.joints_2d, pixels, atol=0.02 * crop.side)
 
 
-def test_a_body_that_reaches_behind_the_camera_stays_finite(body):
+def test_body_that_reaches_behind_the_camera_stays_finite(body):
     camera = Camera.for_frame((640, 480))
     crop = crop_about(np.array([300.0, 200.0]), 3000.0, 0.4, 256)
     person = person_from_estimate(body, estimate_of(body, 3), crop, camera)
@@ -123,8 +123,8 @@ def test_a_body_that_reaches_behind_the_camera_stays_finite(body):
     assert person.translation[2] > 0
 
 
-def test_a_turned_crop_gives_the_same_person(body):
-    """Whatever the crop's turn, a person seen in it stands the same way in the camera's frame."""
+def test_rotated_crop_yields_the_same_person(body):
+    """The person in the camera frame does not depend on the crop's rotation."""
     camera = Camera.for_frame((1280, 720))
     estimate = estimate_of(body, 1)
     upright = person_from_estimate(
@@ -159,7 +159,7 @@ def test_field_of_view_along_the_diagonal():
 
 
 def estimate_seen_by(body, rotations, shape, translation, camera, crop):
-    """What a perfect network would say of a crop: the weak perspective nearest to the truth."""
+    """Return a perfect network's estimate: the weak perspective nearest to the truth."""
     joints = pose_joints(body, rotations, shape, translation)
     root = project(joints[:1], camera)[0]
     ray = np.append((root - camera.principal_point) / camera.focal_length, 1.0)
@@ -203,7 +203,7 @@ def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
         np.testing.assert_allclose(person.joints[0, [0, 2]], place, rtol=0.03, atol=0.05)
 
 
-def test_points_of_a_person_lie_where_posing_them_in_the_camera_puts_them(body):
+def test_points_of_a_person_equal_points_posed_in_the_camera_frame(body):
     rng = np.random.default_rng(5)
     rotations = Rotation.from_rotvec(rng.normal(0, 0.3, (body.joint_count, 3))).as_matrix()
     estimate = Estimate(

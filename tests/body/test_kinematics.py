@@ -1,4 +1,4 @@
-"""Skinning agrees with smplx and with itself."""
+"""Tests of kinematics, skinning and rotation conversions."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_keypoints_are_means_of_the_posed_mesh(body, random_people):
         np.testing.assert_allclose(points, expected, atol=1e-9)
 
 
-def test_vertex_subset_is_a_part_of_the_mesh(body, random_people):
+def test_vertex_subset_is_part_of_the_mesh(body, random_people):
     rotations = conversions.matrix_from_axis_angle(random_people[0])
     chosen = body.sample_vertices[::7]
     subset = PointSet.vertices(body, chosen).pose(rotations, random_people[1])
@@ -66,7 +66,7 @@ def test_one_person_is_a_batch_of_one(body, random_people):
     np.testing.assert_allclose(one, points.pose(rotations, random_people[1])[2] + shift)
 
 
-def test_turning_the_root_turns_about_its_joint(body):
+def test_root_rotates_about_its_joint(body):
     shape = np.ones(body.shape_count)
     rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
     rotations[0] = Rotation.from_euler("xyz", [40, 20, -70], degrees=True).as_matrix()

@@ -1,4 +1,4 @@
-"""A body file is checked before anything trusts it."""
+"""Tests of the body file reader."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def written(folder: Path, arrays, **changes) -> Path:
     return path
 
 
-def test_the_shipped_body_is_sound():
+def test_shipped_body_is_valid():
     body = default_body()
     assert body.joint_names[0] == "pelvis"
     assert len(body.keypoint_sets["coco"]) == 17
@@ -40,7 +40,7 @@ def test_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 torn"])
-def test_a_file_that_is_no_npz(tmp_path, content):
+def test_file_that_is_not_an_npz_is_refused(tmp_path, content):
     path = tmp_path / "body.npz"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is not a body file"):
@@ -53,7 +53,7 @@ def test_pickled_arrays_are_refused(tmp_path, arrays):
         load_body(path)
 
 
-def test_a_missing_array_is_named(tmp_path, arrays):
+def test_missing_array_is_named(tmp_path, arrays):
     path = tmp_path / "body.npz"
     np.savez(path, **{k: v for k, v in arrays.items() if k != "weights"})
     with pytest.raises(ModelError, match="weights"):
@@ -67,7 +67,7 @@ def changed(values, index, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "index", "value", "complaint"),
+    ("name", "index", "value", "message"),
     [
         ("v_template", (0, 0), np.nan, "not finite"),
         ("weights", (5, 0), 7.0, "do not sum to 1"),
@@ -79,12 +79,12 @@ def changed(values, index, value):
         ("joint_mirror", 0, 1, "not a permutation"),
     ],
 )
-def test_unsound_arrays_are_refused(tmp_path, arrays, name, index, value, complaint):
+def test_invalid_arrays_are_refused(tmp_path, arrays, name, index, value, message):
     path = written(tmp_path, arrays, **{name: changed(arrays[name], index, value)})
-    with pytest.raises(ModelError, match=complaint):
+    with pytest.raises(ModelError, match=message):
         load_body(path)
 
 
-def test_shapes_that_do_not_fit_are_refused(tmp_path, arrays):
+def test_inconsistent_shapes_are_refused(tmp_path, arrays):
     with pytest.raises(ModelError, match="shapedirs"):
         load_body(written(tmp_path, arrays, shapedirs=arrays["shapedirs"][:-1]))

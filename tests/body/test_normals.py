@@ -1,4 +1,4 @@
-"""Area-weighted vertex normals."""
+"""Tests of area-weighted vertex normals."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Run by Blender's Python (bpy): imports files with the importers' default settings and walks them.
+"""Script for Blender's Python (bpy): imports files with default settings and records the motion.
 
 ``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with the parts (0..1) of its
-keys' range to look at. For file number i the npz holds i_names, i_heads (K, B, 3), i_vertices
-(K, V, 3), i_rate, i_first (the frame of the first key) and i_last; places in Blender's world:
+key range to record. For file number i the npz contains i_names, i_heads (K, B, 3), i_vertices
+(K, V, 3), i_rate, i_first (the frame of the first key) and i_last; positions in Blender's world:
 metres, z up.
 """
 

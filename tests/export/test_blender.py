@@ -1,7 +1,7 @@
-"""Blender opens the exports with its importers' default settings (group `interop`).
+"""Tests of the exports in Blender, imported with default settings (marker `interop`).
 
-The module runs in a Python of its own, because it wants an older NumPy: PYMAF_LIVE_BPY_PYTHON names
-it, this one is taken where it has `bpy` itself.
+Blender's module runs in a separate Python, because it needs an older NumPy: PYMAF_LIVE_BPY_PYTHON
+names it; by default it is this one, if `bpy` is installed.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ pytestmark = pytest.mark.interop
 
 WALK = Path(__file__).parent / "blender_walk.py"
 BLENDER_FROM_CAMERA = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-"""From x right, y down, z forward to Blender's z up, the person's front to -y."""
+"""Rotation from the camera frame to Blender's world: z up, the person's front to -y."""
 NTSC = Fraction(30000, 1001)
 FRAMES = (0, 1, 17, 30, 44)
-# file, format, options, the take's rate, what Blender's scene runs at after the import
+# file, format, options, rate of the take, rate of Blender's scene after the import
 CASES = {
     "smpl.glb": (ExportOptions(world="camera"), Fraction(30), 24),
     "ntsc.glb": (ExportOptions(world="camera", rig="mixamo"), NTSC, 24),
     "smpl.fbx": (ExportOptions(world="camera"), Fraction(30), 30),
-    "film.fbx": (ExportOptions(world="camera", rig="mixamo", unit="m"), Fraction(24), 24),
+    "cinema.fbx": (ExportOptions(world="camera", rig="mixamo", unit="m"), Fraction(24), 24),
     "half.fbx": (ExportOptions(world="camera", rig="vrm"), Fraction(25, 2), 12.5),
     "ntsc.fbx": (ExportOptions(world="camera", rig="unity"), NTSC, float(NTSC)),
     "unreal.fbx": (ExportOptions(world="camera", rig="unreal"), Fraction(60), 60),
@@ -106,9 +106,7 @@ def seen(body: Body, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_joint_stands_in_blender_where_it_stood(
-    body: Body, seen: dict[str, Seen], name: str
-) -> None:
+def test_blender_places_every_joint_correctly(body: Body, seen: dict[str, Seen], name: str) -> None:
     found = seen[name]
     wanted = found.take.joints[list(FRAMES)] @ BLENDER_FROM_CAMERA.T
     table = PRESETS[CASES[name][0].rig].names
@@ -118,9 +116,7 @@ def test_every_joint_stands_in_blender_where_it_stood(
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.endswith(".bvh")])
-def test_the_skin_moves_in_blender_as_the_body_does(
-    body: Body, seen: dict[str, Seen], name: str
-) -> None:
+def test_blender_skins_the_mesh_like_the_body(body: Body, seen: dict[str, Seen], name: str) -> None:
     found = seen[name]
     rows = list(FRAMES)
     rotations = matrix_from_axis_angle(found.take.pose[rows])
@@ -129,7 +125,7 @@ def test_the_skin_moves_in_blender_as_the_body_does(
     )
     distance = np.linalg.norm(found.vertices - posed @ BLENDER_FROM_CAMERA.T, axis=-1)
     if name.startswith("unreal"):
-        # bound in the A-pose: blended skin at the shoulders turns about a little, all else not
+        # bound in the A-pose: only blended skin at the shoulders deviates a little
         assert np.median(distance) < 1e-4
         assert distance.max() < 0.04
     else:
@@ -137,16 +133,14 @@ def test_the_skin_moves_in_blender_as_the_body_does(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_scene_runs_at_the_rate_that_the_importer_can_take(
+def test_blender_scene_has_the_rate_that_the_importer_supports(
     seen: dict[str, Seen], name: str
 ) -> None:
     assert seen[name].rate == pytest.approx(CASES[name][2], rel=1e-6)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_motion_lasts_as_long_in_blender_where_its_importer_carries_time(
-    seen: dict[str, Seen], name: str
-) -> None:
+def test_motion_keeps_its_duration_in_blender(seen: dict[str, Seen], name: str) -> None:
     found, rate = seen[name], float(CASES[name][1])
     frames = found.last - found.first
     if name.endswith(".bvh"):  # its default: one frame each, at the scene's rate

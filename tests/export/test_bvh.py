@@ -1,3 +1,5 @@
+"""Tests of the BVH export and of continuous Euler angles."""
+
 from __future__ import annotations
 
 import os
@@ -38,14 +40,14 @@ def one_person(body: Body, count: int = 40) -> Take:
     return make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
 
 
-def as_the_camera_sees_it(take: Take, body: Body, path: Path, unit: str = "m") -> Path:
+def export_in_camera_world(take: Take, body: Body, path: Path, unit: str = "m") -> Path:
     options = ExportOptions(unit=unit, world="camera")  # type: ignore[arg-type]
     (written,) = FORMATS["bvh"](take, body, path, options)
     return written
 
 
 def joints_in_file(path: Path, names: tuple[str, ...]) -> np.ndarray:
-    """World places (N, J, 3) by bvhio, in file units."""
+    """Return world positions (N, J, 3) by bvhio, in file units."""
     root = bvhio.readAsHierarchy(str(path))
     joints = {entry[0].Name: entry[0] for entry in root.layout()}
     places = []
@@ -61,18 +63,16 @@ def frame_numbers(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("m", 1.0), ("cm", 100.0)])
-def test_joints_read_by_another_reader_are_the_takes_turned_to_y_up(
+def test_bvhio_reads_the_joints_of_the_take_y_up(
     body: Body, tmp_path: Path, unit: str, scale: float
 ) -> None:
     take = one_person(body)
-    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh", unit)
+    path = export_in_camera_world(take, body, tmp_path / "a.bvh", unit)
     places = joints_in_file(path, body.joint_names) / scale
     np.testing.assert_allclose(places, take.joints * [1, -1, -1], atol=1e-4)
 
 
-def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
-    body: Body, tmp_path: Path
-) -> None:
+def test_standing_person_is_upright_on_the_ground_and_faces_z(body: Body, tmp_path: Path) -> None:
     take = make_take(
         body, seconds(5), {1: standing(body, 5)}, {1: np.tile([0.3, 0.2, 5.0], (5, 1))}
     )
@@ -84,7 +84,7 @@ def test_who_stands_has_the_feet_on_the_ground_and_the_head_above_and_faces_z(
     assert 0 < at["left_foot"][1] < 0.1
     assert height * 0.8 < at["head"][1] < height
     assert at["left_foot"][2] > at["left_ankle"][2]  # toes towards the camera
-    assert at["left_wrist"][0] > at["right_wrist"][0]  # mirrored, as one who faces us
+    assert at["left_wrist"][0] > at["right_wrist"][0]  # faces the camera
 
 
 def test_offsets_are_the_rest_pose_of_the_mean_shape(body: Body, tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_offsets_are_the_rest_pose_of_the_mean_shape(body: Body, tmp_path: Path)
         parent = body.parents[joint]
         wanted = rest[joint] - rest[parent] if parent >= 0 else np.zeros(3)
         np.testing.assert_allclose(offsets[name], wanted, atol=2e-6)
-    # the root stays where the take has it, whatever the shape
+    # the root keeps its position, whatever the shape
     moved = joints_in_file(path, body.joint_names[:1])[:, 0]
     np.testing.assert_allclose(
         moved - moved[0], (take.joints[:, 0] - take.joints[0, 0]) * [1, -1, -1], atol=1e-5
     )
 
 
-def test_frame_time_is_true_to_the_rational_rate(body: Body, tmp_path: Path) -> None:
+def test_frame_time_is_exact_for_a_rational_rate(body: Body, tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
     times = seconds(30, float(rate))
     take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)}, rate=rate)
@@ -120,24 +120,22 @@ def test_frame_time_is_true_to_the_rational_rate(body: Body, tmp_path: Path) -> 
     assert abs(read.FrameTime - 1001 / 30000) < 1e-12
 
 
-def test_stamps_rounded_to_milliseconds_are_not_resampled(body: Body, tmp_path: Path) -> None:
+def test_times_rounded_to_milliseconds_are_not_resampled(body: Body, tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
     times = seconds(50, float(rate)).round(3)
     turns = moving_limbs(body, times)
     take = make_take(body, times, {1: turns}, {1: walking_past(times)}, rate=rate)
-    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh")
+    path = export_in_camera_world(take, body, tmp_path / "a.bvh")
     places = joints_in_file(path, body.joint_names)
     own = places - places[:, :1]
     np.testing.assert_allclose(own, (take.joints - take.joints[:, :1]) * [1, -1, -1], atol=1e-4)
 
 
-def test_a_source_of_variable_rate_is_resampled_by_its_own_times(
-    body: Body, tmp_path: Path
-) -> None:
+def test_source_with_variable_rate_is_resampled_by_its_times(body: Body, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     times = np.cumsum(random.uniform(0.01, 0.06, 120))
     take = make_take(body, times, {1: moving_limbs(body, times)}, {1: walking_past(times)})
-    path = as_the_camera_sees_it(take, body, tmp_path / "a.bvh")
+    path = export_in_camera_world(take, body, tmp_path / "a.bvh")
     places = joints_in_file(path, body.joint_names)
     grid = times[0] + np.arange(len(places)) / 30
     assert abs(grid[-1] - times[-1]) <= 0.5 / 30 + 1e-9
@@ -150,7 +148,7 @@ def test_a_source_of_variable_rate_is_resampled_by_its_own_times(
     assert np.diff(places[:, 0, 0])[:-1] == pytest.approx(0.5 / 30, abs=1e-4)  # a steady walk
 
 
-def test_a_spinning_person_has_channels_without_jumps(body: Body, tmp_path: Path) -> None:
+def test_angles_of_a_spinning_person_are_continuous(body: Body, tmp_path: Path) -> None:
     times = seconds(90)
     turns = standing(body, 90)
     turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 2 * np.pi * times[:, None]).as_matrix()
@@ -161,8 +159,8 @@ def test_a_spinning_person_has_channels_without_jumps(body: Body, tmp_path: Path
     assert numbers[-1, 5] == pytest.approx(360 * times[-1], abs=1e-3)
 
 
-def test_euler_angles_pass_over_the_pole_without_jump_and_stay_the_same_rotation() -> None:
-    # a somersault: x goes on through 90, 180, 270 degrees, where plain extraction flips y and z
+def test_euler_angles_are_continuous_across_the_pole() -> None:
+    # a somersault: x continues through 90, 180, 270 degrees, where plain extraction flips y and z
     wanted = np.linspace(0, 4 * np.pi, 181)
     rotations = Rotation.from_euler("ZXY", np.column_stack([0.2 + 0 * wanted, wanted, 0 * wanted]))
     angles = continuous_angles(rotations.as_matrix()[:, None], "zxy")[:, 0]
@@ -171,14 +169,14 @@ def test_euler_angles_pass_over_the_pole_without_jump_and_stay_the_same_rotation
     assert (again.inv() * rotations).magnitude().max() < 1e-6
 
 
-def test_euler_angles_of_any_rotations_are_the_same_rotations() -> None:
+def test_euler_angles_reproduce_random_rotations() -> None:
     rotations = Rotation.random(500, random_state=1)
     angles = continuous_angles(rotations.as_matrix()[:, None], "zxy")[:, 0]
     again = Rotation.from_euler("ZXY", angles)
     assert (again.inv() * rotations).magnitude().max() < 1e-7
 
 
-def test_several_people_get_a_file_each_and_share_time_and_place(
+def test_several_people_get_one_file_each_with_common_time_and_space(
     body: Body, tmp_path: Path
 ) -> None:
     times = seconds(30)
@@ -210,13 +208,13 @@ def test_frames_without_the_person_are_interpolated(body: Body, tmp_path: Path) 
     np.testing.assert_allclose(x, 0.5 * times, atol=1e-4)
 
 
-def test_nobody_gives_no_file_and_a_line(
+def test_take_without_people_writes_no_file_and_logs_a_warning(
     body: Body, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     take = make_take(body, seconds(3), {}, {})
     assert FORMATS["bvh"](take, body, tmp_path / "a.bvh") == []
     assert list(tmp_path.iterdir()) == []
-    assert "nobody was seen" in caplog.text
+    assert "contains no people" in caplog.text
 
 
 def test_one_frame_is_enough(body: Body, tmp_path: Path) -> None:
@@ -225,9 +223,7 @@ def test_one_frame_is_enough(body: Body, tmp_path: Path) -> None:
     assert len(frame_numbers(path)) == 1
 
 
-def test_an_existing_file_is_kept_unless_forced_even_the_second_person_s(
-    body: Body, tmp_path: Path
-) -> None:
+def test_existing_files_of_all_people_are_kept_unless_forced(body: Body, tmp_path: Path) -> None:
     times = seconds(4)
     take = make_take(
         body,
@@ -243,16 +239,16 @@ def test_an_existing_file_is_kept_unless_forced_even_the_second_person_s(
     assert len(FORMATS["bvh"](take, body, tmp_path / "a.bvh", force=True)) == 2
 
 
-def test_a_folder_that_cannot_be_is_an_output_error(body: Body, tmp_path: Path) -> None:
+def test_impossible_folder_is_an_output_error(body: Body, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         FORMATS["bvh"](one_person(body, 2), body, tmp_path / "file" / "a.bvh")
 
 
-def test_a_refused_rename_is_an_output_error_and_leaves_nothing(
+def test_refused_rename_is_an_output_error_and_leaves_nothing(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # root may write anywhere, so the refusal is made up
+    # simulated, because root may write anywhere
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -262,13 +258,13 @@ def test_a_refused_rename_is_an_output_error_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_wrong_file_is_found_and_never_gets_its_name(
+def test_wrong_file_is_detected_and_not_kept(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = one_person(body)
     (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", IN_METRES)
     assert bvh_joint_error(path, take, 1, body, "m") < 1e-4
-    # 3 degrees more in every channel: centimetres at the wrist
+    # 3 degrees in every channel are centimetres at the wrist
     monkeypatch.setattr(bvh, "continuous_angles", lambda R, o: continuous_angles(R, o) + 0.05)
     with pytest.raises(OutputError, match="mm off"):
         FORMATS["bvh"](take, body, tmp_path / "b.bvh")
@@ -279,13 +275,13 @@ def test_a_wrong_file_is_found_and_never_gets_its_name(
         bvh_joint_error(path, take, 1, body, "m")
 
 
-def test_a_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
+def test_take_of_another_body_is_refused(body: Body, tmp_path: Path) -> None:
     other = replace(one_person(body, 2), body_sha256="0" * 64)
     with pytest.raises(InputError, match="another body"):
         FORMATS["bvh"](other, body, tmp_path / "a.bvh")
 
 
-def test_every_format_writes_what_can_be_read_again(body: Body, tmp_path: Path) -> None:
+def test_every_format_writes_its_file(body: Body, tmp_path: Path) -> None:
     take = one_person(body, 3)
     for each in FORMATS.values():
         target = each.target(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""`main.py export` with the options of the formats."""
+"""Tests of the command `export` with the options of the formats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def take(tmp_path: Path) -> Path:
     return tmp_path / "tänze.npz"
 
 
-def test_options_reach_the_file_and_its_check_is_told(
+def test_options_reach_the_file_and_its_verification_is_printed(
     take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "out" / "a.glb"
@@ -39,7 +39,7 @@ def test_options_reach_the_file_and_its_check_is_told(
 
 
 @pytest.mark.parametrize(
-    ("target", "flags", "told"),
+    ("target", "flags", "message"),
     [
         ("a.npz", ["--rig", "unity"], "--rig has no effect on npz"),
         ("a.glb", ["--unit", "cm"], "--unit has no effect on glb"),
@@ -47,23 +47,23 @@ def test_options_reach_the_file_and_its_check_is_told(
         ("a.blend", [], "must end in one of"),
     ],
 )
-def test_wrong_usage_is_told_in_a_line_before_anything_is_written(
+def test_wrong_usage_is_reported_in_one_line_before_writing(
     take: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     target: str,
     flags: list[str],
-    told: str,
+    message: str,
 ) -> None:
     folder = tmp_path / "out"
     assert cli.main(["export", str(take), "--to", str(folder / target), *flags]) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert message in error
     assert len(error.strip().splitlines()) == 1
     assert not folder.exists()
 
 
-def test_several_formats_take_the_options_that_are_theirs(
+def test_each_format_applies_the_options_it_supports(
     take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ("a.bvh", "a.csv", "a.amass.npz", "a_masks")

@@ -1,3 +1,5 @@
+"""Tests of the FBX export, with ufbx as independent reader."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +22,7 @@ from tests.helpers.take import make_take, moving_limbs, walking_past
 
 RATE = Fraction(30000, 1001)
 
-# ufbx can end its process where an object dies early, so each is kept and the process is its own
+# ufbx can crash if an object is destroyed early: keep all objects, in a separate process
 SKINNED = """
 import gc, json, os, sys
 import ufbx
@@ -81,7 +83,7 @@ def read(path: Path, seconds: float) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("unit", "metres"), [("cm", 0.01), ("m", 1.0)])
-def test_ufbx_skins_the_body_where_the_take_has_it(
+def test_ufbx_skins_the_mesh_like_the_take(
     body: Body, take: Take, tmp_path: Path, unit: str, metres: float
 ) -> None:
     options = ExportOptions(unit=unit, world="camera")  # type: ignore[arg-type]
@@ -111,7 +113,7 @@ def test_ufbx_skins_the_body_where_the_take_has_it(
     ("rig", "rate"),
     [*((rig, None) for rig in RIGS), ("smpl", Fraction(24)), ("smpl", Fraction(25, 2))],
 )
-def test_every_rig_and_rate_passes_its_own_check(
+def test_every_rig_and_rate_passes_verification(
     body: Body, take: Take, tmp_path: Path, rig: str, rate: Fraction | None
 ) -> None:
     options = ExportOptions(rig=rig, rate=rate, rest_first=True)  # type: ignore[arg-type]
@@ -121,7 +123,7 @@ def test_every_rig_and_rate_passes_its_own_check(
     assert done.rate == pytest.approx(float(rate or RATE), rel=1e-6)
 
 
-def test_a_wrong_file_never_gets_its_name(
+def test_wrong_file_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     angles = fbx_objects.continuous_angles
@@ -131,7 +133,7 @@ def test_a_wrong_file_never_gets_its_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_states_a_wrong_rate_never_gets_its_name(
+def test_file_with_a_wrong_stated_rate_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(fbx_document.TIME_MODES, RATE, 6)  # 30
@@ -140,7 +142,7 @@ def test_a_file_that_states_a_wrong_rate_never_gets_its_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_ufbx_cannot_read_is_an_output_error(
+def test_file_that_ufbx_cannot_read_is_an_output_error(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut_short(file: object, top: object, written: object) -> None:
@@ -153,15 +155,15 @@ def test_a_file_that_ufbx_cannot_read_is_an_output_error(
 
 
 @pytest.mark.parametrize(
-    ("rate", "told"),
+    ("rate", "remark"),
     [(RATE, "set its scene to 30"), (Fraction(24000, 1001), "export at 24"), (Fraction(25), "")],
 )
-def test_what_blender_makes_of_a_broken_rate_is_told(
-    body: Body, tmp_path: Path, rate: Fraction, told: str
+def test_note_describes_blenders_handling_of_fractional_rates(
+    body: Body, tmp_path: Path, rate: Fraction, remark: str
 ) -> None:
     times = np.arange(3) / float(rate)
     turns = {1: moving_limbs(body, times)}
     take = make_take(body, times, turns, {1: walking_past(times)}, rate=rate)
     (file,) = FORMATS["fbx"].write(take, body, tmp_path / "a.fbx")
-    assert told in file.note
-    assert ("Blender" in file.note) == bool(told)
+    assert remark in file.note
+    assert ("Blender" in file.note) == bool(remark)

@@ -1,4 +1,4 @@
-"""People keep the names that they were given, in the files' names and inside."""
+"""Tests of people's names in file names and inside the files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def needed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ONE_A_PERSON)
-def test_of_several_people_each_file_is_called_after_its_person(
+def test_files_of_several_people_have_their_names(
     body: Body, take: Take, tmp_path: Path, name: str
 ) -> None:
     needed(name)
@@ -54,15 +54,15 @@ def test_of_several_people_each_file_is_called_after_its_person(
     wanted = [f"street{who}{format_.suffix}" for who in ("_Zoë Lee", "_舞", "_person5")]
     assert [each.path.name for each in done] == wanted
     assert all(each.path.exists() for each in done)
-    # what is not seen is told by name, too
+    # gaps are noted by name too
     assert "舞 was not seen in 2 of 8 frames" in done[1].note
-    # what stands there is known again, so that it is replaced only when that is wanted
+    # existing files are found, so that they are replaced only on request
     found = format_.existing(tmp_path / "street", ["Zoë Lee", "舞"])
     assert {path.name for path in found} == set(wanted)
 
 
 @pytest.mark.parametrize("name", ONE_A_PERSON)
-def test_who_is_alone_has_the_file_that_was_asked_for(
+def test_file_of_a_single_person_has_the_requested_name(
     body: Body, take: Take, tmp_path: Path, name: str
 ) -> None:
     needed(name)
@@ -71,12 +71,12 @@ def test_who_is_alone_has_the_file_that_was_asked_for(
     assert done == target
 
 
-def test_the_npz_has_the_names(body: Body, take: Take, tmp_path: Path) -> None:
+def test_npz_contains_the_names(body: Body, take: Take, tmp_path: Path) -> None:
     (file,) = FORMATS["npz"](take, body, tmp_path / "street.npz")
     assert names_of(read_take(file)) == {0: "舞", 2: "Zoë Lee"}
 
 
-def test_a_gltf_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
+def test_gltf_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
     files = FORMATS["glb"](take, body, tmp_path / "street.glb")
     for file, who in zip(files, ("Zoë Lee", "舞", ""), strict=True):
         content = file.read_bytes()
@@ -91,7 +91,7 @@ def test_a_gltf_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: P
         assert document["animations"][0]["name"] == (who or "motion")
 
 
-def test_an_fbx_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
+def test_fbx_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
     import ufbx
 
     files = FORMATS["fbx"](take, body, tmp_path / "street.fbx")
@@ -101,12 +101,12 @@ def test_an_fbx_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: P
         names = [str(node.name) for node in nodes]
         above = nodes[names.index("pelvis")].parent
         assert (str(above.name), above.is_root) == (who, not who)
-        # a program that takes the topmost attribute for the root bone finds the bone
+        # a program that looks for the topmost attribute finds the root bone
         assert above.attrib is None
         assert f"{who} body".strip() in names
 
 
-def test_a_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) -> None:
+def test_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) -> None:
     pytest.importorskip("pxr")
     from pxr import Usd
 
@@ -119,7 +119,7 @@ def test_a_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path
         assert (str(root.GetPath()), root.GetDisplayName()) == (prim, who)
 
 
-def test_a_name_like_a_bone_s_is_no_bone(body: Body, take: Take, tmp_path: Path) -> None:
+def test_person_named_like_a_bone_is_not_a_bone(body: Body, take: Take, tmp_path: Path) -> None:
     named = with_name(take, 2, "left_hip")
     for name in ("fbx", "glb", "usd"):
         if not FORMATS[name].missing:
@@ -127,21 +127,21 @@ def test_a_name_like_a_bone_s_is_no_bone(body: Body, take: Take, tmp_path: Path)
             assert all(each.joint_error is not None for each in done)
 
 
-def test_names_that_clash_are_told_apart_by_number() -> None:
+def test_clashing_names_are_distinguished_by_number() -> None:
     assert person_suffixes([2, 0, 5], {2: "Ann", 0: "ANN"}) == ["_Ann", "_ANN_person0", "_person5"]
-    # somebody called after another one's number
+    # a person named like another's number
     assert person_suffixes([1, 3], {1: "person3"}) == ["_person3_person1", "_person3"]
     assert person_suffixes([1, 3], {}) == ["", "_person3"]
     assert person_suffixes([1, 3], {3: "Bo"}) == ["", "_Bo"]
     assert person_suffixes([1], {1: "Bo"}) == [""]
 
 
-def test_a_name_can_stand_in_a_file_s_name_on_every_system() -> None:
+def test_safe_file_part_is_valid_on_every_system() -> None:
     assert safe_file_part("a/b\\c:d*e") == "a_b_c_d_e"
     assert safe_file_part(" .. ") == ""
     assert person_suffixes([1, 2], {1: "..", 2: "Bo."}) == ["", "_Bo"]
     long = safe_file_part("舞" * 60)
     assert len(long.encode()) <= 80
     assert set(long) == {"舞"}
-    # the same letters written in two ways are one name
+    # equal names in different Unicode normal forms
     assert safe_file_part("Zoe\u0308") == safe_file_part("Zo\u00eb")

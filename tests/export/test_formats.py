@@ -1,3 +1,5 @@
+"""Tests of the registry of formats and of the export options."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -22,17 +24,17 @@ from pymaf_live.export.options import ExportOptions, parse_rate
         ("12.5", Fraction(25, 2)),
     ],
 )
-def test_a_rate_is_read_as_a_rational(text: str, rate: Fraction | None) -> None:
+def test_rate_is_parsed_as_a_rational(text: str, rate: Fraction | None) -> None:
     assert parse_rate(text) == rate
 
 
 @pytest.mark.parametrize("text", ["fast", "0", "-25", "1/0", "1e9", "nan", "30000/1001/2"])
-def test_what_is_no_rate_is_wrong_usage(text: str) -> None:
+def test_invalid_rate_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="frame rate"):
         parse_rate(text)
 
 
-def test_options_outside_what_is_known_are_wrong_usage() -> None:
+def test_invalid_options_are_usage_errors() -> None:
     for wrong in ({"unit": "ft"}, {"rig": "maya"}, {"world": "moon"}, {"rate": Fraction(0)}):
         with pytest.raises(UsageError):
             ExportOptions(**wrong)  # type: ignore[arg-type]
@@ -44,7 +46,7 @@ def test_options_that_no_chosen_format_supports_are_named() -> None:
     assert unsupported_options(ExportOptions(), []) == ()
 
 
-def test_a_format_is_known_by_the_longest_ending_of_a_name() -> None:
+def test_format_is_selected_by_the_longest_suffix() -> None:
     for name, each in FORMATS.items():
         assert each.name == name
         assert format_for_path(each.target(Path("some/dance.v2"))) is each
@@ -53,7 +55,7 @@ def test_a_format_is_known_by_the_longest_ending_of_a_name() -> None:
             format_for_path(Path(name))
 
 
-def test_what_an_export_would_replace_includes_other_people_s_files(tmp_path: Path) -> None:
+def test_existing_files_include_those_of_other_people(tmp_path: Path) -> None:
     for name in ("a.bvh", "a_person3.bvh", "a_person3x.bvh", "ab_person2.bvh", "a.npz"):
         (tmp_path / name).touch()
     found = [path.name for path in FORMATS["bvh"].existing(tmp_path / "a")]

@@ -1,3 +1,5 @@
+"""Tests of the glTF export, with pygltflib as independent reader."""
+
 from __future__ import annotations
 
 import shutil
@@ -57,7 +59,7 @@ def array(document: GLTF2, index: int) -> np.ndarray:
 
 
 def vertices_in_file(path: Path, frame: int) -> np.ndarray:
-    """Skinned by the file's own weights and inverse bind matrices, as the specification says."""
+    """Return the vertices skinned by the file's weights, as glTF's specification defines it."""
     document = GLTF2().load_binary(str(path))
     moves = {}
     for channel in document.animations[0].channels:
@@ -89,7 +91,7 @@ def vertices_in_file(path: Path, frame: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rig", ["smpl", "mixamo", "vrm"])
-def test_the_skinned_body_of_the_file_is_the_takes(
+def test_skinned_mesh_of_the_file_equals_the_take(
     body: Body, take: Take, tmp_path: Path, rig: str
 ) -> None:
     options = ExportOptions(rig=rig, world="camera")  # type: ignore[arg-type]
@@ -102,9 +104,7 @@ def test_the_skinned_body_of_the_file_is_the_takes(
         assert np.linalg.norm(found - wanted, axis=-1).max() < 1e-4
 
 
-def test_the_rate_is_exact_in_the_extras_and_true_in_the_times(
-    body: Body, take: Take, tmp_path: Path
-) -> None:
+def test_rate_is_exact_in_the_extras_and_the_times(body: Body, take: Take, tmp_path: Path) -> None:
     (done,) = FORMATS["glb"].write(take, body, tmp_path / "a.glb")
     document = GLTF2().load_binary(str(done.path))
     animation = document.animations[0]
@@ -114,7 +114,7 @@ def test_the_rate_is_exact_in_the_extras_and_true_in_the_times(
     assert done.rate == pytest.approx(30000 / 1001, rel=1e-6)
 
 
-def test_neighbouring_quaternions_have_like_signs(body: Body, take: Take, tmp_path: Path) -> None:
+def test_quaternion_signs_are_continuous(body: Body, take: Take, tmp_path: Path) -> None:
     times = np.arange(90) / 30
     turns = moving_limbs(body, times)
     turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 4 * times[:, None]).as_matrix()
@@ -128,7 +128,7 @@ def test_neighbouring_quaternions_have_like_signs(body: Body, take: Take, tmp_pa
             assert (q[1:] * q[:-1]).sum(axis=1).min() > 0.9
 
 
-def test_without_the_mesh_there_are_bones_alone(body: Body, take: Take, tmp_path: Path) -> None:
+def test_without_mesh_only_bones_are_written(body: Body, take: Take, tmp_path: Path) -> None:
     (path,) = FORMATS["glb"](take, body, tmp_path / "a.glb", ExportOptions(mesh=False))
     document = GLTF2().load_binary(str(path))
     assert not document.meshes
@@ -136,7 +136,7 @@ def test_without_the_mesh_there_are_bones_alone(body: Body, take: Take, tmp_path
     assert [node.name for node in document.nodes] == list(body.joint_names)
 
 
-def test_a_wrong_file_never_gets_its_name(
+def test_wrong_file_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quaternions = gltf.quaternion_from_matrix
@@ -146,7 +146,7 @@ def test_a_wrong_file_never_gets_its_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_at_a_wrong_rate_never_gets_its_name(
+def test_file_with_a_wrong_rate_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     floats = gltf._floats
@@ -160,7 +160,7 @@ def test_a_file_at_a_wrong_rate_never_gets_its_name(
 
 @pytest.mark.interop
 @pytest.mark.parametrize("rig", RIGS)
-def test_the_khronos_validator_finds_no_error(
+def test_khronos_validator_reports_no_error(
     body: Body, take: Take, tmp_path: Path, rig: str
 ) -> None:
     node = shutil.which("node")

@@ -1,4 +1,4 @@
-"""Ten minutes at 60 frames a second: time and memory of each format (marker `benchmark`)."""
+"""Time and memory of exporting ten minutes at 60 frames per second (marker `benchmark`)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.helpers.paths import ROOT
 pytestmark = pytest.mark.benchmark
 
 SECONDS = {name: 60 if name in ("fbx", "mask") else 30 for name in FORMATS}
-"""Of the processor, which on a quiet machine is what a clock shows: all of it runs in one thread.
-Silhouettes, 36,000 pictures of 1280 x 720, are drawn by a process a processor: 30 s of two."""
+"""Limits of processor time, which is the wall time on an idle machine, because all runs in one
+thread. The silhouettes, 36,000 images of 1280 x 720, use one process per core: 30 s of two."""
 MOST_BYTES = 1.5e9
 ALONE = """
 import json, os, resource, sys, time
@@ -56,7 +56,7 @@ print(json.dumps({
 
 
 @pytest.mark.parametrize("name", SECONDS)
-def test_ten_minutes_at_60_frames_a_second_are_written_in_time(name: str, tmp_path: Path) -> None:
+def test_ten_minutes_at_60_fps_are_written_in_time(name: str, tmp_path: Path) -> None:
     if FORMATS[name].missing:
         pytest.skip(FORMATS[name].missing)
     root = ROOT
@@ -71,5 +71,5 @@ def test_ten_minutes_at_60_frames_a_second_are_written_in_time(name: str, tmp_pa
     print(name, figures)
     assert figures["seconds"] < SECONDS[name]
     assert figures["bytes"] < MOST_BYTES
-    if name != "mask":  # pictures have none
+    if name != "mask":  # images have none
         assert figures["rate"] == pytest.approx(60, rel=1e-6)

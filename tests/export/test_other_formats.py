@@ -1,4 +1,4 @@
-"""CSV, AMASS, silhouettes and USD."""
+"""Tests of the CSV, AMASS, silhouette and USD exports."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def take(body: Body) -> Take:
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("m", 1.0), ("cm", 100.0)])
-def test_a_csv_states_units_and_holds_the_takes_joints_and_rotations(
+def test_csv_contains_units_joints_and_rotations(
     body: Body, take: Take, tmp_path: Path, unit: str, scale: float
 ) -> None:
     options = ExportOptions(unit=unit, world="camera")  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def test_a_csv_states_units_and_holds_the_takes_joints_and_rotations(
             assert (turn.inv() * own).magnitude() < 1e-5
 
 
-def test_a_csv_marks_frames_without_a_measurement(body: Body, tmp_path: Path) -> None:
+def test_csv_marks_frames_without_a_measurement(body: Body, tmp_path: Path) -> None:
     times = np.arange(10) / 30
     there = np.r_[0:4, 6:9]
     turns, places = {1: standing(body, 7)}, {1: walking_past(times[there])}
@@ -80,7 +80,7 @@ def test_a_csv_marks_frames_without_a_measurement(body: Body, tmp_path: Path) ->
     assert "not seen in 3 of 10 frames" in done.note
 
 
-def test_a_csv_whose_rotations_are_wrong_never_gets_its_name(
+def test_csv_with_wrong_rotations_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned = csv_format.quaternion_from_matrix
@@ -90,15 +90,13 @@ def test_a_csv_whose_rotations_are_wrong_never_gets_its_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_rig_does_not_reach_a_format_that_takes_none(
-    body: Body, take: Take, tmp_path: Path
-) -> None:
+def test_rig_does_not_affect_formats_without_rigs(body: Body, take: Take, tmp_path: Path) -> None:
     (path,) = FORMATS["csv"](take, body, tmp_path / "a.csv", ExportOptions(rig="unreal"))
     assert "pelvis_x_m,pelvis_y_m" in path.read_text().splitlines()[0]
     assert "root_x_m" not in path.read_text().splitlines()[0]
 
 
-def test_an_amass_file_poses_the_body_as_amass_does(body: Body, take: Take, tmp_path: Path) -> None:
+def test_amass_file_poses_the_body_as_amass_does(body: Body, take: Take, tmp_path: Path) -> None:
     options = ExportOptions(world="camera")
     (path,) = FORMATS["amass"](take, body, tmp_path / "a.amass.npz", options)
     with np.load(path, allow_pickle=False) as file:
@@ -108,7 +106,7 @@ def test_an_amass_file_poses_the_body_as_amass_does(body: Body, take: Take, tmp_
     assert found["betas"].shape == (16,)
     assert str(found["gender"]) == "neutral"
     assert float(found["mocap_framerate"]) == float(RATE)
-    # vertices = skinned(poses, betas) + trans, in AMASS's world, whose z is up
+    # vertices = skinned(poses, betas) + trans, in AMASS's z-up world
     rotations = np.tile(np.eye(3), (12, body.joint_count, 1, 1))
     own = found["poses"].reshape(12, 52, 3)[:, :22]
     rotations[:, :22] = matrix_from_axis_angle(own)
@@ -124,7 +122,7 @@ def test_an_amass_file_poses_the_body_as_amass_does(body: Body, take: Take, tmp_
     assert np.abs(vertices - z_up)[:, bodily].max() < 1e-6
 
 
-def test_a_wrong_amass_file_never_gets_its_name(
+def test_wrong_amass_file_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned = amass.axis_angle_from_matrix
@@ -134,7 +132,7 @@ def test_a_wrong_amass_file_never_gets_its_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_masks_drawn_by_several_processes_are_those_of_one(
+def test_masks_from_several_processes_equal_those_from_one(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = np.arange(70) / 30
@@ -162,10 +160,8 @@ def test_masks_drawn_by_several_processes_are_those_of_one(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one_masks", "two_masks"]
 
 
-def test_a_body_that_reaches_out_of_the_picture_or_behind_the_camera_is_cut_off(
-    body: Body, tmp_path: Path
-) -> None:
-    # the trunk fills the picture, its faces' corners far outside; the feet are behind the camera
+def test_body_beyond_the_image_or_behind_the_camera_is_clipped(body: Body, tmp_path: Path) -> None:
+    # the trunk fills the image, with vertices far outside; the feet are behind the camera
     turns = np.tile(standing(body, 1), (2, 1, 1, 1))
     near = np.array([[0.0, 0.1, 0.35], [30.0, 0.0, 4.0]])
     take = make_take(body, np.arange(2) / 30, {1: turns}, {1: near})
@@ -176,17 +172,15 @@ def test_a_body_that_reaches_out_of_the_picture_or_behind_the_camera_is_cut_off(
     assert not outside.any()
 
 
-def test_silhouettes_cover_the_joints_and_nothing_beside_the_body(
-    body: Body, tmp_path: Path
-) -> None:
+def test_silhouettes_cover_the_body_only(body: Body, tmp_path: Path) -> None:
     times = np.arange(3) / 30
     turns, places = {1: standing(body, 2)}, {1: np.tile([0.2, 0.1, 4.0], (2, 1))}
     take = make_take(body, times, turns, places, frames={1: np.array([0, 2])})
     (folder,) = FORMATS["mask"](take, body, tmp_path / "a_masks")
-    pictures = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(folder.iterdir())]
-    assert [picture.shape for picture in pictures] == [(720, 1280)] * 3
-    assert not pictures[1].any()  # nobody was there
-    mask = pictures[0]
+    images = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(folder.iterdir())]
+    assert [image.shape for image in images] == [(720, 1280)] * 3
+    assert not images[1].any()  # no person
+    mask = images[0]
     assert set(np.unique(mask)) == {0, 255}
     x, y = take.joints_2d[0].round().astype(int).T
     assert (mask[y, x] == 255).all()
@@ -200,7 +194,7 @@ def test_silhouettes_cover_the_joints_and_nothing_beside_the_body(
     assert abs(xs.max() - u.max()) < 1.5
     assert abs(ys.min() - v.min()) < 1.5
     assert abs(ys.max() - v.max()) < 1.5
-    # a hole of the body is no hole in the mask: between the legs it is black, within the trunk not
+    # black between the legs, no holes within the trunk
     _, parts = cv2.connectedComponents(mask)
     assert parts.max() == 1
     hips = take.joints_2d[0, [body.joint_names.index(f"{s}_ankle") for s in ("left", "right")]]
@@ -208,9 +202,7 @@ def test_silhouettes_cover_the_joints_and_nothing_beside_the_body(
     assert mask[between[1], between[0]] == 0
 
 
-def test_a_body_behind_or_beside_the_camera_leaves_black_pictures(
-    body: Body, tmp_path: Path
-) -> None:
+def test_invisible_body_leaves_black_images(body: Body, tmp_path: Path) -> None:
     times = np.arange(2) / 30
     places = {1: np.array([[0.0, 0.0, -3.0], [500.0, 0.0, 1.0]])}
     take = make_take(body, times, {1: standing(body, 2)}, places)
@@ -218,7 +210,7 @@ def test_a_body_behind_or_beside_the_camera_leaves_black_pictures(
     assert not any(cv2.imread(str(path)).any() for path in folder.iterdir())
 
 
-def test_silhouettes_of_pictures_carry_their_names_and_sizes_and_stay_in_the_folder(
+def test_silhouettes_of_images_keep_names_and_sizes_inside_the_folder(
     body: Body, tmp_path: Path
 ) -> None:
     times = np.arange(3, dtype=float)
@@ -233,7 +225,7 @@ def test_silhouettes_of_pictures_carry_their_names_and_sizes_and_stay_in_the_fol
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def test_a_folder_of_other_things_is_never_replaced(body: Body, take: Take, tmp_path: Path) -> None:
+def test_folder_with_other_files_is_never_replaced(body: Body, take: Take, tmp_path: Path) -> None:
     folder = tmp_path / "a_masks"
     folder.mkdir()
     (folder / "thesis.txt").write_text("mine")
@@ -246,9 +238,7 @@ def test_a_folder_of_other_things_is_never_replaced(body: Body, take: Take, tmp_
 
 @needs_usd
 @pytest.mark.parametrize("rig", RIGS)
-def test_usd_s_own_skinning_puts_the_body_where_the_take_has_it(
-    body: Body, take: Take, tmp_path: Path, rig: str
-) -> None:
+def test_usd_skinning_equals_the_take(body: Body, take: Take, tmp_path: Path, rig: str) -> None:
     from pxr import Gf, Usd, UsdGeom, UsdSkel, Vt
 
     options = ExportOptions(rig=rig, unit="cm", world="camera")  # type: ignore[arg-type]
@@ -272,12 +262,12 @@ def test_usd_s_own_skinning_puts_the_body_where_the_take_has_it(
         matrix_from_axis_angle(take.pose[7]), take.shape[7], take.translation[7]
     ) * [1, -1, -1]
     distance = np.linalg.norm(np.array(points) / 100 - wanted, axis=-1)
-    # bound in the A-pose, blended skin at the shoulders turns about a little
+    # bound in the A-pose: only blended skin at the shoulders deviates a little
     assert distance.max() < (0.04 if rig == "unreal" else 1e-4)
     assert np.median(distance) < 1e-4
 
 
-def test_without_usd_core_the_format_says_what_to_install(
+def test_without_usd_core_the_error_says_what_to_install(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pxr", None)

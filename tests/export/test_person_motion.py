@@ -1,4 +1,4 @@
-"""From a take to motions: what is left out, held, resampled and told."""
+"""Tests of people's motions: rejected rows, gaps, resampling, progress and errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def with_nan_in(take: Take, row: int) -> Take:
     return replace(take, pose=pose)
 
 
-def test_a_frame_that_is_not_finite_is_filled_and_told(body: Body, tmp_path: Path) -> None:
+def test_frame_that_is_not_finite_is_filled_and_noted(body: Body, tmp_path: Path) -> None:
     take = with_nan_in(walk(body), 5)
     (done,) = FORMATS["glb"].write(take, body, tmp_path / "a.glb")
     assert done.joint_error is not None
@@ -50,9 +50,7 @@ def test_a_frame_that_is_not_finite_is_filled_and_told(body: Body, tmp_path: Pat
     assert "not seen in 1 of 12 frames" in done.note
 
 
-def test_a_take_of_nothing_finite_is_an_error_and_leaves_no_file(
-    body: Body, tmp_path: Path
-) -> None:
+def test_take_without_finite_rows_is_an_error(body: Body, tmp_path: Path) -> None:
     take = walk(body, 1)
     with pytest.raises(OutputError, match="finite"):
         FORMATS["glb"].write(with_nan_in(take, 0), body, tmp_path / "a.glb")
@@ -69,7 +67,7 @@ def test_two_rows_of_one_person_in_a_frame_are_an_error(body: Body, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["bvh", "fbx", "glb"])
-def test_one_frame_names_beyond_ascii_and_nobody_are_fine(
+def test_one_frame_unicode_names_and_empty_takes_work(
     body: Body, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / f"Tänzerin 舞 🕺.{name}"
@@ -85,7 +83,7 @@ def test_one_frame_names_beyond_ascii_and_nobody_are_fine(
 
 
 @pytest.mark.parametrize("name", ["bvh", "fbx", "glb"])
-def test_work_that_is_cancelled_leaves_no_file(body: Body, tmp_path: Path, name: str) -> None:
+def test_cancelled_export_leaves_no_file(body: Body, tmp_path: Path, name: str) -> None:
     reporter = RecordingReporter(cancel_after=0.3)
     with pytest.raises(Interrupted):
         FORMATS[name].write(walk(body), body, tmp_path / f"a.{name}", reporter=reporter)
@@ -103,7 +101,7 @@ def test_progress_ends_at_one(body: Body, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["fbx", "glb"])
-def test_a_full_disk_is_an_output_error_and_leaves_nothing(
+def test_full_disk_is_an_output_error_and_leaves_nothing(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def refuse(*_: object) -> None:
@@ -115,7 +113,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_resampling_follows_the_shortest_turn_and_keeps_the_ends(body: Body) -> None:
+def test_resampling_interpolates_rotations_and_keeps_the_ends(body: Body) -> None:
     take = walk(body, 31)
     transform = world_transform(take, body, "camera", 1)
     motion = person_motion(take, body, 1, transform, Fraction(24))
@@ -129,7 +127,7 @@ def test_resampling_follows_the_shortest_turn_and_keeps_the_ends(body: Body) -> 
     np.testing.assert_allclose(motion.root[-1], take.joints[-1, 0] * [1, -1, -1], atol=1e-6)
 
 
-def test_a_long_take_at_29_97_has_a_grid_without_drift(body: Body) -> None:
+def test_frame_grid_of_a_long_take_does_not_drift(body: Body) -> None:
     times = np.array([0.0, 36_000.0])
     turns = np.repeat(standing(body, 1), 2, axis=0)
     take = make_take(body, times, {1: turns}, {1: np.tile([0.0, 0.0, 4.0], (2, 1))}, rate=NTSC)
@@ -138,7 +136,7 @@ def test_a_long_take_at_29_97_has_a_grid_without_drift(body: Body) -> None:
     assert grid[-1] == pytest.approx(float((len(grid) - 1) / NTSC), abs=1e-9)
 
 
-def test_frames_where_a_person_was_not_measured_are_marked(body: Body) -> None:
+def test_frames_without_a_measurement_are_marked(body: Body) -> None:
     take = walk(body, 10)
     predicted = np.zeros(10, dtype=bool)
     predicted[4] = True

@@ -1,4 +1,4 @@
-"""Black-and-white PNG files."""
+"""Tests of the black-and-white PNG files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export.png_1bit import BilevelFiles
 
 
-def test_pictures_read_as_black_and_white_with_opencv(tmp_path: Path) -> None:
+def test_opencv_reads_the_images_as_black_and_white(tmp_path: Path) -> None:
     files = BilevelFiles()
     rng = np.random.default_rng(7)
     for number, size in enumerate([(1280, 720), (61, 47), (61, 47), (1, 1), (8, 3), (1921, 5)]):
@@ -27,7 +27,7 @@ def test_pictures_read_as_black_and_white_with_opencv(tmp_path: Path) -> None:
         assert np.array_equal(by_opencv, 255 * wanted)
 
 
-def test_pictures_read_as_black_and_white_with_pillow_s_greys(tmp_path: Path) -> None:
+def test_images_decode_to_black_and_white_greys(tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra 'train'")
     wanted = np.random.default_rng(8).random((47, 61)) < 0.3
     BilevelFiles().write(tmp_path / "a.png", np.packbits(wanted, axis=1), (61, 47))
@@ -35,7 +35,7 @@ def test_pictures_read_as_black_and_white_with_pillow_s_greys(tmp_path: Path) ->
     assert np.array_equal(greys, 255 * wanted)
 
 
-def test_a_picture_that_reads_otherwise_is_an_error(
+def test_image_that_reads_back_differently_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = BilevelFiles()
@@ -43,7 +43,7 @@ def test_a_picture_that_reads_otherwise_is_an_error(
     files.write(tmp_path / "a.png", bits, (16, 16))
     files.write(tmp_path / "other.png", ~bits, (16, 16))
     other, read = (tmp_path / "other.png").read_bytes(), Path.read_bytes
-    for content in (other, read(tmp_path / "a.png")[:30], b"", b"no picture"):
+    for content in (other, read(tmp_path / "a.png")[:30], b"", b"not an image"):
         monkeypatch.setattr(Path, "read_bytes", lambda path, content=content: content)
         with pytest.raises(OutputError, match="reads back differently"):
             files.write(tmp_path / "b.png", bits, (16, 16))

@@ -1,4 +1,4 @@
-"""Every format carries all the people of a take, and in one world."""
+"""Tests of takes with several people in every format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def body() -> Body:
 
 @pytest.fixture(scope="module")
 def take(body: Body) -> Take:
-    """Person 2 in all of ten frames, 0 and 5 in the first and last six."""
+    """Return a take of ten frames: person 2 in all, 0 and 5 in the first and last six."""
     frames = {0: np.arange(6), 2: np.arange(10), 5: np.arange(4, 10)}
     return make_take(
         body,
@@ -40,7 +40,7 @@ def take(body: Body) -> Take:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_nobody_is_left_out(body: Body, take: Take, tmp_path: Path, name: str) -> None:
+def test_all_people_are_exported(body: Body, take: Take, tmp_path: Path, name: str) -> None:
     format_ = FORMATS[name]
     if format_.missing:
         pytest.skip(format_.missing)
@@ -50,13 +50,13 @@ def test_nobody_is_left_out(body: Body, take: Take, tmp_path: Path, name: str) -
         endings = ("", "_person0", "_person5")
         assert files == {f"three{ending}{format_.suffix}" for ending in endings}
         assert all(each.joint_error is None or each.joint_error < 1e-3 for each in done)
-        # each is a file of its own motion, not the same one three times
+        # three different motions
         assert len({each.path.read_bytes() for each in done}) == len(PEOPLE)
     else:
         assert len(done) == 1
 
 
-def test_the_npz_and_the_masks_have_everybody(body: Body, take: Take, tmp_path: Path) -> None:
+def test_npz_and_masks_contain_all_people(body: Body, take: Take, tmp_path: Path) -> None:
     (file,) = FORMATS["npz"](take, body, tmp_path / "three.npz")
     assert sorted(set(read_take(file).person.tolist())) == list(PEOPLE)
     (folder,) = FORMATS["mask"](take, body, tmp_path / "three_masks")
@@ -71,7 +71,7 @@ def test_the_npz_and_the_masks_have_everybody(body: Body, take: Take, tmp_path: 
             assert mask[y, x] == 255
 
 
-def test_people_stand_beside_each_other_as_they_did(body: Body, take: Take, tmp_path: Path) -> None:
+def test_people_keep_their_relative_positions(body: Body, take: Take, tmp_path: Path) -> None:
     files = FORMATS["csv"](take, body, tmp_path / "three.csv")
     roots = {}
     for file in files:

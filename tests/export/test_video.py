@@ -1,3 +1,5 @@
+"""Tests of the overlay video."""
+
 from __future__ import annotations
 
 import subprocess
@@ -33,7 +35,7 @@ def times(path: Path) -> list[Fraction]:
 
 
 def sound(path: Path) -> tuple[float, np.ndarray]:
-    """Time of the first sample, and the samples of the first channel from -1 to 1."""
+    """Return the time of the first sample and the first channel's samples from -1 to 1."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
     samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
@@ -52,8 +54,8 @@ def test_a_late_start_is_kept(tmp_path: Path) -> None:
     assert times(tmp_path / "o.mp4") == [Fraction(1, 2), Fraction(48, 90), Fraction(51, 90)]
 
 
-def test_players_show_all_of_a_film_of_variable_rate(tmp_path: Path) -> None:
-    # they go by the header's length, the last picture's own included
+def test_duration_of_a_variable_rate_video_is_complete(tmp_path: Path) -> None:
+    # players use the duration in the header, which includes the last image
     write(tmp_path / "o.mp4", UNEVEN)
     with av.open(str(tmp_path / "o.mp4")) as container:
         stream = container.streams.video[0]
@@ -93,7 +95,7 @@ def test_odd_sizes_become_even(tmp_path: Path, size: tuple[int, int]) -> None:
     assert np.abs(frames[0].astype(int) - colour).max() <= 6
 
 
-def test_sound_is_copied_bit_by_bit_and_cut_to_the_pictures(tmp_path: Path) -> None:
+def test_audio_is_copied_bit_by_bit_and_cut_to_the_images(tmp_path: Path) -> None:
     source = write_video(tmp_path / "s.mp4", steady(45), sound="aac")  # 1.5 s; its sound is longer
     assert write(tmp_path / "o.mp4", steady(45), source).notice == ""
     packets = []
@@ -105,20 +107,20 @@ def test_sound_is_copied_bit_by_bit_and_cut_to_the_pictures(tmp_path: Path) -> N
     (start, before), (same, after) = sound(source), sound(tmp_path / "o.mp4")
     assert same == start
     assert 1.5 <= len(after) / 48000 < 1.55
-    # the last packet decodes together with the one that was cut off
+    # the last packet would decode together with the one that was cut off
     assert (after[:-1024] == before[: len(after) - 1024]).all()
 
 
-def test_sound_keeps_its_place_beside_a_shifted_source(tmp_path: Path) -> None:
+def test_audio_stays_in_sync_with_a_shifted_source(tmp_path: Path) -> None:
     source = write_video(
         tmp_path / "s.ts", steady(45), sound="aac", options={"output_ts_offset": "5"}
     )
     with av.open(str(source)) as container:
         start = container.start_time / av.time_base
-        first_picture = next(container.decode(video=0)).time - start
+        first_image = next(container.decode(video=0)).time - start
     first_sample, _ = sound(source)
     assert first_sample > 4
-    ticks = [round(first_picture * 90_000) + tick for tick in steady(45)]
+    ticks = [round(first_image * 90_000) + tick for tick in steady(45)]
     write(tmp_path / "o.mp4", ticks, source)
     assert sound(tmp_path / "o.mp4")[0] == pytest.approx(first_sample - start, abs=1e-3)
 
@@ -133,7 +135,7 @@ def test_sound_keeps_its_place_beside_a_shifted_source(tmp_path: Path) -> None:
         (".mkv", "flac", "flac"),
     ],
 )
-def test_sound_of_other_codecs(tmp_path: Path, suffix: str, codec: str, kept: str) -> None:
+def test_audio_of_other_codecs(tmp_path: Path, suffix: str, codec: str, kept: str) -> None:
     source = write_video(tmp_path / f"s{suffix}", steady(45), sound=codec)
     assert write(tmp_path / "o.mp4", steady(45), source).notice == ""
     with av.open(str(tmp_path / "o.mp4")) as container:
@@ -146,7 +148,7 @@ def test_sound_of_other_codecs(tmp_path: Path, suffix: str, codec: str, kept: st
     assert np.abs(samples[12_000:60_000]).max() == pytest.approx(20_000 / 32_768, abs=0.05)
 
 
-def test_pictures_and_sound_are_interleaved(tmp_path: Path) -> None:
+def test_images_and_audio_are_interleaved(tmp_path: Path) -> None:
     source = write_video(tmp_path / "s.mp4", steady(150), sound="aac")
     write(tmp_path / "o.mp4", steady(150), source)
     with av.open(str(tmp_path / "o.mp4")) as container:
@@ -161,15 +163,15 @@ def test_pictures_and_sound_are_interleaved(tmp_path: Path) -> None:
         assert abs(newest["video"] - newest["audio"]) < 1.5
 
 
-def test_source_without_or_with_unreadable_sound(tmp_path: Path) -> None:
+def test_source_with_missing_or_unreadable_audio(tmp_path: Path) -> None:
     silent = write_video(tmp_path / "s.mp4", steady(3))
     assert "no audio" in write(tmp_path / "o.mp4", steady(3), silent).notice
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("no video")
     assert "cannot be read" in write(tmp_path / "p.mp4", steady(3), tmp_path / "text.mp4").notice
     assert len(times(tmp_path / "o.mp4")) == len(times(tmp_path / "p.mp4")) == 3
 
 
-def test_nothing_stands_there_before_the_end(tmp_path: Path) -> None:
+def test_file_appears_only_when_complete(tmp_path: Path) -> None:
     video = OverlayVideo(tmp_path / "o.mp4", SIZE, RATE)
     video.add(frame_image(0), 0.0)
     assert not (tmp_path / "o.mp4").exists()
@@ -217,7 +219,7 @@ def test_stopped_work_is_complete_up_to_there(tmp_path: Path, kind: type[BaseExc
     assert 1.0 <= len(sound(tmp_path / "o.mp4")[1]) / 48000 < 1.05
 
 
-def test_stopped_before_the_first_picture_leaves_nothing(tmp_path: Path) -> None:
+def test_stopping_before_the_first_image_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Interrupted), OverlayVideo(tmp_path / "o.mp4", SIZE, RATE):
         raise Interrupted("stopped")
     with pytest.raises(OutputError, match="no images"):
@@ -225,7 +227,7 @@ def test_stopped_before_the_first_picture_leaves_nothing(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_places_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_paths_are_output_errors(tmp_path: Path) -> None:
     (tmp_path / "there.mp4").write_bytes(b"mine")
     (tmp_path / "file").write_bytes(b"")
     for path in (
@@ -243,7 +245,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         OverlayVideo(tmp_path / "o.mp4", (20_000, 10), RATE)
 
 
-def test_pictures_of_another_size_and_odd_times_are_refused(tmp_path: Path) -> None:
+def test_wrong_sizes_and_invalid_times_are_refused(tmp_path: Path) -> None:
     video = OverlayVideo(tmp_path / "o.mp4", SIZE, RATE)
     with pytest.raises(ValueError, match="in a video of"):
         video.add(frame_image(0, 32, 32), 0.0)
@@ -254,7 +256,7 @@ def test_pictures_of_another_size_and_odd_times_are_refused(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("room", [3_000, 60_000])
 def test_full_disk_is_an_output_error_and_leaves_nothing(tmp_path: Path, room: int) -> None:
-    # the largest file that the system lets a process write stands in for the disk
+    # a limit of the file size simulates a full disk
     script = f"""
         import resource, signal
         from pathlib import Path

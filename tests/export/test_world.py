@@ -1,4 +1,4 @@
-"""Which way is up, where the ground is, and what a rig makes of a body."""
+"""Tests of the up direction, the ground and the rigs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def body() -> Body:
 
 
 def tilted(take: Take, body: Body, pitch: float, roll: float) -> tuple[Take, np.ndarray]:
-    """The take as a camera turned by so many degrees sees it, and up in that camera's frame."""
+    """Return the take as seen by a camera tilted by degrees, and up in that camera's frame."""
     turn = Rotation.from_euler("zx", [roll, pitch], degrees=True).as_matrix()
     pose = take.pose.copy()
     pose[:, 0] = (Rotation.from_matrix(turn) * Rotation.from_rotvec(take.pose[:, 0])).as_rotvec()
@@ -38,7 +38,7 @@ def tilted(take: Take, body: Body, pitch: float, roll: float) -> tuple[Take, np.
 
 
 def walking_about(body: Body, count: int = 240, lean: float = 0.0) -> Take:
-    """Somebody walks a circle of 1.5 m and swings legs of which one always rests on the ground."""
+    """Return a person who walks a circle of 1.5 m with one foot always on the ground."""
     times = np.arange(count) / 30
     heading = 2 * np.pi * times / 8
     turns = standing(body, count)
@@ -48,7 +48,7 @@ def walking_about(body: Body, count: int = 240, lean: float = 0.0) -> Take:
         @ Rotation.from_euler("x", lean, degrees=True).as_matrix()
     )
     places = np.column_stack([1.5 * np.sin(heading), 0 * times, 5 + 1.5 * np.cos(heading)])
-    # in steps: the feet rest for half a second, then move on
+    # in steps: the feet rest for half a second each
     steps = np.floor(times * 2).astype(int) * 15
     turns, places = turns[steps], places[steps]
     swing = np.zeros((count, 3))
@@ -63,7 +63,7 @@ def degrees_between(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (-25, 0), (15, 10), (0, -20), (40, 5)])
-def test_up_is_found_from_who_walks_about(body: Body, pitch: float, roll: float) -> None:
+def test_up_is_estimated_from_people_who_walk(body: Body, pitch: float, roll: float) -> None:
     take, up = tilted(walking_about(body), body, pitch, roll)
     found = estimate_up(take, body)
     assert found.upright > 0
@@ -71,8 +71,8 @@ def test_up_is_found_from_who_walks_about(body: Body, pitch: float, roll: float)
     assert degrees_between(found.direction, up) < 1.5
 
 
-def test_the_ground_mends_what_a_lean_of_all_people_spoils(body: Body) -> None:
-    # a camera pitched down whose people all seem to lean, as monocular estimates do
+def test_ground_corrects_the_lean_of_all_people(body: Body) -> None:
+    # a camera pitched down and people who all seem to lean, a common monocular error
     take, up = tilted(walking_about(body), body, -20, 0)
     straight = degrees_between(estimate_up(take, body).direction, up)
     lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
@@ -86,10 +86,10 @@ def test_the_ground_mends_what_a_lean_of_all_people_spoils(body: Body) -> None:
 
 
 @pytest.mark.parametrize(("lean", "roll"), [(3, 1.5), (-4, 2.0), (15, 1.0)])
-def test_a_small_roll_is_the_people_s_lean_and_a_large_one_the_camera_s(
+def test_small_roll_is_ignored_and_large_roll_is_corrected(
     body: Body, lean: float, roll: float
 ) -> None:
-    # one person who stands in one place: the ground says nothing
+    # one person who stands in one place does not define the ground
     turns = standing(body, 30)
     side = Rotation.from_euler("z", lean, degrees=True)
     turns[:, 0] = side.as_matrix() @ turns[:, 0]
@@ -99,17 +99,17 @@ def test_a_small_roll_is_the_people_s_lean_and_a_large_one_the_camera_s(
     assert degrees_between(found * [1, 1, 0], camera * [1, 1, 0]) < roll
 
 
-def test_who_lies_before_a_level_camera_does_not_tip_the_world(body: Body) -> None:
+def test_lying_person_does_not_tilt_the_world(body: Body) -> None:
     turns = standing(body, 20)
     turns[:, 0] = Rotation.from_euler("z", 90, degrees=True).as_matrix() @ turns[:, 0]
     take = make_take(body, np.arange(20) / 30, {1: turns}, {1: np.tile([0, 0.5, 4.0], (20, 1))})
     found = estimate_up(take, body)
     assert found.upright == 0
     np.testing.assert_allclose(found.direction, [0, -1, 0])
-    assert "nobody stands upright" in world_transform(take, body, "ground", 1).note
+    assert "no one stands upright" in world_transform(take, body, "ground", 1).note
 
 
-def test_an_export_of_a_tilted_camera_stands_upright_on_the_ground_at_the_origin(
+def test_export_from_a_tilted_camera_is_upright_at_the_origin(
     body: Body,
 ) -> None:
     take, _ = tilted(walking_about(body), body, -25, 8)
@@ -127,7 +127,7 @@ def test_an_export_of_a_tilted_camera_stands_upright_on_the_ground_at_the_origin
     assert np.abs(leaning).max() < 0.06
 
 
-def test_camera_space_leaves_everything_where_the_camera_saw_it(body: Body) -> None:
+def test_camera_world_keeps_camera_coordinates(body: Body) -> None:
     take, _ = tilted(walking_about(body, 40), body, -25, 8)
     transform = world_transform(take, body, "camera", 1)
     motion = person_motion(take, body, 1, transform)
@@ -135,20 +135,20 @@ def test_camera_space_leaves_everything_where_the_camera_saw_it(body: Body) -> N
 
 
 @pytest.mark.parametrize("rig", RIGS)
-def test_a_rigs_axes_are_right_handed_and_its_bones_those_of_the_body(body: Body, rig: str) -> None:
+def test_rig_axes_are_right_handed_and_match_the_body(body: Body, rig: str) -> None:
     rest = rest_joints(body, np.zeros(body.shape_count))
     lowest = float(body.template[:, 1].min())
     bones = rig_skeleton(body, rest, lowest, rig)  # type: ignore[arg-type]
     gram = np.swapaxes(bones.axes, 1, 2) @ bones.axes
     np.testing.assert_allclose(gram, np.tile(np.eye(3), (len(gram), 1, 1)), atol=1e-9)
     np.testing.assert_allclose(np.linalg.det(bones.axes), 1, atol=1e-9)
-    # the lengths of bones are the body's in any pose and rig
+    # bone lengths are the body's in any pose and rig
     places = bones.rest_position[bones.joint >= 0]
     for joint, parent in enumerate(body.parents):
         if parent >= 0:
             wanted = np.linalg.norm(rest[joint] - rest[parent])
             assert np.linalg.norm(places[joint] - places[parent]) == pytest.approx(wanted)
-    # offsets and local turns lead back to the places
+    # offsets and local rotations reproduce the positions
     world = [np.eye(3)] * len(bones.names)
     place_of = np.zeros((len(bones.names), 3))
     for bone, parent in enumerate(bones.parents):
@@ -159,7 +159,7 @@ def test_a_rigs_axes_are_right_handed_and_its_bones_those_of_the_body(body: Body
     np.testing.assert_allclose(place_of, bones.rest_position, atol=1e-9)
 
 
-def test_rigs_point_their_bones_as_their_programs_do(body: Body) -> None:
+def test_bone_axes_follow_each_program(body: Body) -> None:
     rest = rest_joints(body, np.zeros(body.shape_count))
     mixamo = rig_skeleton(body, rest, 0.0, "mixamo")
     for name in ("mixamorig:LeftUpLeg", "mixamorig:RightForeArm", "mixamorig:Spine"):
@@ -178,7 +178,7 @@ def test_rigs_point_their_bones_as_their_programs_do(body: Body) -> None:
 
 
 @pytest.mark.parametrize("rig", [rig for rig in RIGS if rig != "smpl"])
-def test_a_rig_has_the_fifteen_bones_that_humanoids_need_and_none_twice(rig: str) -> None:
+def test_rigs_have_the_required_humanoid_bones_once(rig: str) -> None:
     names = PRESETS[rig].names  # type: ignore[index]
     parts = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     needed = {f"{side}_{part}" for side in ("left", "right") for part in parts}
@@ -186,7 +186,7 @@ def test_a_rig_has_the_fifteen_bones_that_humanoids_need_and_none_twice(rig: str
     assert len(set(names.values())) == len(names)
 
 
-def test_names_that_clash_or_have_blanks_become_one_word_each() -> None:
+def test_unique_names_have_no_spaces_and_no_duplicates() -> None:
     assert unique_names(("a b", "a_b", "", "  ", "ü", "ü")) == (
         "a_b",
         "a_b_2",
@@ -197,7 +197,7 @@ def test_names_that_clash_or_have_blanks_become_one_word_each() -> None:
     )
 
 
-def test_joints_of_one_name_stay_two_bones_in_every_format(body: Body, tmp_path: Path) -> None:
+def test_joints_with_equal_names_stay_separate_bones(body: Body, tmp_path: Path) -> None:
     clashing = replace(body, joint_names=("pelvis", *("limb é" for _ in body.joint_names[1:])))
     take = replace(make_take(clashing, np.arange(3) / 30, {1: standing(body, 3)},
                              {1: np.tile([0, 0, 4.0], (3, 1))}))  # fmt: skip

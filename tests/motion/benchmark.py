@@ -1,8 +1,8 @@
-"""How well the smoothing does on motion with a known truth, beside no filter and beside One-Euro.
+"""Benchmark of the smoothing against ground truth, compared with no filter and with One-Euro.
 
 ``python -m tests.motion.benchmark [--plot docs/notes/smoothing.svg]`` takes five minutes. It reads
-the CMU clips (../shared/data/mocap, or --mocap DIR) and puts errors like the network's own on
-them; the demo's errors are the network's own.
+the CMU clips (../shared/data/mocap, or --mocap DIR) and adds errors like the network's; the demo's
+errors are the network's own.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.motion.measures import (
     delay,
     foot_slide,
     joint_error,
-    picture_miss,
+    reprojection_error,
 )
-from tests.motion.network_errors import TRUTH, measured, recorded, spoilt
+from tests.motion.network_errors import TRUTH, measured, recorded, with_outliers
 from tests.motion.one_euro import OneEuro, filtered, filtered_rotations
 
 MOCAP = SHARED / "data" / "mocap"
@@ -45,33 +45,33 @@ CLIPS = (
     "cmu_bvh/scaled_131_03.bvh",
 )  # fmt: skip
 IMPOSSIBLE = "cmu_amc/05_06.amc"
-"""A clip whose right hip turns by 178 degrees between frames and back, thirty times: no truth."""
+"""Clip without a valid truth: its right hip flips by 178 degrees between frames thirty times."""
 RATE = 30.0
 _LONGEST = 6.0
 _REDRAWS = 6
 _DRAWS = 2
-"""Of errors for a clip: one draw alone moves its joint error by 0.2 mm."""
+"""Random draws of errors per clip; a single draw changes its joint error by 0.2 mm."""
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A person's true motion, the same as measured, and which measured frames are wild."""
+    """True motion of a person, the motion as measured, and the outlier frames in it."""
 
     name: str
     truth: Take
     measured: Take
     wild: np.ndarray
-    """(F,) 0, 1 in a wild frame, 2 in a mix-up."""
+    """(F,) 1 in an outlier frame, 2 in a left-right confusion, 0 elsewhere."""
     clean: Take
-    """As measured, without wild frames, but with the same gaps."""
+    """Measured motion without outliers, with the same gaps."""
     redrawn: tuple[Take, ...] = ()
-    """As `clean`, with other ordinary errors in the frames that are wild in `measured`."""
+    """Variants of `clean` with other ordinary errors in the outlier frames of `measured`."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over the cases; 'own' is with the root at its true depth (`measures.at_true_depth`)."""
+    """Means over the cases; 'own' has the root at its true depth (`measures.at_true_depth`)."""
 
     error: float
     """mm"""
@@ -86,11 +86,11 @@ class Figures:
     slide: float
     """mm/frame"""
     miss: float
-    """px, how far the joints lie from the true ones in the picture."""
+    """Distance of the joints from the true ones in the image, px."""
 
 
 def cmu_truths(body: Body, mocap: Path, clips: Sequence[str] = CLIPS) -> list[tuple[str, Take]]:
-    """The CMU clips at 30 frames a second, each before a camera, from some side."""
+    """Return the CMU clips at 30 frames per second, each seen by a camera from a random side."""
     from trainer.data.motion.clips import read_motions
     from trainer.data.motion.retarget import resample
 
@@ -111,7 +111,7 @@ def cmu_truths(body: Body, mocap: Path, clips: Sequence[str] = CLIPS) -> list[tu
 
 
 def cmu_cases(body: Body, mocap: Path, *, spoil: bool, clips: Sequence[str] = CLIPS) -> list[Case]:
-    """The CMU clips as the network would measure them, each with several draws of its errors."""
+    """Return the CMU clips as the network would measure them, with several draws of errors."""
     random, errors, cases = np.random.default_rng(5), recorded(), []
     again = np.random.default_rng(3)
     for name, truth in _DRAWS * cmu_truths(body, mocap, clips):
@@ -120,7 +120,7 @@ def cmu_cases(body: Body, mocap: Path, *, spoil: bool, clips: Sequence[str] = CL
         take, wild = clean, np.zeros(len(clean.frame), dtype=bool)
         redrawn: list[Take] = []
         if spoil:
-            take, wild = spoilt(body, clean, random)
+            take, wild = with_outliers(body, clean, random)
             clean = _rows(clean, take.frame)
             redrawn += [
                 _rows(measured(body, truth, own.redrawn(wild > 0, again)), take.frame)
@@ -137,7 +137,7 @@ def _rows(take: Take, rows: np.ndarray) -> Take:
 
 
 def demo_case(body: Body) -> Case:
-    """The demo as the network measured it."""
+    """Return the demo as the network measured it."""
     with np.load(TRUTH) as file:
         times, count = file["time"], len(file["time"])
         truth = make_take(
@@ -153,13 +153,13 @@ def demo_case(body: Body) -> Case:
 
 
 def held(take: Take) -> np.ndarray:
-    """(F, J, 3) joints; where nobody was measured, those before."""
+    """Return joints (F, J, 3); frames without a measurement repeat the one before."""
     rows = np.searchsorted(take.frame, np.arange(len(take.frame_time)), side="right") - 1
     return np.asarray(take.joints[np.maximum(rows, 0)], dtype=np.float64)
 
 
 def live(take: Take, body: Body, strength: float) -> np.ndarray:
-    """(F, J, 3) joints as the live filter shows them."""
+    """Return joints (F, J, 3) as the live filter shows them."""
     smoother, camera, joints = Smoother(body, strength), take.camera, []
     for time, people in zip(take.frame_time, people_by_frame(take), strict=True):
         smooth = smoother.update(float(time), people, camera)
@@ -180,7 +180,7 @@ def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> 
                 acceleration_error(own, true),
                 acceleration_error(placed, true),
                 foot_slide(own, feet, standing),
-                picture_miss(project(own, camera), project(true, camera)),
+                reprojection_error(project(own, camera), project(true, camera)),
             )
         )
         pairs.append((placed, true))
@@ -192,7 +192,7 @@ def figures(cases: Sequence[Case], joints: Sequence[np.ndarray], body: Body) -> 
 
 
 def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...], Figures]:
-    """Figures of One-Euro filters of the rotations and the direction; the depth as measured."""
+    """Return figures of One-Euro filters of rotations and bearing; the depth is as measured."""
     pose = [OneEuro(*p) for p in itertools.product((0.3, 1, 2, 3), (0.3, 0.7, 1.5, 3), (1, 3))]
     across = [OneEuro(*p) for p in ((2, 20, 3), (1, 20, 1), (1, 80, 1), (2, 80, 3), (1, 5, 1))]
     held_rows = [
@@ -228,18 +228,18 @@ def one_euro_grid(cases: Sequence[Case], body: Body) -> dict[tuple[OneEuro, ...]
 
 @dataclass(frozen=True)
 class Traces:
-    """What N outliers of a kind leave, and what other ordinary errors in their frames would.
+    """Traces of N outliers of a kind, and of other ordinary errors in their frames.
 
-    The greatest distance from the run without any, a mean over the joints, from the outlier's first
-    frame until 0.2 s after its last.
+    Largest distance from the run without outliers, averaged over the joints, from the outlier's
+    first frame until 0.2 s after its last.
     """
 
     mm: np.ndarray
-    """(N,) with the root at its true depth: what is to be seen."""
+    """(N,) with the root at its true depth, the visible part."""
     px: np.ndarray
-    """(N,) in the picture."""
+    """(N,) in the image."""
     ordinary_mm: np.ndarray
-    """(N, D) of D other draws of the errors."""
+    """(N, D) for D other draws of the errors."""
     ordinary_px: np.ndarray
     """(N, D)"""
 
@@ -247,7 +247,7 @@ class Traces:
 def traces_of_outliers(
     cases: Sequence[Case], body: Body, strength: float
 ) -> dict[tuple[int, int], Traces]:
-    """Traces by kind and length of the outliers."""
+    """Return the traces by kind and length of the outliers."""
     found: dict[tuple[int, int], list[np.ndarray]] = {}
     for case in cases:
         true, camera = np.asarray(case.truth.joints), case.truth.camera
@@ -305,9 +305,9 @@ def _table(name: str, cases: Sequence[Case], body: Body) -> list[tuple[str, Figu
 def _best(
     found: dict[tuple[OneEuro, ...], Figures], most_error: float
 ) -> list[tuple[tuple[OneEuro, ...], Figures]]:
-    """The One-Euro filters that no other one beats in both delay and jitter.
+    """Return the One-Euro filters on the Pareto front of delay and jitter.
 
-    Without those that are smooth by hardly following any more: their joint error says so.
+    Excludes filters that are smooth only because they hardly follow, which have a large error.
     """
     front, least = [], np.inf
     for key, f in sorted(found.items(), key=lambda item: item[1].delay):

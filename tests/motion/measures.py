@@ -1,4 +1,4 @@
-"""How smooth, how late and how right a motion is; F frames, J joints, metres, camera frame."""
+"""Metrics of smoothness, delay and accuracy; F frames, J joints, metres, camera frame."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 
 FURTHEST = 8
-"""Frames of delay that are looked for."""
+"""Largest delay that is searched, frames."""
 
 
 def joint_error(joints: np.ndarray, truth: np.ndarray) -> float:
-    """mm, mean distance of the joints (F, J, 3) with the roots laid onto each other."""
+    """Return the mean root-relative distance of joints (F, J, 3) in mm."""
     off = (joints - joints[:, :1]) - (truth - truth[:, :1])
     return float(1000 * np.linalg.norm(off, axis=-1).mean())
 
 
 def acceleration_error(joints: np.ndarray, truth: np.ndarray) -> float:
-    """mm/frame^2, mean distance of the joints' accelerations (ACCEL of VIBE, SmoothNet)."""
+    """Return the mean acceleration error in mm/frame^2 (ACCEL of VIBE, SmoothNet)."""
     return float(1000 * np.linalg.norm(np.diff(joints - truth, 2, axis=0), axis=-1).mean())
 
 
 def delay(pairs: Sequence[tuple[np.ndarray, np.ndarray]], rate: float) -> float:
-    """ms by which motions lag behind their truths: where their cross-correlation peaks.
+    """Return the delay of motions behind their truths in ms: the peak of the cross-correlation.
 
     Parameters
     ----------
     pairs : sequence of (motion, truth)
         (F, ...) each; clips count by how much they move.
     rate : float
-        Frames a second.
+        Frames per second.
     """
     scores = np.zeros((2 * FURTHEST + 1, 3))
     for motion, truth in pairs:
@@ -49,17 +49,17 @@ def delay(pairs: Sequence[tuple[np.ndarray, np.ndarray]], rate: float) -> float:
 
 
 def at_true_depth(joints: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Joints with the root moved along the line of sight to the depth that it truly has.
+    """Return joints with the root moved along the line of sight to its true depth.
 
-    What is left is the body and where it stands in the picture. Depth is apart: it is a guess of a
-    size, its errors are ten times the others', and a filter that holds it still would look good.
+    This leaves the pose and the position in the image. Depth is measured separately, because it is
+    a guess from size with ten times larger errors, and a filter that freezes it would look good.
     """
     root = joints[:, :1] * (truth[:, :1, 2:] / joints[:, :1, 2:])
     return np.asarray(joints - joints[:, :1] + root)
 
 
 def contacts(truth: np.ndarray, feet: Sequence[int], up: np.ndarray, rate: float) -> np.ndarray:
-    """(F, K) whether each of K foot joints of the true motion stands: slower than 0.15 m/s, low."""
+    """Return which of K foot joints stand (F, K) in the truth: low and slower than 0.15 m/s."""
     places = truth[:, feet]
     speed = np.linalg.norm(np.gradient(places, axis=0), axis=-1) * rate
     height = places @ up
@@ -67,12 +67,12 @@ def contacts(truth: np.ndarray, feet: Sequence[int], up: np.ndarray, rate: float
 
 
 def foot_slide(joints: np.ndarray, feet: Sequence[int], standing: np.ndarray) -> float:
-    """mm a frame that foot joints move by while they stand (F, K) in truth."""
+    """Return the mean movement in mm per frame of foot joints that stand (F, K) in truth."""
     step = 1000 * np.linalg.norm(np.diff(joints[:, feet], axis=0), axis=-1)
     both = standing[1:] & standing[:-1]
     return float(step[both].mean()) if both.any() else float("nan")
 
 
-def picture_miss(seen: np.ndarray, truth: np.ndarray) -> float:
-    """px, mean distance of joints (F, J, 2) from where they truly are in the picture."""
+def reprojection_error(seen: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean distance in px of joints (F, J, 2) from the true ones in the image."""
     return float(np.linalg.norm(seen - truth, axis=-1).mean())

@@ -1,8 +1,8 @@
-"""Motion measured with errors like the network's own, made from those recorded on the demo.
+"""Motion with errors like the network's, synthesised from errors recorded on the demo.
 
-What the network gets wrong changes slowly, together over the joints, and has a little jitter on
-top. The recorded errors (7 s, tests/data/network_errors.npz) keep all of it: their spectra get new
-random phases, the same for all joints, so that every clip has errors of its own of the recorded
+The network's errors change slowly, are correlated between joints, and have a little jitter on top.
+The recorded errors (7 s, tests/data/network_errors.npz) preserve this: their spectra get new random
+phases, the same for all joints, so that every clip has errors of its own with the recorded
 strength, colour and correlation (surrogate data, Prichard and Theiler 1994).
 
 ``python -m tests.motion.network_errors TAKE.npz`` records them again from a take of the demo
@@ -30,23 +30,23 @@ TRUTH = DATA / "demo_truth.npz"
 
 @dataclass(frozen=True)
 class Errors:
-    """F frames, J joints."""
+    """Errors of a network over F frames; J joints."""
 
     turn: np.ndarray
-    """(F, J, 3) rad, from the true rotation to the measured, in the joint's frame."""
+    """(F, J, 3) rad, rotation from the true to the measured one, in the joint's frame."""
     seen: np.ndarray
-    """(F, 3) of the root's x/z, y/z and log z."""
+    """(F, 3) error of the root's x/z, y/z and log z."""
     shape: np.ndarray
     """(F, S)"""
     joint_score: np.ndarray
     """(F, J)"""
 
     def like(self, count: int, random: np.random.Generator) -> Errors:
-        """Errors for `count` frames that are like these, at most as many as there are."""
+        """Return similar errors for `count` frames, at most as many as there are."""
         rows = len(self.turn)
         flat = np.concatenate([self.turn.reshape(rows, -1), self.seen, self.shape], axis=1)
         mean = flat.mean(axis=0)
-        # without the step from the last frame to the first, which would be heard at all pitches
+        # without the step from the last frame to the first, which would add all frequencies
         line = flat[:1] + np.linspace(0, 1, rows)[:, None] * (flat[-1:] - flat[:1])
         spectrum = np.fft.rfft(flat - line - (flat - line).mean(axis=0), axis=0)
         spectrum *= np.exp(2j * np.pi * random.uniform(size=len(spectrum)))[:, None]
@@ -61,10 +61,10 @@ class Errors:
         )
 
     def redrawn(self, some: np.ndarray, random: np.random.Generator) -> Errors:
-        """Errors like these that differ from them in some frames (F,) alone.
+        """Return errors that differ from these only in some frames (F,).
 
-        What leads from the frame before to the frame after stays; what the errors do between these
-        beside a straight line is taken from as many frames elsewhere.
+        The line from the frame before to the frame after stays; the deviation from it is taken from
+        as many frames elsewhere.
         """
         rows = len(self.turn)
         parts = (self.turn.reshape(rows, -1), self.seen, self.shape)
@@ -93,7 +93,7 @@ def recorded() -> Errors:
 
 
 def measured(body: Body, truth: Take, errors: Errors) -> Take:
-    """The take of one person that a network with these errors would give."""
+    """Return the take of one person that a network with these errors would measure."""
     turns = matrix_from_axis_angle(truth.pose) @ matrix_from_axis_angle(errors.turn)
     seen = _seen(truth.joints[:, 0]) + errors.seen
     shapes = truth.shape + errors.shape
@@ -103,11 +103,11 @@ def measured(body: Body, truth: Take, errors: Errors) -> Take:
     return replace(take, joint_score=errors.joint_score)
 
 
-def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, np.ndarray]:
-    """The take with wild frames, left and right mixed up, and gaps; and which frames are wild.
+def with_outliers(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, np.ndarray]:
+    """Return the take with outliers, left-right confusions and gaps, and the outlier frames.
 
-    Every second one wild frame (1) and one mix-up of one to three frames (2); every three seconds
-    a gap of three to six.
+    Per second one outlier frame (1) and one confusion of one to three frames (2); every three
+    seconds a gap of three to six frames.
     """
     turns = matrix_from_axis_angle(take.pose)
     count, wild, there = len(turns), np.zeros(len(turns), int), np.ones(len(turns), bool)
@@ -120,7 +120,7 @@ def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, n
         turns[at, joints] = turns[at, joints] @ matrix_from_axis_angle(turn)
         places[at] += random.normal(0, 0.15, 3)
         mixed = np.arange(at + 12, at + 12 + random.integers(1, 4))
-        turns[mixed] = mixed_up(body, turns[mixed])
+        turns[mixed] = depth_flipped(body, turns[mixed])
         wild[at], wild[mixed] = 1, 2
     for start in range(25, count - 12, 90):
         there[start : start + random.integers(3, 7)] = False
@@ -136,8 +136,8 @@ def spoilt(body: Body, take: Take, random: np.random.Generator) -> tuple[Take, n
     return replace(some, joint_score=take.joint_score[rows]), wild
 
 
-def mixed_up(body: Body, turns: np.ndarray) -> np.ndarray:
-    """Rotations (N, J, 3, 3) of whom the picture could show as well, from behind."""
+def depth_flipped(body: Body, turns: np.ndarray) -> np.ndarray:
+    """Return the rotations (N, J, 3, 3) that look alike in the image, seen from behind."""
     mirror = np.diag([-1.0, 1.0, 1.0])
     swapped = mirror @ turns[:, body.joint_mirror] @ mirror
     swapped[:, 0] = turns[:, 0] @ Rotation.from_euler("y", np.pi).as_matrix()

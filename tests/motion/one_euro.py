@@ -1,7 +1,7 @@
-"""The One-Euro filter (Casiez et al., CHI 2012), as well as we can do it, to be measured against.
+"""One-Euro filter (Casiez et al., CHI 2012) as the baseline, implemented as well as possible.
 
-On rotations by their tangent space, with the true time step; on the place in the same coordinates
-as ours (x/z, y/z, log z), the depth with parameters of its own.
+Filters rotations in their tangent space with the true time step, and the position in the same
+coordinates as the Kalman filter (x/z, y/z, log z), the depth with parameters of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_a
 
 @dataclass(frozen=True)
 class OneEuro:
+    """Parameters of the filter."""
+
     cutoff: float
-    """Hz, at rest."""
+    """Cut-off frequency at rest, Hz."""
     beta: float
-    """Hz a unit/s of speed."""
+    """Increase of the cut-off frequency with speed, Hz per unit/s."""
     derivative_cutoff: float = 1.0
-    """Hz"""
+    """Cut-off frequency of the speed, Hz."""
 
 
 def _part(cutoff: np.ndarray | float, dt: float) -> np.ndarray | float:
@@ -28,7 +30,7 @@ def _part(cutoff: np.ndarray | float, dt: float) -> np.ndarray | float:
 
 
 def filtered(values: np.ndarray, times: np.ndarray, by: OneEuro) -> np.ndarray:
-    """(F, D), the coordinates share their speed."""
+    """Return filtered values (F, D); the coordinates share their speed."""
     out = np.array(values, dtype=np.float64)
     speed = np.zeros(values.shape[1])
     for index in range(1, len(values)):
@@ -41,7 +43,7 @@ def filtered(values: np.ndarray, times: np.ndarray, by: OneEuro) -> np.ndarray:
 
 
 def filtered_rotations(turns: np.ndarray, times: np.ndarray, by: OneEuro) -> np.ndarray:
-    """(F, J, 3, 3), every joint with a speed of its own."""
+    """Return filtered rotations (F, J, 3, 3); every joint has a speed of its own."""
     out = np.array(turns, dtype=np.float64)
     steps = axis_angle_from_matrix(np.swapaxes(turns[:-1], -1, -2) @ turns[1:])
     speed = np.zeros(steps.shape[1:])

@@ -1,4 +1,4 @@
-"""The filters beside independent ones: filterpy's, SciPy's rotations, a closed-form solution."""
+"""Tests of the filters against filterpy, SciPy and closed-form solutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pymaf_live.motion.rotation_filter import RotationState
 
 
 def van_loan(walk: VelocityProcess, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Transition and added covariance of the fading velocity, by matrix exponential (Van Loan)."""
+    """Return transition and process noise of a decaying velocity by Van Loan's method."""
     A = np.array([[0.0, 1.0], [0.0, -walk.decay_rate]])
     noise = np.diag([0.0, walk.noise_density])
     block = expm(np.block([[-A, noise], [np.zeros((2, 2)), A.T]]) * dt)
@@ -28,7 +28,7 @@ def van_loan(walk: VelocityProcess, dt: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("dt", [1 / 120, 1 / 30, 0.1])
-def test_the_transition_is_that_of_a_fading_velocity(dt: float) -> None:
+def test_transition_and_noise_match_van_loans_method(dt: float) -> None:
     for walk in (
         MotionModel.live(0.5).rotation,
         MotionModel.live(0.5).lateral,
@@ -39,12 +39,12 @@ def test_the_transition_is_that_of_a_fading_velocity(dt: float) -> None:
         np.testing.assert_allclose(walk.process_noise(dt, np.array(0.0)), Q, rtol=1e-6)
 
 
-def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_angle() -> None:
+def test_rotation_about_one_axis_matches_filterpy() -> None:
     walk = VelocityProcess(noise_density=3.0, speed_gain=0.0, decay_rate=8.0)
     random = np.random.default_rng(0)
     times = np.cumsum(random.uniform(0.01, 0.06, 80))
     angles = 2.0 * np.sin(3 * times) + 4.0 * times + random.normal(0, 0.03, 80)  # many turns
-    # rotations cannot tell turns apart; a step between frames stays below half of one
+    # whole turns are indistinguishable; steps between frames stay below half a turn
     axis = np.array([1.0, -2.0, 0.5]) / np.linalg.norm([1.0, -2.0, 0.5])
     turns = Rotation.from_rotvec(angles[:, None] * axis).as_matrix()[:, None]
     variance, everyone = np.array([0.03**2]), np.array([True])
@@ -84,11 +84,11 @@ def test_a_turn_about_one_axis_is_filtered_and_smoothed_as_filterpy_filters_an_a
     np.testing.assert_allclose(after[-1].covariance[0], covariances[-1], rtol=1e-9)
 
 
-def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
+def test_large_innovations_increase_the_process_noise() -> None:
     walk, variance, everyone = VelocityProcess(0.1, 0.0, 8.0), np.array([0.03**2]), np.array([True])
     random = np.random.default_rng(3)
 
-    def surprise(angles: np.ndarray) -> float:
+    def mean_nis(angles: np.ndarray) -> float:
         turns = Rotation.from_euler("x", angles[:, None]).as_matrix()[:, None]
         belief = RotationState.initial(turns[0], variance)
         for turn in turns[1:]:
@@ -96,18 +96,18 @@ def test_what_moves_otherwise_than_expected_is_followed_faster() -> None:
         return float(belief.nis[0])
 
     times = np.arange(300) / 30
-    # one axis of three is noisy: a third of what the model allows
-    calm = [surprise(random.normal(0, 0.03, 300)) for _ in range(20)]
+    # one axis of three is noisy: a third of the modelled variance
+    calm = [mean_nis(random.normal(0, 0.03, 300)) for _ in range(20)]
     assert np.mean(calm) < 0.5
-    assert surprise(0.8 * np.sin(15 * times)) > 3.0
-    # a density that is three times as high
+    assert mean_nis(0.8 * np.sin(15 * times)) > 3.0
+    # three times the density
     np.testing.assert_allclose(
         walk.process_noise(0.03, np.array(0.0), 3.0),
         3 * walk.process_noise(0.03, np.array(0.0), 0.2),
     )
 
 
-def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
+def test_result_does_not_depend_on_the_frame_of_reference() -> None:
     body, random = default_body(), np.random.default_rng(2)
     steps = Rotation.from_rotvec(random.normal(0, 0.1, (40, body.joint_count, 3)).reshape(-1, 3))
     turns = steps.as_matrix().reshape(40, body.joint_count, 3, 3)
@@ -131,16 +131,16 @@ def test_the_frame_that_rotations_are_told_in_changes_nothing() -> None:
     np.testing.assert_allclose(turned, frame @ plain, atol=1e-9)
 
 
-def test_direction_and_depth_tell_the_place() -> None:
+def test_bearing_and_position_convert_into_each_other() -> None:
     places = np.array([[0.5, -0.2, 3.0], [-2.0, 1.0, 8.0]])
     seen = bearing_from_position(places)
     np.testing.assert_allclose(seen, [[1 / 6, -1 / 15, np.log(3)], [-0.25, 0.125, np.log(8)]])
     np.testing.assert_allclose(position_from_bearing(seen), places)
-    # nobody stands behind the camera
+    # positions behind the camera stay finite
     assert np.isfinite(bearing_from_position(np.array([1.0, 1.0, -2.0]))).all()
 
 
-def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
+def test_position_smoother_matches_filterpy() -> None:
     model, random = MotionModel.offline(0.5), np.random.default_rng(1)
     times = np.cumsum(random.uniform(0.02, 0.05, 60))
     places = np.c_[times, 0 * times, 4 + 0.3 * times] + random.normal(0, 0.01, (60, 3))
@@ -153,7 +153,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
         after.append(filtering.state)
     steps = np.diff(times, prepend=times[0])
     ways = [root_position_filter.transition(float(dt), model) for dt in steps]
-    # what the time between added, as filterpy wants it
+    # process noise in filterpy's form
     added = [b[1] - F @ a[1] @ F.T for F, a, b in zip(ways[1:], after, before[1:], strict=False)]
     wanted, *_ = KalmanFilter(dim_x=6, dim_z=3).rts_smoother(
         np.array([mean for mean, _ in after]),
@@ -167,7 +167,7 @@ def test_the_backward_pass_of_the_place_is_filterpy_s() -> None:
     assert error.mean() < 0.6 * 0.016
 
 
-def test_rotations_that_need_no_check_have_scipy_s_axis_and_angle() -> None:
+def test_axis_angle_from_rotation_matches_scipy() -> None:
     random = np.random.default_rng(6)
     axes = random.normal(size=(400, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)

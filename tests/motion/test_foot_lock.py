@@ -1,4 +1,4 @@
-"""Feet that stand stay where they are, and nothing else is spoilt for it."""
+"""Tests of foot locking, contact detection, ground fit and two-bone IK."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.motion.measures import (
     contacts,
     foot_slide,
     joint_error,
-    picture_miss,
+    reprojection_error,
 )
 
 UP = np.array([0.0, -1.0, 0.0])
@@ -40,7 +40,7 @@ def feet_of(body: Body) -> list[int]:
 
 
 def swaying(body: Body, count: int = 120) -> Take:
-    """Somebody who stands, as a network sees it: the hips sway, the depth wanders by 10 cm."""
+    """Return a standing person with typical errors: swaying hips, depth drifting by 10 cm."""
     times = np.arange(count) / 30
     turns = standing(body, count)
     sway = 0.06 * np.sin(2 * np.pi * 0.7 * times)
@@ -52,20 +52,20 @@ def swaying(body: Body, count: int = 120) -> Take:
     return make_take(body, times, {1: turns}, {1: places})
 
 
-def test_a_person_who_stands_does_not_drift(body: Body) -> None:
+def test_standing_person_does_not_drift(body: Body) -> None:
     take = swaying(body)
     feet = feet_of(body)
     assert np.ptp(take.joints[:, feet], axis=0).max() > 0.1
     locked = lock_feet(take, body)
     assert np.ptp(locked.joints[:, feet], axis=0).max() < 5e-3
     assert np.ptp(locked.joints[:, 0, 2]) < 0.03  # nor does the rest of the body
-    # in the picture the hips move by less than the feet slid
+    # in the image the hips move by less than the feet slid
     moved = np.abs(locked.joints_2d - take.joints_2d)[:, 0].max()
     assert moved < 0.6 * np.ptp(take.joints_2d[:, feet], axis=0).max()
     np.testing.assert_array_equal(locked.pose[:, 12:], take.pose[:, 12:])  # above the hips
 
 
-def test_bones_keep_their_length_and_soles_their_slant(body: Body) -> None:
+def test_bones_keep_their_length_and_feet_their_orientation(body: Body) -> None:
     take = swaying(body)
     locked = lock_feet(take, body)
     child = np.flatnonzero(body.parents >= 0)
@@ -82,16 +82,16 @@ def test_bones_keep_their_length_and_soles_their_slant(body: Body) -> None:
     )
 
 
-def test_never_and_separate_pictures_leave_the_take_as_it_is(body: Body) -> None:
+def test_never_mode_and_separate_images_leave_the_take_unchanged(body: Body) -> None:
     take = swaying(body, 30)
     assert lock_feet(take, body, "never") is take
-    pictures = replace(take, picture_name=tuple(f"{i}.jpg" for i in range(30)))
-    assert lock_feet(pictures, body, "always") is pictures
-    nobody = make_take(body, np.arange(3) / 30, {}, {})
-    assert lock_feet(nobody, body) is nobody
+    images = replace(take, picture_name=tuple(f"{i}.jpg" for i in range(30)))
+    assert lock_feet(images, body, "always") is images
+    empty = make_take(body, np.arange(3) / 30, {}, {})
+    assert lock_feet(empty, body) is empty
 
 
-def test_an_export_holds_feet_on_request_only(body: Body, tmp_path: Path) -> None:
+def test_export_locks_feet_only_on_request(body: Body, tmp_path: Path) -> None:
     recorded = tmp_path / "stand.npz"
     write_take(recorded, swaying(body))
     slid = {}
@@ -104,7 +104,7 @@ def test_an_export_holds_feet_on_request_only(body: Body, tmp_path: Path) -> Non
     assert main(wrong) == 2
 
 
-def test_who_floats_or_runs_past_is_not_held(body: Body) -> None:
+def test_moving_person_is_not_locked(body: Body) -> None:
     times = np.arange(60) / 30
     places = np.c_[-2 + 2.0 * times, 0 * times, 4 + 0 * times]
     take = make_take(body, times, {1: standing(body, 60)}, {1: places})
@@ -112,7 +112,7 @@ def test_who_floats_or_runs_past_is_not_held(body: Body) -> None:
         np.testing.assert_allclose(lock_feet(take, body, mode).joints, take.joints, atol=1e-6)
 
 
-def test_feet_are_caught_and_let_go_without_a_jump(body: Body) -> None:
+def test_locking_starts_and_ends_smoothly(body: Body) -> None:
     case = demo_case(body)
     smooth = smooth_offline(case.measured, body)
     locked = lock_feet(smooth, body)
@@ -122,16 +122,16 @@ def test_feet_are_caught_and_let_go_without_a_jump(body: Body) -> None:
     assert foot_slide(after, feet, stood) < 0.2 * foot_slide(before, feet, stood)
     assert joint_error(after, true) < 1.01 * joint_error(before, true)
     assert acceleration_error(after, true) < 1.05 * acceleration_error(before, true)
-    # and the body stays on the person in the picture: 20 px off before the line of sight was held
+    # the body stays on the person in the image
     seen, camera = np.asarray(case.truth.joints_2d), case.truth.camera
-    miss = [picture_miss(project(joints, camera), seen) for joints in (before, after)]
+    miss = [reprojection_error(project(joints, camera), seen) for joints in (before, after)]
     assert miss[1] < 1.1 * miss[0]
-    # no joint's step between frames grows by more than a few centimetres anywhere
+    # no step of a joint between frames grows by more than a few centimetres
     step = [np.linalg.norm(np.diff(joints, axis=0), axis=-1) for joints in (before, after)]
     assert (step[1] - step[0]).max() < 0.06
 
 
-def test_contacts_of_the_demo_are_found(body: Body) -> None:
+def test_contacts_of_the_demo_are_detected(body: Body) -> None:
     case = demo_case(body)
     smooth = smooth_offline(case.measured, body)
     feet = feet_of(body)
@@ -142,11 +142,11 @@ def test_contacts_of_the_demo_are_found(body: Body) -> None:
     true = contacts(np.asarray(case.truth.joints), feet, UP, 30.0)
     assert (found & true).sum() > 0.9 * true.sum()
     assert (found & true).sum() > 0.9 * found.sum()
-    # its camera is level
+    # the demo's camera is level
     assert np.degrees(np.arccos(ground.up @ UP)) < 3.0
 
 
-def test_the_ground_is_fitted_by_feet_and_held_level_where_they_do_not_say() -> None:
+def test_ground_is_fitted_to_feet_and_level_without_evidence() -> None:
     random = np.random.default_rng(0)
     up = Rotation.from_euler("x", 10, degrees=True).apply(UP)
     across = np.cross(up, [0.0, 0.0, 1.0])
@@ -162,7 +162,7 @@ def test_the_ground_is_fitted_by_feet_and_held_level_where_they_do_not_say() -> 
     assert one.height == pytest.approx(-1.0, abs=1e-6)
 
 
-def test_a_leg_reaches_what_is_in_reach_and_stretches_towards_the_rest() -> None:
+def test_leg_reaches_targets_in_reach_and_stretches_to_others() -> None:
     random = np.random.default_rng(3)
     count, thigh, shank = 200, 0.42, 0.4
     hip_turn = Rotation.random(count, rng=random).as_matrix() @ UPRIGHT
@@ -181,7 +181,7 @@ def test_a_leg_reaches_what_is_in_reach_and_stretches_towards_the_rest() -> None
     np.testing.assert_allclose(
         reached[far], (hip + 0.999 * (thigh + shank) * direction)[far], atol=1e-6
     )
-    # nothing asked, nothing done; and a knee bends forward only
+    # an ankle already at its target does not move, and a knee bends forward only
     same_hip, _ = solve_two_bone(leg, ankle)
     kept = bend > 0.1
     np.testing.assert_allclose(same_hip[kept], hip_turn[kept], atol=1e-6)

@@ -1,4 +1,4 @@
-"""filterpy's filter is the same without the rest of its package, and costs no statistics."""
+"""Tests of the import of filterpy's filter without the rest of its package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(repr((one.x - other.x).ravel().tolist()), one.log_likelihood - other.log_l
 """
 
 
-def test_it_filters_as_the_whole_package_does_and_loads_no_statistics() -> None:
+def test_filter_equals_filterpys_and_loads_no_statistics() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False
     )
@@ -35,7 +35,7 @@ def test_it_filters_as_the_whole_package_does_and_loads_no_statistics() -> None:
     assert done.stdout.split() == ["[0.0,", "0.0]", "0.0"]
 
 
-def test_where_filterpy_was_loaded_already_its_own_class_is_used() -> None:
+def test_loaded_filterpy_is_reused() -> None:
     script = (
         "import filterpy.kalman\n"
         "from pymaf_live.motion.kalman_import import kalman_filter_class\n"

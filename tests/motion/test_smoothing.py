@@ -1,3 +1,5 @@
+"""Tests of live and offline smoothing."""
+
 from __future__ import annotations
 
 import time as clock
@@ -17,7 +19,7 @@ from tests.helpers.take import make_take, moving_limbs, people_by_frame, standin
 
 RATE = 30.0
 LAG = MotionModel.live(0.5).output_delay
-"""s by which live motion is shown late on purpose."""
+"""Deliberate delay of live motion, s."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def seconds(count: int) -> np.ndarray:
 
 
 def noisy(body: Body, take: Take, seed: int = 0) -> Take:
-    """Jitter as a network has it: 0.02 rad a joint and axis, 8 mm across, 60 mm in depth."""
+    """Add a network's jitter: 0.02 rad per joint and axis, 8 mm laterally, 60 mm in depth."""
     random = np.random.default_rng(seed)
     count = len(take.frame)
     turns = Rotation.from_rotvec(take.pose.reshape(-1, 3))
@@ -71,11 +73,11 @@ def pose_error(joints: np.ndarray, truth: np.ndarray) -> float:
 
 
 def jitter(joints: np.ndarray, truth: np.ndarray) -> float:
-    """Mean acceleration error a frame^2, as it is given in papers."""
+    """Return the mean acceleration error per frame^2, as in the literature."""
     return float(np.linalg.norm(np.diff(joints - truth, 2, axis=0), axis=-1).mean())
 
 
-def test_live_smoothing_lessens_error_and_jitter(body: Body) -> None:
+def test_live_smoothing_reduces_error_and_jitter(body: Body) -> None:
     truth = walker(body, seconds(240))
     rough = noisy(body, truth)
     smooth = joints_of(live(body, rough))
@@ -93,7 +95,7 @@ def test_live_smoothing_lessens_error_and_jitter(body: Body) -> None:
     assert place < 0.6 * np.linalg.norm(rough.joints[root] - truth.joints[root], axis=-1).mean()
 
 
-def test_offline_smoothing_halves_the_error_and_takes_a_tenth_of_the_jitter(body: Body) -> None:
+def test_offline_smoothing_halves_the_error_and_reduces_jitter_tenfold(body: Body) -> None:
     truth = walker(body, seconds(240))
     rough = noisy(body, truth)
     smooth = smooth_offline(rough, body)
@@ -113,7 +115,7 @@ def swinging_arm(body: Body, times: np.ndarray, hertz: float) -> Take:
 
 
 def lag(angles: np.ndarray, times: np.ndarray, hertz: float) -> float:
-    """Seconds by which a swing of sin(2 pi hertz t) comes late."""
+    """Return the delay in seconds of a swing of sin(2 pi hertz t)."""
     turning = np.exp(-2j * np.pi * hertz * times)
     wanted = np.sin(2 * np.pi * hertz * times)
     late = np.angle((angles * turning).sum() / (wanted * turning).sum())
@@ -133,7 +135,7 @@ def test_offline_has_no_lag_and_live_less_than_half_a_frame(body: Body) -> None:
 
 
 @pytest.mark.parametrize("rate", [24.0, 60.0, 120.0])
-def test_live_is_late_by_seconds_whatever_the_rate(body: Body, rate: float) -> None:
+def test_live_delay_in_seconds_does_not_depend_on_the_rate(body: Body, rate: float) -> None:
     times, hertz = np.arange(int(8 * rate)) / rate, 1.5
     take = swinging_arm(body, times, hertz)
     shoulder = body.joint_names.index("left_shoulder")
@@ -143,8 +145,8 @@ def test_live_is_late_by_seconds_whatever_the_rate(body: Body, rate: float) -> N
     assert 0.5 * min(LAG, 1 / rate) < lag(angles[middle], times[middle], hertz) < 0.02
 
 
-def test_who_is_lost_goes_on_from_where_they_were_shown(body: Body) -> None:
-    # as late as before: else the motion would jump ahead
+def test_extrapolation_continues_from_the_shown_position(body: Body) -> None:
+    # with the same delay as before, or the motion would jump ahead
     times = seconds(60)
     turns = moving_limbs(body, times, 0.2)
     places = np.c_[-1 + 2.0 * times, 0 * times, 4 + 0 * times]
@@ -152,16 +154,16 @@ def test_who_is_lost_goes_on_from_where_they_were_shown(body: Body) -> None:
     take = make_take(body, times, {1: turns[there]}, {1: places[there]}, frames={1: there})
     shown = joints_of(live(body, take)[:54])[:, 0, 0]
     speed = RATE * np.diff(shown)[30:]
-    assert (speed > 1.5).all()  # slowing down, for nobody knows
+    assert (speed > 1.5).all()  # slowing down
     assert (speed < 2.05).all()
     assert np.abs(np.diff(speed)).max() < 0.15
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_turning_through_180_degrees_has_no_glitch(body: Body, offline: bool) -> None:
+def test_rotation_through_180_degrees_has_no_glitch(body: Body, offline: bool) -> None:
     times = seconds(150)
     turns = standing(body, 150)
-    # spins of the root pass 180 degrees every second; noise flips the sign of the axis there
+    # the root passes 180 degrees every second, where noise flips the sign of the axis
     turns[:, 0] = turns[:, 0] @ Rotation.from_euler("y", 2 * np.pi * times[:, None]).as_matrix()
     truth = make_take(body, times, {1: turns}, {1: np.tile([0, 0, 4.0], (150, 1))})
     rough = noisy(body, truth)
@@ -174,7 +176,7 @@ def test_turning_through_180_degrees_has_no_glitch(body: Body, offline: bool) ->
     assert (smooth.inv() * true).magnitude()[20:].max() < 0.08
 
 
-def test_uneven_frame_times_do_as_well_as_even_ones(body: Body) -> None:
+def test_uneven_frame_times_are_smoothed_as_well_as_even_ones(body: Body) -> None:
     random = np.random.default_rng(1)
     times = np.cumsum(random.uniform(0.005, 0.062, 240))
     truth = walker(body, times)
@@ -186,7 +188,7 @@ def test_uneven_frame_times_do_as_well_as_even_ones(body: Body) -> None:
     assert pose_error(now[20:], shown.joints[20:]) < 0.9 * pose_error(rough.joints, truth.joints)
 
 
-def test_joints_picture_and_box_follow_from_the_smoothed_parameters(body: Body) -> None:
+def test_joints_projection_and_box_follow_from_the_smoothed_parameters(body: Body) -> None:
     rough = noisy(body, walker(body, seconds(30)))
     camera = rough.camera
     for (person,) in live(body, rough):
@@ -217,20 +219,20 @@ def with_gap(body: Body, first: int, after: int, count: int = 90) -> Take:
     )
 
 
-def test_a_person_not_seen_is_carried_on_for_a_quarter_second_then_left_out(body: Body) -> None:
+def test_unseen_person_is_extrapolated_for_a_quarter_second(body: Body) -> None:
     take = with_gap(body, 40, 90)
     results = live(body, take)
     predicted = [index for index, people in enumerate(results) if people and people[0].predicted]
     assert predicted == [40, 41, 42, 43, 44, 45, 46]  # up to 7/30 s after frame 39
     truth = walker(body, seconds(90))
-    # walking on, not standing still: nearer to the truth than the last frame seen
+    # the person keeps walking: closer to the truth than the last measured frame
     error = np.linalg.norm(results[43][0].joints[0] - truth.joints[43, 0])
     assert error < 0.5 * np.linalg.norm(truth.joints[39, 0] - truth.joints[43, 0])
     assert results[46][0].score < results[40][0].score < results[39][0].score
     assert not any(results[47:])
 
 
-def test_offline_fills_a_short_gap_and_leaves_a_long_one(body: Body) -> None:
+def test_offline_fills_short_gaps_only(body: Body) -> None:
     truth = walker(body, seconds(90))
     short = smooth_offline(with_gap(body, 40, 46), body)
     assert short.frame.tolist() == list(range(90))
@@ -243,7 +245,7 @@ def test_offline_fills_a_short_gap_and_leaves_a_long_one(body: Body) -> None:
         assert not long.predicted.any()
 
 
-def test_a_person_who_returns_after_long_starts_anew(body: Body) -> None:
+def test_person_who_returns_after_a_long_gap_starts_anew(body: Body) -> None:
     times = seconds(90)
     there = np.r_[0:30, 60:90]
     places = walking_past(times)
@@ -255,7 +257,7 @@ def test_a_person_who_returns_after_long_starts_anew(body: Body) -> None:
     np.testing.assert_allclose(smooth.translation, places[there], atol=0.02)  # no drag over the gap
 
 
-def test_reset_and_time_that_goes_back_start_anew(body: Body) -> None:
+def test_reset_and_decreasing_time_start_anew(body: Body) -> None:
     times = seconds(30)
     take = make_take(body, times, {1: standing(body, 30)}, {1: walking_past(times)})
     people, camera = people_by_frame(take), take.camera
@@ -271,7 +273,7 @@ def test_reset_and_time_that_goes_back_start_anew(body: Body) -> None:
         assert smoother.update(at + 1 / RATE, (), camera)[0].predicted
 
 
-def test_two_people_do_not_touch_each_other(body: Body) -> None:
+def test_two_people_are_independent(body: Body) -> None:
     times = seconds(60)
     both = make_take(
         body,
@@ -292,7 +294,7 @@ def test_two_people_do_not_touch_each_other(body: Body) -> None:
     np.testing.assert_array_equal(rows.joints[rows.person == 2], smooth_offline(alone, body).joints)
 
 
-def test_one_bad_frame_hardly_shows(body: Body) -> None:
+def test_single_bad_frame_is_hardly_visible(body: Body) -> None:
     times = seconds(60)
     turns = standing(body, 60)
     elbow = body.joint_names.index("left_elbow")
@@ -302,8 +304,8 @@ def test_one_bad_frame_hardly_shows(body: Body) -> None:
     assert pose.max() < 0.6
 
 
-def test_the_body_s_changing_size_does_not_move_it_in_the_picture(body: Body) -> None:
-    # the network takes a tall person far away now and then for a small one nearby
+def test_changing_shape_does_not_change_the_size_in_the_image(body: Body) -> None:
+    # the network sometimes confuses a tall distant person with a small near one
     times = seconds(60)
     shapes = np.zeros((60, body.shape_count))
     shapes[::2, 0] = 2.0
@@ -320,7 +322,7 @@ def test_the_body_s_changing_size_does_not_move_it_in_the_picture(body: Body) ->
     assert abs(height(smooth).mean() / height(take).mean() - 1) < 0.02
 
 
-def test_off_is_off_and_a_wrong_strength_is_told(body: Body) -> None:
+def test_strength_zero_is_off_and_invalid_strengths_are_refused(body: Body) -> None:
     take = noisy(body, walker(body, seconds(5)))
     people = people_by_frame(take)
     smoother = Smoother(body, 0.0)
@@ -333,14 +335,14 @@ def test_off_is_off_and_a_wrong_strength_is_told(body: Body) -> None:
             smooth_offline(take, body, wrong)
 
 
-def test_an_empty_take_stays_empty_and_another_body_s_is_refused(body: Body) -> None:
+def test_empty_take_stays_empty_and_another_body_is_refused(body: Body) -> None:
     empty = make_take(body, seconds(3), {}, {})
     assert len(smooth_offline(empty, body).frame) == 0
     with pytest.raises(InputError):
         smooth_offline(replace(empty, body_sha256="0" * 64), body)
 
 
-def test_a_frame_costs_little(body: Body) -> None:
+def test_frame_is_smoothed_in_less_than_ten_milliseconds(body: Body) -> None:
     take = noisy(body, walker(body, seconds(60)))
     smoother, camera, people = Smoother(body), take.camera, people_by_frame(take)
     taken = []

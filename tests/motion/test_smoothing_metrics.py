@@ -1,3 +1,5 @@
+"""Tests of the live measurement of jitter and delay."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -17,13 +19,13 @@ def body() -> Body:
 
 
 def swaying(times: np.ndarray, lag: float = 0.0) -> np.ndarray:
-    """(F, 4, 3) m: joints that sway by 10 cm, `lag` seconds late."""
+    """Return joints (F, 4, 3) m that sway by 10 cm, `lag` seconds late."""
     phase = 2 * np.pi * 0.8 * (times - lag)[:, None, None] + np.arange(4)[:, None]
     return np.broadcast_to(0.1 * np.sin(phase), (len(times), 4, 3)).copy()
 
 
 @pytest.mark.parametrize("even", [True, False])
-def test_jitter_is_that_of_the_noise_and_not_of_the_motion(even: bool) -> None:
+def test_jitter_measures_noise_and_not_motion(even: bool) -> None:
     rng = np.random.default_rng(3)
     times = np.arange(600) / RATE
     if not even:
@@ -35,20 +37,20 @@ def test_jitter_is_that_of_the_noise_and_not_of_the_motion(even: bool) -> None:
 
 
 @pytest.mark.parametrize("lag", [0.0, 0.05, 0.12])
-def test_delay_is_found_under_noise(lag: float) -> None:
+def test_delay_is_measured_despite_noise(lag: float) -> None:
     rng = np.random.default_rng(4)
     times = np.arange(75) / RATE
     raw = swaying(times) + rng.normal(0, 0.01, (75, 4, 3))
     assert delay(times, raw, swaying(times, lag)) == pytest.approx(lag, abs=0.012)
 
 
-def test_who_stands_still_has_no_delay() -> None:
+def test_motionless_person_has_no_delay() -> None:
     times = np.arange(75) / RATE
     still = np.zeros((75, 4, 3))
     assert delay(times, still, still) is None
 
 
-def test_the_meter_says_nothing_at_first_and_begins_anew_with_another_person(body: Body) -> None:
+def test_meter_needs_enough_frames_and_restarts_with_another_person(body: Body) -> None:
     camera = Camera.for_frame((640, 480))
     meter = SmoothingMeter()
     one = standing_person(body, camera)
@@ -58,11 +60,11 @@ def test_the_meter_says_nothing_at_first_and_begins_anew_with_another_person(bod
         sideways = 0.2 * np.sin(index / 5)
         moved = standing_person(body, camera, float(sideways))
         meter.add(index / RATE, (moved,), (moved,))
-    effect = meter.metrics()
-    assert effect is not None
-    assert effect.delay == 0.0
-    assert effect.jitter == pytest.approx(effect.raw_jitter)
-    meter.add(0.0, (one,), (one,))  # the film begins again
+    metrics = meter.metrics()
+    assert metrics is not None
+    assert metrics.delay == 0.0
+    assert metrics.jitter == pytest.approx(metrics.raw_jitter)
+    meter.add(0.0, (one,), (one,))  # the video restarts
     assert meter.metrics() is None
     meter.add(1.0, (), ())
     assert meter.metrics() is None

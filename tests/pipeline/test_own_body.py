@@ -12,7 +12,7 @@ from pymaf_live.body import Body, default_body
 from pymaf_live.body.registry import body_by_name, import_body
 from pymaf_live.cli.app import main
 from pymaf_live.takes.npz_file import read_take
-from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.body.fake_smpl import fake_smpl, write_old_pickle
 from tests.helpers.model import write_fake_model
 
 
@@ -22,7 +22,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("platformdirs.user_data_path", lambda *_, **__: folder / "user")
         patch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(folder / "cache"))
-        entries, _ = made_up_smpl(default_body(), pose_directions=False)
+        entries, _ = fake_smpl(default_body(), pose_directions=False)
         yield import_body(write_old_pickle(folder / "model.pkl", entries), "smpl")
 
 

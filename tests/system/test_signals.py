@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request."""
+"""Tests of Ctrl-C and SIGTERM as a request."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pymaf_live.errors import InputError, ModelError
 from pymaf_live.takes.npz_file import read_take, write_take
 from pymaf_live.takes.retarget import retarget_take
 from pymaf_live.takes.take import Take
-from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.body.fake_smpl import fake_smpl, write_old_pickle
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
 ROWS = 30
@@ -123,7 +123,7 @@ def test_the_command_line_retargets_a_take(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
-    entries, _ = made_up_smpl(body, pose_directions=False)
+    entries, _ = fake_smpl(body, pose_directions=False)
     target = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl")
     given, out, amass = (tmp_path / name for name in ("a.npz", "b.npz", "c.amass.npz"))
     write_take(given, synthetic_take(body))

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from pymaf_live.body import default_body, pose_joints  # noqa: E402
 from pymaf_live.body.registry import BODY_VARIABLE, import_body  # noqa: E402
-from tests.body.fake_smpl import made_up_smpl, write_old_pickle  # noqa: E402
+from tests.body.fake_smpl import fake_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.fitting.test_fit import teaching_of  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
@@ -23,7 +23,7 @@ from trainer.network.pymaf import PyMAF  # noqa: E402
 
 def test_network_samples_under_the_imported_mesh_and_trains(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
-    entries, _ = made_up_smpl(default_body(), pose_directions=False)
+    entries, _ = fake_smpl(default_body(), pose_directions=False)
     shapes = 7
     adopted = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
     monkeypatch.setenv(BODY_VARIABLE, "smpl")
@@ -52,7 +52,7 @@ def test_network_samples_under_the_imported_mesh_and_trains(tmp_path, monkeypatc
 
 def test_people_are_fitted_with_an_imported_body(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
-    entries, _ = made_up_smpl(default_body(), pose_directions=False)
+    entries, _ = fake_smpl(default_body(), pose_directions=False)
     import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", 7)
     monkeypatch.setenv(BODY_VARIABLE, "smpl")
     body = default_body()

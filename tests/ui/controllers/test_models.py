@@ -22,7 +22,7 @@ from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import Source
 from pymaf_live.system.trainer_entry import GROUP
 from pymaf_live.types import SourceFacts
-from tests.body.fake_smpl import made_up_smpl, write_old_pickle
+from tests.body.fake_smpl import fake_smpl, write_old_pickle
 from tests.helpers.model import write_fake_model
 from tests.inference.fake_tensorrt import TensorRtDouble, doubles
 from tests.ui.conftest import OpenWindow, own_threads
@@ -319,7 +319,7 @@ def test_closing_the_window_ends_an_engine_build(
 
 @pytest.fixture
 def smpl_file(tmp_path: Path) -> Path:
-    entries, _ = made_up_smpl(default_body(), pose_directions=False)
+    entries, _ = fake_smpl(default_body(), pose_directions=False)
     return write_old_pickle(tmp_path / "basicmodel v1.1.pkl", entries)
 
 
