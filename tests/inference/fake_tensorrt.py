@@ -1,8 +1,7 @@
-"""A stand-in for TensorRT and CUDA where there is no GPU.
+"""Fake TensorRT and CUDA for machines without a GPU.
 
-DOUBLE, NOT THE REAL THING: it computes with ONNX Runtime what the engine would, in memory of this
-machine, and notes every call, so that order and shapes can be checked. It says nothing about what
-a GPU computes or how fast.
+The fake runs the model with ONNX Runtime in host memory and logs every call, so that order and
+shapes can be checked. It says nothing about the results or the speed of a GPU.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ import onnxruntime
 from pymaf_live.inference.cuda import Cuda
 from pymaf_live.inference.tensorrt_library import Library
 
-MAGIC = b"DOUBLE"
+MAGIC = b"FAKE"
 
 
-class CudaDouble:
-    """Behaves as ``cuda.bindings.runtime`` does; `refuse` names calls that fail and how."""
+class FakeCuda:
+    """Fake ``cuda.bindings.runtime``; `refuse` maps names of calls that fail to their error."""
 
     cudaMemcpyKind = SimpleNamespace(  # noqa: N815
         cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down"
     )
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")  # noqa: N815
 
-    def __init__(self, name: str = "Double 3000", driver: int = 13000) -> None:
+    def __init__(self, name: str = "Fake 3000", driver: int = 13000) -> None:
         self.calls: list[str] = []
         self.refuse: dict[str, str] = {}
         self.alive: dict[int, Any] = {}
-        self.noted: list[Any] | None = None
+        self.captured: list[Any] | None = None
         self._facts = (name, driver)
         self._streams = 0
 
@@ -79,16 +78,16 @@ class CudaDouble:
         return self._take(count)
 
     def _free(self, address: int) -> None:
-        del self.alive[address]  # a KeyError where memory is given back twice
+        del self.alive[address]  # raises a KeyError if memory is freed twice
 
     _cudaFree = _cudaFreeHost = _free  # noqa: N815
 
-    def do(self, deed: Any) -> None:
-        """At once, or when the graph that is being noted is launched."""
-        if self.noted is not None:
-            self.noted.append(deed)
+    def do(self, action: Any) -> None:
+        """Run an action at once, or add it to the graph being captured."""
+        if self.captured is not None:
+            self.captured.append(action)
         else:
-            deed()
+            action()
 
     def _cudaMemcpyAsync(  # noqa: N802
         self, target: int, source: int, count: int, kind: str, stream: int
@@ -99,17 +98,17 @@ class CudaDouble:
         self.do(lambda: ctypes.memmove(target, source, count))
 
     def _cudaStreamSynchronize(self, stream: int) -> None:  # noqa: N802
-        assert self.noted is None, "waiting while a graph is noted is an error"
+        assert self.captured is None, "waiting during a capture is an error"
 
     def _cudaStreamDestroy(self, stream: int) -> None:  # noqa: N802
         self._streams -= 1
 
     def _cudaStreamBeginCapture(self, stream: int, mode: str) -> None:  # noqa: N802
-        self.noted = []
+        self.captured = []
 
     def _cudaStreamEndCapture(self, stream: int) -> Any:  # noqa: N802
-        noted, self.noted = self.noted, None
-        return noted
+        captured, self.captured = self.captured, None
+        return captured
 
     def _cudaGraphInstantiate(self, graph: Any, flags: int) -> Any:  # noqa: N802
         return graph
@@ -120,12 +119,12 @@ class CudaDouble:
     _cudaGraphExecDestroy = _cudaGraphDestroy  # noqa: N815
 
     def _cudaGraphLaunch(self, graph: Any, stream: int) -> None:  # noqa: N802
-        for deed in graph:
-            deed()
+        for action in graph:
+            action()
 
     @property
     def streams(self) -> int:
-        """Open ones."""
+        """Number of open streams."""
         return self._streams
 
 
@@ -154,7 +153,7 @@ class _Context:
         trt = self._engine.trt
         trt.calls.append("execute_async_v3")
         if trt.fails_after is not None and trt.calls.count("execute_async_v3") > trt.fails_after:
-            trt.logger.log(trt.ILogger.Severity.ERROR, "the double was told to fail")
+            trt.logger.log(trt.ILogger.Severity.ERROR, "the fake failed on request")
             return False
         addresses, shape, memory = dict(self._addresses), self._shape, trt.cuda.alive
 
@@ -173,7 +172,7 @@ class _Context:
 
 
 class _Engine:
-    def __init__(self, trt: TensorRtDouble, model: bytes) -> None:
+    def __init__(self, trt: FakeTensorRt, model: bytes) -> None:
         self.trt = trt
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -191,8 +190,8 @@ class _Engine:
         return _Context(self)
 
 
-class TensorRtDouble:
-    """Behaves as the module `tensorrt` does; an engine is the model behind a few letters."""
+class FakeTensorRt:
+    """Fake `tensorrt` module; an engine is the model behind a prefix."""
 
     NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=0)
     DataType = SimpleNamespace(FLOAT="float")
@@ -209,7 +208,7 @@ class TensorRtDouble:
         def __init__(self) -> None:
             pass
 
-    def __init__(self, cuda: CudaDouble, version: str = "11.4.0") -> None:
+    def __init__(self, cuda: FakeCuda, version: str = "11.4.0") -> None:
         self.__version__ = version
         self.cuda, self.calls = cuda, []
         self.profile: tuple[Any, ...] = ()
@@ -224,7 +223,7 @@ class TensorRtDouble:
         self.logger = logger
 
         def deserialize(content: bytes) -> Any:
-            # the real one returns None for what it cannot run
+            # the real library returns None for an engine it cannot run
             return _Engine(self, content[len(MAGIC) :]) if content.startswith(MAGIC) else None
 
         return SimpleNamespace(deserialize_cuda_engine=deserialize)
@@ -282,9 +281,9 @@ class TensorRtDouble:
         return MAGIC + network.content
 
 
-def doubles(**facts: Any) -> tuple[TensorRtDouble, CudaDouble, Library, Cuda]:
-    """The stand-ins, and as what the engine takes them."""
+def make_fakes(**facts: Any) -> tuple[FakeTensorRt, FakeCuda, Library, Cuda]:
+    """Return the fakes, and the objects that the engine takes them as."""
     version = facts.pop("version", "11.4.0")
-    runtime = CudaDouble(**facts)
-    trt = TensorRtDouble(runtime, version)
+    runtime = FakeCuda(**facts)
+    trt = FakeTensorRt(runtime, version)
     return trt, runtime, Library("tensorrt", trt), Cuda(runtime)

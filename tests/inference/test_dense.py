@@ -1,4 +1,4 @@
-"""A model's own dense map, which a file may have."""
+"""Optional dense map of a model."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PARTS, SIZE = 4, 64
 
 
 def add_maps(path: Path, names: tuple[str, ...], parts: int = PARTS) -> None:
-    """Maps (B, P, S, S) that are mixtures of the picture's colours."""
+    """Add dense outputs (B, P, S, S) that are linear mixtures of the image's colours."""
     model = onnx.load(path)
-    for node in model.graph.node:  # the made-up model has names of its own for what lies between
+    for node in model.graph.node:  # the fake model uses these names for inner tensors
         for ports in (node.input, node.output):
             ports[:] = [f"inner_{port}" if port in ("u", "v") else port for port in ports]
     random = np.random.default_rng(3)
@@ -51,7 +51,7 @@ def images() -> np.ndarray:
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
-def test_the_likeliest_part_and_the_place_on_it_come_with_the_finest_level(
+def test_the_finest_level_has_the_most_likely_part_and_the_position_on_it(
     tmp_path: Path, images: np.ndarray, backend: str
 ) -> None:
     path = write_fake_model(tmp_path / "dense.onnx", BODY, SIZE, levels=2)
@@ -64,34 +64,36 @@ def test_the_likeliest_part_and_the_place_on_it_come_with_the_finest_level(
         assert coarse.dense is None
         assert fine.dense is not None
         agreeing = fine.dense.part == part[number]
-        assert agreeing.mean() > 0.999  # but for ties that float32 decides
-        for name, given in (("u", fine.dense.u), ("v", fine.dense.v)):
+        assert agreeing.mean() > 0.999  # except for ties in float32
+        for name, found in (("u", fine.dense.u), ("v", fine.dense.v)):
             every = mixed(path, name, images)[number]
             own = np.take_along_axis(every, part[number][None], axis=0)[0].clip(0, 1)
-            assert_allclose(given[agreeing], own[agreeing], atol=1e-4)
+            assert_allclose(found[agreeing], own[agreeing], atol=1e-4)
 
 
-def test_parts_may_come_alone_but_places_may_not(tmp_path: Path, images: np.ndarray) -> None:
-    alone = write_fake_model(tmp_path / "alone.onnx", BODY, SIZE)
-    add_maps(alone, ("part",))
-    dense = open_session(alone, "onnxruntime").run(images)[0][-1].dense
+def test_parts_are_allowed_without_positions_but_not_the_reverse(
+    tmp_path: Path, images: np.ndarray
+) -> None:
+    parts_only = write_fake_model(tmp_path / "parts.onnx", BODY, SIZE)
+    add_maps(parts_only, ("part",))
+    dense = open_session(parts_only, "onnxruntime").run(images)[0][-1].dense
     assert dense is not None
     assert dense.u is None
-    places = write_fake_model(tmp_path / "places.onnx", BODY, SIZE)
-    add_maps(places, ("u", "v"))
+    positions_only = write_fake_model(tmp_path / "positions.onnx", BODY, SIZE)
+    add_maps(positions_only, ("u", "v"))
     with pytest.raises(ModelError, match="u, v without the others of a dense map"):
-        open_session(places, "onnxruntime")
+        open_session(positions_only, "onnxruntime")
 
 
-@pytest.mark.parametrize(("parts", "complaint"), [(1, "not a dense map"), (300, "not a dense map")])
-def test_a_map_of_no_sensible_size_is_refused(tmp_path: Path, parts: int, complaint: str) -> None:
+@pytest.mark.parametrize(("parts", "message"), [(1, "not a dense map"), (300, "not a dense map")])
+def test_a_map_of_implausible_size_is_refused(tmp_path: Path, parts: int, message: str) -> None:
     path = write_fake_model(tmp_path / "odd.onnx", BODY, SIZE)
     add_maps(path, ("part",), parts)
-    with pytest.raises(ModelError, match=complaint):
+    with pytest.raises(ModelError, match=message):
         open_session(path, "onnxruntime")
 
 
-def test_a_file_may_say_where_its_levels_read(tmp_path: Path) -> None:
+def test_a_file_may_state_where_its_levels_sample(tmp_path: Path) -> None:
     path = tmp_path / "reads.onnx"
     write_fake_model(path, BODY, SIZE, levels=2)
     assert open_session(path, "onnxruntime").metadata.reads == (21, 0)

@@ -1,4 +1,4 @@
-"""The strongly typed fp16 graph computes what the f32 one does, GridSample included."""
+"""The fp16 graph computes the same as the f32 one, including GridSample."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def sampling_model(size: int = 8) -> onnx.ModelProto:
-    """Two convolutions, then bilinear sampling of their map at points between the cells."""
+    """Return two convolutions, then bilinear sampling of their map at points between the cells."""
     random = np.random.default_rng(1)
 
-    def stored(name: str, *shape: int) -> onnx.TensorProto:
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
         return numpy_helper.from_array(random.normal(size=shape).astype(np.float32), name)
 
     node = helper.make_node
@@ -37,7 +37,7 @@ def sampling_model(size: int = 8) -> onnx.ModelProto:
             node("Conv", ["image", "w1"], ["a"], pads=[1, 1, 1, 1]),
             node("Relu", ["a"], ["b"]),
             node("Conv", ["b", "w2"], ["map"], pads=[1, 1, 1, 1]),
-            # where to read comes from the picture, as it comes from the network in real models
+            # the sampling points come from the image, as they come from the network in real models
             node("Slice", ["image", "from", "to", "axis"], ["pairs"]),
             node("Transpose", ["pairs"], ["points"], perm=[0, 2, 3, 1]),
             node("GridSample", ["map", "points"], ["found"], mode="bilinear", align_corners=1),
@@ -46,8 +46,8 @@ def sampling_model(size: int = 8) -> onnx.ModelProto:
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["B", 3, size, size])],
         [helper.make_tensor_value_info("found", TensorProto.FLOAT, ["B", 2, size, size])],
         [
-            stored("w1", 4, 3, 3, 3),
-            stored("w2", 2, 4, 3, 3),
+            weights("w1", 4, 3, 3, 3),
+            weights("w2", 2, 4, 3, 3),
             *limits,
         ],
     )
@@ -62,7 +62,7 @@ def run(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
     return np.asarray(session.run(None, {"image": image})[0])
 
 
-def test_points_between_cells_are_sampled_bilinearly_in_fp16_too() -> None:
+def test_sampling_stays_bilinear_in_fp16() -> None:
     model = sampling_model()
     half = to_half_precision(model)
     image = np.random.default_rng(0).random((1, 3, 8, 8), dtype=np.float32)
@@ -72,11 +72,11 @@ def test_points_between_cells_are_sampled_bilinearly_in_fp16_too() -> None:
     mode.s = b"nearest"
     error = np.abs(run(half, image) - true).max()
     assert error < 0.02
-    # the bound could not hold if it were nearest
+    # nearest sampling would exceed the bound
     assert np.abs(run(nearest, image) - true).max() > 10 * error
 
 
-def test_the_convolutions_compute_in_fp16_and_sampling_in_f32() -> None:
+def test_convolutions_run_in_fp16_and_sampling_in_f32() -> None:
     typed = onnx.shape_inference.infer_shapes(to_half_precision(sampling_model())).graph
     types = {v.name: v.type.tensor_type.elem_type for v in [*typed.value_info, *typed.output]}
     types |= {t.name: t.data_type for t in typed.initializer}
@@ -88,7 +88,7 @@ def test_the_convolutions_compute_in_fp16_and_sampling_in_f32() -> None:
     assert set(by_kind["GridSample"]) == {TensorProto.FLOAT}
 
 
-def test_a_graph_without_convolutions_stays_as_it_is() -> None:
+def test_a_graph_without_convolutions_is_unchanged() -> None:
     graph = helper.make_graph(
         [helper.make_node("Neg", ["image"], ["found"])],
         "plain",
@@ -99,7 +99,7 @@ def test_a_graph_without_convolutions_stays_as_it_is() -> None:
     assert [node.op_type for node in to_half_precision(model).graph.node] == ["Neg"]
 
 
-def test_weights_that_fp16_cannot_hold_stay_f32() -> None:
+def test_weights_beyond_the_range_of_fp16_stay_f32() -> None:
     model = sampling_model()
     big = numpy_helper.to_array(model.graph.initializer[1]) * 1e6
     model.graph.initializer[1].CopyFrom(numpy_helper.from_array(big, "w2"))
@@ -109,7 +109,9 @@ def test_weights_that_fp16_cannot_hold_stay_f32() -> None:
 
 
 @pytest.mark.parametrize("name", ["lite", "full"])
-def test_the_shipped_models_keep_their_bodies_within_millimetres(name: str, tmp_path: Path) -> None:
+def test_bodies_of_the_shipped_models_move_by_millimetres_at_most(
+    name: str, tmp_path: Path
+) -> None:
     path = shipped_models()[name]
     model = read_model(path)
     assert model.opset_import[0].version <= LAST_OPSET
@@ -124,7 +126,7 @@ def test_the_shipped_models_keep_their_bodies_within_millimetres(name: str, tmp_
 
 
 def demo_crops(count: int, size: int) -> np.ndarray:
-    """Middles of frames of the demo: people, if not cut as the program would."""
+    """Return central squares of demo frames: they show people, though not cut by the crop rule."""
     import cv2
 
     from pymaf_live.sources import open_source

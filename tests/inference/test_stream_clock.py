@@ -1,4 +1,4 @@
-"""What a run of the network takes is not what it waits for others."""
+"""Run times of requests do not include waiting for a free stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pymaf_live.inference.openvino_requests import StreamClock
 
 
 @pytest.mark.parametrize(
-    ("count", "runs", "own"),
+    ("num_streams", "requests", "run_times"),
     [
         (1, [(0, 4), (5, 9)], [4, 4]),
         (1, [(0, 4), (1, 9)], [4, 5]),
@@ -21,18 +21,18 @@ from pymaf_live.inference.openvino_requests import StreamClock
         "one waits",
         "two wait",
         "one waits for the first",
-        "by the sooner",
+        "waits for the earlier end",
     ],
 )
-def test_waiting_for_a_lane_does_not_count(
-    count: int, runs: list[tuple[float, float]], own: list[float]
+def test_waiting_for_a_stream_does_not_count(
+    num_streams: int, requests: list[tuple[float, float]], run_times: list[float]
 ) -> None:
-    lanes = StreamClock(count)
-    assert [lanes.run_time(begun, ended) for begun, ended in runs] == own
+    clock = StreamClock(num_streams)
+    assert [clock.run_time(start, end) for start, end in requests] == run_times
 
 
-def test_a_long_film_is_not_remembered() -> None:
-    lanes = StreamClock(2)
-    for run in range(100):
-        assert lanes.run_time(run, run + 1.5) == 1.5
-    assert len(lanes._ends) == 2
+def test_memory_does_not_grow_with_the_number_of_requests() -> None:
+    clock = StreamClock(2)
+    for request in range(100):
+        assert clock.run_time(request, request + 1.5) == 1.5
+    assert len(clock._ends) == 2

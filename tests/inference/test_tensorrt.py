@@ -1,4 +1,4 @@
-"""TensorRT as back-end: what needs a device runs on a double (`tensorrt_double`)."""
+"""TensorRT back-end; everything that needs a device runs on a fake (`fake_tensorrt`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pymaf_live.inference.tensorrt_engine import TensorRtEngine
 from pymaf_live.inference.tensorrt_library import load_library, unavailable_reason
 from pymaf_live.system.reporter import SILENT, SilentReporter
 from tests.helpers.model import expected, write_fake_model
-from tests.inference.fake_tensorrt import MAGIC, TensorRtDouble, doubles
+from tests.inference.fake_tensorrt import MAGIC, FakeTensorRt, make_fakes
 
 pytest.importorskip("onnxruntime")
 
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", BODY, 64)
 
 
-def pictures(count: int) -> np.ndarray:
+def make_images(count: int) -> np.ndarray:
     images = np.zeros((count, 3, 64, 64), np.float32)
     for k in range(count):
         images[k, :, 10 : 40 + k, 20 + 3 * k : 30 + 3 * k] = 1 - 0.05 * k
@@ -42,28 +42,28 @@ def pictures(count: int) -> np.ndarray:
 
 
 def opened(model: Path, cache: Path | None = None, **facts: Any) -> tuple[Any, ...]:
-    trt, runtime, library, cuda = doubles(**facts)
+    trt, runtime, library, cuda = make_fakes(**facts)
     return TensorRtEngine(model, "tensorrt", cache, library=library, cuda=cuda), trt, runtime
 
 
-def test_estimates_are_the_models_for_any_number_of_people(model: Path) -> None:
+def test_estimates_equal_the_models_outputs_for_any_batch(model: Path) -> None:
     engine, trt, _ = opened(model)
     session = Session(engine)
     for count in (1, 3, 1, 1, 3, 8, 11):
-        camera, score = expected(pictures(count), BODY)
-        people = session.run(pictures(count))
+        camera, score = expected(make_images(count), BODY)
+        people = session.run(make_images(count))
         assert len(people) == count
         for person, levels in enumerate(people):
             assert_allclose(levels[-1].camera, camera[person], atol=1e-4)
             assert levels[-1].score == pytest.approx(score[person], abs=1e-4)
-    # more than an engine takes go in turns
+    # larger batches run in parts
     assert trt.profile == ((1, 3, 64, 64), (8, 3, 64, 64))
 
 
-def test_a_run_copies_up_computes_copies_down_and_waits(model: Path) -> None:
+def test_a_run_copies_to_the_gpu_computes_copies_back_and_waits(model: Path) -> None:
     engine, _, runtime = opened(model)
     runtime.calls.clear()
-    engine.infer(pictures(1))
+    engine.infer(make_images(1))
     outputs = 5
     order = [call for call in runtime.calls if "Alloc" not in call and "Malloc" not in call]
     assert order == [
@@ -73,32 +73,32 @@ def test_a_run_copies_up_computes_copies_down_and_waits(model: Path) -> None:
     ]
 
 
-def test_from_the_third_run_on_a_graph_is_replayed_and_nothing_is_reserved(model: Path) -> None:
+def test_from_the_third_run_on_a_graph_is_replayed_without_allocations(model: Path) -> None:
     engine, trt, runtime = opened(model)
-    engine.infer(pictures(1))
-    engine.infer(pictures(1))
+    engine.infer(make_images(1))
+    engine.infer(make_images(1))
     runtime.calls.clear()
     trt.calls.clear()
-    outputs = engine.infer(1 - pictures(1))
+    outputs = engine.infer(1 - make_images(1))
     assert runtime.calls == ["cudaGraphLaunch", "cudaStreamSynchronize"]
     assert trt.calls == []
-    camera, _ = expected(1 - pictures(1), BODY)
+    camera, _ = expected(1 - make_images(1), BODY)
     assert_allclose(outputs["camera"], camera, atol=1e-4)
 
 
-def test_a_network_that_cannot_be_noted_goes_on_without_graphs(model: Path) -> None:
+def test_a_network_that_cannot_be_captured_runs_without_graphs(model: Path) -> None:
     engine, _, runtime = opened(model)
     runtime.refuse["cudaGraphInstantiate"] = "cudaErrorStreamCaptureUnsupported"
     for count in (1, 1, 2, 2):
-        camera, _ = expected(pictures(count), BODY)
-        assert_allclose(engine.infer(pictures(count))["camera"], camera, atol=1e-4)
+        camera, _ = expected(make_images(count), BODY)
+        assert_allclose(engine.infer(make_images(count))["camera"], camera, atol=1e-4)
     assert "cudaGraphLaunch" not in runtime.calls
 
 
-def test_closing_gives_back_all_memory_and_the_stream(model: Path) -> None:
+def test_closing_frees_all_memory_and_the_stream(model: Path) -> None:
     engine, _, runtime = opened(model)
     for count in (1, 2, 1, 1):
-        engine.infer(pictures(count))
+        engine.infer(make_images(count))
     assert runtime.alive
     engine.close()
     assert not runtime.alive
@@ -115,7 +115,7 @@ def test_a_load_engine_is_used_again(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "facts", [{"name": "Other 4000"}, {"driver": 13010}, {"version": "11.5.0"}]
 )
-def test_an_engine_of_another_gpu_driver_or_version_is_not_used(
+def test_an_engine_for_another_gpu_driver_or_version_is_not_used(
     facts: dict[str, Any], model: Path, tmp_path: Path
 ) -> None:
     opened(model, tmp_path)
@@ -128,7 +128,7 @@ def engine_file(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("damage", ["cut", "tampered", "header", "empty", "of another"])
+@pytest.mark.parametrize("damage", ["truncated", "tampered", "header", "empty", "foreign"])
 def test_a_damaged_or_foreign_engine_is_built_again_with_a_notice(
     damage: str, model: Path, tmp_path: Path
 ) -> None:
@@ -136,22 +136,22 @@ def test_a_damaged_or_foreign_engine_is_built_again_with_a_notice(
     path = engine_file(tmp_path)
     content = path.read_bytes()
     changed = {
-        "cut": content[: len(content) // 2],
+        "truncated": content[: len(content) // 2],
         "tampered": content[:-1] + bytes([content[-1] ^ 1]),
         "header": content.replace(b'"key"', b'"kex"'),
         "empty": b"",
-        "of another": content.replace(b"Double 3000", b"Triple 3000"),
+        "foreign": content.replace(b"Fake 3000", b"Real 3000"),
     }[damage]
     path.write_bytes(changed)
     engine, trt, _ = opened(model, tmp_path)
     assert trt.builds == 1
     assert "built again" in engine.notice
     assert path.read_bytes() == content
-    assert len(engine.infer(pictures(2))["camera"]) == 2
+    assert len(engine.infer(make_images(2))["camera"]) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="no POSIX permissions in this shared system")
-def test_an_engine_that_others_could_write_is_not_trusted(model: Path, tmp_path: Path) -> None:
+def test_an_engine_writable_by_others_is_not_used(model: Path, tmp_path: Path) -> None:
     opened(model, tmp_path)
     engine_file(tmp_path).chmod(0o666)
     engine, trt, _ = opened(model, tmp_path)
@@ -159,20 +159,20 @@ def test_an_engine_that_others_could_write_is_not_trusted(model: Path, tmp_path:
     assert "written by others" in engine.notice
 
 
-def test_a_whole_engine_that_the_device_refuses_is_built_again(
+def test_an_engine_that_the_device_refuses_is_not_cached(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        build = TensorRtDouble._build
+        build = FakeTensorRt._build
         patch.setattr(
-            TensorRtDouble, "_build", lambda *given: b"OTHER" + build(*given)[len(MAGIC) :]
+            FakeTensorRt, "_build", lambda *arguments: b"OTHER" + build(*arguments)[len(MAGIC) :]
         )
         with pytest.raises(DeviceError, match="cannot run its own engine"):
             opened(model, tmp_path)
-    assert not list(tmp_path.rglob("*.engine"))  # what never ran is not kept
+    assert not list(tmp_path.rglob("*.engine"))  # an engine that never ran is not cached
 
 
-def test_a_full_disk_costs_only_the_keeping(
+def test_a_full_disk_only_prevents_caching(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pymaf_live.system.atomic_write as atomic
@@ -185,26 +185,26 @@ def test_a_full_disk_costs_only_the_keeping(
     assert "cannot be stored" in engine.notice
     assert "No space left" in engine.notice
     assert "\n" not in engine.notice
-    assert len(engine.infer(pictures(1))["camera"]) == 1
+    assert len(engine.infer(make_images(1))["camera"]) == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_building_tells_its_progress_and_can_be_stopped(model: Path, tmp_path: Path) -> None:
-    told: list[float] = []
-    _, _, library, cuda = doubles()
+def test_a_build_reports_its_progress_and_can_be_cancelled(model: Path, tmp_path: Path) -> None:
+    fractions: list[float] = []
+    _, _, library, cuda = make_fakes()
 
     class StopHalfway(SilentReporter):
         def progress(self, fraction: float | None, detail: str = "") -> None:
-            told.append(fraction or 0.0)
+            fractions.append(fraction or 0.0)
 
         def cancelled(self) -> bool:
-            return told[-1] >= 0.5
+            return fractions[-1] >= 0.5
 
     with pytest.raises(Interrupted, match="stopped"):
         TensorRtEngine(
             model, "tensorrt", tmp_path, reporter=StopHalfway(), library=library, cuda=cuda
         )
-    assert told == [0.25, 0.5]
+    assert fractions == [0.25, 0.5]
     assert not list(tmp_path.rglob("*.engine"))
 
 
@@ -222,43 +222,43 @@ def test_a_damaged_model_is_refused_in_one_line(
 def test_operators_too_new_for_tensorrt_are_refused(model: Path, tmp_path: Path) -> None:
     loaded = onnx.load(model)
     loaded.opset_import[0].version = 20
-    # what changed between the two does not matter: it is refused before
+    # what changed between the opsets does not matter: the model is refused before
     for node in list(loaded.graph.node):
         if node.op_type == "ReduceMean":
             axes = f"{node.output[0]}_axes"
             loaded.graph.initializer.append(
                 onnx.numpy_helper.from_array(np.array([2, 3], np.int64), axes)
             )
-            kept = [a for a in node.attribute if a.name != "axes"]
+            attributes = [a for a in node.attribute if a.name != "axes"]
             dims = node.attribute[0].ints if node.attribute[0].name == "axes" else [2, 3]
             loaded.graph.initializer[-1].CopyFrom(
                 onnx.numpy_helper.from_array(np.array(dims, np.int64), axes)
             )
             del node.attribute[:]
-            node.attribute.extend(kept)
+            node.attribute.extend(attributes)
             node.input.append(axes)
     onnx.save(loaded, tmp_path / "new.onnx")
     with pytest.raises(ModelError, match="reads GridSample wrongly above 18"):
         opened(tmp_path / "new.onnx")
 
 
-def test_too_little_memory_is_told_and_given_back(model: Path) -> None:
+def test_too_little_memory_is_reported_and_freed(model: Path) -> None:
     engine, _, runtime = opened(model)
     runtime.refuse["cudaMalloc"] = "cudaErrorMemoryAllocation"
     with pytest.raises(DeviceError, match="too little memory") as caught:
-        engine.infer(pictures(1))
+        engine.infer(make_images(1))
     assert "\n" not in str(caught.value)
     engine.close()
     assert not runtime.alive
 
 
-# --- what `auto` does about it
+# --- the choice of `auto`
 
 
 @pytest.fixture
-def with_double(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """As if `tensorrt` were installed and a GPU there; both are the double."""
-    trt, runtime, library, cuda = doubles()
+def installed_fake(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Pretend that `tensorrt` is installed and a GPU exists; both are fakes."""
+    trt, runtime, library, cuda = make_fakes()
     monkeypatch.setattr(
         backends, "missing_reason", lambda name: "" if name == "tensorrt" else "absent"
     )
@@ -267,70 +267,68 @@ def with_double(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     return trt, runtime
 
 
-def test_auto_builds_nothing_unasked_and_takes_what_was_built(
-    model: Path, with_double: Any, tmp_path: Path
+def test_auto_uses_existing_engines_but_builds_none(
+    model: Path, installed_fake: Any, tmp_path: Path
 ) -> None:
-    unasked = open_session(model, cache=tmp_path)
-    assert unasked.backend.startswith("OpenVINO")
-    assert "not built yet; choose the back-end by name" in unasked.notice
+    automatic = open_session(model, cache=tmp_path)
+    assert automatic.backend.startswith("OpenVINO")
+    assert "not built yet; choose the back-end by name" in automatic.notice
     assert open_session(model, "tensorrt", cache=tmp_path).backend.startswith("TensorRT")
     assert open_session(model, cache=tmp_path).backend.startswith("TensorRT")
 
 
-def test_auto_takes_the_gpu_where_it_works(model: Path, with_double: Any) -> None:
+def test_auto_uses_a_working_gpu(model: Path, installed_fake: Any) -> None:
     session = open_session(model, reporter=SILENT)
-    assert session.backend == "TensorRT 11.4.0 on Double 3000"
+    assert session.backend == "TensorRT 11.4.0 on Fake 3000"
     assert session.notice == ""
 
 
-def test_a_gpu_that_fails_in_the_middle_loses_no_frame(model: Path, with_double: Any) -> None:
-    trt, runtime = with_double
-    # no graphs, so that each run asks the library
+def test_no_frame_is_lost_when_the_gpu_fails(model: Path, installed_fake: Any) -> None:
+    trt, runtime = installed_fake
+    # no graphs, so that each run calls the library
     runtime.refuse["cudaStreamBeginCapture"] = "cudaErrorStreamCaptureUnsupported"
     session = open_session(model, reporter=SILENT)
-    session.run(pictures(1))
+    session.run(make_images(1))
     trt.fails_after = trt.calls.count("execute_async_v3")
-    camera, _ = expected(pictures(2), BODY)
-    people = session.run(pictures(2))
+    camera, _ = expected(make_images(2), BODY)
+    people = session.run(make_images(2))
     assert_allclose([levels[-1].camera for levels in people], camera, atol=1e-4)
     assert session.backend.startswith("OpenVINO")
-    assert "the double was told to fail" in session.notice
+    assert "the fake failed on request" in session.notice
     assert "OpenVINO" in session.notice
-    assert not runtime.alive  # the GPU's memory was given back
-    assert len(session.run(pictures(3))) == 3
+    assert not runtime.alive  # the GPU's memory was freed
+    assert len(session.run(make_images(3))) == 3
 
 
-def test_too_little_memory_at_the_start_leads_to_the_processor(
-    model: Path, with_double: Any
+def test_too_little_gpu_memory_at_the_start_leads_to_the_cpu(
+    model: Path, installed_fake: Any
 ) -> None:
-    _, runtime = with_double
+    _, runtime = installed_fake
     runtime.refuse["cudaHostAlloc"] = "cudaErrorMemoryAllocation"
     session = open_session(model, reporter=SILENT)
     assert session.backend.startswith("OpenVINO")
     assert "too little memory" in session.notice
 
 
-def test_a_backend_that_was_asked_for_by_name_is_not_replaced(
-    model: Path, with_double: Any
-) -> None:
-    _, runtime = with_double
+def test_a_backend_chosen_by_name_is_not_replaced(model: Path, installed_fake: Any) -> None:
+    _, runtime = installed_fake
     runtime.refuse["cudaHostAlloc"] = "cudaErrorMemoryAllocation"
     with pytest.raises(ModelError, match="too little memory"):
         open_session(model, "tensorrt")
 
 
-def test_a_model_at_fault_is_told_by_the_processors_backend(
-    tmp_path: Path, with_double: Any
+def test_a_damaged_model_is_reported_by_the_cpus_backend(
+    tmp_path: Path, installed_fake: Any
 ) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
     with pytest.raises(ModelError, match=r"bad\.onnx is not a readable model"):
         open_session(tmp_path / "bad.onnx")
 
 
-def test_without_a_gpu_nobody_is_bothered_and_the_reason_is_kept(
+def test_without_a_gpu_there_is_no_notice_but_a_reason(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, runtime, _, cuda = doubles()
+    _, runtime, _, cuda = make_fakes()
     runtime.refuse["cudaGetDeviceCount"] = "cudaErrorNoDevice"
     monkeypatch.setattr(backends, "missing_reason", lambda name: "")
     monkeypatch.setattr(tensorrt_engine, "Cuda", lambda: cuda)
@@ -344,7 +342,7 @@ def test_without_a_gpu_nobody_is_bothered_and_the_reason_is_kept(
         cuda.device()
 
 
-def test_a_library_that_is_missing_or_in_part_is_told_with_what_to_do(
+def test_a_missing_or_incomplete_library_is_reported_with_a_remedy(
     model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)

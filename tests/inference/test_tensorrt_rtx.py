@@ -1,4 +1,4 @@
-"""TensorRT for RTX builds engines here, without a GPU; none of them is run."""
+"""TensorRT for RTX builds engines without a GPU; they are not run."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def library() -> Library:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # of the size of the pictures of `sampling_model`, whose graph wears its metadata below
+    # of the input size of `sampling_model`, whose graph borrows its metadata below
     return write_fake_model(tmp_path_factory.mktemp("model") / "small.onnx", default_body(), 32)
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_a_model_of_the_contract_is_built_for_each_gpu(
+def test_a_valid_model_is_built_for_each_gpu(
     capability: str, precision: str, library: Library, model: Path
 ) -> None:
     source = prepare(model, precision)  # type: ignore[arg-type]
@@ -70,23 +70,23 @@ def test_convolutions_and_sampling_are_built(precision: str, library: Library, m
 def test_the_shipped_models_are_built_for_all_gpus(
     name: str, precision: str, library: Library
 ) -> None:
-    """One engine for all of them at once, which takes no longer than one for one."""
+    """One engine for all GPUs takes no longer than one for a single GPU."""
     source = prepare(shipped_models()[name], precision)  # type: ignore[arg-type]
-    told: list[float] = []
+    fractions: list[float] = []
 
     class Collect(SilentReporter):
         def progress(self, fraction: float | None, detail: str = "") -> None:
             assert fraction is not None
-            told.append(fraction)
+            fractions.append(fraction)
 
     engine = build_engine(library, source, capabilities=CAPABILITIES, reporter=Collect())
     assert len(engine) > len(source.content)
-    assert len(told) > 100
-    assert all(0 <= part <= 1 for part in told)
+    assert len(fractions) > 100
+    assert all(0 <= part <= 1 for part in fractions)
 
 
 @pytest.mark.parametrize("name", ["lite", "full"])
-def test_building_a_shipped_model_stops_at_once(name: str, library: Library) -> None:
+def test_the_build_of_a_shipped_model_can_be_cancelled_at_once(name: str, library: Library) -> None:
     source, steps = prepare(shipped_models()[name], "f32"), []
 
     class Cancel(Cancelled):
@@ -100,7 +100,7 @@ def test_building_a_shipped_model_stops_at_once(name: str, library: Library) -> 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("name", ["lite", "full"])
-def test_inputs_and_outputs_of_the_shipped_models_are_understood(
+def test_inputs_and_outputs_of_the_shipped_models_are_parsed(
     name: str, precision: str, library: Library
 ) -> None:
     trt = library.module
@@ -109,15 +109,15 @@ def test_inputs_and_outputs_of_the_shipped_models_are_understood(
     network = trt.Builder(logger).create_network(0)
     assert trt.OnnxParser(network, logger).parse(source.content), logger.last
     outputs = [network.get_output(number) for number in range(network.num_outputs)]
-    wanted = output_shapes(source.metadata)
-    assert {port.name for port in outputs} == set(wanted)
+    expected = output_shapes(source.metadata)
+    assert {port.name for port in outputs} == set(expected)
     assert {port.dtype for port in outputs} == {trt.DataType.FLOAT}
     for port in outputs:
-        sizes = [size or int(port.shape[-1]) for size in wanted[port.name]]
+        sizes = [size or int(port.shape[-1]) for size in expected[port.name]]
         assert list(port.shape) == [-1, *sizes], port.name
 
 
-def test_what_is_no_model_is_refused_in_one_line(library: Library, model: Path) -> None:
+def test_other_files_are_refused_in_one_line(library: Library, model: Path) -> None:
     metadata = prepare(model, "f32").metadata
     with pytest.raises(ModelError, match="refuses the model") as caught:
         build_engine(
@@ -126,14 +126,14 @@ def test_what_is_no_model_is_refused_in_one_line(library: Library, model: Path) 
     assert "\n" not in str(caught.value)
 
 
-def test_a_picture_of_another_size_is_refused(library: Library, model: Path) -> None:
+def test_an_image_of_another_size_is_refused(library: Library, model: Path) -> None:
     graph = sampling_model(48)
     source = NetworkSource(graph.SerializeToString(), prepare(model, "f32").metadata)
     with pytest.raises(ModelError, match="took the image for something else"):
         build_engine(library, source, capabilities=("SM86",))
 
 
-def test_building_can_be_stopped(library: Library, model: Path) -> None:
+def test_a_build_can_be_cancelled(library: Library, model: Path) -> None:
     with pytest.raises(Interrupted):
         build_engine(
             library,
@@ -143,7 +143,7 @@ def test_building_can_be_stopped(library: Library, model: Path) -> None:
         )
 
 
-def test_the_trainer_leaves_engines_where_the_program_looks(
+def test_engines_built_by_the_trainer_are_found_by_the_program(
     library: Library, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from trainer.__main__ import main
@@ -154,8 +154,8 @@ def test_the_trainer_leaves_engines_where_the_program_looks(
     assert len(list(folder.iterdir())) == 2
     digest = file_sha256(model.read_bytes())
     key = EngineKey(digest, library.title, "SM120", "", "f16", MAX_BATCH)
-    engine, complaint = load_engine(folder, key)
+    engine, reason = load_engine(folder, key)
     assert engine
-    assert complaint == ""
+    assert reason == ""
     assert main([*arguments, "--tensorrt", "SM1"]) == 2
     assert "choose of SM75, SM80" in capsys.readouterr().err

@@ -58,7 +58,7 @@ class Run:
     """Results of a video."""
 
     cameras: list[Array] = field(default_factory=list)
-    """Of each person, frame by frame."""
+    """Camera (3,) of each person, frame by frame."""
     prefetched: int = 0
     """Crops that inference was started on before their frame."""
     used: int = 0

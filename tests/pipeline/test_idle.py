@@ -1,4 +1,4 @@
-"""What waits costs nothing: no thread of the pipeline looks for work again and again."""
+"""A waiting pipeline uses no CPU time: none of its threads polls in a busy loop."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pymaf_live.sources import open_source
 from tests.helpers.clip import write_clip
 from tests.helpers.model import write_fake_model
 
-MOST = 0.02
-"""Of one core."""
+MAX_LOAD = 0.02
+"""Fraction of one core."""
 
 
-def comes_to_rest(seconds: float = 20.0) -> bool:
-    """Whether this process leaves the processor alone once what was on its way is done."""
+def becomes_idle(seconds: float = 20.0) -> bool:
+    """Return True if this process stops using the CPU within `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        worked, begun = time.process_time(), time.monotonic()
+        cpu, start = time.process_time(), time.monotonic()
         time.sleep(0.5)
-        if time.process_time() - worked < MOST * (time.monotonic() - begun):
+        if time.process_time() - cpu < MAX_LOAD * (time.monotonic() - start):
             return True
     return False
 
 
-def test_a_film_whose_results_nobody_takes_costs_no_processor_time(tmp_path: Path) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
+def test_a_video_with_unread_results_uses_no_cpu_time(tmp_path: Path) -> None:
+    model = write_fake_model(tmp_path / "fake.onnx", default_body())
     source = open_source(str(write_clip(tmp_path / "walk.mp4", 60)))
     with Pipeline(source, PipelineOptions(model=model)) as pipeline:
         results = pipeline.results()
         next(results)
-        assert comes_to_rest()
+        assert becomes_idle()
         assert len(list(results)) == 59

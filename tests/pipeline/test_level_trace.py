@@ -1,4 +1,4 @@
-"""What each level of the network says, and where it read the picture."""
+"""Trace of the network's levels, and where they sample the image."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ def frame(index: int = 0) -> Frame:
     return Frame(index, index / 30, image)
 
 
-def test_levels_travel_with_a_result_only_while_somebody_looks(tmp_path: Path, body: Body) -> None:
+def test_results_have_levels_only_with_inspect(tmp_path: Path, body: Body) -> None:
     path = write_fake_model(tmp_path / "levels.onnx", body, 64, levels=3)
     estimator = estimator_of(path, body)
     assert estimator.estimate(frame()).level_traces == ()
     estimator.inspect = True
     result = estimator.estimate(frame(1))
     estimator.close()
-    (inside,) = result.level_traces
-    assert inside.person == result.raw[0].id
-    assert_allclose(inside.levels[-1].joints, result.raw[0].joints)
-    # the coarser levels have a smaller scale: the body is farther away
-    depths = [level.translation[2] for level in inside.levels]
+    (trace,) = result.level_traces
+    assert trace.person == result.raw[0].id
+    assert_allclose(trace.levels[-1].joints, result.raw[0].joints)
+    # coarser levels have a smaller scale, so the body is farther away
+    depths = [level.translation[2] for level in trace.levels]
     assert_allclose([depths[0] / depths[2], depths[1] / depths[2]], [1 / 0.8, 1 / 0.9], rtol=0.01)
-    assert inside.dense is None
-    assert [len(points) for points in inside.sample_points] == [
+    assert trace.dense is None
+    assert [len(points) for points in trace.sample_points] == [
         21 * 21,
         *[len(body.sample_vertices)] * 2,
     ]
 
 
-def test_a_model_with_one_level_has_one(tmp_path: Path, body: Body) -> None:
+def test_a_model_with_one_level_has_one_level(tmp_path: Path, body: Body) -> None:
     estimator = estimator_of(write_fake_model(tmp_path / "one.onnx", body, 64), body)
     estimator.inspect = True
-    (inside,) = estimator.estimate(frame()).level_traces
+    (trace,) = estimator.estimate(frame()).level_traces
     estimator.close()
-    assert len(inside.levels) == 1
+    assert len(trace.levels) == 1
     # under the mesh of a level that the file does not contain
-    assert len(inside.sample_points[0]) == 0
+    assert len(trace.sample_points[0]) == 0
 
 
-def test_points_are_read_on_a_grid_and_then_under_the_level_before(body: Body) -> None:
+def test_points_are_sampled_on_a_grid_and_then_under_the_previous_level(body: Body) -> None:
     rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
     rotations[0] = UPRIGHT
     shape, score = np.zeros(body.shape_count), np.ones(body.joint_count)
@@ -77,15 +77,15 @@ def test_points_are_read_on_a_grid_and_then_under_the_level_before(body: Body) -
     turn = np.radians(20)
     matrix = 3 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     crop = Crop(np.c_[matrix, [100.0, 50.0]], 64)
-    inside = LevelTracer(body, (3, 0)).trace(estimates, crop, Camera.for_frame((640, 480)), 4)
-    grid, mesh = inside.sample_points
+    trace = LevelTracer(body, (3, 0)).trace(estimates, crop, Camera.for_frame((640, 480)), 4)
+    grid, mesh = trace.sample_points
     # outer edges of the crop, whose pixel centres lie at whole numbers
     corners = np.array([[-0.5, -0.5], [63.5, -0.5], [-0.5, 63.5], [63.5, 63.5]])
     expected = corners @ matrix.T + [100.0, 50.0]
     for corner in expected:
         assert np.linalg.norm(grid - corner, axis=1).min() < 1e-9
     assert len(grid) == 9
-    # upright at rest: the template turned half about x, about the root joint
+    # upright in the rest pose: the template rotated by 180 degrees about x at the root joint
     root = np.asarray(body.joint_regressor @ body.template)[0]
     rest = body.template[body.sample_vertices] - root
     posed = np.c_[rest[:, 0], -rest[:, 1]] + root[:2]

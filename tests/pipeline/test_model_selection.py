@@ -1,4 +1,4 @@
-"""Which model runs: names, the choice by made-up times, and what is remembered of a measurement."""
+"""Model selection: names, the choice by fake latencies, and the latency cache."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.types import SourceFacts
 from tests.helpers.model import write_fake_model
 
-FILM = SourceFacts("video", "film", (640, 480), Fraction(25), None, None, live=False)
+VIDEO = SourceFacts("video", "video", (640, 480), Fraction(25), None, None, live=False)
 CAMERA = SourceFacts("camera", "0", (640, 480), None, None, None, live=True)
 ALBUM = SourceFacts("images", "album", None, None, 2, None, live=False)
 
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Two models beside each other, as an installation has them."""
+    """Return the files of two models, as an installation has them."""
     folder = tmp_path / "resources" / "models"
     folder.mkdir(parents=True)
     lite = write_fake_model(folder / "lite.onnx", default_body())
@@ -56,37 +56,37 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         (1000.0, None, 4, True),
     ],
 )
-def test_the_better_model_is_taken_where_it_keeps_up(
+def test_a_model_keeps_up_if_it_fits_the_frame_interval(
     latency_ms: float, rate: float | None, people: int, expected: bool
 ) -> None:
     assert keeps_up(latency_ms, rate, people) is expected
 
 
 def test_the_required_rate_is_the_sources_own() -> None:
-    assert required_rate(FILM) == 25
+    assert required_rate(VIDEO) == 25
     assert required_rate(CAMERA) == 30
     assert required_rate(replace(CAMERA, frame_rate=Fraction(60))) == 60
     assert required_rate(ALBUM) is None
-    # as the window plays an album
+    # as the window plays separate images
     assert required_rate(replace(ALBUM, live=True)) is None
 
 
-def test_auto_measures_once_and_remembers(
+def test_auto_measures_once_and_caches_the_latency(
     shipped: dict[str, Path], probes: list[float], tmp_path: Path
 ) -> None:
     options = PipelineOptions(cache=tmp_path / "cache")
     probes += [20.0]
-    assert select_model(FILM, options) == shipped["full"]
-    assert select_model(FILM, options) == shipped["full"]
-    assert select_model(replace(FILM, frame_rate=Fraction(50)), options) == shipped["lite"]
-    assert select_model(FILM, replace(options, people=2)) == shipped["lite"]
+    assert select_model(VIDEO, options) == shipped["full"]
+    assert select_model(VIDEO, options) == shipped["full"]
+    assert select_model(replace(VIDEO, frame_rate=Fraction(50)), options) == shipped["lite"]
+    assert select_model(VIDEO, replace(options, people=2)) == shipped["lite"]
     boxes = {"0": np.zeros((2, 4))}
-    assert select_model(FILM, replace(options, boxes=boxes)) == shipped["lite"]
+    assert select_model(VIDEO, replace(options, boxes=boxes)) == shipped["lite"]
     assert probes == []
     assert not list((tmp_path / "cache").glob("*.part*"))
 
 
-def test_another_file_threads_or_back_end_are_measured_anew(
+def test_another_file_thread_count_or_back_end_is_measured_again(
     shipped: dict[str, Path], probes: list[float], tmp_path: Path
 ) -> None:
     options = PipelineOptions(cache=tmp_path / "cache")
@@ -102,30 +102,30 @@ def test_another_file_threads_or_back_end_are_measured_anew(
 @pytest.mark.parametrize(
     "content", [b"\xff", b"[1]", b"{", b'{"a": null}', b"[" * 100_000, b'{"a": 1e999}']
 )
-def test_a_broken_memory_is_no_obstacle(
+def test_a_damaged_cache_is_replaced(
     shipped: dict[str, Path], probes: list[float], tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "times.json").write_bytes(content)
     probes += [20.0]
     options = PipelineOptions(cache=tmp_path)
-    assert select_model(FILM, options) == shipped["full"]
+    assert select_model(VIDEO, options) == shipped["full"]
     assert list(json.loads((tmp_path / "times.json").read_text()).values()) == [20.0]
 
 
-def test_without_a_folder_to_remember_in_it_is_measured_every_time(
+def test_without_a_cache_folder_the_latency_is_measured_every_time(
     shipped: dict[str, Path], probes: list[float], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     probes += [20.0, 50.0]
-    assert select_model(FILM, PipelineOptions()) == shipped["full"]
-    assert select_model(FILM, PipelineOptions(cache=tmp_path / "file")) == shipped["lite"]
+    assert select_model(VIDEO, PipelineOptions()) == shipped["full"]
+    assert select_model(VIDEO, PipelineOptions(cache=tmp_path / "file")) == shipped["lite"]
 
 
-def test_what_needs_no_measurement_gets_none(shipped: dict[str, Path], probes: list[float]) -> None:
+def test_nothing_is_measured_without_need(shipped: dict[str, Path], probes: list[float]) -> None:
     assert select_model(ALBUM, PipelineOptions(people=9)) == shipped["full"]
-    fast = replace(FILM, frame_rate=Fraction(1000))
+    fast = replace(VIDEO, frame_rate=Fraction(1000))
     assert select_model(fast, PipelineOptions()) == shipped["lite"]
-    assert select_model(FILM, PipelineOptions(model="lite")) == shipped["lite"]
+    assert select_model(VIDEO, PipelineOptions(model="lite")) == shipped["lite"]
     assert select_model(CAMERA, PipelineOptions(model="full")) == shipped["full"]
     shipped["full"].unlink()
     assert select_model(ALBUM, PipelineOptions()) == shipped["lite"]
@@ -134,7 +134,7 @@ def test_what_needs_no_measurement_gets_none(shipped: dict[str, Path], probes: l
     assert select_model(fast, PipelineOptions()) == shipped["full"]
 
 
-def test_names_are_those_of_the_files(shipped: dict[str, Path], tmp_path: Path) -> None:
+def test_models_are_named_after_their_files(shipped: dict[str, Path], tmp_path: Path) -> None:
     assert shipped_models() == shipped
     assert resolve_model("auto") == "auto"
     assert resolve_model("full") == model_path("full") == shipped["full"]
@@ -143,7 +143,9 @@ def test_names_are_those_of_the_files(shipped: dict[str, Path], tmp_path: Path) 
         resolve_model("enormous")
 
 
-def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_without_models_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lacking(name: str) -> Path:
         raise ModelError(f"the installation lacks resources/{name}")
 
@@ -153,28 +155,28 @@ def test_nothing_shipped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         resolve_model("auto")
 
 
-def test_a_time_taken_on_a_busy_machine_counts_once(
+def test_a_latency_measured_on_a_busy_machine_is_not_cached(
     shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = iter([Latency(600.0, disturbed=True), Latency(20.0, disturbed=False)])
     monkeypatch.setattr(latency, "measure_latency", lambda session: next(found))
     options = PipelineOptions(cache=tmp_path / "cache")
-    assert select_model(FILM, options) == shipped["lite"]
-    assert select_model(FILM, options) == shipped["full"]
-    assert select_model(FILM, options) == shipped["full"]
+    assert select_model(VIDEO, options) == shipped["lite"]
+    assert select_model(VIDEO, options) == shipped["full"]
+    assert select_model(VIDEO, options) == shipped["full"]
 
 
-@pytest.mark.parametrize(("worked", "disturbed"), [(0.19, False), (0.02, True)])
-def test_a_measurement_is_short_and_knows_when_it_was_disturbed(
-    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, worked: float, disturbed: bool
+@pytest.mark.parametrize(("cpu_seconds", "disturbed"), [(0.19, False), (0.02, True)])
+def test_a_measurement_is_short_and_detects_other_load(
+    shipped: dict[str, Path], monkeypatch: pytest.MonkeyPatch, cpu_seconds: float, disturbed: bool
 ) -> None:
     session = open_session(shipped["lite"])
     runs: list[int] = []
     monkeypatch.setattr(session, "run", lambda images: runs.append(len(images)))
-    walls = iter([0.0, 0.0, 0.2])
-    works = iter([5.0, 5.0 + worked])
-    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(walls))
-    monkeypatch.setattr(latency.time, "process_time", lambda: next(works))
+    wall_times = iter([0.0, 0.0, 0.2])
+    cpu_times = iter([5.0, 5.0 + cpu_seconds])
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(wall_times))
+    monkeypatch.setattr(latency.time, "process_time", lambda: next(cpu_times))
     # a second run would end after .4 s
     found = measure_latency(session)
     assert runs == [1]

@@ -1,4 +1,4 @@
-"""The pipeline's threads, with sources and estimators of known behaviour."""
+"""The pipeline's threads, with fake sources and estimators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 
 
 class ListedSource:
-    """`count` frames, `pause` seconds apart; then ends, raises, or hangs whatever close() says."""
+    """Yields `count` frames, `pause` seconds apart; then ends, raises, or hangs even if closed."""
 
     def __init__(
         self,
@@ -31,11 +31,11 @@ class ListedSource:
         hang: bool = False,
     ) -> None:
         self.facts = SourceFacts(
-            "camera" if live else "video", "made up", (8, 6), None, count, None, live=live
+            "camera" if live else "video", "fake", (8, 6), None, count, None, live=live
         )
         self.failures: list[tuple[str, str]] = []
         self.notices: list[str] = []
-        self.from_user_box = 0
+        self.yielded = 0
         self._count, self._pause, self._error, self._hang = count, pause, error, hang
         self.closed = threading.Event()
 
@@ -44,7 +44,7 @@ class ListedSource:
         for index in range(self._count):
             if self._pause and self.closed.wait(self._pause):
                 return
-            self.from_user_box += 1
+            self.yielded += 1
             yield Frame(index, index / 30, image, arrived=time.monotonic())
         if self._hang:
             time.sleep(30)
@@ -58,10 +58,10 @@ class ListedSource:
 
 
 class SlowEstimator(FrameEstimator):
-    """Nobody in any frame, after `pause` seconds; `error` at frame `error_at`."""
+    """Returns frames without people after `pause` seconds; raises `error` at frame `error_at`."""
 
-    backend, detector, model = "none", "none", "made up 1"
-    notices: tuple[str, ...] = ("made up",)
+    backend, detector, model = "none", "none", "fake 1"
+    notices: tuple[str, ...] = ("fake",)
 
     def __init__(
         self, pause: float = 0.0, error: Exception | None = None, error_at: int = 3
@@ -83,22 +83,22 @@ def pipeline_of(source: ListedSource, estimator: SlowEstimator) -> Pipeline:
     return Pipeline(source, PipelineOptions(), open_estimator=lambda facts, options: estimator)
 
 
-def test_a_file_gives_every_frame_in_order_however_slow_the_consumer_is() -> None:
+def test_every_frame_of_a_file_is_delivered_in_order_to_a_slow_consumer() -> None:
     source = ListedSource(40)
     with pipeline_of(source, SlowEstimator()) as pipeline:
         indices = []
         for result in pipeline.results():
             indices.append(result.frame.index)
             time.sleep(0.002)
-            # waiting frames are bounded: hand-overs of eleven and of six, and one in each hand
-            assert source.from_user_box - len(indices) <= 11 + 6 + 3
+            # waiting frames are bounded: queues of eleven and six, and one in each thread
+            assert source.yielded - len(indices) <= 11 + 6 + 3
         assert indices == list(range(40))
         assert pipeline.health.dropped == 0
         assert pipeline.health.frames == 40
         assert pipeline.ended
 
 
-def test_a_live_source_keeps_the_newest_frame_and_counts_the_rest() -> None:
+def test_a_live_source_keeps_the_newest_frame_and_counts_dropped_ones() -> None:
     source = ListedSource(200, live=True, pause=0.002)
     with pipeline_of(source, SlowEstimator(pause=0.02)) as pipeline:
         results = list(pipeline.results())
@@ -113,7 +113,7 @@ def test_a_live_source_keeps_the_newest_frame_and_counts_the_rest() -> None:
     assert health.delay < 1
 
 
-def test_the_newest_result_never_blocks_and_older_ones_are_let_go() -> None:
+def test_the_latest_result_never_blocks_and_older_ones_are_dropped() -> None:
     source = ListedSource(30, live=True, pause=0.005)
     with pipeline_of(source, SlowEstimator()) as pipeline:
         assert pipeline.latest_result() is None
@@ -129,21 +129,21 @@ def test_the_newest_result_never_blocks_and_older_ones_are_let_go() -> None:
     assert seen[-1] == 29
 
 
-def test_who_listens_gets_every_result_though_the_display_takes_few() -> None:
+def test_the_recorder_receives_every_result_though_the_display_is_slow() -> None:
     source = ListedSource(50, live=True, pause=0.003)
-    heard: list[int] = []
+    recorded: list[int] = []
     pipeline = pipeline_of(source, SlowEstimator())
-    pipeline.set_recorder(lambda result: heard.append(result.frame.index))
+    pipeline.set_recorder(lambda result: recorded.append(result.frame.index))
     pipeline.start()
     while not pipeline.ended:
         pipeline.latest_result()
         time.sleep(0.05)
     pipeline.close()
-    assert len(heard) == pipeline.health.frames
-    assert len(heard) + pipeline.health.dropped == 50
+    assert len(recorded) == pipeline.health.frames
+    assert len(recorded) + pipeline.health.dropped == 50
 
 
-def test_an_error_of_the_source_comes_after_the_frames_before_it() -> None:
+def test_an_error_of_the_source_is_raised_after_the_frames_before_it() -> None:
     source = ListedSource(7, error=InputError("the rest is missing"))
     with pipeline_of(source, SlowEstimator()) as pipeline:
         results = pipeline.results()
@@ -152,13 +152,13 @@ def test_an_error_of_the_source_comes_after_the_frames_before_it() -> None:
             next(results)
 
 
-def test_the_first_cause_counts_and_not_what_follows_from_it() -> None:
-    source = ListedSource(20, pause=0.005, error=InputError("closed under my hands"))
+def test_the_first_error_is_raised_and_not_its_consequences() -> None:
+    source = ListedSource(20, pause=0.005, error=InputError("closed while reading"))
     estimator = SlowEstimator(error=ModelError("not a number"))
     with pipeline_of(source, estimator) as pipeline:
-        got = []
+        indices = []
         with pytest.raises(ModelError, match="not a number"):
-            got += [result.frame.index for result in pipeline.results()]
+            indices += [result.frame.index for result in pipeline.results()]
     assert estimator.closed_in is not None
     assert estimator.closed_in is not threading.current_thread()
 
@@ -173,12 +173,12 @@ def test_a_model_that_cannot_be_opened_ends_the_run() -> None:
         assert not pipeline.ready
 
 
-def test_an_error_of_a_listener_ends_the_run() -> None:
-    def full(result: FrameResult) -> None:
+def test_an_error_of_the_recorder_ends_the_run() -> None:
+    def disk_full(result: FrameResult) -> None:
         raise OutputError("no space left")
 
     pipeline = pipeline_of(ListedSource(5), SlowEstimator())
-    pipeline.set_recorder(full)
+    pipeline.set_recorder(disk_full)
     with pipeline, pytest.raises(OutputError, match="no space"):
         list(pipeline.results())
 
@@ -191,7 +191,7 @@ def test_an_error_of_a_listener_ends_the_run() -> None:
         (ListedSource(30), SlowEstimator(pause=20)),
         (ListedSource(10_000, pause=0.001), SlowEstimator()),
     ],
-    ids=["file hangs", "camera hangs, also in close", "network hangs", "nobody takes results"],
+    ids=["file hangs", "camera hangs, also in close", "network hangs", "unread results"],
 )
 def test_close_ends_within_two_seconds(source: ListedSource, estimator: SlowEstimator) -> None:
     pipeline = pipeline_of(source, estimator)
@@ -204,7 +204,7 @@ def test_close_ends_within_two_seconds(source: ListedSource, estimator: SlowEsti
     assert list(pipeline.results()) == []
 
 
-def test_close_from_another_thread_ends_whoever_waits_for_results() -> None:
+def test_close_from_another_thread_ends_waiting_for_results() -> None:
     pipeline = pipeline_of(ListedSource(2, hang=True), SlowEstimator())
     pipeline.start()
     closer = threading.Timer(0.2, pipeline.close)
@@ -222,11 +222,11 @@ def test_a_closed_pipeline_does_not_start() -> None:
     pipeline.close()
     pipeline.start()
     assert list(pipeline.results()) == []
-    assert source.from_user_box == 0
+    assert source.yielded == 0
 
 
-def test_stop_lets_through_what_was_read_and_ends_without_an_error() -> None:
-    source = ListedSource(10_000, pause=0.001, error=InputError("never told"))
+def test_stop_processes_frames_already_read_and_ends_without_an_error() -> None:
+    source = ListedSource(10_000, pause=0.001, error=InputError("never raised"))
     with pipeline_of(source, SlowEstimator()) as pipeline:
         indices = []
         for result in pipeline.results():
@@ -237,23 +237,23 @@ def test_stop_lets_through_what_was_read_and_ends_without_an_error() -> None:
     assert 10 <= len(indices) <= 10 + 12
 
 
-def test_followers_get_every_result_beside_the_listener_until_they_leave() -> None:
-    heard: dict[str, list[int]] = {"listener": [], "one": [], "two": []}
+def test_subscribers_receive_every_result_until_they_unsubscribe() -> None:
+    received: dict[str, list[int]] = {"recorder": [], "one": [], "two": []}
     source = ListedSource(30)
     pipeline = pipeline_of(source, SlowEstimator())
-    pipeline.set_recorder(lambda result: heard["listener"].append(result.frame.index))
-    pipeline.subscribe(lambda result: heard["two"].append(result.frame.index))
+    pipeline.set_recorder(lambda result: received["recorder"].append(result.frame.index))
+    pipeline.subscribe(lambda result: received["two"].append(result.frame.index))
 
     def ten_times(result: FrameResult) -> None:
-        heard["one"].append(result.frame.index)
+        received["one"].append(result.frame.index)
         if result.frame.index == 9:
-            leave()
+            unsubscribe()
 
-    leave = pipeline.subscribe(ten_times)
+    unsubscribe = pipeline.subscribe(ten_times)
     with pipeline:
         assert len(list(pipeline.results())) == 30
-    assert heard["listener"] == heard["two"] == list(range(30))
-    assert heard["one"] == list(range(10))
+    assert received["recorder"] == received["two"] == list(range(30))
+    assert received["one"] == list(range(10))
 
 
 class NamedEstimator(SlowEstimator):
@@ -262,7 +262,7 @@ class NamedEstimator(SlowEstimator):
         self.model = name
 
 
-def test_another_model_takes_over_in_the_middle_and_no_frame_of_a_file_is_lost() -> None:
+def test_reconfiguring_during_a_file_loses_no_frame() -> None:
     opened: dict[str, NamedEstimator] = {}
 
     def open_(facts: SourceFacts, options: PipelineOptions) -> NamedEstimator:
@@ -272,39 +272,39 @@ def test_another_model_takes_over_in_the_middle_and_no_frame_of_a_file_is_lost()
         opened[name] = NamedEstimator(name)
         return opened[name]
 
-    said: list[Exception | None] = []
+    outcomes: list[Exception | None] = []
     pipeline = Pipeline(ListedSource(60), PipelineOptions(model="one"), open_estimator=open_)
     models, indices = [], []
 
-    def change(result: FrameResult) -> None:
+    def reconfigure(result: FrameResult) -> None:
         if result.frame.index == 9:
-            pipeline.reconfigure(PipelineOptions(model="broken"), said.append)
+            pipeline.reconfigure(PipelineOptions(model="broken"), outcomes.append)
         if result.frame.index == 29:
-            pipeline.reconfigure(PipelineOptions(model="two"), said.append)
+            pipeline.reconfigure(PipelineOptions(model="two"), outcomes.append)
         models.append(pipeline.model)
 
-    pipeline.subscribe(change)
+    pipeline.subscribe(reconfigure)
     with pipeline:
         indices = [result.frame.index for result in pipeline.results()]
     assert indices == list(range(60))
     assert models == ["one"] * 30 + ["two"] * 30
-    assert isinstance(said[0], ModelError)
-    assert said[1:] == [None]
+    assert isinstance(outcomes[0], ModelError)
+    assert outcomes[1:] == [None]
     assert pipeline.options.model == "two"
     assert all(each.closed_in is not None for each in opened.values())
 
 
-def test_another_model_takes_over_while_no_frame_comes() -> None:
-    gate = threading.Event()
+def test_reconfiguring_works_while_no_frame_arrives() -> None:
+    proceed = threading.Event()
 
-    class Held(ListedSource):
+    class PausedSource(ListedSource):
         def frames(self) -> Iterator[Frame]:
-            gate.wait(10)
+            proceed.wait(10)
             yield from super().frames()
 
     done = threading.Event()
     pipeline = Pipeline(
-        Held(3),
+        PausedSource(3),
         PipelineOptions(model="one"),
         open_estimator=lambda facts, options: NamedEstimator(str(options.model)),
     )
@@ -312,36 +312,38 @@ def test_another_model_takes_over_while_no_frame_comes() -> None:
         pipeline.reconfigure(PipelineOptions(model="two"), lambda error: done.set())
         assert done.wait(5)
         assert pipeline.model == "two"
-        gate.set()
+        proceed.set()
         assert len(list(pipeline.results())) == 3
 
 
-def test_an_error_of_a_source_that_was_silent_for_long_is_told() -> None:
+def test_an_error_of_a_source_after_a_long_pause_is_raised() -> None:
     with (
-        pipeline_of(ListedSource(1, pause=0.35, error=InputError("gone")), SlowEstimator()) as line,
+        pipeline_of(
+            ListedSource(1, pause=0.35, error=InputError("gone")), SlowEstimator()
+        ) as pipeline,
         pytest.raises(InputError, match="gone"),
     ):
-        list(line.results())
+        list(pipeline.results())
 
 
-def test_health_names_what_runs_and_the_notices_of_all() -> None:
+def test_health_has_the_model_and_all_notices() -> None:
     source = ListedSource(5)
-    source.notices.append("opened again")
+    source.notices.append("reopened")
     with pipeline_of(source, SlowEstimator()) as pipeline:
         list(pipeline.results())
         health = pipeline.health
-    assert health.model == "made up 1"
-    assert health.notices == ("made up", "opened again")
+    assert health.model == "fake 1"
+    assert health.notices == ("fake", "reopened")
     assert health.milliseconds["network"] == 2
     assert health.milliseconds["decode"] >= 0
 
 
-class Sheet:
-    """A context that notes how it ended."""
+class Work:
+    """A context that notes how it exited."""
 
     def __init__(self, error_at: int = -1) -> None:
         self.items: list[int] = []
-        self.ended_by: type[BaseException] | str | None = "open"
+        self.exited_by: type[BaseException] | str | None = "open"
         self._error_at = error_at
 
     @contextmanager
@@ -354,35 +356,35 @@ class Sheet:
         try:
             yield work
         except BaseException as error:
-            self.ended_by = type(error)
+            self.exited_by = type(error)
             raise
-        self.ended_by = None
+        self.exited_by = None
 
 
-def test_a_stage_that_finishes_has_done_everything_and_ended_its_context_well() -> None:
-    sheet = Sheet()
-    stage = BackgroundStage("test", sheet.opened)
+def test_a_finished_stage_has_processed_all_items_and_exited_its_context() -> None:
+    work = Work()
+    stage = BackgroundStage("test", work.opened)
     for item in range(20):
         stage.put(item)
     stage.finish()
     stage.close()
-    assert sheet.items == list(range(20))
-    assert sheet.ended_by is None
+    assert work.items == list(range(20))
+    assert work.exited_by is None
 
 
-def test_a_stage_that_is_closed_ends_its_context_by_an_error() -> None:
-    sheet = Sheet()
-    stage = BackgroundStage("test", sheet.opened)
+def test_closing_a_stage_exits_its_context_with_an_error() -> None:
+    work = Work()
+    stage = BackgroundStage("test", work.opened)
     stage.put(0)
     stage.close()
-    assert sheet.ended_by is StageClosedError
+    assert work.exited_by is StageClosedError
     with pytest.raises(StageClosedError):
         stage.put(1)
 
 
-def test_what_ends_a_stage_is_told_to_who_puts_or_waits() -> None:
-    sheet = Sheet(error_at=2)
-    stage = BackgroundStage("test", sheet.opened)
+def test_an_error_in_a_stage_is_raised_by_put_and_finish() -> None:
+    work = Work(error_at=2)
+    stage = BackgroundStage("test", work.opened)
 
     def put_many() -> None:
         for item in range(100):
@@ -393,4 +395,4 @@ def test_what_ends_a_stage_is_told_to_who_puts_or_waits() -> None:
         put_many()
     with pytest.raises(OutputError, match="no space"):
         stage.finish()
-    assert sheet.ended_by is OutputError
+    assert work.exited_by is OutputError

@@ -1,4 +1,4 @@
-"""The fastest way to run a model, of those that leave its bodies where they are."""
+"""Selection of the fastest precision among those that keep the estimated bodies in place."""
 
 from __future__ import annotations
 
@@ -38,19 +38,21 @@ def write_twin(model: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def cpu_with_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_engine, "supported_precisions", lambda: ("bf16",))
 
 
-def test_a_model_that_says_nothing_counts_in_f32_and_nothing_is_measured(
+def test_a_model_without_precisions_runs_in_f32_without_a_measurement(
     tmp_path: Path, probes: list[float]
 ) -> None:
-    path = write_model(tmp_path / "made.onnx", {})
+    path = write_model(tmp_path / "model.onnx", {})
     assert fastest_variant(path, PipelineOptions()) == ModelVariant(path, "f32")
 
 
-def test_the_fastest_is_measured_once_and_remembered(tmp_path: Path, probes: list[float]) -> None:
-    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+def test_the_fastest_variant_is_measured_once_and_cached(
+    tmp_path: Path, probes: list[float]
+) -> None:
+    path = write_model(tmp_path / "model.onnx", {"precisions": "bf16"})
     twin = write_twin(path)
     assert variants(path) == [ModelVariant(path), ModelVariant(path, "bf16"), ModelVariant(twin)]
     options = PipelineOptions(cache=tmp_path / "cache")
@@ -63,19 +65,19 @@ def test_the_fastest_is_measured_once_and_remembered(tmp_path: Path, probes: lis
     assert fastest_variant(path, other) == ModelVariant(twin)
 
 
-def test_what_the_processor_lacks_or_another_back_end_runs_is_not_chosen(
+def test_precisions_of_other_cpus_and_back_ends_are_not_selected(
     tmp_path: Path, probes: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    path = write_model(tmp_path / "model.onnx", {"precisions": "bf16"})
     assert fastest_variant(path, PipelineOptions(backend="onnxruntime")) == ModelVariant(path)
     monkeypatch.setattr(openvino_engine, "supported_precisions", lambda: ())
     assert fastest_variant(path, PipelineOptions()) == ModelVariant(path)
 
 
-def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_on(
+def test_without_openvino_another_back_end_runs_in_f32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_model(tmp_path / "made.onnx", {"precisions": "bf16"})
+    path = write_model(tmp_path / "model.onnx", {"precisions": "bf16"})
     write_twin(path)
 
     def missing() -> tuple[str, ...]:
@@ -89,24 +91,24 @@ def test_without_openvino_there_is_nothing_to_choose_and_another_back_end_goes_o
     session.close()
 
 
-def test_a_twin_of_another_model_or_a_damaged_one_is_left_alone(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "made.onnx", {})
-    twin = write_model(tmp_path / "made.int8.onnx", {"int8_of": "0" * 64})
+def test_a_twin_of_another_model_or_a_damaged_twin_is_ignored(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.onnx", {})
+    twin = write_model(tmp_path / "model.int8.onnx", {"int8_of": "0" * 64})
     assert variants(path) == [ModelVariant(path)]
-    twin.write_bytes(b"no model")
+    twin.write_bytes(b"not a model")
     assert variants(path) == [ModelVariant(path)]
 
 
 def test_an_unknown_precision_in_a_file_is_refused(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "made.onnx", {"precisions": "f4"})
+    path = write_model(tmp_path / "model.onnx", {"precisions": "f4"})
     with pytest.raises(ModelError, match="precisions has 'f4'"):
         open_session(path, "openvino")
 
 
-def test_the_pipeline_runs_what_was_chosen_and_says_so(
+def test_the_pipeline_runs_the_selected_precision_and_reports_it(
     tmp_path: Path, probes: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_model(tmp_path / "made.onnx", {})
+    path = write_model(tmp_path / "model.onnx", {})
     write_twin(path)
     probes += [9.0, 6.0]
     estimator = open_estimator(CAMERA, PipelineOptions(model=path, boxes={"0": []}))
@@ -116,7 +118,7 @@ def test_the_pipeline_runs_what_was_chosen_and_says_so(
         estimator.close()
 
 
-def test_a_twin_is_no_model_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_twin_is_not_listed_as_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_model(tmp_path / "lite.onnx", {})
     write_twin(path)
     monkeypatch.setattr(model_selection, "resource_folders", lambda name: [tmp_path])

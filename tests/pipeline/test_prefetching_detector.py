@@ -1,4 +1,4 @@
-"""What a detector finds is the same whether it was begun ahead or not."""
+"""Detections are the same with and without prefetching."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from pymaf_live.tracking.detector import Detector
 from pymaf_live.types import Detection, Image
 
 
-class Brightness(Detector):
-    """Finds somebody as high as the picture is bright; does one picture at a time."""
+class BrightnessDetector(Detector):
+    """Detects a person as tall as the image is bright; processes one image at a time.
 
-    name, notice = "brightness", "a stand-in"
+    Detection in a background thread waits until `proceed` is set.
+    """
+
+    name, notice = "brightness", "fake"
 
     def __init__(self) -> None:
-        self.looked_at: list[int] = []
-        self.go = threading.Event()
+        self.detected: list[int] = []
+        self.proceed = threading.Event()
         self.busy = threading.Lock()
         self.closed = False
 
     def detect(self, image: Image) -> list[Detection]:
-        assert self.busy.acquire(blocking=False), "asked while it was busy"
+        assert self.busy.acquire(blocking=False), "called while it was busy"
         try:
             if threading.current_thread() is not threading.main_thread():
-                assert self.go.wait(5)
+                assert self.proceed.wait(5)
             if image.max() == 255:
-                raise ModelError("blinded")
-            self.looked_at.append(int(image.max()))
+                raise ModelError("overexposed")
+            self.detected.append(int(image.max()))
             return [Detection(np.array([0.0, 0.0, 10.0, float(image.max())]), 0.9)]
         finally:
             self.busy.release()
@@ -49,45 +52,45 @@ def height(found: list[Detection]) -> float:
     return float(found[0].box[3])
 
 
-def test_a_picture_that_was_begun_is_looked_at_once() -> None:
-    detector = Brightness()
-    aside = PrefetchingDetector(detector)
+def test_a_prefetched_image_is_detected_once() -> None:
+    detector = BrightnessDetector()
+    prefetching = PrefetchingDetector(detector)
     image = bright(7)
-    aside.prefetch(image)
-    aside.prefetch(bright(8))  # it is busy
-    detector.go.set()
-    assert height(aside.detect(image)) == 7
-    assert detector.looked_at == [7]
-    assert height(aside.detect(image)) == 7
-    assert detector.looked_at == [7, 7]
-    assert (aside.name, aside.notice) == ("brightness", "a stand-in")
+    prefetching.prefetch(image)
+    prefetching.prefetch(bright(8))  # ignored while busy
+    detector.proceed.set()
+    assert height(prefetching.detect(image)) == 7
+    assert detector.detected == [7]
+    assert height(prefetching.detect(image)) == 7
+    assert detector.detected == [7, 7]
+    assert (prefetching.name, prefetching.notice) == ("brightness", "fake")
 
 
-def test_another_picture_than_the_one_begun_gets_its_own_answer() -> None:
-    detector = Brightness()
-    aside = PrefetchingDetector(detector)
-    aside.prefetch(bright(7))
-    detector.go.set()
-    assert height(aside.detect(bright(9))) == 9
-    aside.prefetch(later := bright(5))
-    assert height(aside.detect(later)) == 5
+def test_another_image_than_the_prefetched_one_has_its_own_result() -> None:
+    detector = BrightnessDetector()
+    prefetching = PrefetchingDetector(detector)
+    prefetching.prefetch(bright(7))
+    detector.proceed.set()
+    assert height(prefetching.detect(bright(9))) == 9
+    prefetching.prefetch(later := bright(5))
+    assert height(prefetching.detect(later)) == 5
 
 
-def test_an_error_comes_to_who_asks() -> None:
-    detector = Brightness()
-    aside = PrefetchingDetector(detector)
+def test_an_error_in_the_background_is_raised_by_detect() -> None:
+    detector = BrightnessDetector()
+    prefetching = PrefetchingDetector(detector)
     image = bright(255)
-    aside.prefetch(image)
-    detector.go.set()
-    with pytest.raises(ModelError, match="blinded"):
-        aside.detect(image)
-    assert height(aside.detect(bright(3))) == 3
+    prefetching.prefetch(image)
+    detector.proceed.set()
+    with pytest.raises(ModelError, match="overexposed"):
+        prefetching.detect(image)
+    assert height(prefetching.detect(bright(3))) == 3
 
 
-def test_closing_waits_for_what_was_begun() -> None:
-    detector = Brightness()
-    aside = PrefetchingDetector(detector)
-    aside.prefetch(bright(7))
-    threading.Timer(0.1, detector.go.set).start()
-    aside.close()
+def test_closing_waits_for_the_pending_detection() -> None:
+    detector = BrightnessDetector()
+    prefetching = PrefetchingDetector(detector)
+    prefetching.prefetch(bright(7))
+    threading.Timer(0.1, detector.proceed.set).start()
+    prefetching.close()
     assert detector.closed

@@ -24,7 +24,7 @@ from pymaf_live.system.trainer_entry import GROUP
 from pymaf_live.types import SourceFacts
 from tests.body.fake_smpl import fake_smpl, write_old_pickle
 from tests.helpers.model import write_fake_model
-from tests.inference.fake_tensorrt import TensorRtDouble, doubles
+from tests.inference.fake_tensorrt import FakeTensorRt, make_fakes
 from tests.ui.conftest import OpenWindow, own_threads
 from tests.ui.fakes import StandingEstimator
 from ui.app import WindowParts
@@ -193,7 +193,7 @@ def test_a_model_for_another_body_is_rejected(
 # -- engines for a GPU ------------------------------------------------------------------------
 
 
-class SlowBuild(TensorRtDouble):
+class SlowBuild(FakeTensorRt):
     """Fake build that advances one step per `steps.release()`."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -213,7 +213,7 @@ class SlowBuild(TensorRtDouble):
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
     """Make the back-end believe that there is a GPU."""
-    _, runtime, _, cuda = doubles()
+    _, runtime, _, cuda = make_fakes()
     trt = SlowBuild(runtime)
     monkeypatch.setattr("ui.controllers.models.backend_unavailable_reason", lambda name: "")
     monkeypatch.setattr("pymaf_live.inference.backends.missing_reason", lambda name: "")
