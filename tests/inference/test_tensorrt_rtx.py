@@ -158,4 +158,4 @@ def test_engines_built_by_the_trainer_are_found_by_the_program(
     assert engine
     assert reason == ""
     assert main([*arguments, "--tensorrt", "SM1"]) == 2
-    assert "choose of SM75, SM80" in capsys.readouterr().err
+    assert "choose from SM75, SM80" in capsys.readouterr().err
