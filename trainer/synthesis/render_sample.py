@@ -16,7 +16,7 @@ from pymaf_live.types import Array, Crop, Image
 from trainer.data.base import FACE_NAMES
 from trainer.data.lspet import annotated_turn
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE
-from trainer.rendering.zbuffer import facing, look
+from trainer.rendering.zbuffer import faces_camera, rasterize_opencv
 from trainer.synthesis.backdrops import Backdrops, linear_mean
 from trainer.synthesis.poses import Pose, Poses, seen
 from trainer.synthesis.wardrobe import Figure, Wardrobe, posed, random_colour
@@ -303,11 +303,11 @@ class Studio:
         flat = place.pixels(vertices)
         fine = (flat + 0.5) * _FINE - 0.5
         closed = figure.closed
-        front = facing(fine, figure.faces[:closed])
+        front = faces_camera(fine, figure.faces[:closed])
         chosen = np.concatenate([np.flatnonzero(front), np.arange(closed, len(figure.faces))])
         faces = figure.faces[chosen]
         size = (place.size[0] * _FINE, place.size[1] * _FINE)
-        view = look(fine, vertices[:, 2], faces, size)
+        view = rasterize_opencv(fine, vertices[:, 2], faces, size)
         shadowed = rng.random() < _SHADOWED and float(light.sun.max()) > 0.2
         # sheets are seen from both sides: their normals turn to the camera
         towards = (normals * vertices).sum(axis=1)
@@ -484,7 +484,9 @@ def _reached(places: Array, vertices: Array, faces: npt.NDArray[np.int64], to_su
     size = 200
     step = float((high - low)[:2].max()) / (size - 8)
     flat = (along[:, :2] - low[:2]) / step + 4
-    view = look(flat, along[:, 2] - low[2], faces, (size, size), perspective=False, weights=False)
+    view = rasterize_opencv(
+        flat, along[:, 2] - low[2], faces, (size, size), perspective=False, weights=False
+    )
     soft = places @ axes.T.astype(np.float32)
     at = ((soft[:, :2] - low[:2]) / step + 4).astype(np.float32)
     lit = np.zeros(len(places), np.float32)

@@ -1,4 +1,4 @@
-"""The renderer against rays traced one by one, and against what light does."""
+"""The renderer against rays traced one by one, and its light."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.types import Array, Camera
+from trainer.rendering.rasterizer import rasterize
 from trainer.rendering.renderer import (
     Light,
     linear_from_srgb,
-    rasterize,
     render,
     srgb_from_linear,
     sun_map,
@@ -19,19 +19,19 @@ from trainer.rendering.renderer import (
 CAMERA = Camera(40.0, np.array([15.2, 11.7]), (32, 24))
 
 
-def some_triangles(count: int = 40) -> tuple[Array, Array]:
+def random_triangles(count: int = 40) -> tuple[Array, Array]:
     rng = np.random.default_rng(5)
     centre = np.column_stack([rng.uniform(-1.5, 1.5, (count, 2)), rng.uniform(3, 5, count)])
     corners = centre[:, None] + rng.normal(0, 0.35, (count, 3, 3))
-    # one far larger than the picture, and one that reaches behind the camera
+    # one far larger than the image, and one that reaches behind the camera
     wall = np.array([[-20.0, -20, 4.6], [30, -20, 4.4], [0, 30, 4.5]])
     behind = np.array([[0.0, 0, 2.0], [0.3, 0, 2.0], [0.0, 0.5, -1.0]])
     corners = np.concatenate([corners, wall[None], behind[None]])
     return corners.reshape(-1, 3), np.arange(len(corners) * 3).reshape(-1, 3)
 
 
-def traced(points: Array, faces: Array, x: float, y: float) -> tuple[int, Array, float]:
-    """Nearest triangle on the ray through a pixel, by Cramer's rule for each in turn."""
+def trace_ray(points: Array, faces: Array, x: float, y: float) -> tuple[int, Array, float]:
+    """Return the nearest triangle on the ray through a pixel, its weights and its depth."""
     ray = np.array([(x - 15.2) / 40.0, (y - 11.7) / 40.0, 1.0])
     best, found, weights = np.inf, -1, np.zeros(3)
     for number, face in enumerate(faces):
@@ -47,15 +47,15 @@ def traced(points: Array, faces: Array, x: float, y: float) -> tuple[int, Array,
     return found, weights, best
 
 
-def test_every_sample_sees_what_its_ray_hits_first() -> None:
-    points, faces = some_triangles()
+def test_every_sample_sees_the_triangle_its_ray_hits_first() -> None:
+    points, faces = random_triangles()
     with np.errstate(divide="ignore"):
         pixels = points[:, :2] / np.maximum(points[:, 2:], 0.05) * 40.0 + CAMERA.principal_point
-    raster = rasterize(pixels, points[:, 2], faces, CAMERA.size)
+    raster = rasterize(pixels, points[:, 2], faces, CAMERA.size, perspective=True)
     seen = set()
     for y in range(24):
         for x in range(32):
-            number, weights, depth = traced(points, faces, x, y)
+            number, weights, depth = trace_ray(points, faces, x, y)
             assert raster.triangle[y, x] == number
             seen.add(number)
             if number >= 0:
@@ -64,11 +64,9 @@ def test_every_sample_sees_what_its_ray_hits_first() -> None:
     assert len(seen) > 20
 
 
-def test_parallel_rays_see_depth_as_it_is() -> None:
+def test_a_parallel_view_has_linear_depth() -> None:
     points = np.array([[0.0, 0, 1], [10, 0, 3], [0, 10, 5], [0, 0, 2], [10, 0, 2], [0, 10, 2]])
-    raster = rasterize(
-        points[:, :2], points[:, 2], np.array([[0, 1, 2], [3, 4, 5]]), (8, 8), perspective=False
-    )
+    raster = rasterize(points[:, :2], points[:, 2], np.array([[0, 1, 2], [3, 4, 5]]), (8, 8))
     # the first plane is z = 1 + 0.2 x + 0.4 y, the second z = 2
     for y, x in ((0, 0), (1, 2), (2, 2), (4, 1), (0, 6)):
         plane = 1 + 0.2 * x + 0.4 * y
@@ -104,7 +102,7 @@ def test_colours_are_interpolated_in_perspective() -> None:
     assert row == pytest.approx(0.5, abs=0.03)
 
 
-def test_a_body_in_the_way_of_the_sun_shades_what_lies_behind() -> None:
+def test_a_body_casts_a_shadow_behind_it() -> None:
     square = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
     faces = np.array([[0, 1, 2], [0, 2, 3]])
     to_sun = np.array([0.0, 0.0, -1.0])
@@ -115,7 +113,7 @@ def test_a_body_in_the_way_of_the_sun_shades_what_lies_behind() -> None:
     assert 0.2 < edge < 0.8
 
 
-def test_light_falls_by_the_angle() -> None:
+def test_light_depends_on_the_angle() -> None:
     light = Light(
         to_sun=np.array([0.0, -1.0, 0.0]),
         sun=np.array([1.0, 0.5, 0.0]),
@@ -123,10 +121,12 @@ def test_light_falls_by_the_angle() -> None:
         ground=np.array([0.1, 0.1, 0.1]),
         up=np.array([0.0, -1.0, 0.0]),
     )
-    up, down = light.on(np.array([[0.0, -1, 0], [0, 1.0, 0]]), np.ones(2))
+    up, down = light.received(np.array([[0.0, -1, 0], [0, 1.0, 0]]), np.ones(2))
     np.testing.assert_allclose(up, [1.2, 0.7, 0.4])
     np.testing.assert_allclose(down, [0.1, 0.1, 0.1])
-    np.testing.assert_allclose(light.on(np.array([[0.0, -1, 0]]), np.zeros(1))[0], [0.2, 0.2, 0.4])
+    np.testing.assert_allclose(
+        light.received(np.array([[0.0, -1, 0]]), np.zeros(1))[0], [0.2, 0.2, 0.4]
+    )
 
 
 def test_normals_of_a_sphere_point_outwards() -> None:
