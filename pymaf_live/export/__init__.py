@@ -11,7 +11,7 @@ from typing import Any
 
 
 class _CallablePackage(ModuleType):
-    """Package of the public API's function of the same name."""
+    """Package that is also the public API's function of the same name."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Call `pymaf_live.workflows.api.export`."""
