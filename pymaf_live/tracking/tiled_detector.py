@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pymaf_live.tracking.blazepose_detector import SquareDetector, landmark_region
+from pymaf_live.tracking.blazepose_detector import landmark_region
 from pymaf_live.tracking.blazepose_landmarks import (
     MIN_PRESENCE,
-    Landmarker,
     Landmarks,
     detection_from_landmarks,
 )
 from pymaf_live.tracking.blazepose_output import BODY_POINTS
 from pymaf_live.tracking.crop import crop_about
-from pymaf_live.tracking.detector import Detector
+from pymaf_live.tracking.openvino_detector import OpenVinoDetector
 from pymaf_live.tracking.overlap import joints_extent, same_person
 from pymaf_live.types import Array, Crop, Detection, Image
 
@@ -58,33 +56,14 @@ class _Candidate:
         return float(np.hypot(*(self.points[1] - self.points[0])))
 
 
-class TiledDetector(Detector):
+class TiledDetector(OpenVinoDetector):
     """Detects people in the whole image and in overlapping tiles, the largest first.
 
-    Parameters
-    ----------
-    max_people : int
-        If there are more, the largest are returned.
-    notice : str
-        See `Detector.notice`.
-    threads, cache
-        See `task_bundle.compile_bundled_model`.
+    See `OpenVinoDetector` for the parameters. If there are more than `max_people`, the largest are
+    returned.
     """
 
     name = "BlazePose on OpenVINO, tiled"
-
-    def __init__(
-        self,
-        max_people: int,
-        notice: str = "",
-        *,
-        threads: int = 0,
-        cache: Path | None = None,
-    ) -> None:
-        self.notice = notice
-        self._max_people = max_people
-        self._squares = SquareDetector(threads=threads, cache=cache)
-        self._landmarker = Landmarker(threads=threads, cache=cache)
 
     def detect(self, image: Image) -> list[Detection]:
         """Detect people in an image; see `Detector.detect`."""
