@@ -33,7 +33,8 @@ closure
 # signatures that are given by a protocol
 exc
 propId
-# attributes that configure PyAV, NumPy, ONNX Runtime, TensorRT, pycocotools and inspect
+# attributes that configure PyAV, NumPy, filterpy, ONNX Runtime, TensorRT, pycocotools and inspect
+_.H
 _.pix_fmt
 _.bit_rate
 _.colorspace

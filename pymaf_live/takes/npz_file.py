@@ -9,6 +9,7 @@ import math
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -213,28 +214,8 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
         with zipfile.ZipFile(path) as archive:
             entries = _entries(archive, refuse)
             # the version first: anything else may differ in a newer file
-            for name, expected in (("format", FORMAT), ("version", VERSION)):
-                if name not in entries:
-                    refuse(f"{name} is missing")
-                found = _read_array(archive, entries[name], name, refuse)
-                if found.ndim or found[()] != expected:
-                    newer = name == "version" and not found.ndim and found[()] > VERSION
-                    if newer:
-                        raise InputError(
-                            f"{path} has version {found[()]} of the take format and needs a newer "
-                            f"PyMAF Live; this program reads version {VERSION}"
-                        )
-                    refuse(f"its {name} is not {expected}")
-            present = {
-                name for group in _OPTIONAL if any(n in entries for n in group) for name in group
-            }
-            names = [name for name in _SCHEMA if name not in _OPTIONAL_NAMES or name in present]
-            for name in names:
-                if name not in entries:
-                    refuse(f"{name} is missing")
-            for name in entries:
-                if name not in _SCHEMA:
-                    refuse(f"{name[:40]!r} is not part of the format")
+            _require_version(archive, entries, path, refuse)
+            names = _array_names(entries, refuse)
             return {name: _read_array(archive, entries[name], name, refuse) for name in names}
     except FileNotFoundError as error:
         raise InputError(f"there is no take {path}") from error
@@ -242,6 +223,36 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
         refuse(str(error).splitlines()[0] if str(error) else "it is damaged", error)
     except (OSError, RuntimeError) as error:  # zipfile raises RuntimeError for encrypted entries
         raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _require_version(
+    archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], path: Path, refuse: Any
+) -> None:
+    for name, expected in (("format", FORMAT), ("version", VERSION)):
+        if name not in entries:
+            refuse(f"{name} is missing")
+        found = _read_array(archive, entries[name], name, refuse)
+        if not found.ndim and found[()] == expected:
+            continue
+        if name == "version" and not found.ndim and found[()] > VERSION:
+            raise InputError(
+                f"{path} has version {found[()]} of the take format and needs a newer "
+                f"PyMAF Live; this program reads version {VERSION}"
+            )
+        refuse(f"its {name} is not {expected}")
+
+
+def _array_names(entries: Mapping[str, zipfile.ZipInfo], refuse: Any) -> list[str]:
+    """Return the arrays to read: all required ones, and the optional groups that are present."""
+    present = {name for group in _OPTIONAL if any(n in entries for n in group) for name in group}
+    names = [name for name in _SCHEMA if name not in _OPTIONAL_NAMES or name in present]
+    for name in names:
+        if name not in entries:
+            refuse(f"{name} is missing")
+    for name in entries:
+        if name not in _SCHEMA:
+            refuse(f"{name[:40]!r} is not part of the format")
+    return names
 
 
 def _entries(archive: zipfile.ZipFile, refuse: Any) -> dict[str, zipfile.ZipInfo]:

@@ -136,6 +136,25 @@ def forward(w, smpl, image, grid=21):
     return levels
 
 
+def _add_encoder(weight, batch_norm):
+    """Add the ResNet encoder's tensors by `weight(name, *shape)` and `batch_norm(name, width)`."""
+    weight("feature_extractor.conv1", 64, 3, 7, 7)
+    batch_norm("feature_extractor.bn1", 64)
+    inputs = 64
+    for layer, blocks in enumerate(BLOCKS, start=1):
+        width = 32 * 2**layer
+        for block in range(blocks):
+            name = f"feature_extractor.layer{layer}.{block}"
+            sizes = ((width, inputs, 1), (width, width, 3), (4 * width, width, 1))
+            for k, (out, into, side) in enumerate(sizes, start=1):
+                weight(f"{name}.conv{k}", out, into, side, side, gain=0.7)
+                batch_norm(f"{name}.bn{k}", out)
+            if block == 0:
+                weight(f"{name}.downsample.0", 4 * width, inputs, 1, 1, gain=0.7)
+                batch_norm(f"{name}.downsample.1", 4 * width)
+            inputs = 4 * width
+
+
 def fake_checkpoint(smpl, points=24, hidden=1024, seed=0):
     """Tensors by the published names and with the published shapes but for the mesh's."""
     random = torch.Generator().manual_seed(seed)
@@ -155,21 +174,7 @@ def fake_checkpoint(smpl, points=24, hidden=1024, seed=0):
         w[f"{name}.running_var"] = 0.5 + torch.rand(width, generator=random)
         w[f"{name}.num_batches_tracked"] = torch.tensor(7)
 
-    weight("feature_extractor.conv1", 64, 3, 7, 7)
-    batch_norm("feature_extractor.bn1", 64)
-    inputs = 64
-    for layer, blocks in enumerate(BLOCKS, start=1):
-        width = 32 * 2**layer
-        for block in range(blocks):
-            name = f"feature_extractor.layer{layer}.{block}"
-            sizes = ((width, inputs, 1), (width, width, 3), (4 * width, width, 1))
-            for k, (out, into, side) in enumerate(sizes, start=1):
-                weight(f"{name}.conv{k}", out, into, side, side, gain=0.7)
-                batch_norm(f"{name}.bn{k}", out)
-            if block == 0:
-                weight(f"{name}.downsample.0", 4 * width, inputs, 1, 1, gain=0.7)
-                batch_norm(f"{name}.downsample.1", 4 * width)
-            inputs = 4 * width
+    _add_encoder(weight, batch_norm)
     for k, width in enumerate((2048, 256, 256)):
         weight(f"deconv_layers.{3 * k}", width, 256, 4, 4, gain=0.5)
         batch_norm(f"deconv_layers.{3 * k + 1}", 256)
