@@ -1,9 +1,9 @@
 """Data-parallel training with processes started by ``torchrun``; one process alone also works.
 
 The gradients equal those of one process with the whole batch: every process draws its share of a
-step's samples, every weighted mean is divided by the weights of all shares, and only dropout
-differs. Batch norm statistics are shared on GPUs (`SyncBatchNorm`) and per process on CPUs, where
-torch cannot share them.
+step's samples, every mean over known values is divided by their number in all shares, and only
+dropout differs. Batch norm statistics are shared on GPUs (`SyncBatchNorm`) and per process on CPUs,
+where torch cannot share them.
 """
 
 from __future__ import annotations
@@ -108,16 +108,27 @@ def distributed_context(device: str, batch: int) -> Iterator[DistributedContext]
         distributed.destroy_process_group()
 
 
-def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean of values by weights; a total weight below 1 counts as 1.
+def mean_over_known(values: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of the weighted values, divided by the number of known ones.
 
-    With several processes the total is over all of them, so that the mean of the processes'
+    A value is known if its weight is above 0. Weights are absolute: values that all weigh 0.02
+    contribute a fiftieth of values that all weigh 1. (Divided by the sum of the weights, as in a
+    weighted mean, any common factor of the weights would cancel.) Nothing known yields 0.
+
+    With several processes the number is over all of them, so that the mean of the processes'
     results, and of their gradients, equals that of one process. Every process must call this
     equally often.
+
+    Parameters
+    ----------
+    values, weights : tensors of one shape
+
+    Returns
+    -------
+    () tensor
     """
-    total = weights.sum()
+    known = (weights > 0).sum().to(values.dtype)
     if not (distributed.is_available() and distributed.is_initialized()):
-        return (values * weights).sum() / total.clamp(min=1.0)
-    total = total.detach().clone()
-    distributed.all_reduce(total)
-    return (values * weights).sum() / (total.clamp(min=1.0) / distributed.get_world_size())
+        return (values * weights).sum() / known.clamp(min=1.0)
+    distributed.all_reduce(known)
+    return (values * weights).sum() / (known.clamp(min=1.0) / distributed.get_world_size())

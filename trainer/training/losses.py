@@ -1,4 +1,9 @@
-"""Losses of the paper's equations 2 (every level) and 4, and of the two score heads."""
+"""Losses of the paper's equations 2 (every level) and 4, and of the two score heads.
+
+Normalisation: a term is the sum of its weighted errors over the batch, divided by the number of
+known values (those of a weight above 0), see `mean_over_known`. The labels' weights and trusts
+(0..1) are therefore absolute: a batch of half the trust has half the loss.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +23,15 @@ from trainer.evaluation.metrics import PCK_THRESHOLD
 from trainer.network.dense import DensePrediction
 from trainer.network.estimates import LevelEstimate, NetworkOutput
 from trainer.rendering.surface_maps import BodyMaps
-from trainer.training.distributed import weighted_mean
+from trainer.training.distributed import mean_over_known
 
 ANNOTATED_HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
 _LANDMARK_HIPS = [23, 24]
 _LANDMARK_WIDTH = 0.3
 """Crop units beyond which a landmark's error counts no further."""
 _FIT_WEIGHT = 0.25
-"""Weight of the fit's points where nothing is annotated (face, hands, feet)."""
+"""Weight of a projected landmark of the fit, where a fully trusted annotated point weighs 1. The
+fit's 33 landmarks include those that no data set annotates (hands, feet)."""
 _MIN_TORSO = 0.15
 """Crop units; shorter torsos are seen from their end."""
 
@@ -157,18 +163,18 @@ class Losses(nn.Module):
             + self._error_2d(flat_landmarks, truth.flat_landmarks, of_fit)
         ))  # fmt: skip
         trust = labels.joint_trust * people[:, None]
-        terms.add("joints_3d", weights.joints_3d * weighted_mean(
+        terms.add("joints_3d", weights.joints_3d * mean_over_known(
             (self._centred(joints) - truth.joints).square().mean(-1), trust
         ))  # fmt: skip
         known = labels.joints_3d_weight * labels.person[:, None]
         middle = annotated[:, ANNOTATED_HIPS].mean(1, keepdim=True)
-        terms.add("annotated_3d", weights.joints_3d * weighted_mean(
+        terms.add("annotated_3d", weights.joints_3d * mean_over_known(
             (annotated - middle - labels.joints_3d).square().mean(-1), known
         ))  # fmt: skip
-        terms.add("rotations", weights.rotations * weighted_mean(
+        terms.add("rotations", weights.rotations * mean_over_known(
             (level.rotations - labels.rotations).square().mean((-1, -2)), trust
         ))  # fmt: skip
-        terms.add("shape", weights.shape * weighted_mean(
+        terms.add("shape", weights.shape * mean_over_known(
             (level.shape - labels.shape).square().mean(-1), people
         ))  # fmt: skip
         terms.add("camera", weights.camera * torch.exp(-10 * level.camera[:, 0]).square().mean())
@@ -185,11 +191,11 @@ class Losses(nn.Module):
         of_fit = truth.people[:, None].expand_as(fit_error)
         width = _LANDMARK_WIDTH
         terms.add("landmarks", weights.landmarks * (
-            weighted_mean(width * torch.tanh(error / width), known)
-            + 0.5 * weighted_mean(width * torch.tanh(fit_error / width), of_fit)
+            mean_over_known(width * torch.tanh(error / width), known)
+            + 0.5 * mean_over_known(width * torch.tanh(fit_error / width), of_fit)
         ))  # fmt: skip
         middle = truth.landmarks[:, _LANDMARK_HIPS].mean(1, keepdim=True)
-        terms.add("landmarks_world", weights.landmarks_world * weighted_mean(
+        terms.add("landmarks_world", weights.landmarks_world * mean_over_known(
             (encoded.world - (truth.landmarks - middle)).abs().sum(-1), of_fit
         ))  # fmt: skip
 
@@ -202,7 +208,7 @@ class Losses(nn.Module):
         people = truth.people[known]
         rendered = maps(labels.rotations[known], labels.shape[known], labels.camera[known], size)
         errors = functional.cross_entropy(dense.part[known], rendered.part, reduction="none")
-        terms.add("auxiliary_index", weights.auxiliary_index * weighted_mean(
+        terms.add("auxiliary_index", weights.auxiliary_index * mean_over_known(
             errors.mean((1, 2)), people
         ))  # fmt: skip
         visible = rendered.part > 0
@@ -210,7 +216,7 @@ class Losses(nn.Module):
             if predicted is not None:
                 of_part = predicted[known].gather(1, rendered.part[:, None])[:, 0]
                 error = functional.smooth_l1_loss(of_part, true, reduction="none") * visible
-                terms.add("auxiliary_uv", weights.auxiliary_uv * weighted_mean(
+                terms.add("auxiliary_uv", weights.auxiliary_uv * mean_over_known(
                     error.sum((1, 2)), people
                 ))  # fmt: skip
 
@@ -223,7 +229,7 @@ class Losses(nn.Module):
         errors = functional.binary_cross_entropy_with_logits(
             output.joint_score, correct, reduction="none"
         )
-        terms.add("joint_score", weights.joint_score * weighted_mean(errors, known))
+        terms.add("joint_score", weights.joint_score * mean_over_known(errors, known))
 
     def _posed(self, level: LevelEstimate) -> tuple[Tensor, Tensor]:
         rest = self.skeleton.rest(level.shape)
@@ -245,7 +251,7 @@ class Losses(nn.Module):
         if width is not None:
             square = square / (1 + square / width**2)
         # halved: the published mean is over x and y
-        return weighted_mean(square / 2, weight)
+        return mean_over_known(square / 2, weight)
 
     def _correct_joints(self, level: LevelEstimate, labels: Labels) -> tuple[Tensor, Tensor]:
         """Return which joints are right in the image, and where that is known, both (B, J).

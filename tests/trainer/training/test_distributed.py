@@ -26,7 +26,7 @@ from trainer.network.pymaf import PyMAF  # noqa: E402
 from trainer.training.batches import batches, to_device  # noqa: E402
 from trainer.training.config import read_run_config  # noqa: E402
 from trainer.training.datasets import DatasetSpec, Locations  # noqa: E402
-from trainer.training.distributed import DistributedContext, distributed_context, weighted_mean  # noqa: E402
+from trainer.training.distributed import DistributedContext, distributed_context, mean_over_known  # noqa: E402
 from trainer.training.loss_module import LossModule  # noqa: E402
 from trainer.training.losses import Losses  # noqa: E402
 
@@ -129,12 +129,11 @@ def test_shares_cover_a_step_exactly_once():
     assert [index for share in shares for index in share] == list(range(24, 32))
 
 
-def test_weighted_mean_of_one_process():
-    values, weights = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 3.0, 1.0])
-    assert weighted_mean(values, weights) == 2.5
-    assert weighted_mean(values, torch.zeros(3)) == 0
-    # a total weight below 1 counts as 1
-    assert weighted_mean(values, torch.tensor([0.5, 0.0, 0.0])) == 0.5
+def test_mean_over_known_is_divided_by_the_number_of_known_values():
+    values, weights = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 0.5, 1.0])
+    assert mean_over_known(values, weights) == (0.5 * 2 + 4) / 2
+    assert mean_over_known(values, torch.zeros(3)) == 0
+    assert mean_over_known(values, 0.25 * weights) == 0.25 * mean_over_known(values, weights)
 
 
 def test_batch_that_cannot_be_shared_is_refused(monkeypatch):

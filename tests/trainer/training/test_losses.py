@@ -125,6 +125,46 @@ def test_unknown_joints_and_rejected_fits_do_not_count(body):
         assert terms[name].item() == 0
 
 
+@pytest.mark.parametrize(
+    ("weight", "term"),
+    [
+        ("keypoint_weight", "keypoints_2d"),
+        ("joints_3d_weight", "annotated_3d"),
+        ("joint_trust", "joints_3d"),
+        ("joint_trust", "rotations"),
+    ],
+)
+def test_weights_are_absolute(body, weight, term):
+    """A batch of trust 0.02 contributes a fiftieth of a batch of trust 1."""
+    true, found = random_level(body, 0), random_level(body, 1)
+    # without a fit, whose landmarks count in keypoints_2d too
+    fitted = torch.full((PEOPLE,), float(weight == "joint_trust"))
+    labels = replace(labels_of(body, true), fitted=fitted)
+    doubtful = replace(labels, **{weight: 0.02 * getattr(labels, weight)})
+    losses, output = Losses(body, LossWeights()), output_of(body, found)
+    full, small = (losses(output, one)[1][term].item() for one in (labels, doubtful))
+    assert full > 0
+    assert small == pytest.approx(0.02 * full, rel=1e-4)
+
+
+def test_landmarks_of_the_fit_weigh_a_quarter(body):
+    true, found = random_level(body, 0), random_level(body, 1)
+    labels = labels_of(body, true)
+    labels = replace(labels, keypoint_weight=torch.zeros_like(labels.keypoint_weight))
+    _, terms = Losses(body, LossWeights())(output_of(body, found), labels)
+    landmarks = PointSet.keypoints(body, "blazepose")
+    flat = [
+        level.camera.numpy()[:, None, :1]
+        * (
+            landmarks.pose(level.rotations.numpy(), level.shape.numpy())[..., :2]
+            + level.camera.numpy()[:, None, 1:]
+        )
+        for level in (found, true)
+    ]
+    expected = 300 * 0.25 * ((flat[0] - flat[1]) ** 2).mean()
+    assert terms["keypoints_2d"].item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_background_trains_only_the_score(body):
     true, found = random_level(body, 0), random_level(body, 1)
     output = output_of(body, found)
