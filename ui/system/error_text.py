@@ -20,7 +20,7 @@ def error_text(error: Exception) -> str:
     The traceback of an error that is not meant for users is logged as well.
     """
     if isinstance(error, PymafLiveError):
-        return " ".join(filter(None, (sentence(str(error)), _remedy(error))))
+        return " ".join(filter(None, (sentence(_cause(error)), _remedy(error))))
     _log.error("unexpected error", exc_info=error)
     return f"Something went wrong inside PyMAF Live ({type(error).__name__}: {error})."
 
@@ -31,9 +31,16 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
+def _cause(error: PymafLiveError) -> str:
+    if isinstance(error, OutputExistsError):
+        more = f" and {error.others} more of these files" if error.others else ""
+        return f"The folder {error.path.parent} already has {error.path.name}{more}"
+    return str(error)
+
+
 def _remedy(error: PymafLiveError) -> str:
     if isinstance(error, OutputExistsError):
-        return "Allow replacing existing files, or choose another name or folder."
+        return "Allow replacing files, or choose another name or folder."
     if isinstance(error, BodyMismatchError):
         return "Choose a model with that body on the Model page."
     if isinstance(error, EndlessSourceError):

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QProgressBar
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import default_body
-from pymaf_live.errors import Interrupted
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.system.reporter import Reporter
 from pymaf_live.takes import read_take
@@ -25,7 +24,6 @@ from tests.ui.fakes import write_clip
 from ui.app import WindowParts
 from ui.state.batch import FilePhase
 from ui.state.window import Phase, SourceChoice
-from ui.system.task import Task
 from ui.widgets.batch_window import BatchWindow
 
 pytestmark = pytest.mark.window
@@ -254,16 +252,6 @@ def test_closing_the_main_window_asks_before_it_ends_a_batch(
     assert not any("batch" in name for name in names)
 
 
-def test_an_abandoned_task_is_interrupted_at_its_next_report(tmp_path: Path) -> None:
-    task = Task()
-    task.progress(0.5)
-    task.abandon()
-    with pytest.raises(Interrupted):
-        task.cancelled()
-    with pytest.raises(Interrupted):
-        task.progress(0.6)
-
-
 def test_every_control_has_an_accessible_name(
     open_window: OpenWindow, tmp_path: Path, steps: Steps
 ) -> None:
@@ -284,7 +272,7 @@ def test_existing_results_are_replaced_only_if_allowed(
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
     qtbot.waitUntil(lambda: phases(parts) == [FilePhase.FAILED], timeout=5000)
-    assert "a.bvh already exists." in lines(window)[0]
+    assert "already has a.bvh" in lines(window)[0]
     assert steps.begun == []
     window.force.setChecked(True)
     select(window, 0)
