@@ -127,8 +127,26 @@ def mean_over_known(values: Tensor, weights: Tensor) -> Tensor:
     -------
     () tensor
     """
-    known = (weights > 0).sum().to(values.dtype)
+    return mean_over(values, weights, (weights > 0).sum())
+
+
+def mean_over(values: Tensor, weights: Tensor, count: Tensor) -> Tensor:
+    """Return the sum of the weighted values, divided by a count; a count of 0 yields 0.
+
+    With several processes the count is summed over all of them, as in `mean_over_known`.
+
+    Parameters
+    ----------
+    values, weights : tensors of one shape
+    count : () tensor
+        Number of values that this process's mean is over.
+
+    Returns
+    -------
+    () tensor
+    """
+    count = count.to(values.dtype, copy=True)
     if not (distributed.is_available() and distributed.is_initialized()):
-        return (values * weights).sum() / known.clamp(min=1.0)
-    distributed.all_reduce(known)
-    return (values * weights).sum() / (known.clamp(min=1.0) / distributed.get_world_size())
+        return (values * weights).sum() / count.clamp(min=1.0)
+    distributed.all_reduce(count)
+    return (values * weights).sum() / (count.clamp(min=1.0) / distributed.get_world_size())

@@ -2,12 +2,14 @@
 
 Normalisation: a term is the sum of its weighted errors over the batch, divided by the number of
 known values (those of a weight above 0), see `mean_over_known`. The labels' weights and trusts
-(0..1) are therefore absolute: a batch of half the trust has half the loss.
+(0..1) are therefore absolute: a batch of half the trust has half the loss. For 2D points and
+annotated 3D joints, `LossWeights.normalisation` chooses the authors' divisors instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -23,7 +25,7 @@ from trainer.evaluation.metrics import PCK_THRESHOLD
 from trainer.network.dense import DensePrediction
 from trainer.network.estimates import LevelEstimate, NetworkOutput
 from trainer.rendering.surface_maps import BodyMaps
-from trainer.training.distributed import mean_over_known
+from trainer.training.distributed import mean_over, mean_over_known
 
 ANNOTATED_HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
 _LANDMARK_HIPS = [23, 24]
@@ -32,6 +34,9 @@ _LANDMARK_WIDTH = 0.3
 _FIT_WEIGHT = 0.25
 """Weight of a projected landmark of the fit, where a fully trusted annotated point weighs 1. The
 fit's 33 landmarks include those that no data set annotates (hands, feet)."""
+_PUBLISHED_POINTS_2D = 49
+"""2D points of a person in the authors' loss: OpenPose's 25, of weight 0, and SPIN's 24."""
+_PUBLISHED_JOINTS_3D = 24
 _MIN_TORSO = 0.15
 """Crop units; shorter torsos are seen from their end."""
 
@@ -41,6 +46,11 @@ class LossWeights(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    normalisation: Literal["known", "published"] = "known"
+    """Divisor of the errors of 2D points and of annotated 3D joints. 'known': the number of known
+    points of the batch. 'published', as in the authors' code, which averages over unknown points
+    too: 49 2D points for each crop of the batch, 24 joints for each person with a known 3D joint.
+    With 13 known 2D points a person, 'known' weighs the term 49 / 13 = 3.8 times 'published'."""
     keypoints_2d: float = 300.0
     joints_3d: float = 300.0
     rotations: float = 60.0
@@ -168,7 +178,7 @@ class Losses(nn.Module):
         ))  # fmt: skip
         known = labels.joints_3d_weight * labels.person[:, None]
         middle = annotated[:, ANNOTATED_HIPS].mean(1, keepdim=True)
-        terms.add("annotated_3d", weights.joints_3d * mean_over_known(
+        terms.add("annotated_3d", weights.joints_3d * self._mean_3d(
             (annotated - middle - labels.joints_3d).square().mean(-1), known
         ))  # fmt: skip
         terms.add("rotations", weights.rotations * mean_over_known(
@@ -251,7 +261,17 @@ class Losses(nn.Module):
         if width is not None:
             square = square / (1 + square / width**2)
         # halved: the published mean is over x and y
+        if self.weights.normalisation == "published":
+            count = torch.tensor(_PUBLISHED_POINTS_2D * len(weight), device=weight.device)
+            return mean_over(square / 2, weight, count)
         return mean_over_known(square / 2, weight)
+
+    def _mean_3d(self, errors: Tensor, weight: Tensor) -> Tensor:
+        """Return the mean of the errors (B, K) of annotated 3D joints by the normalisation."""
+        if self.weights.normalisation == "published":
+            people = (weight > 0).any(1).sum()
+            return mean_over(errors, weight, _PUBLISHED_JOINTS_3D * people)
+        return mean_over_known(errors, weight)
 
     def _correct_joints(self, level: LevelEstimate, labels: Labels) -> tuple[Tensor, Tensor]:
         """Return which joints are right in the image, and where that is known, both (B, J).

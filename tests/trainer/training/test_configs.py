@@ -24,7 +24,7 @@ def test_resnet50_is_the_papers_configuration() -> None:
     weights = config.losses
     assert (weights.keypoints_2d, weights.joints_3d) == (300, 300)
     assert (weights.rotations, weights.shape) == (60, 0.06)
-    assert weights == LossWeights()
+    assert weights == LossWeights(normalisation="published")
     schedule = config.schedule
     assert (schedule.learning_rate, schedule.encoder_rate, schedule.batch) == (5e-5, 5e-5, 64)
     assert schedule.weight_decay == 0

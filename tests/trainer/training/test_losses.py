@@ -165,6 +165,28 @@ def test_landmarks_of_the_fit_weigh_a_quarter(body):
     assert terms["keypoints_2d"].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_published_normalisation_counts_unknown_points(body):
+    """The authors average over 49 2D points of every crop and 24 3D joints of people with any."""
+    true, found = random_level(body, 0), random_level(body, 1)
+    known = torch.zeros(PEOPLE, len(KEYPOINT_NAMES))
+    known[:2, :13] = 1
+    labels = replace(
+        labels_of(body, true),
+        keypoint_weight=known,
+        joints_3d_weight=known,
+        fitted=torch.zeros(PEOPLE),
+    )
+    output = output_of(body, found)
+    ours, published = (
+        Losses(body, LossWeights(normalisation=kind))(output, labels)[1]
+        for kind in ("known", "published")
+    )
+    expected = ours["keypoints_2d"].item() * (2 * 13) / (PEOPLE * 49)
+    assert published["keypoints_2d"].item() == pytest.approx(expected, rel=1e-4)
+    expected = ours["annotated_3d"].item() * 13 / 24
+    assert published["annotated_3d"].item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_background_trains_only_the_score(body):
     true, found = random_level(body, 0), random_level(body, 1)
     output = output_of(body, found)
