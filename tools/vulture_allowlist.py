@@ -65,6 +65,7 @@ _.inputTensorMetadata
 _.outputTensorMetadata
 _.subgraphMetadata
 # fields that files and reports carry
+_.spread_2d
 _.model_sha256
 _.config_sha256
 _.normalisation
