@@ -13,7 +13,7 @@ from pymaf_live.types import Array, Camera, Image
 from trainer.synthesis.backdrops import Backdrops
 from trainer.synthesis.poses import Poses
 from trainer.synthesis.render_sample import Studio, _Layer, _over, _Place
-from trainer.synthesis.wardrobe import posed
+from trainer.synthesis.wardrobe import pose_figure
 
 SIZE = (640, 360)
 Path = Callable[[float], tuple[float, float]]
@@ -69,7 +69,7 @@ class StreetCamera:
         for person in sorted(people, key=lambda one: -one.path(time)[1]):
             shape, figure = self._dressed(person)
             rotations = walking(self.body, person.path, time, person.seed)
-            vertices, normals = posed(self.body, figure, rotations)  # type: ignore[arg-type]
+            vertices, normals = pose_figure(self.body, figure, rotations)  # type: ignore[arg-type]
             vertices = vertices + self._shift(person, rotations, shape, time)
             rng = np.random.default_rng(person.seed)
             layer: _Layer = self._studio._draw(

@@ -15,7 +15,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image
 from trainer.data.ccp import read_backgrounds
 from trainer.data.lspet import ImageStore, JointSet, read_joint_set
-from trainer.synthesis.wardrobe import Floats, random_colour, smooth_tile
+from trainer.synthesis.textures import Floats, random_colour, smooth_tile
 
 FREE_LICENCES = (4, 5, 7, 8)
 """COCO's licence ids that allow commercial use and change: BY, BY-SA, none known, US government."""

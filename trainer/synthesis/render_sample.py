@@ -19,7 +19,8 @@ from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE
 from trainer.rendering.zbuffer import faces_camera, rasterize_opencv
 from trainer.synthesis.backdrops import Backdrops, linear_mean
 from trainer.synthesis.poses import Pose, Poses, seen
-from trainer.synthesis.wardrobe import Figure, Wardrobe, posed, random_colour
+from trainer.synthesis.textures import random_colour
+from trainer.synthesis.wardrobe import Figure, Wardrobe, pose_figure
 
 CROP_SIZE = 256
 """Pixels of the crops that the truth is given for."""
@@ -157,7 +158,7 @@ class Studio:
         shape = rng.normal(size=body.shape_count).clip(-2.5, 2.5)
         outfit = self.wardrobe.draw(rng)
         figure = self.wardrobe.dress(shape, outfit, rng)
-        vertices, normals = posed(body, figure, rotations)
+        vertices, normals = pose_figure(body, figure, rotations)
         points = self.keypoints(rotations, shape)
         distance = float(np.exp(rng.uniform(np.log(1.3), np.log(8.0))))
         if webcam:
@@ -355,7 +356,7 @@ class Studio:
         rotations = seen(pose, rng)
         shape = rng.normal(size=self.body.shape_count).clip(-2.5, 2.5)
         figure = self.wardrobe.dress(shape, self.wardrobe.draw(rng), rng)
-        vertices, normals = posed(self.body, figure, rotations)
+        vertices, normals = pose_figure(self.body, figure, rotations)
         centre = points[:14].mean(axis=0)
         depth = centre[2] + (rng.uniform(-0.3, -0.05) if in_front else rng.uniform(0.25, 2.0))
         if depth < 0.7:

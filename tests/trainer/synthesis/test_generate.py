@@ -22,7 +22,7 @@ from trainer.synthesis.everyday_poses import Everyday
 from trainer.synthesis.generate import SynthesisOptions, generator, synthesize, take_finished
 from trainer.synthesis.poses import TEST_CLIPS, Poses
 from trainer.synthesis.render_sample import Studio, nearest_camera
-from trainer.synthesis.wardrobe import Wardrobe, posed
+from trainer.synthesis.wardrobe import Wardrobe, pose_figure
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: Studio) -> No
     skin = PointSet.vertices(body).pose(pose, shape)
     for _ in range(4):
         figure = wardrobe.dress(shape, wardrobe.draw(random), random)
-        vertices, normals = posed(body, figure, pose)
+        vertices, normals = pose_figure(body, figure, pose)
         off = np.linalg.norm(vertices[: len(skin)] - skin, axis=1)
         assert off.max() < 0.12
         assert np.median(off) < 0.03
