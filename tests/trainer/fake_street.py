@@ -11,9 +11,9 @@ from pymaf_live.body import Body, PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import about_x, about_y, about_z
 from pymaf_live.types import Array, Camera, Image
 from trainer.synthesis.backdrops import Backdrops
-from trainer.synthesis.poses import Poses
-from trainer.synthesis.render_sample import Studio, _Layer, _over, _Place
-from trainer.synthesis.wardrobe import pose_figure
+from trainer.synthesis.person_layer import random_light, render_layer
+from trainer.synthesis.view import View
+from trainer.synthesis.wardrobe import Figure, Wardrobe, pose_figure
 
 SIZE = (640, 360)
 Path = Callable[[float], tuple[float, float]]
@@ -55,13 +55,13 @@ class StreetCamera:
         self.camera = Camera.for_frame(SIZE)
         self._rng = np.random.default_rng(seed)
         backdrops = Backdrops(ccp=None, lspet=None, coco=None)
-        self._studio = Studio(self.body, Poses(self.body, motion=None), backdrops, SIZE[0])
-        self._place = _Place(self.camera.focal_length, self.camera.principal_point, SIZE)
-        self._light = self._studio._light(self._rng)
+        self._wardrobe = Wardrobe(self.body, backdrops.prints())
+        self._view = View(self.camera.focal_length, self.camera.principal_point, SIZE)
+        self._light = random_light(self._rng)
         backdrop, _ = backdrops.draw(SIZE, self._rng)
         self._behind: Array = (backdrop.astype(np.float32) / 255) ** 2.2
         self._points = PointSet.keypoints(self.body, "lsp")
-        self._figures: dict[int, tuple[Array, object]] = {}
+        self._figures: dict[int, tuple[Array, Figure]] = {}
 
     def render(self, people: Sequence[Passer], time: float) -> Image:
         """Everybody at a time, the nearest over the others."""
@@ -69,13 +69,13 @@ class StreetCamera:
         for person in sorted(people, key=lambda one: -one.path(time)[1]):
             shape, figure = self._dressed(person)
             rotations = walking(self.body, person.path, time, person.seed)
-            vertices, normals = pose_figure(self.body, figure, rotations)  # type: ignore[arg-type]
+            vertices, normals = pose_figure(self.body, figure, rotations)
             vertices = vertices + self._shift(person, rotations, shape, time)
             rng = np.random.default_rng(person.seed)
-            layer: _Layer = self._studio._draw(
-                figure, vertices, normals, self._place, self._light, rng  # type: ignore[arg-type]
-            )  # fmt: skip
-            canvas = _over(layer, canvas)
+            layer = render_layer(
+                self._wardrobe, figure, vertices, normals, self._view, self._light, rng
+            )
+            canvas = layer.over(canvas)
         grain = self._rng.normal(0, 0.008, canvas.shape)
         image = np.clip(canvas, 0, 1) ** (1 / 2.2) + grain
         return np.asarray(np.clip(255 * image, 0, 255), dtype=np.uint8)
@@ -85,13 +85,13 @@ class StreetCamera:
         shape, _ = self._dressed(person)
         rotations = walking(self.body, person.path, time, person.seed)
         points = self._points.pose(rotations, shape) + self._shift(person, rotations, shape, time)
-        return self._place.pixels(points)
+        return self._view.pixels(points)
 
-    def _dressed(self, person: Passer) -> tuple[Array, object]:
+    def _dressed(self, person: Passer) -> tuple[Array, Figure]:
         if person.seed not in self._figures:
             rng = np.random.default_rng(person.seed)
             shape = rng.normal(size=self.body.shape_count).clip(-2, 2)
-            wardrobe = self._studio.wardrobe
+            wardrobe = self._wardrobe
             self._figures[person.seed] = shape, wardrobe.dress(shape, wardrobe.draw(rng), rng)
         return self._figures[person.seed]
 

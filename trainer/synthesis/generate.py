@@ -27,7 +27,8 @@ from trainer.data.lspet import read_joint_set
 from trainer.data.synthetic import labels_from_arrays
 from trainer.synthesis.backdrops import Backdrops
 from trainer.synthesis.poses import Poses, kept_fits
-from trainer.synthesis.render_sample import CROP_SIZE, Studio, Truth
+from trainer.synthesis.render_sample import CROP_SIZE, SampleRenderer
+from trainer.synthesis.truth import Truth
 
 PICTURES_A_SHARD = 400
 LARGEST_SHARD = 24 * 1024 * 1024
@@ -219,7 +220,7 @@ def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: 
 
 
 @lru_cache(maxsize=1)
-def _studio(options: SynthesisOptions) -> Studio:
+def _studio(options: SynthesisOptions) -> SampleRenderer:
     cv2.setNumThreads(1)
     data, body = Path(options.data), default_body()
     if not data.is_dir():
@@ -242,7 +243,7 @@ def _studio(options: SynthesisOptions) -> Studio:
         ccp=None if options.clean else given("ccp"), lspet=lspet, coco=given("coco_mini"),
         test=options.test, clean=options.clean,
     )  # fmt: skip
-    return Studio(body, poses, backdrops, options.size)
+    return SampleRenderer(body, poses, backdrops, options.size)
 
 
 def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
@@ -251,7 +252,7 @@ def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
 
 
 def _make_shard(
-    studio: Studio, folder: Path, options: SynthesisOptions, shard: int, rows: range
+    studio: SampleRenderer, folder: Path, options: SynthesisOptions, shard: int, rows: range
 ) -> Iterator[int]:
     """Make one shard, in steps of a few pictures."""
     names, truths, size, told = [], [], 0, 0

@@ -21,7 +21,8 @@ from trainer.synthesis.backdrops import FREE_LICENCES, Backdrops
 from trainer.synthesis.everyday_poses import Everyday
 from trainer.synthesis.generate import SynthesisOptions, generator, synthesize, take_finished
 from trainer.synthesis.poses import TEST_CLIPS, Poses
-from trainer.synthesis.render_sample import Studio, nearest_camera
+from trainer.synthesis.render_sample import SampleRenderer
+from trainer.synthesis.truth import nearest_camera
 from trainer.synthesis.wardrobe import Wardrobe, pose_figure
 
 
@@ -32,9 +33,11 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
+def studio() -> SampleRenderer:
     body = default_body()
-    return Studio(body, Poses(body, motion=None), Backdrops(ccp=None, lspet=None, coco=None), 128)
+    return SampleRenderer(
+        body, Poses(body, motion=None), Backdrops(ccp=None, lspet=None, coco=None), 128
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +59,7 @@ def made(nothing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_truth_agrees_with_itself_and_with_the_picture(studio: Studio) -> None:
+def test_truth_agrees_with_itself_and_with_the_picture(studio: SampleRenderer) -> None:
     body = studio.body
     mesh = PointSet.vertices(body)
     coverage = []
@@ -93,20 +96,20 @@ def test_truth_agrees_with_itself_and_with_the_picture(studio: Studio) -> None:
 
 
 def test_a_person_is_drawn_where_the_truth_says(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: SampleRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grey(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, str]:
         return np.full((size[1], size[0], 3), 118, np.uint8), "grey"
 
     monkeypatch.setattr(studio.backdrops, "draw", grey)
-    for name in ("_WITH_ANOTHER", "_BEHIND_THINGS", "_FURNISHED", "_TRUNCATED"):
+    for name in ("_WITH_ANOTHER", "_OCCLUDED", "_FURNISHED", "_TRUNCATED"):
         monkeypatch.setattr(f"trainer.synthesis.render_sample.{name}", 0.0)
     # the camera's own doings are left out, so that what differs from grey is the person
     monkeypatch.setattr(
-        "trainer.synthesis.render_sample._photographed",
+        "trainer.synthesis.render_sample.record_image",
         lambda canvas, _: (np.clip(canvas, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8),
     )
-    monkeypatch.setattr("trainer.synthesis.render_sample._contact_shadow", lambda *_: None)
+    monkeypatch.setattr("trainer.synthesis.render_sample.add_contact_shadow", lambda *_: None)
     on_person, elsewhere = [], []
     for row in range(10):
         image, truth = studio.render(np.random.default_rng([2, row]))
@@ -140,7 +143,7 @@ def test_nearest_camera_is_the_least_squares_one() -> None:
     np.testing.assert_allclose(found, [s, sx / s, sy / s], atol=1e-9)
 
 
-def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: Studio) -> None:
+def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: SampleRenderer) -> None:
     body, random = studio.body, np.random.default_rng(3)
     wardrobe = Wardrobe(body, [])
     pose, _ = Everyday(body, np.random.default_rng(0)).draw(random)
@@ -171,7 +174,9 @@ def test_everyday_poses_are_possible_and_of_every_kind() -> None:
     assert (thigh[:, 2] > 0.6).all()
 
 
-def test_poses_are_possible_all_round_and_balanced_between_the_sides(studio: Studio) -> None:
+def test_poses_are_possible_all_round_and_balanced_between_the_sides(
+    studio: SampleRenderer,
+) -> None:
     random = np.random.default_rng(4)
     drawn = [studio.poses.draw(random).rotations for _ in range(200)]
     assert impossible(studio.body, np.stack(drawn)).mean() < 0.01
@@ -267,7 +272,7 @@ def test_another_set_is_left_alone(made: Path, nothing: Path) -> None:
     assert _content(made) == before
 
 
-def test_test_and_training_sets_differ(studio: Studio, nothing: Path) -> None:
+def test_test_and_training_sets_differ(studio: SampleRenderer, nothing: Path) -> None:
     numbers = [
         generator(options(nothing, test=test, clean=clean), 0).random()
         for test in (False, True)
