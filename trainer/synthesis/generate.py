@@ -54,6 +54,7 @@ class SynthesisOptions:
     data: str = str(SHARED_DATA)
     """Folder with the packed sets lspet, ccp, coco_mini and mocap; those missing are not used."""
     fits: str = str(NATURAL_FITS)
+    """Fits of LSPET to take poses from; the default file is not used if it is missing."""
 
     def text(self, body_sha256: str) -> str:
         """As JSON, for the set to say what it was made with."""
@@ -79,7 +80,7 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
     UsageError
         If the options make no sense.
     InputError
-        If a source is unsound, or `clean` has no source of poses.
+        If a source is missing or unsound, or `clean` has no source of poses.
     OutputError
         If the set cannot be written, or `folder` holds another one.
     """
@@ -92,9 +93,10 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
     if options.seed < 0:
         raise UsageError("--seed must not be negative")
     text = options.text(default_body().sha256)
-    make_folder(folder)
     if _finished(folder, text):
         return
+    _check_sources(options)
+    make_folder(folder)
     kept = folder / "settings.json"
     if kept.exists():
         if kept.read_text("utf-8") != text:
@@ -162,6 +164,22 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
                 shutil.copyfile(folder / name, temporary)
     _gather(target, shards, part, part.text(default_body().sha256))
     return part.count
+
+
+def _check_sources(options: SynthesisOptions) -> None:
+    """Refuse named sources that are missing, before anything is written."""
+    if not Path(options.data).is_dir():
+        raise InputError(f"there is no folder {options.data}")
+    if options.fits == SynthesisOptions.fits:
+        return
+    if not Path(options.fits).is_file():
+        raise InputError(
+            f"there is no file {options.fits}; correct --fits, or leave it out to use no fits"
+        )
+    if options.clean:
+        raise UsageError("--clean uses no fits of LSPET, which are not free; leave out --fits")
+    if not (Path(options.data) / "lspet").is_dir():
+        raise InputError(f"--fits needs the set lspet, which is missing from {options.data}")
 
 
 def _finished(folder: Path, text: str) -> bool:
