@@ -98,10 +98,10 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
     _check_sources(options)
     make_folder(folder)
     kept = folder / "settings.json"
-    if kept.exists():
-        if kept.read_text("utf-8") != text:
+    if not kept.exists() or kept.read_text("utf-8") != text:
+        # a run that failed before its first shard does not block the folder
+        if kept.exists() and _has_shards(folder):
             raise OutputError(f"{folder} holds the start of a set made with other options")
-    else:
         with atomic_write(kept) as temporary:
             temporary.write_text(text, "utf-8")
     shards = -(-options.count // PICTURES_A_SHARD)
@@ -208,6 +208,11 @@ def _part(folder: Path, shard: int) -> Path:
 def _shard_done(folder: Path, shard: int) -> bool:
     # the labels are written after the pictures
     return _part(folder, shard).exists() and (folder / f"images_{shard:02d}.zip").exists()
+
+
+def _has_shards(folder: Path) -> bool:
+    """Return True if a folder has any file of an unfinished set's shards."""
+    return any(any(folder.glob(pattern)) for pattern in ("part_*.npz", "images_*.zip"))
 
 
 def _made(folder: Path, options: SynthesisOptions, todo: list[int], workers: int) -> Iterator[int]:

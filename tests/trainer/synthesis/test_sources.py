@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pymaf_live.errors import InputError, UsageError
+from pymaf_live.errors import InputError, OutputError, UsageError
 from trainer.synthesis.generate import SynthesisOptions, synthesize
 
 
@@ -31,3 +31,24 @@ def test_fits_that_are_missing_or_cannot_be_used_are_refused(data: Path, tmp_pat
     with pytest.raises(UsageError, match="--clean uses no fits"):
         synthesize(out, options(data, fits=str(fits), clean=True))
     assert not out.exists()
+
+
+def test_failed_run_does_not_block_its_folder(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    (data / "lspet").mkdir()
+    (tmp_path / "fits.npz").touch()
+    with pytest.raises(InputError, match="labels"):
+        synthesize(out, options(data, fits=str(tmp_path / "fits.npz")))
+    (data / "lspet").rmdir()
+    synthesize(out, options(data))
+    assert (out / "labels.npz").is_file()
+
+
+def test_shards_of_a_set_with_other_options_are_not_overwritten(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    out.mkdir()
+    (out / "settings.json").write_text("{}")
+    (out / "part_00.npz").touch()
+    with pytest.raises(OutputError, match="other options"):
+        synthesize(out, options(data))
+    assert (out / "settings.json").read_text() == "{}"
