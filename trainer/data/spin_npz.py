@@ -17,6 +17,7 @@ Terms: Human3.6M, MPI-INF-3DHP and 3DPW are for academic, non-commercial use, as
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,10 @@ from pymaf_live.types import Array, Crop, Image
 from trainer.data.annotated import CROP_SIZE, checked_keypoints, keypoint_crop
 from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, PersonLabels
 from trainer.data.image_files import inside, read_image
+
+_ARRAYS = ("imgname", "center", "scale", "part", "openpose", "S")
+_BODY_ARRAYS = ("pose", "shape", "has_smpl")
+"""Read only where the body is SMPL. A file's other arrays, some pickled, are never read."""
 
 _SPIN_JOINTS = 24
 _BOX_PIXELS = 200.0
@@ -83,7 +88,7 @@ class SpinPeople:
         self, path: Path, folder: Path, body: Body, name: str, *, smpl_body: bool = False
     ) -> None:
         self.name, self._folder = name, folder
-        self._file = _File(path)
+        self._file = _File(path, (*_ARRAYS, *_BODY_ARRAYS) if smpl_body else _ARRAYS)
         self.keypoints = self._file.keypoints()
         self._joints_3d = self._file.joints_3d()
         self._pose: tuple[Array, Array, npt.NDArray[np.bool_]] | None = None
@@ -165,13 +170,13 @@ class SpinPeople:
 
 
 class _File:
-    """The arrays of a file, found sound."""
+    """The needed arrays of a file, found sound."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, needed: Sequence[str]) -> None:
         self.path = path
         try:
             with np.load(path, allow_pickle=False) as file:
-                self._arrays = {name: file[name] for name in file.files}
+                self._arrays = {name: file[name] for name in needed if name in file.files}
         except FileNotFoundError as error:
             raise InputError(f"there is no {path}") from error
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -201,6 +201,17 @@ def test_unsound_files_are_refused(tmp_path: Path, change: dict[str, Any], compl
         opened(tmp_path, arrays, smpl_body=True)
 
 
+def test_object_arrays_that_are_not_needed_do_not_matter(tmp_path: Path) -> None:
+    objects = np.array([{"a": 1}] * COUNT)
+    for name in ("maskname", "gender"):
+        assert len(opened(tmp_path, made_up() | {name: objects}, smpl_body=True)) == COUNT
+    # the poses are needed for an SMPL body only
+    arrays = made_up() | {"pose": objects}
+    assert len(opened(tmp_path, arrays)) == COUNT
+    with pytest.raises(InputError, match="not a file in SPIN's layout"):
+        opened(tmp_path, arrays, smpl_body=True)
+
+
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no .*set\.npz"):
         SpinPeople(tmp_path / "set.npz", tmp_path, BODY, "h36m")
