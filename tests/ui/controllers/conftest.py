@@ -14,6 +14,7 @@ from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.workflows.finalize import FinalizeOptions, finalize
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import StandingEstimator
+from tests.ui.model_steps import with_named
 from tests.ui.take_steps import (
     activate,
 )
@@ -51,3 +52,13 @@ def take_window(
     qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
     qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
     return parts
+
+
+@pytest.fixture
+def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> WindowParts:
+    opened = open_window()
+    monkeypatch.setattr(opened.controller.opener, "open_pipeline", with_named)
+    opened.tools_feature.models.trigger()
+    qtbot.waitUntil(opened.tools_feature.model_page.isVisible)
+    qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)
+    return opened

@@ -56,7 +56,7 @@ def select(window: BatchWindow, row: int) -> None:
 def test_three_files_are_processed_of_which_one_is_broken(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = write_fake_model(tmp_path / "made_up.onnx", default_body())
+    model = write_fake_model(tmp_path / "fake.onnx", default_body())
     boxes = {str(index): np.array([[150.0, 30.0, 330.0, 330.0]]) for index in range(50)}
     parts = open_window(options=PipelineOptions(model=model, boxes=boxes))
     one = write_clip(tmp_path / "one.mp4", frames=8)
@@ -105,12 +105,12 @@ class Steps:
     def __init__(self, count: int = 4) -> None:
         self.count = count
         self.go = threading.Semaphore(0)
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.options: ProcessOptions | None = None
 
     def __call__(self, text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
         name = options.name
-        self.begun.append(name)
+        self.started.append(name)
         self.options = options
         summary = Summary(text, name, frames=self.count, rows=1, people=1, frames_with_people=1)
         for step in range(self.count):
@@ -160,7 +160,7 @@ def test_files_can_be_cancelled_stopped_and_retried(
     # the next file has started
     qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.RUNNING, timeout=5000)
     # its thread may start a little later
-    qtbot.waitUntil(lambda: steps.begun == ["a", "c"], timeout=5000)
+    qtbot.waitUntil(lambda: steps.started == ["a", "c"], timeout=5000)
     window.start.click()  # Stop
     qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.STOPPED, timeout=5000)
     assert phases(parts)[2] is FilePhase.WAITING
@@ -237,15 +237,15 @@ def test_closing_the_main_window_asks_before_it_ends_a_batch(
     window = with_steps(parts, steps, tmp_path)
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
-    qtbot.waitUntil(lambda: bool(steps.begun), timeout=5000)
+    qtbot.waitUntil(lambda: bool(steps.started), timeout=5000)
     asked: list[bool] = []
     monkeypatch.setattr(parts.window, "ask_end_batch", lambda: asked.append(True) or False)
     assert not parts.window.close()
     assert parts.window.isVisible()
     monkeypatch.setattr(parts.window, "ask_end_batch", lambda: True)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert parts.window.close()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2
     assert not window.isVisible()
     assert asked == [True]
     names = [thread.name for thread in threading.enumerate()]
@@ -273,7 +273,7 @@ def test_existing_results_are_replaced_only_if_allowed(
     window.start.click()
     qtbot.waitUntil(lambda: phases(parts) == [FilePhase.FAILED], timeout=5000)
     assert "already has a.bvh" in lines(window)[0]
-    assert steps.begun == []
+    assert steps.started == []
     window.force.setChecked(True)
     select(window, 0)
     window.again.click()

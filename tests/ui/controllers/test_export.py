@@ -109,7 +109,7 @@ def test_a_cancelled_export_leaves_no_incomplete_file(
         for part in range(1000):
             report_progress(reporter, part / 1000)
             time.sleep(0.02)
-        raise AssertionError("nobody cancelled")
+        raise AssertionError("not cancelled")
 
     slow = replace(FORMATS["bvh"], writer=slowly)
     monkeypatch.setattr(

@@ -47,7 +47,7 @@ def result_of(*people: Person, index: int = 0) -> FrameResult:
 def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts = open_window()
     parts.window.resize(1200, 760)
-    parts.state.source.set(SourceChoice("file", "made-up.mp4", "made up"))
+    parts.state.source.set(SourceChoice("file", "fake.mp4", "fake"))
     parts.state.phase.set(Phase.PLAYING)
     parts.state.opacity.set(1.0)
     parts.window.side_panel.show_page("people")

@@ -33,7 +33,7 @@ def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return made
 
 
-def film_from(parts: WindowParts, qtbot: QtBot) -> None:
+def open_camera(parts: WindowParts, qtbot: QtBot) -> None:
     """Open the camera from the start page."""
     page = parts.window.start_page
     qtbot.waitUntil(page.camera.isEnabled, timeout=5000)
@@ -69,7 +69,7 @@ def test_a_recording_continues_after_a_camera_failure(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, fault: str
 ) -> None:
     parts = open_window(cameras=find_cameras())
-    film_from(parts, qtbot)
+    open_camera(parts, qtbot)
     assert not parts.window.source_banner.isVisible()
     parts.window.actions_.record.trigger()
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
@@ -126,7 +126,7 @@ def test_the_demo_is_offered_while_a_camera_is_away(
 ) -> None:
     parts = open_window(cameras=find_cameras())
     parts.state.demo.set(SourceChoice("demo", str(clip_path), "Demo"))
-    film_from(parts, qtbot)
+    open_camera(parts, qtbot)
     device.unplug()
     trouble(parts, qtbot)
     qtbot.mouseClick(parts.window.source_banner.demo, Qt.MouseButton.LeftButton)
@@ -184,7 +184,7 @@ def test_the_camera_of_the_last_run_is_preselected(
 def test_several_files_play_one_after_the_other(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "films"
+    folder = tmp_path / "videos"
     folder.mkdir()
     first = write_clip(tmp_path / "first.mp4", frames=6)
     for name in ("b10.mp4", "b9.mp4"):

@@ -1,0 +1,42 @@
+"""Steps and fakes of tests that change the model in the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from pymaf_live.errors import ModelError
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.sources import Source
+from pymaf_live.types import SourceFacts
+from tests.ui.fakes import StandingEstimator
+from ui.app import WindowParts
+
+
+def named(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
+    """Return an estimator named after its model; 'lite' cannot be opened."""
+    if options.model == "lite":
+        raise ModelError("the model lite.onnx is damaged")
+    estimator = StandingEstimator(0.01)
+    estimator.model, estimator.backend = str(options.model), options.backend
+    return estimator
+
+
+def with_named(source: Source, options: PipelineOptions) -> Pipeline:
+    return Pipeline(source, options, open_estimator=named)
+
+
+def click(qtbot: QtBot, parts: WindowParts, key: str) -> None:
+    page = parts.tools_feature.model_page
+    button = {**page.models.buttons, **page.backends.buttons}[key]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=button.rect().center())
+
+
+def add(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    parts.tools_feature.model_page.add.click()
