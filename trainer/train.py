@@ -105,8 +105,9 @@ def train(
         model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if schedule.freeze_stem:
             model.encoder.freeze_stem()
-        untrained = load_matching(start, model) if start is not None else []
+        differences: list[str] = []
         if start is not None:
+            differences = load_matching(start, model).messages(start)
             model.replace_start(mean)
         average = copy.deepcopy(model).eval()
         losses = Losses(body, config.losses, dense=config.network.auxiliary != "none")
@@ -130,8 +131,9 @@ def train(
                 temporary.write_text(text, encoding="utf-8")
         if step:
             log.message(f"resuming at step {step} of {steps}")
-        elif untrained:
-            log.message(f"{start} lacks {len(untrained)} tensors, trained anew: {untrained[0]} ...")
+        else:
+            for line in differences:
+                log.message(line)
         if step >= steps or clock.expired:
             log.message(f"already finished: {checkpoint}")
             return

@@ -170,10 +170,12 @@ def test_full_disk_keeps_the_checkpoint(people, tmp_path, monkeypatch):
             self.added = torch.nn.Linear(2, 2)
 
     checkpoint = tmp_path / "run" / "checkpoint.safetensors"
-    assert load_matching(checkpoint, LargerNetwork(64)) == ["added.bias", "added.weight"]
+    found = load_matching(checkpoint, LargerNetwork(64))
+    assert found.missing == ["added.bias", "added.weight"]
+    assert "encoder.first.weight" in found.unused
     with pytest.raises(InputError, match=r"score\.0\.bias is"):
         load_matching(checkpoint, LargerNetwork(3))
-    with pytest.raises(InputError, match="no tensor in common"):
+    with pytest.raises(InputError, match="no weights in common"):
         load_matching(checkpoint, torch.nn.Linear(1, 1))
 
 

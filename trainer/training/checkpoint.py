@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -116,15 +117,32 @@ def load_average(path: Path, model: nn.Module) -> Progress:
     return progress
 
 
-def load_matching(path: Path, model: nn.Module) -> list[str]:
-    """Fill a model with a checkpoint's averaged weights, as far as the checkpoint has them.
+@dataclass(frozen=True)
+class PartialLoad:
+    """Difference between a model and the checkpoint that it was filled from."""
 
-    Parts that the checkpoint's network lacks, such as a head added since, stay as they are.
+    missing: list[str]
+    """Tensors of the model that the checkpoint lacks; they keep their values."""
+    unused: list[str]
+    """Tensors of the checkpoint that the model lacks; they were not taken over."""
 
-    Returns
-    -------
-    list of str
-        Names of the tensors that the checkpoint lacks.
+    def messages(self, path: Path) -> list[str]:
+        """Return a line for each kind of difference, with the names of all layers."""
+        lines = []
+        if self.missing:
+            count, layers = len(self.missing), _layers(self.missing)
+            lines.append(f"{path} lacks {count} tensors, which start untrained: {layers}")
+        if self.unused:
+            count, layers = len(self.unused), _layers(self.unused)
+            lines.append(f"{path}: {count} tensors are not in this network, not used: {layers}")
+        return lines
+
+
+def load_matching(path: Path, model: nn.Module) -> PartialLoad:
+    """Fill a model with a checkpoint's averaged weights, as far as the networks match.
+
+    Parts that only one of the networks has, such as an added or a removed head, are left as they
+    are and listed.
 
     Raises
     ------
@@ -138,14 +156,19 @@ def load_matching(path: Path, model: nn.Module) -> list[str]:
         if name.startswith(_AVERAGE)
     }
     own = model.state_dict()
-    if not own.keys() & stored.keys():
-        raise InputError(f"{path} is of another network: they have no tensor in common")
+    # constants such as the image's mean, which all networks have, do not count
+    if not stored.keys() & dict(model.named_parameters()).keys():
+        raise InputError(f"{path} is of another network: they have no weights in common")
     for name, value in stored.items():
         if name in own and own[name].shape != value.shape:
             sizes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
             raise InputError(f"{path} is of another network: {name} is {sizes}")
     model.load_state_dict(stored, strict=False)
-    return sorted(own.keys() - stored.keys())
+    return PartialLoad(sorted(own.keys() - stored.keys()), sorted(stored.keys() - own.keys()))
+
+
+def _layers(names: Sequence[str]) -> str:
+    return ", ".join(sorted({name.rpartition(".")[0] or name for name in names}))
 
 
 def extract_average(path: Path, out: Path) -> None:

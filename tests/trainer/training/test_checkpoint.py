@@ -10,6 +10,7 @@ from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from pymaf_live.body import default_body  # noqa: E402
+from pymaf_live.errors import InputError  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
@@ -18,6 +19,8 @@ from trainer.training.checkpoint import (  # noqa: E402
     current_name,
     load_average,
     load_checkpoint,
+    load_matching,
+    save_average,
     save_checkpoint,
 )
 from trainer.training.config import read_run_config  # noqa: E402
@@ -126,3 +129,33 @@ def test_keys_of_an_earlier_configuration_are_read():
     assert (schedule.images, schedule.frozen_images) == (100, 10)
     assert (schedule.ik_rate_factor, schedule.ema_decay) == (10.0, 0.9)
     assert json.loads(config.model_dump_json())["schedule"]["images"] == 100
+
+
+def layers(*names):
+    return torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in names})
+
+
+def test_layers_that_are_not_taken_over_are_listed(tmp_path):
+    path, stored, model = tmp_path / "start.safetensors", layers("a", "b"), layers("b", "c")
+    save_average(path, stored, Progress(1, ""))
+    before = model["c"].weight.clone()
+    found = load_matching(path, model)
+    assert torch.equal(model["b"].weight, stored["b"].weight)
+    assert torch.equal(model["c"].weight, before)
+    assert found.missing == ["c.bias", "c.weight"]
+    assert found.unused == ["a.bias", "a.weight"]
+    missing, unused = found.messages(path)
+    assert "lacks 2 tensors" in missing
+    assert missing.endswith(": c")
+    assert "2 tensors are not in this network" in unused
+    assert unused.endswith(": a")
+    assert load_matching(path, layers("a", "b")).messages(path) == []
+
+
+def test_start_with_only_constants_in_common_is_refused(tmp_path):
+    path, stored, model = tmp_path / "start.safetensors", layers("a"), layers("b")
+    for module in (stored, model):
+        module.register_buffer("image_mean", torch.zeros(3))
+    save_average(path, stored, Progress(1, ""))
+    with pytest.raises(InputError, match="no weights in common"):
+        load_matching(path, model)
