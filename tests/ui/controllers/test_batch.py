@@ -53,7 +53,7 @@ def select(window: BatchWindow, row: int) -> None:
     window.list.topLevelItem(row).setSelected(True)
 
 
-def test_three_files_are_processed_of_which_one_is_broken(
+def test_a_broken_file_does_not_stop_the_others(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = write_fake_model(tmp_path / "fake.onnx", default_body())
@@ -178,13 +178,13 @@ def test_files_can_be_cancelled_stopped_and_retried(
 def test_the_progress_of_written_files_is_shown(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    go_on = threading.Event()
+    proceed = threading.Event()
 
     def writes(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
         name = options.name
         reporter.progress(0.0, "4 frames")
         for part in range(100):
-            while part == 40 and not go_on.wait(0.02):
+            while part == 40 and not proceed.wait(0.02):
                 if reporter.cancelled():
                     return Summary(text, name, frames=4, interrupted=True)
             reporter.progress(part / 100, "writing a.fbx")
@@ -206,7 +206,7 @@ def test_the_progress_of_written_files_is_shown(
     qtbot.mouseClick(window.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: phases(parts)[0] is FilePhase.STOPPED, timeout=5000)
     assert "Writing" not in lines(window)[0]
-    go_on.set()
+    proceed.set()
     qtbot.waitUntil(lambda: phases(parts)[1] is FilePhase.DONE, timeout=10_000)
     assert "Writing" not in lines(window)[1]
 
