@@ -44,7 +44,7 @@ class LandmarkBatch:
     """(B,) 0..1, probability that a person is in the crop."""
 
 
-class FileLandmarker:
+class BlazePoseLandmarker:
     """Landmark network of a plain file, compiled for batch 1: batches gain nothing on two cores.
 
     Parameters
@@ -80,7 +80,7 @@ class FileLandmarker:
         outputs = [self._run_one(cut.astype(np.float32)[None] / 255) for cut in cuts]
         return LandmarkBatch(*(np.stack(column) for column in zip(*outputs, strict=True)))
 
-    def run_both_ways(self, cuts: Iterable[Image]) -> tuple[LandmarkBatch, LandmarkBatch]:
+    def run_with_mirror(self, cuts: Iterable[Image]) -> tuple[LandmarkBatch, LandmarkBatch]:
         """Return the landmarks of crops and of their mirror images, the latter mirrored back.
 
         The differences show how sure the network is.

@@ -44,7 +44,7 @@ Of the bodies fitted to LSPET's sport that were kept 0.4 % are past it, of those
 """
 
 
-def impossible(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
+def violates_joint_limits(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
     """Whether any joint of rotations (N, J, 3, 3) is turned as nobody's is, (N,).
 
     A component of the joint's rotation vector lies more than `margin` past `LIMITS`: knees and

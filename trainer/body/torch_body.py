@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pymaf_live.body import Body, PointSet
 from pymaf_live.types import Array, Ints
 
-CROSSING = (
+CROSS_MATRICES = (
     ((0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),
     ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)),
     ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
@@ -23,12 +23,12 @@ CROSSING = (
 """The matrices of 'x axis x', 'y axis x' and 'z axis x'."""
 
 
-def product(first: Tensor, second: Tensor) -> Tensor:
+def small_matmul(first: Tensor, second: Tensor) -> Tensor:
     """Matrix product of small matrices (..., a, b) and (..., b, c), by broadcasting."""
     return (first.unsqueeze(-1) * second.unsqueeze(-3)).sum(-2)
 
 
-def applied(matrix: Tensor, vector: Tensor) -> Tensor:
+def small_matvec(matrix: Tensor, vector: Tensor) -> Tensor:
     """Matrix (..., a, b) times vector (..., b), by broadcasting."""
     return (matrix * vector.unsqueeze(-2)).sum(-1)
 
@@ -50,7 +50,7 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
     return a[..., after] * b[..., before] - a[..., before] * b[..., after]
 
 
-def six_from_matrix(matrix: Tensor) -> Tensor:
+def matrix_to_6d(matrix: Tensor) -> Tensor:
     """Rotations (..., 3, 3) to their first two columns, row by row, (..., 6)."""
     return matrix[..., :2].reshape(*matrix.shape[:-2], 6)
 
@@ -62,9 +62,11 @@ def matrix_from_axis_angle(vector: Tensor) -> Tensor:
     sine, cosine = torch.sin(angle) / angle, (1 - torch.cos(angle)) / (square + 1e-12)
     # sums over constants and no stacks of elements: a tenth of the nodes of an exported graph
     axes = vector.unsqueeze(-1).unsqueeze(-1)
-    crossed = (axes * vector.new_tensor(CROSSING)).sum(-3)
+    crossed = (axes * vector.new_tensor(CROSS_MATRICES)).sum(-3)
     eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
-    return eye + sine.unsqueeze(-1) * crossed + cosine.unsqueeze(-1) * product(crossed, crossed)
+    return (
+        eye + sine.unsqueeze(-1) * crossed + cosine.unsqueeze(-1) * small_matmul(crossed, crossed)
+    )
 
 
 class Skeleton(nn.Module):
@@ -97,7 +99,7 @@ class Skeleton(nn.Module):
         nothing = self.nothing.expand(moved.shape[0], -1, -1, -1)
         for ancestors in self.jumps:
             above = torch.cat([moved, nothing], 1)[:, ancestors]
-            moved = product(above[..., :3], moved) + nn.functional.pad(above[..., 3:], (3, 0))
+            moved = small_matmul(above[..., :3], moved) + nn.functional.pad(above[..., 3:], (3, 0))
         return moved[..., :3], moved[..., 3]
 
 
@@ -132,8 +134,8 @@ class PosedPoints(nn.Module):
 
     def posed(self, world: Tensor, places: Tensor, rest: Tensor, resting: Tensor) -> Tensor:
         """As `forward`, from what `resting` gave."""
-        shift = places - applied(world, rest)
-        pairs = applied(world[:, self.joint], resting)
+        shift = places - small_matvec(world, rest)
+        pairs = small_matvec(world[:, self.joint], resting)
         pairs = pairs + self.weight[:, None] * shift[:, self.joint]
         return torch.matmul(self.gather, pairs)
 
@@ -155,17 +157,17 @@ class SkinnedVertices(nn.Module):
 
     def forward(self, world: Tensor, places: Tensor, rest: Tensor, shape: Tensor) -> Tensor:
         """Vertices (B, P, 3) in metres."""
-        shift = places - applied(world, rest)
+        shift = places - small_matvec(world, rest)
         flat = world.reshape(-1, world.shape[1], 9)
         transform = torch.cat([flat, shift], dim=-1)
         blended = torch.matmul(self.weights, transform)
         moved = shape @ self.directions.reshape(-1, shape.shape[-1]).T
         resting = self.mean + moved.reshape(-1, *self.mean.shape)
         matrix = blended[..., :9].reshape(-1, self.mean.shape[0], 3, 3)
-        return applied(matrix, resting) + blended[..., 9:]
+        return small_matvec(matrix, resting) + blended[..., 9:]
 
 
-def projected(points: Tensor, camera: Tensor) -> Tensor:
+def project_weak_perspective(points: Tensor, camera: Tensor) -> Tensor:
     """Weak perspective: points (B, N, 3) m and cameras (B, 3) s, tx, ty to crop units (B, N, 2)."""
     return camera[:, None, :1] * (points[..., :2] + camera[:, None, 1:])
 

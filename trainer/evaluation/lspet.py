@@ -15,8 +15,8 @@ from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.types import Array, Camera
-from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
-from trainer.body.joint_limits import impossible
+from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 from trainer.evaluation.inference import CropEstimates, estimate_crops
@@ -58,7 +58,8 @@ def measure_lspet(
     figures: dict[str, Any] = {
         "pck": [pck(found.points(bodies, "lsp", level), joints) for level in levels],
         "impossible": [
-            float(impossible(bodies.body, estimates.rotations[level]).mean()) for level in levels
+            float(violates_joint_limits(bodies.body, estimates.rotations[level]).mean())
+            for level in levels
         ],
     }
     if estimates.landmarks is not None:
@@ -95,8 +96,8 @@ def measure_landmarkers(
 
     figures = {}
     for kind in kinds:
-        landmarker = FileLandmarker(folder / f"pose_landmark_{kind}.tflite")
-        plain, mirrored = landmarker.run_both_ways(cuts)
+        landmarker = BlazePoseLandmarker(folder / f"pose_landmark_{kind}.tflite")
+        plain, mirrored = landmarker.run_with_mirror(cuts)
         figures[f"pck_{kind}"] = pck_of(plain.points)
         figures[f"pck_{kind}_mirrored_mean"] = pck_of((plain.points + mirrored.points) / 2)
     return figures

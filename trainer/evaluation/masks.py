@@ -18,7 +18,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array, Crop, Image, Mask
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.ccp import HELD_OUT, open_ccp, person_box
 from trainer.evaluation.inference import CropEstimates, estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
@@ -86,7 +86,9 @@ def measure_masks(
         figures["accuracy"].append(matrix.accuracy)
     once = mask_confusion(first, people, renderer, -1)
     figures["f1_foreground_one_look"] = float(once.f1[1])
-    figures["impossible"] = float(impossible(bodies.body, second.estimates.rotations[-1]).mean())
+    figures["impossible"] = float(
+        violates_joint_limits(bodies.body, second.estimates.rotations[-1]).mean()
+    )
     return figures
 
 

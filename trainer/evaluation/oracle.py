@@ -20,14 +20,14 @@ from pymaf_live.body import crop_units_from_pixels
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Mask
-from trainer.body.joint_limits import LIMITS, impossible
+from trainer.body.joint_limits import LIMITS, violates_joint_limits
 from trainer.body.torch_body import (
     Skeleton,
     SkinnedVertices,
     matrix_from_6d,
     matrix_from_axis_angle,
-    projected,
-    six_from_matrix,
+    matrix_to_6d,
+    project_weak_perspective,
 )
 from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.masks import MaskedPeople, mask_confusion
@@ -67,7 +67,9 @@ def measure_oracle(
         "f1_foreground": float(matrix.f1[1]),
         "f1_mean": matrix.mean_f1,
         "accuracy": matrix.accuracy,
-        "impossible": float(impossible(bodies.body, fitted.estimates.rotations[-1]).mean()),
+        "impossible": float(
+            violates_joint_limits(bodies.body, fitted.estimates.rotations[-1]).mean()
+        ),
     }
 
 
@@ -120,7 +122,7 @@ class _MaskFit:
         inside: Tensor,
         steps: int,
     ) -> tuple[Array, Array, Array]:
-        root = six_from_matrix(_tensor(rotations[:, 0])).requires_grad_()
+        root = matrix_to_6d(_tensor(rotations[:, 0])).requires_grad_()
         initial_pose = _tensor(axis_angle_from_matrix(rotations[:, 1:]))
         pose = initial_pose.clone().requires_grad_()
         body_shape, camera_vector = (_tensor(part).requires_grad_() for part in (shape, camera))
@@ -149,7 +151,7 @@ class _MaskFit:
         rotations = torch.cat([matrix_from_6d(root)[:, None], matrix_from_axis_angle(pose)], 1)
         rest = self._skeleton.rest(shape)
         world, joints = self._skeleton(rotations, rest)
-        return projected(self._surface(world, joints, rest, shape), camera)
+        return project_weak_perspective(self._surface(world, joints, rest, shape), camera)
 
 
 def _distances(mask: Mask, crop: Crop) -> Array:

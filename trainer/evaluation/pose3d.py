@@ -17,7 +17,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Mask
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import PeopleSet, PersonLabels
 from trainer.evaluation.inference import CropEstimates, estimate_crops
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
@@ -69,7 +69,8 @@ def measure_people(
     annotated = np.stack([one.keypoints[: len(LSP_NAMES)] for one in known])
     figures["pck"] = [pck(found.points(bodies, "lsp", level), annotated) for level in levels]
     figures["impossible"] = [
-        float(impossible(bodies.body, estimates.rotations[level]).mean()) for level in levels
+        float(violates_joint_limits(bodies.body, estimates.rotations[level]).mean())
+        for level in levels
     ]
     return figures
 

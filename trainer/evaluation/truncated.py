@@ -18,7 +18,7 @@ from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image, Mask
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.lspet import LIMBS, ImageStore, JointSet, annotated_turn
 from trainer.evaluation.inference import estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser
@@ -92,7 +92,8 @@ def _measure_cut(
         errors = normalized_errors(found.points(bodies, "lsp", level), joints)[shown]
         figures[f"{cut}_pck_visible"].append(float((errors < PCK_THRESHOLD).mean()))
     figures[f"{cut}_impossible"] = [
-        float(impossible(bodies.body, estimates.rotations[level]).mean()) for level in levels
+        float(violates_joint_limits(bodies.body, estimates.rotations[level]).mean())
+        for level in levels
     ]
     figures[f"{cut}_exploded"] = [
         float(exploded(estimates, level, bodies).mean()) for level in levels

@@ -17,8 +17,8 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
-from trainer.body.joint_limits import impossible
+from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.evaluation.end_to_end import PersonTrack, read_tracks, run_program
 from trainer.evaluation.left_right_swaps import (
     FLIP_ANGLE,
@@ -66,7 +66,7 @@ def measure_videos(
         Folder for one sheet per video of every person's frames, with swaps framed in red.
     reporter : Reporter
     """
-    landmarker = FileLandmarker(heavy)
+    landmarker = BlazePoseLandmarker(heavy)
     figures: dict[str, Any] = {}
     with TemporaryDirectory() as name:
         out = Path(name)
@@ -87,7 +87,7 @@ def _measure_video(
     video: Path,
     tracks: Sequence[PersonTrack],
     body: Body,
-    landmarker: FileLandmarker,
+    landmarker: BlazePoseLandmarker,
     sheets: Path | None,
     reporter: Reporter,
 ) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _measure_video(
         _write_sheet(sheets / f"videos_{video.stem}.jpg", tiles, own, against)
     rows = sum(len(track.frame) for track in tracks)
     impossible_rows = sum(
-        int(impossible(body, matrix_from_axis_angle(track.rotations_vector)).sum())
+        int(violates_joint_limits(body, matrix_from_axis_angle(track.rotations_vector)).sum())
         for track in tracks
     )
     listed = [
@@ -128,7 +128,7 @@ def _observe(
     tracks: Sequence[PersonTrack],
     axes: Sequence[Array],
     body: Body,
-    landmarker: FileLandmarker,
+    landmarker: BlazePoseLandmarker,
     reporter: Reporter,
 ) -> tuple[list[tuple[Any, Any]], list[dict[int, Image]]]:
     """Return the frames that the landmarker saw of each person, with flags, and their tiles.
@@ -164,7 +164,7 @@ def _observe(
     return opposed, tiles
 
 
-def _is_opposed(landmarker: FileLandmarker, image: Image, crop: Crop, axis: Array) -> bool:
+def _is_opposed(landmarker: BlazePoseLandmarker, image: Image, crop: Crop, axis: Array) -> bool:
     """Return True if the landmarker sees a person's lateral axis (3,) the other way round."""
     piece = cut(image, crop)
     # in the crop's frame, which is turned in the image plane
@@ -174,7 +174,7 @@ def _is_opposed(landmarker: FileLandmarker, image: Image, crop: Crop, axis: Arra
     if not (angles(seen, expected)[0] > FLIP_ANGLE and found.presence[0] > _MIN_PRESENCE):
         return False
     # a landmarker that disagrees with itself on the mirror image is not believed
-    _, mirrored = landmarker.run_both_ways([piece])
+    _, mirrored = landmarker.run_with_mirror([piece])
     seen = lateral_axis(mirrored.world, _LANDMARKS_LEFT, _LANDMARKS_RIGHT)
     return bool(angles(seen, expected)[0] > FLIP_ANGLE)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pymaf_live.body import Body
-from trainer.body.torch_body import applied, matrix_from_axis_angle, product
+from trainer.body.torch_body import matrix_from_axis_angle, small_matmul, small_matvec
 
 _STRAIGHT = 0.35
 """Radians: below this bend the hinge is more and more taken from the parent's axes."""
@@ -82,10 +82,10 @@ def limb_rotations(
         columns = [along, hinge, torch.linalg.cross(along, hinge)]
     frame = torch.stack(columns, dim=-1)
     bone = _unit(rest[limb.second] - rest[limb.first]).expand_as(upper)
-    frame = product(matrix_from_axis_angle(swing(applied(frame, bone), upper)), frame)
+    frame = small_matmul(matrix_from_axis_angle(swing(small_matvec(frame, bone), upper)), frame)
     second = torch.zeros_like(upper)
     second[:, axis] = sign * bend.clamp(max=_MOST_BENT)
-    return product(parent.transpose(1, 2), frame), second
+    return small_matmul(parent.transpose(1, 2), frame), second
 
 
 def swing(from_direction: Tensor, to_direction: Tensor) -> Tensor:

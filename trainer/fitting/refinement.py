@@ -26,7 +26,7 @@ from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.blazepose_landmarker import SIZE
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits, bends_naturally
 from trainer.fitting.fit import BodyFitter, FitOptions, FitParameters
 from trainer.fitting.pose_prior import PosePrior
@@ -302,7 +302,7 @@ def _judged(
 
 
 def _worth_keeping(fitter: BodyFitter, rotations: Array, people: CropAnnotations) -> Mask:
-    return bends_naturally(fitter.body, rotations) & ~impossible(fitter.body, rotations)
+    return bends_naturally(fitter.body, rotations) & ~violates_joint_limits(fitter.body, rotations)
 
 
 def _apart(points: Tensor, others: Tensor, trust: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Image
-from trainer.body.blazepose_landmarker import SIZE, FileLandmarker
+from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
 
 _CHUNK = 64
 
@@ -58,14 +58,14 @@ def run_teacher(
     landmark_file : Path
     reporter : Reporter
     """
-    landmarker = FileLandmarker(landmark_file)
+    landmarker = BlazePoseLandmarker(landmark_file)
     chunks = []
     rows = range(0, len(frame_from_crop), _CHUNK)
     for start in report_each(rows, reporter, "teacher"):
         block = range(start, min(start + _CHUNK, len(frame_from_crop)))
         crops = [Crop(frame_from_crop[row], SIZE) for row in block]
         cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]
-        plain, mirrored = landmarker.run_both_ways(cuts)
+        plain, mirrored = landmarker.run_with_mirror(cuts)
         chunks.append(
             TeacherLandmarks(
                 frame_from_crop=np.stack([crop.frame_from_crop for crop in crops]),

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pymaf_live.body import Body
 from pymaf_live.types import Array
-from trainer.body.torch_body import Skeleton, SkinnedVertices, applied, matrix_from_6d
+from trainer.body.torch_body import Skeleton, SkinnedVertices, matrix_from_6d, small_matvec
 from trainer.network.encoder import ResNet50
 from trainer.network.estimates import LevelEstimate
 from trainer.network.point_features import PointFeatures, grid_points, sample_bilinear
@@ -138,7 +138,7 @@ class ReducedMesh(nn.Module):
         skinned = self.vertices(world, joints, rest, shape)
         flat = world.reshape(-1, world.shape[1], 9)
         blended = torch.matmul(self.vertices.weights, flat).reshape(-1, *offsets.shape[1:], 3)
-        return torch.matmul(self.weight, skinned + applied(blended, offsets))
+        return torch.matmul(self.weight, skinned + small_matvec(blended, offsets))
 
 
 def project_perspective(points: Tensor, camera: Tensor, size: int) -> Tensor:

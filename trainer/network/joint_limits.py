@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pymaf_live.body import Body
 from trainer.body.joint_limits import LIMITS, MARGIN
-from trainer.body.torch_body import CROSSING, matrix_from_axis_angle
+from trainer.body.torch_body import CROSS_MATRICES, matrix_from_axis_angle
 
 _INSET = 0.02
 """Radians inside the limit, so that rounding does not cross it."""
@@ -55,7 +55,7 @@ class JointLimits(nn.Module):
 def rotation_vector(rotations: Tensor) -> Tensor:
     """Convert rotations (..., 3, 3) of less than a half turn to rotation vectors (..., 3)."""
     # axis times sine, from the antisymmetric part
-    crossed = (rotations.unsqueeze(-3) * rotations.new_tensor(CROSSING)).sum((-2, -1)) / 2
+    crossed = (rotations.unsqueeze(-3) * rotations.new_tensor(CROSS_MATRICES)).sum((-2, -1)) / 2
     sine = crossed.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
     eye = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     cosine = ((rotations * eye).sum((-2, -1)).unsqueeze(-1) - 1) / 2

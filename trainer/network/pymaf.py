@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from trainer.body.blazepose_landmarker import LANDMARKS
-from trainer.body.torch_body import projected, six_from_matrix
+from trainer.body.torch_body import matrix_to_6d, project_weak_perspective
 from trainer.network.config import NetworkConfig
 from trainer.network.dense import DenseHead, DensePrediction, dense_map
 from trainer.network.encoder import BlazePose, Encoder, EncoderOutput, ResNet50
@@ -72,7 +72,7 @@ class PyMAF(nn.Module):
         self.hips = _hip_landmarks(body)
         joints, shape = body.joint_count, body.shape_count
         self.joints = joints
-        self.register_buffer("start_pose", six_from_matrix(start.rotations).reshape(1, -1))
+        self.register_buffer("start_pose", matrix_to_6d(start.rotations).reshape(1, -1))
         self.register_buffer("start_shape", start.shape.reshape(1, -1))
         self.register_buffer("start_camera", start.camera.reshape(1, -1))
 
@@ -206,7 +206,7 @@ class PyMAF(nn.Module):
         if self.on_grid[index]:
             samples = sample_on_grid(feature_map, self.config.grid)
         else:
-            points = projected(self.body.vertices(posed, shape), camera)
+            points = project_weak_perspective(self.body.vertices(posed, shape), camera)
             if index == 0:
                 # the mean body's mesh is shared
                 points = points.expand(len(feature_map), -1, -1)
@@ -243,7 +243,7 @@ class PyMAF(nn.Module):
         assert isinstance(first, Regressor)
         inputs = self._start_inputs()
         before = (self.start_pose.clone(), self.start_shape.clone(), self.start_camera.clone())
-        self.start_pose.copy_(six_from_matrix(start.rotations).reshape(1, -1))
+        self.start_pose.copy_(matrix_to_6d(start.rotations).reshape(1, -1))
         self.start_shape.copy_(start.shape.reshape(1, -1))
         self.start_camera.copy_(start.camera.reshape(1, -1))
         difference = (inputs - self._start_inputs())[0]
@@ -305,7 +305,7 @@ def landmark_features(
     assert encoded.points is not None
     assert encoded.world is not None
     assert encoded.visibility is not None
-    image_residual = encoded.points - projected(points, camera)
+    image_residual = encoded.points - project_weak_perspective(points, camera)
     middle = points[:, hips].mean(1, keepdim=True)
     metric_residual = encoded.world - (points - middle)
     parts = [encoded.points, encoded.world, image_residual, metric_residual]

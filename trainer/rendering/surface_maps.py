@@ -14,7 +14,7 @@ from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
 from pymaf_live.resources import resource
 from pymaf_live.types import Array, Ints
-from trainer.body.torch_body import Skeleton, SkinnedVertices, projected
+from trainer.body.torch_body import Skeleton, SkinnedVertices, project_weak_perspective
 from trainer.rendering.batch_rasterizer import rasterize_batch
 from trainer.rendering.rasterizer import rasterize
 
@@ -141,7 +141,7 @@ class BodyMaps(nn.Module):
         rest = self.skeleton.rest(shape)
         world, joints = self.skeleton(rotations, rest)
         posed = self.vertices(world, joints, rest, shape)
-        flat = (projected(posed, camera) + 1) / 2 * (size - 1)
+        flat = (project_weak_perspective(posed, camera) + 1) / 2 * (size - 1)
         triangle, weights = self._rasterize(flat, posed[..., 2], size)
         uv = (weights[..., None] * self.uv[triangle]).sum(-2)
         return DenseMaps(self.part[triangle], uv[..., 0], uv[..., 1])

@@ -13,7 +13,7 @@ from pymaf_live.body import Body
 from pymaf_live.body.rotations import about_x, about_y, about_z, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import read_fits
 from trainer.data.motion.clips import FREE_FORMATS, read_motions
 from trainer.synthesis.everyday_poses import Everyday
@@ -136,7 +136,7 @@ class Poses:
         """One pose, all round about the vertical, mirrored half the time; possible for joints."""
         pose = self._one(rng, self._kinds, self._shares)
         for _ in range(_TRIES):
-            if not impossible(self._body, pose.rotations[None], 0.35)[0]:
+            if not violates_joint_limits(self._body, pose.rotations[None], 0.35)[0]:
                 break
             pose = self._one(rng, self._kinds, self._shares)
         return pose
@@ -214,7 +214,7 @@ def _clips(body: Body, folder: Path, formats: frozenset[str] | None, test: bool)
             continue
         step = max(1, round(motion.frame_rate * _STEP_SECONDS))
         kept = motion.rotations[::step]
-        kept = kept[~impossible(body, kept, 0.35)]
+        kept = kept[~violates_joint_limits(body, kept, 0.35)]
         if len(kept):
             out.append(_Clip(kept.astype(np.float32), motion.source, step))
     return out

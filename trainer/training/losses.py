@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pymaf_live.body import Body
 from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
-from trainer.body.torch_body import PosedPoints, Skeleton, projected
+from trainer.body.torch_body import PosedPoints, Skeleton, project_weak_perspective
 from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES
 from trainer.evaluation.metrics import PCK_THRESHOLD
 from trainer.network.dense import DensePrediction
@@ -148,7 +148,7 @@ class Losses(nn.Module):
         """Return the weighted sum and each weighted term of a batch."""
         label = LevelEstimate(labels.rotations, labels.shape, labels.camera)
         joints, landmarks = self._posed(label)
-        flat_landmarks = projected(landmarks, labels.camera)
+        flat_landmarks = project_weak_perspective(landmarks, labels.camera)
         people = labels.person * labels.fitted
         truth = _Truth(labels, self._centred(joints), landmarks, flat_landmarks, people)
         terms = _Terms()
@@ -167,7 +167,9 @@ class Losses(nn.Module):
         annotated = self._annotated(level)
         known = labels.keypoint_weight * labels.person[:, None]
         of_fit = (people[:, None] * _FIT_WEIGHT).expand(-1, landmarks.shape[1])
-        flat, flat_landmarks = (projected(p, level.camera) for p in (annotated, landmarks))
+        flat, flat_landmarks = (
+            project_weak_perspective(p, level.camera) for p in (annotated, landmarks)
+        )
         terms.add("keypoints_2d", weights.keypoints_2d * (
             self._error_2d(flat, labels.keypoints, known)
             + self._error_2d(flat_landmarks, truth.flat_landmarks, of_fit)
@@ -281,10 +283,10 @@ class Losses(nn.Module):
         with torch.no_grad():
             rest = self.skeleton.rest(level.shape)
             _, joints = self.skeleton(level.rotations, rest)
-            found = projected(joints, level.camera)
+            found = project_weak_perspective(joints, level.camera)
             rest = self.skeleton.rest(labels.shape)
             _, joints = self.skeleton(labels.rotations, rest)
-            true = projected(joints, labels.camera)
+            true = project_weak_perspective(joints, labels.camera)
             first, second = self.torso
             torso = (true[:, first] - true[:, second]).norm(dim=-1).clamp(min=_MIN_TORSO)
             correct = (found - true).norm(dim=-1) < PCK_THRESHOLD * torso[:, None]

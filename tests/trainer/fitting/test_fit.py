@@ -24,7 +24,7 @@ from trainer.fitting.teacher import (
 PEOPLE = 24
 
 
-def teaching_of(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
+def fake_teacher(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
     """What a teacher that sees the truth with some noise would say."""
     body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "blazepose")
@@ -48,7 +48,7 @@ def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
     people = crop_annotations(FittedPeople(read_joint_set(folder)))
-    fits = fit(default_body(), people, teaching_of(truth, 0.02), FitOptions(steps=150))
+    fits = fit(default_body(), people, fake_teacher(truth, 0.02), FitOptions(steps=150))
     return truth, people, fits
 
 
@@ -81,7 +81,7 @@ def test_knees_and_elbows_bend_the_right_way(fitted):
 @pytest.mark.integration
 def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
     truth, people, _ = fitted
-    wrong = teaching_of(truth, 0.02)
+    wrong = fake_teacher(truth, 0.02)
     shuffled = np.roll(np.arange(PEOPLE), 1)
     wrong = TeacherLandmarks(
         **{
@@ -105,7 +105,7 @@ def test_fits_and_landmarks_are_kept_without_pickle(tmp_path):
     again = read_fits(tmp_path / "fits.npz", 3)
     np.testing.assert_allclose(again.camera, truth.camera, rtol=1e-6)
     assert again.kept.dtype == bool
-    write_teacher_landmarks(tmp_path / "teacher.npz", teaching_of(truth, 0.0))
+    write_teacher_landmarks(tmp_path / "teacher.npz", fake_teacher(truth, 0.0))
     assert read_teacher_landmarks(tmp_path / "teacher.npz", 3).points.shape == (3, 33, 2)
     for read, name in ((read_fits, "fits.npz"), (read_teacher_landmarks, "teacher.npz")):
         with pytest.raises(InputError, match="the set has 4"):

@@ -13,8 +13,8 @@ from pymaf_live.body import PointSet, default_body, pose_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
-from tests.trainer.fitting.test_fit import teaching_of
-from trainer.body.joint_limits import impossible
+from tests.trainer.fitting.test_fit import fake_teacher
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits, bends_naturally, read_fits, write_fits
 from trainer.data.fitted import FittedPeople
 from trainer.data.lspet import read_joint_set
@@ -168,7 +168,7 @@ def test_a_prior_is_not_learned_from_nothing():
 def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, prior):
     truth, annotated = people
     body = default_body()
-    taught, others = teaching_of(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
+    taught, others = fake_teacher(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
     # a teacher that takes everybody for somebody else, and is not sure
     missed = replace(
         taught,
@@ -189,7 +189,7 @@ def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, 
 @pytest.mark.integration
 def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
     truth, annotated = people
-    body, taught = default_body(), teaching_of(truth, 0.02)
+    body, taught = default_body(), fake_teacher(truth, 0.02)
     first = fit(body, annotated, taught, FitOptions(steps=80))
     second = refine_fits(body, annotated, taught, first, guesses(truth, 0.8), prior)
     assert nearness(second, truth) < nearness(first, truth) + 0.01
@@ -198,7 +198,7 @@ def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
 @pytest.mark.integration
 def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
     truth, annotated = people
-    body, taught = default_body(), teaching_of(truth, 0.02)
+    body, taught = default_body(), fake_teacher(truth, 0.02)
     keypoints = annotated.keypoints.copy()
     keypoints[:, [0, 1, 4, 5]] = 0
     legs = np.arange(25, 33)
@@ -209,7 +209,7 @@ def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
     half = replace(annotated, keypoints=keypoints)
     cut = replace(taught, points=points, world=world, visibility=seen)
     fits = fit(body, half, cut, FitOptions(steps=120), prior)
-    assert not impossible(body, fits.rotations).any()
+    assert not violates_joint_limits(body, fits.rotations).any()
     names = list(body.joint_names)
     shins = [names.index("left_knee"), names.index("right_knee")]
     assert (np.abs(axis_angle_from_matrix(fits.rotations)[:, shins]) < 1.4).all()
@@ -219,7 +219,7 @@ def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
 
 def test_landmarks_of_other_people_are_refused(people):
     truth, annotated = people
-    taught = teaching_of(truth, 0.0)
+    taught = fake_teacher(truth, 0.0)
     frames = taught.frame_from_crop.copy()
     frames[3, :, 2] += 40
     broken = taught.world.copy()

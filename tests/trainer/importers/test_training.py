@@ -9,7 +9,7 @@ from pymaf_live.body import default_body, pose_joints  # noqa: E402
 from pymaf_live.body.registry import BODY_VARIABLE, import_body  # noqa: E402
 from tests.body.fake_smpl import fake_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
-from tests.trainer.fitting.test_fit import teaching_of  # noqa: E402
+from tests.trainer.fitting.test_fit import fake_teacher  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
 from trainer.data.fitted import FittedPeople  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
@@ -59,7 +59,7 @@ def test_people_are_fitted_with_an_imported_body(tmp_path, monkeypatch):
     (tmp_path / "people").mkdir()
     truth = write_people(tmp_path / "people", 6)
     people = crop_annotations(FittedPeople(read_joint_set(tmp_path / "people")))
-    fits = fit(body, people, teaching_of(truth, 0.02), FitOptions(steps=80))
+    fits = fit(body, people, fake_teacher(truth, 0.02), FitOptions(steps=80))
     assert fits.shape.shape == (6, 7)
     found = pose_joints(body, fits.rotations, fits.shape)
     true = pose_joints(body, truth.rotations, truth.shape)

@@ -10,8 +10,8 @@ from trainer.body.torch_body import (  # noqa: E402
     Skeleton,
     matrix_from_6d,
     matrix_from_axis_angle,
-    product,
-    projected,
+    project_weak_perspective,
+    small_matmul,
 )
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.encoder import HeatmapPeaks  # noqa: E402
@@ -96,7 +96,7 @@ def test_joint_steps_are_the_gradient_over_the_moment_of_inertia(body):
     person, other = Person(body, 1), Person(body, 2)
     other.shape = person.shape
     target = other.posed(other.rotations)[2]
-    landmarks = projected(target, CAMERA)
+    landmarks = project_weak_perspective(target, CAMERA)
     metric = target - target[:, HIPS].mean(1, keepdim=True)
     step = IKStep(body)
     step.damping.data.fill_(-30.0)
@@ -107,7 +107,7 @@ def test_joint_steps_are_the_gradient_over_the_moment_of_inertia(body):
     middle = points[:, HIPS].mean(1, keepdim=True)
 
     def energy(change):
-        moved = person.posed(product(matrix_from_axis_angle(change), person.rotations))[2]
+        moved = person.posed(small_matmul(matrix_from_axis_angle(change), person.rotations))[2]
         across = landmarks / CAMERA[:, None, :1] - (moved[..., :2] + CAMERA[:, None, 1:])
         along = metric - (moved - middle)
         return 0.5 * weight * (across.square().sum() + along.square().sum())
@@ -128,11 +128,11 @@ def test_joint_steps_are_the_gradient_over_the_moment_of_inertia(body):
 def test_steps_bring_a_body_to_its_landmarks(body):
     person, other = Person(body, 3), Person(body, 4)
     other.shape = person.shape
-    other.rotations = product(
+    other.rotations = small_matmul(
         matrix_from_axis_angle(torch.randn(1, body.joint_count, 3) * 0.15), person.rotations
     )
     target = other.posed(other.rotations)[2]
-    landmarks = projected(target, CAMERA)
+    landmarks = project_weak_perspective(target, CAMERA)
     metric = target - target[:, HIPS].mean(1, keepdim=True)
     step, errors, change = IKStep(body), [], None
     step.momentum.data.fill_(0.3)
@@ -163,7 +163,7 @@ def test_momentum_repeats_part_of_the_previous_step(body):
 def test_step_turns_each_joint_by_its_gate_in_its_parents_frame(body):
     """The turn is small, so that the straight step along the tangent is the turn itself."""
     person = Person(body, 8)
-    landmarks = projected(person.posed(person.rotations)[2], CAMERA) + 0.003
+    landmarks = project_weak_perspective(person.posed(person.rotations)[2], CAMERA) + 0.003
     world = torch.zeros(1, 33, 3)
     step = IKStep(body)
     for weight in (step.across, step.depth):
@@ -172,7 +172,7 @@ def test_step_turns_each_joint_by_its_gate_in_its_parents_frame(body):
     changes = person.joint_steps(step, landmarks, world)
     after, change, _ = person.step(step, landmarks, world, None)
     torch.testing.assert_close(change, changes * step.gate[:, None])
-    expected = product(matrix_from_axis_angle(change), person.rotations)
+    expected = small_matmul(matrix_from_axis_angle(change), person.rotations)
     assert float(change.detach().norm(dim=-1).max()) > 1e-3
     torch.testing.assert_close(after, expected, atol=2e-5, rtol=0)
 
@@ -181,7 +181,7 @@ def test_errors_across_and_along_the_view_have_weights_of_their_own(body):
     person = Person(body, 5)
     points = person.posed(person.rotations)[2]
     metric = points - points[:, HIPS].mean(1, keepdim=True)
-    flat = projected(points, CAMERA)
+    flat = project_weak_perspective(points, CAMERA)
     step = IKStep(body)
     for axis, weight in ((0, step.across), (1, step.across), (2, step.depth)):
         moved = metric.clone()
@@ -216,7 +216,7 @@ def test_camera_is_recovered_from_exact_points(body):
     step, trust = IKStep(body), even_trust(body.joint_count, people=2)
     trust.landmarks[:, :, 0] = torch.rand(2, 1, 33) + 0.1
     step.camera.data.fill_(30.0)
-    landmarks = TargetLandmarks.from_points(projected(points, true), points)
+    landmarks = TargetLandmarks.from_points(project_weak_perspective(points, true), points)
     weights = CameraWeights.from_weights(landmark_weights([step], trust), landmarks)
     columns = torch.nn.functional.pad(points, (0, 1), value=1.0).transpose(1, 2)[:, None]
     start = WeakPerspective.from_vector(torch.ones(2, 3))

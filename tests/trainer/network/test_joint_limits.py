@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 torch = pytest.importorskip("torch")
 
 from pymaf_live.body import default_body  # noqa: E402
-from trainer.body.joint_limits import LIMITS, MARGIN, impossible  # noqa: E402
+from trainer.body.joint_limits import LIMITS, MARGIN, violates_joint_limits  # noqa: E402
 from trainer.network.joint_limits import JointLimits, rotation_vector  # noqa: E402
 
 
@@ -35,10 +35,10 @@ def test_impossible_bodies_become_possible_and_possible_ones_stay(body):
     vectors = random.normal(size=(300, body.joint_count, 3)) * 0.9
     rotations = matrices(vectors)
     limits = JointLimits(body)
-    before = impossible(body, rotations.numpy())
+    before = violates_joint_limits(body, rotations.numpy())
     assert before.mean() > 0.9
     clamped = limits(rotations)
-    assert not impossible(body, clamped.numpy()).any()
+    assert not violates_joint_limits(body, clamped.numpy()).any()
     torch.testing.assert_close(
         clamped @ clamped.transpose(-1, -2), torch.eye(3).expand_as(clamped), atol=1e-4, rtol=0
     )

@@ -12,7 +12,7 @@ import pytest
 from pymaf_live.body import PointSet, crop_points_2d, default_body, pixels_from_crop_units
 from pymaf_live.errors import InputError, OutputError, UsageError
 from pymaf_live.tracking.crop import SIDE
-from trainer.body.joint_limits import impossible
+from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import KEYPOINT_NAMES
 from trainer.data.motion.clips import FREE_FORMATS
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE, read_synthetic
@@ -165,7 +165,7 @@ def test_everyday_poses_are_possible_and_of_every_kind() -> None:
     rotations = np.stack([pose for pose, _ in drawn])
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-9)
     # the few that go past a limit are drawn again by `Poses`
-    assert impossible(body, rotations).mean() < 0.1
+    assert violates_joint_limits(body, rotations).mean() < 0.1
     assert {kind for _, kind in drawn} == {"stand", "sit", "step", "crouch", "kneel", "lie"}
     joints = {name: k for k, name in enumerate(body.joint_names)}
     sitting = rotations[[kind == "sit" for _, kind in drawn]]
@@ -179,7 +179,7 @@ def test_poses_are_possible_all_round_and_balanced_between_the_sides(
 ) -> None:
     random = np.random.default_rng(4)
     drawn = [studio.poses.draw(random).rotations for _ in range(200)]
-    assert impossible(studio.body, np.stack(drawn)).mean() < 0.01
+    assert violates_joint_limits(studio.body, np.stack(drawn)).mean() < 0.01
     forward = np.stack([rotations[0] @ [0.0, 0.0, 1.0] for rotations in drawn])
     quarter = np.histogram(np.arctan2(forward[:, 0], forward[:, 2]), 4, (-np.pi, np.pi))[0]
     assert quarter.min() > 30
