@@ -20,10 +20,9 @@ import numpy as np
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.tracking.crop import crop_from_box
 from pymaf_live.types import Array
 from trainer.data.lspet import ImageStore, JointSet, read_joint_set
-from trainer.evaluation.inference import CropEstimates, estimate_twice
+from trainer.evaluation.inference import CropEstimates, box_crop, estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import Network
 
@@ -73,7 +72,7 @@ def estimate_boxed(
 ) -> tuple[CropEstimates, CropEstimates]:
     """Run a network twice on every box."""
     images = ImageStore(people.joint_set)
-    crops = [crop_from_box(box, 0.0, network.size) for box in people.boxes]
+    crops = [box_crop(box, network) for box in people.boxes]
     return estimate_twice(network, bodies, images.__getitem__, crops, "coco", reporter)
 
 

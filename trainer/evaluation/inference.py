@@ -1,4 +1,8 @@
-"""Network estimates of images: cut into crops, in batches, once or twice as in the program."""
+"""Network estimates of images: cut into crops, in batches, once or twice as in the program.
+
+Crops follow the network's own crop rule, so that an imported model of upright crops is measured on
+upright crops.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
+from pymaf_live.body.rotations import about_z
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
-from pymaf_live.tracking.crop import crop_from_points, trunk_turn
+from pymaf_live.tracking.crop import crop_from_box, crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
+from trainer.data.lspet import annotated_turn
 from trainer.evaluation.mesh_eval import BodyPoser, to_image_pixels
 from trainer.evaluation.network import Estimates, Network
 
@@ -81,14 +87,39 @@ def estimate_twice(
     """
     first = estimate_crops(network, image, crops, detail, reporter)
     points = first.points(bodies, "lsp")
-    refined = [refined_crop(lsp, crop.size) for lsp, crop in zip(points, crops, strict=True)]
+    refined = [refined_crop(lsp, network) for lsp in points]
     return first, estimate_crops(network, image, refined, f"{detail}, refined crops", reporter)
 
 
-def refined_crop(lsp: Array, size: int) -> Crop:
-    """Apply the crop rule to projected LSP joints (14, 2) in image pixels."""
-    turn = trunk_turn(lsp[list(LSP_HIPS)].mean(axis=0), lsp[list(LSP_SHOULDERS)].mean(axis=0))
-    return crop_from_points(lsp, turn, size)
+def refined_crop(lsp: Array, network: Network) -> Crop:
+    """Apply the network's crop rule to projected LSP joints (14, 2) in image pixels."""
+    hips, shoulders = lsp[list(LSP_HIPS)].mean(axis=0), lsp[list(LSP_SHOULDERS)].mean(axis=0)
+    turn = trunk_turn(hips, shoulders) if network.rule.turned else 0.0
+    return crop_from_points(lsp, turn, network.size, network.rule.side)
+
+
+def joint_crop(joints: Array, network: Network) -> Crop:
+    """Apply the network's crop rule to annotated LSP joints (14, 3) in image pixels.
+
+    Joints of weight 0 are unknown.
+    """
+    known = joints[joints[:, 2] > 0, :2]
+    turn = annotated_turn(joints) if network.rule.turned else 0.0
+    return crop_from_points(known, turn, network.size, network.rule.side)
+
+
+def box_crop(box: Array, network: Network) -> Crop:
+    """Return the upright crop around a box (4,) x0, y0, x1, y1, of the network's relative side."""
+    return crop_from_box(box, 0.0, network.size, network.rule.side)
+
+
+def between_crops(points: Array, source: Sequence[Crop], target: Sequence[Crop]) -> Array:
+    """Rotate 3D points (N, K, 3) from the frames of N crops to those of N others.
+
+    The frames differ by the crops' in-plane rotations only; the origin stays.
+    """
+    turns = [about_z(a.turn - b.turn) for a, b in zip(source, target, strict=True)]
+    return np.asarray(np.einsum("nij,nkj->nki", np.reshape(turns, (-1, 3, 3)), points))
 
 
 def _concatenate(parts: Sequence[Estimates]) -> Estimates:

@@ -19,7 +19,7 @@ from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
-from trainer.evaluation.inference import CropEstimates, estimate_crops
+from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, joint_crop
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
 from trainer.evaluation.network import Network
@@ -31,9 +31,9 @@ _BOX_MARGIN = 0.1
 def estimate_annotated(
     network: Network, joint_set: JointSet, rows: Sequence[int], reporter: Reporter = SILENT
 ) -> CropEstimates:
-    """Run a network on the annotated crops of some rows."""
+    """Run a network on the crops of some rows' annotated joints, by its own crop rule."""
     images = ImageStore(joint_set)
-    crops = [annotated_crop(joint_set.joints[row], network.size) for row in rows]
+    crops = [joint_crop(joint_set.joints[row], network) for row in rows]
     return estimate_crops(network, lambda index: images[rows[index]], crops, "lspet", reporter)
 
 
@@ -71,6 +71,10 @@ def measure_lspet(
         return figures
     kept = fits.kept[list(rows)]
     true = bodies.joints(fits.rotations[list(rows)][kept], fits.shape[list(rows)][kept])
+    # the network's crops may be turned otherwise than the annotated ones of the fits
+    indices = np.flatnonzero(kept).tolist()
+    annotated = [annotated_crop(joint_set.joints[rows[index]], SIZE) for index in indices]
+    true = between_crops(true, annotated, [found.crops[index] for index in indices])
     estimated = [
         bodies.joints(estimates.rotations[level][kept], estimates.shape[level][kept])
         for level in levels

@@ -16,11 +16,10 @@ import numpy.typing as npt
 
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.tracking.crop import crop_from_box
-from pymaf_live.types import Array, Crop, Image, Mask
+from pymaf_live.types import Array, Image, Mask
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.ccp import HELD_OUT, open_ccp, person_box
-from trainer.evaluation.inference import CropEstimates, estimate_twice
+from trainer.evaluation.inference import CropEstimates, box_crop, estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 from trainer.evaluation.metrics import ConfusionMatrix
 from trainer.evaluation.network import Network
@@ -38,10 +37,6 @@ class MaskedPeople:
         """Return the box of a mask, (4,) x0, y0, x1, y1 at the pixels' edges."""
         # pixel centres are at integers
         return person_box(self.masks[row]) - 0.5
-
-    def crop(self, row: int, size: int) -> Crop:
-        """Apply the crop rule to the mask's box, without a turn."""
-        return crop_from_box(self.box(row), 0.0, size)
 
 
 def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
@@ -65,7 +60,7 @@ def estimate_masked(
     network: Network, people: MaskedPeople, bodies: BodyPoser, reporter: Reporter = SILENT
 ) -> tuple[CropEstimates, CropEstimates]:
     """Run a network twice on every person."""
-    crops = [people.crop(row, network.size) for row in range(len(people.names))]
+    crops = [box_crop(people.box(row), network) for row in range(len(people.names))]
     return estimate_twice(network, bodies, people.images.__getitem__, crops, "ccp", reporter)
 
 

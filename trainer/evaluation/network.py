@@ -16,6 +16,7 @@ import torch
 from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.preprocess import network_input
+from pymaf_live.tracking.crop import CropRule
 from pymaf_live.types import Array
 from trainer.export.onnx import export, load_network, round_weights
 from trainer.network.pymaf import PyMAF
@@ -48,6 +49,8 @@ class Network(Protocol):
     size: int
     """Side of the crops in pixels."""
     levels: int
+    rule: CropRule
+    """Crop rule that the network was trained with; the protocols make their crops by it."""
 
     def estimate(self, crops: CropImages) -> Estimates:
         """Run the network on crops (N, size, size, 3), uint8 RGB."""
@@ -67,6 +70,7 @@ class TorchNetwork:
         self._model, self._device = model, device
         self.size = model.encoder.size
         self.levels = model.config.levels
+        self.rule = CropRule()
 
     @torch.no_grad()
     def estimate(self, crops: CropImages) -> Estimates:
@@ -89,7 +93,8 @@ class OnnxNetwork:
     Raises
     ------
     ModelError
-        If the file is not an exported model, or was made for another body.
+        If the file is not an exported model, was made for another body, or has an unknown crop
+        rule.
     """
 
     def __init__(self, path: Path, body: Body, threads: int = 0) -> None:
@@ -104,7 +109,7 @@ class OnnxNetwork:
             )
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.size, self.levels = int(metadata["input_size"]), int(metadata["levels"])
-            body_sha256 = metadata["body_sha256"]
+            body_sha256, rule = metadata["body_sha256"], metadata["crop_rule"]
         except KeyError as error:
             raise ModelError(f"{path} lacks {error} in its metadata") from error
         # ONNX Runtime's exceptions have no common base class
@@ -113,6 +118,10 @@ class OnnxNetwork:
             raise ModelError(f"{path} is not a model that ONNX Runtime opens: {first}") from error
         if body_sha256 != body.sha256:
             raise ModelError(f"{path} was made for another body")
+        parsed = CropRule.parse(rule)
+        if parsed is None:
+            raise ModelError(f"{path} has the crop rule {rule!r}, which is unknown")
+        self.rule = parsed
         earlier = range(1, self.levels)
         self._names = [
             [*(f"{kind}_{k}" for k in earlier), kind] for kind in ("rotations", "shape", "camera")

@@ -15,15 +15,16 @@ import numpy as np
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.tracking.crop import crop_about
+from pymaf_live.tracking.crop import SIDE, CropRule, crop_about, crop_from_points
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import PeopleSet, PersonLabels
-from trainer.evaluation.inference import CropEstimates, estimate_crops
+from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 
+_MIN_BOX_JOINTS = 4
 _MIN_JOINTS = 6
 """Fewer known joints say little after Procrustes alignment."""
 
@@ -36,7 +37,7 @@ def resized(crop: Crop, size: int) -> Crop:
 def estimate_people(
     network: Network, people: PeopleSet, reporter: Reporter = SILENT
 ) -> tuple[CropEstimates, list[PersonLabels]]:
-    """Run a network on the crop of each person's labels.
+    """Run a network on the crop of each person's labels, by its own crop rule.
 
     Raises
     ------
@@ -46,8 +47,25 @@ def estimate_people(
     if not len(people):
         raise InputError(f"{people.name} has no people")
     known = [people.labels(row) for row in range(len(people))]
-    crops = [resized(one.crop, network.size) for one in known]
+    crops = [rule_crop(one, network) for one in known]
     return estimate_crops(network, people.image, crops, people.name, reporter), known
+
+
+def rule_crop(labels: PersonLabels, network: Network) -> Crop:
+    """Return the crop of a person's labels by the network's crop rule.
+
+    The labels' own crop follows the default rule. For an upright rule, a person with fewer than
+    `_MIN_BOX_JOINTS` annotated joints has no reliable box: the labels' crop is scaled and turned.
+    """
+    crop, rule = resized(labels.crop, network.size), network.rule
+    if rule == CropRule():
+        return crop
+    joints = labels.keypoints[: len(LSP_NAMES)]
+    known = joints[joints[:, 2] > 0, :2]
+    if not rule.turned and len(known) >= _MIN_BOX_JOINTS:
+        return crop_from_points(known, 0.0, network.size, rule.side)
+    turn = crop.turn if rule.turned else 0.0
+    return crop_about(crop.centre, crop.side * rule.side / SIDE, turn, network.size)
 
 
 def measure_people(
@@ -81,8 +99,11 @@ def _against_bodies(
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
     shape = np.stack([label.shape for label in labels if label is not None])
-    true, true_mesh = bodies.paper_joints(rotations, shape), bodies.vertices(rotations, shape)
-    true_joints = bodies.joints(rotations, shape)
+    crops = [known[row].crop for row in rows], [found.crops[row] for row in rows]
+    true, true_mesh, true_joints = (
+        between_crops(points(rotations, shape), *crops)
+        for points in (bodies.paper_joints, bodies.vertices, bodies.joints)
+    )
     figures: dict[str, Any] = {
         name: [] for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm")
     }
@@ -121,10 +142,11 @@ def _against_joints(
         estimated = bodies.paper_joints(rotations, shape)
         plain, aligned = [], []
         for joints, row, mask in zip(estimated, rows, masks, strict=True):
-            true = known[row].joints_3d
-            assert true is not None
-            plain.append(_over_known(mpjpe, joints, true[:count, :3], mask))
-            aligned.append(_over_known(_pa_mpjpe, joints, true[:count, :3], mask))
+            labels = known[row].joints_3d
+            assert labels is not None
+            true = between_crops(labels[None, :count, :3], [known[row].crop], [found.crops[row]])
+            plain.append(_over_known(mpjpe, joints, true[0], mask))
+            aligned.append(_over_known(_pa_mpjpe, joints, true[0], mask))
         # every joint has the same weight, as in sets that know all joints
         weights = [int(mask.sum()) for mask in masks]
         figures["mpjpe_mm"].append(float(np.average(plain, weights=weights)))

@@ -16,11 +16,10 @@ import numpy as np
 from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.tracking.crop import crop_from_points
-from pymaf_live.types import Array, Crop, Image, Mask
+from pymaf_live.types import Array, Image, Mask
 from trainer.body.joint_limits import violates_joint_limits
-from trainer.data.lspet import LIMBS, ImageStore, JointSet, annotated_turn
-from trainer.evaluation.inference import estimate_twice
+from trainer.data.lspet import LIMBS, ImageStore, JointSet
+from trainer.evaluation.inference import estimate_twice, joint_crop
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import PCK_THRESHOLD, normalized_errors
 from trainer.evaluation.network import Estimates, Network
@@ -77,7 +76,7 @@ def _measure_cut(
 ) -> dict[str, Any]:
     images = ImageStore(joint_set)
     remaining = np.stack([visible(joint_set.joints[row], cut) for row in rows])
-    crops = [half_crop(joints, network.size) for joints in remaining]
+    crops = [joint_crop(joints, network) for joints in remaining]
 
     def image(index: int) -> Image:
         return blackened(images[rows[index]], joint_set.joints[rows[index]], cut)
@@ -151,12 +150,6 @@ def blackened(image: Image, joints: Array, cut: Cut) -> Image:
     along = ((x - origin[0]) * up[0] + (y - origin[1]) * up[1]) / length
     shown = (along >= _HEIGHT[cut] - 0.17).astype(np.uint8)
     return np.asarray(cv2.bitwise_and(image, image, mask=shown), dtype=np.uint8)
-
-
-def half_crop(joints: Array, size: int) -> Crop:
-    """Apply the crop rule to the visible joints of a person."""
-    known = joints[joints[:, 2] > 0, :2]
-    return crop_from_points(known, annotated_turn(joints), size)
 
 
 def _trunk(joints: Array) -> tuple[Array, Array, float]:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import av
 import numpy as np
+import onnx
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -15,6 +16,7 @@ from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError, ModelError  # noqa: E402
 from pymaf_live.inference import open_session  # noqa: E402
 from pymaf_live.resources import resource  # noqa: E402
+from pymaf_live.tracking import CropRule  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.data.fits import write_fits  # noqa: E402
@@ -99,6 +101,23 @@ def test_model_of_another_body_is_refused(shipped):
 
     with pytest.raises(ModelError, match="another body"):
         OnnxNetwork(shipped, replace(default_body(), sha256="0" * 64))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("upright 1.20", CropRule(turned=False, side=1.2)), ("square 1.20", None)]
+)
+def test_crop_rule_is_read_from_the_model(shipped, tmp_path, text, rule):
+    assert OnnxNetwork(shipped, default_body(), threads=1).rule == CropRule()
+    model, path = onnx.load(shipped), tmp_path / "a.onnx"
+    for entry in model.metadata_props:
+        if entry.key == "crop_rule":
+            entry.value = text
+    onnx.save(model, path)
+    if rule is None:
+        with pytest.raises(ModelError, match=r"square 1\.20"):
+            OnnxNetwork(path, default_body(), threads=1)
+    else:
+        assert OnnxNetwork(path, default_body(), threads=1).rule == rule
 
 
 def test_still_video_trembles_and_is_noisy(tmp_path):

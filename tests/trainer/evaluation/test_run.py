@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,10 @@ from scipy.io import savemat
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from pymaf_live.body import default_body, rest_joints  # noqa: E402
+from pymaf_live.body.rotations import about_z  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
-from pymaf_live.tracking.crop import crop_about  # noqa: E402
+from pymaf_live.tracking.crop import CropRule, crop_about  # noqa: E402
+from pymaf_live.types import Crop  # noqa: E402
 from tests.trainer.fake_dataset import DotPeople  # noqa: E402
 from tests.trainer.fake_people import SIDE, write_people  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
@@ -61,8 +64,9 @@ class FakeNetwork:
 
     size, levels = 256, 2
 
-    def __init__(self, rotations, shape, camera):
+    def __init__(self, rotations, shape, camera, rule=CropRule()):  # noqa: B008
         self.bodies = [rotations, shape, camera]
+        self.rule = rule
         self.next_row = 0
 
     def estimate(self, crops):
@@ -367,6 +371,53 @@ def test_second_pass_runs_on_the_refined_crop(bodies):
     first, second = estimate_twice(network, bodies, lambda _: image, crops, "test")
     assert first.crops[0].turn == 0
     assert second.crops[0].turn == pytest.approx(np.pi / 2, abs=0.05)
+
+
+UPRIGHT = CropRule(turned=False, side=1.2)
+
+
+def test_crops_follow_the_models_own_rule(people, bodies):
+    folder, fits = people
+    joint_set, rows = read_joint_set(folder), range(4)
+    annotated = [Crop(matrix, 256) for matrix in fits.frame_from_crop]
+    assert max(abs(crop.turn) for crop in annotated) > 0.1
+    # the true bodies, in the frames of upright crops
+    rotations = fits.rotations.copy()
+    for row, crop in enumerate(annotated):
+        rotations[row, 0] = about_z(crop.turn) @ rotations[row, 0]
+    network = FakeNetwork(rotations, fits.shape, fits.camera, UPRIGHT)
+    found = estimate_annotated(network, joint_set, rows)
+    for crop, joints in zip(found.crops, joint_set.joints, strict=True):
+        known = joints[joints[:, 2] > 0, :2]
+        assert crop.turn == 0
+        assert crop.side == pytest.approx(1.2 * np.ptp(known, axis=0).max())
+    figures = measure_lspet(found, joint_set, rows, bodies, fits)
+    assert figures["mpjpe_to_fits_mm"][1] == pytest.approx(0, abs=0.01)
+    images = [np.zeros((50, 50, 3), np.uint8)] * 4
+    _, second = estimate_twice(network, bodies, images.__getitem__, found.crops, "test")
+    assert all(crop.turn == 0 for crop in second.crops)
+
+
+def test_labels_are_compared_in_the_frame_of_the_models_own_crop(bodies):
+    dots = DotPeople(bodies.body)
+    labels = [dots.labels(row) for row in range(len(dots))]
+    assert labels[0].crop.turn == pytest.approx(0.3)
+    # the true bodies, in the frames of upright crops
+    rotations = np.stack([one.body.rotations for one in labels])
+    rotations[:, 0] = about_z(0.3) @ rotations[:, 0]
+    shape, camera = (
+        np.stack([getattr(one.body, n) for one in labels]) for n in ("shape", "camera")
+    )
+    found, known = estimate_people(FakeNetwork(rotations, shape, camera, UPRIGHT), dots)
+    for one, crop in zip(labels, found.crops, strict=True):
+        assert crop.turn == 0
+        assert crop.side == pytest.approx(1.2 * np.ptp(one.keypoints[:14, :2], axis=0).max())
+    figures = measure_people(found, known, bodies)
+    for name in ("mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm"):
+        assert figures[name][1] == pytest.approx(0, abs=0.01)
+    joints_only = [replace(one, body=None) for one in known]
+    figures = measure_people(found, joints_only, bodies)
+    assert figures["mpjpe_mm"][1] == pytest.approx(0, abs=0.01)
 
 
 def test_calibration_ranks_people_above_backgrounds(people, bodies, tmp_path):
