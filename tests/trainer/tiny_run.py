@@ -79,8 +79,8 @@ def make_tiny():
     torch.set_num_threads(1)
     network._make_encoder = lambda *_: TinyEncoder()
     for name, module in list(sys.modules.items()):
-        if name.startswith("trainer.") and hasattr(module, "VALIDATION"):
-            module.VALIDATION = HELD_OUT
+        if name.startswith("trainer.") and hasattr(module, "VALIDATION_COUNT"):
+            module.VALIDATION_COUNT = HELD_OUT
 
 
 def run(folder: Path, people: Path, text: str, environment=None, largest_file=None, **options):

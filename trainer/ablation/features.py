@@ -24,7 +24,7 @@ from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from trainer.data.crops import CropDataset, Sample
 from trainer.data.fits import Fits
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import JointSet
 from trainer.network.blazepose import SIZE, TfliteModule
 from trainer.training.losses import Labels
@@ -94,7 +94,7 @@ def read_features(
     make_folder(folder)
     source = _source(joint_set, fits, body, landmark_file, rows)
     _check_source(folder / "about.json", source)
-    crops = CropDataset([FittedPeople(joint_set, fits)], body, SIZE, None)
+    crops = CropDataset([FittedDataset(joint_set, fits)], body, SIZE, None)
     taps = {f"map{k}": number for k, number in enumerate(LATERALS["lite"])}
     blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
     paths = [folder / f"block_{number:04d}.npz" for number in range(len(blocks))]

@@ -31,7 +31,7 @@ from trainer.ablation.learning import (
 from trainer.ablation.report import draw, markdown
 from trainer.ablation.variants import VARIANTS
 from trainer.data.fits import Fits, read_fits
-from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
+from trainer.data.lspet import VALIDATION_COUNT, JointSet, read_joint_set
 from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig, read_config_file
 from trainer.training.malloc import keep_freed_memory
@@ -154,7 +154,7 @@ def _check(comparison: Comparison) -> None:
 
 def _read_data(lspet: Path, fits: Path, people: int | None) -> AblationData:
     joint_set = read_joint_set(lspet)
-    trainable = len(joint_set) - VALIDATION
+    trainable = len(joint_set) - VALIDATION_COUNT
     return AblationData(
         joint_set,
         read_fits(fits, len(joint_set)),

@@ -17,7 +17,7 @@ from trainer.data.locations import BLAZEPOSE, FITS, LSPET, MOCAP
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.system.reporter import Reporter
-    from trainer.data.base import PeopleSet
+    from trainer.data.base import PersonDataset
     from trainer.data.factory import Kind
     from trainer.data.fits import Fits
     from trainer.fitting.fit import FitOptions
@@ -94,7 +94,7 @@ def fit(
 
 def _fit(
     body: Body,
-    people: PeopleSet,
+    people: PersonDataset,
     teacher_cache: Path,
     landmarks: Path,
     before: Fits | None,
@@ -139,22 +139,22 @@ def _fit(
 
 def _learn_prior(body: Body, fits: Fits, mocap: Path) -> PosePrior:
     """Learn the pose prior of LSPET's kept fits, without the held-out rows, and motion capture."""
-    from trainer.data.lspet import VALIDATION
+    from trainer.data.lspet import VALIDATION_COUNT
     from trainer.fitting.pose_prior import learn_prior, mocap_rotations, poses_with_mirrors
 
     used = fits.kept.copy()
-    used[-VALIDATION:] = False
+    used[-VALIDATION_COUNT:] = False
     rotations = [fits.rotations[used], mocap_rotations(body, mocap)]
     return learn_prior(np.concatenate([poses_with_mirrors(body, r) for r in rotations]))
 
 
-def _open_people(data_set: str | None, part: str, lspet: Path, body: Body) -> PeopleSet:
+def _open_people(data_set: str | None, part: str, lspet: Path, body: Body) -> PersonDataset:
     from trainer.data.factory import DatasetConfig, open_dataset
-    from trainer.data.fitted import FittedPeople
+    from trainer.data.fitted import FittedDataset
     from trainer.data.lspet import read_joint_set
 
     if data_set is None:
-        return FittedPeople(read_joint_set(lspet))
+        return FittedDataset(read_joint_set(lspet))
     kind, _, folder = data_set.partition("=")
     if kind not in _KINDS or not folder:
         raise UsageError(f"--set {data_set} is not KIND=FOLDER; KIND is {', '.join(_KINDS)}")

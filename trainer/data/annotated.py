@@ -10,21 +10,21 @@ from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.base import KEYPOINT_NAMES, PeopleSet, PersonLabels
+from trainer.data.base import KEYPOINT_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import annotated_turn
 
 CROP_SIZE = 256
 """Side in pixels of the crops that sets give; whoever cuts takes another of the same place."""
 
-HIDDEN = 0.5
+HIDDEN_WEIGHT = 0.5
 """Weight of a key point that is annotated where it cannot be seen: the annotator's guess."""
 
-_FEWEST = 2
-_FARTHEST = 100_000.0
+_MIN_KEYPOINTS = 2
+_MAX_COORDINATE = 100_000.0
 """Pixels; a key point farther out is a slip in the file."""
 
 
-class AnnotatedPeople:
+class KeypointDataset:
     """A set of N people with key points and no bodies.
 
     Parameters
@@ -43,7 +43,7 @@ class AnnotatedPeople:
 
     def __init__(self, name: str, keypoints: Array, picture: Callable[[int], Image]) -> None:
         self.name = name
-        self.keypoints = checked_keypoints(name, keypoints)
+        self.keypoints = validate_keypoints(name, keypoints)
         self._picture = picture
 
     def __len__(self) -> int:
@@ -60,17 +60,17 @@ class AnnotatedPeople:
         return PersonLabels(keypoint_crop(keypoints), keypoints)
 
 
-class PeopleRows:
+class DatasetSubset:
     """Some rows of a set, as a set.
 
     Parameters
     ----------
-    people : PeopleSet
+    people : PersonDataset
     rows : sequence of int
         Of `people`, in the order that they are to have here.
     """
 
-    def __init__(self, people: PeopleSet, rows: Sequence[int]) -> None:
+    def __init__(self, people: PersonDataset, rows: Sequence[int]) -> None:
         self.name, self._people, self._rows = people.name, people, list(rows)
 
     def __len__(self) -> int:
@@ -86,27 +86,29 @@ class PeopleRows:
         return self._people.labels(self._rows[row])
 
 
-def checked_keypoints(name: str, keypoints: Array, fewest: int = _FEWEST) -> Array:
+def validate_keypoints(name: str, keypoints: Array, min_keypoints: int = _MIN_KEYPOINTS) -> Array:
     """Key points (N, K, 3) of a set, found sound.
 
     Raises
     ------
     InputError
-        If the set is empty, or a person's key points are unsound or fewer than `fewest`.
+        If the set is empty, or a person's key points are unsound or fewer than `min_keypoints`.
     """
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(KEYPOINT_NAMES), 3):
         raise InputError(f"{name}: key points of shape {keypoints.shape}")
     if not len(keypoints):
         raise InputError(f"{name} has no people")
     known = keypoints[:, :, 2] > 0
-    sound = np.isfinite(keypoints).all(axis=2) & (np.abs(keypoints[:, :, :2]) < _FARTHEST).all(2)
+    sound = np.isfinite(keypoints).all(axis=2) & (
+        np.abs(keypoints[:, :, :2]) < _MAX_COORDINATE
+    ).all(2)
     sound &= keypoints[:, :, 2] <= 1
     if not sound.all():
         row, joint = np.argwhere(~sound)[0]
         raise InputError(f"{name}: the {KEYPOINT_NAMES[joint]} of person {row} is not sound")
-    if (known.sum(axis=1) < fewest).any():
-        row = int(np.argmax(known.sum(axis=1) < fewest))
-        raise InputError(f"{name}: person {row} has fewer than {fewest} key points")
+    if (known.sum(axis=1) < min_keypoints).any():
+        row = int(np.argmax(known.sum(axis=1) < min_keypoints))
+        raise InputError(f"{name}: person {row} has fewer than {min_keypoints} key points")
     return keypoints
 
 

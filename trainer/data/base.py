@@ -46,7 +46,7 @@ class PersonLabels:
     """(K, 4) m, relative to the hips' middle, in the frame of `crop`, and a weight 0..1."""
 
 
-class PeopleSet(Protocol):
+class PersonDataset(Protocol):
     """Pictures with one person of interest each."""
 
     name: str

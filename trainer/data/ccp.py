@@ -18,14 +18,14 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image, Mask
 from trainer.data.image_files import decode_image, read_image
-from trainer.data.matlab import as_numbers
+from trainer.data.matlab import read_mat_array
 
-HELD_OUT = 100
+HELD_OUT_COUNT = 100
 """The last pictures are never trained on."""
 
 _MARGIN = 6
-_NARROWEST = 64
-_MOST = 100_000
+_MIN_WIDTH = 64
+_MAX_IMAGES = 100_000
 
 
 class MaskedImages(Protocol):
@@ -93,12 +93,12 @@ def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
         If the set is missing or a picture of it does not decode.
     """
     people = open_ccp(folder)
-    first_held = max(len(people) - HELD_OUT, 0)
+    first_held = max(len(people) - HELD_OUT_COUNT, 0)
     parts = []
     for row in range(first_held, len(people)) if held_out else range(first_held):
         picture, box = people.image(row), person_box(people.mask(row)).astype(int)
         sides = (picture[:, : max(box[0] - _MARGIN, 0)], picture[:, box[2] + _MARGIN :])
-        parts += [part for part in sides if part.shape[1] >= _NARROWEST]
+        parts += [part for part in sides if part.shape[1] >= _MIN_WIDTH]
     return parts
 
 
@@ -111,7 +111,7 @@ class _Packed:
             self._archive = zipfile.ZipFile(folder / "images_00.zip")
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{folder} is not the packed CCP set: {error}") from error
-        if names.ndim != 1 or names.shape != masks.shape or not 0 < len(names) <= _MOST:
+        if names.ndim != 1 or names.shape != masks.shape or not 0 < len(names) <= _MAX_IMAGES:
             raise InputError(f"{folder} is not the packed CCP set: {names.shape} pictures")
         self.names = tuple(map(str, names))
         self._masks = tuple(map(str, masks))
@@ -141,7 +141,7 @@ class _Published:
     def __init__(self, folder: Path) -> None:
         self._photos, self._labels = folder / "photos", folder / "annotations" / "pixel-level"
         found = sorted(self._labels.glob("*.mat"))
-        if not 0 < len(found) <= _MOST:
+        if not 0 < len(found) <= _MAX_IMAGES:
             raise InputError(f"{folder} is not the CCP set: no labels.npz, no {self._labels}/*.mat")
         self.names = tuple(f"{path.stem}.jpg" for path in found)
 
@@ -153,7 +153,7 @@ class _Published:
 
     def mask(self, row: int) -> Mask:
         path = self._labels / f"{Path(self.names[row]).stem}.mat"
-        labels = as_numbers(path, "groundtruth")
+        labels = read_mat_array(path, "groundtruth")
         if labels.ndim != 2 or not labels.any():
             raise InputError(f"{path} has labels {labels.shape} of no person")
         return labels > 0

@@ -15,9 +15,9 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.data.annotated import HIDDEN, AnnotatedPeople
+from trainer.data.annotated import HIDDEN_WEIGHT, KeypointDataset
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import inside, read_image
+from trainer.data.image_files import read_image, resolve_inside
 from trainer.data.lspet import ImageStore, read_joint_set
 
 COCO_NAMES = (
@@ -28,21 +28,21 @@ COCO_NAMES = (
 """COCO's 17 joints in its order; it has neither neck nor head top."""
 
 _ROWS = [KEYPOINT_NAMES.index(name) for name in COCO_NAMES]
-_MOST_PEOPLE = 5_000_000
+_MAX_PEOPLE = 5_000_000
 
 
-def open_coco(folder: Path, part: str = "train2017", fewest: int = 6) -> AnnotatedPeople:
+def open_coco(folder: Path, part: str = "train2017", min_keypoints: int = 6) -> KeypointDataset:
     """The people of a part of COCO as a set.
 
     Crowds (`iscrowd`) are left out: their box and key points are of no one person. So are people
-    with fewer than `fewest` annotated key points.
+    with fewer than `min_keypoints` annotated key points.
 
     Parameters
     ----------
     folder : Path
         With `annotations/person_keypoints_{part}.json` and the pictures in `{part}`.
     part : str
-    fewest : int
+    min_keypoints : int
 
     Raises
     ------
@@ -54,30 +54,30 @@ def open_coco(folder: Path, part: str = "train2017", fewest: int = 6) -> Annotat
     try:
         annotation = _annotation(path)
         images, people = annotation.imgs, annotation.loadAnns(annotation.getAnnIds(iscrowd=0))
-        if len(people) > _MOST_PEOPLE:
-            raise ValueError(f"more than {_MOST_PEOPLE} people")
+        if len(people) > _MAX_PEOPLE:
+            raise ValueError(f"more than {_MAX_PEOPLE} people")
         for person in people:
             given = np.asarray(person.get("keypoints", ()), dtype=np.float64)
             if given.size == 0:
                 continue
             points = _ours(given.reshape(len(COCO_NAMES), 3))
-            if (points[:, 2] > 0).sum() < fewest:
+            if (points[:, 2] > 0).sum() < min_keypoints:
                 continue
             name = str(images[person["image_id"]]["file_name"])
-            inside(folder / part, name)
+            resolve_inside(folder / part, name)
             names.append(name)
             keypoints.append(points)
     except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
         raise InputError(f"{path} is not COCO's key points: {error}") from error
     if not names:
-        raise InputError(f"{path} has no one with {fewest} key points")
+        raise InputError(f"{path} has no one with {min_keypoints} key points")
     pictures = folder / part
-    return AnnotatedPeople(
+    return KeypointDataset(
         "coco", np.array(keypoints), lambda row: read_image(pictures, names[row])
     )
 
 
-def open_packed_coco(folder: Path) -> AnnotatedPeople:
+def open_packed_coco(folder: Path) -> KeypointDataset:
     """People of COCO packed as `labels.npz` and zips of cut pictures.
 
     Raises
@@ -92,7 +92,7 @@ def open_packed_coco(folder: Path) -> AnnotatedPeople:
         keypoints = np.array([_ours(points) for points in packed.joints])
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
-    return AnnotatedPeople("coco", keypoints, ImageStore(packed).__getitem__)
+    return KeypointDataset("coco", keypoints, ImageStore(packed).__getitem__)
 
 
 def _annotation(path: Path) -> Any:
@@ -113,7 +113,7 @@ def _ours(points: Array) -> Array:
         raise ValueError("a key point's flag is not 0, 1 or 2")
     keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
     keypoints[_ROWS] = points
-    keypoints[:, 2] = np.choose(keypoints[:, 2].astype(int), (0.0, HIDDEN, 1.0))
+    keypoints[:, 2] = np.choose(keypoints[:, 2].astype(int), (0.0, HIDDEN_WEIGHT, 1.0))
     # COCO's key points are whole pixels counted from 0, so that centres lie at integers as ours do
     keypoints[keypoints[:, 2] == 0] = 0
     return keypoints

@@ -18,7 +18,7 @@ _SHOULDERS = [KEYPOINT_NAMES.index("right_shoulder"), KEYPOINT_NAMES.index("left
 _HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
 _KNEES = [KEYPOINT_NAMES.index("right_knee"), KEYPOINT_NAMES.index("left_knee")]
 
-_LEAST_ZOOM = 0.35
+_MIN_SIDE_RATIO = 0.35
 """A crop about what is left to see is no smaller than this share of the whole person's."""
 
 
@@ -41,13 +41,13 @@ class Framing:
         side = along[:, 0] * to[..., 1] - along[:, 1] * to[..., 0]
         return np.asarray(inside & (side >= -1e-9).all(axis=1))
 
-    def blackened(self, image: Image) -> Image:
+    def black_outside(self, image: Image) -> Image:
         """The crop's image (size, size[, 3]) with all outside the frame black, as `cut` has it."""
         size = self.crop.size
         corners = self.crop.to_crop(self.outline) if len(self.outline) else self.outline
         if len(corners) and _covers(corners, size):
             return image
-        frame = filled(corners, size)
+        frame = polygon_mask(corners, size)
         mask = frame if image.ndim == 2 else cv2.merge([frame, frame, frame])
         return np.asarray(cv2.multiply(image, mask, scale=1 / 255), dtype=np.uint8)
 
@@ -62,7 +62,7 @@ def image_outline(image: Image, reach: float = 1.0) -> Array:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
-def filled(corners: Array, size: int) -> npt.NDArray[np.uint8]:
+def polygon_mask(corners: Array, size: int) -> npt.NDArray[np.uint8]:
     """A convex region (N, 2) in pixels as a mask (size, size) 0..255 with smooth edges."""
     mask = np.zeros((size, size), np.uint8)
     if len(corners) >= 3:
@@ -71,7 +71,7 @@ def filled(corners: Array, size: int) -> npt.NDArray[np.uint8]:
     return mask
 
 
-def framed(
+def augment_framing(
     known: PersonLabels, image: Image, size: int, random: np.random.Generator, options: Augmentation
 ) -> Framing:
     """Vary the crop of a person in a picture (H, W, 3), and let the frame end where it may."""
@@ -145,7 +145,7 @@ def _crop_of_visible(known: PersonLabels, outline: Array, crop: Crop) -> Crop:
         middle = trunk[0] + np.linspace(0, 1, 9)[:, None] * (trunk[1] - trunk[0])
         here = np.concatenate([here, middle[frame.shows(middle)]])
     found = crop_from_points(here, crop.turn, crop.size)
-    side = float(np.clip(found.side, _LEAST_ZOOM * crop.side, crop.side))
+    side = float(np.clip(found.side, _MIN_SIDE_RATIO * crop.side, crop.side))
     return crop_about(found.centre, side, crop.turn, crop.size)
 
 

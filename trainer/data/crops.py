@@ -14,8 +14,8 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.augmentation import Augmentation
-from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, PeopleSet, PersonLabels
-from trainer.data.crop_augmentation import Framing, framed, image_outline
+from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, PersonDataset, PersonLabels
+from trainer.data.crop_augmentation import Framing, augment_framing, image_outline
 from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
 from trainer.data.photometric import augment_photometric
 
@@ -46,7 +46,7 @@ class CropDataset:
 
     Parameters
     ----------
-    sets : sequence of PeopleSet
+    sets : sequence of PersonDataset
         Of rows to train on: any of them may also stand at the edge of another's crop.
     body : Body
     size : int
@@ -59,7 +59,7 @@ class CropDataset:
 
     def __init__(
         self,
-        sets: Sequence[PeopleSet],
+        sets: Sequence[PersonDataset],
         body: Body,
         size: int,
         augmentation: Augmentation | None,
@@ -94,7 +94,7 @@ class CropDataset:
             return self._empty(random, options)
         mirrored = random.random() < options.flip
         known, picture = people.labels(row), people.image(row)
-        framing = framed(known, picture, self.size, random, options)
+        framing = augment_framing(known, picture, self.size, random, options)
         image = cut(picture, framing.crop)
         points = framing.crop.to_crop(known.keypoints[:, :2])
         if random.random() < options.others:
@@ -103,7 +103,7 @@ class CropDataset:
             image = add_occluders(
                 image, points[known.keypoints[:, 2] > 0], random, self.backgrounds
             )
-        image = framing.blackened(augment_photometric(image, random, options))
+        image = framing.black_outside(augment_photometric(image, random, options))
         sample = self._labelled(image, known, framing, options.truncated_weight)
         return self.mirrored(sample) if mirrored else sample
 
@@ -200,7 +200,7 @@ class CropDataset:
         if cover is None:
             return image
         # not to the very end of its picture, for the soft edge
-        cover = Framing(crop, image_outline(picture, -2.0)).blackened(cover)
+        cover = Framing(crop, image_outline(picture, -2.0)).black_outside(cover)
         return paste_person(image, cut(picture, crop), cover, keep)
 
     def _empty(self, random: np.random.Generator, options: Augmentation) -> Sample:
@@ -217,7 +217,7 @@ class CropDataset:
         image = augment_photometric(image, random, options)
         joints = self.body.joint_count
         return Sample(
-            image=Framing(crop, image_outline(picture)).blackened(image),
+            image=Framing(crop, image_outline(picture)).black_outside(image),
             keypoints=np.zeros((_POINTS, 2)),
             keypoint_weight=np.zeros(_POINTS),
             joints_3d=np.zeros((_POINTS, 3)),

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, UsageError
-from trainer.data.annotated import PeopleRows
-from trainer.data.base import PeopleSet
+from trainer.data.annotated import DatasetSubset
+from trainer.data.base import PersonDataset
 from trainer.data.coco import open_coco, open_packed_coco
 from trainer.data.fits import read_fits
-from trainer.data.fitted import FittedPeople, PeopleWithFits
-from trainer.data.lsp import LSP_TRAINING, read_lsp, read_original_lspet
-from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
+from trainer.data.fitted import DatasetWithFits, FittedDataset
+from trainer.data.lsp import LSP_TRAINING_COUNT, read_lsp, read_original_lspet
+from trainer.data.lspet import VALIDATION_COUNT, JointSet, read_joint_set
 from trainer.data.mpii import open_mpii
-from trainer.data.spin_npz import SpinPeople
+from trainer.data.spin_npz import SpinDataset
 from trainer.data.synthetic import read_synthetic
 
 Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft", "synthetic"]
@@ -61,7 +61,7 @@ class DatasetConfig(BaseModel):
     """Share of the run's crops, relative to the other sets'."""
 
 
-def open_dataset(config: DatasetConfig, body: Body) -> PeopleSet:
+def open_dataset(config: DatasetConfig, body: Body) -> PersonDataset:
     """Open a data set.
 
     Parameters
@@ -90,10 +90,10 @@ def open_dataset(config: DatasetConfig, body: Body) -> PeopleSet:
         return _annotated(config)
     if config.labels is None:
         raise UsageError(f"the set {kind} needs its npz file (labels)")
-    return SpinPeople(config.labels, folder, body, kind, smpl_body=config.smpl_body)
+    return SpinDataset(config.labels, folder, body, kind, smpl_body=config.smpl_body)
 
 
-def _annotated(config: DatasetConfig) -> PeopleSet:
+def _annotated(config: DatasetConfig) -> PersonDataset:
     folder = config.folder
     if config.kind == "mpii":
         people = open_mpii(folder)
@@ -103,10 +103,10 @@ def _annotated(config: DatasetConfig) -> PeopleSet:
         people = open_coco(folder, config.part)
     if config.fits is None:
         return people
-    return PeopleWithFits(people, read_fits(config.fits, len(people)))
+    return DatasetWithFits(people, read_fits(config.fits, len(people)))
 
 
-def _synthetic(config: DatasetConfig, body: Body) -> PeopleSet:
+def _synthetic(config: DatasetConfig, body: Body) -> PersonDataset:
     people = read_synthetic(config.folder)
     people.check_body(body.sha256)
     try:
@@ -118,7 +118,7 @@ def _synthetic(config: DatasetConfig, body: Body) -> PeopleSet:
     return people
 
 
-def _fitted(config: DatasetConfig) -> PeopleSet:
+def _fitted(config: DatasetConfig) -> PersonDataset:
     folder, packed = config.folder, (config.folder / "labels.npz").is_file()
     if config.kind == "lsp":
         joint_set = read_lsp(folder)
@@ -127,15 +127,17 @@ def _fitted(config: DatasetConfig) -> PeopleSet:
     fits = None
     if config.fits is not None:
         fits = read_fits(config.fits, len(joint_set))
-    people = FittedPeople(joint_set, fits, config.kind)
+    people = FittedDataset(joint_set, fits, config.kind)
     if config.rows == "all":
         return people
-    return PeopleRows(people, _rows(config, joint_set))
+    return DatasetSubset(people, _rows(config, joint_set))
 
 
 def _rows(config: DatasetConfig, joint_set: JointSet) -> range:
     count = len(joint_set)
-    first_held = min(LSP_TRAINING, count) if config.kind == "lsp" else max(count - VALIDATION, 0)
+    first_held = (
+        min(LSP_TRAINING_COUNT, count) if config.kind == "lsp" else max(count - VALIDATION_COUNT, 0)
+    )
     rows = range(first_held) if config.rows == "train" else range(first_held, count)
     if not rows:
         raise InputError(f"{config.folder} has {count} people, so no {config.rows} rows")

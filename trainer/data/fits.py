@@ -15,7 +15,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.types import Array, Mask
 
-_MOST_BENT_BACK = 0.2
+_MAX_HYPEREXTENSION = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def bends_naturally(body: Body, rotations: Array) -> Mask:
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1),
     ):  # fmt: skip
         angle = way * axis_angle_from_matrix(rotations[:, names.index(name)])[:, axis]
-        natural &= angle > -_MOST_BENT_BACK
+        natural &= angle > -_MAX_HYPEREXTENSION
     return natural
 
 

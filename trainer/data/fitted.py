@@ -9,13 +9,13 @@ import numpy as np
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
-from trainer.data.annotated import CROP_SIZE, AnnotatedPeople
-from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PeopleSet, PersonLabels
+from trainer.data.annotated import CROP_SIZE, KeypointDataset
+from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonDataset, PersonLabels
 from trainer.data.fits import Fits
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 
 
-class FittedPeople:
+class FittedDataset:
     """Annotated people and, where the fit is good enough to learn from, their bodies.
 
     Parameters
@@ -41,7 +41,7 @@ class FittedPeople:
         keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
         keypoints[:, :points] = joint_set.joints
         self.name, self.joint_set, self.fits = name, joint_set, fits
-        self._people = AnnotatedPeople(name, keypoints, ImageStore(joint_set).__getitem__)
+        self._people = KeypointDataset(name, keypoints, ImageStore(joint_set).__getitem__)
 
     def __len__(self) -> int:
         """N."""
@@ -67,12 +67,12 @@ _SAME_CROP = 0.01
 """Pixels that a crop may lie off the one in which a body was fitted."""
 
 
-class PeopleWithFits:
+class DatasetWithFits:
     """Any set of annotated people with the bodies that were fitted to it.
 
     Parameters
     ----------
-    people : PeopleSet
+    people : PersonDataset
     fits : Fits
         Of these people, in the frames of their crops.
 
@@ -82,7 +82,7 @@ class PeopleWithFits:
         If the fits are of other people.
     """
 
-    def __init__(self, people: PeopleSet, fits: Fits) -> None:
+    def __init__(self, people: PersonDataset, fits: Fits) -> None:
         if len(fits.kept) != len(people):
             raise InputError(
                 f"{people.name} has {len(people)} people, the fits are of {len(fits.kept)}"

@@ -28,7 +28,7 @@ def read_image(folder: Path, name: str) -> Image:
     InputError
         If the picture is missing or does not decode; the message names it.
     """
-    path = inside(folder, name)
+    path = resolve_inside(folder, name)
     try:
         encoded = path.read_bytes()
     except OSError as error:
@@ -46,7 +46,7 @@ def decode_image(encoded: bytes, name: str) -> Image:
     return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 
-def inside(folder: Path, name: str) -> Path:
+def resolve_inside(folder: Path, name: str) -> Path:
     """Path of a file that labels name; InputError if the name leads out of the folder."""
     relative = Path(name)
     if relative.is_absolute() or ".." in relative.parts or not name or "\0" in name:

@@ -15,14 +15,14 @@ import numpy as np
 
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
-from trainer.data.annotated import HIDDEN
+from trainer.data.annotated import HIDDEN_WEIGHT
 from trainer.data.lspet import LOOSE, JointSet
-from trainer.data.matlab import as_numbers
+from trainer.data.matlab import read_mat_array
 
-LSP_TRAINING = 1000
+LSP_TRAINING_COUNT = 1000
 """The first rows of LSP are for training, the others for testing."""
 
-_MOST = 1_000_000
+_MAX_PEOPLE = 1_000_000
 
 
 def read_lsp(folder: Path) -> JointSet:
@@ -34,14 +34,14 @@ def read_lsp(folder: Path) -> JointSet:
         If the labels are missing or not of the layout.
     """
     path = folder / "joints.mat"
-    joints = as_numbers(path, "joints")
+    joints = read_mat_array(path, "joints")
     if joints.ndim != 3 or joints.shape[:2] != (3, len(LSP_NAMES)):
         raise InputError(f"{path}: joints {joints.shape} are not LSP's (3, {len(LSP_NAMES)}, N)")
     joints = joints.transpose(2, 1, 0)
     hidden = joints[:, :, 2]
     if not np.isin(hidden, (0, 1)).all():
         raise InputError(f"{path}: a joint is neither hidden (1) nor seen (0)")
-    weight = np.where(hidden > 0, HIDDEN, 1.0)
+    weight = np.where(hidden > 0, HIDDEN_WEIGHT, 1.0)
     return _joint_set(folder, path, np.dstack([joints[:, :, :2], weight]), 4)
 
 
@@ -54,7 +54,7 @@ def read_original_lspet(folder: Path) -> JointSet:
         If the labels are missing or not of the layout.
     """
     path = folder / "joints.mat"
-    joints = as_numbers(path, "joints")
+    joints = read_mat_array(path, "joints")
     if joints.ndim != 3 or joints.shape[:2] != (len(LSP_NAMES), 3):
         raise InputError(f"{path}: joints {joints.shape} are not LSPET's ({len(LSP_NAMES)}, 3, N)")
     joints = joints.transpose(2, 0, 1).copy()
@@ -67,7 +67,7 @@ def read_original_lspet(folder: Path) -> JointSet:
 
 def _joint_set(folder: Path, path: Path, joints: np.ndarray, digits: int) -> JointSet:
     count = len(joints)
-    if not 0 < count <= _MOST:
+    if not 0 < count <= _MAX_PEOPLE:
         raise InputError(f"{path} has {count} people")
     names = tuple(f"im{row + 1:0{digits}d}.jpg" for row in range(count))
     return JointSet(names, joints, LSP_NAMES, folder, np.full(count, LOOSE, dtype=np.int64))

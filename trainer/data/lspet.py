@@ -16,9 +16,9 @@ import numpy.typing as npt
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.image_files import decode_image, inside
+from trainer.data.image_files import decode_image, resolve_inside
 
-VALIDATION = 500
+VALIDATION_COUNT = 500
 """The last rows are never trained on."""
 
 RIGHT_HIP, LEFT_HIP, RIGHT_SHOULDER, LEFT_SHOULDER = 2, 3, 8, 9
@@ -101,7 +101,7 @@ class ImageStore:
     def _read(self, row: int) -> bytes:
         shard, name = int(self._set.shards[row]), self._set.names[row]
         if shard == LOOSE:
-            path = inside(self._set.folder / "images", name)
+            path = resolve_inside(self._set.folder / "images", name)
             try:
                 return path.read_bytes()
             except OSError as error:

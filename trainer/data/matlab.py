@@ -31,7 +31,7 @@ def read_mat(path: Path, variable: str, **options: Any) -> Any:
         raise InputError(f"{path} is not a MATLAB file that can be read: {error}") from error
 
 
-def as_numbers(path: Path, variable: str) -> Array:
+def read_mat_array(path: Path, variable: str) -> Array:
     """A numeric array of a MATLAB file as float64, found finite.
 
     Raises

@@ -18,7 +18,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 @runtime_checkable
 class Named(Protocol):
-    """What a mixture needs to know of a set; every `PeopleSet` is one."""
+    """What a mixture needs to know of a set; every `PersonDataset` is one."""
 
     name: str
 
@@ -36,7 +36,7 @@ class Mixture:
 
     Parameters
     ----------
-    sets : sequence of PeopleSet
+    sets : sequence of PersonDataset
         None may be empty.
     ratios : sequence of float
         One a set, above 0; they are made to sum to one.

@@ -17,9 +17,9 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.data.annotated import HIDDEN, AnnotatedPeople
+from trainer.data.annotated import HIDDEN_WEIGHT, KeypointDataset
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import inside, read_image
+from trainer.data.image_files import read_image, resolve_inside
 from trainer.data.matlab import read_mat
 
 LABELS = "mpii_human_pose_v1_u12_1.mat"
@@ -31,7 +31,7 @@ _KEYPOINT_OF_JOINT = {
     12: "right_shoulder", 13: "left_shoulder", 14: "left_elbow", 15: "left_wrist",
 }  # fmt: skip
 _JOINTS = 16
-_MOST_PEOPLE = 1_000_000
+_MAX_PEOPLE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class MpiiLabels:
     """(N, 2) rough middle of the person in picture pixels; NaN where it is not annotated."""
 
 
-def open_mpii(folder: Path, fewest: int = 6) -> AnnotatedPeople:
+def open_mpii(folder: Path, min_keypoints: int = 6) -> KeypointDataset:
     """MPII's annotated people as a set.
 
     Parameters
     ----------
     folder : Path
         With the labels and the folder `images`.
-    fewest : int
+    min_keypoints : int
         People with fewer of our key points are left out.
 
     Raises
@@ -64,9 +64,9 @@ def open_mpii(folder: Path, fewest: int = 6) -> AnnotatedPeople:
         If the labels are missing or unsound, or no one is left.
     """
     labels = read_mpii(folder / LABELS)
-    rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= fewest)
+    rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= min_keypoints)
     names, pictures = [labels.names[row] for row in rows], folder / "images"
-    return AnnotatedPeople(
+    return KeypointDataset(
         "mpii", labels.keypoints[rows], lambda row: read_image(pictures, names[row])
     )
 
@@ -90,14 +90,14 @@ def read_mpii(path: Path) -> MpiiLabels:
             if not int(train):
                 continue
             name = str(entry.image.name)
-            inside(path.parent, name)
+            resolve_inside(path.parent, name)
             for person, points in _people(entry):
                 names.append(name)
                 keypoints.append(_keypoints(points))
                 scales.append(_number(getattr(person, "scale", None)))
                 places.append(_place(getattr(person, "objpos", None)))
-                if len(names) > _MOST_PEOPLE:
-                    raise ValueError(f"more than {_MOST_PEOPLE} people")
+                if len(names) > _MAX_PEOPLE:
+                    raise ValueError(f"more than {_MAX_PEOPLE} people")
     except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{path} is not MPII's annotation: {error}") from error
     if not names:
@@ -134,7 +134,7 @@ def _keypoints(points: list[Any]) -> Array:
         )
         row = KEYPOINT_NAMES.index(_KEYPOINT_OF_JOINT[joint])
         # MATLAB counts pixels from 1
-        keypoints[row] = x - 1, y - 1, HIDDEN if hidden else 1.0
+        keypoints[row] = x - 1, y - 1, HIDDEN_WEIGHT if hidden else 1.0
     return keypoints
 
 

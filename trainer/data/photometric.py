@@ -22,7 +22,7 @@ def augment_photometric(image: Image, random: np.random.Generator, options: Augm
         image = _u8(cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 2.0) * size / _REFERENCE))
     if random.random() < options.motion_blur:
         length = random.uniform(4, 16) * size / _REFERENCE
-        image = blur_along(image, length, random.uniform(0, np.pi))
+        image = motion_blur(image, length, random.uniform(0, np.pi))
     dark = random.random() < options.dark
     grey = random.random() < options.grey
     table = _tone(random, options, dark=dark)
@@ -42,7 +42,7 @@ def augment_photometric(image: Image, random: np.random.Generator, options: Augm
     return image
 
 
-def blur_along(image: Image, length: float, angle: float) -> Image:
+def motion_blur(image: Image, length: float, angle: float) -> Image:
     """Motion blur: the mean (S, S, 3) over a way of `length` pixels at `angle` radians.
 
     The way is halved again and again, each time averaging two shifted copies, which costs the

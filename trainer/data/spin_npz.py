@@ -29,9 +29,9 @@ from pymaf_live.body.rotations import about_z, matrix_from_axis_angle
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import SIDE, crop_about
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.annotated import CROP_SIZE, checked_keypoints, keypoint_crop
+from trainer.data.annotated import CROP_SIZE, keypoint_crop, validate_keypoints
 from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, PersonLabels
-from trainer.data.image_files import inside, read_image
+from trainer.data.image_files import read_image, resolve_inside
 
 _ARRAYS = ("imgname", "center", "scale", "part", "openpose", "S")
 _BODY_ARRAYS = ("pose", "shape", "has_smpl")
@@ -52,19 +52,19 @@ _OPENPOSE = {
     "left_shoulder": 5, "left_elbow": 6, "left_wrist": 7, "nose": 0, "left_eye": 16,
     "right_eye": 15, "left_ear": 18, "right_ear": 17,
 }  # fmt: skip
-_LEAST_CONFIDENCE = 0.3
+_MIN_CONFIDENCE = 0.3
 
-_FEWEST = 4
-_LONGEST = 3.0
+_MIN_KEYPOINTS = 4
+_MAX_JOINT_DISTANCE = 3.0
 """Metres from the hips; farther joints mean that the file is in millimetres."""
 
-_WORST_FIT = 0.2
+_MAX_CAMERA_ERROR = 0.2
 """Crop units between a body's projected joints and the key points, beyond which it is left."""
 
-_MOST_PEOPLE = 5_000_000
+_MAX_PEOPLE = 5_000_000
 
 
-class SpinPeople:
+class SpinDataset:
     """The people of a file in SPIN's layout.
 
     Parameters
@@ -113,7 +113,7 @@ class SpinPeople:
         """Key points, 3D joints and, for an SMPL body, the body."""
         keypoints = seen = self.keypoints[row]
         posed = self._posed(row)
-        if (keypoints[:, 2] > 0).sum() >= _FEWEST:
+        if (keypoints[:, 2] > 0).sum() >= _MIN_KEYPOINTS:
             crop = keypoint_crop(keypoints)
         elif posed is not None:
             seen = self._filling(row, posed)
@@ -185,14 +185,14 @@ class _File:
         if missing:
             raise InputError(f"{path} is not a file in SPIN's layout: no {', '.join(missing)}")
         names = self._arrays["imgname"]
-        if names.ndim != 1 or names.dtype.kind not in "SU" or not 0 < len(names) <= _MOST_PEOPLE:
+        if names.ndim != 1 or names.dtype.kind not in "SU" or not 0 < len(names) <= _MAX_PEOPLE:
             raise InputError(f"{path}: imgname is not a list of names")
         self.names = [
             name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
             for name in names.tolist()
         ]
         for name in self.names:
-            inside(path.parent, name)
+            resolve_inside(path.parent, name)
         self.centre = self._numbers("center", (2,))
         self.scale = self._numbers("scale", ())
         if not (self.scale > 0).all():
@@ -207,11 +207,11 @@ class _File:
             found = self._numbers("openpose", (25, 3))
             for name, joint in _OPENPOSE.items():
                 row = KEYPOINT_NAMES.index(name)
-                empty = (keypoints[:, row, 2] <= 0) & (found[:, joint, 2] > _LEAST_CONFIDENCE)
+                empty = (keypoints[:, row, 2] <= 0) & (found[:, joint, 2] > _MIN_CONFIDENCE)
                 keypoints[empty, row] = found[empty, joint]
         keypoints[:, :, 2] = keypoints[:, :, 2].clip(0, 1)
         keypoints[keypoints[:, :, 2] == 0] = 0
-        return checked_keypoints(str(self.path), keypoints, fewest=0)
+        return validate_keypoints(str(self.path), keypoints, min_keypoints=0)
 
     def joints_3d(self) -> Array | None:
         """(N, K, 4) of `S`: m from the hips' middle in the camera's directions, and a weight."""
@@ -224,7 +224,7 @@ class _File:
         joints[~(joints[:, hips, 3] > 0).all(axis=1), :, 3] = 0
         joints[:, :, :3] -= joints[:, hips, :3].mean(axis=1, keepdims=True)
         joints[joints[:, :, 3] == 0] = 0
-        if np.abs(joints[:, :, :3]).max() > _LONGEST:
+        if np.abs(joints[:, :, :3]).max() > _MAX_JOINT_DISTANCE:
             raise InputError(f"{self.path}: S lies metres from the hips; it must be in metres")
         return joints if joints[:, :, 3].any() else None
 
@@ -273,4 +273,4 @@ def _camera(points: Array, seen: Array, weight: Array) -> Array | None:
         return None
     camera = np.r_[scale, target / scale - middle]
     miss = np.linalg.norm(scale * (points + camera[1:]) - seen, axis=1)
-    return camera if float((share[:, 0] * miss).sum()) < _WORST_FIT else None
+    return camera if float((share[:, 0] * miss).sum()) < _MAX_CAMERA_ERROR else None

@@ -1,4 +1,4 @@
-"""Synthetic people with exact truth, in a packed layout: `labels.npz` and zips of JPEGs."""
+"""Synthetic people with exact ground truth, packed as `labels.npz` and zips of JPEGs."""
 
 from __future__ import annotations
 
@@ -15,92 +15,122 @@ from pymaf_live.types import Array, Crop, Image
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonLabels
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
-"""How a key point is seen: its place is true in every case."""
+"""Visibility of a key point; its position is exact in every case."""
 
 HIDDEN_WEIGHT = 0.5
-"""Weight of a key point that something hides; outside the picture it is 0, in 3D always 1."""
+"""Weight of an occluded key point; outside the image it is 0, in 3D always 1."""
 
-_MOST_PEOPLE = 2_000_000
+_MAX_PEOPLE = 2_000_000
 
 
 @dataclass(frozen=True)
 class SyntheticLabels:
-    """What `labels.npz` holds; N people, K key points, J joints, S shapes."""
+    """Contents of `labels.npz`; N people, K key points, J joints, S shape coefficients."""
 
     name: npt.NDArray[np.str_]
     """(N,) the JPEG inside its zip."""
     shard: npt.NDArray[np.int64]
     """(N,) k: in `images_{k:02d}.zip`."""
     keypoints: Array
-    """(N, K, 2) picture pixels, true also where hidden or outside."""
+    """(N, K, 2) image pixels, exact also where hidden or outside."""
     visibility: npt.NDArray[np.uint8]
     """(N, K) `OUTSIDE`, `HIDDEN` or `VISIBLE`."""
     joints_3d: Array
-    """(N, K, 3) m, relative to the hips' middle, frame of the crop."""
+    """(N, K, 3) m, relative to the hip centre, frame of the crop."""
     rotations: Array
     """(N, J, 3, 3) frame of the crop."""
     shape: Array
     """(N, S)"""
     camera: Array
-    """(N, 3) the weak perspective nearest to the true one, crop units."""
+    """(N, 3) weak-perspective camera nearest to the true one, crop units."""
     frame_from_crop: Array
     """(N, 2, 3) crops of `crop_size` pixels."""
     crop_size: int
     distance: Array
     """(N,) m from the camera."""
     misfit: Array
-    """(N,) crop units: the most by which the label's camera misses a key point in the picture."""
+    """(N,) crop units, largest error of a key point in the image under the label's camera."""
     kind: npt.NDArray[np.str_]
     """(N,) 'whole' or 'truncated'."""
     pose: npt.NDArray[np.str_]
-    """(N,) where the pose came from."""
+    """(N,) source of the pose."""
     backdrop: npt.NDArray[np.str_]
-    """(N,) where the background came from."""
+    """(N,) source of the background."""
     body_sha256: str
     settings: str
-    """JSON of what the set was made with, the seed among it."""
+    """JSON of the settings of the synthesis, with its seed."""
 
 
-def read_synthetic(folder: Path) -> SyntheticPeople:
+def read_synthetic(folder: Path) -> SyntheticDataset:
     """Open a set that ``python -m trainer synthesize`` wrote.
 
     Raises
     ------
     InputError
-        If the set is missing, not finished, or its labels are not sound.
+        If the set is missing or unfinished, or its labels are invalid.
     """
     path = folder / "labels.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
-        why = "; its making was not finished" if any(folder.glob("part_*.npz")) else ""
-        raise InputError(f"there is no {path}{why}") from error
+        reason = "; the synthesis was not finished" if any(folder.glob("part_*.npz")) else ""
+        raise InputError(f"there is no {path}{reason}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} holds no synthetic labels: {error}") from error
+        raise InputError(f"{path} contains no synthetic labels: {error}") from error
     try:
-        return SyntheticPeople(folder, labels_from_arrays(arrays))
+        return SyntheticDataset(folder, labels_from_arrays(arrays))
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is not sound: {error}") from error
+        raise InputError(f"{path} is invalid: {error}") from error
 
 
 def labels_from_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> SyntheticLabels:
-    """Check the arrays of a labels file.
+    """Check the arrays of a labels file and return them as labels.
 
     Raises
     ------
     KeyError, ValueError, TypeError
-        If one is missing, of a wrong shape or kind, or not finite.
+        If an array is missing, has a wrong shape or kind, or is not finite.
     """
-    names = np.asarray(arrays["name"])
-    count, points = len(names), len(KEYPOINT_NAMES)
-    if not 0 < count <= _MOST_PEOPLE:
-        raise ValueError(f"it is of {count} people")
+    _check_shapes(arrays)
+    _check_text(arrays)
+    _check_values(arrays)
+
+    def numbers(key: str) -> Array:
+        # float32 as in the file: half the memory, and samples are cast one at a time
+        return np.asarray(arrays[key])
+
+    return SyntheticLabels(
+        name=np.asarray(arrays["name"]),
+        shard=numbers("shard").astype(np.int64),
+        keypoints=numbers("keypoints"),
+        visibility=numbers("visibility").astype(np.uint8),
+        joints_3d=numbers("joints_3d"),
+        rotations=numbers("rotations"),
+        shape=numbers("shape"),
+        camera=numbers("camera"),
+        frame_from_crop=numbers("frame_from_crop"),
+        crop_size=int(numbers("crop_size")),
+        distance=numbers("distance"),
+        misfit=numbers("misfit"),
+        kind=np.asarray(arrays["kind"]),
+        pose=np.asarray(arrays["pose"]),
+        backdrop=np.asarray(arrays["backdrop"]),
+        body_sha256=str(np.asarray(arrays["body_sha256"])),
+        settings=str(np.asarray(arrays["settings"])),
+    )
+
+
+def _check_shapes(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    """Raise ValueError unless the numeric arrays have the right shapes and finite values."""
+    count, points = len(np.asarray(arrays["name"])), len(KEYPOINT_NAMES)
+    if not 0 < count <= _MAX_PEOPLE:
+        raise ValueError(f"it has {count} people")
     rotations = np.asarray(arrays["rotations"])
     shape = np.asarray(arrays["shape"])
     if rotations.ndim != 4 or shape.ndim != 2:
-        raise ValueError(f"rotations {rotations.shape} and shape {shape.shape} are not of bodies")
-    wanted: dict[str, tuple[int, ...]] = {
+        raise ValueError(f"rotations {rotations.shape} and shape {shape.shape} do not fit a body")
+    shapes: dict[str, tuple[int, ...]] = {
         "shard": (count,),
         "keypoints": (count, points, 2),
         "visibility": (count, points),
@@ -112,56 +142,41 @@ def labels_from_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> SyntheticL
         "distance": (count,),
         "misfit": (count,),
     }
-    for key, expected in wanted.items():
+    for key, expected in shapes.items():
         values = np.asarray(arrays[key])
         if values.shape != expected:
             raise ValueError(f"{key} is {values.shape}, not {expected}")
         if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
             raise ValueError(f"{key} has values that are not finite")
+
+
+def _check_text(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    """Raise ValueError unless the text arrays have one entry per person."""
+    count = len(np.asarray(arrays["name"]))
     for key in ("name", "kind", "pose", "backdrop"):
         text = np.asarray(arrays[key])
         if text.shape != (count,) or text.dtype.kind != "U":
-            raise ValueError(f"{key} is not one text a person")
+            raise ValueError(f"{key} is not one text per person")
+
+
+def _check_values(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    """Raise ValueError unless flags, shards, the crop size and the rotations are in range."""
     visibility = np.asarray(arrays["visibility"])
-    if visibility.dtype.kind not in "iu" or not ((visibility >= 0) & (visibility <= VISIBLE)).all():
-        raise ValueError("visibility has other values than 0, 1 and 2")
-    shard = np.asarray(arrays["shard"])
-    if shard.dtype.kind not in "iu":
-        raise ValueError("shard is not whole numbers")
+    if visibility.dtype.kind not in "iu" or not np.isin(visibility, (0, 1, 2)).all():
+        raise ValueError("visibility has values other than 0, 1 and 2")
+    if np.asarray(arrays["shard"]).dtype.kind not in "iu":
+        raise ValueError("shard is not an array of integers")
     size = int(np.asarray(arrays["crop_size"]))
     if not 1 <= size <= 4096:
-        raise ValueError(f"crops of {size} pixels")
-    turned = np.einsum("njab,njcb->njac", rotations[:64], rotations[:64])
-    if np.abs(turned - np.eye(3)).max() > 1e-3:
-        raise ValueError("rotations are not rotations")
-
-    def numbers(key: str) -> Array:
-        # float32 as in the file: half the memory, and samples are cast one at a time
-        return np.asarray(arrays[key])
-
-    return SyntheticLabels(
-        name=names,
-        shard=shard.astype(np.int64),
-        keypoints=numbers("keypoints"),
-        visibility=visibility.astype(np.uint8),
-        joints_3d=numbers("joints_3d"),
-        rotations=rotations,
-        shape=shape,
-        camera=numbers("camera"),
-        frame_from_crop=numbers("frame_from_crop"),
-        crop_size=size,
-        distance=numbers("distance"),
-        misfit=numbers("misfit"),
-        kind=np.asarray(arrays["kind"]),
-        pose=np.asarray(arrays["pose"]),
-        backdrop=np.asarray(arrays["backdrop"]),
-        body_sha256=str(np.asarray(arrays["body_sha256"])),
-        settings=str(np.asarray(arrays["settings"])),
-    )
+        raise ValueError(f"the crop size is {size} pixels")
+    rotations: Array = np.asarray(arrays["rotations"])[:64]
+    products = np.einsum("njab,njcb->njac", rotations, rotations)
+    if np.abs(products - np.eye(3)).max() > 1e-3:
+        raise ValueError("rotations are not rotation matrices")
 
 
-class SyntheticPeople:
-    """A `PeopleSet` of synthetic people; pictures are decoded when asked for, from one thread."""
+class SyntheticDataset:
+    """A `PersonDataset` of synthetic people; images are decoded on demand, from one thread."""
 
     def __init__(self, folder: Path, labels: SyntheticLabels) -> None:
         self.name = folder.name
@@ -174,20 +189,20 @@ class SyntheticPeople:
         return len(self.table.name)
 
     def check_body(self, sha256: str) -> None:
-        """Raise `InputError` where the truth is of another body file than the one with this sum."""
+        """Raise `InputError` if the labels were made with a body file of another SHA-256."""
         if sha256 != self.table.body_sha256:
             raise InputError(
-                f"the set {self._folder} is of another body file ({self.table.body_sha256[:12]}, "
-                f"not {sha256[:12]}); make it again"
+                f"the set {self._folder} was made with another body file "
+                f"({self.table.body_sha256[:12]}, not {sha256[:12]}); synthesize it again"
             )
 
     def encoded(self, row: int) -> bytes:
-        """The JPEG of a row as it is stored.
+        """Return the stored JPEG of a row.
 
         Raises
         ------
         InputError
-            If it is missing; the message names it.
+            If the image is missing; the message names it.
         """
         shard, name = int(self.table.shard[row]), str(self.table.name[row])
         path = self._folder / f"images_{shard:02d}.zip"
@@ -196,24 +211,24 @@ class SyntheticPeople:
                 self._zips[shard] = zipfile.ZipFile(path)
             return self._zips[shard].read(name)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the picture {name} is missing from {path}: {error}") from error
+            raise InputError(f"the image {name} is missing from {path}: {error}") from error
 
     def image(self, row: int) -> Image:
-        """(H, W, 3) uint8 RGB of a row.
+        """Return the image of a row as (H, W, 3) uint8 RGB.
 
         Raises
         ------
         InputError
-            If the picture is missing or does not decode; the message names it.
+            If the image is missing or does not decode; the message names it.
         """
         encoded = np.frombuffer(self.encoded(row), np.uint8)
         decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if decoded is None:
-            raise InputError(f"the picture {self.table.name[row]} does not decode")
+            raise InputError(f"the image {self.table.name[row]} does not decode")
         return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
     def labels(self, row: int) -> PersonLabels:
-        """The truth of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside nothing."""
+        """Return the labels of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside 0."""
         labels = self.table
         weight = np.array([0.0, HIDDEN_WEIGHT, 1.0])[labels.visibility[row]]
         points = labels.keypoints[row].astype(np.float64)

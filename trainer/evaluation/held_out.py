@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.data.lspet import VALIDATION, ImageStore, JointSet, read_joint_set
+from trainer.data.lspet import VALIDATION_COUNT, ImageStore, JointSet, read_joint_set
 from trainer.evaluation.lspet import held_out_boxes
 
 
 def unpack_held_out(lspet: Path, folder: Path) -> int:
     """Write the held-out images of the packed LSPET set and return their number."""
     joint_set = read_joint_set(lspet)
-    rows = range(len(joint_set) - VALIDATION, len(joint_set))
+    rows = range(len(joint_set) - VALIDATION_COUNT, len(joint_set))
     return write_held_out(joint_set, rows, folder)
 
 

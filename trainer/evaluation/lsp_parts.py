@@ -19,7 +19,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
-from trainer.data.lsp import LSP_TRAINING, read_lsp
+from trainer.data.lsp import LSP_TRAINING_COUNT, read_lsp
 from trainer.data.lspet import ImageStore, JointSet
 from trainer.evaluation.lspet import estimate_annotated
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
@@ -55,7 +55,7 @@ def measure_lsp_parts(
         If an image or a map is missing, damaged or of another size; the message names it.
     """
     joint_set = read_lsp(lsp)
-    rows = range(LSP_TRAINING, len(joint_set)) if rows is None else rows
+    rows = range(LSP_TRAINING_COUNT, len(joint_set)) if rows is None else rows
     if not len(rows):
         raise InputError(f"{lsp} has no test half")
     found = estimate_annotated(network, joint_set, rows, reporter)

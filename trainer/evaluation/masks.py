@@ -18,7 +18,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.types import Array, Image, Mask
 from trainer.body.joint_limits import violates_joint_limits
-from trainer.data.ccp import HELD_OUT, open_ccp, person_box
+from trainer.data.ccp import HELD_OUT_COUNT, open_ccp, person_box
 from trainer.evaluation.inference import CropEstimates, box_crop, estimate_twice
 from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 from trainer.evaluation.metrics import ConfusionMatrix
@@ -39,7 +39,7 @@ class MaskedPeople:
         return person_box(self.masks[row]) - 0.5
 
 
-def read_masked_people(folder: Path, count: int = HELD_OUT) -> MaskedPeople:
+def read_masked_people(folder: Path, count: int = HELD_OUT_COUNT) -> MaskedPeople:
     """Read the last `count` images of the CCP set and their masks.
 
     Raises

@@ -18,7 +18,7 @@ from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import SIDE, CropRule, crop_about, crop_from_points
 from pymaf_live.types import Array, Crop, Mask
 from trainer.body.joint_limits import violates_joint_limits
-from trainer.data.base import PeopleSet, PersonLabels
+from trainer.data.base import PersonDataset, PersonLabels
 from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
@@ -35,7 +35,7 @@ def resized(crop: Crop, size: int) -> Crop:
 
 
 def estimate_people(
-    network: Network, people: PeopleSet, reporter: Reporter = SILENT
+    network: Network, people: PersonDataset, reporter: Reporter = SILENT
 ) -> tuple[CropEstimates, list[PersonLabels]]:
     """Run a network on the crop of each person's labels, by its own crop rule.
 

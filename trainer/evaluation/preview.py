@@ -8,7 +8,7 @@ import torch
 from pymaf_live.body import Body, PointSet
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.types import Image
-from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop
+from trainer.data.lspet import VALIDATION_COUNT, ImageStore, JointSet, annotated_crop
 from trainer.network.pymaf import PyMAF
 from trainer.rendering.contact_sheet import draw_body
 
@@ -24,7 +24,7 @@ def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
     model : PyMAF
         In evaluation mode.
     joint_set : JointSet
-        The crops are among its last `VALIDATION` rows.
+        The crops are among its last `VALIDATION_COUNT` rows.
     body : Body
 
     Returns
@@ -32,7 +32,7 @@ def validation_preview(model: PyMAF, joint_set: JointSet, body: Body) -> Image:
     (H, W, 3) uint8 array
         RGB.
     """
-    first = max(len(joint_set) - VALIDATION, 0)
+    first = max(len(joint_set) - VALIDATION_COUNT, 0)
     rows = np.linspace(first, len(joint_set) - 1, _TILES).round().astype(int).tolist()
     images, size, mesh = ImageStore(joint_set), model.encoder.size, PointSet.vertices(body)
     crops = [annotated_crop(joint_set.joints[row], size) for row in rows]

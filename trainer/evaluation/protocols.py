@@ -14,10 +14,10 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.types import Array
-from trainer.data.base import PeopleSet
+from trainer.data.base import PersonDataset
 from trainer.data.fits import Fits, read_fits
-from trainer.data.lspet import VALIDATION, ImageStore, JointSet, read_joint_set
-from trainer.data.spin_npz import SpinPeople
+from trainer.data.lspet import VALIDATION_COUNT, ImageStore, JointSet, read_joint_set
+from trainer.data.spin_npz import SpinDataset
 from trainer.data.synthetic import read_synthetic
 from trainer.evaluation.calibration import measure_calibration
 from trainer.evaluation.coco import estimate_boxed, measure_coco, read_coco_mini
@@ -119,7 +119,7 @@ class EvaluationContext:
     @property
     def rows(self) -> range:
         """Held-out rows of LSPET."""
-        return range(max(len(self.joint_set) - VALIDATION, 0), len(self.joint_set))
+        return range(max(len(self.joint_set) - VALIDATION_COUNT, 0), len(self.joint_set))
 
     @cached_property
     def lspet(self) -> CropEstimates:
@@ -220,11 +220,11 @@ def _synthetic(context: EvaluationContext) -> dict[str, Any]:
 def _people(context: EvaluationContext) -> dict[str, Any]:
     data = context.data
     path, images = require(data.people), require(data.pictures)
-    people = SpinPeople(path, images, context.model.body, path.stem, smpl_body=data.smpl_body)
+    people = SpinDataset(path, images, context.model.body, path.stem, smpl_body=data.smpl_body)
     return _measure_set(context, people, "people")
 
 
-def _measure_set(context: EvaluationContext, people: PeopleSet, name: str) -> dict[str, Any]:
+def _measure_set(context: EvaluationContext, people: PersonDataset, name: str) -> dict[str, Any]:
     found, known = estimate_people(context.model.network, people, context.reporter)
     joints = np.stack([one.keypoints[:14] for one in known])
     context.write_sheets(name, found, people.image, _image_errors(context, found, joints))

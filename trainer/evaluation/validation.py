@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymaf_live.body import Body
 from trainer.data.fits import Fits
-from trainer.data.lspet import VALIDATION, JointSet
+from trainer.data.lspet import VALIDATION_COUNT, JointSet
 from trainer.evaluation.lspet import estimate_annotated, measure_lspet
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.network import TorchNetwork
@@ -21,11 +21,11 @@ def validate(
     model : PyMAF
         In evaluation mode.
     joint_set, fits
-        The whole set; its last `VALIDATION` rows are measured.
+        The whole set; its last `VALIDATION_COUNT` rows are measured.
     body : Body
     device : str
     """
-    rows = range(len(joint_set) - VALIDATION, len(joint_set))
+    rows = range(len(joint_set) - VALIDATION_COUNT, len(joint_set))
     found = estimate_annotated(TorchNetwork(model, device), joint_set, rows)
     measured = measure_lspet(found, joint_set, rows, BodyPoser(body), fits)
     figures = {f"pck_level_{level + 1}": value for level, value in enumerate(measured["pck"])}

@@ -27,7 +27,13 @@ from pymaf_live.inference.openvino_engine import supported_precisions
 from pymaf_live.inference.preprocess import cut, network_input
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.openvino_import import import_openvino, open_core
-from trainer.data.lspet import VALIDATION, ImageStore, JointSet, annotated_crop, read_joint_set
+from trainer.data.lspet import (
+    VALIDATION_COUNT,
+    ImageStore,
+    JointSet,
+    annotated_crop,
+    read_joint_set,
+)
 
 Crops = npt.NDArray[np.float32]
 
@@ -114,7 +120,7 @@ def quantize(path: Path, out: Path, lspet: Path) -> float:
         If it is more than `MAX_DISTANCE_MM`; nothing is written then.
     """
     model, joint_set = read_model(path), read_joint_set(lspet)
-    held_out = len(joint_set) - VALIDATION
+    held_out = len(joint_set) - VALIDATION_COUNT
     step = max(held_out // _CALIBRATION_CROPS, 1)
     rows = range(0, held_out, step)[:_CALIBRATION_CROPS]
     quantized = quantize_encoder(model, annotated_crops(joint_set, rows, _size(model)))
@@ -176,8 +182,8 @@ def _require_small(distance: float, precision: str, path: Path) -> None:
 
 
 def _held_out_crops(model: ModelProto, joint_set: JointSet) -> Crops:
-    held_out = len(joint_set) - VALIDATION
-    step = max(VALIDATION // CHECKED_CROPS, 1)
+    held_out = len(joint_set) - VALIDATION_COUNT
+    step = max(VALIDATION_COUNT // CHECKED_CROPS, 1)
     rows = range(held_out, len(joint_set), step)[:CHECKED_CROPS]
     return annotated_crops(joint_set, rows, _size(model))
 

@@ -19,7 +19,7 @@ from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS, LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Mask
 from trainer.body.blazepose_landmarker import SIZE
-from trainer.data.base import KEYPOINT_NAMES, PeopleSet
+from trainer.data.base import KEYPOINT_NAMES, PersonDataset
 from trainer.data.lspet import torso_length
 from trainer.fitting.teacher import TeacherLandmarks
 
@@ -78,7 +78,7 @@ class CropAnnotations:
         )
 
 
-def crop_annotations(people: PeopleSet) -> CropAnnotations:
+def crop_annotations(people: PersonDataset) -> CropAnnotations:
     """The annotation of any set of people.
 
     Raises

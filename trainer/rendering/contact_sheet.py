@@ -15,7 +15,7 @@ from pymaf_live.inference.preprocess import cut
 from pymaf_live.types import Array, Crop, Image
 from trainer.body.blazepose_landmarker import SIZE
 from trainer.data.fits import Fits
-from trainer.data.synthetic import SyntheticPeople, read_synthetic
+from trainer.data.synthetic import SyntheticDataset, read_synthetic
 
 if TYPE_CHECKING:
     from trainer.evaluation.inference import CropEstimates
@@ -193,7 +193,7 @@ def write_synthetic_sheet(path: Path, folder: Path, count: int = 30) -> None:
     write_sheet(path, [_synthetic_tile(people, row) for row in rows], columns=6)
 
 
-def _synthetic_tile(people: SyntheticPeople, row: int) -> Image:
+def _synthetic_tile(people: SyntheticDataset, row: int) -> Image:
     image, labels = people.image(row), people.table
     height, width = image.shape[:2]
     scale = _SYNTHETIC_TILE / max(height, width)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.body import Body, default_body
-from trainer.data.base import BodyLabel, PeopleSet
+from trainer.data.base import BodyLabel, PersonDataset
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import CropDataset, Sample
 from trainer.data.factory import DatasetConfig, open_dataset
@@ -81,7 +81,7 @@ class SampleStream:
 
 def open_datasets(
     config: RunConfig, locations: Locations, body: Body
-) -> tuple[list[PeopleSet], Mixture]:
+) -> tuple[list[PersonDataset], Mixture]:
     """Open the data sets of a run, and the mixture that draws from them.
 
     Raises
@@ -95,7 +95,7 @@ def open_datasets(
 
 
 def mean_initial_estimate(
-    sets: Sequence[PeopleSet], mixture: Mixture, body: Body
+    sets: Sequence[PersonDataset], mixture: Mixture, body: Body
 ) -> InitialEstimate:
     """Return the mean body of the first people that a run draws; upright if no set has bodies."""
     labels: dict[tuple[int, int], BodyLabel | None] = {}

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from pymaf_live.body import Body
 from pymaf_live.errors import ModelError
-from trainer.data.lspet import VALIDATION, JointSet, read_joint_set
+from trainer.data.lspet import VALIDATION_COUNT, JointSet, read_joint_set
 from trainer.evaluation.lspet import estimate_annotated
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import pck
@@ -117,7 +117,7 @@ def tune_checkpoint(
     """
     keep_freed_memory()
     joint_set = read_joint_set(lspet)
-    last = len(joint_set) - VALIDATION
+    last = len(joint_set) - VALIDATION_COUNT
     rows = range(max(last - _TUNING_IMAGES, 0), last)
     model, body, _ = load_network(checkpoint, landmark_file)
     tuned, scores = tune_ik_gain(model, joint_set, rows, body)

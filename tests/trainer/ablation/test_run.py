@@ -21,7 +21,7 @@ from trainer.ablation.run import Comparison, ablate  # noqa: E402
 from trainer.ablation.variants import TABLES, VARIANTS  # noqa: E402
 from trainer.data.crops import CropDataset  # noqa: E402
 from trainer.data.fits import write_fits  # noqa: E402
-from trainer.data.fitted import FittedPeople  # noqa: E402
+from trainer.data.fitted import FittedDataset  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
@@ -176,7 +176,7 @@ def test_features_are_computed_once_and_only_for_the_same_data(people, blazepose
     assert [one.shape for one in features.maps] == [
         (2, 2, 96, 8, 8), (2, 2, 56, 16, 16), (2, 2, 24, 32, 32)
     ]  # fmt: skip
-    sample = CropDataset([FittedPeople(joint_set, fits)], body, 256, None).sample(
+    sample = CropDataset([FittedDataset(joint_set, fits)], body, 256, None).sample(
         0, 3, np.random.default_rng(0)
     )
     np.testing.assert_allclose(features.labels["camera"][0, 1], sample.camera, rtol=1e-5)
@@ -197,7 +197,7 @@ def test_features_are_computed_once_and_only_for_the_same_data(people, blazepose
 @pytest.mark.integration
 def test_killed_comparison_resumes_with_the_same_budget(people, blazepose, tmp_path, monkeypatch):
     folder, _, _ = people
-    monkeypatch.setattr(ablation, "VALIDATION", HELD_OUT)
+    monkeypatch.setattr(ablation, "VALIDATION_COUNT", HELD_OUT)
     paths = {
         "out": tmp_path, "config_file": folder / "small.toml", "lspet": folder,
         "fits": folder / "fits.npz", "landmark_file": blazepose / "pose_landmark_lite.tflite",

@@ -70,7 +70,7 @@ def test_held_out_images_are_written_with_boxes(tmp_path, monkeypatch):
     from trainer.data.lspet import read_joint_set
 
     write_people(tmp_path, 5)
-    monkeypatch.setattr(held_out, "VALIDATION", 2)
+    monkeypatch.setattr(held_out, "VALIDATION_COUNT", 2)
     assert unpack_held_out(tmp_path, tmp_path / "held") == 2
     assert len(list((tmp_path / "held" / "pictures").iterdir())) == 2
     joint_set = read_joint_set(tmp_path)

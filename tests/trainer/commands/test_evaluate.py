@@ -58,7 +58,7 @@ def test_file_that_is_no_model_is_refused(tmp_path, capsys):
 def test_shipped_model_is_measured_and_missing_data_are_reported(
     shipped, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(protocols, "VALIDATION", 2)
+    monkeypatch.setattr(protocols, "VALIDATION_COUNT", 2)
     write_fits(tmp_path / "fits.npz", write_people(tmp_path, 3))
     places = {
         name: tmp_path / "none" for name in ("ccp", "coco", "synthetic", "videos", "landmarks")

@@ -54,7 +54,7 @@ def write_packed(folder: Path, count: int) -> None:
 def test_pictures_masks_and_backgrounds(
     tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ccp, "HELD_OUT", 2)
+    monkeypatch.setattr(ccp, "HELD_OUT_COUNT", 2)
     folder = tmp_path / "ccp"
     folder.mkdir()
     write(folder, 5)

@@ -10,7 +10,7 @@ from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
 from trainer.data.augmentation import Augmentation
 from trainer.data.crops import CropDataset
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import ImageStore, read_joint_set
 
 PEOPLE = 5
@@ -28,7 +28,7 @@ def test_fit_and_annotation_stay_on_each_other(people, flip):
     _, joint_set, fits = people
     body = default_body()
     options = Augmentation(turn=40, scale=0.2, shift=0.1, flip=flip, background=0)
-    crops = CropDataset([FittedPeople(joint_set, fits)], body, 128, options)
+    crops = CropDataset([FittedDataset(joint_set, fits)], body, 128, options)
     points = PointSet.keypoints(body, "lsp")
     for row in range(PEOPLE):
         sample = crops.sample(0, row, np.random.default_rng(row))
@@ -45,7 +45,7 @@ def test_the_picture_moves_with_its_labels(people):
         options = Augmentation(
             turn=25, scale=0.1, shift=0.03, flip=flip, colour=0, blur=0, occlude=0, background=0
         )
-        crops = CropDataset([FittedPeople(joint_set, fits)], default_body(), 256, options)
+        crops = CropDataset([FittedDataset(joint_set, fits)], default_body(), 256, options)
         sample = crops.sample(0, 0, np.random.default_rng(4))
         annotated = sample.keypoints[sample.keypoint_weight > 0]
         pixels = ((annotated + 1) * 128 - 0.5).round().astype(int)
@@ -56,7 +56,7 @@ def test_the_picture_moves_with_its_labels(people):
 
 def test_the_same_seed_gives_the_same_crop(people):
     _, joint_set, fits = people
-    crops = CropDataset([FittedPeople(joint_set, fits)], default_body(), 64, Augmentation())
+    crops = CropDataset([FittedDataset(joint_set, fits)], default_body(), 64, Augmentation())
     first, again = (crops.sample(0, 1, np.random.default_rng(9)) for _ in range(2))
     assert (first.image == again.image).all()
     other = crops.sample(0, 1, np.random.default_rng(10))
@@ -67,7 +67,7 @@ def test_crops_without_people_have_no_labels(people):
     _, joint_set, fits = people
     empty = [np.full((90, 120, 3), 50, np.uint8)]
     crops = CropDataset(
-        [FittedPeople(joint_set, fits)], default_body(), 64, Augmentation(background=1.0), empty
+        [FittedDataset(joint_set, fits)], default_body(), 64, Augmentation(background=1.0), empty
     )
     sample = crops.sample(0, 0, np.random.default_rng(0))
     assert sample.person == 0

@@ -12,10 +12,10 @@ from pymaf_live.body import crop_points_2d, default_body
 from tests.trainer.fake_dataset import DotPeople, colour
 from trainer.data.augmentation import Augmentation
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES
-from trainer.data.crop_augmentation import Framing, framed, image_outline
+from trainer.data.crop_augmentation import Framing, augment_framing, image_outline
 from trainer.data.crops import CropDataset
 from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
-from trainer.data.photometric import add_sensor_noise, blur_along, compress_jpeg
+from trainer.data.photometric import add_sensor_noise, compress_jpeg, motion_blur
 
 CHANCES = (
     "flip", "lost", "upside_down", "truncate", "others", "occlude", "background", "blur",
@@ -159,9 +159,9 @@ def test_the_frame_ends_in_a_straight_line_with_labels_beyond(body, people):
         random = np.random.default_rng(seed)
         known, picture = people.labels(0), people.image(0)
         options = STILL.model_copy(update={"truncate": 1.0, "truncated_weight": 0.25})
-        framing = framed(known, picture, SIZE, random, options)
+        framing = augment_framing(known, picture, SIZE, random, options)
         sample = CropDataset([people], body, SIZE, options)._labelled(
-            framing.blackened(np.full((SIZE, SIZE, 3), 200, np.uint8)), known, framing, 0.25
+            framing.black_outside(np.full((SIZE, SIZE, 3), 200, np.uint8)), known, framing, 0.25
         )
         pixels = (sample.keypoints + 1) * SIZE / 2 - 0.5
         inside = np.abs(sample.keypoints).max(axis=1) <= 1
@@ -183,7 +183,7 @@ def test_half_of_the_cut_crops_lie_about_what_is_left(people):
     known, picture = people.labels(0), people.image(0)
     options = STILL.model_copy(update={"truncate": 1.0})
     sides = np.array([
-        framed(known, picture, SIZE, np.random.default_rng(seed), options).crop.side
+        augment_framing(known, picture, SIZE, np.random.default_rng(seed), options).crop.side
         for seed in range(200)
     ])  # fmt: skip
     assert 0.3 < (sides < known.crop.side - 1e-6).mean() < 0.6
@@ -198,7 +198,7 @@ def test_a_point_is_shown_inside_the_outline_and_the_crop(people):
     points = middle + np.array([[0, 0], [19, -19], [21, 0], [0, -21], [crop.side, 0]])
     assert Framing(crop, square).shows(points).tolist() == [True, True, False, False, False]
     assert not Framing(crop, np.zeros((0, 2))).shows(points).any()
-    assert not Framing(crop, np.zeros((0, 2))).blackened(np.ones((192, 192, 3), np.uint8)).any()
+    assert not Framing(crop, np.zeros((0, 2))).black_outside(np.ones((192, 192, 3), np.uint8)).any()
     assert image_outline(np.zeros((4, 6, 3), np.uint8), 0.0).tolist() == [
         [0, 0], [5, 0], [5, 3], [0, 3]
     ]  # fmt: skip
@@ -243,7 +243,7 @@ def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
     image = np.zeros((64, 64, 3), np.uint8)
     image[32, 32] = 255
     for angle in (0.0, 0.6, np.pi / 2, 2.5):
-        seen = blur_along(image, 12.0, angle)[..., 0].astype(float)
+        seen = motion_blur(image, 12.0, angle)[..., 0].astype(float)
         assert abs(seen.sum() - 255) < 0.1 * 255
         y, x = np.nonzero(seen)
         way = np.array([np.cos(angle), np.sin(angle)])
@@ -254,7 +254,7 @@ def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
         centre = np.array([x.mean(), y.mean()])
         np.testing.assert_allclose(centre, [32, 32], atol=1.0)
     flat = np.full((40, 40, 3), 77, np.uint8)
-    np.testing.assert_array_equal(blur_along(flat, 9.0, 1.0), flat)
+    np.testing.assert_array_equal(motion_blur(flat, 9.0, 1.0), flat)
 
 
 def test_grain_has_the_strength_asked_for_and_jpeg_keeps_colours():

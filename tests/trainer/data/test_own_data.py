@@ -17,7 +17,7 @@ from trainer.__main__ import main  # noqa: E402
 from trainer.data.coco import COCO_NAMES  # noqa: E402
 from trainer.data.factory import DatasetConfig, open_dataset  # noqa: E402
 from trainer.data.fits import read_fits  # noqa: E402
-from trainer.data.fitted import PeopleWithFits  # noqa: E402
+from trainer.data.fitted import DatasetWithFits  # noqa: E402
 from trainer.data.lspet import ImageStore, read_joint_set  # noqa: E402
 
 PEOPLE = 4
@@ -132,13 +132,13 @@ def test_fits_of_other_people_are_refused(own_folder):
     body, count = default_body(), len(people)
     frames = np.stack([people.labels(row).crop.frame_from_crop for row in range(count)])
     fits = made_up_fits(body, frames)
-    known = PeopleWithFits(people, fits)
+    known = DatasetWithFits(people, fits)
     assert known.labels(0).body is not None
     assert known.labels(1).body is None
     with pytest.raises(InputError, match="person 0 is another one"):
-        PeopleWithFits(people, made_up_fits(body, frames[::-1])).labels(0)
+        DatasetWithFits(people, made_up_fits(body, frames[::-1])).labels(0)
     with pytest.raises(InputError, match=f"has {count} people, the fits are of {count - 1}"):
-        PeopleWithFits(people, made_up_fits(body, frames[1:]))
+        DatasetWithFits(people, made_up_fits(body, frames[1:]))
 
 
 def made_up_fits(body, frames):

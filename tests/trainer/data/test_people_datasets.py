@@ -15,10 +15,10 @@ from scipy.io import savemat
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from tests.helpers.paths import SHARED
-from trainer.data.annotated import AnnotatedPeople, PeopleRows, keypoint_crop
+from trainer.data.annotated import DatasetSubset, KeypointDataset, keypoint_crop
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES
 from trainer.data.coco import COCO_NAMES, open_coco, open_packed_coco
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedDataset
 from trainer.data.lsp import read_lsp, read_original_lspet
 from trainer.data.lspet import read_joint_set
 from trainer.data.mpii import LABELS, open_mpii, read_mpii
@@ -53,7 +53,7 @@ def test_lsp_counts_hidden_joints_half(tmp_path: Path) -> None:
     joints[2, 5, 1] = 1
     savemat(tmp_path / "joints.mat", {"joints": joints})
     write_picture(tmp_path / "images" / "im0001.jpg")
-    people = FittedPeople(read_lsp(tmp_path), name="lsp")
+    people = FittedDataset(read_lsp(tmp_path), name="lsp")
     assert len(people) == 2
     assert people.name == "lsp"
     known = people.labels(1)
@@ -76,7 +76,7 @@ def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
     joints[12, :, 2] = -700.0, 3.0, 0.0
     savemat(tmp_path / "joints.mat", {"joints": joints})
     write_picture(tmp_path / "images" / "im00003.jpg")
-    people = FittedPeople(read_original_lspet(tmp_path))
+    people = FittedDataset(read_original_lspet(tmp_path))
     known = people.labels(2)
     assert known.keypoints[12].tolist() == [0, 0, 0]
     assert known.keypoints[11].tolist() == [*standing(3)[2, 11], 1]
@@ -337,10 +337,10 @@ def test_rows_of_a_set_are_a_set() -> None:
     keypoints = np.zeros((4, len(KEYPOINT_NAMES), 3))
     keypoints[:, :3] = [[1, 2, 1], [30, 4, 1], [5, 60, 1]]
     keypoints[:, 0, 0] = np.arange(4)
-    people = AnnotatedPeople(
+    people = KeypointDataset(
         "made up", keypoints, lambda row: np.full((2, 2, 3), row, dtype=np.uint8)
     )
-    rows = PeopleRows(people, [3, 1])
+    rows = DatasetSubset(people, [3, 1])
     assert len(rows) == 2
     assert rows.labels(0).keypoints[0, 0] == 3
     assert rows.image(1)[0, 0, 0] == 1
@@ -360,14 +360,14 @@ def test_rows_of_a_set_are_a_set() -> None:
 def test_unsound_key_points_are_refused(change: Any, complaint: str) -> None:
     keypoints = np.ones((2, len(KEYPOINT_NAMES), 3))
     with pytest.raises(InputError, match=complaint):
-        AnnotatedPeople("made up", change(keypoints), lambda row: np.zeros((1, 1, 3), np.uint8))
+        KeypointDataset("made up", change(keypoints), lambda row: np.zeros((1, 1, 3), np.uint8))
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here (../shared/data)")
 def test_real_packed_sets_stand_in_their_pictures() -> None:
     for people in (
         open_packed_coco(SHARED_DATA / "coco_mini"),
-        FittedPeople(read_joint_set(SHARED_DATA / "lspet")),
+        FittedDataset(read_joint_set(SHARED_DATA / "lspet")),
     ):
         for row in range(0, len(people), max(len(people) // 8, 1)):
             known, picture = people.labels(row), people.image(row)

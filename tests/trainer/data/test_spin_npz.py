@@ -15,7 +15,7 @@ from pymaf_live.errors import InputError, UsageError
 from pymaf_live.types import Array
 from trainer.data.base import KEYPOINT_NAMES
 from trainer.data.factory import DatasetConfig, open_dataset
-from trainer.data.spin_npz import SpinPeople
+from trainer.data.spin_npz import SpinDataset
 
 BODY = default_body()
 COUNT = 3
@@ -69,9 +69,9 @@ def made_up() -> dict[str, Any]:
     }
 
 
-def opened(folder: Path, arrays: dict[str, Any], smpl_body: bool = False) -> SpinPeople:
+def opened(folder: Path, arrays: dict[str, Any], smpl_body: bool = False) -> SpinDataset:
     np.savez(folder / "set.npz", **arrays)
-    return SpinPeople(folder / "set.npz", folder, BODY, "h36m", smpl_body=smpl_body)
+    return SpinDataset(folder / "set.npz", folder, BODY, "h36m", smpl_body=smpl_body)
 
 
 def test_key_points_and_3d_joints_find_their_places(tmp_path: Path) -> None:
@@ -214,10 +214,10 @@ def test_object_arrays_that_are_not_needed_do_not_matter(tmp_path: Path) -> None
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no .*set\.npz"):
-        SpinPeople(tmp_path / "set.npz", tmp_path, BODY, "h36m")
+        SpinDataset(tmp_path / "set.npz", tmp_path, BODY, "h36m")
     (tmp_path / "set.npz").write_bytes(b"PK no")
     with pytest.raises(InputError, match=r"set\.npz is not a file"):
-        SpinPeople(tmp_path / "set.npz", tmp_path, BODY, "h36m")
+        SpinDataset(tmp_path / "set.npz", tmp_path, BODY, "h36m")
 
 
 def test_a_set_is_opened_by_its_configuration(tmp_path: Path) -> None:

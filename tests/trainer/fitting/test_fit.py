@@ -10,7 +10,7 @@ from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import InputError
 from tests.trainer.fake_people import write_people
 from trainer.data.fits import bends_naturally, describe, read_fits, write_fits
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
 from trainer.fitting.fit import FitOptions, fit
@@ -47,7 +47,7 @@ def fake_teacher(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
-    people = crop_annotations(FittedPeople(read_joint_set(folder)))
+    people = crop_annotations(FittedDataset(read_joint_set(folder)))
     fits = fit(default_body(), people, fake_teacher(truth, 0.02), FitOptions(steps=150))
     return truth, people, fits
 

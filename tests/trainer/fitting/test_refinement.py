@@ -16,7 +16,7 @@ from tests.trainer.fake_people import write_people
 from tests.trainer.fitting.test_fit import fake_teacher
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits, bends_naturally, read_fits, write_fits
-from trainer.data.fitted import FittedPeople
+from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
 from trainer.fitting.batched_kinematics import BatchedKinematics, rotation_columns
@@ -33,7 +33,7 @@ PEOPLE = 16
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     truth = write_people(folder, PEOPLE)
-    return truth, crop_annotations(FittedPeople(read_joint_set(folder)))
+    return truth, crop_annotations(FittedDataset(read_joint_set(folder)))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.body.fake_smpl import fake_smpl, write_old_pickle  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from tests.trainer.fitting.test_fit import fake_teacher  # noqa: E402
 from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
-from trainer.data.fitted import FittedPeople  # noqa: E402
+from trainer.data.fitted import FittedDataset  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
 from trainer.evaluation.metrics import joint_error, procrustes  # noqa: E402
 from trainer.fitting.fit import FitOptions, fit  # noqa: E402
@@ -58,7 +58,7 @@ def test_people_are_fitted_with_an_imported_body(tmp_path, monkeypatch):
     body = default_body()
     (tmp_path / "people").mkdir()
     truth = write_people(tmp_path / "people", 6)
-    people = crop_annotations(FittedPeople(read_joint_set(tmp_path / "people")))
+    people = crop_annotations(FittedDataset(read_joint_set(tmp_path / "people")))
     fits = fit(body, people, fake_teacher(truth, 0.02), FitOptions(steps=80))
     assert fits.shape.shape == (6, 7)
     found = pose_joints(body, fits.rotations, fits.shape)

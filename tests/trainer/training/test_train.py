@@ -54,7 +54,7 @@ def people(tmp_path_factory):
 
 def hold_out_few(patch):
     for module in (factory, preview, validation):
-        patch.setattr(module, "VALIDATION", HELD_OUT)
+        patch.setattr(module, "VALIDATION_COUNT", HELD_OUT)
 
 
 @pytest.fixture(autouse=True)

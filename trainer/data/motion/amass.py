@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.data.motion.performance import MOST_FRAMES
+from trainer.data.motion.skeleton_clip import MAX_FRAMES
 
 BODY_JOINTS = 22
 """SMPL's joints without the two hands, which SMPL-H replaces by fingers."""
@@ -61,7 +61,7 @@ def read_amass(content: bytes, body: Body, name: str = "the clip") -> tuple[Arra
         raise InputError(f"{name} is no AMASS clip: {error}") from error
     if poses.ndim != 2 or poses.shape[1] < 3 * BODY_JOINTS or poses.shape[1] % 3:
         raise InputError(f"{name}: poses {poses.shape} are not rotation vectors of SMPL-H")
-    if not 0 < len(poses) <= MOST_FRAMES or places.shape != (len(poses), 3):
+    if not 0 < len(poses) <= MAX_FRAMES or places.shape != (len(poses), 3):
         raise InputError(f"{name}: trans {places.shape} does not fit poses {poses.shape}")
     if not (np.isfinite(poses).all() and np.isfinite(places).all() and 0.1 < rate < 10_000):
         raise InputError(f"{name} has numbers that are not finite, or no frame rate")

@@ -18,8 +18,8 @@ from trainer.data.motion.amc import parse_amc, parse_asf
 from trainer.data.motion.bvh import CMU_UNIT, read_bandai_bvh, read_cmu_bvh
 from trainer.data.motion.deepmimic import read_deepmimic
 from trainer.data.motion.expmap import read_expmap
-from trainer.data.motion.performance import Performance
 from trainer.data.motion.retarget import retarget
+from trainer.data.motion.skeleton_clip import SkeletonClip
 
 LICENCES = {
     "cmu_amc": "LicenseRef-CMU-mocap",
@@ -37,7 +37,7 @@ FREE_FORMATS = frozenset({"cmu_amc", "cmu_bvh", "cmu_expmap", "deepmimic"})
 _STAND_IN_SKELETON = "cmu_amc/01.asf"
 """For AMC clips whose actor's own skeleton is not there; all of CMU's have the same bones."""
 
-_LARGEST = 256 * 1024 * 1024
+_MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _indexed(
         raise InputError(f"{folder} has none of the clips asked for")
 
 
-def _read(archive: zipfile.ZipFile, name: str, kind: str) -> Performance:
+def _read(archive: zipfile.ZipFile, name: str, kind: str) -> SkeletonClip:
     text = _text(archive, name)
     if kind == "cmu_amc":
         own = f"cmu_amc/{PurePosixPath(name).stem.partition('_')[0]}.asf"
@@ -159,8 +159,8 @@ def _read(archive: zipfile.ZipFile, name: str, kind: str) -> Performance:
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
     try:
-        if archive.getinfo(name).file_size > _LARGEST:
-            raise InputError(f"the clip {name} is larger than {_LARGEST >> 20} MiB")
+        if archive.getinfo(name).file_size > _MAX_BYTES:
+            raise InputError(f"the clip {name} is larger than {_MAX_BYTES >> 20} MiB")
         return archive.read(name).decode("latin1")
     except (KeyError, OSError, zipfile.BadZipFile) as error:
         raise InputError(f"there is no clip {name} in {archive.filename}: {error}") from error

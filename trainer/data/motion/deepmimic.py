@@ -15,7 +15,12 @@ from scipy.spatial.transform import Rotation
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.data.motion.performance import MOST_FRAMES, Performance, between, perform
+from trainer.data.motion.skeleton_clip import (
+    MAX_FRAMES,
+    SkeletonClip,
+    forward_kinematics,
+    interpolate_rotations,
+)
 
 # after the seconds, the place (3) and the root's quaternion (4): part, how many numbers
 _PARTS = (
@@ -58,7 +63,7 @@ _SHARES = {
 _OURS = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
 
 
-def read_deepmimic(text: str, name: str = "the clip") -> Performance:
+def read_deepmimic(text: str, name: str = "the clip") -> SkeletonClip:
     """Read a clip.
 
     Parameters
@@ -74,7 +79,7 @@ def read_deepmimic(text: str, name: str = "the clip") -> Performance:
     """
     try:
         rows = json.loads(text)["Frames"]
-        if not isinstance(rows, list) or not 2 <= len(rows) <= MOST_FRAMES:
+        if not isinstance(rows, list) or not 2 <= len(rows) <= MAX_FRAMES:
             raise ValueError("it has not two frames")
         values = np.array(rows, dtype=np.float64)
         if values.shape[1:] != (_WIDTH,):
@@ -92,7 +97,9 @@ def read_deepmimic(text: str, name: str = "the clip") -> Performance:
     parents = [names.index(parent) if parent else -1 for parent, _, _ in _TREE.values()]
     at = np.array([place for _, place, _ in _TREE.values()]) @ _OURS.T
     along = np.array([way for _, _, way in _TREE.values()]) @ _OURS.T
-    clip = perform(names, parents, at, along, local, values[:, 1:4] @ _OURS.T, 1 / seconds)
+    clip = forward_kinematics(
+        names, parents, at, along, local, values[:, 1:4] @ _OURS.T, 1 / seconds
+    )
     return _with_cmu_bones(clip)
 
 
@@ -117,14 +124,16 @@ def _quaternion(numbers: Array) -> Array:
     return np.asarray(_OURS @ turned @ _OURS.T)
 
 
-def _with_cmu_bones(clip: Performance) -> Performance:
+def _with_cmu_bones(clip: SkeletonClip) -> SkeletonClip:
     names, rows = list(clip.names), [clip.bone(bone) for bone in _STAND_INS.values()]
     world = [clip.world, clip.world[:, rows]]
     for first, second, share in _SHARES.values():
-        turned = between(clip.world[:, clip.bone(first)], clip.world[:, clip.bone(second)], share)
+        turned = interpolate_rotations(
+            clip.world[:, clip.bone(first)], clip.world[:, clip.bone(second)], share
+        )
         world.append(turned[:, None])
     rows += [clip.bone(first) for first, _, _ in _SHARES.values()]
-    return Performance(
+    return SkeletonClip(
         (*names, *_STAND_INS, *_SHARES),
         np.concatenate([clip.offsets, clip.offsets[rows]]),
         np.concatenate(world, axis=1),

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.motion.bvh import CMU_UNIT
-from trainer.data.motion.performance import MOST_FRAMES, Performance, perform
+from trainer.data.motion.skeleton_clip import MAX_FRAMES, SkeletonClip, forward_kinematics
 
 FRAME_RATE = 120.0
 
@@ -53,7 +53,7 @@ _ALONG = {
 _TOGETHER = ("lowerneck", "lclavicle", "rclavicle", "lhand", "rhand", "lthumb", "rthumb")
 
 
-def read_expmap(text: str, name: str = "the clip") -> Performance:
+def read_expmap(text: str, name: str = "the clip") -> SkeletonClip:
     """Read a clip, without its first row.
 
     Parameters
@@ -70,7 +70,7 @@ def read_expmap(text: str, name: str = "the clip") -> Performance:
     width = 3 + 3 * len(_ROWS)
     try:
         rows = [line.split(",") for line in text.splitlines() if line.strip()]
-        if not 2 <= len(rows) <= MOST_FRAMES:
+        if not 2 <= len(rows) <= MAX_FRAMES:
             raise ValueError(f"{len(rows)} rows")
         values = np.array([[float(number) for number in row] for row in rows])
         if values.shape[1:] != (width,):
@@ -89,7 +89,9 @@ def read_expmap(text: str, name: str = "the clip") -> Performance:
     along = np.array([_along(bone) for bone in names]) * CMU_UNIT
     at = along[np.maximum(parents, 0)]
     at[[names.index(bone) for bone in _TOGETHER]] = 0
-    return perform(names, parents, at, along, local, values[:, :3] * CMU_UNIT, FRAME_RATE)
+    return forward_kinematics(
+        names, parents, at, along, local, values[:, :3] * CMU_UNIT, FRAME_RATE
+    )
 
 
 def _along(bone: str) -> Array:

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from pymaf_live.body import Body, rest_joints
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array
-from trainer.data.motion.performance import Performance
+from trainer.data.motion.skeleton_clip import SkeletonClip
 
 # the source bone that moves each joint of SMPL's tree, by CMU's names
 CMU_BONE_OF_JOINT = {
@@ -70,7 +70,7 @@ _FOLLOWS = {
 
 
 def retarget(
-    motion: Performance, body: Body, shape: Array, upright: Mapping[str, float] | None = None
+    motion: SkeletonClip, body: Body, shape: Array, upright: Mapping[str, float] | None = None
 ) -> tuple[Array, Array]:
     """Move our body as the source moved.
 
@@ -80,7 +80,7 @@ def retarget(
 
     Parameters
     ----------
-    motion : Performance
+    motion : SkeletonClip
         CMU's bone names.
     body : Body
         SMPL's joint names.

@@ -93,7 +93,7 @@ def test_a_bvh_clip_goes_where_its_angles_say() -> None:
     ],
 )
 def test_unsound_bvh_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="the clip is no sound BVH"):
+    with pytest.raises(InputError, match="the clip is not a valid BVH"):
         parse_bvh(text, 1.0)
 
 
