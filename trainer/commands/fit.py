@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trainer.data.base import PersonDataset
     from trainer.data.factory import Kind
     from trainer.data.fits import Fits
-    from trainer.fitting.fit import FitOptions
+    from trainer.fitting.fitter import FitOptions
     from trainer.fitting.pose_prior import PosePrior
 
 _KINDS: dict[str, Kind] = {"lspet": "lspet", "lsp": "lsp", "mpii": "mpii", "coco": "coco"}
@@ -68,7 +68,7 @@ def fit(
     """Fit bodies to annotated images, as pseudo labels."""
     from pymaf_live.body import default_body
     from trainer.data.fits import describe, read_fits, write_fits
-    from trainer.fitting.fit import FitOptions
+    from trainer.fitting.fitter import FitOptions
     from trainer.rendering.contact_sheet import write_fit_sheets
 
     if steps is not None and steps < 1:
@@ -105,12 +105,8 @@ def _fit(
     """Run the first round unless its fits exist (`before`), and the second if it is wanted."""
     from trainer.data.fits import describe, read_fits
     from trainer.fitting.fit import fit as fit_first_round
-    from trainer.fitting.refinement import (
-        predict,
-        read_predictions,
-        refine_fits,
-        write_predictions,
-    )
+    from trainer.fitting.predictions import predict, read_predictions, write_predictions
+    from trainer.fitting.refinement import refine_fits
     from trainer.fitting.targets import crop_annotations
     from trainer.fitting.teacher import read_teacher_landmarks, run_teacher, write_teacher_landmarks
     from trainer.training.checkpoint import checkpoint_landmark_file
@@ -140,12 +136,12 @@ def _fit(
 def _learn_prior(body: Body, fits: Fits, mocap: Path) -> PosePrior:
     """Learn the pose prior of LSPET's kept fits, without the held-out rows, and motion capture."""
     from trainer.data.lspet import VALIDATION_COUNT
-    from trainer.fitting.pose_prior import learn_prior, mocap_rotations, poses_with_mirrors
+    from trainer.fitting.pose_prior import fit_pose_prior, mocap_rotations, poses_with_mirrors
 
     used = fits.kept.copy()
     used[-VALIDATION_COUNT:] = False
     rotations = [fits.rotations[used], mocap_rotations(body, mocap)]
-    return learn_prior(np.concatenate([poses_with_mirrors(body, r) for r in rotations]))
+    return fit_pose_prior(np.concatenate([poses_with_mirrors(body, r) for r in rotations]))
 
 
 def _open_people(data_set: str | None, part: str, lspet: Path, body: Body) -> PersonDataset:

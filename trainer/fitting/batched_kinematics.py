@@ -1,8 +1,8 @@
-"""Kinematics of thousands of bodies at once, one person a column: what the fit needs on a CPU.
+"""Kinematics of thousands of bodies at once, one person a column, for the fit on a CPU.
 
-`trainer.body.torch_body` puts the person first, as a network's batch is; sums over its last axes
-of three are slow when there are thousands of people and nothing else. Here every number of a
-person is a row and people are the last axis, so that each step runs along contiguous memory.
+`trainer.body.torch_body` puts the person first, as a network's batch is; sums over its last axes of
+three are slow for thousands of people. Here every number of a person is a row and people are the
+last axis, so that each step runs along contiguous memory.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pymaf_live.body import Body, PointSet
 from pymaf_live.types import Array
 
 
-def rotation_columns(vectors: Tensor) -> Tensor:
-    """Rotation vectors (3, J, N) in radians to matrices (3, 3, J, N), smooth at zero."""
+def rotations_from_vectors(vectors: Tensor) -> Tensor:
+    """Return matrices (3, 3, J, N) of rotation vectors (3, J, N) in radians, smooth at zero."""
     x, y, z = vectors.unbind(0)
     square = x * x + y * y + z * z
     angle = torch.sqrt(square + 1e-12)
@@ -34,10 +34,10 @@ def rotation_columns(vectors: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-def root_columns(six: Tensor) -> Tensor:
-    """Two columns (2, 3, N), not yet at right angles, to rotations (3, 3, 1, N): Gram-Schmidt."""
-    first = six[0] / six[0].norm(dim=0).clamp(min=1e-6)
-    second = six[1] - (first * six[1]).sum(0) * first
+def rotation_from_columns(columns: Tensor) -> Tensor:
+    """Return rotations (3, 3, 1, N) from two columns (2, 3, N) by Gram-Schmidt."""
+    first = columns[0] / columns[0].norm(dim=0).clamp(min=1e-6)
+    second = columns[1] - (first * columns[1]).sum(0) * first
     second = second / second.norm(dim=0).clamp(min=1e-6)
     third = torch.stack(
         [
@@ -49,14 +49,14 @@ def root_columns(six: Tensor) -> Tensor:
     return torch.stack([first, second, third], dim=1)[:, :, None]
 
 
-def turned_by(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Matrices (3, 3, K, N) times vectors (3, K, N)."""
+def rotate(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return matrices (3, 3, K, N) times vectors (3, K, N)."""
     (a, b, c), (x, y, z) = matrix.unbind(1), vector.unbind(0)
     return a * x + b * y + c * z
 
 
-def chained(first: Tensor, second: Tensor) -> Tensor:
-    """Matrices (3, 3, K, N) times matrices (3, 3, K, N)."""
+def compose(first: Tensor, second: Tensor) -> Tensor:
+    """Return matrices (3, 3, K, N) times matrices (3, 3, K, N)."""
     # unbound, not indexed: an index's backward pass fills a whole tensor of zeros
     (a, b, c), (x, y, z) = first.unbind(1), second.unbind(0)
     return a[:, None] * x + b[:, None] * y + c[:, None] * z
@@ -74,20 +74,21 @@ class BatchedKinematics:
 
     def __init__(self, body: Body, rows: csr_matrix) -> None:
         joints, shapes = body.joint_count, body.shape_count
-        self.parents = [int(parent) for parent in body.parents]
+        self._parents = [int(parent) for parent in body.parents]
         depth = [0] * joints
-        for joint, parent in enumerate(self.parents):
+        for joint, parent in enumerate(self._parents):
             depth[joint] = depth[parent] + 1 if parent >= 0 else 0
-        self.levels = [[j for j in range(joints) if depth[j] == d] for d in range(max(depth) + 1)]
-        order = [joint for level in self.levels for joint in level]
-        self.order = torch.tensor(np.argsort(order))
+        self._levels = [[j for j in range(joints) if depth[j] == d] for d in range(max(depth) + 1)]
+        order = [joint for level in self._levels for joint in level]
+        self._order = torch.tensor(np.argsort(order))
         flat = body.shape_directions.reshape(len(body.template), -1)
-        rest = body.joint_regressor @ body.template
-        self.rest_mean = _coordinates_first(rest)
-        self.rest_directions = _directions(body.joint_regressor @ flat, joints, shapes)
+        self.rest_mean = _coordinates_first(body.joint_regressor @ body.template)
+        """(3, J) m, joints of the mean body at rest."""
+        regressed = np.asarray(body.joint_regressor @ flat).reshape(joints, 3, shapes)
+        self._rest_directions = _tensor(np.moveaxis(regressed, 1, 0))
         points = PointSet.from_rows(body, rows)
-        self.pair_mean = _coordinates_first(points.mean)
-        self.pair_directions = _tensor(np.moveaxis(points.directions, 1, 0))
+        self._pair_mean = _coordinates_first(points.mean)
+        self._pair_directions = _tensor(np.moveaxis(points.directions, 1, 0))
         pairs = np.arange(len(points.point))
         # one-hot products instead of indexing: their backward pass is a product too
         spread, gather = np.zeros((len(pairs), joints)), np.zeros((points.count, len(pairs)))
@@ -95,10 +96,10 @@ class BatchedKinematics:
         gather[points.point, pairs] = 1
         weight = np.zeros((points.count, joints))
         weight[points.point, points.joint] = points.weight
-        self.spread, self.gather, self.weight = map(_tensor, (spread, gather, weight))
+        self._spread, self._gather, self._weight = map(_tensor, (spread, gather, weight))
 
     def pose(self, rotations: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pose everybody.
+        """Pose all bodies.
 
         Parameters
         ----------
@@ -112,31 +113,28 @@ class BatchedKinematics:
             Metres, in the frame that the root's rotation leads to.
         world : (3, 3, J, N) tensor
             Rotations of the joints in that frame.
-        places : (3, J, N) tensor
-            Of the joints, metres.
+        joints : (3, J, N) tensor
+            Metres.
         """
-        rest = self.rest_mean[..., None] + self.rest_directions @ shape
-        world, places = self._moved(rotations, rest)
-        shift = places - turned_by(world, rest)
-        pairs = self.pair_mean[..., None] + self.pair_directions @ shape
-        turned = turned_by(self.spread @ world, pairs)
-        return self.gather @ turned + self.weight @ shift, world, places
+        rest = self.rest_mean[..., None] + self._rest_directions @ shape
+        world, joints = self._chain(rotations, rest)
+        shift = joints - rotate(world, rest)
+        pairs = self._pair_mean[..., None] + self._pair_directions @ shape
+        turned = rotate(self._spread @ world, pairs)
+        return self._gather @ turned + self._weight @ shift, world, joints
 
-    def _moved(self, rotations: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+    def _chain(self, rotations: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+        """Return world rotations (3, 3, J, N) and joints (3, J, N), level by level of the tree."""
         worlds, places = [rotations[:, :, :1]], [rest[:, :1]]
-        above = self.levels[0]
-        for level in self.levels[1:]:
-            parents = [self.parents[joint] for joint in level]
+        above = self._levels[0]
+        for level in self._levels[1:]:
+            parents = [self._parents[joint] for joint in level]
             rows = [above.index(parent) for parent in parents]
             world, place = worlds[-1][:, :, rows], places[-1][:, rows]
-            worlds.append(chained(world, rotations[:, :, level]))
-            places.append(place + turned_by(world, rest[:, level] - rest[:, parents]))
+            worlds.append(compose(world, rotations[:, :, level]))
+            places.append(place + rotate(world, rest[:, level] - rest[:, parents]))
             above = level
-        return torch.cat(worlds, 2)[:, :, self.order], torch.cat(places, 1)[:, self.order]
-
-
-def _directions(flat: Array, joints: int, shapes: int) -> Tensor:
-    return _tensor(np.moveaxis(np.asarray(flat).reshape(joints, 3, shapes), 1, 0))
+        return torch.cat(worlds, 2)[:, :, self._order], torch.cat(places, 1)[:, self._order]
 
 
 def _coordinates_first(values: Array) -> Tensor:

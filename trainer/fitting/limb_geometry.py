@@ -1,8 +1,8 @@
-"""Arms and legs from the directions of their bones: starts for a fit, and limbs turned in depth.
+"""Arms and legs from the directions of their bones: starts for a fit, and limbs mirrored in depth.
 
-From a single picture in weak perspective a bone that goes towards the camera looks like one that
-goes away from it. The other reading of a limb is its bones mirrored in depth; which way knee or
-elbow then bend decides how the thigh or the upper arm is turned about itself.
+In a single image in weak perspective, a bone that points towards the camera looks like one that
+points away from it. The other reading of a limb is its bones mirrored in depth; the way in which
+knee or elbow then bend decides the twist of the thigh or the upper arm.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from pymaf_live.body import Body
 from trainer.body.torch_body import matrix_from_axis_angle, small_matmul, small_matvec
 
 _STRAIGHT = 0.35
-"""Radians: below this bend the hinge is more and more taken from the parent's axes."""
-_MOST_BENT = 2.4
+"""Radians: below this bend the hinge is blended with the parent's axis."""
+_MAX_BEND = 2.4
+"""Radians."""
 
 
 @dataclass(frozen=True)
 class Limb:
-    """Rows of a limb's joints in the body, and how its hinge lies."""
+    """Rows of a limb's joints in the body, and the axis of its hinge."""
 
     parent: int
     first: int
@@ -34,7 +36,7 @@ class Limb:
 
     @classmethod
     def all_of(cls, body: Body) -> tuple[Limb, ...]:
-        """The four limbs."""
+        """Return left leg, right leg, left arm, right arm."""
         names = list(body.joint_names)
         limbs = []
         for leg, joints in ((True, "hip knee ankle"), (False, "shoulder elbow wrist")):
@@ -47,7 +49,7 @@ class Limb:
 def limb_rotations(
     limb: Limb, rest: Tensor, parent: Tensor, upper: Tensor, lower: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Rotations of a limb's first two joints that point its bones.
+    """Return rotations of a limb's first two joints that point its bones.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def limb_rotations(
     rest : (J, 3) tensor
         Joints at rest.
     parent : (N, 3, 3) tensor
-        World rotation of the joint that the limb hangs on.
+        World rotation of the limb's parent joint.
     upper, lower : (N, 3) tensor
         World directions of its two bones.
 
@@ -64,9 +66,9 @@ def limb_rotations(
     first : (N, 3, 3) tensor
         Relative to `parent`.
     second : (N, 3) tensor
-        Rotation vector of the knee or elbow: its bend about the hinge, the way it may go.
+        Rotation vector of the knee or elbow: its bend about the hinge in the natural direction.
     """
-    upper, lower = _unit(upper), _unit(lower)
+    upper, lower = normalize(upper, dim=-1), normalize(lower, dim=-1)
     normal = torch.linalg.cross(upper, lower)
     bend = torch.atan2(normal.norm(dim=-1), (upper * lower).sum(-1))
     # a knee bends back about +x, a left elbow forward about -y, a right one about +y
@@ -74,27 +76,25 @@ def limb_rotations(
     sign = 1.0 if limb.leg else -limb.side
     usual = parent[..., axis] - (parent[..., axis] * upper).sum(-1, keepdim=True) * upper
     doubt = (1 - bend / _STRAIGHT).clamp(min=0)[:, None]
-    hinge = _unit(sign * _unit(normal) * (1 - doubt) + doubt * _unit(usual))
+    measured = sign * normalize(normal, dim=-1)
+    hinge = normalize(measured * (1 - doubt) + doubt * normalize(usual, dim=-1), dim=-1)
     if limb.leg:
         columns = [hinge, -upper, torch.linalg.cross(hinge, -upper)]
     else:
         along = limb.side * upper
         columns = [along, hinge, torch.linalg.cross(along, hinge)]
     frame = torch.stack(columns, dim=-1)
-    bone = _unit(rest[limb.second] - rest[limb.first]).expand_as(upper)
-    frame = small_matmul(matrix_from_axis_angle(swing(small_matvec(frame, bone), upper)), frame)
+    bone = normalize(rest[limb.second] - rest[limb.first], dim=-1).expand_as(upper)
+    swing = shortest_rotation(small_matvec(frame, bone), upper)
+    frame = small_matmul(matrix_from_axis_angle(swing), frame)
     second = torch.zeros_like(upper)
-    second[:, axis] = sign * bend.clamp(max=_MOST_BENT)
+    second[:, axis] = sign * bend.clamp(max=_MAX_BEND)
     return small_matmul(parent.transpose(1, 2), frame), second
 
 
-def swing(from_direction: Tensor, to_direction: Tensor) -> Tensor:
-    """Shortest rotation vector (N, 3) that turns one direction to another."""
-    a, b = _unit(from_direction), _unit(to_direction)
+def shortest_rotation(source: Tensor, target: Tensor) -> Tensor:
+    """Return the shortest rotation vectors (N, 3) that turn directions (N, 3) to others."""
+    a, b = normalize(source, dim=-1), normalize(target, dim=-1)
     axis = torch.linalg.cross(a, b)
     angle = torch.atan2(axis.norm(dim=-1), (a * b).sum(-1))
-    return _unit(axis) * angle[:, None]
-
-
-def _unit(vector: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(vector, dim=-1)
+    return normalize(axis, dim=-1) * angle[:, None]

@@ -1,10 +1,10 @@
-"""How people hold themselves: a mixture of Gaussians over the rotation vectors of all joints.
+"""Pose prior: a mixture of Gaussians over the rotation vectors of all joints.
 
-A fit cannot tell from a picture alone whether a limb goes towards the camera or away from it, nor
-how a limb that is hidden is held. What the joints do together (a raised arm lifts the collar, a
-bent hip goes with a bent knee) says which is likelier; cf. Bogo et al., 'Keep it SMPL' (ECCV 2016).
-The mixture is learned from fits that were kept and from motion capture, both with their mirror
-images, so that left and right weigh alike.
+A single image does not show if a limb points towards the camera or away from it, nor the pose of a
+hidden limb. The correlation of the joints (a raised arm lifts the collar, a bent hip goes with a
+bent knee) makes one reading likelier; cf. Bogo et al., 'Keep it SMPL' (ECCV 2016). The mixture is
+learned from kept fits and from motion capture, both with their mirror images, so that left and
+right weigh alike.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from trainer.data.motion.clips import FREE_FORMATS, read_motions
 _COMPONENTS = 8
 _ROUNDS = 10
 _FLOOR = 0.1
-"""Radians: no direction is known more narrowly than this."""
-_MOST_SAMPLES = 16_000
-_FRAMES_A_SECOND = 10.0
+"""Radians: least standard deviation in any direction."""
+_MAX_SAMPLES = 16_000
+_FRAME_RATE = 10.0
 
 
 class PosePrior:
-    """The mixture: D = 3 (J - 1) numbers a pose, the root left out.
+    """Mixture of C Gaussians over poses of D = 3 (J - 1) numbers, without the root.
 
     Parameters
     ----------
@@ -43,20 +43,20 @@ class PosePrior:
         lower = np.linalg.cholesky(covariances)
         whiten = np.linalg.inv(lower)
         logarithms = np.log(weights) - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)
-        # offsets against the likeliest component, so that the energy is about zero at best
+        # relative to the likeliest component, so that the least energy is about zero
         self.means = torch.tensor(means, dtype=torch.float32)
         self.whiten = torch.tensor(whiten, dtype=torch.float32)
         self.offsets = torch.tensor(logarithms.max() - logarithms, dtype=torch.float32)
 
     def energy(self, pose: Tensor) -> Tensor:
-        """Negative log-likelihood (N,) of rotation vectors (D, N), up to a constant."""
+        """Return the negative log-likelihood (N,) of rotation vectors (D, N), up to a constant."""
         away = pose[None] - self.means[..., None]
         square = (self.whiten @ away).square().sum(1)
         return -torch.logsumexp(-square / 2 - self.offsets[:, None], dim=0)
 
 
-def learn_prior(poses: Array, seed: int = 0, components: int = _COMPONENTS) -> PosePrior:
-    """Expectation-maximisation, from k-means, over rotation vectors.
+def fit_pose_prior(poses: Array, seed: int = 0, components: int = _COMPONENTS) -> PosePrior:
+    """Fit a prior by expectation-maximization, initialized by k-means.
 
     Parameters
     ----------
@@ -68,27 +68,27 @@ def learn_prior(poses: Array, seed: int = 0, components: int = _COMPONENTS) -> P
     Raises
     ------
     InputError
-        If there are too few poses for a mixture, or they are not finite.
+        If there are too few poses for a mixture, or a pose is not finite.
     """
     samples = poses.reshape(len(poses), -1).astype(np.float64)
     if len(samples) < 10 * components:
         raise InputError(f"{len(samples)} poses are too few for a prior")
     if not np.isfinite(samples).all():
-        raise InputError("there are poses that are not finite")
+        raise InputError("some poses are not finite")
     random = np.random.default_rng(seed)
-    if len(samples) > _MOST_SAMPLES:
-        samples = samples[random.permutation(len(samples))[:_MOST_SAMPLES]]
-    share: Array = np.eye(components)[_clusters(samples, components, random)]
-    # shrunk to the whole set's spread: a small cluster must not be sure of what it never saw vary
+    if len(samples) > _MAX_SAMPLES:
+        samples = samples[random.permutation(len(samples))[:_MAX_SAMPLES]]
+    share: Array = np.eye(components)[_k_means(samples, components, random)]
+    # shrunk towards the covariance of the whole set: a small cluster has not seen everything vary
     whole = np.cov(samples.T)
     for _ in range(_ROUNDS):
-        weights, means, covariances = _components(samples, share, whole)
-        share = _shares(samples, weights, means, covariances)
+        weights, means, covariances = _maximize(samples, share, whole)
+        share = _responsibilities(samples, weights, means, covariances)
     return PosePrior(weights, means, covariances)
 
 
 def poses_with_mirrors(body: Body, rotations: Array) -> Array:
-    """Rotations (N, J, 3, 3) to rotation vectors (2 N, J - 1, 3) with their mirror images."""
+    """Return rotation vectors (2 N, J - 1, 3) of rotations (N, J, 3, 3) and their mirror images."""
     pose = axis_angle_from_matrix(rotations)
     # in a mirror at x = 0 a turn about x stays, those about y and z change sign
     mirrored = pose[:, body.joint_mirror] * [1.0, -1.0, -1.0]
@@ -96,21 +96,22 @@ def poses_with_mirrors(body: Body, rotations: Array) -> Array:
 
 
 def mocap_rotations(body: Body, folder: Path) -> Array:
-    """Ten frames a second of all free clips of a folder, on our body, (N, J, 3, 3).
+    """Return rotations (N, J, 3, 3) of all free clips of a folder, at ten frames a second.
 
     Raises
     ------
     InputError
-        If there is no motion or a clip is unsound.
+        If there is no motion or a clip is invalid.
     """
-    found = []
+    rotations = []
     for motion in read_motions(folder, FREE_FORMATS, body):
-        step = max(1, round(motion.frame_rate / _FRAMES_A_SECOND))
-        found.append(motion.rotations[::step])
-    return np.concatenate(found)
+        step = max(1, round(motion.frame_rate / _FRAME_RATE))
+        rotations.append(motion.rotations[::step])
+    return np.concatenate(rotations)
 
 
-def _clusters(samples: Array, count: int, random: np.random.Generator) -> Ints:
+def _k_means(samples: Array, count: int, random: np.random.Generator) -> Ints:
+    """Return the cluster (N,) of each sample (N, D)."""
     centres = samples[random.permutation(len(samples))[:count]]
     nearest = np.zeros(len(samples), dtype=np.int64)
     for _ in range(15):
@@ -122,7 +123,8 @@ def _clusters(samples: Array, count: int, random: np.random.Generator) -> Ints:
     return nearest
 
 
-def _components(samples: Array, share: Array, whole: Array) -> tuple[Array, Array, Array]:
+def _maximize(samples: Array, share: Array, whole: Array) -> tuple[Array, Array, Array]:
+    """Return weights, means and covariances of the components from shares (N, C)."""
     dimensions = samples.shape[1]
     totals = share.sum(0) + 1e-9
     means = (share.T @ samples) / totals[:, None]
@@ -135,7 +137,8 @@ def _components(samples: Array, share: Array, whole: Array) -> tuple[Array, Arra
     return totals / totals.sum(), means, covariances
 
 
-def _shares(samples: Array, weights: Array, means: Array, covariances: Array) -> Array:
+def _responsibilities(samples: Array, weights: Array, means: Array, covariances: Array) -> Array:
+    """Return the share (N, C) of each component in each sample."""
     logarithms = np.empty((len(samples), len(weights)))
     for k, (weight, mean) in enumerate(zip(weights, means, strict=True)):
         lower = np.linalg.cholesky(covariances[k])

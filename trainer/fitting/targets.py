@@ -1,9 +1,9 @@
-"""What a fit is held to: annotated key points, and a teacher's landmarks as far as they are right.
+"""Targets of a fit: annotated key points, and a teacher's landmarks with the trust in each.
 
-In the picture the annotated joints win; the teacher's points count as far as its two runs agree
-and as far as the annotation bears it out limb by limb; depth comes from the teacher's metric
-landmarks under the same trust. Where nothing is annotated, what the teacher itself calls hidden
-counts for nothing.
+In the image the annotated joints win. The teacher's points count as far as its two runs agree and
+as far as the annotation supports it, limb by limb; depth comes from the teacher's metric landmarks
+under the same trust. Where nothing is annotated, landmarks that the teacher itself calls hidden
+count for nothing.
 """
 
 from __future__ import annotations
@@ -23,40 +23,44 @@ from trainer.data.base import KEYPOINT_NAMES, PersonDataset
 from trainer.data.lspet import torso_length
 from trainer.fitting.teacher import TeacherLandmarks
 
-LIMBS = 12
+KEYPOINTS = len(KEYPOINT_NAMES)
+"""K = 19 annotated key points."""
+LIMB_COUNT = 12
 """The first rows of the key points are limb joints; neck, head top and face follow."""
 
 TRUNK = [
     LSP_NAMES.index(name) for name in ("right_hip", "left_hip", "right_shoulder", "left_shoulder")
 ]
 
-# which LSP joint (row of the 12 limb joints) vouches for each of BlazePose's 33 landmarks:
-# the face by the shoulders' middle, hands by the wrist, feet by the ankle
-_VOUCHER = (
+# row of the limb joint whose annotation supports each of BlazePose's 33 landmarks: hands by the
+# wrist, feet by the ankle; -1, the face, by the trunk
+_SUPPORTING_JOINT = (
     -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, 8, 10, 7, 11, 6, 11, 6, 11, 6, 11, 6, 3, 2, 4,
     1, 5, 0, 5, 0, 5, 0,
 )  # fmt: skip
 
-_SAME_FRAME = 0.02
+_SAME_CROP = 0.02
 """Crop sides that two crops of one person may lie apart; files hold 32 bits."""
+_USUAL_TORSO, _MIN_TORSO = SIZE * 0.17, SIZE * 0.08
+"""Crop pixels: torso length where it is not annotated, and at least."""
 
 
 @dataclass(frozen=True)
 class CropAnnotations:
-    """The annotation of N people, whatever set they are of; K key points."""
+    """Annotated key points of N people and their crops; K key points."""
 
     keypoints: Array
-    """(N, K, 3) x, y in picture pixels and a weight; 0 = unknown."""
+    """(N, K, 3) x, y in image pixels and a weight; 0 = unknown."""
     frame_from_crop: Array
-    """(N, 2, 3) of their crops, by the crop rule, of 256 pixels."""
+    """(N, 2, 3) of their crops of 256 pixels, by the crop rule."""
 
     def __post_init__(self) -> None:
-        """Refuse what no fit can be made to."""
+        """Reject shapes and values that cannot be fitted."""
         count = len(self.keypoints)
-        if self.keypoints.shape != (count, len(KEYPOINT_NAMES), 3) or not count:
+        if self.keypoints.shape != (count, KEYPOINTS, 3) or not count:
             raise InputError(f"key points {self.keypoints.shape} are not (N, K = 19, 3)")
-        for what in (self.keypoints, self.frame_from_crop):
-            broken = ~np.isfinite(what).reshape(count, -1).all(1)
+        for array in (self.keypoints, self.frame_from_crop):
+            broken = ~np.isfinite(array).reshape(count, -1).all(1)
             if broken.any():
                 raise InputError(f"the annotation of row {broken.argmax()} is not finite")
 
@@ -65,21 +69,21 @@ class CropAnnotations:
         return len(self.keypoints)
 
     def in_crops(self) -> Array:
-        """(N, K, 2) crop pixels."""
+        """Return the key points (N, K, 2) in crop pixels."""
         frame = self.frame_from_crop
         inverse = np.linalg.inv(frame[:, :, :2])
         away = self.keypoints[:, :, :2] - frame[:, None, :, 2]
         return np.asarray(np.einsum("nab,nkb->nka", inverse, away))
 
     def torso_pixels(self) -> Array:
-        """|right hip - left shoulder| (N,) in crop pixels; NaN where not annotated."""
+        """Return |right hip - left shoulder| (N,) in crop pixels; NaN where not annotated."""
         return torso_length(self.keypoints) / np.hypot(
             self.frame_from_crop[:, 0, 0], self.frame_from_crop[:, 1, 0]
         )
 
 
 def crop_annotations(people: PersonDataset) -> CropAnnotations:
-    """The annotation of any set of people.
+    """Return the annotation of any set of people.
 
     Raises
     ------
@@ -87,22 +91,22 @@ def crop_annotations(people: PersonDataset) -> CropAnnotations:
         If the set is empty or an annotation is not finite.
     """
     if not len(people):
-        raise InputError(f"{people.name} has nobody in it")
-    known = [people.labels(row) for row in range(len(people))]
+        raise InputError(f"{people.name} has no people")
+    labels = [people.labels(row) for row in range(len(people))]
     frames = []
-    for person in known:
+    for person in labels:
         frame = person.crop.frame_from_crop.astype(np.float64).copy()
         # the same square in crop pixels of the teacher's size, pixel centres at integers
         ratio = person.crop.size / SIZE
         frame[:, 2] += frame[:, :2] @ np.full(2, (ratio - 1) / 2)
         frame[:, :2] *= ratio
         frames.append(frame)
-    return CropAnnotations(np.stack([person.keypoints for person in known]), np.stack(frames))
+    return CropAnnotations(np.stack([person.keypoints for person in labels]), np.stack(frames))
 
 
 @dataclass(frozen=True)
 class FitTargets:
-    """The same as tensors, one person a column; N people, K key points, L = 33 landmarks."""
+    """Targets as tensors, one person a column; N people, K key points, L = 33 landmarks."""
 
     annotated: Tensor
     """(2, K, N) crop units."""
@@ -119,23 +123,23 @@ class FitTargets:
     network_trust: Tensor
     """(14, N) 0..1; 0 where there is none."""
 
-    def of(self, rows: Tensor) -> FitTargets:
-        """The evidence of some people."""
+    def select(self, rows: Tensor) -> FitTargets:
+        """Return the targets of some people."""
         return FitTargets(*(getattr(self, field.name)[..., rows] for field in fields(self)))
 
 
 def build_fit_targets(
     people: CropAnnotations, teacher: TeacherLandmarks, trust_torso: float, trust_spread: float
 ) -> FitTargets:
-    """What is known of everybody, without a network's say.
+    """Return the targets without a network's joints.
 
     Parameters
     ----------
-    people : Annotated
+    people : CropAnnotations
     teacher : TeacherLandmarks
-        The teacher's landmarks of the same people.
+        Of the same people.
     trust_torso : float
-        An annotated joint this many torso lengths from the teacher's halves the limb's trust.
+        Torso lengths between an annotated joint and the teacher's that halve the limb's trust.
     trust_spread : float
         Metres between the teacher's two runs that halve the trust.
 
@@ -147,14 +151,14 @@ def build_fit_targets(
     _check(people, teacher)
     in_crop = people.in_crops()
     error = np.linalg.norm(
-        teacher.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMBS], axis=-1
+        teacher.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMB_COUNT], axis=-1
     )
-    known = people.keypoints[:, :LIMBS, 2] > 0
+    known = people.keypoints[:, :LIMB_COUNT, 2] > 0
     support = annotation_support(error, known, people.torso_pixels(), trust_torso)
     trust = _landmark_trust(support, known, teacher, trust_spread)
     columns = [
         crop_units_from_pixels(in_crop, SIZE).transpose(2, 1, 0),
-        # slips of the annotators' hands are left to the robust width: every joint counts alike
+        # annotators' slips are left to the robust width: every joint counts alike
         people.keypoints[:, :, 2].T,
         crop_units_from_pixels(teacher.points, SIZE).transpose(2, 1, 0),
         trust.T,
@@ -168,49 +172,49 @@ def build_fit_targets(
 
 
 def annotation_support(error: Array, known: Mask, torso: Array, half: float) -> Array:
-    """How far the annotation bears limb joints out, (N, 12) 0..1.
+    """Return how far the annotation supports estimated limb joints, (N, 12) 0..1.
 
     Parameters
     ----------
     error : (N, 12) array
         Distances to the annotation, crop pixels.
     known : (N, 12) bool array
-        Whether the joint is annotated; the others are believed as the trunk is.
+        Annotated joints; the others are supported as the trunk is.
     torso : (N,) array
         Length in crop pixels, NaN where unknown.
     half : float
-        Torso lengths that halve it.
+        Torso lengths that halve the support.
     """
-    # where the torso is not annotated: its usual share of the crop
-    length = np.maximum(np.where(np.isfinite(torso), torso, SIZE * 0.17), SIZE * 0.08)
+    length = np.maximum(np.where(np.isfinite(torso), torso, _USUAL_TORSO), _MIN_TORSO)
     support = 1 / (1 + (error / (half * length[:, None])) ** 2)
     trunk = np.where(known, support, 0.5)[:, TRUNK].mean(1)
     return np.asarray(np.where(known, support, trunk[:, None]))
 
 
+def landmarks_from_limbs(limbs: Tensor) -> Tensor:
+    """Return values (33, N) of the landmarks from those of the limb joints (12 or more, N)."""
+    trunk = limbs[TRUNK].mean(0)
+    return torch.stack([trunk if joint < 0 else limbs[joint] for joint in _SUPPORTING_JOINT])
+
+
 def _landmark_trust(support: Array, known: Mask, teacher: TeacherLandmarks, spread: float) -> Array:
-    agree = 1 / (1 + (teacher.spread_3d / spread) ** 2)
+    """Return the trust (N, 33) in each landmark."""
+    agreement = 1 / (1 + (teacher.spread_3d / spread) ** 2)
     trunk = np.where(known, support, np.minimum(support, 0.5))[:, TRUNK].mean(1)
-    seen = teacher.visibility
     columns = []
-    for landmark, voucher in enumerate(_VOUCHER):
-        if voucher < 0:
+    for landmark, joint in enumerate(_SUPPORTING_JOINT):
+        if joint < 0:
             columns.append(trunk)
         else:
-            # nobody vouches for a joint that is not annotated: it may be out of the picture
-            doubt = np.where(known[:, voucher], 1.0, seen[:, landmark])
-            columns.append(support[:, voucher] * doubt)
-    # a limb hangs on the trunk: where the trunk is turned the wrong way its depths are wrong too
-    return np.asarray(agree * np.stack(columns, axis=1) * np.sqrt(trunk[:, None]))
-
-
-def by_landmark(limbs: Tensor) -> Tensor:
-    """A figure of the 12 limb joints (12 or more, N) for the 33 landmarks that they vouch for."""
-    trunk = limbs[TRUNK].mean(0)
-    return torch.stack([trunk if v < 0 else limbs[v] for v in _VOUCHER])
+            # a joint that is not annotated may be out of the image
+            seen = np.where(known[:, joint], 1.0, teacher.visibility[:, landmark])
+            columns.append(support[:, joint] * seen)
+    # where the trunk is turned the wrong way, the depths of the limbs are wrong too
+    return np.asarray(agreement * np.stack(columns, axis=1) * np.sqrt(trunk[:, None]))
 
 
 def _check(people: CropAnnotations, teacher: TeacherLandmarks) -> None:
+    """Raise `InputError` if the landmarks are of other people or not finite."""
     if len(teacher.points) != len(people):
         raise InputError(
             f"the landmarks are of {len(teacher.points)} people, the set has {len(people)}"
@@ -222,6 +226,6 @@ def _check(people: CropAnnotations, teacher: TeacherLandmarks) -> None:
     corners = np.array([[0, 0, 1], [SIZE, SIZE, 1]]).T
     apart = np.abs(teacher.frame_from_crop @ corners - people.frame_from_crop @ corners)
     side = SIZE * np.hypot(people.frame_from_crop[:, 0, 0], people.frame_from_crop[:, 1, 0])
-    other = apart.max(axis=(1, 2)) > _SAME_FRAME * side
+    other = apart.max(axis=(1, 2)) > _SAME_CROP * side
     if other.any():
         raise InputError(f"the landmarks of row {other.argmax()} are of another person's crop")

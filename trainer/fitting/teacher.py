@@ -1,4 +1,4 @@
-"""What the teacher network says of a whole joint set, kept on disk so that it is asked once."""
+"""A teacher network's landmarks of a whole set, stored so that inference runs once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
 _CHUNK = 64
 
 ImageReader = Callable[[int], Image]
-"""Row of a set to its picture, (H, W, 3) uint8 RGB."""
+"""Row of a set to its image, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class TeacherLandmarks:
-    """Landmarks of N annotated crops, the mean of the run as it is and the mirrored run."""
+    """Landmarks of N annotated crops: means of the plain and the mirrored run.
+
+    The field names are those of the file.
+    """
 
     frame_from_crop: Array
     """(N, 2, 3) of crops of 256 pixels."""
@@ -38,23 +41,23 @@ class TeacherLandmarks:
     spread_2d: Array
     """(N, 33) half the distance between the two runs, crop pixels."""
     spread_3d: Array
-    """(N, 33) the same in metres."""
+    """(N, 33) half the distance between the two runs, m."""
 
 
 def run_teacher(
     frame_from_crop: Array,
-    picture: ImageReader,
+    image: ImageReader,
     landmark_file: Path,
     reporter: Reporter = SILENT,
 ) -> TeacherLandmarks:
-    """Look at every annotated crop of a set.
+    """Run the teacher on every annotated crop of a set.
 
     Parameters
     ----------
     frame_from_crop : (N, 2, 3) array
         Of crops of 256 pixels.
-    picture : function
-        Row to (H, W, 3) uint8 RGB picture.
+    image : function
+        Row to (H, W, 3) uint8 RGB image.
     landmark_file : Path
     reporter : Reporter
     """
@@ -64,7 +67,7 @@ def run_teacher(
     for start in report_each(rows, reporter, "teacher"):
         block = range(start, min(start + _CHUNK, len(frame_from_crop)))
         crops = [Crop(frame_from_crop[row], SIZE) for row in block]
-        cuts = [cut(picture(row), crop) for row, crop in zip(block, crops, strict=True)]
+        cuts = [cut(image(row), crop) for row, crop in zip(block, crops, strict=True)]
         plain, mirrored = landmarker.run_with_mirror(cuts)
         chunks.append(
             TeacherLandmarks(
@@ -84,7 +87,7 @@ def run_teacher(
 
 
 def write_teacher_landmarks(path: Path, teacher: TeacherLandmarks) -> None:
-    """Keep the landmarks in an npz."""
+    """Write the landmarks to an npz file."""
     with atomic_write(path) as temporary:
         np.savez_compressed(
             temporary, **{name: a.astype(np.float32) for name, a in asdict(teacher).items()}
@@ -92,21 +95,21 @@ def write_teacher_landmarks(path: Path, teacher: TeacherLandmarks) -> None:
 
 
 def read_teacher_landmarks(path: Path, count: int) -> TeacherLandmarks:
-    """Read kept landmarks of a joint set of `count` persons.
+    """Read the landmarks of a joint set of `count` people.
 
     Raises
     ------
     InputError
-        If the file is of another set or no such file.
+        If there is no such file, or it is of another set.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.float64) for name in file.files}
         teacher = TeacherLandmarks(**arrays)
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} holds no teacher's landmarks: {error}") from error
+        raise InputError(f"{path} holds no landmarks of a teacher: {error}") from error
     if len(teacher.points) != count:
-        raise InputError(f"{path} is of {len(teacher.points)} persons, the set has {count}")
+        raise InputError(f"{path} is of {len(teacher.points)} people, the set has {count}")
     return teacher
 
 

@@ -1,4 +1,4 @@
-"""Fitting finds bodies whose truth is known, and bends no knee or elbow backwards."""
+"""The fit recovers known bodies, and bends no knee or elbow backwards."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ from trainer.data.fits import bends_naturally, describe, read_fits, write_fits
 from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
-from trainer.fitting.fit import FitOptions, fit
+from trainer.fitting.fit import fit
+from trainer.fitting.fitter import FitOptions
 from trainer.fitting.targets import crop_annotations
 from trainer.fitting.teacher import (
     TeacherLandmarks,
@@ -25,7 +26,7 @@ PEOPLE = 24
 
 
 def fake_teacher(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
-    """What a teacher that sees the truth with some noise would say."""
+    """Return the landmarks of a teacher that sees the truth with some noise."""
     body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "blazepose")
     posed = points.pose(truth.rotations, truth.shape)
@@ -53,12 +54,12 @@ def fitted(tmp_path_factory):
 
 
 @pytest.mark.integration
-def test_known_bodies_are_found(fitted):
+def test_known_bodies_are_recovered(fitted):
     truth, _, fits = fitted
     body = default_body()
     found = pose_joints(body, fits.rotations, fits.shape)
     true = pose_joints(body, truth.rotations, truth.shape)
-    # the teacher's landmarks are off by 3.5 cm each; fitted joints lie nearer
+    # the teacher's landmarks are off by 3.5 cm each; fitted joints are closer
     assert joint_error(procrustes(found, true), true) < 0.035
     assert fits.residual_2d.mean() < 0.03
     assert fits.kept.mean() > 0.9
@@ -79,7 +80,7 @@ def test_knees_and_elbows_bend_the_right_way(fitted):
 
 
 @pytest.mark.integration
-def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
+def test_the_annotation_wins_over_a_wrong_teacher(fitted):
     truth, people, _ = fitted
     wrong = fake_teacher(truth, 0.02)
     shuffled = np.roll(np.arange(PEOPLE), 1)
@@ -99,7 +100,7 @@ def test_a_teacher_that_is_wrong_is_left_out_and_the_annotation_wins(fitted):
     assert fits.joint_trust.mean() < 0.2
 
 
-def test_fits_and_landmarks_are_kept_without_pickle(tmp_path):
+def test_fits_and_landmarks_are_stored_without_pickle(tmp_path):
     truth = write_people(tmp_path, 3)
     write_fits(tmp_path / "fits.npz", truth)
     again = read_fits(tmp_path / "fits.npz", 3)

@@ -19,11 +19,15 @@ from trainer.data.fits import Fits, bends_naturally, read_fits, write_fits
 from trainer.data.fitted import FittedDataset
 from trainer.data.lspet import read_joint_set
 from trainer.evaluation.metrics import joint_error, procrustes
-from trainer.fitting.batched_kinematics import BatchedKinematics, rotation_columns
-from trainer.fitting.fit import BodyFitter, FitOptions, fit
+from trainer.fitting.batched_kinematics import BatchedKinematics, rotations_from_vectors
+from trainer.fitting.fit import fit
+from trainer.fitting.fitter import BodyFitter, FitOptions
+from trainer.fitting.initialization import depth_alternatives
 from trainer.fitting.limb_geometry import Limb, limb_rotations
-from trainer.fitting.pose_prior import PosePrior, learn_prior, poses_with_mirrors
-from trainer.fitting.refinement import Predictions, read_predictions, refine_fits, write_predictions
+from trainer.fitting.parameters import parameters_from_bodies
+from trainer.fitting.pose_prior import PosePrior, fit_pose_prior, poses_with_mirrors
+from trainer.fitting.predictions import Predictions, read_predictions, write_predictions
+from trainer.fitting.refinement import refine_fits
 from trainer.fitting.targets import build_fit_targets, crop_annotations
 
 PEOPLE = 16
@@ -45,26 +49,26 @@ def prior() -> PosePrior:
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1)
     ):  # fmt: skip
         pose[:, names.index(name) - 1, axis] = way * random.uniform(0, 1.2, len(pose))
-    return learn_prior(pose, components=2)
+    return fit_pose_prior(pose, components=2)
 
 
-def nearness(fits: Fits, truth: Fits) -> float:
+def aligned_error(fits: Fits, truth: Fits) -> float:
     body = default_body()
     found = pose_joints(body, fits.rotations, fits.shape)
     true = pose_joints(body, truth.rotations, truth.shape)
     return joint_error(procrustes(found, true), true)
 
 
-def guesses(truth: Fits, noise: float) -> Predictions:
-    """What a network that is off by some angle in every joint would say."""
+def fake_predictions(truth: Fits, noise: float) -> Predictions:
+    """Return the estimates of a network that is off by some angle in every joint."""
     random = np.random.default_rng(3)
     joints = truth.joint_trust.shape
     turn = matrix_from_axis_angle(random.normal(size=(*joints, 3)) * noise)
-    sure = np.full(joints, 0.9)
-    return Predictions(truth.rotations @ turn, truth.shape, truth.camera, sure[:, 0], sure)
+    score = np.full(joints, 0.9)
+    return Predictions(truth.rotations @ turn, truth.shape, truth.camera, score[:, 0], score)
 
 
-def test_a_crowd_is_posed_as_the_body_is():
+def test_batched_kinematics_agree_with_the_body():
     body, random = default_body(), np.random.default_rng(1)
     pose = random.normal(size=(5, body.joint_count, 3))
     shape = random.normal(size=(5, body.shape_count))
@@ -72,11 +76,11 @@ def test_a_crowd_is_posed_as_the_body_is():
     true = PointSet.from_rows(body, rows).pose(matrix_from_axis_angle(pose), shape)
     vectors = torch.tensor(pose.transpose(2, 1, 0).copy(), dtype=torch.float32)
     columns = torch.tensor(shape.T.copy(), dtype=torch.float32)
-    found, _, _ = BatchedKinematics(body, rows).pose(rotation_columns(vectors), columns)
+    found, _, _ = BatchedKinematics(body, rows).pose(rotations_from_vectors(vectors), columns)
     np.testing.assert_allclose(found.permute(2, 1, 0).numpy(), true, atol=1e-5)
 
 
-def test_limbs_point_where_they_are_told_and_bend_as_people_do():
+def test_limbs_point_in_given_directions_and_bend_naturally():
     body = default_body()
     rest = torch.tensor(body.joint_regressor @ body.template, dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
@@ -99,17 +103,17 @@ def test_limbs_point_where_they_are_told_and_bend_as_people_do():
         assert (way >= 0).all()
 
 
-def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
+def test_depth_alternatives_project_alike_and_differ_in_depth(people):
     truth, _ = people
     fitter = BodyFitter(default_body(), FitOptions())
-    begun = fitter.from_bodies(truth.rotations, truth.shape, truth.camera)
+    start = parameters_from_bodies(fitter.body, truth.rotations, truth.shape, truth.camera)
     body = fitter.body
     names = list(body.joint_names)
 
     def joints(parameters):
-        return fitter.kinematics.pose(fitter.rotations(parameters), parameters.shape)[2]
+        return fitter.kinematics.pose(parameters.rotations(), parameters.shape)[2]
 
-    before, readings = joints(begun), fitter.depth_alternatives(begun)
+    before, readings = joints(start), depth_alternatives(body, fitter.kinematics, start)
     assert len(readings) == 12
     # the third reading mirrors both bones of the left leg
     after = joints(readings[2])
@@ -126,7 +130,7 @@ def test_other_readings_of_a_limb_look_the_same_and_differ_in_depth(people):
     assert (after - before)[:, others].abs().max() < 1e-5
 
 
-def test_the_prior_tells_poses_from_their_opposites(prior):
+def test_the_prior_prefers_natural_bends(prior):
     random = np.random.default_rng(9)
     pose = np.zeros((20, 23, 3))
     knee = list(default_body().joint_names).index("left_knee") - 1
@@ -138,7 +142,7 @@ def test_the_prior_tells_poses_from_their_opposites(prior):
     assert (energy(pose) < energy(-pose)).all()
 
 
-def test_a_pose_and_its_mirror_image_are_poses_alike():
+def test_poses_come_with_their_mirror_images():
     body = default_body()
     rotations = matrix_from_axis_angle(
         np.random.default_rng(0).normal(size=(1, body.joint_count, 3)) * 0.5
@@ -155,59 +159,59 @@ def test_a_pose_and_its_mirror_image_are_poses_alike():
     np.testing.assert_allclose(posed[1][body.joint_mirror] * [-1, 1, 1], posed[0], atol=2e-3)
 
 
-def test_a_prior_is_not_learned_from_nothing():
+def test_a_prior_needs_enough_finite_poses():
     with pytest.raises(InputError, match="too few"):
-        learn_prior(np.zeros((5, 23, 3)))
+        fit_pose_prior(np.zeros((5, 23, 3)))
     broken = np.zeros((200, 23, 3))
     broken[7, 0, 0] = np.nan
     with pytest.raises(InputError, match="not finite"):
-        learn_prior(broken)
+        fit_pose_prior(broken)
 
 
 @pytest.mark.integration
-def test_people_whom_the_teacher_misses_are_found_from_a_networks_guess(people, prior):
+def test_a_networks_estimate_recovers_people_that_the_teacher_misses(people, prior):
     truth, annotated = people
     body = default_body()
-    taught, others = fake_teacher(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
-    # a teacher that takes everybody for somebody else, and is not sure
+    teacher, others = fake_teacher(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
+    # a teacher that confuses all people, and is not sure
     missed = replace(
-        taught,
-        points=taught.points[others],
-        world=taught.world[others],
-        spread_3d=taught.spread_3d + 0.4,
+        teacher,
+        points=teacher.points[others],
+        world=teacher.world[others],
+        spread_3d=teacher.spread_3d + 0.4,
     )
     first = fit(body, annotated, missed, FitOptions(steps=80))
-    second = refine_fits(body, annotated, missed, first, guesses(truth, 0.15), prior)
+    second = refine_fits(body, annotated, missed, first, fake_predictions(truth, 0.15), prior)
     assert first.kept.mean() < 0.5 < second.kept.mean()
-    assert nearness(second, truth) < 0.6 * nearness(first, truth)
+    assert aligned_error(second, truth) < 0.6 * aligned_error(first, truth)
     assert second.residual_2d.mean() < 0.03
     assert bends_naturally(body, second.rotations[second.kept]).all()
-    # a network's word alone is never full trust
+    # a network alone never earns full trust
     assert 0.1 < second.joint_trust[second.kept].mean() <= 0.5
 
 
 @pytest.mark.integration
-def test_a_bad_guess_does_not_spoil_a_good_fit(people, prior):
+def test_a_bad_estimate_does_not_spoil_a_good_fit(people, prior):
     truth, annotated = people
-    body, taught = default_body(), fake_teacher(truth, 0.02)
-    first = fit(body, annotated, taught, FitOptions(steps=80))
-    second = refine_fits(body, annotated, taught, first, guesses(truth, 0.8), prior)
-    assert nearness(second, truth) < nearness(first, truth) + 0.01
+    body, teacher = default_body(), fake_teacher(truth, 0.02)
+    first = fit(body, annotated, teacher, FitOptions(steps=80))
+    second = refine_fits(body, annotated, teacher, first, fake_predictions(truth, 0.8), prior)
+    assert aligned_error(second, truth) < aligned_error(first, truth) + 0.01
 
 
 @pytest.mark.integration
-def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
+def test_limbs_outside_the_image_stay_natural(people, prior):
     truth, annotated = people
-    body, taught = default_body(), fake_teacher(truth, 0.02)
+    body, teacher = default_body(), fake_teacher(truth, 0.02)
     keypoints = annotated.keypoints.copy()
     keypoints[:, [0, 1, 4, 5]] = 0
     legs = np.arange(25, 33)
-    points, world = taught.points.copy(), taught.world.copy()
+    points, world = teacher.points.copy(), teacher.world.copy()
     points[:, legs], world[:, legs] = 2000.0, 5.0
-    seen = taught.visibility.copy()
+    seen = teacher.visibility.copy()
     seen[:, legs] = 0
     half = replace(annotated, keypoints=keypoints)
-    cut = replace(taught, points=points, world=world, visibility=seen)
+    cut = replace(teacher, points=points, world=world, visibility=seen)
     fits = fit(body, half, cut, FitOptions(steps=120), prior)
     assert not violates_joint_limits(body, fits.rotations).any()
     names = list(body.joint_names)
@@ -217,19 +221,19 @@ def test_limbs_out_of_the_picture_stay_as_people_hold_them(people, prior):
     assert fits.joint_trust[:, names.index("left_elbow")].mean() > 0.3
 
 
-def test_landmarks_of_other_people_are_refused(people):
+def test_landmarks_of_other_people_are_rejected(people):
     truth, annotated = people
-    taught = fake_teacher(truth, 0.0)
-    frames = taught.frame_from_crop.copy()
+    teacher = fake_teacher(truth, 0.0)
+    frames = teacher.frame_from_crop.copy()
     frames[3, :, 2] += 40
-    broken = taught.world.copy()
+    broken = teacher.world.copy()
     broken[5, 2] = np.nan
-    for wrong, told in (
-        (replace(taught, frame_from_crop=frames), "row 3 are of another person's crop"),
-        (replace(taught, world=broken), "row 5 are not finite"),
-        (replace(taught, points=taught.points[:4]), "of 4 people, the set has 16"),
+    for wrong, message in (
+        (replace(teacher, frame_from_crop=frames), "row 3 are of another person's crop"),
+        (replace(teacher, world=broken), "row 5 are not finite"),
+        (replace(teacher, points=teacher.points[:4]), "of 4 people, the set has 16"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             build_fit_targets(annotated, wrong, 0.35, 0.06)
     keypoints = annotated.keypoints.copy()
     keypoints[2, 1, 0] = np.nan
@@ -237,14 +241,14 @@ def test_landmarks_of_other_people_are_refused(people):
         replace(annotated, keypoints=keypoints)
 
 
-def test_estimates_and_fits_of_wrong_sizes_are_refused(people, tmp_path):
+def test_estimates_and_fits_of_wrong_sizes_are_rejected(people, tmp_path):
     truth, _ = people
     body, path = default_body(), tmp_path / "network.npz"
-    write_predictions(path, guesses(truth, 0.1))
+    write_predictions(path, fake_predictions(truth, 0.1))
     assert read_predictions(path, body, PEOPLE).camera.shape == (PEOPLE, 3)
     with pytest.raises(InputError, match="rotations is"):
         read_predictions(path, body, PEOPLE + 1)
-    broken = guesses(truth, 0.1)
+    broken = fake_predictions(truth, 0.1)
     broken.shape[0, 0] = np.nan
     write_predictions(path, broken)
     broken.shape[0, 0] = 0

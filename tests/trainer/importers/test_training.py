@@ -14,7 +14,8 @@ from tests.trainer.tiny_run import TinyEncoder  # noqa: E402
 from trainer.data.fitted import FittedDataset  # noqa: E402
 from trainer.data.lspet import read_joint_set  # noqa: E402
 from trainer.evaluation.metrics import joint_error, procrustes  # noqa: E402
-from trainer.fitting.fit import FitOptions, fit  # noqa: E402
+from trainer.fitting.fit import fit  # noqa: E402
+from trainer.fitting.fitter import FitOptions  # noqa: E402
 from trainer.fitting.targets import crop_annotations  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
