@@ -95,7 +95,7 @@ def test_empty_set_is_refused(people):
     with np.load(people / "labels.npz") as file:
         none = {name: file[name][:0] for name in ("name", "shard", "joints")}
     change(people / "labels.npz", **none)
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         draw_all(people)
 
 

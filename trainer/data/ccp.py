@@ -1,9 +1,9 @@
-"""Clothing Co-Parsing: pictures with person masks, and their parts without people.
+"""Clothing Co-Parsing: images with person masks, and their regions without people.
 
 Yang, Luo and Lin, 'Clothing co-parsing by joint image segmentation and labeling' (CVPR 2014);
 the repository states Apache-2.0. Read in the packed layout (`labels.npz` and one zip) and as
-published: `photos/NNNN.jpg` and `annotations/pixel-level/NNNN.mat` with a `groundtruth` of clothing
-labels, 0 where there is no person.
+published: `photos/NNNN.jpg` and `annotations/pixel-level/NNNN.mat` with clothing labels in the
+variable `groundtruth`, 0 where there is no person.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trainer.data.image_files import decode_image, read_image
 from trainer.data.matlab import read_mat_array
 
 HELD_OUT_COUNT = 100
-"""The last pictures are never trained on."""
+"""Number of images at the end that are never used for training."""
 
 _MARGIN = 6
 _MIN_WIDTH = 64
@@ -29,41 +29,41 @@ _MAX_IMAGES = 100_000
 
 
 class MaskedImages(Protocol):
-    """Pictures of one person each with the person's mask; N pictures in order of their numbers."""
+    """Images of one person each with the person's mask; N images in the order of their numbers."""
 
     names: tuple[str, ...]
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
 
     def image(self, row: int) -> Image:
-        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
 
     def mask(self, row: int) -> Mask:
-        """(H, W) where the person is. Raises `InputError` that names a missing or broken mask."""
+        """Return the person mask (H, W); raise `InputError` naming a missing or broken one."""
 
 
 def open_ccp(folder: Path) -> MaskedImages:
-    """Open the set in whichever layout the folder has.
+    """Open the set in the layout of the folder.
 
-    The two layouts hold out different pictures, since the packed one is a draw of 500: whoever
-    trains on the one and tests on the other must leave out names that both have.
+    The two layouts hold out different images, since the packed one is a sample of 500. If you train
+    on one and test on the other, leave out the names that both contain.
 
     Raises
     ------
     InputError
-        If it has neither.
+        If the folder has neither layout.
     """
     return _Packed(folder) if (folder / "labels.npz").is_file() else _Published(folder)
 
 
 def person_box(mask: Mask) -> Array:
-    """(4,) x0, y0, x1, y1 of a mask's pixels, the ends exclusive.
+    """Return the bounding box (4,) x0, y0, x1, y1 of a mask, ends exclusive.
 
     Raises
     ------
     InputError
-        If nothing is masked.
+        If the mask is empty.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -73,14 +73,14 @@ def person_box(mask: Mask) -> Array:
 
 
 def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
-    """The parts left and right of the person of every training picture, where wide enough.
+    """Return the regions left and right of the person in every training image, if wide enough.
 
     Parameters
     ----------
     folder : Path
-        Of the set, in either layout.
+        Folder of the set, in either layout.
     held_out : bool
-        Of the held-out pictures instead.
+        Use the held-out images instead.
 
     Returns
     -------
@@ -90,14 +90,14 @@ def read_backgrounds(folder: Path, *, held_out: bool = False) -> list[Image]:
     Raises
     ------
     InputError
-        If the set is missing or a picture of it does not decode.
+        If the set is missing or one of its images does not decode.
     """
     people = open_ccp(folder)
-    first_held = max(len(people) - HELD_OUT_COUNT, 0)
+    first_held_out = max(len(people) - HELD_OUT_COUNT, 0)
     parts = []
-    for row in range(first_held, len(people)) if held_out else range(first_held):
-        picture, box = people.image(row), person_box(people.mask(row)).astype(int)
-        sides = (picture[:, : max(box[0] - _MARGIN, 0)], picture[:, box[2] + _MARGIN :])
+    for row in range(first_held_out, len(people)) if held_out else range(first_held_out):
+        image, box = people.image(row), person_box(people.mask(row)).astype(int)
+        sides = (image[:, : max(box[0] - _MARGIN, 0)], image[:, box[2] + _MARGIN :])
         parts += [part for part in sides if part.shape[1] >= _MIN_WIDTH]
     return parts
 
@@ -112,7 +112,7 @@ class _Packed:
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{folder} is not the packed CCP set: {error}") from error
         if names.ndim != 1 or names.shape != masks.shape or not 0 < len(names) <= _MAX_IMAGES:
-            raise InputError(f"{folder} is not the packed CCP set: {names.shape} pictures")
+            raise InputError(f"{folder} is not the packed CCP set: {names.shape} images")
         self.names = tuple(map(str, names))
         self._masks = tuple(map(str, masks))
 
@@ -134,16 +134,16 @@ class _Packed:
         try:
             return self._archive.read(name)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the picture {name} is missing from {self._folder}") from error
+            raise InputError(f"the image {name} is missing from {self._folder}") from error
 
 
 class _Published:
     def __init__(self, folder: Path) -> None:
         self._photos, self._labels = folder / "photos", folder / "annotations" / "pixel-level"
-        found = sorted(self._labels.glob("*.mat"))
-        if not 0 < len(found) <= _MAX_IMAGES:
+        label_files = sorted(self._labels.glob("*.mat"))
+        if not 0 < len(label_files) <= _MAX_IMAGES:
             raise InputError(f"{folder} is not the CCP set: no labels.npz, no {self._labels}/*.mat")
-        self.names = tuple(f"{path.stem}.jpg" for path in found)
+        self.names = tuple(f"{path.stem}.jpg" for path in label_files)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -155,5 +155,5 @@ class _Published:
         path = self._labels / f"{Path(self.names[row]).stem}.mat"
         labels = read_mat_array(path, "groundtruth")
         if labels.ndim != 2 or not labels.any():
-            raise InputError(f"{path} has labels {labels.shape} of no person")
+            raise InputError(f"{path} has labels {labels.shape} without a person")
         return labels > 0

@@ -1,7 +1,7 @@
-"""COCO key points: the published JSON through pycocotools, or people packed with their pictures.
+"""COCO key points: the published JSON through pycocotools, or people packed with their images.
 
 Lin et al., 'Microsoft COCO: common objects in context' (ECCV 2014). Annotations CC BY 4.0; the
-pictures are Flickr's, each with its own licence (its number is in the file).
+images are from Flickr, each with its own licence (its number is in the file).
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ COCO_NAMES = (
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
     "left_knee", "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
-"""COCO's 17 joints in its order; it has neither neck nor head top."""
+"""COCO's 17 joints in COCO's order; there is no neck and no head top."""
 
 _ROWS = [KEYPOINT_NAMES.index(name) for name in COCO_NAMES]
 _MAX_PEOPLE = 5_000_000
 
 
 def open_coco(folder: Path, part: str = "train2017", min_keypoints: int = 6) -> KeypointDataset:
-    """The people of a part of COCO as a set.
+    """Open the people of one part of COCO.
 
-    Crowds (`iscrowd`) are left out: their box and key points are of no one person. So are people
-    with fewer than `min_keypoints` annotated key points.
+    Crowds (`iscrowd`) are left out, since their box and key points do not belong to one person.
+    People with fewer than `min_keypoints` annotated key points are left out too.
 
     Parameters
     ----------
     folder : Path
-        With `annotations/person_keypoints_{part}.json` and the pictures in `{part}`.
+        Contains `annotations/person_keypoints_{part}.json` and the images in `{part}`.
     part : str
     min_keypoints : int
 
     Raises
     ------
     InputError
-        If the annotation is missing or unsound, or no one is left.
+        If the annotation is missing or invalid, or no people are left.
     """
     path = folder / "annotations" / f"person_keypoints_{part}.json"
     names, keypoints = [], []
@@ -57,10 +57,10 @@ def open_coco(folder: Path, part: str = "train2017", min_keypoints: int = 6) -> 
         if len(people) > _MAX_PEOPLE:
             raise ValueError(f"more than {_MAX_PEOPLE} people")
         for person in people:
-            given = np.asarray(person.get("keypoints", ()), dtype=np.float64)
-            if given.size == 0:
+            values = np.asarray(person.get("keypoints", ()), dtype=np.float64)
+            if values.size == 0:
                 continue
-            points = _ours(given.reshape(len(COCO_NAMES), 3))
+            points = _to_keypoints(values.reshape(len(COCO_NAMES), 3))
             if (points[:, 2] > 0).sum() < min_keypoints:
                 continue
             name = str(images[person["image_id"]]["file_name"])
@@ -68,28 +68,28 @@ def open_coco(folder: Path, part: str = "train2017", min_keypoints: int = 6) -> 
             names.append(name)
             keypoints.append(points)
     except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
-        raise InputError(f"{path} is not COCO's key points: {error}") from error
+        raise InputError(f"{path} is not COCO's key-point annotation: {error}") from error
     if not names:
-        raise InputError(f"{path} has no one with {min_keypoints} key points")
-    pictures = folder / part
+        raise InputError(f"{path} has no person with {min_keypoints} key points")
+    image_folder = folder / part
     return KeypointDataset(
-        "coco", np.array(keypoints), lambda row: read_image(pictures, names[row])
+        "coco", np.array(keypoints), lambda row: read_image(image_folder, names[row])
     )
 
 
 def open_packed_coco(folder: Path) -> KeypointDataset:
-    """People of COCO packed as `labels.npz` and zips of cut pictures.
+    """Open people of COCO packed as `labels.npz` and zips of cropped images.
 
     Raises
     ------
     InputError
-        If the labels are missing or not of the layout.
+        If the labels are missing or have another layout.
     """
     packed = read_joint_set(folder)
     if packed.joint_names != COCO_NAMES:
         raise InputError(f"{folder} has other joints than COCO's")
     try:
-        keypoints = np.array([_ours(points) for points in packed.joints])
+        keypoints = np.array([_to_keypoints(points) for points in packed.joints])
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
     return KeypointDataset("coco", keypoints, ImageStore(packed).__getitem__)
@@ -100,13 +100,13 @@ def _annotation(path: Path) -> Any:
 
     if not path.is_file():
         raise InputError(f"there is no {path}")
-    # it tells the terminal what it does
+    # pycocotools prints its progress
     with contextlib.redirect_stdout(io.StringIO()):
         return COCO(str(path))
 
 
-def _ours(points: Array) -> Array:
-    """COCO's 17 points with flags 0, 1 (hidden), 2 (seen) to our key points with weights."""
+def _to_keypoints(points: Array) -> Array:
+    """Convert COCO's 17 points with flags 0, 1 (hidden), 2 (visible) to key points (K, 3)."""
     if not np.isfinite(points).all():
         raise ValueError("a key point is not finite")
     if not np.isin(points[:, 2], (0, 1, 2)).all():
@@ -114,6 +114,6 @@ def _ours(points: Array) -> Array:
     keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
     keypoints[_ROWS] = points
     keypoints[:, 2] = np.choose(keypoints[:, 2].astype(int), (0.0, HIDDEN_WEIGHT, 1.0))
-    # COCO's key points are whole pixels counted from 0, so that centres lie at integers as ours do
+    # COCO counts whole pixels from 0, so pixel centres are at integers as in our key points
     keypoints[keypoints[:, 2] == 0] = 0
     return keypoints

@@ -1,4 +1,4 @@
-"""Opening a data set from a run's configuration: its kind, its folder, its share."""
+"""Open a data set from the configuration of a run."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "
 Rows = Literal["train", "held_out", "all"]
 
 LICENCES: dict[str, str] = {
-    "lspet": "none stated; research use, pictures are their owners'",
-    "lsp": "none stated; research use, pictures are their owners'",
-    "mpii": "labels Simplified BSD; pictures from YouTube, research use",
-    "coco": "labels CC BY 4.0; pictures Flickr's, each its own",
+    "lspet": "none stated; research use, images are their owners'",
+    "lsp": "none stated; research use, images are their owners'",
+    "mpii": "labels Simplified BSD; images from YouTube, research use",
+    "coco": "labels CC BY 4.0; images from Flickr, each with its own licence",
     "h36m": "academic, non-commercial",
     "mpi_inf_3dhp": "academic, non-commercial",
     "3dpw": "academic, non-commercial",
-    "eft": "labels CC BY-NC 4.0; pictures as their set",
-    "synthetic": "our own, with the terms of the motion and the backgrounds that went in",
+    "eft": "labels CC BY-NC 4.0; images as in their set",
+    "synthetic": "our own, with the terms of the motion clips and backgrounds used",
 }
-"""Kind of set -> its terms, for model cards."""
+"""Kind of data set -> its terms, for model cards."""
 
 
 class DatasetConfig(BaseModel):
@@ -45,20 +45,20 @@ class DatasetConfig(BaseModel):
 
     kind: Kind
     folder: Path
-    """Of the set; for sets in SPIN's layout, of its pictures."""
+    """Folder of the set; for sets in SPIN's layout, of its images."""
     fits: Path | None = None
     """Bodies fitted to the set (LSPET, LSP, MPII, COCO)."""
     labels: Path | None = None
     """The npz file of a set in SPIN's layout (h36m, mpi_inf_3dhp, 3dpw, eft)."""
     part: str = "train2017"
-    """Which part of COCO."""
+    """Part of COCO, the folder name of its images."""
     rows: Rows = "train"
-    """LSPET: the last 500 are held out; LSP: the second thousand; a synthetic set is one or the
-    other as a whole; the other sets have no held-out rows here."""
+    """Held out are the last 500 rows of LSPET and the second thousand of LSP; a synthetic set is
+    either a training or a test set; the other sets have no held-out rows here."""
     smpl_body: bool = False
-    """Whether the running body is SMPL, so that SMPL poses are labels for it."""
+    """True if the body of the run is SMPL, so that SMPL poses are valid labels for it."""
     ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    """Share of the run's crops, relative to the other sets'."""
+    """Fraction of the run's crops, relative to the other sets."""
 
 
 def open_dataset(config: DatasetConfig, body: Body) -> PersonDataset:
@@ -66,20 +66,20 @@ def open_dataset(config: DatasetConfig, body: Body) -> PersonDataset:
 
     Parameters
     ----------
-    config : SetConfig
+    config : DatasetConfig
     body : Body
-        The running body.
+        Body of the run.
 
     Raises
     ------
     InputError
-        If the set is missing or unsound.
+        If the set is missing or invalid.
     UsageError
-        If the configuration asks for what the set does not have.
+        If the set does not support the configuration.
     """
     kind, folder = config.kind, config.folder
     if config.fits is not None and kind not in ("lspet", "lsp", "mpii", "coco"):
-        raise UsageError(f"the set {kind} takes no fits")
+        raise UsageError(f"the set {kind} does not support fits")
     if kind in ("lspet", "lsp"):
         return _fitted(config)
     if kind == "synthetic":
@@ -112,7 +112,9 @@ def _synthetic(config: DatasetConfig, body: Body) -> PersonDataset:
     try:
         test = bool(json.loads(people.table.settings)["test"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{config.folder} does not say what it is for: {error}") from error
+        raise InputError(
+            f"{config.folder} does not state its purpose, training or test: {error}"
+        ) from error
     if config.rows != "all" and test != (config.rows == "held_out"):
         raise UsageError(f"{config.folder} is a {'test' if test else 'training'} set")
     return people

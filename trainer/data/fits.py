@@ -1,4 +1,4 @@
-"""Bodies fitted to the people of a set: the arrays, their file, and their figures."""
+"""Bodies fitted to the people of a data set: arrays, file format and statistics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_HYPEREXTENSION = 0.2
 
 @dataclass(frozen=True)
 class Fits:
-    """Fitted bodies of N persons in the frames of their annotated crops."""
+    """Fitted bodies of N people in the frames of their annotated crops."""
 
     rotations: Array
     """(N, J, 3, 3)"""
@@ -29,34 +29,37 @@ class Fits:
     camera: Array
     """(N, 3) s, tx, ty in crop units."""
     frame_from_crop: Array
-    """(N, 2, 3) of crops of 256 pixels."""
+    """(N, 2, 3) for crops of 256 pixels."""
     joint_trust: Array
-    """(N, J) 0..1 how far a joint's place in depth is known."""
+    """(N, J) 0..1 confidence of a joint's depth."""
     residual_2d: Array
     """(N,) mean distance to the annotated joints, crop units."""
     residual_torso: Array
-    """(N,) share of annotated limb joints within 0.2 torso lengths; NaN without a torso."""
+    """(N,) fraction of annotated limb joints within 0.2 torso lengths; NaN without a torso."""
     residual_3d: Array
     """(N,) trust-weighted mean distance to the teacher's limb landmarks, m."""
     residual_3d_all: Array
-    """(N,) the same, all weighted alike."""
+    """(N,) `residual_3d` with equal weights, m."""
     kept: Mask
-    """(N,) whether the fit is good enough to learn rotations from."""
+    """(N,) True if the fit is good enough to train rotations with."""
 
 
 def bends_naturally(body: Body, rotations: Array) -> Mask:
-    """Whether no knee or elbow of rotations (N, J, 3, 3) is bent back past 0.2 rad, (N,)."""
+    """Return a mask (N,) of poses (N, J, 3, 3) without hyperextension over 0.2 rad.
+
+    Tested are knees and elbows.
+    """
     names, natural = list(body.joint_names), np.ones(len(rotations), bool)
-    for name, axis, way in (
+    for name, axis, sign in (
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1),
     ):  # fmt: skip
-        angle = way * axis_angle_from_matrix(rotations[:, names.index(name)])[:, axis]
+        angle = sign * axis_angle_from_matrix(rotations[:, names.index(name)])[:, axis]
         natural &= angle > -_MAX_HYPEREXTENSION
     return natural
 
 
 def write_fits(path: Path, fits: Fits) -> None:
-    """Keep fits in an npz (no pickle)."""
+    """Write fits to an npz file (no pickle)."""
     with atomic_write(path) as temporary:
         arrays = {name: np.asarray(a) for name, a in asdict(fits).items()}
         small: dict[str, Any] = {
@@ -66,21 +69,21 @@ def write_fits(path: Path, fits: Fits) -> None:
 
 
 def read_fits(path: Path, count: int | None = None) -> Fits:
-    """Read kept fits of `count` persons, or of however many there are.
+    """Read the fits of `count` people, or of any number if it is None.
 
     Raises
     ------
     InputError
-        If there is no such file, it is of another set, or its arrays are no bodies.
+        If the file is missing, belongs to another set, or its arrays do not describe bodies.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             fits = Fits(**{field.name: file[field.name] for field in fields(Fits)})
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise InputError(f"{path} holds no fits: {error}") from error
+        raise InputError(f"{path} contains no fits: {error}") from error
     people = fits.kept.size
     if count is not None and people != count:
-        raise InputError(f"{path} is of {people} persons, the set has {count}")
+        raise InputError(f"{path} has fits of {people} people, the set has {count}")
     joints, shapes = fits.joint_trust.shape[-1:], fits.shape.shape[-1:]
     sizes: dict[str, tuple[int, ...]] = {
         "rotations": (*joints, 3, 3), "shape": shapes, "camera": (3,), "frame_from_crop": (2, 3),
@@ -89,8 +92,8 @@ def read_fits(path: Path, count: int | None = None) -> Fits:
     for field in fields(Fits):
         array: Array = getattr(fits, field.name)
         if array.shape != (people, *sizes.get(field.name, ())):
-            raise InputError(f"{path}: {field.name} {array.shape} is not of {people} persons")
-        # a share of a torso that is not annotated is not known
+            raise InputError(f"{path}: {field.name} {array.shape} does not fit {people} people")
+        # NaN where the torso is not annotated
         if field.name != "residual_torso" and not np.isfinite(array).all():
             raise InputError(f"{path}: {field.name} is not finite")
     if fits.kept.dtype != bool:
@@ -99,7 +102,7 @@ def read_fits(path: Path, count: int | None = None) -> Fits:
 
 
 def describe(fits: Fits) -> str:
-    """The residuals as a few lines of text."""
+    """Return a summary of the residuals, a few lines of text."""
     kept = fits.kept
 
     def line(name: str, values: Array, unit: str, scale: float) -> str:

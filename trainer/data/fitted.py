@@ -1,4 +1,4 @@
-"""A joint set with the bodies fitted to it: LSPET and LSP as learnt from."""
+"""Data sets with fitted bodies."""
 
 from __future__ import annotations
 
@@ -16,92 +16,98 @@ from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 
 
 class FittedDataset:
-    """Annotated people and, where the fit is good enough to learn from, their bodies.
+    """LSPET or LSP with the fitted bodies that are good enough to train with.
 
     Parameters
     ----------
     joint_set : JointSet
         N people with LSP's 14 joints.
     fits : Fits, optional
-        Of these N, in the frames of their annotated crops; none by default.
+        Fits of these N people, in the frames of their annotated crops; none by default.
     name : str
 
     Raises
     ------
     InputError
-        If the set has other joints than LSP's, or the fits are of another set.
+        If the set has other joints than LSP's, or the fits belong to another set.
     """
 
     def __init__(self, joint_set: JointSet, fits: Fits | None = None, name: str = "lspet") -> None:
         count, points = joint_set.joints.shape[:2]
         if points != len(LSP_NAMES):
-            raise InputError(f"{name} has {points} joints a person, LSP's are {len(LSP_NAMES)}")
+            raise InputError(f"{name} has {points} joints per person, LSP has {len(LSP_NAMES)}")
         if fits is not None and len(fits.kept) != count:
-            raise InputError(f"{name} has {count} people, the fits are of {len(fits.kept)}")
+            raise InputError(f"{name} has {count} people, there are fits of {len(fits.kept)}")
         keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
         keypoints[:, :points] = joint_set.joints
         self.name, self.joint_set, self.fits = name, joint_set, fits
         self._people = KeypointDataset(name, keypoints, ImageStore(joint_set).__getitem__)
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return len(self._people)
 
     def image(self, row: int) -> Image:
-        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
         return self._people.image(row)
 
     def labels(self, row: int) -> PersonLabels:
-        """Key points, and the body where its fit was kept."""
+        """Return the key points, and the body if its fit was kept."""
         fits, label = self.fits, None
         if fits is not None and fits.kept[row]:
             label = BodyLabel(
                 fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
             )
-        # the very crop in whose frame the bodies were fitted
+        # the crop in whose frame the bodies were fitted
         crop = annotated_crop(self.joint_set.joints[row], CROP_SIZE)
         return PersonLabels(crop, self._people.keypoints[row], label)
 
 
 _SAME_CROP = 0.01
-"""Pixels that a crop may lie off the one in which a body was fitted."""
+"""Pixels; tolerance between a crop and the one in which the body was fitted."""
 
 
 class DatasetWithFits:
-    """Any set of annotated people with the bodies that were fitted to it.
+    """Any data set of annotated people with the bodies fitted to it.
 
     Parameters
     ----------
     people : PersonDataset
     fits : Fits
-        Of these people, in the frames of their crops.
+        Fits of these people, in the frames of their crops.
 
     Raises
     ------
     InputError
-        If the fits are of other people.
+        If the number of fits differs from the number of people.
     """
 
     def __init__(self, people: PersonDataset, fits: Fits) -> None:
         if len(fits.kept) != len(people):
             raise InputError(
-                f"{people.name} has {len(people)} people, the fits are of {len(fits.kept)}"
+                f"{people.name} has {len(people)} people, there are fits of {len(fits.kept)}"
             )
         self.name, self._people, self._fits = people.name, people, fits
 
     def __len__(self) -> int:
-        """How many people."""
+        """Return the number of people."""
         return len(self._people)
 
     def image(self, row: int) -> Image:
-        """As the set's."""
+        """Return the image of a row."""
         return self._people.image(row)
 
     def labels(self, row: int) -> PersonLabels:
-        """What the set knows, and the body where its fit was kept."""
+        """Return the labels of the set, and the body if its fit was kept.
+
+        Raises
+        ------
+        InputError
+            If the fit belongs to another person.
+        """
         known, fits = self._people.labels(row), self._fits
         if np.abs(known.crop.frame_from_crop - fits.frame_from_crop[row]).max() > _SAME_CROP:
-            raise InputError(f"the fits are not of {self.name}: person {row} is another one")
+            raise InputError(f"the fits do not belong to {self.name}: person {row} differs")
         if not fits.kept[row]:
             return known
         body = BodyLabel(

@@ -1,4 +1,4 @@
-"""Pictures that lie as files in a folder, each asked for by name."""
+"""Reading images from files in a folder."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 
-# labels are in the pixels as stored, so a picture is not turned as its EXIF note says
+# labels refer to the stored pixels, so the EXIF orientation is ignored
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_image(folder: Path, name: str) -> Image:
-    """(H, W, 3) uint8 RGB of a picture as it is stored.
+    """Return an image as (H, W, 3) uint8 RGB, without applying its EXIF orientation.
 
     Parameters
     ----------
     folder : Path
     name : str
-        Relative path inside the folder; it may not lead out of it.
+        Path relative to the folder; it must not lead out of it.
 
     Raises
     ------
     InputError
-        If the picture is missing or does not decode; the message names it.
+        If the image is missing or does not decode; the message names it.
     """
     path = resolve_inside(folder, name)
     try:
         encoded = path.read_bytes()
     except OSError as error:
-        raise InputError(f"the picture {path} is missing: {error.strerror}") from error
+        raise InputError(f"the image {path} is missing: {error.strerror}") from error
     return decode_image(encoded, str(path))
 
 
 def decode_image(encoded: bytes, name: str) -> Image:
-    """(H, W, 3) uint8 RGB of an encoded picture; InputError that names it if it does not decode."""
+    """Decode an image to (H, W, 3) uint8 RGB; raise `InputError` with its name if that fails."""
     decoded = None
     if encoded:
         decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), _AS_STORED)
     if decoded is None:
-        raise InputError(f"the picture {name} does not decode")
+        raise InputError(f"the image {name} does not decode")
     return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 
 def resolve_inside(folder: Path, name: str) -> Path:
-    """Path of a file that labels name; InputError if the name leads out of the folder."""
+    """Return the path of a file in a folder; raise `InputError` if the name leads out of it."""
     relative = Path(name)
     if relative.is_absolute() or ".." in relative.parts or not name or "\0" in name:
-        raise InputError(f"the picture name {name!r} leads out of {folder}")
+        raise InputError(f"the image name {name!r} leads out of {folder}")
     return folder / relative

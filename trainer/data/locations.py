@@ -15,7 +15,7 @@ BLAZEPOSE = Path("../shared/assets/blazepose")
 """Folder of BlazePose's ``.tflite`` files."""
 
 RUNS = Path("runs")
-"""Folder of everything that the trainer makes."""
+"""Output folder of the trainer."""
 FITS = RUNS / "fits_lspet.npz"
 NATURAL_FITS = RUNS / "fits_lspet_natural.npz"
 """Fits of LSPET refined with a pose prior, for synthesis and the ablation."""

@@ -1,10 +1,10 @@
 """The Leeds Sports Pose sets in the layout in which they were published.
 
 Johnson and Everingham: LSP, 'Clustered pose and nonlinear appearance models for human pose
-estimation' (BMVC 2010), 2,000 pictures `images/im0001.jpg`, `joints.mat` (3, 14, 2000), whose third
-row says that a joint is HIDDEN; LSPET (CVPR 2011), 10,000 pictures `images/im00001.jpg`,
-`joints.mat` (14, 3, 10000), whose third column says that a joint is ANNOTATED. Neither states a
-licence; the pictures are Flickr's, each with its owner's rights.
+estimation' (BMVC 2010), 2,000 images `images/im0001.jpg`, `joints.mat` (3, 14, 2000), whose third
+row flags HIDDEN joints; LSPET (CVPR 2011), 10,000 images `images/im00001.jpg`, `joints.mat`
+(14, 3, 10000), whose third column flags ANNOTATED joints. Neither states a licence; the images are
+from Flickr and belong to their owners.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from trainer.data.lspet import LOOSE, JointSet
 from trainer.data.matlab import read_mat_array
 
 LSP_TRAINING_COUNT = 1000
-"""The first rows of LSP are for training, the others for testing."""
+"""Number of rows at the start of LSP for training; the others are for testing."""
 
 _MAX_PEOPLE = 1_000_000
 
 
 def read_lsp(folder: Path) -> JointSet:
-    """Read LSP's original layout; a hidden joint counts half.
+    """Read LSP's original layout; a hidden joint weighs `HIDDEN_WEIGHT`.
 
     Raises
     ------
     InputError
-        If the labels are missing or not of the layout.
+        If the labels are missing or have another layout.
     """
     path = folder / "joints.mat"
     joints = read_mat_array(path, "joints")
@@ -40,7 +40,7 @@ def read_lsp(folder: Path) -> JointSet:
     joints = joints.transpose(2, 1, 0)
     hidden = joints[:, :, 2]
     if not np.isin(hidden, (0, 1)).all():
-        raise InputError(f"{path}: a joint is neither hidden (1) nor seen (0)")
+        raise InputError(f"{path}: a joint is neither hidden (1) nor visible (0)")
     weight = np.where(hidden > 0, HIDDEN_WEIGHT, 1.0)
     return _joint_set(folder, path, np.dstack([joints[:, :, :2], weight]), 4)
 
@@ -51,7 +51,7 @@ def read_original_lspet(folder: Path) -> JointSet:
     Raises
     ------
     InputError
-        If the labels are missing or not of the layout.
+        If the labels are missing or have another layout.
     """
     path = folder / "joints.mat"
     joints = read_mat_array(path, "joints")
@@ -60,7 +60,7 @@ def read_original_lspet(folder: Path) -> JointSet:
     joints = joints.transpose(2, 0, 1).copy()
     if not np.isin(joints[:, :, 2], (0, 1)).all():
         raise InputError(f"{path}: a joint is neither annotated (1) nor not (0)")
-    # where nothing is annotated there are the coordinates of another place's origin
+    # joints that are not annotated have arbitrary coordinates
     joints[joints[:, :, 2] == 0] = 0
     return _joint_set(folder, path, joints, 5)
 

@@ -1,7 +1,7 @@
 """Leeds Sports Pose Extended in the packed layout: one `labels.npz` and zips of JPEGs.
 
 Johnson and Everingham, 'Learning effective human pose estimation from inaccurate annotation'
-(CVPR 2011). One annotated person a picture, 14 joints, flag 1 = annotated, 0 = not.
+(CVPR 2011). One annotated person per image, 14 joints, flag 1 = annotated, 0 = not.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pymaf_live.types import Array, Crop, Image
 from trainer.data.image_files import decode_image, resolve_inside
 
 VALIDATION_COUNT = 500
-"""The last rows are never trained on."""
+"""Number of rows at the end that are never used for training."""
 
 RIGHT_HIP, LEFT_HIP, RIGHT_SHOULDER, LEFT_SHOULDER = 2, 3, 8, 9
 LOOSE = -1
-"""In place of a shard's number: the picture is a file in the folder `images`."""
+"""Shard number of an image that is a file in the folder `images`."""
 
 LIMBS = tuple(range(12))
 """Rows of the 12 limb joints; neck and head top are left out of PCK."""
@@ -33,18 +33,18 @@ MIRROR = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 
 @dataclass(frozen=True)
 class JointSet:
-    """Pictures with annotated joints; N persons, K joints."""
+    """Images with annotated joints; N people, K joints."""
 
     names: tuple[str, ...]
     joints: Array
-    """(N, K, 3): x, y in picture pixels, flag."""
+    """(N, K, 3) x, y in image pixels and a flag."""
     joint_names: tuple[str, ...]
     folder: Path
     shards: npt.NDArray[np.int64]
-    """(N,) number of the zip that holds the picture, or `LOOSE`."""
+    """(N,) number of the zip that contains the image, or `LOOSE`."""
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return len(self.names)
 
 
@@ -54,7 +54,7 @@ def read_joint_set(folder: Path) -> JointSet:
     Raises
     ------
     InputError
-        If the labels are missing or not of the layout.
+        If the labels are missing or have another layout.
     """
     path = folder / "labels.npz"
     try:
@@ -66,7 +66,7 @@ def read_joint_set(folder: Path) -> JointSet:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a packed joint set: {error}") from error
     if not len(names):
-        raise InputError(f"{path} has no pictures")
+        raise InputError(f"{path} has no images")
     if joints.shape != (len(names), len(joint_names), 3) or shards.shape != (len(names),):
         raise InputError(f"{path}: joints {joints.shape} do not fit {len(names)} names")
     if not np.isfinite(joints).all():
@@ -75,7 +75,7 @@ def read_joint_set(folder: Path) -> JointSet:
 
 
 class ImageStore:
-    """The JPEG bytes of a joint set, decoded when asked for; for use from one thread."""
+    """Cache of the JPEG bytes of a joint set, decoded on demand; for use from one thread."""
 
     def __init__(self, joint_set: JointSet) -> None:
         self._set = joint_set
@@ -83,17 +83,17 @@ class ImageStore:
         self._zips: dict[int, zipfile.ZipFile] = {}
 
     def __getitem__(self, row: int) -> Image:
-        """(H, W, 3) uint8 RGB of a row.
+        """Return the image of a row as (H, W, 3) uint8 RGB.
 
         Raises
         ------
         InputError
-            If the picture is missing or does not decode; the message names it.
+            If the image is missing or does not decode; the message names it.
         """
         return decode_image(self.encoded(row), self._set.names[row])
 
     def encoded(self, row: int) -> bytes:
-        """The JPEG of a row as it is stored."""
+        """Return the stored JPEG of a row."""
         if row not in self._bytes:
             self._bytes[row] = self._read(row)
         return self._bytes[row]
@@ -105,20 +105,20 @@ class ImageStore:
             try:
                 return path.read_bytes()
             except OSError as error:
-                raise InputError(f"the picture {path} is missing: {error.strerror}") from error
+                raise InputError(f"the image {path} is missing: {error.strerror}") from error
         path = self._set.folder / f"images_{shard:02d}.zip"
         try:
             if shard not in self._zips:
                 self._zips[shard] = zipfile.ZipFile(path)
             return self._zips[shard].read(name)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the picture {name} is missing from {path}: {error}") from error
+            raise InputError(f"the image {name} is missing from {path}: {error}") from error
 
 
 def annotated_turn(joints: Array) -> float:
-    """In-plane turn of an annotated person (14, 3), radians; 0 where the trunk is not annotated.
+    """Return the in-plane rotation of an annotated person (14, 3), radians; 0 without a trunk.
 
-    Where a hip or shoulder is missing its twin stands in, and the neck for both shoulders.
+    A missing hip or shoulder is replaced by its counterpart, both shoulders by neck and head top.
     """
     hip = _mean_of_known(joints[[RIGHT_HIP, LEFT_HIP]])
     shoulder = _mean_of_known(joints[[RIGHT_SHOULDER, LEFT_SHOULDER]])
@@ -130,13 +130,13 @@ def annotated_turn(joints: Array) -> float:
 
 
 def annotated_crop(joints: Array, size: int) -> Crop:
-    """The crop rule on annotated joints (14, 3) in picture pixels."""
+    """Return the crop around annotated joints (14, 3) in image pixels."""
     known = joints[joints[:, 2] > 0, :2]
     return crop_from_points(known, annotated_turn(joints), size)
 
 
 def torso_length(joints: Array) -> Array:
-    """|right hip - left shoulder| (N,) in pixels; NaN where either is not annotated."""
+    """Return |right hip - left shoulder| (N,) in pixels; NaN where either is not annotated."""
     length = np.linalg.norm(joints[:, RIGHT_HIP, :2] - joints[:, LEFT_SHOULDER, :2], axis=-1)
     known = (joints[:, RIGHT_HIP, 2] > 0) & (joints[:, LEFT_SHOULDER, 2] > 0)
     return np.where(known, length, np.nan)

@@ -1,4 +1,4 @@
-"""MATLAB files, read with SciPy alone and not trusted."""
+"""Validated reading of MATLAB files with SciPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymaf_live.types import Array
 
 
 def read_mat(path: Path, variable: str, **options: Any) -> Any:
-    """One variable of a MATLAB file (up to version 7.2; 7.3 files are HDF5 and refused).
+    """Return one variable of a MATLAB file (up to version 7.2; 7.3 files are HDF5 and rejected).
 
     Raises
     ------
@@ -26,23 +26,23 @@ def read_mat(path: Path, variable: str, **options: Any) -> Any:
         return loadmat(path, appendmat=False, variable_names=[variable], **options)[variable]
     except KeyError as error:
         raise InputError(f"{path} has no variable {variable}") from error
-    # a broken file makes SciPy raise nearly anything
+    # SciPy raises many exception types for broken files
     except Exception as error:
-        raise InputError(f"{path} is not a MATLAB file that can be read: {error}") from error
+        raise InputError(f"{path} is not a MATLAB file that SciPy can read: {error}") from error
 
 
 def read_mat_array(path: Path, variable: str) -> Array:
-    """A numeric array of a MATLAB file as float64, found finite.
+    """Return a numeric array of a MATLAB file as finite float64.
 
     Raises
     ------
     InputError
-        As `read_mat`, and if the variable is no array of finite numbers.
+        If `read_mat` fails, or the variable is not an array of finite numbers.
     """
-    found = np.asarray(read_mat(path, variable))
-    if found.dtype.kind not in "fiub":
+    array = np.asarray(read_mat(path, variable))
+    if array.dtype.kind not in "fiub":
         raise InputError(f"{path}: {variable} is not an array of numbers")
-    numbers = found.astype(np.float64)
+    numbers = array.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise InputError(f"{path}: {variable} has values that are not finite")
     return numbers

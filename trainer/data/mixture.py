@@ -1,4 +1,4 @@
-"""Several data sets in given proportions; which row comes at which place of a run."""
+"""Deterministic sampling from several data sets in given proportions."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ import numpy.typing as npt
 from pymaf_live.errors import UsageError
 
 _CYCLE = 1024
-"""Places after which the order of the sets is drawn anew; shares are met within each."""
+"""Number of steps between shuffles of the sets; the ratios hold within each cycle."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
 
 @runtime_checkable
-class Named(Protocol):
-    """What a mixture needs to know of a set; every `PersonDataset` is one."""
+class SizedDataset(Protocol):
+    """A data set with a name and a size, such as every `PersonDataset`."""
 
     name: str
 
     def __len__(self) -> int:
-        """How many people."""
+        """Return the number of people."""
 
 
 class Mixture:
-    """Deterministic draws from several sets: a pure function of the seed and the place.
+    """Deterministic draws from several data sets: a pure function of the seed and the step.
 
-    So a run that is taken up again, and several processes that share one run, see the same rows
-    without telling each other anything. Within every 1,024 places each set comes as often as its
-    ratio says (to a place or two), in a shuffled order; each set is walked in shuffled epochs of
-    its own, so that no row comes twice before all have come.
+    A resumed run, and several processes that share one run, therefore draw the same rows without
+    communication. Within every 1,024 steps each set is drawn as often as its ratio requires (to
+    within one or two steps), in a shuffled order. Each set has its own shuffled epochs, so no row
+    is drawn twice before all rows have been drawn.
 
     Parameters
     ----------
     sets : sequence of PersonDataset
-        None may be empty.
+        Data sets that are not empty.
     ratios : sequence of float
-        One a set, above 0; they are made to sum to one.
+        One per set, above 0; normalised to a sum of one.
     seed : int
         Not negative.
 
     Raises
     ------
     UsageError
-        If there is no set, a set is empty, or a ratio is missing, 0, negative or not finite.
+        If there is no set, a set is empty, a ratio is missing, 0, negative or not finite, or the
+        seed is negative.
     """
 
-    def __init__(self, sets: Sequence[Named], ratios: Sequence[float], seed: int) -> None:
+    def __init__(self, sets: Sequence[SizedDataset], ratios: Sequence[float], seed: int) -> None:
         if not sets:
             raise UsageError("a mixture needs at least one data set")
         if len(sets) != len(ratios):
@@ -70,49 +71,50 @@ class Mixture:
         self._epochs: dict[int, tuple[int, npt.NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
-        """How many people there are in all sets together."""
+        """Return the number of people in all sets."""
         return sum(self._lengths)
 
-    def draw(self, place: int) -> tuple[int, int]:
-        """Which set (index) and which of its rows comes at a place of the run, from 0 on."""
-        cycle, at = divmod(place, _CYCLE)
+    def draw(self, step: int) -> tuple[int, int]:
+        """Return the index of a set and a row of it for a step of the run, counted from 0."""
+        cycle, offset = divmod(step, _CYCLE)
         order, drawn = self._cycle(cycle)
-        chosen = int(order[at])
-        before = int(drawn[chosen] + (order[:at] == chosen).sum())
-        epoch, step = divmod(before, self._lengths[chosen])
-        return chosen, int(self._epoch(chosen, epoch)[step])
+        chosen = int(order[offset])
+        before = int(drawn[chosen] + (order[:offset] == chosen).sum())
+        epoch, index = divmod(before, self._lengths[chosen])
+        return chosen, int(self._epoch(chosen, epoch)[index])
 
-    def _drawn(self, cycles: int) -> npt.NDArray[np.int64]:
-        """How often each set comes in the first cycles.
+    def _draws_in(self, cycles: int) -> npt.NDArray[np.int64]:
+        """Return how often each set is drawn in the first `cycles` cycles.
 
-        Whole places are given out in every cycle; the places that are left go to the sets by the
-        fractions that rounding took from them, along a golden-ratio sequence, which spreads evenly.
+        Every cycle assigns the integer part of each set's number of steps. The remaining steps are
+        assigned by the fractional parts along a golden-ratio sequence, which is evenly distributed.
         """
-        wanted = np.array(self.ratios) * _CYCLE
-        # a hair is added since 0.3 * 10 may come out below 3
-        whole = np.floor(wanted + 1e-9).astype(np.int64)
-        left = _CYCLE - int(whole.sum())
+        quota = np.array(self.ratios) * _CYCLE
+        # rounding may put 0.3 * 10 just below 3
+        whole = np.floor(quota + 1e-9).astype(np.int64)
+        remaining = _CYCLE - int(whole.sum())
         drawn = whole * cycles
-        if left:
-            bounds = np.cumsum(np.maximum(wanted - whole, 0))
-            spread = ((np.arange(left * cycles) + 0.5) * _GOLDEN) % 1
+        if remaining:
+            bounds = np.cumsum(np.maximum(quota - whole, 0))
+            spread = ((np.arange(remaining * cycles) + 0.5) * _GOLDEN) % 1
             extra = np.searchsorted(bounds / bounds[-1], spread, side="right")
             drawn = drawn + np.bincount(extra, minlength=len(drawn))
         return drawn
 
     def _cycle(self, cycle: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Order of the sets in a cycle, and how often each came before it."""
+        """Return the order of the sets in a cycle, and the draws of each set before it."""
         if self._order is None or self._order[0] != cycle:
-            before = self._drawn(cycle)
-            order = np.repeat(np.arange(len(self.sets)), self._drawn(cycle + 1) - before)
+            before = self._draws_in(cycle)
+            order = np.repeat(np.arange(len(self.sets)), self._draws_in(cycle + 1) - before)
             random = np.random.default_rng([self._seed, 0, cycle])
             self._order = (cycle, random.permutation(order), before)
         return self._order[1], self._order[2]
 
     def _epoch(self, chosen: int, epoch: int) -> npt.NDArray[np.int64]:
-        kept = self._epochs.get(chosen)
-        if kept is None or kept[0] != epoch:
+        """Return the shuffled rows of a set in an epoch."""
+        cached = self._epochs.get(chosen)
+        if cached is None or cached[0] != epoch:
             random = np.random.default_rng([self._seed, 1, chosen, epoch])
-            kept = (epoch, random.permutation(self._lengths[chosen]))
-            self._epochs[chosen] = kept
-        return kept[1]
+            cached = (epoch, random.permutation(self._lengths[chosen]))
+            self._epochs[chosen] = cached
+        return cached[1]

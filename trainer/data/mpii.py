@@ -1,9 +1,9 @@
 """MPII Human Pose in its published layout: `mpii_human_pose_v1_u12_1.mat` and `images`.
 
 Andriluka, Pishchulin, Gehler and Schiele, '2D human pose estimation: new benchmark and state of the
-art analysis' (CVPR 2014). Terms: Simplified BSD for the annotation; the pictures are frames of
-YouTube videos, for research. Only the training pictures carry joints. MATLAB saves one person or
-one point as itself and several as an array: both are read.
+art analysis' (CVPR 2014). Terms: Simplified BSD for the annotation; the images are frames of
+YouTube videos, for research. Only the training images have joints. MATLAB saves a single person or
+point as a struct and several as an array of structs; both are read.
 """
 
 from __future__ import annotations
@@ -36,57 +36,57 @@ _MAX_PEOPLE = 1_000_000
 
 @dataclass(frozen=True)
 class MpiiLabels:
-    """People of the training pictures; N people."""
+    """Labels of the N people in the training images."""
 
     names: tuple[str, ...]
-    """(N,) picture file of each person."""
+    """(N,) image file of each person."""
     keypoints: Array
-    """(N, K, 3) picture pixels and weight; a hidden joint counts half."""
+    """(N, K, 3) image pixels and weight; a hidden joint weighs `HIDDEN_WEIGHT`."""
     scale: Array
-    """(N,) height of the person / 200 pixels, as annotated; NaN where it is not."""
-    place: Array
-    """(N, 2) rough middle of the person in picture pixels; NaN where it is not annotated."""
+    """(N,) height of the person / 200 pixels, as annotated; NaN if not annotated."""
+    centre: Array
+    """(N, 2) approximate centre of the person in image pixels; NaN if not annotated."""
 
 
 def open_mpii(folder: Path, min_keypoints: int = 6) -> KeypointDataset:
-    """MPII's annotated people as a set.
+    """Open MPII's annotated people.
 
     Parameters
     ----------
     folder : Path
-        With the labels and the folder `images`.
+        Contains the labels and the folder `images`.
     min_keypoints : int
-        People with fewer of our key points are left out.
+        People with fewer annotated key points are left out.
 
     Raises
     ------
     InputError
-        If the labels are missing or unsound, or no one is left.
+        If the labels are missing or invalid, or no people are left.
     """
     labels = read_mpii(folder / LABELS)
     rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= min_keypoints)
-    names, pictures = [labels.names[row] for row in rows], folder / "images"
+    names, image_folder = [labels.names[row] for row in rows], folder / "images"
     return KeypointDataset(
-        "mpii", labels.keypoints[rows], lambda row: read_image(pictures, names[row])
+        "mpii", labels.keypoints[rows], lambda row: read_image(image_folder, names[row])
     )
 
 
 def read_mpii(path: Path) -> MpiiLabels:
-    """Read the labels of everyone in the training pictures who has joints.
+    """Read the labels of all people with joints in the training images.
 
     Raises
     ------
     InputError
-        If the file is missing or not of the layout.
+        If the file is missing or has another layout.
     """
     release = read_mat(path, "RELEASE", struct_as_record=False, squeeze_me=True)
-    names, keypoints, scales, places = [], [], [], []
+    names, keypoints, scales, centres = [], [], [], []
     try:
-        pictures = _several(release.annolist)
+        images = _structs(release.annolist)
         training = np.atleast_1d(np.asarray(release.img_train))
-        if len(training) != len(pictures):
-            raise ValueError(f"{len(training)} train flags for {len(pictures)} pictures")
-        for entry, train in zip(pictures, training, strict=True):
+        if len(training) != len(images):
+            raise ValueError(f"{len(training)} train flags for {len(images)} images")
+        for entry, train in zip(images, training, strict=True):
             if not int(train):
                 continue
             name = str(entry.image.name)
@@ -95,26 +95,27 @@ def read_mpii(path: Path) -> MpiiLabels:
                 names.append(name)
                 keypoints.append(_keypoints(points))
                 scales.append(_number(getattr(person, "scale", None)))
-                places.append(_place(getattr(person, "objpos", None)))
+                centres.append(_centre(getattr(person, "objpos", None)))
                 if len(names) > _MAX_PEOPLE:
                     raise ValueError(f"more than {_MAX_PEOPLE} people")
     except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{path} is not MPII's annotation: {error}") from error
     if not names:
         raise InputError(f"{path} has no annotated people")
-    return MpiiLabels(tuple(names), np.array(keypoints), np.array(scales), np.array(places))
+    return MpiiLabels(tuple(names), np.array(keypoints), np.array(scales), np.array(centres))
 
 
 def _people(entry: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """The annotated people of a picture and their points."""
-    for person in _several(getattr(entry, "annorect", None)):
-        annotation = _several(getattr(person, "annopoints", None))
-        points = _several(getattr(annotation[0], "point", None)) if annotation else []
+    """Yield the annotated people of an image and their points."""
+    for person in _structs(getattr(entry, "annorect", None)):
+        annotation = _structs(getattr(person, "annopoints", None))
+        points = _structs(getattr(annotation[0], "point", None)) if annotation else []
         if points:
             yield person, points
 
 
 def _keypoints(points: list[Any]) -> Array:
+    """Return the key points (K, 3) of a person's MPII points."""
     keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
     for point in points:
         joint = int(point.id)
@@ -125,12 +126,12 @@ def _keypoints(points: list[Any]) -> Array:
         x, y = float(point.x), float(point.y)
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError("a joint is not finite")
-        # empty for head top and upper neck, else 0 or 1, as a number or a letter
-        seen = getattr(point, "is_visible", None)
+        # empty for head top and upper neck, otherwise 0 or 1, as a number or a character
+        visible = getattr(point, "is_visible", None)
         hidden = (
-            seen is not None
-            and np.size(seen) == 1
-            and str(np.asarray(seen).item()) in ("0", "0.0", "False")
+            visible is not None
+            and np.size(visible) == 1
+            and str(np.asarray(visible).item()) in ("0", "0.0", "False")
         )
         row = KEYPOINT_NAMES.index(_KEYPOINT_OF_JOINT[joint])
         # MATLAB counts pixels from 1
@@ -138,8 +139,8 @@ def _keypoints(points: list[Any]) -> Array:
     return keypoints
 
 
-def _several(value: Any) -> list[Any]:
-    """A MATLAB struct array as a list: nothing, one struct, or several."""
+def _structs(value: Any) -> list[Any]:
+    """Return a MATLAB struct array of any length as a list."""
     if value is None:
         return []
     if isinstance(value, np.ndarray):
@@ -151,7 +152,7 @@ def _number(value: Any) -> float:
     return float(value) if value is not None and np.size(value) == 1 else float("nan")
 
 
-def _place(value: Any) -> tuple[float, float]:
+def _centre(value: Any) -> tuple[float, float]:
     if not hasattr(value, "_fieldnames"):
         return float("nan"), float("nan")
     return _number(getattr(value, "x", None)) - 1, _number(getattr(value, "y", None)) - 1

@@ -1,4 +1,4 @@
-"""What stands in the way: other people at the crop's edge and things before the person."""
+"""Synthetic occlusion: other people at the crop's edge and objects in front of the person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.data.base import KEYPOINT_NAMES
 
 _ROW = {name: row for row, name in enumerate(KEYPOINT_NAMES)}
 _TRUNK = [_ROW[name] for name in ("right_shoulder", "left_shoulder", "left_hip", "right_hip")]
-# limbs as (start, end, thickness as a share of the torso's length)
+# limbs as (start, end, thickness relative to the torso length)
 _LIMBS = (
     ("hip", "knee", 0.34), ("knee", "ankle", 0.24), ("shoulder", "elbow", 0.22),
     ("elbow", "wrist", 0.18),
@@ -24,23 +24,23 @@ Cover = npt.NDArray[np.uint8]
 
 
 def trunk_mask(points: Array, known: Mask, size: int) -> Cover | None:
-    """Where the trunk is in the crop (size, size), 0 or 255; None where too little is known."""
+    """Return a mask (size, size), 0 or 255, of the trunk; None with fewer than three corners."""
     corners = points[[row for row in _TRUNK if known[row]]]
     if len(corners) < 3:
         return None
     mask = np.zeros((size, size), np.uint8)
     hull = cv2.convexHull(_fixed(corners))
     cv2.fillConvexPoly(mask, hull, 255, cv2.LINE_8, 4)
-    # as wide as flesh is about the joints
+    # the body extends beyond the joints
     width = max(3, round(0.22 * _torso(points, known, size)))
     cv2.polylines(mask, [hull], True, 255, width, cv2.LINE_8, 4)
     return mask
 
 
 def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
-    """Roughly where a person is in the crop, from key points (K, 2) in crop pixels.
+    """Return an approximate mask of a person from key points (K, 2) in crop pixels.
 
-    None where the trunk is not known.
+    None if the trunk is unknown.
     """
     mask = trunk_mask(points, known, size)
     if mask is None:
@@ -61,9 +61,9 @@ def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
 
 
 def paste_person(image: Image, other: Image, cover: Cover, keep: Cover) -> Image:
-    """Paste another person, cut to the same crop, where `cover` and not `keep` is; soft edges."""
+    """Blend another person, cut to the same crop, into the pixels of `cover` outside `keep`."""
     alpha = cv2.subtract(cover, keep)
-    # grown inward only: the soft edge never reaches into what is kept
+    # feather inwards only: the soft edge must not reach into `keep`
     alpha = cv2.subtract(cv2.blur(alpha, (5, 5)), keep)
     share = alpha.astype(np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.blendLinear(other, image, share, 1 - share), dtype=np.uint8)
@@ -75,16 +75,16 @@ def add_occluders(
     random: np.random.Generator,
     backgrounds: Sequence[Image],
 ) -> Image:
-    """Put one to three shapes before the person.
+    """Draw one to three occluders in front of the person.
 
     Parameters
     ----------
     image : (S, S, 3) uint8 array
     targets : (N, 2) array
-        Crop pixels of the person's key points, which the shapes are put near; may be empty.
+        Crop pixels of the person's key points, near which the occluders are placed; may be empty.
     random : numpy.random.Generator
     backgrounds : sequence of (H, W, 3) uint8 arrays
-        Pictures to take surfaces from.
+        Images for the surfaces.
     """
     size = image.shape[0]
     image = image.copy()
@@ -122,7 +122,7 @@ def _ellipse(mask: Cover, at: Array, random: np.random.Generator) -> None:
 
 
 def _limb(mask: Cover, at: Array, random: np.random.Generator) -> None:
-    """A bent capsule that reaches in from outside."""
+    """Draw a bent limb that reaches in from outside the crop."""
     size = len(mask)
     angle = random.uniform(0, 2 * np.pi)
     away = np.array([np.cos(angle), np.sin(angle)])
@@ -136,31 +136,31 @@ def _limb(mask: Cover, at: Array, random: np.random.Generator) -> None:
 
 
 def _stripes(mask: Cover, at: Array, random: np.random.Generator) -> None:
-    """Bars all over, as of a fence or a blind."""
+    """Draw bars over the whole crop, such as those of a fence or a blind."""
     size, angle = len(mask), random.uniform(0, np.pi)
     along = np.array([np.cos(angle), np.sin(angle)]) * 1.5 * size
     across = np.array([-np.sin(angle), np.cos(angle)])
     gap = random.uniform(0.12, 0.4) * size
     width = max(2, round(random.uniform(0.1, 0.25) * gap))
     for step in np.arange(-np.ceil(1.5 * size / gap), np.ceil(1.5 * size / gap) + 1):
-        ends = _fixed(np.stack([at + across * gap * step + way * along for way in (-1, 1)]))
+        ends = _fixed(np.stack([at + across * gap * step + sign * along for sign in (-1, 1)]))
         cv2.line(mask, ends[0], ends[1], 255, width, cv2.LINE_8, 4)
 
 
 def _surface(
     size: int, random: np.random.Generator, backgrounds: Sequence[Image], *, skin: bool
 ) -> Image:
-    """What an occluder looks like: shaded colour, a pattern, or a piece of a picture."""
+    """Return a random surface (size, size, 3): shaded colour, noise or a region of an image."""
     kind = random.random()
     if skin:
         colour = _SKIN[int(random.integers(len(_SKIN)))] * random.uniform(0.7, 1.15)
         small = colour * random.uniform(0.75, 1.15, (2, 2, 1))
     elif kind < 0.45 and len(backgrounds):
-        picture = backgrounds[int(random.integers(len(backgrounds)))]
-        side = max(2, int(min(picture.shape[:2]) * random.uniform(0.4, 1.0)))
-        top = int(random.integers(0, picture.shape[0] - side + 1))
-        left = int(random.integers(0, picture.shape[1] - side + 1))
-        small = picture[top : top + side, left : left + side]
+        source = backgrounds[int(random.integers(len(backgrounds)))]
+        side = max(2, int(min(source.shape[:2]) * random.uniform(0.4, 1.0)))
+        top = int(random.integers(0, source.shape[0] - side + 1))
+        left = int(random.integers(0, source.shape[1] - side + 1))
+        small = source[top : top + side, left : left + side]
     elif kind < 0.75:
         small = random.uniform(0, 256, 3) * random.uniform(0.7, 1.1, (2, 2, 1))
     else:
@@ -173,7 +173,7 @@ def _surface(
 
 
 def _torso(points: Array, known: Mask, size: int) -> float:
-    """Shoulders' middle to hips' middle in pixels, at least a fifteenth of the crop."""
+    """Return the distance of shoulder and hip centres in pixels, at least 1/15 of the crop."""
     ends = [
         np.mean([points[row] for row in rows if known[row]], axis=0)
         for rows in (_TRUNK[:2], _TRUNK[2:])
@@ -184,5 +184,5 @@ def _torso(points: Array, known: Mask, size: int) -> float:
 
 
 def _fixed(points: Array) -> npt.NDArray[np.int32]:
-    """Points in sixteenths of a pixel, as OpenCV draws them."""
+    """Return points in sixteenths of a pixel, OpenCV's fixed-point format."""
     return np.round(np.clip(points, -1e5, 1e5) * 16).astype(np.int32)

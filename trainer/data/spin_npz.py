@@ -1,15 +1,15 @@
 """Human3.6M, MPI-INF-3DHP and 3DPW (and EFT's and SPIN's fits of 2D sets) as SPIN's `.npz` files.
 
 The layout that Kolotouros et al. ('SPIN', ICCV 2019) and Joo et al. ('EFT', 3DV 2021) published,
-N people: `imgname` (N,) below the picture folder, `center` (N, 2), `scale` (N,) of a box of
+N people: `imgname` (N,) below the image folder, `center` (N, 2), `scale` (N,) of a box of
 200 x scale pixels; where present `part` (N, 24, 3) key points with confidence, `openpose`
 (N, 25, 3), `S` (N, 24, 4) 3D joints in metres in the camera's frame (x right, y down, z forward)
 with confidence, `pose` (N, 72), `shape` (N, 10), `has_smpl` (N,), `gender` (N,).
 
-`pose` and `shape` are SMPL's. Our open body has SMPL's joints, tree and T-pose, but limbs that rest
-up to some 5 degrees apart from SMPL's, and a shape space of its own; read as ours they would be
-wrong labels. So they become a body label only where the running body IS an SMPL body, which the
-caller states (`smpl_body`); the 3D joints in `S` serve either way.
+`pose` and `shape` are SMPL's. Our open body has SMPL's joints, tree and T-pose, but its limbs
+differ by up to some 5 degrees in the rest pose, and it has its own shape space; used for our body
+they would be wrong labels. They become a body label only if the body of the run IS an SMPL body,
+which the caller states (`smpl_body`); the 3D joints in `S` are used in both cases.
 
 Terms: Human3.6M, MPI-INF-3DHP and 3DPW are for academic, non-commercial use, as is SMPL.
 """
@@ -40,12 +40,12 @@ _BODY_ARRAYS = ("pose", "shape", "has_smpl")
 _SPIN_JOINTS = 24
 _BOX_PIXELS = 200.0
 _BOX_MARGIN = 1.2
-"""SPIN's boxes are this much larger than the person's joints."""
+"""Ratio of SPIN's boxes to the extent of the person's joints."""
 
-# SPIN's 24 joints begin with LSP's 14 and end with COCO's face; between lie MPII's and Human3.6M's
-_OURS = (*range(14), 19, 20, 21, 22, 23)
+# SPIN's 24 joints: LSP's 14, then some of MPII and Human3.6M, then COCO's face
+_KEYPOINT_ROWS = (*range(14), 19, 20, 21, 22, 23)
 
-# our key points in OpenPose's BODY_25; its neck lies lower than LSP's, so it is left out
+# key point -> OpenPose's BODY_25; its neck is lower than LSP's, so it is left out
 _OPENPOSE = {
     "right_ankle": 11, "right_knee": 10, "right_hip": 9, "left_hip": 12, "left_knee": 13,
     "left_ankle": 14, "right_wrist": 4, "right_elbow": 3, "right_shoulder": 2,
@@ -56,32 +56,32 @@ _MIN_CONFIDENCE = 0.3
 
 _MIN_KEYPOINTS = 4
 _MAX_JOINT_DISTANCE = 3.0
-"""Metres from the hips; farther joints mean that the file is in millimetres."""
+"""Metres from the hips; joints farther away indicate a file in millimetres."""
 
 _MAX_CAMERA_ERROR = 0.2
-"""Crop units between a body's projected joints and the key points, beyond which it is left."""
+"""Crop units; a body with a larger mean reprojection error is left out."""
 
 _MAX_PEOPLE = 5_000_000
 
 
 class SpinDataset:
-    """The people of a file in SPIN's layout.
+    """Data set of the people in a file in SPIN's layout.
 
     Parameters
     ----------
     path : Path
         The npz file.
     folder : Path
-        Of the pictures that it names.
+        Folder of the images.
     body : Body
     name : str
     smpl_body : bool
-        Whether `body` is SMPL, so that the file's poses and shapes are labels for it.
+        True if `body` is SMPL, so that the file's poses and shapes are valid labels for it.
 
     Raises
     ------
     InputError
-        If the file is missing, not of the layout, or says nothing that can be learnt from.
+        If the file is missing, has another layout, or contains no usable labels.
     """
 
     def __init__(
@@ -102,21 +102,21 @@ class SpinDataset:
         self._points = _keypoint_set(body)
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return len(self._file.names)
 
     def image(self, row: int) -> Image:
-        """(H, W, 3) uint8 RGB. Raises `InputError` that names a missing or broken picture."""
+        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
         return read_image(self._folder, self._file.names[row])
 
     def labels(self, row: int) -> PersonLabels:
-        """Key points, 3D joints and, for an SMPL body, the body."""
+        """Return the key points, the 3D joints and, for an SMPL body, the body."""
         keypoints = seen = self.keypoints[row]
         posed = self._posed(row)
         if (keypoints[:, 2] > 0).sum() >= _MIN_KEYPOINTS:
             crop = keypoint_crop(keypoints)
         elif posed is not None:
-            seen = self._filling(row, posed)
+            seen = self._keypoints_from_box(row, posed)
             crop = keypoint_crop(seen)
         else:
             extent = self._extent(row)
@@ -124,16 +124,16 @@ class SpinDataset:
         turn = about_z(-crop.turn)
         joints_3d = None
         if self._joints_3d is not None:
-            given = self._joints_3d[row]
-            joints_3d = np.column_stack([given[:, :3] @ turn.T, given[:, 3]])
+            joints = self._joints_3d[row]
+            joints_3d = np.column_stack([joints[:, :3] @ turn.T, joints[:, 3]])
         label = self._label(row, crop, seen, turn)
         if label is not None and posed is not None and joints_3d is None:
-            middle = _hips(posed)
+            middle = _hip_centre(posed)
             joints_3d = np.column_stack([(posed - middle) @ turn.T, np.ones(len(posed))])
         return PersonLabels(crop, keypoints, label, joints_3d)
 
     def _posed(self, row: int) -> Array | None:
-        """Key points (K, 3) of the row's body in the camera's directions, m."""
+        """Return the key points (K, 3) of the row's body along the camera axes, m."""
         if self._pose is None or not self._pose[2][row]:
             return None
         rotations, shapes, _ = self._pose
@@ -141,19 +141,19 @@ class SpinDataset:
         return np.asarray(posed[0])
 
     def _extent(self, row: int) -> float:
-        """Pixels, of the person's joints, as the box says."""
+        """Return the extent of the person's joints in pixels, from the box."""
         return float(self._file.scale[row]) * _BOX_PIXELS / _BOX_MARGIN
 
-    def _filling(self, row: int, posed: Array) -> Array:
-        """Key points (K, 3) in the picture of a body that fills the row's box; all that is known.
+    def _keypoints_from_box(self, row: int, posed: Array) -> Array:
+        """Return the key points (K, 3) in the image of a body scaled to fill the row's box.
 
-        For sets that give poses and boxes alone (3DPW).
+        For sets with poses and boxes only (3DPW).
         """
         joints = posed[: len(LSP_NAMES), :2]
         low, high = joints.min(axis=0), joints.max(axis=0)
         pixels = self._extent(row) / float((high - low).max())
-        places = (posed[:, :2] - (low + high) / 2) * pixels + self._file.centre[row]
-        return np.column_stack([places, np.ones(len(posed))])
+        points = (posed[:, :2] - (low + high) / 2) * pixels + self._file.centre[row]
+        return np.column_stack([points, np.ones(len(posed))])
 
     def _label(self, row: int, crop: Crop, seen: Array, turn: Array) -> BodyLabel | None:
         if self._pose is None or not self._pose[2][row]:
@@ -161,16 +161,16 @@ class SpinDataset:
         vectors, shapes, _ = self._pose
         rotations = matrix_from_axis_angle(vectors[row])
         rotations[0] = turn @ rotations[0]
-        flat = self._points.pose(rotations[None], shapes[[row]])[0][:, :2]
+        projected = self._points.pose(rotations[None], shapes[[row]])[0][:, :2]
         units = crop_units_from_pixels(crop.to_crop(seen[:, :2]), crop.size)
-        camera = _camera(flat, units, seen[:, 2])
+        camera = _fit_camera(projected, units, seen[:, 2])
         if camera is None:
             return None
         return BodyLabel(rotations, shapes[row], camera, np.ones(len(rotations)))
 
 
 class _File:
-    """The needed arrays of a file, found sound."""
+    """Validated arrays of a file, limited to the needed ones."""
 
     def __init__(self, path: Path, needed: Sequence[str]) -> None:
         self.path = path
@@ -199,10 +199,10 @@ class _File:
             raise InputError(f"{path}: scale is not above 0 everywhere")
 
     def keypoints(self) -> Array:
-        """(N, K, 3) of `part`, and of `openpose` where `part` has nothing; weights 0..1."""
+        """Return (N, K, 3) of `part`, and of `openpose` where `part` is empty; weights 0..1."""
         keypoints = np.zeros((len(self.names), len(KEYPOINT_NAMES), 3))
         if "part" in self._arrays:
-            keypoints[:] = self._numbers("part", (_SPIN_JOINTS, 3))[:, list(_OURS)]
+            keypoints[:] = self._numbers("part", (_SPIN_JOINTS, 3))[:, list(_KEYPOINT_ROWS)]
         if "openpose" in self._arrays:
             found = self._numbers("openpose", (25, 3))
             for name, joint in _OPENPOSE.items():
@@ -214,31 +214,33 @@ class _File:
         return validate_keypoints(str(self.path), keypoints, min_keypoints=0)
 
     def joints_3d(self) -> Array | None:
-        """(N, K, 4) of `S`: m from the hips' middle in the camera's directions, and a weight."""
+        """Return (N, K, 4) of `S`: m from the hip centre along the camera axes, and a weight."""
         if "S" not in self._arrays:
             return None
-        joints = self._numbers("S", (_SPIN_JOINTS, 4))[:, list(_OURS)].copy()
+        joints = self._numbers("S", (_SPIN_JOINTS, 4))[:, list(_KEYPOINT_ROWS)].copy()
         hips = [LSP_NAMES.index("right_hip"), LSP_NAMES.index("left_hip")]
         joints[:, :, 3] = joints[:, :, 3].clip(0, 1)
-        # without the hips it is not known where the rest lies from
+        # without the hips the joints have no origin
         joints[~(joints[:, hips, 3] > 0).all(axis=1), :, 3] = 0
         joints[:, :, :3] -= joints[:, hips, :3].mean(axis=1, keepdims=True)
         joints[joints[:, :, 3] == 0] = 0
         if np.abs(joints[:, :, :3]).max() > _MAX_JOINT_DISTANCE:
-            raise InputError(f"{self.path}: S lies metres from the hips; it must be in metres")
+            raise InputError(
+                f"{self.path}: S has joints too far from the hips; it must be in metres"
+            )
         return joints if joints[:, :, 3].any() else None
 
     def bodies(self, body: Body) -> tuple[Array, Array, npt.NDArray[np.bool_]] | None:
-        """Rotation vectors (N, J, 3), shapes (N, S), which are given (N,)."""
+        """Return rotation vectors (N, J, 3), shapes (N, S) and a mask of the valid rows (N,)."""
         if "pose" not in self._arrays or "shape" not in self._arrays:
             return None
         joints = body.joint_count
         pose = self._numbers("pose", (3 * joints,)).reshape(-1, joints, 3)
         shape = self._numbers("shape", (body.shape_count,))
-        given = np.ones(len(pose), dtype=bool)
+        valid = np.ones(len(pose), dtype=bool)
         if "has_smpl" in self._arrays:
-            given = self._numbers("has_smpl", ()) > 0
-        return pose, shape, given
+            valid = self._numbers("has_smpl", ()) > 0
+        return pose, shape, valid
 
     def _numbers(self, name: str, shape: tuple[int, ...]) -> Array:
         values = self._arrays[name]
@@ -258,13 +260,16 @@ def _keypoint_set(body: Body) -> PointSet:
     return PointSet.from_rows(body, body.keypoint_regressor[rows])
 
 
-def _hips(points: Array) -> Array:
+def _hip_centre(points: Array) -> Array:
     rows = [LSP_NAMES.index("right_hip"), LSP_NAMES.index("left_hip")]
     return np.asarray(points[rows].mean(axis=0))
 
 
-def _camera(points: Array, seen: Array, weight: Array) -> Array | None:
-    """Camera (3,) that lays points (K, 2) in metres on key points in crop units; None if none."""
+def _fit_camera(points: Array, seen: Array, weight: Array) -> Array | None:
+    """Fit a camera (3,) that projects points (K, 2) in metres onto key points in crop units.
+
+    None if the fit is poor.
+    """
     share = (weight / weight.sum())[:, None]
     middle, target = (share * points).sum(axis=0), (share * seen).sum(axis=0)
     near, far = points - middle, seen - target

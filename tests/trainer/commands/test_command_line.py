@@ -41,7 +41,7 @@ def test_missing_fits_configuration_and_checkpoint(tmp_path, capsys):
     assert "cannot read the configuration" in error_line(capsys)
     fits = ["--fits", str(tmp_path / "none.npz")]
     assert main([*run, "--config", str(CONFIG), *fits]) == 3
-    assert "holds no fits" in error_line(capsys)
+    assert "contains no fits" in error_line(capsys)
     checkpoint = str(tmp_path / "none.safetensors")
     assert main(["export", checkpoint, "--out", str(tmp_path / "a.onnx")]) == 3
     assert "not a complete checkpoint" in error_line(capsys)

@@ -1,4 +1,4 @@
-"""Clothing Co-Parsing in both layouts, on small made-up pictures."""
+"""Tests of Clothing Co-Parsing in both layouts, with small synthetic images."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ REAL = SHARED / "data" / "ccp"
 BOX = (100, 20, 130, 90)
 
 
-def made_up(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture of one grey, 220 wide, and where the person stands in it."""
-    picture = np.full((100, 220, 3), 40 + number, np.uint8)
+def fake_image(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a uniform grey image, 220 wide, and its person mask."""
+    image = np.full((100, 220, 3), 40 + number, np.uint8)
     mask = np.zeros((100, 220), np.uint8)
     mask[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 5
-    return picture, mask
+    return image, mask
 
 
 def write_published(folder: Path, count: int) -> None:
     (folder / "photos").mkdir(parents=True)
     (folder / "annotations" / "pixel-level").mkdir(parents=True)
     for number in range(1, count + 1):
-        picture, mask = made_up(number)
-        cv2.imwrite(str(folder / "photos" / f"{number:04d}.jpg"), picture)
+        image, mask = fake_image(number)
+        cv2.imwrite(str(folder / "photos" / f"{number:04d}.jpg"), image)
         labels = folder / "annotations" / "pixel-level" / f"{number:04d}.mat"
         savemat(labels, {"groundtruth": mask})
 
@@ -42,8 +42,8 @@ def write_packed(folder: Path, count: int) -> None:
     masks = [f"{number:04d}_mask.png" for number in range(1, count + 1)]
     with zipfile.ZipFile(folder / "images_00.zip", "w") as archive:
         for number, (name, mask_name) in enumerate(zip(names, masks, strict=True), start=1):
-            picture, mask = made_up(number)
-            archive.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
+            image, mask = fake_image(number)
+            archive.writestr(name, cv2.imencode(".jpg", image)[1].tobytes())
             archive.writestr(
                 mask_name, cv2.imencode(".png", (mask > 0) * np.uint8(255))[1].tobytes()
             )
@@ -51,7 +51,7 @@ def write_packed(folder: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("write", [write_published, write_packed])
-def test_pictures_masks_and_backgrounds(
+def test_images_masks_and_backgrounds_are_read(
     tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ccp, "HELD_OUT_COUNT", 2)
@@ -70,12 +70,12 @@ def test_pictures_masks_and_backgrounds(
     assert min(int(part.min()) for part in held) >= 43
 
 
-def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
+def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not the CCP set"):
         open_ccp(tmp_path)
     write_published(tmp_path, 2)
     (tmp_path / "photos" / "0001.jpg").unlink()
-    (tmp_path / "photos" / "0002.jpg").write_bytes(b"no picture")
+    (tmp_path / "photos" / "0002.jpg").write_bytes(b"not an image")
     savemat(
         tmp_path / "annotations" / "pixel-level" / "0001.mat", {"groundtruth": np.zeros((3, 3))}
     )
@@ -97,8 +97,8 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
         open_ccp(tmp_path).mask(0)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared data are not here (../shared/data)")
-def test_real_masks_fill_the_boxes_that_the_labels_state() -> None:
+@pytest.mark.skipif(not REAL.exists(), reason="the shared data are missing (../shared/data)")
+def test_real_masks_match_their_labelled_boxes() -> None:
     people = open_ccp(REAL)
     with np.load(REAL / "labels.npz") as labels:
         boxes, shares = labels["fg_bbox"], labels["fg_fraction"]

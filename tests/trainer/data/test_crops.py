@@ -1,4 +1,4 @@
-"""Augmented crops keep picture and labels together."""
+"""Tests of augmented crops: image and labels stay consistent."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def people(tmp_path_factory):
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_fit_and_annotation_stay_on_each_other(people, flip):
+def test_fitted_body_and_annotation_stay_aligned(people, flip):
     _, joint_set, fits = people
     body = default_body()
     options = Augmentation(turn=40, scale=0.2, shift=0.1, flip=flip, background=0)
@@ -38,8 +38,8 @@ def test_fit_and_annotation_stay_on_each_other(people, flip):
         np.testing.assert_allclose(flat, sample.keypoints[: len(flat)], atol=1e-4)
 
 
-def test_the_picture_moves_with_its_labels(people):
-    """The dots that were drawn at the joints are where the labels say, mirrored or not."""
+def test_image_moves_with_its_labels(people):
+    """The dots drawn at the joints are at the labelled positions, mirrored or not."""
     _, joint_set, fits = people
     for flip in (0.0, 1.0):
         options = Augmentation(
@@ -54,7 +54,7 @@ def test_the_picture_moves_with_its_labels(people):
         assert (np.abs(seen - grey).max(axis=1) > 25).mean() > 0.8
 
 
-def test_the_same_seed_gives_the_same_crop(people):
+def test_same_seed_reproduces_the_crop(people):
     _, joint_set, fits = people
     crops = CropDataset([FittedDataset(joint_set, fits)], default_body(), 64, Augmentation())
     first, again = (crops.sample(0, 1, np.random.default_rng(9)) for _ in range(2))
@@ -75,10 +75,10 @@ def test_crops_without_people_have_no_labels(people):
     assert sample.fitted == 0
 
 
-def test_bad_sets_are_told(tmp_path, people):
+def test_invalid_sets_are_rejected(tmp_path, people):
     with pytest.raises(InputError, match="there is no"):
         read_joint_set(tmp_path)
-    (tmp_path / "labels.npz").write_bytes(b"torn")
+    (tmp_path / "labels.npz").write_bytes(b"truncated")
     with pytest.raises(InputError, match="not a packed joint set"):
         read_joint_set(tmp_path)
     folder = people[0]
@@ -90,7 +90,7 @@ def test_bad_sets_are_told(tmp_path, people):
         read_joint_set(tmp_path)
 
 
-def test_a_missing_or_corrupt_picture_is_named(tmp_path, people):
+def test_missing_or_corrupt_image_is_named(tmp_path, people):
     from dataclasses import replace
     from zipfile import ZipFile
 
@@ -98,6 +98,6 @@ def test_a_missing_or_corrupt_picture_is_named(tmp_path, people):
     with pytest.raises(InputError, match=r"im00000\.jpg is missing"):
         ImageStore(replace(joint_set, folder=tmp_path))[0]
     with ZipFile(tmp_path / "images_00.zip", "w") as archive:
-        archive.writestr("im00000.jpg", b"no picture")
+        archive.writestr("im00000.jpg", b"not an image")
     with pytest.raises(InputError, match=r"im00000\.jpg does not decode"):
         ImageStore(replace(joint_set, folder=tmp_path))[0]

@@ -1,4 +1,4 @@
-"""Crops of any set: labels exact under all that moves them, pictures changed by what may."""
+"""Tests of augmented crops: exact labels under every transform, images changed by the effects."""
 
 from dataclasses import fields, replace
 
@@ -17,11 +17,13 @@ from trainer.data.crops import CropDataset
 from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
 from trainer.data.photometric import add_sensor_noise, compress_jpeg, motion_blur
 
-CHANCES = (
+PROBABILITIES = (
     "flip", "lost", "upside_down", "truncate", "others", "occlude", "background", "blur",
     "motion_blur", "dark", "grey", "coarse", "noise", "jpeg",
 )  # fmt: skip
-STILL = Augmentation(turn=0, scale=0, shift=0, colour=0, contrast=0, **dict.fromkeys(CHANCES, 0.0))
+STILL = Augmentation(
+    turn=0, scale=0, shift=0, colour=0, contrast=0, **dict.fromkeys(PROBABILITIES, 0.0)
+)
 MOVING = {"turn": 30.0, "scale": 0.2, "shift": 0.1}
 SIZE = 128
 
@@ -55,8 +57,8 @@ def crops_of(people, body, size=SIZE, backgrounds=None, **changes):
     ],
     ids=lambda changes: "+".join(changes) or "still",
 )
-def test_all_labels_say_the_same(body, people, changes):
-    """The posed body lies on the 2D key points and has the 3D ones, whatever moved them."""
+def test_all_labels_are_consistent(body, people, changes):
+    """The posed body matches the 2D and 3D key points under every transform."""
     crops = crops_of(people, body, **changes)
     hips = [KEYPOINT_NAMES.index(f"{side}_hip") for side in ("left", "right")]
     for seed in range(12):
@@ -70,7 +72,7 @@ def test_all_labels_say_the_same(body, people, changes):
         assert sample.fitted == sample.person == 1
 
 
-def test_a_mirror_swaps_the_sides_and_their_weights(body, people):
+def test_mirroring_swaps_sides_and_weights(body, people):
     plain, mirrored = (
         crops_of(people, body, flip=flip).sample(0, 1, np.random.default_rng(3))
         for flip in (0.0, 1.0)
@@ -87,7 +89,7 @@ def test_a_mirror_swaps_the_sides_and_their_weights(body, people):
     assert mirrored.keypoints[row, 0] == -plain.keypoints[swap[row], 0]
 
 
-def test_the_dots_are_where_the_labels_say(body, people):
+def test_dots_are_at_the_labelled_positions(body, people):
     crops = crops_of(people, body, size=256, **MOVING)
     right = total = 0
     for seed in range(8):
@@ -98,11 +100,11 @@ def test_the_dots_are_where_the_labels_say(body, people):
                 total += 1
                 right += np.abs(sample.image[y, x].astype(int) - colour(index)).max() < 30
     assert total > 60
-    # dots hide one another here and there
+    # some dots occlude others
     assert right > 0.85 * total
 
 
-def test_what_is_not_known_weighs_nothing(body, people):
+def test_missing_labels_have_no_weight(body, people):
     class Flat(DotPeople):
         def labels(self, row):
             return replace(super().labels(row), body=None, joints_3d=None)
@@ -115,7 +117,7 @@ def test_what_is_not_known_weighs_nothing(body, people):
     assert sample.rotations.shape == (body.joint_count, 3, 3)
 
 
-def test_without_augmentation_the_crop_is_the_given_one(body, people):
+def test_without_augmentation_the_crop_is_unchanged(body, people):
     crops = CropDataset([people], body, SIZE, None)
     sample = crops.sample(0, 2, np.random.default_rng(0))
     known = people.labels(2)
@@ -129,7 +131,7 @@ def test_without_augmentation_the_crop_is_the_given_one(body, people):
     "effect",
     ["others", "occlude", "blur", "motion_blur", "dark", "grey", "coarse", "noise", "jpeg"],
 )
-def test_an_effect_changes_the_picture_alone(body, people, effect):
+def test_effect_changes_only_the_image(body, people, effect):
     changed = 0
     for seed in range(10):
         plain, other = (
@@ -142,24 +144,24 @@ def test_an_effect_changes_the_picture_alone(body, people, effect):
                     getattr(plain, field.name), getattr(other, field.name)
                 )
         changed += (plain.image != other.image).any()
-    # now and then the other is a twin, or stands where nothing of this picture is
+    # sometimes the other person is the same row, or lies outside the image
     assert changed >= (4 if effect == "others" else 9)
 
 
-def test_nothing_happens_where_nothing_may(body, people):
+def test_zero_probabilities_change_nothing(body, people):
     plain = CropDataset([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
     still = crops_of(people, body).sample(0, 0, np.random.default_rng(0))
     np.testing.assert_array_equal(still.image, plain.image)
 
 
-def test_the_frame_ends_in_a_straight_line_with_labels_beyond(body, people):
-    """Outside the outline all is black; weights of points there fall by the factor, no others."""
+def test_truncation_reduces_the_weights_outside_the_outline(body, people):
+    """Outside the outline the image is black, and only the weights there are reduced."""
     ends = 0
     for seed in range(24):
         random = np.random.default_rng(seed)
-        known, picture = people.labels(0), people.image(0)
+        known, image = people.labels(0), people.image(0)
         options = STILL.model_copy(update={"truncate": 1.0, "truncated_weight": 0.25})
-        framing = augment_framing(known, picture, SIZE, random, options)
+        framing = augment_framing(known, image, SIZE, random, options)
         sample = CropDataset([people], body, SIZE, options)._labelled(
             framing.black_outside(np.full((SIZE, SIZE, 3), 200, np.uint8)), known, framing, 0.25
         )
@@ -179,18 +181,18 @@ def test_the_frame_ends_in_a_straight_line_with_labels_beyond(body, people):
     assert ends > 50
 
 
-def test_half_of_the_cut_crops_lie_about_what_is_left(people):
-    known, picture = people.labels(0), people.image(0)
+def test_half_of_the_truncated_crops_surround_the_visible_part(people):
+    known, image = people.labels(0), people.image(0)
     options = STILL.model_copy(update={"truncate": 1.0})
     sides = np.array([
-        augment_framing(known, picture, SIZE, np.random.default_rng(seed), options).crop.side
+        augment_framing(known, image, SIZE, np.random.default_rng(seed), options).crop.side
         for seed in range(200)
     ])  # fmt: skip
     assert 0.3 < (sides < known.crop.side - 1e-6).mean() < 0.6
     assert sides.min() > 0.3 * known.crop.side
 
 
-def test_a_point_is_shown_inside_the_outline_and_the_crop(people):
+def test_points_are_visible_inside_outline_and_crop(people):
     known = people.labels(0)
     crop = known.crop
     middle = crop.centre
@@ -204,7 +206,7 @@ def test_a_point_is_shown_inside_the_outline_and_the_crop(people):
     ]  # fmt: skip
 
 
-def test_another_person_never_covers_the_trunk(body, people):
+def test_other_person_never_covers_the_trunk(body, people):
     sample = CropDataset([people], body, SIZE, None).sample(0, 0, np.random.default_rng(0))
     points = (sample.keypoints + 1) * SIZE / 2 - 0.5
     known = np.ones(len(points), bool)
@@ -218,7 +220,7 @@ def test_another_person_never_covers_the_trunk(body, people):
     assert trunk_mask(points, np.zeros(len(points), bool), SIZE) is None
 
 
-def test_the_others_are_the_people_of_all_sets(body):
+def test_other_people_come_from_all_sets(body):
     sets = [DotPeople(body, 3), DotPeople(body, 2, seed=1)]
     crops = CropDataset(sets, body, SIZE, STILL.model_copy(update={"others": 1.0}))
     for seed in range(40):
@@ -239,7 +241,7 @@ def test_occluders_take_surfaces_from_backgrounds():
     assert any((one == 251).all(axis=2).mean() > 0.01 for one in seen)
 
 
-def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
+def test_motion_blur_keeps_length_brightness_and_position():
     image = np.zeros((64, 64, 3), np.uint8)
     image[32, 32] = 255
     for angle in (0.0, 0.6, np.pi / 2, 2.5):
@@ -257,23 +259,23 @@ def test_a_smear_is_as_long_as_asked_and_keeps_light_and_place():
     np.testing.assert_array_equal(motion_blur(flat, 9.0, 1.0), flat)
 
 
-def test_grain_has_the_strength_asked_for_and_jpeg_keeps_colours():
+def test_sensor_noise_has_the_given_strength_and_jpeg_keeps_colours():
     flat = np.full((200, 200, 3), 128, np.uint8)
     flat[..., 0] = 180
     noisy = add_sensor_noise(flat, 6.0, np.random.default_rng(0)).astype(float)
     assert abs(noisy[..., 1].std() - 6.0) < 0.4
-    # light's own noise grows with its root
+    # shot noise grows with the square root of the light
     assert abs(noisy[..., 0].std() - 6.0 * np.sqrt(0.5 + 180 / 255)) < 0.4
     np.testing.assert_allclose(compress_jpeg(flat, 40).mean((0, 1)), [180, 128, 128], atol=4)
 
 
-def test_crops_without_people_go_through_the_same_camera(body, people):
+def test_crops_without_people_get_the_same_effects(body, people):
     ground = np.random.default_rng(0).integers(60, 200, (90, 120, 3)).astype(np.uint8)
     plain, dark = (
-        crops_of(people, body, backgrounds=[ground], background=1.0, dark=chance).sample(
+        crops_of(people, body, backgrounds=[ground], background=1.0, dark=probability).sample(
             0, 0, np.random.default_rng(5)
         )
-        for chance in (0.0, 1.0)
+        for probability in (0.0, 1.0)
     )
     assert plain.person == dark.person == 0
     assert not plain.keypoint_weight.any()
@@ -281,8 +283,8 @@ def test_crops_without_people_go_through_the_same_camera(body, people):
     assert dark.image.mean() < 0.8 * plain.image.mean()
 
 
-def test_the_same_seed_gives_the_same_sample_whatever_came_before(body, people):
-    every = Augmentation(**dict.fromkeys(CHANCES, 0.5))
+def test_sample_depends_only_on_its_seed(body, people):
+    every = Augmentation(**dict.fromkeys(PROBABILITIES, 0.5))
     ground = [np.full((80, 80, 3), 9, np.uint8)]
     crops = CropDataset([people, DotPeople(body, 3, seed=1)], body, SIZE, every, ground)
     first = [crops.sample(i % 2, i % 3, np.random.default_rng(i)) for i in range(12)]
@@ -294,7 +296,7 @@ def test_the_same_seed_gives_the_same_sample_whatever_came_before(body, people):
             )
 
 
-def test_a_chance_beyond_one_is_refused_and_old_keys_are_enough():
+def test_invalid_options_are_rejected_and_few_keys_suffice():
     assert Augmentation(turn=14.0, scale=0.13, shift=0.05).flip == 0.5
     for wrong in ({"jpeg": 1.5}, {"dark": float("nan")}, {"turn": -1}, {"fog": 0.5}):
         with pytest.raises(ValidationError):

@@ -1,4 +1,4 @@
-"""Synthetic sets by configuration: test sets are never opened for training."""
+"""Tests of configured synthetic sets: test sets are never opened for training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BODY = default_body()
 
 
 def write_synthetic(folder: Path, **changes: Any) -> DatasetConfig:
-    """Labels of two people, without pictures."""
+    """Write the labels of two people, without images."""
     points, joints = len(KEYPOINT_NAMES), BODY.joint_count
     arrays = {
         "name": np.array(["0.jpg", "1.jpg"]),
@@ -43,7 +43,7 @@ def write_synthetic(folder: Path, **changes: Any) -> DatasetConfig:
     return DatasetConfig(kind="synthetic", folder=folder)
 
 
-def test_a_training_set_is_for_training(tmp_path: Path) -> None:
+def test_training_set_opens_for_training_only(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path)
     people = open_dataset(config, BODY)
     assert len(people) == 2
@@ -52,7 +52,7 @@ def test_a_training_set_is_for_training(tmp_path: Path) -> None:
         open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)
 
 
-def test_a_test_set_is_not_for_training(tmp_path: Path) -> None:
+def test_test_set_does_not_open_for_training(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path, settings=np.array(json.dumps({"test": True})))
     with pytest.raises(UsageError, match="is a test set"):
         open_dataset(config, BODY)
@@ -60,11 +60,11 @@ def test_a_test_set_is_not_for_training(tmp_path: Path) -> None:
     assert len(open_dataset(config.model_copy(update={"rows": "all"}), BODY)) == 2
 
 
-def test_a_set_of_another_body_or_of_unknown_use_is_refused(tmp_path: Path) -> None:
+def test_set_with_another_body_or_unknown_purpose_is_rejected(tmp_path: Path) -> None:
     config = write_synthetic(tmp_path, body_sha256=np.array("0" * 64))
     with pytest.raises(InputError, match="another body"):
         open_dataset(config, BODY)
     for settings in ("", "[]", "{}"):
         write_synthetic(tmp_path, settings=np.array(settings))
-        with pytest.raises(InputError, match="what it is for"):
+        with pytest.raises(InputError, match="state its purpose"):
             open_dataset(config, BODY)

@@ -1,4 +1,4 @@
-"""Docs/own-data.md, followed: pictures with COCO's JSON become a model that the program runs."""
+"""Test of docs/own-data.md: images with COCO's JSON become a model that the program runs."""
 
 import json
 
@@ -51,12 +51,12 @@ freeze_stem = true
 
 @pytest.fixture(scope="module")
 def own_folder(tmp_path_factory):
-    """A folder as docs/own-data.md asks for: pictures, and COCO's JSON beside them."""
+    """Return a folder as in docs/own-data.md: images and COCO's JSON beside them."""
     packed = SHARED / "data" / "coco_mini"
     if not packed.is_dir():
-        pytest.skip(f"pictures of people are not in {packed}")
+        pytest.skip(f"images of people are missing in {packed}")
     people = read_joint_set(packed)
-    pictures = ImageStore(people)
+    store = ImageStore(people)
     known = (people.joints[..., 2] > 0).sum(axis=1)
     chosen = np.argsort(-known, kind="stable")[:PEOPLE]
     folder = tmp_path_factory.mktemp("own") / "mine"
@@ -64,7 +64,7 @@ def own_folder(tmp_path_factory):
     (folder / "annotations").mkdir()
     images, annotations, boxes = [], [], {}
     for number, row in enumerate(chosen):
-        image, points = pictures[int(row)], people.joints[row]
+        image, points = store[int(row)], people.joints[row]
         name = f"{number}.jpg"
         cv2.imwrite(str(folder / "pictures" / name), image[..., ::-1])
         seen = points[points[:, 2] > 0, :2]
@@ -94,7 +94,7 @@ def own_folder(tmp_path_factory):
 
 
 @pytest.mark.integration
-def test_pictures_with_key_points_become_a_model_that_runs(own_folder, blazepose, tmp_path):
+def test_images_with_key_points_become_a_model_that_runs(own_folder, blazepose, tmp_path):
     torch.set_num_threads(1)
     fits, config = tmp_path / "fits.npz", tmp_path / "own.toml"
     config.write_text(CONFIG)
@@ -125,23 +125,23 @@ def test_pictures_with_key_points_become_a_model_that_runs(own_folder, blazepose
     assert len(found.pose) == PEOPLE
 
 
-def test_fits_of_other_people_are_refused(own_folder):
+def test_fits_of_other_people_are_rejected(own_folder):
     people = open_dataset(
         DatasetConfig(kind="coco", folder=own_folder, part="pictures"), default_body()
     )
     body, count = default_body(), len(people)
     frames = np.stack([people.labels(row).crop.frame_from_crop for row in range(count)])
-    fits = made_up_fits(body, frames)
+    fits = fake_fits(body, frames)
     known = DatasetWithFits(people, fits)
     assert known.labels(0).body is not None
     assert known.labels(1).body is None
-    with pytest.raises(InputError, match="person 0 is another one"):
-        DatasetWithFits(people, made_up_fits(body, frames[::-1])).labels(0)
-    with pytest.raises(InputError, match=f"has {count} people, the fits are of {count - 1}"):
-        DatasetWithFits(people, made_up_fits(body, frames[1:]))
+    with pytest.raises(InputError, match="person 0 differs"):
+        DatasetWithFits(people, fake_fits(body, frames[::-1])).labels(0)
+    with pytest.raises(InputError, match=f"has {count} people, there are fits of {count - 1}"):
+        DatasetWithFits(people, fake_fits(body, frames[1:]))
 
 
-def made_up_fits(body, frames):
+def fake_fits(body, frames):
     from trainer.data.fits import Fits
 
     count = len(frames)

@@ -1,4 +1,4 @@
-"""The readers of the 2D sets, each on a small sample in its published layout."""
+"""Tests of the readers of the 2D data sets, each with a small sample in its published layout."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from trainer.data.mpii import LABELS, open_mpii, read_mpii
 SHARED_DATA = SHARED / "data"
 
 
-def write_picture(path: Path, blue: int = 0) -> None:
+def write_image(path: Path, blue: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.full((60, 80, 3), (blue, 20, 30), np.uint8)
     assert cv2.imwrite(str(path), image)
 
 
 def standing(count: int) -> np.ndarray:
-    """(14, 2) of a person of LSP's joints who stands upright, facing us; (count, 14, 2)."""
+    """Return LSP's joints (count, 14, 2) of people who stand upright and face the camera."""
     one = np.array([
         [30, 55], [30, 45], [32, 35], [40, 35], [42, 45], [42, 55], [22, 35], [24, 28], [28, 20],
         [44, 20], [48, 28], [50, 35], [36, 18], [36, 8],
@@ -47,12 +47,12 @@ def test_mirrored_names_swap_left_and_right() -> None:
         assert KEYPOINT_NAMES[other] == swapped
 
 
-def test_lsp_counts_hidden_joints_half(tmp_path: Path) -> None:
+def test_lsp_gives_hidden_joints_half_weight(tmp_path: Path) -> None:
     joints = np.zeros((3, 14, 2))
     joints[:2] = standing(2).transpose(2, 1, 0)
     joints[2, 5, 1] = 1
     savemat(tmp_path / "joints.mat", {"joints": joints})
-    write_picture(tmp_path / "images" / "im0001.jpg")
+    write_image(tmp_path / "images" / "im0001.jpg")
     people = FittedDataset(read_lsp(tmp_path), name="lsp")
     assert len(people) == 2
     assert people.name == "lsp"
@@ -65,17 +65,17 @@ def test_lsp_counts_hidden_joints_half(tmp_path: Path) -> None:
     assert abs(int(people.image(0)[0, 0, 0]) - 30) < 4
     with pytest.raises(InputError, match=r"im0002\.jpg is missing"):
         people.image(1)
-    (tmp_path / "images" / "im0002.jpg").write_bytes(b"not a picture")
+    (tmp_path / "images" / "im0002.jpg").write_bytes(b"not an image")
     with pytest.raises(InputError, match=r"im0002\.jpg does not decode"):
         people.image(1)
 
 
-def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
+def test_lspet_ignores_joints_without_annotation(tmp_path: Path) -> None:
     joints = np.ones((14, 3, 3))
     joints[:, :2] = standing(3).transpose(1, 2, 0)
     joints[12, :, 2] = -700.0, 3.0, 0.0
     savemat(tmp_path / "joints.mat", {"joints": joints})
-    write_picture(tmp_path / "images" / "im00003.jpg")
+    write_image(tmp_path / "images" / "im00003.jpg")
     people = FittedDataset(read_original_lspet(tmp_path))
     known = people.labels(2)
     assert known.keypoints[12].tolist() == [0, 0, 0]
@@ -87,7 +87,7 @@ def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("joints", "complaint"),
+    ("joints", "message"),
     [
         (np.zeros((14, 3, 5)), r"are not LSP's"),
         (np.full((3, 14, 5), 2.0), "neither hidden"),
@@ -96,9 +96,9 @@ def test_lspet_leaves_out_what_is_not_annotated(tmp_path: Path) -> None:
         (np.array(["text"]), "not an array of numbers"),
     ],
 )
-def test_unsound_lsp_labels_are_refused(tmp_path: Path, joints: np.ndarray, complaint: str) -> None:
+def test_invalid_lsp_labels_are_rejected(tmp_path: Path, joints: np.ndarray, message: str) -> None:
     savemat(tmp_path / "joints.mat", {"joints": joints})
-    with pytest.raises(InputError, match=complaint):
+    with pytest.raises(InputError, match=message):
         read_lsp(tmp_path)
 
 
@@ -118,7 +118,7 @@ def struct(**fields: Any) -> dict[str, Any]:
 
 
 def structs(entries: list[dict[str, Any]]) -> np.ndarray:
-    """A MATLAB struct array (1, n)."""
+    """Return a MATLAB struct array (1, n)."""
     names = list(entries[0])
     array = np.empty((1, len(entries)), dtype=[(name, object) for name in names])
     for index, entry in enumerate(entries):
@@ -135,7 +135,7 @@ MPII_ORDER = (
 
 
 def mpii_points(ids: list[int]) -> list[dict[str, Any]]:
-    """Joint k lies at (10 k + 1, 20 k + 1) in MATLAB's count; joint 4 is hidden."""
+    """Return joints k at (10 k + 1, 20 k + 1), counted from 1 as in MATLAB; joint 4 is hidden."""
     return [
         struct(
             x=10.0 * joint + 1,
@@ -171,7 +171,7 @@ def write_mpii(folder: Path) -> None:
     savemat(folder / LABELS, {"RELEASE": release})
 
 
-def test_mpii_gives_everyone_with_joints(tmp_path: Path) -> None:
+def test_mpii_reads_all_people_with_joints(tmp_path: Path) -> None:
     write_mpii(tmp_path)
     labels = read_mpii(tmp_path / LABELS)
     assert labels.names == ("a.jpg", "b.jpg", "b.jpg")
@@ -183,17 +183,17 @@ def test_mpii_gives_everyone_with_joints(tmp_path: Path) -> None:
     assert not labels.keypoints[0, 14:].any()
     assert (labels.keypoints[2, :, 2] > 0).sum() == 1
     np.testing.assert_allclose(labels.scale, 1.5)
-    np.testing.assert_allclose(labels.place, [[100, 50]] * 3)
+    np.testing.assert_allclose(labels.centre, [[100, 50]] * 3)
 
     people = open_mpii(tmp_path)
     assert len(people) == 2
-    write_picture(tmp_path / "images" / "b.jpg", blue=200)
+    write_image(tmp_path / "images" / "b.jpg", blue=200)
     assert abs(int(people.image(1)[0, 0, 2]) - 200) < 4
     with pytest.raises(InputError, match=r"a\.jpg is missing"):
         people.image(0)
 
 
-def test_an_mpii_file_of_one_picture_is_read(tmp_path: Path) -> None:
+def test_mpii_file_with_one_image_is_read(tmp_path: Path) -> None:
     release = struct(
         annolist=struct(image=struct(name="a.jpg"), annorect=mpii_person(list(range(16)))),
         img_train=1,
@@ -202,7 +202,7 @@ def test_an_mpii_file_of_one_picture_is_read(tmp_path: Path) -> None:
     assert read_mpii(tmp_path / LABELS).names == ("a.jpg",)
 
 
-def test_unsound_mpii_is_refused(tmp_path: Path) -> None:
+def test_invalid_mpii_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / LABELS
     savemat(path, {"RELEASE": struct(annolist=structs([struct(image=1, annorect=2)] * 2))})
     with pytest.raises(InputError, match="is not MPII's"):
@@ -244,7 +244,7 @@ def write_coco(folder: Path, people: list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(annotation))
 
 
-def test_coco_leaves_out_crowds_and_the_little_annotated(
+def test_coco_leaves_out_crowds_and_sparse_annotations(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = [2] * 10 + [1] * 3 + [0] * 4
@@ -264,7 +264,7 @@ def test_coco_leaves_out_crowds_and_the_little_annotated(
         assert not keypoints[KEYPOINT_NAMES.index(name)].any()
     with pytest.raises(InputError, match=r"000000000007\.jpg is missing"):
         opened.image(0)
-    write_picture(tmp_path / "train2017" / "000000000007.jpg")
+    write_image(tmp_path / "train2017" / "000000000007.jpg")
     assert opened.image(0).shape == (60, 80, 3)
     assert not capsys.readouterr().out
 
@@ -279,7 +279,7 @@ def test_coco_leaves_out_crowds_and_the_little_annotated(
         [coco_person(1, [2] * 17) | {"keypoints": ["x"] * 51}],
     ],
 )
-def test_unsound_coco_is_refused(tmp_path: Path, people: list[dict[str, Any]]) -> None:
+def test_invalid_coco_is_rejected(tmp_path: Path, people: list[dict[str, Any]]) -> None:
     write_coco(tmp_path, people)
     with pytest.raises(InputError, match="person_keypoints_train2017"):
         open_coco(tmp_path)
@@ -308,7 +308,7 @@ def write_packed(folder: Path, joints: np.ndarray, names: tuple[str, ...]) -> No
     )
 
 
-def test_packed_coco_is_the_same_person(tmp_path: Path) -> None:
+def test_packed_coco_equals_published_coco(tmp_path: Path) -> None:
     joints = np.zeros((2, 17, 3))
     joints[:, :, 0], joints[:, :, 1] = np.arange(17) * 10, np.arange(17) * 20
     joints[:, :, 2] = 2
@@ -324,7 +324,7 @@ def test_packed_coco_is_the_same_person(tmp_path: Path) -> None:
         open_packed_coco(tmp_path)
 
 
-def test_few_points_take_the_face_into_the_crop() -> None:
+def test_crop_of_few_joints_includes_the_face() -> None:
     keypoints = np.zeros((len(KEYPOINT_NAMES), 3))
     keypoints[[8, 9]] = [10, 100, 1], [50, 100, 1]
     keypoints[14] = 30, 60, 1
@@ -333,48 +333,46 @@ def test_few_points_take_the_face_into_the_crop() -> None:
     assert crop.side == pytest.approx(1.75 * 40)
 
 
-def test_rows_of_a_set_are_a_set() -> None:
+def test_subset_selects_rows() -> None:
     keypoints = np.zeros((4, len(KEYPOINT_NAMES), 3))
     keypoints[:, :3] = [[1, 2, 1], [30, 4, 1], [5, 60, 1]]
     keypoints[:, 0, 0] = np.arange(4)
-    people = KeypointDataset(
-        "made up", keypoints, lambda row: np.full((2, 2, 3), row, dtype=np.uint8)
-    )
+    people = KeypointDataset("fake", keypoints, lambda row: np.full((2, 2, 3), row, dtype=np.uint8))
     rows = DatasetSubset(people, [3, 1])
     assert len(rows) == 2
     assert rows.labels(0).keypoints[0, 0] == 3
     assert rows.image(1)[0, 0, 0] == 1
-    assert rows.name == "made up"
+    assert rows.name == "fake"
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         (lambda k: k[:0], "no people"),
         (lambda k: k[:, :14], "shape"),
         (lambda k: np.where(np.arange(19)[:, None] == 2, np.nan, k), "right_hip of person 0"),
         (lambda k: np.where(np.arange(19)[:, None] > 0, 0, k), "fewer than 2"),
-        (lambda k: k * [1, 1, 2], "not sound"),
+        (lambda k: k * [1, 1, 2], "invalid"),
     ],
 )
-def test_unsound_key_points_are_refused(change: Any, complaint: str) -> None:
+def test_invalid_key_points_are_rejected(change: Any, message: str) -> None:
     keypoints = np.ones((2, len(KEYPOINT_NAMES), 3))
-    with pytest.raises(InputError, match=complaint):
-        KeypointDataset("made up", change(keypoints), lambda row: np.zeros((1, 1, 3), np.uint8))
+    with pytest.raises(InputError, match=message):
+        KeypointDataset("fake", change(keypoints), lambda row: np.zeros((1, 1, 3), np.uint8))
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here (../shared/data)")
-def test_real_packed_sets_stand_in_their_pictures() -> None:
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data are missing (../shared/data)")
+def test_real_key_points_lie_inside_their_images() -> None:
     for people in (
         open_packed_coco(SHARED_DATA / "coco_mini"),
         FittedDataset(read_joint_set(SHARED_DATA / "lspet")),
     ):
         for row in range(0, len(people), max(len(people) // 8, 1)):
-            known, picture = people.labels(row), people.image(row)
+            known, image = people.labels(row), people.image(row)
             points = known.keypoints[known.keypoints[:, 2] > 0, :2]
-            inside = (points > -2).all(1) & (
-                points < [picture.shape[1] + 1, picture.shape[0] + 1]
-            ).all(1)
+            inside = (points > -2).all(1) & (points < [image.shape[1] + 1, image.shape[0] + 1]).all(
+                1
+            )
             assert inside.mean() > 0.8
             in_crop = known.crop.to_crop(points[:4])
             assert (in_crop > 0).all()

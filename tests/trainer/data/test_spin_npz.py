@@ -1,4 +1,4 @@
-"""Sets in SPIN's npz layout: made of our own body, so that every truth is known."""
+"""Tests of data sets in SPIN's npz layout, synthesized with our body so the truth is known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPIN_ORDER = (
 
 
 def posed(pose: Array, shape: Array) -> Array:
-    """LSP's 14 and the face's 5 points of bodies, by the body's own regressors."""
+    """Return LSP's 14 and the face's 5 points of bodies, by the body's regressors."""
     rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix()
     rotations = rotations.reshape(len(pose), -1, 3, 3)
     lsp = PointSet.keypoints(BODY, "lsp").pose(rotations, shape)
@@ -37,12 +37,12 @@ def posed(pose: Array, shape: Array) -> Array:
     return np.concatenate([lsp, coco[:, :5]], axis=1)
 
 
-def made_up() -> dict[str, Any]:
-    """People 100 pixels a metre about (150, 120), leaning by 0, 0.5 and 1 rad in the picture."""
+def fake_arrays() -> dict[str, Any]:
+    """Return people at 100 pixels per metre about (150, 120), leaning by 0, 0.5 and 1 rad."""
     random = np.random.default_rng(3)
     pose = random.normal(size=(COUNT, BODY.joint_count, 3)) * 0.15
     for row in range(COUNT):
-        # standing before the camera, seen from the front, leaning
+        # facing the camera, leaning in the image plane
         lean = Rotation.from_euler("z", 0.5 * row) * Rotation.from_euler("x", np.pi)
         pose[row, 0] = lean.as_rotvec()
     shape = random.normal(size=(COUNT, BODY.shape_count)) * 0.3
@@ -74,8 +74,8 @@ def opened(folder: Path, arrays: dict[str, Any], smpl_body: bool = False) -> Spi
     return SpinDataset(folder / "set.npz", folder, BODY, "h36m", smpl_body=smpl_body)
 
 
-def test_key_points_and_3d_joints_find_their_places(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_key_points_and_3d_joints_are_read(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     people = opened(tmp_path, arrays)
     assert len(people) == COUNT
     points = posed(arrays["pose"].reshape(COUNT, -1, 3), arrays["shape"])
@@ -84,19 +84,19 @@ def test_key_points_and_3d_joints_find_their_places(tmp_path: Path) -> None:
         assert known.body is None
         np.testing.assert_allclose(known.keypoints[:, :2], points[row, :, :2] * 100 + [150, 120])
         assert (known.keypoints[:, 2] == 1).all()
-        # the crop stands on the trunk, so the joints are turned back by the lean
+        # the crop is aligned with the trunk, so the joints are rotated back by the lean
         assert known.crop.turn == pytest.approx(0.5 * row, abs=0.15)
         c, s = np.cos(known.crop.turn), np.sin(known.crop.turn)
         middle = (points[row, 2] + points[row, 3]) / 2
-        # the crop's x axis is (c, s) in the picture, its y axis (-s, c)
+        # the crop's x axis is (c, s) in the image, its y axis (-s, c)
         expected = (points[row] - middle) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
         assert known.joints_3d is not None
         np.testing.assert_allclose(known.joints_3d[:, :3], expected, atol=1e-12)
         np.testing.assert_allclose(known.joints_3d[:, 3], 1)
 
 
-def test_poses_are_labels_for_the_body_that_they_are_of(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_poses_are_labels_for_an_smpl_body(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     people = opened(tmp_path, arrays, smpl_body=True)
     assert people.labels(1).body is None
     for row in (0, 2):
@@ -120,8 +120,8 @@ def test_poses_are_labels_for_the_body_that_they_are_of(tmp_path: Path) -> None:
         np.testing.assert_array_equal(known.body.joint_trust, np.ones(BODY.joint_count))
 
 
-def test_poses_alone_give_3d_joints_and_a_crop_from_the_box(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_poses_without_key_points_provide_3d_joints_and_crop(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     whole = opened(tmp_path, arrays, smpl_body=True).labels(2)
     alone = {name: arrays[name] for name in ("imgname", "center", "scale", "pose", "shape")}
     known = opened(tmp_path, alone, smpl_body=True).labels(2)
@@ -138,8 +138,8 @@ def test_poses_alone_give_3d_joints_and_a_crop_from_the_box(tmp_path: Path) -> N
         opened(tmp_path, alone)
 
 
-def test_openpose_fills_in_what_the_annotation_lacks(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_openpose_fills_in_missing_annotations(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     found = np.zeros((COUNT, 25, 3))
     found[:, 4] = 70, 71, 0.8
     found[:, 7] = 80, 81, 0.9
@@ -154,8 +154,8 @@ def test_openpose_fills_in_what_the_annotation_lacks(tmp_path: Path) -> None:
     assert not keypoints[KEYPOINT_NAMES.index("left_eye")].any()
 
 
-def test_3d_joints_without_hips_say_nothing(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_3d_joints_without_hips_have_no_weight(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     arrays["S"][0, 2, 3] = 0
     arrays["S"][1, 6, 3] = 0
     people = opened(tmp_path, arrays)
@@ -166,8 +166,8 @@ def test_3d_joints_without_hips_say_nothing(tmp_path: Path) -> None:
     assert second[:, 3].tolist() == [0.0 if k == 6 else 1.0 for k in range(19)]
 
 
-def test_pictures_are_asked_for_by_name(tmp_path: Path) -> None:
-    arrays = made_up()
+def test_images_are_read_by_name(tmp_path: Path) -> None:
+    arrays = fake_arrays()
     arrays["imgname"] = arrays["imgname"].astype("S")
     people = opened(tmp_path, arrays)
     with pytest.raises(InputError, match=r"S1/frame_0\.jpg is missing"):
@@ -178,7 +178,7 @@ def test_pictures_are_asked_for_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"scale": None}, "no scale"),
         ({"scale": np.zeros(COUNT)}, "not above 0"),
@@ -195,18 +195,18 @@ def test_pictures_are_asked_for_by_name(tmp_path: Path) -> None:
         ({"has_smpl": np.ones(2)}, "has_smpl is"),
     ],
 )
-def test_unsound_files_are_refused(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
-    arrays = {k: v for k, v in (made_up() | change).items() if v is not None}
-    with pytest.raises(InputError, match=complaint):
+def test_invalid_files_are_rejected(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    arrays = {k: v for k, v in (fake_arrays() | change).items() if v is not None}
+    with pytest.raises(InputError, match=message):
         opened(tmp_path, arrays, smpl_body=True)
 
 
 def test_object_arrays_that_are_not_needed_do_not_matter(tmp_path: Path) -> None:
     objects = np.array([{"a": 1}] * COUNT)
     for name in ("maskname", "gender"):
-        assert len(opened(tmp_path, made_up() | {name: objects}, smpl_body=True)) == COUNT
+        assert len(opened(tmp_path, fake_arrays() | {name: objects}, smpl_body=True)) == COUNT
     # the poses are needed for an SMPL body only
-    arrays = made_up() | {"pose": objects}
+    arrays = fake_arrays() | {"pose": objects}
     assert len(opened(tmp_path, arrays)) == COUNT
     with pytest.raises(InputError, match="not a file in SPIN's layout"):
         opened(tmp_path, arrays, smpl_body=True)
@@ -215,24 +215,24 @@ def test_object_arrays_that_are_not_needed_do_not_matter(tmp_path: Path) -> None
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no .*set\.npz"):
         SpinDataset(tmp_path / "set.npz", tmp_path, BODY, "h36m")
-    (tmp_path / "set.npz").write_bytes(b"PK no")
+    (tmp_path / "set.npz").write_bytes(b"PK broken")
     with pytest.raises(InputError, match=r"set\.npz is not a file"):
         SpinDataset(tmp_path / "set.npz", tmp_path, BODY, "h36m")
 
 
-def test_a_set_is_opened_by_its_configuration(tmp_path: Path) -> None:
-    np.savez(tmp_path / "set.npz", **made_up())
+def test_configuration_opens_the_set(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", **fake_arrays())
     config = DatasetConfig(kind="h36m", folder=tmp_path, labels=tmp_path / "set.npz")
     assert open_dataset(config, BODY).name == "h36m"
     with pytest.raises(UsageError, match="npz"):
         open_dataset(DatasetConfig(kind="3dpw", folder=tmp_path), BODY)
     with pytest.raises(UsageError, match="held-out"):
         open_dataset(config.model_copy(update={"rows": "held_out"}), BODY)
-    with pytest.raises(UsageError, match="takes no fits"):
+    with pytest.raises(UsageError, match="does not support fits"):
         open_dataset(config.model_copy(update={"fits": tmp_path}), BODY)
 
 
-def test_the_last_500_of_lspet_are_held_out(tmp_path: Path) -> None:
+def test_last_500_rows_of_lspet_are_held_out(tmp_path: Path) -> None:
     count = 520
     joints = np.ones((count, 14, 3), np.float32)
     joints[:, :, 0], joints[:, :, 1] = np.arange(14), np.arange(14) * 3

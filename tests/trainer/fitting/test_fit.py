@@ -112,5 +112,5 @@ def test_fits_and_landmarks_are_stored_without_pickle(tmp_path):
         with pytest.raises(InputError, match="the set has 4"):
             read(tmp_path / name, 4)
         (tmp_path / name).write_bytes(b"torn")
-        with pytest.raises(InputError, match="holds no"):
+        with pytest.raises(InputError, match="contains no"):
             read(tmp_path / name, 3)

@@ -1,10 +1,10 @@
 """AMASS clips: npz files of SMPL-H poses (Mahmood et al., ICCV 2019; non-commercial terms).
 
-`poses` (F, 3 a joint) rotation vectors, the body's joints first in SMPL's order; `trans` (F, 3) m;
-`betas`; `mocap_framerate`; z up. The poses are taken as they stand: our body has SMPL's joints,
-tree and T-pose, and where the two rest poses differ (up to 6 cm in a joint's place, some 5 degrees
-in the forearms) a limb comes out turned by that much, which does no harm to a source of poses. The
-shape is SMPL-H's own and is left.
+`poses` (F, 3 per joint) rotation vectors, the body's joints first in SMPL's order; `trans` (F, 3)
+m; `betas`; `mocap_framerate`; z up. The poses are used unchanged: our body has SMPL's joints, tree
+and T-pose. Where the two rest poses differ (up to 6 cm in a joint's position, some 5 degrees in the
+forearms), the limbs are rotated by that amount, which is acceptable for a source of poses. The
+shape belongs to SMPL-H and is ignored.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def read_amass(content: bytes, body: Body, name: str = "the clip") -> tuple[Arra
     Parameters
     ----------
     content : bytes
-        Of the npz file.
+        Content of the npz file.
     body : Body
         With SMPL's joints.
     name : str
-        What to call the file in a complaint.
+        Name of the file in error messages.
 
     Returns
     -------
@@ -50,23 +50,23 @@ def read_amass(content: bytes, body: Body, name: str = "the clip") -> tuple[Arra
     Raises
     ------
     InputError
-        If it is no sound AMASS file.
+        If the content is not a valid AMASS file.
     """
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
             poses = np.asarray(file["poses"], dtype=np.float64)
-            places = np.asarray(file["trans"], dtype=np.float64)
+            translation = np.asarray(file["trans"], dtype=np.float64)
             rate = float(file["mocap_framerate"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{name} is no AMASS clip: {error}") from error
+        raise InputError(f"{name} is not an AMASS clip: {error}") from error
     if poses.ndim != 2 or poses.shape[1] < 3 * BODY_JOINTS or poses.shape[1] % 3:
         raise InputError(f"{name}: poses {poses.shape} are not rotation vectors of SMPL-H")
-    if not 0 < len(poses) <= MAX_FRAMES or places.shape != (len(poses), 3):
-        raise InputError(f"{name}: trans {places.shape} does not fit poses {poses.shape}")
-    if not (np.isfinite(poses).all() and np.isfinite(places).all() and 0.1 < rate < 10_000):
-        raise InputError(f"{name} has numbers that are not finite, or no frame rate")
+    if not 0 < len(poses) <= MAX_FRAMES or translation.shape != (len(poses), 3):
+        raise InputError(f"{name}: trans {translation.shape} does not fit poses {poses.shape}")
+    if not (np.isfinite(poses).all() and np.isfinite(translation).all() and 0.1 < rate < 10_000):
+        raise InputError(f"{name} contains numbers that are not finite, or an invalid frame rate")
     if body.joint_count < BODY_JOINTS:
-        raise InputError(f"{name} is for bodies of at least {BODY_JOINTS} joints")
+        raise InputError(f"{name} needs a body of at least {BODY_JOINTS} joints")
     vectors = poses[:, : 3 * BODY_JOINTS].reshape(-1, 3)
     rotations = np.tile(np.eye(3), (len(poses), body.joint_count, 1, 1))
     rotations[:, :BODY_JOINTS] = (
@@ -74,5 +74,5 @@ def read_amass(content: bytes, body: Body, name: str = "the clip") -> tuple[Arra
     )
     pelvis = np.asarray(body.joint_regressor[0] @ body.template).reshape(3)
     rotations[:, 0] = _UPRIGHT @ rotations[:, 0]
-    # the root turns about the pelvis, which does not lie at the origin
-    return rotations, (places + pelvis) @ _UPRIGHT.T - pelvis, rate
+    # the root rotates about the pelvis, which is not at the origin
+    return rotations, (translation + pelvis) @ _UPRIGHT.T - pelvis, rate

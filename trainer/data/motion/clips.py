@@ -1,4 +1,4 @@
-"""All motion of a folder on our body: a zip of clips with an index, or AMASS files."""
+"""Read all motions of a folder onto our body: a zip of clips with an index, or AMASS files."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ LICENCES = {
     "bandai_bvh": "CC-BY-NC-4.0",
     "amass": "LicenseRef-AMASS-non-commercial",
 }
-"""Format -> licence of its clips. CMU's are free for research and commerce, not to be resold."""
+"""Format -> licence of its clips. CMU's are free for research and commerce, not for resale."""
 
 FREE_FORMATS = frozenset({"cmu_amc", "cmu_bvh", "cmu_expmap", "deepmimic"})
-"""Formats whose clips are free for commercial use too."""
+"""Formats whose clips are free for commercial use."""
 
-_STAND_IN_SKELETON = "cmu_amc/01.asf"
-"""For AMC clips whose actor's own skeleton is not there; all of CMU's have the same bones."""
+_FALLBACK_SKELETON = "cmu_amc/01.asf"
+"""Skeleton for AMC clips without their actor's own; all of CMU's have the same bones."""
 
 _MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A clip on our body; F frames, J joints."""
+    """Motion of our body; F frames, J joints."""
 
     rotations: Array
-    """(F, J, 3, 3) relative to the parent; the root's in a world with y up."""
+    """(F, J, 3, 3) relative to the parent; the root in a world with y up."""
     translation: Array
     """(F, 3) m, y up; added to the posed body."""
     frame_rate: float
@@ -57,7 +57,7 @@ class Motion:
     licence: str
 
     def __len__(self) -> int:
-        """F."""
+        """Return F."""
         return len(self.rotations)
 
 
@@ -68,25 +68,25 @@ def read_motions(
     shape: Array | None = None,
     sources: Collection[str] | None = None,
 ) -> Iterator[Motion]:
-    """Every clip of a folder, one after the other.
+    """Yield the clips of a folder one after the other.
 
     Parameters
     ----------
     folder : Path
-        With ``clips.zip`` and ``index.json``, or with AMASS files (``*.npz``) in it and below.
+        Contains ``clips.zip`` and ``index.json``, or AMASS files (``*.npz``), also in subfolders.
     formats : set of str, optional
-        Keys of `LICENCES` to read; all by default, `FREE_FORMATS` for what may be sold.
+        Keys of `LICENCES` to read; all by default; `FREE_FORMATS` allow commercial use.
     body : Body, optional
-        The shipped one by default.
+        The included body by default.
     shape : (S,) array, optional
-        Whose limbs the rest directions are taken from; the mean by default.
+        Body shape that determines the rest directions of the limbs; the mean by default.
     sources : collection of str, optional
         Names of the files in the folder to read; all by default.
 
     Raises
     ------
     InputError
-        If the folder holds no motion, or a clip is missing or unsound.
+        If the folder contains no motion, or a clip is missing or invalid.
     """
     unknown = (formats or set()) - LICENCES.keys()
     if unknown:
@@ -97,7 +97,7 @@ def read_motions(
         yield from _indexed(folder, formats, body, shape, sources)
         return
     files = sorted(folder.rglob("*.npz")) if formats is None or "amass" in formats else []
-    # a subject's shape lies beside the clips
+    # a subject's shape file is stored beside the clips
     files = [path for path in files if path.stem != "shape"]
     if not files:
         raise InputError(f"there is no motion in {folder}: neither index.json nor AMASS files")
@@ -121,13 +121,13 @@ def _indexed(
         listed = [(str(entry["file"]), str(entry.get("action", ""))) for entry in entries]
         archive = zipfile.ZipFile(folder / "clips.zip")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{folder} holds no indexed clips: {error}") from error
+        raise InputError(f"{folder} contains no indexed clips: {error}") from error
     found = 0
     with archive:
         for name, action in listed:
             kind = PurePosixPath(name).parts[0]
             if kind not in LICENCES:
-                raise InputError(f"{folder}: the clip {name} is of an unknown format")
+                raise InputError(f"{folder}: the clip {name} has an unknown format")
             if (formats is not None and kind not in formats) or (
                 sources is not None and name not in sources
             ):
@@ -139,17 +139,17 @@ def _indexed(
                 rotations, translation, clip.frame_rate, kind, name, action, LICENCES[kind]
             )
     if not found:
-        raise InputError(f"{folder} has none of the clips asked for")
+        raise InputError(f"{folder} has none of the clips requested")
 
 
 def _read(archive: zipfile.ZipFile, name: str, kind: str) -> SkeletonClip:
     text = _text(archive, name)
     if kind == "cmu_amc":
         own = f"cmu_amc/{PurePosixPath(name).stem.partition('_')[0]}.asf"
-        skeleton = own if own in archive.namelist() else _STAND_IN_SKELETON
+        skeleton = own if own in archive.namelist() else _FALLBACK_SKELETON
         return parse_amc(text, parse_asf(_text(archive, skeleton), skeleton), name=name)
     if kind == "cmu_bvh":
-        # bvh11 ships one clip in metres and says so in its name
+        # bvh11 contains one clip in metres, marked in its name
         unit = 1.0 if PurePosixPath(name).stem.startswith("scaled_") else CMU_UNIT
         return read_cmu_bvh(text, unit, name)
     if kind == "bandai_bvh":

@@ -1,8 +1,8 @@
 """CMU clips as exponential maps: the text files of the human-motion-prediction studies.
 
-A row a frame: the root's translation (CMU units, y up) and 38 rotation vectors, in the order in
-which CMU's BVH files list their joints and end sites. The vectors turn rows, not columns: the
-rotation of a bone is the transpose of the one that its vector spells. The first row is a rest pose.
+One row per frame: the root's translation (CMU units, y up) and 38 rotation vectors, in the order of
+the joints and end sites in CMU's BVH files. The vectors rotate row vectors, not column vectors: a
+bone's rotation is the transpose of the matrix of its vector. The first row is a rest pose.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _PARENT = {
     "rfingers": "rhand", "rthumb": "rhand",
 }  # fmt: skip
 
-# along each bone at rest, CMU units: an adult of CMU's, legs 20 degrees apart, arms in T-pose; the
-# clips do not say whose they are
-_ALONG = {
+# offset along each bone at rest, CMU units: an adult of CMU, legs 20 degrees apart, arms in T-pose;
+# the clips do not name their actor
+_OFFSETS = {
     "lhipjoint": (1.63, -1.80, 0.62), "lfemur": (2.60, -7.13, 0.0), "ltibia": (2.48, -6.81, 0.0),
     "lfoot": (0.21, -0.59, 2.14), "ltoes": (0.0, 0.0, 1.11), "lowerback": (0.0, 2.05, -0.14),
     "upperback": (0.0, 2.06, -0.06), "thorax": (0.0, 2.1, 0.0), "lowerneck": (0.0, 1.57, 0.15),
@@ -49,8 +49,8 @@ _ALONG = {
     "lhand": (0.7, 0.0, 0.0), "lfingers": (0.56, 0.0, 0.0), "lthumb": (0.57, 0.0, 0.57),
 }  # fmt: skip
 
-# bones that start where their parent does, though the parent has a length
-_TOGETHER = ("lowerneck", "lclavicle", "rclavicle", "lhand", "rhand", "lthumb", "rthumb")
+# bones that start at the start of their parent, not at its end
+_AT_PARENT_START = ("lowerneck", "lclavicle", "rclavicle", "lhand", "rhand", "lthumb", "rthumb")
 
 
 def read_expmap(text: str, name: str = "the clip") -> SkeletonClip:
@@ -60,12 +60,12 @@ def read_expmap(text: str, name: str = "the clip") -> SkeletonClip:
     ----------
     text : str
     name : str
-        What to call the file in a complaint.
+        Name of the file in error messages.
 
     Raises
     ------
     InputError
-        If it does not hold 117 finite numbers a row, or fewer than two rows.
+        If the text has fewer than two rows, or a row is not 117 finite numbers.
     """
     width = 3 + 3 * len(_ROWS)
     try:
@@ -74,28 +74,29 @@ def read_expmap(text: str, name: str = "the clip") -> SkeletonClip:
             raise ValueError(f"{len(rows)} rows")
         values = np.array([[float(number) for number in row] for row in rows])
         if values.shape[1:] != (width,):
-            raise ValueError(f"rows are not of {width} numbers")
+            raise ValueError(f"rows do not have {width} numbers")
         if not np.isfinite(values).all():
-            raise ValueError("it has numbers that are not finite")
+            raise ValueError("it contains numbers that are not finite")
     except ValueError as error:
-        raise InputError(f"{name} is no sound clip of exponential maps: {error}") from error
+        raise InputError(f"{name} is not a valid clip of exponential maps: {error}") from error
     values = values[1:]
     names = [bone for bone in _ROWS if bone]
     columns = [row for row, bone in enumerate(_ROWS) if bone]
     vectors = values[:, 3:].reshape(len(values), -1, 3)[:, columns]
-    turned = Rotation.from_rotvec(-vectors.reshape(-1, 3)).as_matrix()
-    local = turned.reshape(len(values), len(names), 3, 3)
+    rotations = Rotation.from_rotvec(-vectors.reshape(-1, 3)).as_matrix()
+    local = rotations.reshape(len(values), len(names), 3, 3)
     parents = [names.index(_PARENT[bone]) if bone in _PARENT else -1 for bone in names]
-    along = np.array([_along(bone) for bone in names]) * CMU_UNIT
-    at = along[np.maximum(parents, 0)]
-    at[[names.index(bone) for bone in _TOGETHER]] = 0
+    offsets = np.array([_offset(bone) for bone in names]) * CMU_UNIT
+    starts = offsets[np.maximum(parents, 0)]
+    starts[[names.index(bone) for bone in _AT_PARENT_START]] = 0
     return forward_kinematics(
-        names, parents, at, along, local, values[:, :3] * CMU_UNIT, FRAME_RATE
+        names, parents, starts, offsets, local, values[:, :3] * CMU_UNIT, FRAME_RATE
     )
 
 
-def _along(bone: str) -> Array:
-    if bone in _ALONG:
-        return np.array(_ALONG[bone])
-    mirrored = _ALONG.get(f"l{bone[1:]}", (0.0, 0.0, 0.0))
+def _offset(bone: str) -> Array:
+    """Return the offset (3,) of a bone; right bones mirror the left ones."""
+    if bone in _OFFSETS:
+        return np.array(_OFFSETS[bone])
+    mirrored = _OFFSETS.get(f"l{bone[1:]}", (0.0, 0.0, 0.0))
     return np.array(mirrored) * [-1, 1, 1]

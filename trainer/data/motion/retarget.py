@@ -1,6 +1,6 @@
-"""Retargeting: our body moved as an actor's skeleton moved, and motion at other times.
+"""Retargeting of skeleton clips to our body, and resampling of motions.
 
-Every reader brings its skeleton to CMU's bone names, so that one table serves all.
+Every reader converts its skeleton to CMU's bone names, so one table serves all formats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.motion.skeleton_clip import SkeletonClip
 
-# the source bone that moves each joint of SMPL's tree, by CMU's names
+# joint of SMPL's tree -> CMU bone that drives it
 CMU_BONE_OF_JOINT = {
     "pelvis": "root",
     "left_hip": "lfemur",
@@ -44,7 +44,7 @@ CMU_BONE_OF_JOINT = {
 }
 
 # Limbs whose rest directions differ between the two skeletons (CMU's legs stand 20 degrees apart):
-# joint -> the joint its bone leads to. The others rest upright in both and need no turning.
+# joint -> joint at the end of its bone. The others rest upright in both and need no correction.
 _LIMB_END = {
     "left_hip": "left_knee",
     "right_hip": "right_knee",
@@ -57,9 +57,9 @@ _LIMB_END = {
     "left_wrist": "left_hand",
     "right_wrist": "right_hand",
 }
-# Feet and hands go on in the frame of the limb before them. Turning our ankle-to-ball line onto
+# Feet and hands keep the correction of the preceding limb. Rotating our ankle-to-ball line onto
 # CMU's would lift the toes by 14 degrees: theirs starts lower in the ankle, the soles are level.
-_FOLLOWS = {
+_SAME_CORRECTION = {
     "left_ankle": "left_knee",
     "right_ankle": "right_knee",
     "left_hand": "left_wrist",
@@ -72,22 +72,22 @@ _FOLLOWS = {
 def retarget(
     motion: SkeletonClip, body: Body, shape: Array, upright: Mapping[str, float] | None = None
 ) -> tuple[Array, Array]:
-    """Move our body as the source moved.
+    """Retarget a skeleton clip to our body.
 
-    Every joint takes the world rotation of the source's bone, after a fixed turn from our rest
-    direction to the source's where the two rest poses differ. The root's way is scaled by the ratio
-    of the leg lengths, so that steps fit the ground.
+    Every joint takes the world rotation of the source bone, after a fixed rotation from our rest
+    direction to the source's where the two rest poses differ. The root trajectory is scaled by the
+    ratio of the leg lengths, so that the feet do not slide.
 
     Parameters
     ----------
     motion : SkeletonClip
-        CMU's bone names.
+        Clip with CMU's bone names.
     body : Body
-        SMPL's joint names.
+        Body with SMPL's joint names.
     shape : (S,) array
     upright : mapping of str to float, optional
         Joint name -> degrees that its bone is pitched forward while the actor holds it upright.
-        It differs from actor to actor (where the markers sat) and is taken out.
+        It differs between actors (marker placement) and is removed.
 
     Returns
     -------
@@ -105,46 +105,50 @@ def retarget(
     missing = [bone for bone in CMU_BONE_OF_JOINT.values() if bone not in bones]
     unknown = [name for name in names if name not in CMU_BONE_OF_JOINT]
     if missing or unknown:
-        raise InputError(f"the clip and the body do not fit: {', '.join(missing + unknown)}")
+        raise InputError(f"the clip and the body do not match: {', '.join(missing + unknown)}")
     rest = rest_joints(body, shape)
-    place = {name: rest[index] for index, name in enumerate(names)}
-    turns: dict[str, Array] = {}
+    rest_position = {name: rest[index] for index, name in enumerate(names)}
+    corrections: dict[str, Array] = {}
     for joint, end in _LIMB_END.items():
         bone = bones.index(CMU_BONE_OF_JOINT[joint])
-        turns[joint] = _turn(place[end] - place[joint], motion.offsets[bone])
-    for joint, leader in _FOLLOWS.items():
-        turns[joint] = turns[leader]
+        corrections[joint] = _rotation_between(
+            rest_position[end] - rest_position[joint], motion.offsets[bone]
+        )
+    for joint, leader in _SAME_CORRECTION.items():
+        corrections[joint] = corrections[leader]
     for joint, degrees in (upright or {}).items():
-        turns[joint] = np.asarray(Rotation.from_euler("x", -degrees, degrees=True).as_matrix())
+        corrections[joint] = np.asarray(
+            Rotation.from_euler("x", -degrees, degrees=True).as_matrix()
+        )
 
     world = np.empty((len(motion.world), len(names), 3, 3))
     for index, name in enumerate(names):
         source = motion.world[:, bones.index(CMU_BONE_OF_JOINT[name])]
-        world[:, index] = source @ turns.get(name, np.eye(3))
+        world[:, index] = source @ corrections.get(name, np.eye(3))
     rotations = world.copy()
     for index, parent in enumerate(body.parents):
         if parent >= 0:
             rotations[:, index] = world[:, parent].transpose(0, 2, 1) @ world[:, index]
 
-    legs = sum(
+    source_legs = sum(
         float(np.linalg.norm(motion.offsets[bones.index(bone)]))
         for bone in ("lfemur", "ltibia", "rfemur", "rtibia")
     )
-    ours = sum(
-        float(np.linalg.norm(place[end] - place[start]))
+    our_legs = sum(
+        float(np.linalg.norm(rest_position[end] - rest_position[start]))
         for start, end in list(_LIMB_END.items())[:4]
     )
-    # SMPL's root joint and CMU's root are both the pelvis, but lie differently against the hips:
-    # the middle of the hips is what carries the legs, so that is made to meet
+    # SMPL's and CMU's root are both the pelvis, but at different positions relative to the hips:
+    # align the hip centres, from which the legs start
     hips = (motion.starts[:, bones.index("lfemur")] + motion.starts[:, bones.index("rfemur")]) / 2
-    middle = (place["left_hip"] + place["right_hip"]) / 2
+    middle = (rest_position["left_hip"] + rest_position["right_hip"]) / 2
     pelvis = rest[0]
-    turned = np.einsum("fab,b->fa", rotations[:, 0], middle - pelvis)
-    return rotations, hips * (ours / legs) - turned - pelvis
+    rotated = np.einsum("fab,b->fa", rotations[:, 0], middle - pelvis)
+    return rotations, hips * (our_legs / source_legs) - rotated - pelvis
 
 
-def _turn(start: Array, end: Array) -> Array:
-    """Smallest rotation (3, 3) that takes the direction `start` to `end`."""
+def _rotation_between(start: Array, end: Array) -> Array:
+    """Return the smallest rotation (3, 3) that maps the direction `start` to `end`."""
     a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
     axis = np.cross(a, b)
     length = float(np.linalg.norm(axis))
@@ -157,25 +161,25 @@ def _turn(start: Array, end: Array) -> Array:
 def resample(
     rotations: Array, translation: Array, rate: float, times: Array
 ) -> tuple[Array, Array]:
-    """Pose at given times: rotations along the shortest arc, places along straight lines.
+    """Interpolate a motion at other times: rotations by slerp, translations linearly.
 
     Parameters
     ----------
     rotations : (F, J, 3, 3) array
     translation : (F, 3) array
     rate : float
-        Frames a second of the input, its first frame at time 0.
+        Frames per second of the input; its first frame is at time 0.
     times : (T,) array
-        Seconds, inside the clip.
+        Seconds, within the clip.
     """
     stamps = np.arange(len(rotations)) / rate
     times = np.clip(times, 0.0, stamps[-1])
-    turned = np.stack(
+    resampled = np.stack(
         [
             Slerp(stamps, Rotation.from_matrix(rotations[:, joint]))(times).as_matrix()
             for joint in range(rotations.shape[1])
         ],
         axis=1,
     )
-    moved = np.stack([np.interp(times, stamps, column) for column in translation.T], axis=1)
-    return turned, moved
+    shifted = np.stack([np.interp(times, stamps, column) for column in translation.T], axis=1)
+    return resampled, shifted

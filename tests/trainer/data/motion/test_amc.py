@@ -1,4 +1,4 @@
-"""Mocap: a made-up skeleton whose kinematics are known, and a real clip against its own bones."""
+"""Tests of ASF/AMC: a synthetic skeleton with known kinematics, and a real clip."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from trainer.data.motion.retarget import resample, retarget
 
 REAL = SHARED / "data" / "mocap"
 
-ASF = """# made up
+ASF = """# synthetic
 :version 1.10
-:name made-up
+:name synthetic
 :units
   mass 1.0
   length 0.45
@@ -70,7 +70,7 @@ def amc(*rows: str) -> str:
     return ":FULLY-SPECIFIED\n:DEGREES\n" + "\n".join(rows) + "\n"
 
 
-def test_rest_pose_hangs_as_the_file_says() -> None:
+def test_rest_pose_follows_the_skeleton() -> None:
     clip = parse_amc(amc("1", "root 1 2 3 0 0 0", "thigh 0 0 0", "shin 0"), parse_asf(ASF))
     place = dict(zip(clip.names, clip.ends[0] / UNIT, strict=True))
     np.testing.assert_allclose(place["thigh"], [1, -7, 3], atol=1e-12)
@@ -81,17 +81,17 @@ def test_rest_pose_hangs_as_the_file_says() -> None:
 @pytest.mark.parametrize(
     ("row", "thigh", "shin"),
     [
-        # the thigh's own x axis is the world's y after its turn of 90 degrees about z: no move
+        # the thigh's x axis is the world's y after its rotation by 90 degrees about z: no movement
         (("root 0 0 0 0 0 0", "thigh 90 0 0", "shin 0"), [0, -9, 0], [0, -13.5, 0]),
-        # its own y is the world's -x: down goes to forward (+z) by 90 degrees about -x
+        # its y axis is the world's -x: down becomes forward (+z) by 90 degrees about -x
         (("root 0 0 0 0 0 0", "thigh 0 90 0", "shin 0"), [0, 0, 9], [0, 0, 13.5]),
-        # z stays z: down goes to +x; the knee then bends about the thigh's turned x
+        # z stays z: down becomes +x; the knee then bends about the thigh's rotated x
         (("root 0 0 0 0 0 0", "thigh 0 0 90", "shin 90"), [9, 0, 0], [9, 0, -4.5]),
-        # the root's x comes first, then its z: down -> -z (x by 90), which z leaves alone
+        # the root's x is applied first, then its z: down -> -z (x by 90), which z does not change
         (("root 0 0 0 90 0 90", "thigh 0 0 0", "shin 0"), [0, 0, -9], [0, 0, -13.5]),
     ],
 )
-def test_known_turns_lead_to_known_places(
+def test_known_rotations_produce_known_positions(
     row: tuple[str, ...], thigh: list[float], shin: list[float]
 ) -> None:
     clip = parse_amc(amc("1", *row), parse_asf(ASF))
@@ -111,7 +111,7 @@ def test_known_turns_lead_to_known_places(
         amc("root 0 0 0 0 0 0"),
     ],
 )
-def test_unsound_clips_are_refused(text: str) -> None:
+def test_invalid_clips_are_rejected(text: str) -> None:
     with pytest.raises(InputError, match="the clip"):
         parse_amc(text, parse_asf(ASF))
 
@@ -127,12 +127,12 @@ def test_unsound_clips_are_refused(text: str) -> None:
         ASF.replace("thigh shin", "thigh tail"),
     ],
 )
-def test_unsound_skeletons_are_refused(text: str) -> None:
+def test_invalid_skeletons_are_rejected(text: str) -> None:
     with pytest.raises(InputError, match="skeleton"):
         parse_asf(text)
 
 
-def test_a_clip_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
+def test_clip_is_read_from_zip_and_folder(tmp_path: Path) -> None:
     text = amc("1", "root 0 1 0 0 0 0", "thigh 0 0 0", "shin 0")
     (tmp_path / "a.asf").write_text(ASF)
     (tmp_path / "a.amc").write_text(text)
@@ -146,14 +146,14 @@ def test_a_clip_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
         read_clip(tmp_path, "missing.amc", "a.asf")
 
 
-def test_a_skeleton_of_other_bones_is_refused() -> None:
+def test_skeleton_with_other_bones_is_rejected() -> None:
     body = default_body()
     clip = parse_amc(amc("1", "root 0 0 0 0 0 0", "thigh 0 0 0", "shin 0"), parse_asf(ASF))
-    with pytest.raises(InputError, match="do not fit"):
+    with pytest.raises(InputError, match="do not match"):
         retarget(clip, body, np.zeros(body.shape_count))
 
 
-def test_resampling_goes_half_way() -> None:
+def test_resampling_interpolates_half_way() -> None:
     turned = np.tile(np.eye(3), (2, 1, 1, 1))
     turned[1, 0] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     rotations, places = resample(turned, np.array([[0.0, 0, 0], [1, 2, 3]]), 10.0, np.array([0.05]))
@@ -162,8 +162,8 @@ def test_resampling_goes_half_way() -> None:
     np.testing.assert_allclose(places[0], [0.5, 1.0, 1.5])
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the mocap clips are not here (../shared/data/mocap)")
-def test_our_limbs_point_where_the_actors_do() -> None:
+@pytest.mark.skipif(not REAL.exists(), reason="the mocap clips are missing (../shared/data/mocap)")
+def test_retargeted_limbs_point_in_the_actors_directions() -> None:
     body = default_body()
     clip = read_clip(REAL, "cmu_amc/11_01.amc", "cmu_amc/11.asf")
     shape = np.zeros(body.shape_count)
@@ -189,7 +189,7 @@ def test_our_limbs_point_where_the_actors_do() -> None:
             source /= np.linalg.norm(source, axis=-1, keepdims=True)
             ours = direction(f"{side}_{start}", f"{side}_{end}")
             assert (ours * source).sum(-1).min() > 1 - 1e-9, (side, bone)
-    # a walk: upright, forwards along the body's own front, knees bent backwards, feet forwards
+    # a walk: upright, forwards, knees bent backwards, feet pointing forwards
     assert direction("pelvis", "neck")[:, 1].min() > 0.85
     front = rotations[:, 0, :, 2]
     assert ((translation[-1] - translation[0]) * front.mean(0)).sum() > 1.0

@@ -1,4 +1,4 @@
-"""Motion formats: made-up clips whose places are known, and the real ones on our body."""
+"""Tests of motion formats: synthetic clips with known positions, and real clips on our body."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ Frame Time: 0.04
 """
 
 
-def test_a_bvh_clip_goes_where_its_angles_say() -> None:
+def test_bvh_clip_has_known_positions() -> None:
     clip = parse_bvh(BVH, 0.1)
     assert clip.frame_rate == pytest.approx(25)
     knee, slider = clip.bone("knee"), clip.bone("slider")
-    # the shin hangs from (1, 6); 90 degrees about x turn down (-y) to backwards (-z)
+    # the shin starts at (1, 6); 90 degrees about x rotate down (-y) to backwards (-z)
     np.testing.assert_allclose(clip.starts[0, knee], [0.1, 0.6, 0], atol=1e-12)
     np.testing.assert_allclose(clip.ends[0, knee], [0.1, 0.6, -0.3], atol=1e-12)
-    # position channels stand in place of the offset
+    # position channels replace the offset
     np.testing.assert_allclose(clip.starts[0, slider], [0.2, 1.0, 0], atol=1e-12)
-    # z first, then x about the axis that z has turned: -y -> (x by 90) -z -> (z by 90) -z
+    # z first, then x about the axis rotated by z: -y -> (x by 90) -z -> (z by 90) -z
     np.testing.assert_allclose(clip.starts[1, knee], [0.1, 1.0, -0.4], atol=1e-12)
     np.testing.assert_allclose(clip.ends[1, knee], [0.1, 1.0, -0.7], atol=1e-12)
     np.testing.assert_allclose(clip.starts[1, slider], [0.1, 1.0, 0.2], atol=1e-12)
@@ -92,12 +92,12 @@ def test_a_bvh_clip_goes_where_its_angles_say() -> None:
         BVH.replace("JOINT slider", "ROOT slider"),
     ],
 )
-def test_unsound_bvh_is_refused(text: str) -> None:
+def test_invalid_bvh_is_rejected(text: str) -> None:
     with pytest.raises(InputError, match="the clip is not a valid BVH"):
         parse_bvh(text, 1.0)
 
 
-def test_bvh_of_other_skeletons_is_refused() -> None:
+def test_bvh_with_other_skeletons_is_rejected() -> None:
     with pytest.raises(InputError, match="not of CMU's skeleton"):
         read_cmu_bvh(BVH)
     with pytest.raises(InputError, match="not of Bandai's skeleton"):
@@ -115,7 +115,7 @@ def expmap_rows(*turns: dict[int, tuple[float, float, float]]) -> str:
     return "\n".join(rows)
 
 
-def test_exponential_maps_turn_rows() -> None:
+def test_exponential_maps_rotate_row_vectors() -> None:
     # row 2 is the left thigh
     clip = read_expmap(expmap_rows({}, {2: (-np.pi / 2, 0, 0)}))
     assert len(clip.world) == 2
@@ -123,7 +123,7 @@ def test_exponential_maps_turn_rows() -> None:
     thigh = clip.bone("lfemur")
     way = clip.ends[:, thigh] - clip.starts[:, thigh]
     np.testing.assert_allclose(way[0] / CMU_UNIT, [2.60, -7.13, 0])
-    # as columns are turned this is +90 degrees about x: down becomes backwards
+    # for column vectors this is +90 degrees about x: down becomes backwards
     np.testing.assert_allclose(way[1] / CMU_UNIT, [2.60, 0, -7.13], atol=1e-9)
     left, right = clip.starts[0, clip.bone("lhumerus")], clip.starts[0, clip.bone("rhumerus")]
     assert left[0] > 0.15
@@ -134,7 +134,7 @@ def test_exponential_maps_turn_rows() -> None:
     "text",
     ["", "1,2,3", expmap_rows(), expmap_rows({}).replace("17", "nan"), expmap_rows({}) + "\n1,2"],
 )
-def test_unsound_exponential_maps_are_refused(text: str) -> None:
+def test_invalid_exponential_maps_are_rejected(text: str) -> None:
     with pytest.raises(InputError, match="exponential maps"):
         read_expmap(text)
 
@@ -153,7 +153,7 @@ def deepmimic(frames: list[list[float]]) -> str:
     return json.dumps({"Loop": "none", "Frames": frames})
 
 
-def test_a_deepmimic_character_bends_as_it_should() -> None:
+def test_deepmimic_character_has_known_directions() -> None:
     half = np.sqrt(0.5)
     clip = read_deepmimic(
         deepmimic([
@@ -169,14 +169,14 @@ def test_a_deepmimic_character_bends_as_it_should() -> None:
         along = clip.ends[frame, row] - clip.starts[frame, row]
         return np.asarray(along / np.linalg.norm(along))
 
-    # the left is at +x, the front at +z, as our body's
+    # left is +x and front is +z, as in our body
     assert clip.starts[0, clip.bone("lfemur"), 0] == pytest.approx(0.085)
     assert clip.starts[0, clip.bone("rhumerus"), 0] == pytest.approx(-0.183)
     np.testing.assert_allclose(way(0, "lhumerus"), [0, -1, 0], atol=1e-12)
     np.testing.assert_allclose(way(1, "rtibia"), [0, 0, -1], atol=1e-12)
     np.testing.assert_allclose(way(1, "lradius"), [0, 0, 1], atol=1e-12)
     np.testing.assert_allclose(way(1, "ltibia"), [0, -1, 0], atol=1e-12)
-    # a turn of 90 degrees to the left: the left hip goes to the back
+    # rotated by 90 degrees to the left: the left hip is at the back
     assert clip.starts[2, clip.bone("lfemur"), 2] == pytest.approx(-0.085)
 
 
@@ -194,16 +194,16 @@ def test_a_deepmimic_character_bends_as_it_should() -> None:
         deepmimic([deepmimic_frame(chest=(float("nan"),) * 4)] * 2),
     ],
 )
-def test_unsound_deepmimic_is_refused(text: str) -> None:
+def test_invalid_deepmimic_is_rejected(text: str) -> None:
     with pytest.raises(InputError, match="DeepMimic"):
         read_deepmimic(text)
 
 
 def amass(**changes: Any) -> bytes:
     poses = np.zeros((3, 156))
-    poses[:, 0] = np.pi / 2  # stands upright where z is up
+    poses[:, 0] = np.pi / 2  # upright with z up
     poses[1, 3 * NAMES.index("left_knee")] = np.pi / 2
-    poses[:, 66:] = 1.0  # fingers, which our body does not have
+    poses[:, 66:] = 1.0  # fingers, which our body lacks
     arrays = {
         "poses": poses,
         "trans": np.array([[0, 0, 1.0], [0.5, 0, 1.0], [0, 0.25, 1.0]]),
@@ -211,13 +211,13 @@ def amass(**changes: Any) -> bytes:
         "mocap_framerate": np.array(100.0),
         "gender": np.array("neutral"),
     }
-    held = BytesIO()
-    np.savez(held, **{k: v for k, v in (arrays | changes).items() if v is not None})
-    return held.getvalue()
+    buffer = BytesIO()
+    np.savez(buffer, **{k: v for k, v in (arrays | changes).items() if v is not None})
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("width", [156, 165])
-def test_amass_stands_on_its_feet(width: int) -> None:
+def test_amass_clip_is_upright(width: int) -> None:
     poses = np.zeros((3, width))
     with np.load(BytesIO(amass())) as file:
         poses[:, :156] = file["poses"]
@@ -225,7 +225,7 @@ def test_amass_stands_on_its_feet(width: int) -> None:
     assert rate == 100
     joints = pose_joints(BODY, rotations, np.zeros((3, BODY.shape_count)), translation)
     rest = np.asarray(BODY.joint_regressor @ BODY.template)
-    # z up becomes y up; the body turns about its pelvis, which is where SMPL puts it
+    # z up becomes y up; the body rotates about its pelvis, as in SMPL
     pelvis = rest[0]
     np.testing.assert_allclose(
         joints[0], rest - pelvis + [pelvis[0], 1 + pelvis[2], -pelvis[1]], atol=1e-9
@@ -251,12 +251,12 @@ def test_amass_stands_on_its_feet(width: int) -> None:
         amass(poses=np.array([{}], dtype=object)),
     ],
 )
-def test_unsound_amass_is_refused(content: bytes) -> None:
+def test_invalid_amass_is_rejected(content: bytes) -> None:
     with pytest.raises(InputError, match="the clip"):
         read_amass(content, BODY)
 
 
-def test_a_folder_of_amass_files_is_read(tmp_path: Path) -> None:
+def test_folder_of_amass_files_is_read(tmp_path: Path) -> None:
     (tmp_path / "actor").mkdir()
     (tmp_path / "actor" / "walk_poses.npz").write_bytes(amass())
     np.savez(tmp_path / "actor" / "shape.npz", betas=np.zeros(16))
@@ -268,7 +268,7 @@ def test_a_folder_of_amass_files_is_read(tmp_path: Path) -> None:
         list(read_motions(tmp_path, {"fbx"}))
 
 
-def test_indexed_clips_are_chosen_by_format(tmp_path: Path) -> None:
+def test_indexed_clips_are_selected_by_format(tmp_path: Path) -> None:
     entries = [
         {"file": "deepmimic/a.txt", "action": "stand"},
         {"file": "cmu_expmap/b.txt", "action": "stand too"},
@@ -284,7 +284,7 @@ def test_indexed_clips_are_chosen_by_format(tmp_path: Path) -> None:
     assert next(clips).licence == "MIT"
     with pytest.raises(InputError, match=r"deepmimic/gone\.txt"):
         next(clips)
-    with pytest.raises(InputError, match="none of the clips"):
+    with pytest.raises(InputError, match="none of the clips requested"):
         list(read_motions(tmp_path, {"bandai_bvh"}))
     (tmp_path / "index.json").write_text('{"file": ')
     with pytest.raises(InputError, match="no indexed clips"):
@@ -292,7 +292,7 @@ def test_indexed_clips_are_chosen_by_format(tmp_path: Path) -> None:
 
 
 real = pytest.mark.skipif(
-    not REAL.exists(), reason="the mocap clips are not here (../shared/data/mocap)"
+    not REAL.exists(), reason="the mocap clips are missing (../shared/data/mocap)"
 )
 
 
@@ -302,7 +302,7 @@ def joints_of(motion: Motion) -> np.ndarray:
 
 
 @real
-def test_two_forms_of_one_trial_are_one_motion() -> None:
+def test_amc_and_bvh_of_one_trial_agree() -> None:
     count = 200
     with zipfile.ZipFile(REAL / "clips.zip") as archive:
         asf, amc, bvh = (
@@ -312,7 +312,7 @@ def test_two_forms_of_one_trial_are_one_motion() -> None:
     amc = amc.replace("\r", "").partition(f"\n{count + 1}\n")[0] + "\n"
     lines = bvh.replace("\r", "").split("\n")
     start = next(k for k, line in enumerate(lines) if line.startswith("Frames:"))
-    # the BVH form has a T-pose before the motion
+    # the BVH file has a T-pose before the motion
     lines[start] = f"Frames: {count + 1}"
     clips = (
         parse_amc(amc, parse_asf(asf)),
@@ -327,7 +327,7 @@ def test_two_forms_of_one_trial_are_one_motion() -> None:
 
 @real
 @pytest.mark.integration
-def test_every_real_clip_moves_as_people_do() -> None:
+def test_every_real_clip_is_plausible() -> None:
     motions = list(read_motions(REAL))
     assert {m.format for m in motions} == LICENCES.keys() - {"amass"}
     assert len(motions) == 63
@@ -335,10 +335,10 @@ def test_every_real_clip_moves_as_people_do() -> None:
     knees = [NAMES.index("left_knee"), NAMES.index("right_knee")]
     for motion in motions:
         joints = joints_of(motion)
-        # the ankles and feet come down to the ground, which lies at 0
+        # the feet reach the ground at 0
         lowest = np.median(joints[:, :, 1].min(axis=1))
         assert -0.06 < lowest < 0.12, motion.source
-        # knees bend about +x, never far the other way
+        # knees bend about +x, without hyperextension
         for knee in knees:
             w = motion.rotations[:, knee]
             bend = np.arctan2(w[:, 2, 1] - w[:, 1, 2], w[:, 1, 1] + w[:, 2, 2])
@@ -357,7 +357,7 @@ def test_every_real_clip_moves_as_people_do() -> None:
         "bandai_bvh/dataset-1_run_normal_001.bvh",
     ],
 )
-def test_walkers_go_forwards_and_upright(source: str) -> None:
+def test_walkers_move_forwards_and_upright(source: str) -> None:
     (motion,) = read_motions(REAL, sources={source})
     joints = joints_of(motion)
     front = motion.rotations[:, 0, :, 2]
