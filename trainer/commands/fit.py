@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from pymaf_live.errors import UsageError
+from pymaf_live.errors import InputError, UsageError
 from trainer.commands.options import LandmarkFolder, LspetFolder
 from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE, FITS, LSPET, MOCAP
@@ -33,7 +33,8 @@ class _SecondRound:
     checkpoint: Path
     cache: Path
     """The network's estimates."""
-    prior: Path | None
+    prior: Fits | None
+    """LSPET's fits for the pose prior; None = the fits to refine."""
     mocap: Path
 
 
@@ -70,6 +71,7 @@ def fit(
     from trainer.data.fits import describe, read_fits, write_fits
     from trainer.fitting.fitter import FitOptions
     from trainer.rendering.contact_sheet import write_fit_sheets
+    from trainer.training.checkpoint import checkpoint_landmark_file
 
     if steps is not None and steps < 1:
         raise UsageError("--steps must be at least 1")
@@ -81,7 +83,11 @@ def fit(
     second = None
     if checkpoint is not None:
         cache = network or out.with_name(f"network_{out.stem}.npz")
-        second = _SecondRound(checkpoint, cache, prior, mocap)
+        prior_fits = None if prior is None else read_fits(prior)
+        second = _SecondRound(checkpoint, cache, prior_fits, mocap)
+        checkpoint_landmark_file(checkpoint, landmarks)
+        if not mocap.is_dir():
+            raise InputError(f"there is no folder {mocap}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with TerminalReporter() as reporter:
         cache = teacher or out.with_name(f"teacher_{out.stem}.npz")
@@ -103,7 +109,7 @@ def _fit(
     reporter: Reporter,
 ) -> Fits:
     """Run the first round unless its fits exist (`before`), and the second if it is wanted."""
-    from trainer.data.fits import describe, read_fits
+    from trainer.data.fits import describe
     from trainer.fitting.fit import fit as fit_first_round
     from trainer.fitting.predictions import predict, read_predictions, write_predictions
     from trainer.fitting.refinement import refine_fits
@@ -127,8 +133,7 @@ def _fit(
         estimates = predict(second.checkpoint, file, annotated, people.image, reporter)
         write_predictions(second.cache, estimates)
     predictions = read_predictions(second.cache, body, len(people))
-    prior_fits = fits if second.prior is None else read_fits(second.prior)
-    prior = _learn_prior(body, prior_fits, second.mocap)
+    prior = _learn_prior(body, fits if second.prior is None else second.prior, second.mocap)
     print("before:", describe(fits), "after:", sep="\n")
     return refine_fits(body, annotated, teaching, fits, predictions, prior, options, reporter)
 

@@ -141,8 +141,10 @@ class EvaluationContext:
 
 
 def _lspet(context: EvaluationContext) -> dict[str, Any]:
+    # a fault of the fits is found before the long pass
+    fits = context.fits
     found, joint_set, rows = context.lspet, context.joint_set, context.rows
-    figures = measure_lspet(found, joint_set, rows, context.bodies, context.fits)
+    figures = measure_lspet(found, joint_set, rows, context.bodies, fits)
     images = ImageStore(joint_set)
     errors = _image_errors(context, found, joint_set.joints[list(rows)])
     context.write_sheets("lspet", found, lambda index: images[rows[index]], errors)

@@ -49,6 +49,22 @@ def test_missing_fits_configuration_and_checkpoint(tmp_path, capsys):
     assert "there is no model" in error_line(capsys)
 
 
+def test_files_of_the_second_round_are_checked_before_the_first(tmp_path, capsys, monkeypatch):
+    def first_round(*_, **__):
+        raise AssertionError("the first round was started")
+
+    monkeypatch.setattr("trainer.fitting.fit.fit", first_round)
+    monkeypatch.setattr("trainer.fitting.teacher.run_teacher", first_round)
+    write_people(tmp_path, 2)
+    checkpoint, prior = tmp_path / "none.safetensors", tmp_path / "none.npz"
+    command = ["fit", "--lspet", str(tmp_path), "--out", str(tmp_path / "f.npz")]
+    command += ["--from", str(checkpoint)]
+    assert main(command) == 3
+    assert "not a complete checkpoint" in error_line(capsys)
+    assert main([*command, "--prior", str(prior)]) == 3
+    assert "holds no fits" in error_line(capsys)
+
+
 def test_output_folder_that_cannot_be_made(tmp_path, capsys):
     fits = tmp_path / "fits.npz"
     write_fits(fits, write_people(tmp_path, 2))

@@ -84,6 +84,18 @@ def test_shipped_model_is_measured_and_missing_data_are_reported(
     assert (tmp_path / "sheets" / "lspet_worst.jpg").is_file()
 
 
+def test_missing_fits_are_found_before_the_estimates(shipped, tmp_path, monkeypatch):
+    def estimate(*_, **__):
+        raise AssertionError("the network was run")
+
+    monkeypatch.setattr(protocols, "VALIDATION", 2)
+    monkeypatch.setattr(protocols, "estimate_annotated", estimate)
+    write_people(tmp_path, 3)
+    data = protocols.EvaluationData(lspet=tmp_path, fits=tmp_path / "none.npz")
+    with pytest.raises(InputError, match="holds no fits"):
+        evaluation.evaluate(shipped, data, protocols=["lspet"])
+
+
 def test_trainer_and_program_compute_the_same_estimates(shipped):
     images = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
     found = OnnxNetwork(shipped, default_body(), threads=1).estimate(images)
