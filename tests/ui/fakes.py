@@ -1,4 +1,4 @@
-"""Fake estimators without a model, slow on purpose where the window must not wait."""
+"""Fake estimators without a model, deliberately slow where the window must not block."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def standing_person(body: Body, camera: Camera, sideways: float = 0.0) -> Person
 class StandingEstimator(FrameEstimator):
     """Returns one standing person per frame after `seconds`, without holding the GIL."""
 
-    backend = "double"
-    detector = "double"
-    model = "double 0"
+    backend = "fake"
+    detector = "fake"
+    model = "fake 0"
     notices: tuple[str, ...] = ()
 
     def __init__(

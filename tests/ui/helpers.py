@@ -1,4 +1,4 @@
-"""Helpers for tests that look at the window."""
+"""Helpers for tests that check the pixels of the window."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def rgb_of(image: QImage) -> Pixels:
 
 
 def widget_pixels(widget: QWidget) -> Pixels:
-    """Return what a widget shows (H, W, 3)."""
+    """Return the pixels of a widget (H, W, 3)."""
     return rgb_of(widget.grab().toImage())
 
 
 def canvas_pixels(parts: WindowParts, qtbot: QtBot) -> Pixels:
-    """Return what the canvas shows after the next paint (H, W, 3)."""
+    """Return the pixels of the canvas after the next paint (H, W, 3)."""
     qtbot.wait(80)
     return rgb_of(parts.window.canvas_area.canvas.grabFramebuffer())
 
@@ -46,13 +46,13 @@ def play(parts: WindowParts, qtbot: QtBot, choice: SourceChoice) -> None:
 
 
 def activate(parts: WindowParts, qtbot: QtBot) -> None:
-    """Give the window the keyboard focus, which Xvfb has no window manager for."""
+    """Give the window the keyboard focus; under Xvfb no window manager does."""
     parts.window.windowHandle().requestActivate()
     qtbot.waitUntil(parts.window.isActiveWindow, timeout=5000)
 
 
 def open_synthetic(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
-    """Open a window that believes it plays a source; set its results by hand."""
+    """Open a window in playing state without a source, for tests that set its results."""
     parts = open_window()
     parts.window.resize(1120, 760)
     parts.state.source.set(SourceChoice("file", "synthetic.mp4", "Synthetic"))

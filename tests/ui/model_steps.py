@@ -18,7 +18,7 @@ from tests.ui.fakes import StandingEstimator
 from ui.app import WindowParts
 
 
-def named(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
+def open_named_estimator(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
     """Return an estimator named after its model; 'lite' cannot be opened."""
     if options.model == "lite":
         raise ModelError("the model lite.onnx is damaged")
@@ -27,16 +27,18 @@ def named(facts: SourceFacts, options: PipelineOptions) -> StandingEstimator:
     return estimator
 
 
-def with_named(source: Source, options: PipelineOptions) -> Pipeline:
-    return Pipeline(source, options, open_estimator=named)
+def open_named_pipeline(source: Source, options: PipelineOptions) -> Pipeline:
+    return Pipeline(source, options, open_estimator=open_named_estimator)
 
 
-def click(qtbot: QtBot, parts: WindowParts, key: str) -> None:
+def choose(qtbot: QtBot, parts: WindowParts, key: str) -> None:
+    """Click the button of a model or a back-end."""
     page = parts.tools_feature.model_page
     button = {**page.models.buttons, **page.backends.buttons}[key]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=button.rect().center())
 
 
-def add(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def add_model(parts: WindowParts, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Add a model file through the file dialog."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     parts.tools_feature.model_page.add.click()

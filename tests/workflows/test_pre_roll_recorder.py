@@ -29,7 +29,7 @@ def play(
 
 def recording_in(folder: Path) -> LiveRecording:
     folder.mkdir()
-    return LiveRecording(lambda: folder, default_body(), CAMERA, "double 0")
+    return LiveRecording(lambda: folder, default_body(), CAMERA, "fake 0")
 
 
 def test_a_recording_starts_before_the_click_and_has_image_copies(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_created_is_a_failure(tmp_path: Path) -> None:
         raise OutputError("no space is left")
 
     recorder = PreRollRecorder(CAMERA, lambda: 0.0)
-    recording = LiveRecording(begin, default_body(), CAMERA, "double 0")
+    recording = LiveRecording(begin, default_body(), CAMERA, "fake 0")
     recorder.begin(recording)
     play(recorder, 0, 5)
     recorder.end()

@@ -16,5 +16,5 @@ def body() -> Body:
 
 @pytest.fixture
 def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
-    """A window whose results the test sets."""
+    """Return a window whose results are set by the test."""
     return open_synthetic(open_window, qtbot)

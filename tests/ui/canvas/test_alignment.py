@@ -27,7 +27,7 @@ pixels that hardly differ from the image do not count."""
 
 
 def grab(parts: WindowParts) -> Pixels:
-    """Return what the canvas shows of the newest result (H, W, 3)."""
+    """Return the pixels of the canvas for the latest result (H, W, 3)."""
     return rgb_of(parts.window.canvas_area.canvas.grabFramebuffer())
 
 

@@ -45,7 +45,7 @@ def canvas(qtbot: QtBot, body: Body) -> Iterator[BodyCanvas]:
 
 @pytest.fixture
 def grab_canvas(qtbot: QtBot, canvas: BodyCanvas) -> Callable[[], Pixels]:
-    """Return a function that grabs what is on the screen (h, w, 3)."""
+    """Return a function that grabs the pixels on the screen (h, w, 3)."""
 
     def grab() -> Pixels:
         qtbot.wait(30)

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.window
 class FigureEstimator(FrameEstimator):
     """Places a body exactly where the bright figure of the same frame stands."""
 
-    backend = detector = "double"
-    model = "double 0"
+    backend = detector = "fake"
+    model = "fake 0"
     notices: tuple[str, ...] = ()
 
     def __init__(self, body: Body) -> None:

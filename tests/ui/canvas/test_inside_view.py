@@ -1,4 +1,4 @@
-"""LevelTrace view: the network's levels, sample points and dense map."""
+"""Inside view: levels, sample points and dense map of the network."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ def crop_of(person: Person) -> Crop:
     return Crop(np.array([[scale, 0, corner[0]], [0, scale, corner[1]]]), 64)
 
 
-def inside_of(body: Body, shifts: tuple[float, ...], dense: DenseMap | None = None) -> FrameResult:
+def result_with_levels(
+    body: Body, shifts: tuple[float, ...], dense: DenseMap | None = None
+) -> FrameResult:
     levels = tuple(standing_person(body, CAMERA, shift) for shift in shifts)
-    read = tuple(np.array([[200.0 + 40 * n, 60.0]]) for n in range(len(levels)))
-    inside = LevelTrace(1, crop_of(levels[-1]), levels, read, dense)
-    return replace(result_of(levels[-1]), level_traces=(inside,))
+    points = tuple(np.array([[200.0 + 40 * n, 60.0]]) for n in range(len(levels)))
+    trace = LevelTrace(1, crop_of(levels[-1]), levels, points, dense)
+    return replace(result_of(levels[-1]), level_traces=(trace,))
 
 
 def test_the_levels_are_shown_side_by_side_or_alone(
@@ -49,7 +51,7 @@ def test_the_levels_are_shown_side_by_side_or_alone(
     qtbot.keyClick(parts.window, Qt.Key.Key_N)
     page = parts.view_feature.inside_page
     shifts = (-0.3, 0.3, 0.0)
-    parts.state.result.set(inside_of(body, shifts))
+    parts.state.result.set(result_with_levels(body, shifts))
     assert page.level.count() == 4
     assert page.note.text() == ""
     shown = body_mask(canvas_pixels(parts, qtbot))
@@ -72,7 +74,7 @@ def test_sample_points_are_drawn_as_dots(parts: WindowParts, qtbot: QtBot, body:
     parts.state.view.inside.set(True)
     parts.state.view.inside_level.set(2)
     parts.state.view.mesh.set(False)
-    parts.state.result.set(inside_of(body, (0.0, 0.0, 0.0)))
+    parts.state.result.set(result_with_levels(body, (0.0, 0.0, 0.0)))
     with_points = canvas_pixels(parts, qtbot)
     parts.view_feature.inside_page.points.click()
     changed = np.abs(canvas_pixels(parts, qtbot) - with_points).max(axis=2) > 60
@@ -95,7 +97,7 @@ def test_body_parts_are_coloured_and_the_dense_map_has_its_own_tile(
     parts.state.view.inside.set(True)
     parts.state.view.inside_points.set(False)
     parts.state.view.inside_level.set(1)
-    parts.state.result.set(inside_of(body, (0.0,)))
+    parts.state.result.set(result_with_levels(body, (0.0,)))
 
     def hues() -> int:
         shown = canvas_pixels(parts, qtbot)
@@ -110,7 +112,7 @@ def test_body_parts_are_coloured_and_the_dense_map_has_its_own_tile(
     half = np.zeros((8, 8), np.int64)
     half[:, :4] = 1
     without = canvas_pixels(parts, qtbot)
-    parts.state.result.set(inside_of(body, (0.0,), DenseMap(half)))
+    parts.state.result.set(result_with_levels(body, (0.0,), DenseMap(half)))
     shown = canvas_pixels(parts, qtbot)
     height, width = shown.shape[:2]
     tile = shown[:, width // 2 :]
@@ -130,7 +132,7 @@ def test_the_page_explains_what_to_do_without_levels(
     page = parts.view_feature.inside_page
     page.switch.click()
     assert "Open a camera or a video" in page.note.text()
-    parts.state.result.set(inside_of(body, (0.0,)))
+    parts.state.result.set(result_with_levels(body, (0.0,)))
     assert page.note.isVisible()
     assert "exported with all levels" in page.note.text()
     parts.state.result.set(replace(result_of(standing_person(body, CAMERA)), raw=()))

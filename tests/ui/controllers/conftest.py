@@ -14,10 +14,8 @@ from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.workflows.finalize import FinalizeOptions, finalize
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import StandingEstimator
-from tests.ui.model_steps import with_named
-from tests.ui.take_steps import (
-    activate,
-)
+from tests.ui.helpers import activate
+from tests.ui.model_steps import open_named_pipeline
 from ui.app import WindowParts
 
 
@@ -27,7 +25,7 @@ def take_library(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     library = TakeLibrary(tmp_path_factory.mktemp("library"))
     body, estimator, source = default_body(), StandingEstimator(), VideoSource(clip_path)
     take = library.begin(clip_path.name, clip_path)
-    journal = TakeJournal(library.folder(take) / JOURNAL, body, source.facts, model="double 0")
+    journal = TakeJournal(library.folder(take) / JOURNAL, body, source.facts, model="fake 0")
     for frame in source.frames():
         journal.add(estimator.estimate(frame))
     journal.close()
@@ -56,8 +54,9 @@ def take_window(
 
 @pytest.fixture
 def parts(open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> WindowParts:
+    """Return a window that shows the models page, with estimators named after their model."""
     opened = open_window()
-    monkeypatch.setattr(opened.controller.opener, "open_pipeline", with_named)
+    monkeypatch.setattr(opened.controller.opener, "open_pipeline", open_named_pipeline)
     opened.tools_feature.models.trigger()
     qtbot.waitUntil(opened.tools_feature.model_page.isVisible)
     qtbot.waitUntil(lambda: bool(opened.state.models.backends.value), timeout=10_000)

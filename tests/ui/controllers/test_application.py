@@ -62,7 +62,7 @@ def test_a_file_plays_from_its_first_frame_once_the_model_is_ready(
     assert state.phase.value is Phase.OPENING
     until(controller, lambda: len(seen) > 5)
     assert state.phase.value is Phase.PLAYING
-    assert seen[0] < 5  # the model took 15 frames' time
+    assert seen[0] < 5  # the model took as long as 15 frames
     assert not state.live.value
     assert not state.mirror.value
 
@@ -85,7 +85,7 @@ def test_a_file_loops_with_increasing_times_and_ends_without_loop(
     assert times[0] < 0.5
 
 
-def test_a_pause_holds_the_file_and_not_only_the_image(
+def test_pausing_stops_reading_the_file_and_not_only_drawing(
     state: WindowState, controller: ApplicationController, clip: SourceChoice
 ) -> None:
     controller.sources.open(clip)
@@ -133,7 +133,7 @@ def test_a_recording_can_be_exported_and_read_back(
     assert sum(path.suffix == ".bvh" for path in message.files) == 1
 
 
-def test_an_export_does_not_replace_an_existing_file_unasked(
+def test_an_export_does_not_replace_an_existing_file_by_default(
     state: WindowState, controller: ApplicationController, clip: SourceChoice, tmp_path: Path
 ) -> None:
     there = tmp_path / "take.npz"
@@ -221,13 +221,13 @@ def test_no_camera_is_an_empty_list_without_an_error(
     assert state.message.value is None
 
 
-def test_cameras_are_mirrored_as_chosen_last_and_files_never(
+def test_cameras_keep_their_last_mirroring_and_files_are_never_mirrored(
     state: WindowState,
     controller: ApplicationController,
     clip: SourceChoice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # a video in real time in place of the camera
+    # a video played in real time replaces the camera
     monkeypatch.setattr(
         "ui.controllers.source_session.open_source",
         lambda text, **_: paced(open_source(clip.text if text == "0" else text, loop=True)),

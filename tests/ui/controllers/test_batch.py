@@ -92,7 +92,7 @@ def test_a_broken_file_does_not_stop_the_others(
     files = sorted(path.name for path in out.iterdir())
     assert files == ["one.bvh", "one.npz", "one_2.bvh", "one_2.npz"]
     assert len(read_take(out / "one_2.npz").frame_time) == 12
-    # existing results are not replaced unasked
+    # existing results are not replaced by default
     parts.controller.batch.add([one])
     assert phases(parts)[3] is FilePhase.WAITING
     window.clear.click()
@@ -126,7 +126,7 @@ def steps() -> Steps:
     return Steps()
 
 
-def with_steps(parts: WindowParts, steps: Steps, folder: Path) -> BatchWindow:
+def open_with_steps(parts: WindowParts, steps: Steps, folder: Path) -> BatchWindow:
     controller = parts.controller
     controller.batch._process = steps
     parts.state.batch.folder.set(folder)
@@ -137,7 +137,7 @@ def test_files_can_be_cancelled_stopped_and_retried(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()
-    window = with_steps(parts, steps, tmp_path)
+    window = open_with_steps(parts, steps, tmp_path)
     parts.controller.batch.add([tmp_path / f"{name}.mp4" for name in "abcd"])
     window.start.click()
     steps.go.release()
@@ -215,7 +215,7 @@ def test_the_window_keeps_playing_while_the_batch_runs(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, clip: SourceChoice, steps: Steps
 ) -> None:
     parts = open_window()
-    window = with_steps(parts, steps, tmp_path)
+    window = open_with_steps(parts, steps, tmp_path)
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
     parts.window.open_choice(clip)
@@ -234,7 +234,7 @@ def test_closing_the_main_window_asks_before_it_ends_a_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     parts = open_window()
-    window = with_steps(parts, steps, tmp_path)
+    window = open_with_steps(parts, steps, tmp_path)
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()
     qtbot.waitUntil(lambda: bool(steps.started), timeout=5000)
@@ -256,7 +256,7 @@ def test_every_control_has_an_accessible_name(
     open_window: OpenWindow, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()
-    window = with_steps(parts, steps, tmp_path)
+    window = open_with_steps(parts, steps, tmp_path)
     parts.controller.batch.add([tmp_path / "a.mp4"])
     controls = [window.list, window.folder, *window.findChildren(QProgressBar)]
     controls += [window.add, window.cancel, window.again, window.clear, window.start]
@@ -267,7 +267,7 @@ def test_existing_results_are_replaced_only_if_allowed(
     open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, steps: Steps
 ) -> None:
     parts = open_window()
-    window = with_steps(parts, steps, tmp_path)
+    window = open_with_steps(parts, steps, tmp_path)
     (tmp_path / "a.bvh").write_text("mine")
     parts.controller.batch.add([tmp_path / "a.mp4"])
     window.start.click()

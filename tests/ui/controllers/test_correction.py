@@ -18,13 +18,8 @@ from pymaf_live.takes.take import Take
 from tests.helpers.fake_camera import FakeCamera
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
-from tests.ui.take_steps import (
-    LEFT,
-    activate,
-    play,
-    record,
-    shown_frame,
-)
+from tests.ui.helpers import activate
+from tests.ui.take_steps import LEFT, play, record, shown_frame
 from ui.app import WindowParts
 from ui.state.window import SourceChoice
 

@@ -1,4 +1,4 @@
-"""Building engines in the window."""
+"""Building TensorRT engines in the window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymaf_live.pipeline.options import PipelineOptions
 from tests.helpers.model import write_fake_model
 from tests.inference.fake_tensorrt import FakeTensorRt, make_fakes
 from tests.ui.conftest import OpenWindow, own_threads
-from tests.ui.model_steps import click, with_named
+from tests.ui.model_steps import choose, open_named_pipeline
 from ui.app import WindowParts
 from ui.state.window import SourceChoice
 
@@ -42,7 +42,7 @@ class SlowBuild(FakeTensorRt):
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SlowBuild:
-    """Make the back-end believe that there is a GPU."""
+    """Fake a machine with a GPU and TensorRT."""
     _, runtime, _, cuda = make_fakes()
     trt = SlowBuild(runtime)
     monkeypatch.setattr("ui.controllers.models.backend_unavailable_reason", lambda name: "")
@@ -62,7 +62,7 @@ def with_model(
     """Return a window that runs a model file and offers TensorRT."""
     model = write_fake_model(tmp_path / "mine.onnx", default_body())
     parts = open_window(options=PipelineOptions(model=model, cache=tmp_path / "cache"))
-    monkeypatch.setattr(parts.controller.opener, "open_pipeline", with_named)
+    monkeypatch.setattr(parts.controller.opener, "open_pipeline", open_named_pipeline)
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     parts.tools_feature.models.trigger()
@@ -77,7 +77,7 @@ def test_an_engine_is_built_while_the_old_back_end_continues(
 ) -> None:
     page = with_model.tools_feature.model_page
     assert not page.building.isVisible()
-    click(qtbot, with_model, "tensorrt")
+    choose(qtbot, with_model, "tensorrt")
     qtbot.waitUntil(page.building.isVisible, timeout=10_000)
     gpu.steps.release(2)
     qtbot.waitUntil(lambda: page.building.bar.value() == 50, timeout=20_000)
@@ -93,9 +93,9 @@ def test_an_engine_is_built_while_the_old_back_end_continues(
     assert gpu.builds == 1
     assert list((tmp_path / "cache" / "engines").glob("*.engine"))
     # the engine is cached: chosen again it is ready at once
-    click(qtbot, with_model, "openvino")
+    choose(qtbot, with_model, "openvino")
     qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "openvino", timeout=20_000)
-    click(qtbot, with_model, "tensorrt")
+    choose(qtbot, with_model, "tensorrt")
     qtbot.waitUntil(lambda: with_model.state.figures.value.backend == "tensorrt", timeout=20_000)
     assert gpu.builds == 1
 
@@ -105,7 +105,7 @@ def test_a_cancelled_engine_build_changes_nothing(
 ) -> None:
     page = with_model.tools_feature.model_page
     before = with_model.state.figures.value.backend
-    click(qtbot, with_model, "tensorrt")
+    choose(qtbot, with_model, "tensorrt")
     gpu.steps.release(1)
     qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)
     qtbot.mouseClick(page.building.cancel, Qt.MouseButton.LeftButton)
@@ -124,7 +124,7 @@ def test_a_failed_engine_build_says_why_and_keeps_the_old_back_end(
 ) -> None:
     page = with_model.tools_feature.model_page
     monkeypatch.setattr(gpu, "_build", lambda network, config: None)
-    click(qtbot, with_model, "tensorrt")
+    choose(qtbot, with_model, "tensorrt")
     qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
     assert "cannot build" in page.problem.text()
     assert page.backends.buttons["auto"].isChecked()
@@ -134,7 +134,7 @@ def test_a_failed_engine_build_says_why_and_keeps_the_old_back_end(
 def test_closing_the_window_ends_an_engine_build(
     with_model: WindowParts, gpu: SlowBuild, qtbot: QtBot
 ) -> None:
-    click(qtbot, with_model, "tensorrt")
+    choose(qtbot, with_model, "tensorrt")
     gpu.steps.release(1)
     page = with_model.tools_feature.model_page
     qtbot.waitUntil(lambda: page.building.bar.value() == 25, timeout=20_000)

@@ -34,7 +34,7 @@ def test_the_health_page_names_the_slowest_stage(
     assert page.slowest.text() == "Slowest stage: Network, 240.0 ms per frame"
     assert page.stage_values["crop"].text() == "1.5 ms"
     assert page.stage_values["decode"].text()
-    assert page.values["backend"].text() == "double"
+    assert page.values["backend"].text() == "fake"
     qtbot.waitUntil(lambda: page.values["delay"].text().endswith(" ms"), timeout=5000)
     # waiting for the next frame of a file does not count as decoding
     assert float(page.stage_values["decode"].text().split()[0]) < 30

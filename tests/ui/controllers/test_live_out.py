@@ -161,7 +161,7 @@ def test_the_user_is_asked_once_for_each_other_machine(
     assert again.live_out.agreed_address is None
 
 
-def test_closing_the_window_signs_off_at_the_receiver(
+def test_closing_the_window_notifies_the_receiver(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, receiver: VmcReceiver
 ) -> None:
     parts = open_window()

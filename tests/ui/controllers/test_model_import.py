@@ -16,7 +16,7 @@ from pymaf_live.body.registry import body_by_name, user_model_folder
 from pymaf_live.system.trainer_entry import GROUP
 from tests.body.fake_smpl import fake_smpl, write_old_pickle
 from tests.helpers.model import write_fake_model
-from tests.ui.model_steps import add
+from tests.ui.model_steps import add_model
 from ui.app import WindowParts
 from ui.state.window import SourceChoice
 from ui.widgets.checkpoint_dialog import CheckpointDialog
@@ -53,7 +53,7 @@ def test_an_imported_body_is_drawn_and_recorded(
     assert parts.state.body.value.sha256 == default_body().sha256
     # with a model for that body the source is opened again
     model = write_fake_model(tmp_path / "of_smpl.onnx", imported)
-    add(parts, monkeypatch, model)
+    add_model(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: parts.state.body.value.sha256 == imported.sha256, timeout=20_000)
     qtbot.waitUntil(lambda: parts.state.figures.value.model == str(model), timeout=20_000)
     assert page.models.buttons[str(model)].isChecked()

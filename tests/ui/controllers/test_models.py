@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from pymaf_live.body import default_body
 from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
-from tests.ui.model_steps import add, click
+from tests.ui.model_steps import add_model, choose
 from ui.app import WindowParts
 from ui.state.window import SourceChoice, TakePhase, WindowState
 from ui.system.settings_binding import SettingsBinding
@@ -25,7 +25,7 @@ def test_the_model_changes_during_a_recording(
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
     parts.controller.recording.record()
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
-    click(qtbot, parts, "full")
+    choose(qtbot, parts, "full")
     qtbot.waitUntil(lambda: parts.state.figures.value.model == "full", timeout=10_000)
     assert "full" in parts.tools_feature.model_page.running.text()
     assert parts.state.take.value.phase is TakePhase.RECORDING
@@ -33,7 +33,7 @@ def test_the_model_changes_during_a_recording(
     qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 5, timeout=10_000)
     assert parts.state.source.value == clip
     # the back-end changes likewise; later sources are opened with both
-    click(qtbot, parts, "openvino")
+    choose(qtbot, parts, "openvino")
     qtbot.waitUntil(lambda: parts.state.figures.value.backend == "openvino", timeout=10_000)
     parts.window.open_choice(clip)
     qtbot.waitUntil(
@@ -51,7 +51,7 @@ def test_after_a_failed_change_the_old_model_continues(
     page = parts.tools_feature.model_page
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
-    click(qtbot, parts, "lite")
+    choose(qtbot, parts, "lite")
     qtbot.waitUntil(page.problem.isVisible, timeout=10_000)
     assert page.problem.text() == "The model lite.onnx is damaged."
     assert page.models.buttons["auto"].isChecked()
@@ -89,7 +89,7 @@ def test_a_valid_model_file_is_checked_listed_and_stored(
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: tmp_path / "settings.toml")
     model = write_fake_model(tmp_path / "mine.onnx", default_body())
     page = parts.tools_feature.model_page
-    add(parts, monkeypatch, model)
+    add_model(parts, monkeypatch, model)
     qtbot.waitUntil(lambda: str(model) in page.models.buttons, timeout=20_000)
     button = page.models.buttons[str(model)]
     assert button.text() == "mine.onnx"
@@ -117,7 +117,7 @@ def test_a_bad_model_file_is_rejected_with_one_line(
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(content)
     page = parts.tools_feature.model_page
-    add(parts, monkeypatch, bad)
+    add_model(parts, monkeypatch, bad)
     qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
     assert "bad.onnx" in page.problem.text()
     assert "\n" not in page.problem.text()
@@ -133,7 +133,7 @@ def test_a_model_for_another_body_is_rejected(
         tmp_path / "foreign.onnx", default_body(), metadata={"body_sha256": "0" * 64}
     )
     page = parts.tools_feature.model_page
-    add(parts, monkeypatch, model)
+    add_model(parts, monkeypatch, model)
     qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
     assert "another body" in page.problem.text()
     assert str(model) not in page.models.buttons

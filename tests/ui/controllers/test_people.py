@@ -67,7 +67,7 @@ def shown(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.int16]:
 
 
 def columns(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.float64]:
-    """Return how many pixels are drawn in the left and the right half of the canvas."""
+    """Return the number of drawn pixels in the left and the right half of the canvas."""
     rgb = shown(parts, qtbot)
     bright = (rgb.max(axis=2) > 90).mean(axis=0)
     half = rgb.shape[1] // 2
@@ -75,7 +75,7 @@ def columns(parts: WindowParts, qtbot: QtBot) -> npt.NDArray[np.float64]:
 
 
 def click(parts: WindowParts, qtbot: QtBot, person: Person | None) -> None:
-    """Click on a person's chest, or beside everybody."""
+    """Click on a person's chest, or outside all people."""
     canvas: QWidget = parts.window.canvas_area.canvas
     scale = min(canvas.width() / SIZE[0], canvas.height() / SIZE[1])
     at = np.array([SIZE[0] / 2, 10.0]) if person is None else person.joints_2d[9] + 0.5
@@ -199,7 +199,7 @@ def test_visibility_and_names_are_kept_by_id() -> None:
     assert people.is_visible(3)
 
 
-def test_a_name_given_while_playing_is_recorded(
+def test_a_name_set_during_playback_is_recorded(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window()
@@ -233,7 +233,7 @@ def take_of_three(own_data_folder: Path) -> Path:
     library, body = TakeLibrary(), default_body()
     facts = SourceFacts("video", "three", SIZE, None, 30, 1.0, live=False)
     take = library.begin("three", None)
-    journal = TakeJournal(library.folder(take) / JOURNAL, body, facts, model="double 0")
+    journal = TakeJournal(library.folder(take) / JOURNAL, body, facts, model="fake 0")
     for index in range(30):
         first = someone(0 if index < 15 else 1, -0.9)
         journal.add(result_of(first, someone(2, 0.9), index=index))

@@ -1,4 +1,4 @@
-"""Recording with countdown and pre-roll, and recovery after a kill."""
+"""Recording with countdown and pre-roll, and recovery after the process is killed."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_closing_the_window_while_recording_loses_nothing(
     parts.window.close()
     unfinished = TakeLibrary(own_data_folder).unfinished()
     takes = TakeLibrary(own_data_folder).entries()
-    # the take is made now or at the next start
+    # the take is finalized now or at the next start
     assert max([each.rows for each in unfinished] + [each.about.rows for each in takes]) >= rows
     again = open_window()
     qtbot.waitUntil(lambda: len(again.state.takes.entries.value) == 1, timeout=30_000)

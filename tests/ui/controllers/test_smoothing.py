@@ -1,4 +1,4 @@
-"""Smoothing and field of view are changed while a source plays."""
+"""Changing smoothing and field of view while a source plays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def play(parts: WindowParts, qtbot: QtBot, choice: SourceChoice) -> None:
 
 
 class SmoothingEstimator(StandingEstimator):
-    """Returns a jittering person, smoothed as strongly as the options say."""
+    """Returns a jittering person, smoothed by the strength in the options."""
 
     def __init__(self, facts: SourceFacts, options: PipelineOptions) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Opening sources, and cameras that go away and come back."""
+"""Opening sources, and cameras that disconnect and reconnect."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ def open_camera(parts: WindowParts, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
 
 
-def sees_more(parts: WindowParts, qtbot: QtBot, milliseconds: int) -> None:
-    """Wait for a newer frame than the current one."""
+def wait_for_new_result(parts: WindowParts, qtbot: QtBot, milliseconds: int) -> None:
+    """Wait for a newer result than the current one."""
     before = parts.state.result.value
     qtbot.waitUntil(lambda: parts.state.result.value is not before, timeout=milliseconds)
 
 
-def trouble(parts: WindowParts, qtbot: QtBot) -> str:
+def banner_text(parts: WindowParts, qtbot: QtBot) -> str:
+    """Wait for the banner of the source and return its text."""
     banner = parts.window.source_banner
     qtbot.waitUntil(banner.isVisible, timeout=5000)
     return banner.text.text()
@@ -74,14 +75,14 @@ def test_a_recording_continues_after_a_camera_failure(
     parts.window.actions_.record.trigger()
     qtbot.waitUntil(lambda: parts.state.take.value.rows > 3, timeout=10_000)
     getattr(device, fault)()
-    text = trouble(parts, qtbot)
+    text = banner_text(parts, qtbot)
     assert "continue automatically" in text
     assert parts.window.source_banner.isVisible()
     assert parts.state.take.value.phase is TakePhase.RECORDING
     rows = parts.state.take.value.rows
     qtbot.wait(1000)
     device.release() if fault == "freeze" else device.plug_in()
-    sees_more(parts, qtbot, 2000)
+    wait_for_new_result(parts, qtbot, 2000)
     qtbot.waitUntil(lambda: not parts.window.source_banner.isVisible(), timeout=2000)
     qtbot.waitUntil(lambda: parts.state.take.value.rows > rows + 3, timeout=5000)
     parts.window.actions_.record.trigger()
@@ -95,7 +96,7 @@ def test_a_busy_camera_opens_once_it_is_free(
     parts = open_window(cameras=find_cameras())
     qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
     parts.window.start_page.camera.click()
-    text = trouble(parts, qtbot)
+    text = banner_text(parts, qtbot)
     assert "in use by another program" in text
     assert "opens automatically" in text
     assert parts.window.start_page.isVisible()
@@ -111,7 +112,7 @@ def test_retrying_can_be_stopped(open_window: OpenWindow, qtbot: QtBot, device: 
     parts = open_window(cameras=find_cameras())
     qtbot.waitUntil(parts.window.start_page.camera.isEnabled, timeout=5000)
     parts.window.start_page.camera.click()
-    trouble(parts, qtbot)
+    banner_text(parts, qtbot)
     qtbot.mouseClick(parts.window.source_banner.stop, Qt.MouseButton.LeftButton)
     assert not parts.window.source_banner.isVisible()
     opened = len(device.modes)
@@ -121,14 +122,14 @@ def test_retrying_can_be_stopped(open_window: OpenWindow, qtbot: QtBot, device: 
     assert len(device.modes) <= opened + 1  # one attempt may have been running
 
 
-def test_the_demo_is_offered_while_a_camera_is_away(
+def test_the_demo_is_offered_while_a_camera_is_disconnected(
     open_window: OpenWindow, qtbot: QtBot, device: FakeCamera, clip_path: Path
 ) -> None:
     parts = open_window(cameras=find_cameras())
     parts.state.demo.set(SourceChoice("demo", str(clip_path), "Demo"))
     open_camera(parts, qtbot)
     device.unplug()
-    trouble(parts, qtbot)
+    banner_text(parts, qtbot)
     qtbot.mouseClick(parts.window.source_banner.demo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
     assert parts.state.source.value is not None

@@ -10,13 +10,8 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.takes import read_take
-from tests.ui.take_steps import (
-    LEFT,
-    activate,
-    frames_of,
-    take_file,
-    trim_of,
-)
+from tests.ui.helpers import activate
+from tests.ui.take_steps import LEFT, frames_of, take_file, trim_of
 from ui.app import WindowParts
 
 pytestmark = pytest.mark.window

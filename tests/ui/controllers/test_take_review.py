@@ -12,14 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from pymaf_live.sources.video import VideoSource
 from tests.ui.conftest import OpenWindow
-from tests.ui.take_steps import (
-    LEFT,
-    frames_of,
-    pixels,
-    play,
-    record,
-    shown_frame,
-)
+from tests.ui.helpers import widget_pixels
+from tests.ui.take_steps import LEFT, frames_of, play, record, shown_frame
 from ui.app import WindowParts
 from ui.state.window import Phase, SourceChoice
 
@@ -98,7 +92,7 @@ def test_without_its_video_a_take_has_a_plain_background(
     assert "moved or deleted" in parts.take_feature.timeline.note.text()
     assert not parts.take_feature.actions_.box.isEnabled()
     qtbot.wait(300)
-    assert pixels(parts.window.canvas_area.canvas).std() > 5  # the body is drawn
+    assert widget_pixels(parts.window.canvas_area.canvas).std() > 5  # the body is drawn
 
 
 def test_a_click_on_the_timeline_seeks(take_window: WindowParts, qtbot: QtBot) -> None:

@@ -9,9 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.take_steps import (
-    activate,
-)
+from tests.ui.helpers import activate
 from ui.app import WindowParts
 
 pytestmark = pytest.mark.window

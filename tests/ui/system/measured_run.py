@@ -1,10 +1,10 @@
 """Run and measure the whole program in one process: ``python -m tests.ui.system.measured_run``.
 
-Prints one line of JSON: seconds from the start of the process to the first body on the screen, of
-which at least `others_s` were spent waiting for a CPU that other programs used; frames drawn and
-results per second, while this program got at most `share` of the CPU time it needed; the longest
-time that the window was blocked; the growth of memory after a warm-up; the seconds that closing
-took; and the threads left running.
+Prints one line of JSON: seconds from the start of the process to the first body on the screen,
+including at least `others_s` of waiting for a CPU used by other programs; frames drawn and results
+per second, with at most the fraction `share` of the required CPU time available; the longest time
+that the window was blocked; the memory growth after a warm-up; the seconds to close the window; and
+the threads left running.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def memory() -> int:
 class CpuWait:
     """Time that this process waited for a CPU used by other programs (Linux).
 
-    The thread that waited longest counts: whichever thread the window waited for, it lost no more
-    time than that.
+    This is the waiting time of the thread that waited longest, an upper bound for the time that
+    the window lost, whichever thread it depends on.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class BlockMeter:
         self.timer.start(10)
 
     def reset(self) -> None:
-        """Start again."""
+        """Restart the measurement."""
         self._tick()
         self.longest = self.longest_wall = 0.0
 

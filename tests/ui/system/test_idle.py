@@ -25,7 +25,7 @@ def test_a_paused_window_is_nearly_idle(
     assert not parts.controller.is_idle
     parts.controller.playback.pause()
     qtbot.waitUntil(lambda: parts.controller.is_idle, timeout=20_000)
-    qtbot.wait(1000)  # what was on its way is drawn, and the beat has slowed down
+    qtbot.wait(1000)  # frames in flight are drawn, and the tick timer slows down
     shares = []
     for _ in range(4):
         cpu_start, start = time.process_time(), time.monotonic()

@@ -43,7 +43,7 @@ def test_every_bound_observable_starts_with_the_default_of_its_setting() -> None
             assert first.observable.value == second.observable.value, first.name
 
 
-def test_all_settings_come_back_through_the_state(settings_file: Path, tmp_path: Path) -> None:
+def test_all_settings_are_restored_through_the_state(settings_file: Path, tmp_path: Path) -> None:
     settings = Settings(
         source=str(tmp_path / "walk.mp4"),
         model="lite",
@@ -77,7 +77,7 @@ def test_all_settings_come_back_through_the_state(settings_file: Path, tmp_path:
     different = {
         name for name in Settings.model_fields if getattr(settings, name) != getattr(DEFAULTS, name)
     }
-    assert different == set(Settings.model_fields)  # or a new setting is missing above
+    assert different == set(Settings.model_fields)  # fails if a new setting is missing above
     save_settings(settings)
     state = WindowState()
     SettingsBinding().apply(state)
@@ -99,7 +99,7 @@ def test_nothing_is_written_while_nothing_has_changed(settings_file: Path) -> No
     assert binding.pending_write(state) is not None
 
 
-def test_a_model_of_the_command_line_is_not_stored(settings_file: Path) -> None:
+def test_a_model_from_the_command_line_is_not_stored(settings_file: Path) -> None:
     state, binding = WindowState(), SettingsBinding()
     state.models.model.set("full")
     binding.save(state)

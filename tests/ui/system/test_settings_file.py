@@ -1,4 +1,4 @@
-"""The settings file: stored while the window runs, set aside when broken."""
+"""The settings file: stored while the window runs, set aside when damaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ui.system.settings_binding import SettingsBinding
 pytestmark = pytest.mark.window
 
 
-def test_settings_of_the_pages_come_back_and_a_broken_file_is_set_aside(
+def test_settings_of_the_pages_are_restored_and_a_damaged_file_is_set_aside(
     open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
@@ -80,7 +80,7 @@ app.run_window([])
 """
 
 
-def test_changes_before_a_kill_are_there_at_the_next_start(tmp_path: Path) -> None:
+def test_changes_before_a_kill_are_restored_at_the_next_start(tmp_path: Path) -> None:
     file = tmp_path / "config" / "settings.toml"
     homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("DATA", "STATE", "CACHE")}
     done = subprocess.run(

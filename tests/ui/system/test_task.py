@@ -26,10 +26,10 @@ def test_a_task_is_a_reporter() -> None:
     assert task.stopping
     with pytest.raises(Interrupted):
         raise_if_cancelled(reporter)
-    task.progress(0.8)  # a cancelled task finishes what it has begun
+    task.progress(0.8)  # a cancelled task may still report its current step
 
 
-def test_the_remaining_time_is_estimated_from_the_first_report_on(clock: list[float]) -> None:
+def test_the_remaining_time_is_estimated_from_the_first_report(clock: list[float]) -> None:
     task = Task()
     assert task.seconds_left is None
     clock[0] += 60.0  # the models are loaded

@@ -1,4 +1,4 @@
-"""The tick timer is fast while something happens and slow while idle."""
+"""The tick timer is fast while busy and slow while idle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ui.system.tick_timer import FAST_MS, SLOW_MS, TickTimer
 pytestmark = pytest.mark.window
 
 
-class TimedWindow:
-    """Counts its ticks."""
+class TickCounter:
+    """Records the time of each tick."""
 
     def __init__(self) -> None:
         self.is_idle = True
@@ -27,13 +27,13 @@ class TimedWindow:
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> TimedWindow:
-    made = TimedWindow()
-    made.tick_timer.start()
-    return made
+def window(qtbot: QtBot) -> TickCounter:
+    counter = TickCounter()
+    counter.tick_timer.start()
+    return counter
 
 
-def test_the_timer_slows_down_only_when_idle(window: TimedWindow, qtbot: QtBot) -> None:
+def test_the_timer_slows_down_only_when_idle(window: TickCounter, qtbot: QtBot) -> None:
     window.is_idle = False
     qtbot.waitUntil(lambda: len(window.ticks) > 40, timeout=10_000)
     assert window.tick_timer.interval() == FAST_MS
@@ -48,7 +48,7 @@ def test_the_timer_slows_down_only_when_idle(window: TimedWindow, qtbot: QtBot) 
 
 @pytest.mark.parametrize("woken", [True, False])
 def test_the_timer_speeds_up_when_woken_or_active(
-    window: TimedWindow, qtbot: QtBot, woken: bool
+    window: TickCounter, qtbot: QtBot, woken: bool
 ) -> None:
     qtbot.waitUntil(lambda: window.tick_timer.interval() == SLOW_MS, timeout=10_000)
     if woken:

@@ -25,5 +25,5 @@ def test_figures_are_shown_during_playback(
     line = parts.window.status_line
     assert "fps" in line.speed.text()
     assert "ms delay" in line.delay.text()
-    assert line.backend.text() == "double"
+    assert line.backend.text() == "fake"
     assert line.source.text() == clip.title

@@ -1,4 +1,4 @@
-"""The whole program with the demo and a shipped model, measured in a process of its own."""
+"""Performance of the whole program with the demo and a shipped model, in its own process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def measured(home: Path, *arguments: str, seconds: float = 8.0) -> dict[str, Any]:
+def measure(home: Path, *arguments: str, seconds: float = 8.0) -> dict[str, Any]:
     try:
         demo = resource("demo.mp4")
         resource("models/lite.onnx")
@@ -58,13 +58,13 @@ def measured(home: Path, *arguments: str, seconds: float = 8.0) -> dict[str, Any
 
 
 def is_machine_busy(figures: dict[str, Any]) -> bool:
-    """Return True if other programs used the CPUs so much that times mean nothing."""
+    """Return True if other programs used too much CPU for meaningful timings."""
     return bool(figures["others_s"] > 1.0 or figures["share"] < 0.8)
 
 
 def test_start_frame_rate_blocking_and_closing_are_within_limits(home: Path) -> None:
-    measured(home, seconds=4.0)  # the very first run compiles and times the model
-    figures = measured(home, "--page", "health")
+    measure(home, seconds=4.0)  # the very first run compiles and times the model
+    figures = measure(home, "--page", "health")
     assert figures["threads_left"] == []
     assert list((home / "state" / "pymaf-live" / "runs").iterdir()) == []
     if is_machine_busy(figures):
@@ -75,6 +75,6 @@ def test_start_frame_rate_blocking_and_closing_are_within_limits(home: Path) -> 
     assert figures["blocked_ms"] <= MAX_BLOCKED_MS
 
 
-def test_memory_does_not_grow_with_the_frames(home: Path) -> None:
-    figures = measured(home, "--fast", "--page", "settings", seconds=MEMORY_SECONDS)
+def test_memory_does_not_grow_over_time(home: Path) -> None:
+    figures = measure(home, "--fast", "--page", "settings", seconds=MEMORY_SECONDS)
     assert figures["grown_mb"] < MAX_GROWTH_MB
