@@ -1,8 +1,8 @@
 """Synthetic files in SMPL's layout, for tests without the licensed ones.
 
-The body is the open one with some faces split (for another number of vertices), reordered vertices,
-a little larger and with synthetic pose directions. `write_old_pickle` writes it as Python 2 with
-chumpy did: protocol 2, chumpy's objects, sparse regressor, bytes as latin-1 text.
+The body is the open body enlarged by the factor `SCALE`, with some faces split to change the
+vertex count, reordered vertices and synthetic pose directions. `write_old_pickle` writes the file
+as Python 2 with chumpy did: protocol 2, chumpy objects, a sparse regressor, bytes as latin-1 text.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csc_matrix
 
-LARGER = 1.04
+SCALE = 1.04
 
 
 def fake_smpl(body, split=200, pose_directions=True, seed=0):
-    """Return the entries of an SMPL file, and the positions of the open body's vertices in it."""
+    """Return the entries of an SMPL file, and the row of each vertex of the open body in it."""
     random = np.random.default_rng(seed)
     faces = body.faces[random.choice(len(body.faces), split, replace=False)]
     first = len(body.template)
@@ -43,7 +43,7 @@ def fake_smpl(body, split=200, pose_directions=True, seed=0):
     joints = body.joint_count
     regressor = np.zeros((joints, first + split))
     regressor[:, :first] = body.joint_regressor.toarray()
-    vertices = (rows @ body.template)[order] * LARGER
+    vertices = (rows @ body.template)[order] * SCALE
     parents = body.parents.astype(np.uint32)
     parents[0] = np.uint32(2**32 - 1)
     directions = np.einsum("vu,ucs->vcs", rows, body.shape_directions)[order]
@@ -65,20 +65,21 @@ def fake_smpl(body, split=200, pose_directions=True, seed=0):
 
 
 def small_smpl(body, vertices=160, seed=1):
-    """Return a body of few vertices with SMPL's tree, for networks; its surface is meaningless."""
+    """Return a body with few vertices and SMPL's joint tree; its surface is meaningless."""
     random = np.random.default_rng(seed)
-    kept = np.sort(random.choice(len(body.template), vertices, replace=False))
+    vertex_rows = np.sort(random.choice(len(body.template), vertices, replace=False))
     joints = body.joint_count
     regressor = random.uniform(size=(joints, vertices)) ** 8
     regressor /= regressor.sum(axis=1, keepdims=True)
     parents = body.parents.astype(np.uint32)
     parents[0] = np.uint32(2**32 - 1)
     return {
-        "v_template": body.template[kept],
+        "v_template": body.template[vertex_rows],
         "f": random.integers(0, vertices, (2 * vertices, 3)).astype(np.uint32),
-        "shapedirs": body.shape_directions[kept],
+        "shapedirs": body.shape_directions[vertex_rows],
         "J_regressor": csc_matrix(regressor),
-        "weights": body.skin_weights[kept] / body.skin_weights[kept].sum(1, keepdims=True),
+        "weights": body.skin_weights[vertex_rows]
+        / body.skin_weights[vertex_rows].sum(1, keepdims=True),
         "kintree_table": np.stack([parents, np.arange(joints, dtype=np.uint32)]),
         "posedirs": random.normal(scale=0.01, size=(vertices, 3, 9 * (joints - 1))),
     }
@@ -103,39 +104,42 @@ class _Chumpy:
 
 
 def write_old_pickle(path: Path, entries) -> Path:
+    """Write the entries as a Python 2 pickle with chumpy objects."""
     with _Chumpy() as (Ch, Select):
 
-        def holder(values):
-            held = Ch()
-            held.__dict__.update(
+        def chumpy_array(values):
+            array = Ch()
+            array.__dict__.update(
                 x=np.asarray(values),
                 _dirty_vars={"x"},
                 _parents=None,
                 _cache={"r": None, "drs": {}},
             )
-            return held
+            return array
 
-        held = dict(entries)
+        content = dict(entries)
         for name in ("v_template", "weights", "J"):
-            if name in held:
-                held[name] = holder(held[name])
-        if "shapedirs" in held:
-            whole = np.asarray(held["shapedirs"])
-            kept = np.arange(whole.size)
+            if name in content:
+                content[name] = chumpy_array(content[name])
+        if "shapedirs" in content:
+            full = np.asarray(content["shapedirs"])
+            indices = np.arange(full.size)
             select = Select()
-            select.__dict__.update(a=holder(whole.ravel()), idxs=kept, preferred_shape=whole.shape)
-            held["shapedirs"] = select
+            select.__dict__.update(
+                a=chumpy_array(full.ravel()), idxs=indices, preferred_shape=full.shape
+            )
+            content["shapedirs"] = select
         buffer = io.BytesIO()
-        _OldPickler(buffer, protocol=2).dump(held)
-    content = buffer.getvalue()
+        _OldPickler(buffer, protocol=2).dump(content)
+    data = buffer.getvalue()
     # module names of older library versions
     for new, old in (
         (b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"),
         (b"cscipy.sparse._csc\n", b"cscipy.sparse.csc\n"),
     ):
-        assert new in content
-        content = content.replace(new, old)
-    path.write_bytes(content)
+        assert new in data
+        data = data.replace(new, old)
+    path.write_bytes(data)
     return path
 
 

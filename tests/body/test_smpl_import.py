@@ -19,7 +19,7 @@ from pymaf_live.body.registry import (
 from pymaf_live.body.rotations import matrix_from_axis_angle, rotation_between
 from pymaf_live.body.smpl_file import read_smpl
 from pymaf_live.errors import InputError, ModelError, UsageError
-from tests.body.fake_smpl import LARGER, fake_smpl, small_smpl, write_old_pickle
+from tests.body.fake_smpl import SCALE, fake_smpl, small_smpl, write_old_pickle
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_imported_body_is_skinned_like_its_file(fake, body, own_folder, tmp_path
     random = np.random.default_rng(4)
     rotations = matrix_from_axis_angle(random.normal(scale=0.4, size=(24, 3)))
     mesh = PointSet.vertices(imported).pose(rotations, np.zeros(10))
-    ours = PointSet.vertices(body).pose(rotations, np.zeros(10)) * LARGER
+    ours = PointSet.vertices(body).pose(rotations, np.zeros(10)) * SCALE
     np.testing.assert_allclose(mesh[place], ours, atol=1e-4)
 
 
@@ -87,7 +87,7 @@ def test_key_points_match_those_of_the_open_body(fake, body, own_folder, tmp_pat
     rest = np.tile(np.eye(3), (24, 1, 1))
     for name in ("lsp", "coco", "blazepose"):
         theirs = PointSet.keypoints(imported, name).pose(rest, np.zeros(10))
-        ours = PointSet.keypoints(body, name).pose(rest, np.zeros(10)) * LARGER
+        ours = PointSet.keypoints(body, name).pose(rest, np.zeros(10)) * SCALE
         assert np.linalg.norm(theirs - ours, axis=1).max() < 0.01
     same = imported.face_part[: len(body.faces) // 2]
     assert set(np.unique(same)) <= set(np.unique(body.face_part))

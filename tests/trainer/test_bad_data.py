@@ -1,4 +1,4 @@
-"""Tests of damaged data: a run ends with one clear line and the right code."""
+"""Tests of damaged data: a run ends with a one-line error and the right exit code."""
 
 import shutil
 
@@ -57,7 +57,7 @@ def run(people, out, text=None):
     training.train(path, out=out, locations=locations_of(people))
 
 
-def test_valid_data_pass(people):
+def test_valid_data_are_accepted(people):
     assert len(draw_all(people)) == 12
 
 
@@ -79,7 +79,7 @@ def test_missing_image_is_named(people):
         draw_all(people)
 
 
-def test_labels_of_wrong_shape_or_not_finite_are_refused(people):
+def test_labels_of_wrong_shape_or_not_finite_are_rejected(people):
     with np.load(people / "labels.npz") as file:
         joints = file["joints"].copy()
     change(people / "labels.npz", joints=joints[:, :9])
@@ -91,7 +91,7 @@ def test_labels_of_wrong_shape_or_not_finite_are_refused(people):
         draw_all(people)
 
 
-def test_empty_set_is_refused(people):
+def test_empty_set_is_rejected(people):
     with np.load(people / "labels.npz") as file:
         none = {name: file[name][:0] for name in ("name", "shard", "joints")}
     change(people / "labels.npz", **none)
@@ -99,7 +99,7 @@ def test_empty_set_is_refused(people):
         draw_all(people)
 
 
-def test_set_without_a_location_is_refused(people):
+def test_set_without_a_location_is_rejected(people):
     text = config().replace('folder = "lspet"', 'folder = "nowhere"')
     spec = DatasetSpec(read_run_config(text, "tiny"), locations_of(people), 64)
     with pytest.raises(InputError, match="nowhere"):
@@ -107,13 +107,13 @@ def test_set_without_a_location_is_refused(people):
 
 
 @pytest.mark.parametrize("ratio", ["0", "-1", "nan"])
-def test_invalid_ratios_are_refused(ratio):
+def test_invalid_ratios_are_rejected(ratio):
     text = config().replace('rows = "all"', f'rows = "all"\nratio = {ratio}')
     with pytest.raises(InputError, match=r"data\.0\.ratio"):
         read_run_config(text, "tiny")
 
 
-def test_names_stand_for_locations(tmp_path):
+def test_names_are_resolved_to_locations(tmp_path):
     from pathlib import Path
 
     locations = Locations({"coco": tmp_path})
@@ -179,7 +179,7 @@ def test_full_disk_keeps_the_checkpoint(people, tmp_path, monkeypatch):
         load_matching(checkpoint, torch.nn.Linear(1, 1))
 
 
-def test_batch_that_processes_cannot_share_is_refused(people, tmp_path, monkeypatch):
+def test_batch_that_processes_cannot_share_is_rejected(people, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(UsageError, match="cannot be shared"):
         run(people, tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Identities of rendered people who cross, with the real detector and the real network."""
+"""Tests of identities while rendered people cross, with the real detector and network."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def standing_apart(seed: int) -> tuple[Passer, ...]:
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("height", [1.0, 1.6])
-def test_feet_of_all_people_of_a_frame_are_on_one_ground(height: float) -> None:
+def test_feet_of_all_people_in_a_frame_are_on_one_ground_plane(height: float) -> None:
     camera = StreetCamera(seed=2, height=height)
     feet = [camera.body.joint_names.index(name) for name in ("left_foot", "right_foot")]
     spreads = []

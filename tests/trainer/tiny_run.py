@@ -1,4 +1,4 @@
-"""A run so small that tests can start, kill and finish it many times, each in its own process."""
+"""Tiny training run that tests start, kill and finish many times, in a process of its own."""
 
 import multiprocessing
 import os
@@ -49,6 +49,7 @@ precision = "{precision}"
 
 
 def config(**changes):
+    """Return the text of the run's configuration, with changed fields."""
     defaults = {
         "dropout": 0.1, "images": 48, "validate_every": 1000, "save_every": 100.0, "workers": 0,
         "precision": "f32", "batch": 4, "background": 0.0, "auxiliary": "none",
@@ -75,7 +76,7 @@ class TinyEncoder(nn.Module):
 
 
 def make_tiny():
-    """Replace the network's encoder by the tiny one, and hold out few people."""
+    """Replace the network's encoder with the tiny one, and hold out only a few people."""
     torch.set_num_threads(1)
     network._make_encoder = lambda *_: TinyEncoder()
     for name, module in list(sys.modules.items()):
@@ -83,14 +84,14 @@ def make_tiny():
             module.VALIDATION_COUNT = HELD_OUT
 
 
-def run(folder: Path, people: Path, text: str, environment=None, largest_file=None, **options):
+def run(folder: Path, people: Path, text: str, environment=None, max_file_bytes=None, **options):
     """Train in this process, and exit with the code of the command."""
     os.environ.update(environment or {})
     make_tiny()
-    if largest_file is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if max_file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
     folder.mkdir(exist_ok=True, parents=True)
-    path = folder / "given.toml"
+    path = folder / "run.toml"
     if not path.exists():
         path.write_text(text)
     try:
@@ -105,15 +106,15 @@ def run(folder: Path, people: Path, text: str, environment=None, largest_file=No
         sys.exit(error.exit_code)
 
 
-def processes():
-    """Return a context whose processes have torch, and none of this one's threads and locks."""
+def process_context():
+    """Return a fork server with torch preloaded, free of this process's threads and locks."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
 
 
 def start_run(*arguments, **options):
-    process = processes().Process(target=run, args=arguments, kwargs=options)
+    process = process_context().Process(target=run, args=arguments, kwargs=options)
     process.start()
     return process
 
@@ -121,5 +122,5 @@ def start_run(*arguments, **options):
 def finish_run(*arguments, **options):
     process = start_run(*arguments, **options)
     process.join(120)
-    assert process.exitcode is not None, "the run hangs"
+    assert process.exitcode is not None, "the run did not end"
     return process.exitcode

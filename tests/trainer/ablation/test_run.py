@@ -68,7 +68,7 @@ BUDGET = {
 }  # fmt: skip
 
 
-def test_verdicts_compare_the_papers_order():
+def test_verdicts_compare_with_the_order_in_the_paper():
     results = {
         "global": [result(0.30, 150), result(0.31, 151), result(0.29, 149)],
         "mesh": [result(0.40, 130), result(0.41, 131), result(0.39, 129)],
@@ -161,7 +161,7 @@ def test_all_variants_see_the_same_people_in_the_same_order(monkeypatch):
     assert sorted(people[:5]) == list(range(5))
 
 
-def test_invalid_comparisons_are_refused(tmp_path):
+def test_invalid_comparisons_are_rejected(tmp_path):
     paths = {name: tmp_path for name in ("out", "config_file", "lspet", "fits", "landmark_file")}
     with pytest.raises(UsageError, match="no variant 'mash'"):
         ablate(Comparison(1, variants=("mash",)), **paths)
@@ -180,7 +180,7 @@ def test_features_are_computed_once_and_only_for_the_same_data(people, blazepose
         0, 3, np.random.default_rng(0)
     )
     np.testing.assert_allclose(features.labels["camera"][0, 1], sample.camera, rtol=1e-5)
-    # LSP's right ankle of the mirror image is the left one, on the other side
+    # LSP's right ankle in the mirror image is the left one, with x negated
     mirrored = features.labels["keypoints"][1, 1, 0]
     np.testing.assert_allclose(mirrored, sample.keypoints[5] * [-1, 1], rtol=1e-5)
     changed = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -42,8 +42,8 @@ def network(body, **options):
     return PyMAF(config, body, InitialEstimate.upright(body), encoder=ParameterEncoder())
 
 
-def with_gradient(model):
-    """Return which of the encoder's maps, and if its summary, get a gradient from the levels."""
+def inputs_with_gradient(model):
+    """Return a flag per encoder map, and one for its summary: True if a gradient reaches it."""
     model.train()
     output = model(torch.zeros(2, 3, 32, 32))
     sum(level.camera.square().sum() for level in output.levels).backward()
@@ -70,7 +70,7 @@ def with_gradient(model):
     ],
 )
 def test_variant_samples_its_maps(body, options, maps, summary):
-    assert with_gradient(network(body, **options)) == (maps, summary)
+    assert inputs_with_gradient(network(body, **options)) == (maps, summary)
 
 
 def test_levels_sample_the_grid_or_the_mesh(body):
@@ -99,7 +99,7 @@ def test_auxiliary_head_runs_only_while_training_or_if_sampled(body):
 
 
 def test_auxiliary_head_does_not_change_the_estimate(body):
-    """Weights of a network without the head fit a network with it."""
+    """Weights of a network without the head load into a network with it."""
     plain, supervised = network(body).eval(), network(body, auxiliary="dense").eval()
     missing, unexpected = supervised.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
@@ -112,6 +112,6 @@ def test_auxiliary_head_does_not_change_the_estimate(body):
 @pytest.mark.parametrize(
     "options", [{"read": "dense"}, {"read": "dense", "auxiliary": "parts", "features": "global"}]
 )
-def test_reading_dense_maps_needs_their_head_and_points(options):
+def test_sampling_dense_maps_needs_their_head_and_points(options):
     with pytest.raises(ValidationError, match="needs an auxiliary head"):
         NetworkConfig(**options)

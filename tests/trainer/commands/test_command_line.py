@@ -1,4 +1,4 @@
-"""Tests of the command line: one error line and the right exit code for any fault."""
+"""Tests of the command line: every error prints one line and sets the right exit code."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_files_of_the_second_round_are_checked_before_the_first(tmp_path, capsys
     assert "holds no fits" in error_line(capsys)
 
 
-def test_output_folder_that_cannot_be_made(tmp_path, capsys):
+def test_output_folder_that_cannot_be_created(tmp_path, capsys):
     fits = tmp_path / "fits.npz"
     write_fits(fits, write_people(tmp_path, 2))
     (tmp_path / "file").write_text("")
@@ -74,7 +74,7 @@ def test_output_folder_that_cannot_be_made(tmp_path, capsys):
     assert "cannot create the folder" in error_line(capsys)
 
 
-def test_landmarks_of_an_encoder_without_any(tmp_path, capsys):
+def test_landmarks_need_an_encoder_with_landmarks(tmp_path, capsys):
     config = tmp_path / "a.toml"
     config.write_text('name = "a"\n[network]\nlandmarks = true\n[schedule]\nimages = 1\n')
     assert main(["train", "--config", str(config)]) == 3
@@ -122,7 +122,7 @@ def test_wrong_usage_has_exit_code_2(arguments, capsys):
     error_line(capsys)
 
 
-def test_bundle_of_a_file_that_is_no_model(tmp_path, capsys):
+def test_bundle_of_a_file_that_is_not_a_model(tmp_path, capsys):
     (tmp_path / "a.tflite").write_bytes(b"not a model")
     model = str(tmp_path / "a.tflite")
     assert main(["mediapipe-task", model, model, str(tmp_path / "a.task")]) == 3

@@ -34,7 +34,7 @@ def last_error(capsys):
     return capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_unknown_protocol_is_refused(shipped, capsys):
+def test_unknown_protocol_is_rejected(shipped, capsys):
     assert main(["evaluate", str(shipped), "--protocols", "lspet,h37m"]) == 2
     assert "h37m" in last_error(capsys)
 
@@ -42,12 +42,12 @@ def test_unknown_protocol_is_refused(shipped, capsys):
 def test_requested_protocol_needs_its_data(shipped, tmp_path, capsys):
     assert main(["evaluate", str(shipped), "--protocols", "people"]) == 3
     assert "--people" in last_error(capsys)
-    given = ["--protocols", "coco", "--coco", str(tmp_path / "none")]
-    assert main(["evaluate", str(shipped), *given]) == 3
+    arguments = ["--protocols", "coco", "--coco", str(tmp_path / "none")]
+    assert main(["evaluate", str(shipped), *arguments]) == 3
     assert "none" in last_error(capsys)
 
 
-def test_file_that_is_no_model_is_refused(tmp_path, capsys):
+def test_file_that_is_not_a_model_is_rejected(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
     (tmp_path / "a.onnx").write_bytes(b"not a model")
     assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
@@ -96,7 +96,7 @@ def test_missing_fits_are_found_before_the_estimates(shipped, tmp_path, monkeypa
         evaluation.evaluate(shipped, data, protocols=["lspet"])
 
 
-def test_trainer_and_program_compute_the_same_estimates(shipped):
+def test_trainer_and_pymaf_live_compute_the_same_estimates(shipped):
     images = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
     found = OnnxNetwork(shipped, default_body(), threads=1).estimate(images)
     session = open_session(shipped, "openvino", threads=1)
@@ -108,7 +108,7 @@ def test_trainer_and_program_compute_the_same_estimates(shipped):
         assert found.score[row] == pytest.approx(levels[-1].score, abs=2e-3)
 
 
-def test_model_of_another_body_is_refused(shipped):
+def test_model_of_another_body_is_rejected(shipped):
     from dataclasses import replace
 
     with pytest.raises(ModelError, match="another body"):
@@ -132,7 +132,7 @@ def test_crop_rule_is_read_from_the_model(shipped, tmp_path, text, rule):
         assert OnnxNetwork(path, default_body(), threads=1).rule == rule
 
 
-def test_still_video_trembles_and_is_noisy(tmp_path):
+def test_still_video_has_shake_and_noise(tmp_path):
     image = np.zeros((40, 30, 3), np.uint8)
     image[:, 15:] = 200
     write_still_video(tmp_path / "still.mp4", image, frames=6)

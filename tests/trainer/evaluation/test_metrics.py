@@ -76,7 +76,7 @@ def test_area_under_the_curve_is_the_share_of_ordered_pairs():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_procrustes_agrees_with_scipys_rotation_and_scale(batch):
+def test_procrustes_agrees_with_the_rotation_and_scale_of_scipy(batch):
     # seeds whose orthogonal solution would be a reflection are avoided
     random = np.random.default_rng(10 + batch)
     true = random.normal(size=(batch, 17, 3))
@@ -119,7 +119,7 @@ def test_mpjpe_aligns_the_roots():
     assert mpjpe(found, true, [0, 1]) == pytest.approx(expected)
 
 
-def test_vertex_error_is_relative_to_the_joints_roots():
+def test_vertex_error_is_relative_to_the_root_joints():
     joints = np.zeros((2, 3, 3))
     mesh = np.random.default_rng(1).normal(size=(2, 10, 3))
     moved = vertex_error(mesh + 5, mesh, joints + 5, joints, [0])
@@ -144,7 +144,7 @@ def test_pixels_are_pooled_over_images():
     assert matrix.mean_f1 == pytest.approx(7 / 9)
 
 
-def test_labels_that_do_not_occur_are_left_out_of_the_mean():
+def test_absent_labels_are_excluded_from_the_mean():
     matrix = ConfusionMatrix(3)
     matrix.add(np.array([0, 1]), np.array([0, 1]))
     assert np.isnan(matrix.f1[2])

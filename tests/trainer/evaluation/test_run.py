@@ -1,4 +1,4 @@
-"""Tests of the protocols on synthetic people, with a network that returns the truth."""
+"""Tests of the protocols on synthetic people, with a network that returns the true bodies."""
 
 import json
 import zipfile
@@ -57,9 +57,9 @@ def bodies():
 
 
 class FakeNetwork:
-    """Returns given bodies one after the other, whatever the crops show.
+    """Returns the bodies passed to it one after the other, regardless of the crops.
 
-    It has two levels; the first has a wrong shape for every person.
+    It has two levels; the shapes of the first are wrong.
     """
 
     size, levels = 256, 2
@@ -173,7 +173,7 @@ def test_masks_with_true_estimates(people, bodies, tmp_path):
     masked = read_masked_people(tmp_path, count=3)
     assert masked.names == tuple(f"{name}.jpg" for name in names[1:])
 
-    # the first pass runs on upright crops, in whose frame the true bodies would be others
+    # the first pass runs on upright crops, in whose frame the true rotations differ
     passes = estimate_masked(
         FakeNetwork(fits.rotations[1:], fits.shape[1:], fits.camera[1:]), masked, bodies
     )
@@ -236,7 +236,7 @@ def test_lsp_parts_with_true_estimates(people, bodies, tmp_path):
 
 
 def write_coco(folder, bodies):
-    """Write two persons, one per image; the stored image is half as large as the original."""
+    """Write two people, one per image; the stored image is half as large as the original."""
     random = np.random.default_rng(3)
     joints = np.zeros((2, 17, 3), np.float32)
     joints[..., :2] = random.uniform(20, 180, (2, 17, 2))
@@ -256,7 +256,7 @@ def write_coco(folder, bodies):
     )
 
 
-def test_coco_ap_of_perfect_and_lost_key_points(bodies, tmp_path):
+def test_coco_ap_of_perfect_and_missed_key_points(bodies, tmp_path):
     pytest.importorskip("pycocotools", reason="the extra `train` is not installed")
     write_coco(tmp_path, bodies)
     people = read_coco_mini(tmp_path)
@@ -274,9 +274,9 @@ def test_coco_ap_of_perfect_and_lost_key_points(bodies, tmp_path):
         for row, j in enumerate(people.joint_set.joints)
     ]
     assert average_precision(truth, perfect)["ap"] == pytest.approx(1)
-    # the person with the higher score is lost: half the recall, at half the precision
-    lost = [dict(perfect[0], keypoints=[0.0] * 51), perfect[1]]
-    assert average_precision(truth, lost)["ap_50"] == pytest.approx(51 / 101 * 0.5, abs=0.01)
+    # the person with the higher score is missed: half the recall, at half the precision
+    missed = [dict(perfect[0], keypoints=[0.0] * 51), perfect[1]]
+    assert average_precision(truth, missed)["ap_50"] == pytest.approx(51 / 101 * 0.5, abs=0.01)
 
 
 def test_coco_results_are_the_projected_key_points(bodies, tmp_path):
@@ -314,27 +314,27 @@ def test_cut_at_the_waist_removes_the_knees():
     assert (black[120:] == 0).all()
 
 
-def dwarf(bodies):
-    """Return a shape whose shins are half as long as the mean body's."""
+def halved_shins(bodies):
+    """Return shape coefficients that halve the length of the shins."""
     body = bodies.body
     knee, ankle = (body.joint_names.index(f"left_{name}") for name in ("knee", "ankle"))
-    towards = rest_joints(body, np.eye(body.shape_count)) - rest_joints(
+    per_coefficient = rest_joints(body, np.eye(body.shape_count)) - rest_joints(
         body, np.zeros(body.shape_count)
     )
-    longer = (towards[:, ankle] - towards[:, knee])[:, 1]
-    shin = rest_joints(body, np.zeros(body.shape_count))
-    length = (shin[ankle] - shin[knee])[1]
+    longer = (per_coefficient[:, ankle] - per_coefficient[:, knee])[:, 1]
+    mean = rest_joints(body, np.zeros(body.shape_count))
+    length = (mean[ankle] - mean[knee])[1]
     return -0.5 * length * longer / (longer**2).sum()
 
 
-def test_exploded_bodies(bodies):
+def test_exploded_and_shrunk_bodies_are_detected(bodies):
     count = 7
     rotations = np.tile(np.eye(3), (1, count, bodies.body.joint_count, 1, 1))
     shape = np.zeros((1, count, bodies.body.shape_count))
     camera = np.tile([0.5, 0.0, 0.0], (1, count, 1))
     shape[0, 1, 0] = 40.0
-    # the other end of the same direction is a dwarf
-    shape[0, 6] = dwarf(bodies)
+    # the opposite shape is far too small
+    shape[0, 6] = halved_shins(bodies)
     camera[0, 2, 0] = -0.5
     camera[0, 3] = [0.5, 30.0, 0.0]
     rotations[0, 4, 3, 0, 0] = np.nan
@@ -345,7 +345,7 @@ def test_exploded_bodies(bodies):
     assert not shrunk(found, 0, bodies)[0]
 
 
-def test_truncated_measures_both_cuts(people, bodies):
+def test_truncation_is_measured_at_both_cuts(people, bodies):
     folder, fits = people
     figures = measure_truncated(
         FakeNetwork(fits.rotations, fits.shape, fits.camera),

@@ -15,7 +15,7 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-def test_published_skinning_computes_the_same_and_the_whole_mesh():
+def test_published_skinning_keeps_the_estimate_and_computes_the_full_mesh():
     body = default_body()
     torch.manual_seed(0)
     model = PyMAF(NetworkConfig(hidden=16), body, InitialEstimate.upright(body)).eval()
@@ -29,7 +29,7 @@ def test_published_skinning_computes_the_same_and_the_whole_mesh():
     np.testing.assert_allclose(mesh, true, atol=1e-5)
 
 
-def test_runs_take_turns_after_a_warm_up():
+def test_runs_alternate_after_a_warm_up():
     order = []
     runs = [lambda name=name: order.append(name) for name in "ab"]
     seconds = speed.in_turn(runs, 3)
@@ -58,7 +58,7 @@ def test_figures_are_written_as_json(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.benchmark
-def test_papers_network_reaches_its_speed_limits():
+def test_network_of_the_paper_reaches_its_speed_limits():
     ratios = speed.measure()["ratios"]
     assert ratios["resnet50_openvino_f32_over_torch"] >= 1.7
     assert ratios["resnet50_int8_over_torch"] >= 3

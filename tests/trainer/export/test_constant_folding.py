@@ -1,4 +1,4 @@
-"""An exported graph is a fifth of what a plain trace would be, and says the same."""
+"""Tests of constant folding: exported graphs shrink, and their outputs stay the same."""
 
 import numpy as np
 import onnx
@@ -17,8 +17,8 @@ from trainer.network.kinematic_chain import KinematicChain  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-class WalkedChain(torch.nn.Module):
-    """The kinematics as one would write them down: from the root, joint by joint."""
+class JointByJointChain(torch.nn.Module):
+    """Straightforward forward kinematics: from the root outwards, one joint at a time."""
 
     def __init__(self, chain: KinematicChain, parents):
         super().__init__()
@@ -58,17 +58,17 @@ def network(blazepose):
     return model.eval()
 
 
-def test_graph_is_a_third_of_a_plain_trace_with_the_same_output(network):
+def test_graph_is_a_third_of_the_unfolded_trace_with_the_same_output(network):
     folded_model = fold_constants(trace_model(network, all_levels=True))
     original, network.body.chain = (
         network.body.chain,
-        WalkedChain(network.body.chain, default_body().parents),
+        JointByJointChain(network.body.chain, default_body().parents),
     )
     image = np.random.default_rng(0).random((2, 3, 256, 256), dtype=np.float32)
     try:
         plain = trace_model(network, all_levels=True)
         with torch.no_grad():
-            walked = network(torch.from_numpy(image)).levels[-1]
+            expected = network(torch.from_numpy(image)).levels[-1]
     finally:
         network.body.chain = original
     print(f"{len(folded_model.graph.node)} nodes of {len(plain.graph.node)}")
@@ -76,9 +76,9 @@ def test_graph_is_a_third_of_a_plain_trace_with_the_same_output(network):
     assert {opset.version for opset in folded_model.opset_import} == {17}
     onnx.checker.check_model(folded_model, full_check=True)
     rotations, shape, camera, *_ = outputs_of(folded_model, image)
-    np.testing.assert_allclose(rotations, walked.rotations, atol=2e-4)
-    np.testing.assert_allclose(shape, walked.shape, atol=2e-4)
-    np.testing.assert_allclose(camera, walked.camera, atol=2e-4)
+    np.testing.assert_allclose(rotations, expected.rotations, atol=2e-4)
+    np.testing.assert_allclose(shape, expected.shape, atol=2e-4)
+    np.testing.assert_allclose(camera, expected.camera, atol=2e-4)
 
 
 def outputs_of(model, image):

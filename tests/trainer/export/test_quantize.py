@@ -1,4 +1,4 @@
-"""Tests of lower precisions: int8 in the encoder and bf16, only if bodies stay in place."""
+"""Tests of lower precisions (int8 in the encoder, bf16) and of the accuracy they must keep."""
 
 import hashlib
 import shutil
@@ -34,7 +34,7 @@ class Encoder(torch.nn.Module):
         return torch.relu(self.second(torch.relu(self.first(image)))).mean((2, 3))
 
 
-class Small(torch.nn.Module):
+class SmallNetwork(torch.nn.Module):
     """Encoder and regressor, named as in an exported file: 'model.encoder' and 'model.'."""
 
     def __init__(self, joints, shapes):
@@ -50,7 +50,9 @@ class Small(torch.nn.Module):
         return rotations + torch.eye(3), self.shape(summary)
 
 
-class Named(torch.nn.Module):
+class Wrapper(torch.nn.Module):
+    """Adds the prefix 'model.' to the names of the tensors."""
+
     def __init__(self, model):
         super().__init__()
         self.model = model
@@ -68,7 +70,7 @@ def crops():
 def model(tmp_path_factory):
     torch.manual_seed(0)
     body = default_body()
-    network = Named(Small(body.joint_count, body.shape_count).eval())
+    network = Wrapper(SmallNetwork(body.joint_count, body.shape_count).eval())
     path = tmp_path_factory.mktemp("small") / "small.onnx"
     torch.onnx.export(
         network,
@@ -110,7 +112,7 @@ def test_quantized_model_is_close_to_f32(model, quantized, crops):
 
 
 def test_distance_is_in_millimetres(model, crops):
-    """A root turned by half a turn moves every vertex."""
+    """Turning the root by 180 degrees moves every vertex."""
     other = onnx.ModelProto()
     other.CopyFrom(model)
     half_turn = np.tile(np.eye(3, dtype=np.float32), (default_body().joint_count, 1, 1))
@@ -120,12 +122,12 @@ def test_distance_is_in_millimetres(model, crops):
     other.graph.initializer.append(onnx.numpy_helper.from_array(half_turn, "turn"))
     other.graph.node.append(onnx.helper.make_node("MatMul", ["turn", "before"], ["rotations"]))
     body = default_body()
-    across = np.abs(body.template[:, [0, 2]]).mean()
+    axis_distance = np.abs(body.template[:, [0, 2]]).mean()
     # about twice the mean distance from the axis
-    assert vertex_distance(model, other, crops[:2], body) > 1000 * across
+    assert vertex_distance(model, other, crops[:2], body) > 1000 * axis_distance
 
 
-def test_model_that_int8_distorts_is_refused_and_nothing_is_written(lspet, tmp_path, monkeypatch):
+def test_model_that_int8_distorts_is_rejected_and_nothing_is_written(lspet, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize_module, "quantize_encoder", lambda model, crops: model)
     monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 79.1)
     monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
@@ -147,7 +149,7 @@ def test_model_that_int8_distorts_is_refused_and_nothing_is_written(lspet, tmp_p
     assert metadata["int8_of"] == hashlib.sha256(content).hexdigest()
 
 
-def test_precision_is_allowed_only_if_bodies_stay_in_place(lspet, tmp_path, monkeypatch):
+def test_precision_is_allowed_only_if_vertices_stay_in_place(lspet, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize_module, "supported_precisions", lambda: ("bf16",))
     monkeypatch.setattr(quantize_module, "vertex_distance", lambda *_: 36.0)
     monkeypatch.setattr(quantize_module, "CHECKED_CROPS", 2)
@@ -173,6 +175,6 @@ def test_bf16_is_compared_with_f32(model, crops):
     assert 0 < distance < 20
 
 
-def test_missing_model_is_refused(tmp_path, capsys):
+def test_missing_model_is_rejected(tmp_path, capsys):
     assert main(["quantize", str(tmp_path / "no.onnx"), "--out", str(tmp_path / "a.onnx")]) == 2
     assert "there is no model file" in capsys.readouterr().err

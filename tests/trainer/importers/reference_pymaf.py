@@ -1,7 +1,8 @@
-"""The published network, restated in plain functions from the paper and the checkpoint's layers.
+"""Reference implementation of the published network in plain functions.
 
-It shares no code with the trainer: tensors have the checkpoint's own names, the body is skinned by
-walking its tree, and the whole mesh is computed and then reduced.
+Written from the paper and the layers of the checkpoint, without code of the trainer: tensors have
+the names of the checkpoint, the body is skinned joint by joint along its tree, and the full mesh is
+computed before it is reduced to the sampled points.
 """
 
 import numpy as np
@@ -46,11 +47,11 @@ def pyramid(w, image):
 
 
 def point_features(w, level, feature_map, points):
-    read = F.grid_sample(feature_map, points[:, :, None], align_corners=True)[..., 0]
-    x = read
+    sampled = F.grid_sample(feature_map, points[:, :, None], align_corners=True)[..., 0]
+    x = sampled
     for layer in range(3):
         name = f"maf_extractor.{level}.conv{layer}"
-        x = x if layer == 0 else torch.cat([x, read], 1)
+        x = x if layer == 0 else torch.cat([x, sampled], 1)
         x = torch.einsum("oc,bcn->bon", w[f"{name}.weight"][..., 0], x)
         x = x + w[f"{name}.bias"][None, :, None]
         x = F.leaky_relu(x, 0.01) if layer < 2 else F.relu(x)
@@ -58,7 +59,10 @@ def point_features(w, level, feature_map, points):
 
 
 def rotations_of(six):
-    """(B, 6 J) to (B, J, 3, 3): each six a (3, 2) matrix, its columns made orthonormal."""
+    """Return rotations (B, J, 3, 3) from six numbers per joint (B, 6 J).
+
+    Six numbers are a (3, 2) matrix, whose columns are made orthonormal.
+    """
     columns = six.reshape(len(six), -1, 3, 2)
     a, b = columns[..., 0], columns[..., 1]
     first = a / a.norm(dim=-1, keepdim=True)
@@ -68,7 +72,7 @@ def rotations_of(six):
 
 
 def mesh(smpl, rotations, shape):
-    """(B, V, 3): SMPL's definition, a body at a time and a joint at a time."""
+    """Return the vertices (B, V, 3) by SMPL's definition, one body and one joint at a time."""
     bodies = []
     v, s = (
         torch.tensor(np.asarray(smpl[k]), dtype=torch.float64) for k in ("v_template", "shapedirs")
@@ -80,7 +84,7 @@ def mesh(smpl, rotations, shape):
     for turns, betas in zip(rotations.double(), shape.double(), strict=True):
         shaped = v + s[..., : len(betas)] @ betas
         joints = regressor @ shaped
-        bent = shaped + posed @ (turns[1:] - torch.eye(3)).reshape(-1)
+        deformed = shaped + posed @ (turns[1:] - torch.eye(3)).reshape(-1)
         transforms = []
         for joint in range(len(joints)):
             local = torch.eye(4, dtype=torch.float64)
@@ -92,11 +96,11 @@ def mesh(smpl, rotations, shape):
                 parent = parents[joint]
                 local[:3, 3] = joints[joint] - joints[parent]
                 transforms.append(transforms[parent] @ local)
-        moved = torch.zeros_like(bent)
+        skinned = torch.zeros_like(deformed)
         for joint, transform in enumerate(transforms):
-            away = (bent - joints[joint]) @ transform[:3, :3].T + transform[:3, 3]
-            moved += weights[:, joint, None] * away
-        bodies.append(moved)
+            transformed = (deformed - joints[joint]) @ transform[:3, :3].T + transform[:3, 3]
+            skinned += weights[:, joint, None] * transformed
+        bodies.append(skinned)
     return torch.stack(bodies).float()
 
 
@@ -105,7 +109,7 @@ def linear(w, name, x):
 
 
 def forward(w, smpl, image, grid=21):
-    """Rotations, shape and camera after each level."""
+    """Return the rotations, shape and camera of each level."""
     maps = pyramid(w, image)
     batch = len(image)
     line = torch.linspace(-1, 1, grid)
@@ -156,7 +160,7 @@ def _add_encoder(weight, batch_norm):
 
 
 def fake_checkpoint(smpl, points=24, hidden=1024, seed=0):
-    """Tensors by the published names and with the published shapes but for the mesh's."""
+    """Return random tensors with the published names and, except for the mesh, shapes."""
     random = torch.Generator().manual_seed(seed)
     vertices, joints = len(smpl["v_template"]), len(smpl["weights"][0])
     w = {}

@@ -1,4 +1,4 @@
-"""A published checkpoint runs in the program and says what the published network says."""
+"""Tests of importing a published checkpoint: same outputs as the published network."""
 
 import os
 import pickle
@@ -18,11 +18,11 @@ from pymaf_live.pipeline.model_check import check_model  # noqa: E402
 from pymaf_live.pipeline.model_selection import body_for_model  # noqa: E402
 from pymaf_live.pipeline.options import PipelineOptions  # noqa: E402
 from tests.body.fake_smpl import small_smpl, write_old_pickle  # noqa: E402
-from tests.trainer.importers.published_restated import fake_checkpoint, forward  # noqa: E402
+from tests.trainer.importers.reference_pymaf import fake_checkpoint, forward  # noqa: E402
 from trainer.__main__ import main  # noqa: E402
 from trainer.importers.pymaf import import_pymaf  # noqa: E402
 
-LEFT_OUT = re.compile(r"regressor\.\d\.init_|maf_extractor\.\d\.Dmap|.*\.smpl\.")
+BUFFERS = re.compile(r"regressor\.\d\.init_|maf_extractor\.\d\.Dmap|.*\.smpl\.")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def own_folder(folder):
 @pytest.fixture(scope="module")
 def imported(folder, weights, smpl_file):
     path = folder / "PyMAF_model_checkpoint.pt"
-    # the published file keeps a figure of merit, a NumPy number, beside the weights
+    # the published file also stores its best score, a NumPy number, beside the weights
     torch.save({"model": weights, "epoch": 3, "best_performance": np.float64(58.9)}, path)
     return import_pymaf(path, smpl=smpl_file)
 
@@ -68,7 +68,7 @@ def session_of(path):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def test_imported_model_computes_what_the_published_network_does(imported, weights, smpl):
+def test_imported_model_has_the_outputs_of_the_published_network(imported, weights, smpl):
     image = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         levels = forward(weights, smpl, image)
@@ -82,7 +82,7 @@ def test_imported_model_computes_what_the_published_network_does(imported, weigh
     assert np.abs(outputs[0][0] - outputs[0][1]).max() > 1e-3
 
 
-def test_metadata_state_the_crop_rule_and_the_body(imported):
+def test_metadata_name_the_crop_rule_and_the_body(imported):
     metadata = session_of(imported[0]).get_modelmeta().custom_metadata_map
     assert metadata["crop_rule"] == "upright 1.20"
     assert "ImageNet" in metadata["normalisation"]
@@ -98,16 +98,16 @@ def test_program_opens_the_model_with_its_own_body(imported):
 
 
 def test_missing_buffers_come_from_files(folder, weights, smpl, smpl_file, imported, monkeypatch):
-    bare = {name: value for name, value in weights.items() if not LEFT_OUT.match(name)}
-    path, mean, reduced = folder / "bare.pt", folder / "mean.npz", folder / "downsampling.npz"
-    torch.save({"model": bare}, path)
+    stripped = {name: value for name, value in weights.items() if not BUFFERS.match(name)}
+    path, mean, reduced = folder / "stripped.pt", folder / "mean.npz", folder / "downsampling.npz"
+    torch.save({"model": stripped}, path)
     start = {"pose": "init_pose", "shape": "init_shape", "cam": "init_cam"}
     np.savez(mean, **{k: weights[f"regressor.0.{n}"].numpy()[0] for k, n in start.items()})
     # two steps, as in the published file: to 60 vertices, then to the points
-    whole = weights["maf_extractor.0.Dmap"].numpy().astype(np.float64)
+    full = weights["maf_extractor.0.Dmap"].numpy().astype(np.float64)
     first = np.random.default_rng(0).normal(size=(len(smpl["v_template"]),) * 2)
     steps = np.empty(2, dtype=object)
-    steps[:] = [csc_matrix(first), csc_matrix(whole @ np.linalg.inv(first))]
+    steps[:] = [csc_matrix(first), csc_matrix(full @ np.linalg.inv(first))]
     np.savez(reduced, A=steps, D=steps)
     # the export takes long and is not needed here
     monkeypatch.setattr("trainer.importers.pymaf._export", lambda model, *_: models.append(model))
@@ -161,7 +161,7 @@ def changed(weights, drop=(), **more):
         ),
     ],
 )
-def test_checkpoint_of_another_network_is_refused_with_the_names(
+def test_checkpoint_of_another_network_is_rejected_with_the_names(
     folder, weights, smpl_file, change, message
 ):
     path = folder / "odd.pt"
@@ -174,7 +174,7 @@ def test_checkpoint_of_another_network_is_refused_with_the_names(
     assert not (folder / "user" / "bodies" / "odd.npz").exists()
 
 
-def test_body_of_another_topology_is_refused(folder, weights, capsys):
+def test_body_of_another_topology_is_rejected(folder, weights, capsys):
     checkpoint, other = folder / "whole.pt", folder / "other.pkl"
     torch.save({"model": weights}, checkpoint)
     other.write_bytes(pickle.dumps(small_smpl(default_body(), vertices=150)))
@@ -189,7 +189,7 @@ class _MaliciousObject:
         return os.mkdir, ("made_by_a_checkpoint",)
 
 
-def test_checkpoint_with_other_objects_is_refused(folder, smpl_file, monkeypatch):
+def test_checkpoint_with_code_is_rejected(folder, smpl_file, monkeypatch):
     monkeypatch.chdir(folder)
     torch.save({"model": {"a": torch.zeros(1)}, "more": _MaliciousObject()}, folder / "evil.pt")
     with pytest.raises(InputError, match=r"weights alone: it holds \w+\.mkdir"):

@@ -22,14 +22,14 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 
 
-def test_network_samples_under_the_imported_mesh_and_trains(tmp_path, monkeypatch):
+def test_network_samples_on_the_imported_mesh_and_trains(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "user")
     entries, _ = fake_smpl(default_body(), pose_directions=False)
     shapes = 7
-    adopted = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
+    imported = import_body(write_old_pickle(tmp_path / "model.pkl", entries), "smpl", shapes)
     monkeypatch.setenv(BODY_VARIABLE, "smpl")
     body = default_body()
-    assert body.sha256 == adopted.sha256
+    assert body.sha256 == imported.sha256
     torch.manual_seed(0)
     config = NetworkConfig(
         grid=3, point_widths=(4, 4), point_channels=2, hidden=16, dropout=0.0, activation=True

@@ -11,7 +11,7 @@ from trainer.network.blazepose import landmark_module  # noqa: E402
 
 
 @pytest.mark.parametrize("kind", ["lite", "full"])
-def test_output_equals_openvinos_of_the_same_file(blazepose, kind):
+def test_output_equals_that_of_openvino(blazepose, kind):
     path = blazepose / f"pose_landmark_{kind}.tflite"
     image = np.random.default_rng(0).random((1, 256, 256, 3), dtype=np.float32)
     with torch.no_grad():
@@ -28,7 +28,7 @@ def test_output_equals_openvinos_of_the_same_file(blazepose, kind):
     assert sizes == [(channels, 16, 16), (channels, 32, 32), (channels, 64, 64)]
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     with pytest.raises(ModelError, match="cannot read"):
         landmark_module(tmp_path / "absent.tflite", "lite")
     path = tmp_path / "text.tflite"

@@ -21,7 +21,7 @@ def matrices(vectors):
     return torch.tensor(flat.reshape(*vectors.shape[:-1], 3, 3), dtype=torch.float32)
 
 
-def test_rotation_vectors_equal_scipys():
+def test_rotation_vectors_equal_those_of_scipy():
     random = np.random.default_rng(0)
     vectors = random.normal(size=(200, 3))
     vectors *= (random.uniform(0, 3.0, 200) / np.linalg.norm(vectors, axis=1))[:, None]
@@ -46,7 +46,7 @@ def test_impossible_bodies_become_possible_and_possible_ones_stay(body):
     assert torch.equal(limits(relaxed), relaxed)
 
 
-def test_knee_bent_back_is_clamped_and_other_joints_stay(body):
+def test_hyperextended_knee_is_clamped_and_other_joints_stay(body):
     knee = list(body.joint_names).index("left_knee")
     vectors = np.zeros((1, body.joint_count, 3))
     vectors[0, knee, 0] = -1.2

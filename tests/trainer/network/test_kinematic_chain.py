@@ -1,4 +1,4 @@
-"""Tests of the body inside the network against the program's body."""
+"""Tests of the network's kinematics and skinning against the NumPy body."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def people(body):
 
 @pytest.fixture(scope="module")
 def framed(body, people):
-    """Return frames by pointer jumping, and the shape."""
+    """Return joint frames computed by pointer jumping, and the shape."""
     rotations, shape = (torch.tensor(a, dtype=torch.float32) for a in people)
     chain = KinematicChain(body)
     return chain(rotations[..., :2].transpose(-1, -2), chain.bones(shape)), shape
@@ -48,7 +48,7 @@ def test_frames_equal_those_of_the_recursive_chain(body, people, framed):
     np.testing.assert_array_equal(frames[:, joints], np.broadcast_to(np.eye(4), (4, 4, 4)))
 
 
-def test_key_points_and_vertices_equal_the_programs(body, people, framed):
+def test_key_points_and_vertices_equal_those_of_the_numpy_body(body, people, framed):
     frames, shape = framed
     points = AnchoredPoints(body, body.keypoint_rows("blazepose"))
     found = points(points.anchors(shape), frames)[:, 0].numpy()

@@ -130,7 +130,7 @@ def test_levels_are_detached_from_each_other(body):
 
 
 def test_mesh_aligned_features_follow_the_body(body):
-    """Moving the start moves the sampling points of levels 1 and 2, and not the grid."""
+    """Changing the initial estimate moves the sampling points of levels 1 and 2, not the grid."""
     torch.manual_seed(2)
     model = PyMAF(NetworkConfig(hidden=16, dropout=0.0), body, InitialEstimate.upright(body)).eval()
     samples = []
@@ -145,7 +145,7 @@ def test_mesh_aligned_features_follow_the_body(body):
     assert not torch.allclose(samples[1], samples[4])
 
 
-def test_replacing_the_start_keeps_the_output(body):
+def test_replacing_the_initial_estimate_keeps_the_output(body):
     torch.manual_seed(3)
     config = NetworkConfig(hidden=32, dropout=0.0, activation=True)
     model = PyMAF(config, body, InitialEstimate.upright(body)).eval()
@@ -165,7 +165,7 @@ def test_replacing_the_start_keeps_the_output(body):
         assert torch.allclose(getattr(before, name), getattr(after, name), atol=1e-4)
 
 
-def test_mean_rotation_equals_scipys():
+def test_mean_rotation_equals_that_of_scipy():
     from scipy.spatial.transform import Rotation
 
     turns = Rotation.from_rotvec(np.random.default_rng(1).normal(size=(30, 3)) * 0.5)
@@ -173,7 +173,7 @@ def test_mean_rotation_equals_scipys():
     np.testing.assert_allclose(start.rotations[0], turns.mean().as_matrix(), atol=1e-6)
 
 
-def test_upright_start_has_the_size_of_the_crop_rule(body):
+def test_upright_initial_estimate_has_the_size_of_the_crop_rule(body):
     start = InitialEstimate.upright(body)
     mesh = PointSet.vertices(body).pose(start.rotations.numpy(), start.shape.numpy())
     y = start.camera[0].item() * (mesh[:, 1] + start.camera[2].item())

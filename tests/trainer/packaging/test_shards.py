@@ -30,7 +30,7 @@ def contents(folder):
     }
 
 
-def test_unpacked_files_equal_the_packed_ones(locations, tmp_path):
+def test_unpacked_files_equal_the_originals(locations, tmp_path):
     shards = pack(tmp_path / "packed", locations, largest=65_536)
     assert len(shards) > 3
     assert max(shard.stat().st_size for shard in shards) <= 65_536
@@ -60,7 +60,7 @@ def test_damaged_and_missing_shards_are_named(locations, tmp_path):
     assert not list((tmp_path / "out").rglob(".*"))
 
 
-def test_index_with_paths_outside_the_folder_is_refused(locations, tmp_path):
+def test_index_with_paths_outside_the_folder_is_rejected(locations, tmp_path):
     pack(tmp_path / "packed", locations)
     path = tmp_path / "packed" / "index.json"
     index = json.loads(path.read_text())
@@ -75,6 +75,6 @@ def test_index_with_paths_outside_the_folder_is_refused(locations, tmp_path):
     assert not (tmp_path / "evil").exists()
 
 
-def test_empty_location_is_refused(tmp_path):
+def test_empty_location_is_rejected(tmp_path):
     with pytest.raises(InputError, match="nothing to pack"):
         pack(tmp_path / "packed", {"set": tmp_path / "absent"})

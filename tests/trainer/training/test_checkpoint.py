@@ -135,7 +135,7 @@ def layers(*names):
     return torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in names})
 
 
-def test_layers_that_are_not_taken_over_are_listed(tmp_path):
+def test_layers_that_are_not_loaded_are_listed(tmp_path):
     path, stored, model = tmp_path / "start.safetensors", layers("a", "b"), layers("b", "c")
     save_average(path, stored, Progress(1, ""))
     before = model["c"].weight.clone()
@@ -152,7 +152,7 @@ def test_layers_that_are_not_taken_over_are_listed(tmp_path):
     assert load_matching(path, layers("a", "b")).messages(path) == []
 
 
-def test_start_with_only_constants_in_common_is_refused(tmp_path):
+def test_start_with_only_constants_in_common_is_rejected(tmp_path):
     path, stored, model = tmp_path / "start.safetensors", layers("a"), layers("b")
     for module in (stored, model):
         module.register_buffer("image_mean", torch.zeros(3))

@@ -17,7 +17,7 @@ from tests.trainer.tiny_run import (  # noqa: E402
     config,
     finish_run,
     make_tiny,
-    processes,
+    process_context,
     start_run,
 )
 from trainer.data.fits import write_fits  # noqa: E402
@@ -39,7 +39,7 @@ LABELS = {
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    """Few people have a body label, so that the halves of a batch differ in their number."""
+    """Return a set in which few people have a body, so that the halves of a batch differ."""
     folder = tmp_path_factory.mktemp("people")
     fits = write_people(folder, 14)
     write_fits(folder / "fits.npz", replace(fits, kept=np.arange(14) % 3 == 0))
@@ -84,7 +84,7 @@ def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
     (tmp_path / "two").mkdir()
     runs = [(people, text, tmp_path / "one", {})]
     runs += [(people, text, tmp_path / "two", environment) for environment in environments()]
-    started = [processes().Process(target=gradients, args=run) for run in runs]
+    started = [process_context().Process(target=gradients, args=run) for run in runs]
     for process in started:
         process.start()
     for process in started:
@@ -92,7 +92,7 @@ def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
         assert process.exitcode == 0
     one = load_file(tmp_path / "one" / "0.safetensors")
     two = [load_file(tmp_path / "two" / f"{rank}.safetensors") for rank in (0, 1)]
-    # otherwise means over each half alone would pass too
+    # with equal numbers, averaging each half alone would pass too
     assert two[0]["bodies"] != two[1]["bodies"]
     assert two[0]["bodies"] + two[1]["bodies"] == one["bodies"] > 0
     assert one.keys() == two[0].keys() == two[1].keys()
@@ -105,7 +105,7 @@ def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
 
 
 @pytest.mark.integration
-def test_run_of_two_processes_trains_like_one(people, tmp_path):
+def test_two_processes_train_like_one(people, tmp_path):
     text = config(**LABELS)
     assert finish_run(tmp_path / "one", people, text) == 0
     started = [
@@ -124,7 +124,7 @@ def test_run_of_two_processes_trains_like_one(people, tmp_path):
         assert float((one[name] - two[name]).abs().max()) < 0.01 * scale, name
 
 
-def test_shares_cover_a_step_exactly_once():
+def test_processes_split_a_step_without_overlap():
     shares = [DistributedContext(rank, 4, "cpu").sample_indices(3, 8) for rank in range(4)]
     assert [index for share in shares for index in share] == list(range(24, 32))
 
@@ -136,7 +136,7 @@ def test_mean_over_known_is_divided_by_the_number_of_known_values():
     assert mean_over_known(values, 0.25 * weights) == 0.25 * mean_over_known(values, weights)
 
 
-def test_batch_that_cannot_be_shared_is_refused(monkeypatch):
+def test_batch_that_processes_cannot_share_is_rejected(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with (
         pytest.raises(UsageError, match="batch of 32 cannot be shared by 3"),
@@ -146,6 +146,6 @@ def test_batch_that_cannot_be_shared_is_refused(monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_missing_gpu_is_refused():
+def test_missing_gpu_is_rejected():
     with pytest.raises(UsageError, match="there is no cuda here"), distributed_context("cuda", 32):
         pass

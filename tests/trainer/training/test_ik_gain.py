@@ -47,6 +47,6 @@ def test_neutral_gain_keeps_the_network(blazepose_file):
         torch.testing.assert_close(found, model(image).levels[-1].rotations, atol=1e-5, rtol=0)
 
 
-def test_network_without_ik_steps_is_refused(blazepose_file):
+def test_network_without_ik_steps_is_rejected(blazepose_file):
     with pytest.raises(ModelError, match="no IK steps"):
         with_ik_gain(network(blazepose_file), IKGain(1.4, 0.0))

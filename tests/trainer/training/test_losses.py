@@ -1,4 +1,4 @@
-"""Tests of the loss terms against plain restatements."""
+"""Tests of the loss terms against direct NumPy computations."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def output_of(body, *levels):
     )
 
 
-def test_truth_has_no_loss_but_the_camera_term(body):
+def test_true_estimate_has_only_the_camera_loss(body):
     true = random_level(body, 0)
     _, terms = Losses(body, LossWeights())(output_of(body, true, true), labels_of(body, true))
     for name in ("keypoints_2d", "joints_3d", "annotated_3d", "rotations", "shape"):
@@ -89,7 +89,7 @@ def test_terms_are_weighted_means_of_squares(body):
 
 
 def test_annotated_3d_joints_are_relative_to_the_hips(body):
-    """A joint that is 0.1 m off costs its square."""
+    """The loss of a joint that is 0.1 m off is the square of that distance."""
     true = random_level(body, 0)
     labels = labels_of(body, true)
     off = labels.joints_3d.clone()
@@ -137,7 +137,7 @@ def test_unknown_joints_and_rejected_fits_do_not_count(body):
 def test_weights_are_absolute(body, weight, term):
     """A batch of trust 0.02 contributes a fiftieth of a batch of trust 1."""
     true, found = random_level(body, 0), random_level(body, 1)
-    # without a fit, whose landmarks count in keypoints_2d too
+    # without a fit, because its landmarks are part of keypoints_2d
     fitted = torch.full((PEOPLE,), float(weight == "joint_trust"))
     labels = replace(labels_of(body, true), fitted=fitted)
     doubtful = replace(labels, **{weight: 0.02 * getattr(labels, weight)})
@@ -166,7 +166,7 @@ def test_landmarks_of_the_fit_weigh_a_quarter(body):
 
 
 def test_published_normalisation_counts_unknown_points(body):
-    """The authors average over 49 2D points of every crop and 24 3D joints of people with any."""
+    """The authors average over 49 2D points of every crop, and 24 3D joints of people with any."""
     true, found = random_level(body, 0), random_level(body, 1)
     known = torch.zeros(PEOPLE, len(KEYPOINT_NAMES))
     known[:2, :13] = 1
@@ -227,7 +227,7 @@ def test_dense_correspondence_is_supervised_where_a_body_is_known(body):
     assert terms(uniform, without_people)["auxiliary_index"].item() == 0
 
 
-def test_error_of_a_wrong_label_is_limited_by_the_width(body):
+def test_loss_of_an_outlier_label_is_limited_by_the_keypoint_width(body):
     true = random_level(body, 0)
     labels = labels_of(body, true)
     wrong = replace(labels, keypoints=labels.keypoints + 50)
@@ -236,7 +236,7 @@ def test_error_of_a_wrong_label_is_limited_by_the_width(body):
     assert terms["keypoints_2d"].item() == pytest.approx(300 * 0.2**2 / 2, rel=1e-3)
 
 
-def test_joint_score_is_trained_on_correct_joints(body):
+def test_joint_score_is_trained_to_predict_correct_joints(body):
     true = random_level(body, 0)
     output = output_of(body, true)
     confident = replace(output, joint_score=torch.full_like(output.joint_score, 9.0))

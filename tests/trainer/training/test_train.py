@@ -58,7 +58,7 @@ def hold_out_few(patch):
 
 
 @pytest.fixture(autouse=True)
-def _few_held_out(monkeypatch):
+def _hold_out_few(monkeypatch):
     hold_out_few(monkeypatch)
 
 
@@ -102,13 +102,15 @@ def test_killed_run_resumes_to_the_same_weights(
             run(people, blazepose, config, tmp_path)
     assert read_progress(tmp_path / "checkpoint.safetensors").step == 4
     run(people, blazepose, config, tmp_path)
-    whole, _, _ = load_network(
+    uninterrupted, _, _ = load_network(
         finished / "checkpoint.safetensors", blazepose / "pose_landmark_lite.tflite"
     )
     resumed, _, _ = load_network(
         tmp_path / "checkpoint.safetensors", blazepose / "pose_landmark_lite.tflite"
     )
-    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+    for (name, a), b in zip(
+        uninterrupted.state_dict().items(), resumed.state_dict().values(), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
@@ -132,7 +134,7 @@ def test_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
 
 
 @pytest.mark.integration
-def test_checkpoint_of_another_configuration_is_refused(people, blazepose, finished, tmp_path):
+def test_checkpoint_of_another_configuration_is_rejected(people, blazepose, finished, tmp_path):
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.format(images=64))
     before = (finished / "checkpoint.safetensors").read_bytes()
@@ -141,7 +143,7 @@ def test_checkpoint_of_another_configuration_is_refused(people, blazepose, finis
     assert (finished / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_damaged_checkpoints_are_refused(tmp_path):
+def test_damaged_checkpoints_are_rejected(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     with pytest.raises(InputError, match="not a complete checkpoint"):
         read_progress(path)
@@ -159,12 +161,12 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         (CONFIG.format(images=1) + "\nlearning = 3", "schedule.learning"),
     ],
 )
-def test_invalid_configurations_name_the_fault(text, message):
+def test_errors_of_a_configuration_name_the_field(text, message):
     with pytest.raises(InputError, match=message):
         read_run_config(text, "run.toml")
 
 
-def test_missing_configuration_is_refused(tmp_path):
+def test_missing_configuration_is_rejected(tmp_path):
     with pytest.raises(InputError, match="cannot read the configuration"):
         read_config_file(tmp_path / "absent.toml")
 
@@ -180,8 +182,7 @@ def test_relative_steps_scale_with_the_channel():
     np.testing.assert_allclose(step, [[0.01, 0.01], [0.5, 0.5]], rtol=1e-4)
 
 
-def test_plain_steps_equal_adamws():
-    """Compared with torch's own AdamW."""
+def test_steps_without_the_relative_rule_equal_adamw():
     torch.manual_seed(0)
     ours, theirs = (torch.nn.Parameter(torch.ones(3, 2)) for _ in range(2))
     optimizers = (
