@@ -255,7 +255,8 @@ class _ProgressReport:
             self._starts[name] = progress.starts
             if name in pending:
                 parts += progress.fraction or 0.0
-                detail = f"; {name}: {progress.detail}" if progress.detail else detail
+                if progress.detail and not detail:  # the first started input that is not done
+                    detail = f"; {name}: {progress.detail}"
         fraction = (done + parts) / self._count
         self._reporter.progress(fraction, f"{done} of {self._count} inputs done{detail}")
 

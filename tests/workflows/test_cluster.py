@@ -24,7 +24,7 @@ from pymaf_live.workflows.recover import unfinished_recordings
 from tests.helpers.clip import write_boxes, write_clip
 from tests.helpers.model import write_fake_model
 
-FRAMES = {"a": 90, "b": 450, "c": 90}
+FRAMES = {"a": 90, "b": 900, "c": 90}
 """Frames of each video; `b` is long enough for its worker to be found and killed."""
 
 pytestmark = pytest.mark.integration
@@ -37,12 +37,14 @@ class ClusterReporter(SilentReporter):
         self.kill, self.cancel = kill, cancel
         self.killed: list[int] = []
         self.messages: list[str] = []
+        self.details: list[str] = []
         self.fractions: list[float] = []
         self.started = False
 
     def progress(self, fraction: float | None, detail: str = "") -> None:
         assert fraction is not None
         self.fractions.append(fraction)
+        self.details.append(detail)
         self.started |= " frames" in detail
         if self.kill and f"; {self.kill}: " in detail and not self.killed:
             # the name that Ray gives to a process that works on a task
@@ -117,11 +119,11 @@ def test_inputs_of_lost_workers_are_restarted_and_results_equal_those_of_one_mac
     folder: Path, tmp_path: Path, two_cores: None
 ) -> None:
     reporter = ClusterReporter(kill="b")
-    result = run(folder, tmp_path / "many", reporter, "a", "b", "broken", "c")
-    assert reporter.killed
+    result = run(folder, tmp_path / "many", reporter, "b", "a", "broken", "c")
+    assert reporter.killed, (reporter.details, result)
     assert "the worker of b was lost; the input starts again" in reporter.messages
     assert list(result.errors) == [str(folder / "broken.mp4")], result.errors
-    assert [summary.name for summary in result.done] == ["a", "b", "c"]
+    assert [summary.name for summary in result.done] == ["b", "a", "c"]
     assert reporter.fractions[-1] == 1.0
     # a killed worker leaves nothing to recover: its input was started again
     assert unfinished_recordings() == ()
