@@ -55,8 +55,9 @@ def _import_filter_only() -> Any:
         return importlib.import_module("filterpy.kalman.kalman_filter").KalmanFilter
     finally:
         # a later import of filterpy gets the whole package
-        for name in [name for name in sys.modules if name.partition(".")[0] == "filterpy"]:
-            del sys.modules[name]
+        for name in list(sys.modules):  # a copy: other threads are importing at the same time
+            if name.partition(".")[0] == "filterpy":
+                del sys.modules[name]
 
 
 def _empty_package(name: str) -> ModuleType:

@@ -203,6 +203,10 @@ def _collect(
     """Write a worker's results; return its figures, or None where it failed or did not start."""
     try:
         done: _TaskResult = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        # the last line of its traceback is the cause
+        result.errors[text] = f"{text}: its worker failed: {str(error).strip().splitlines()[-1]}"
+        return None
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         result.errors[text] = f"{text}: its worker was lost several times ({lines[0]})"
