@@ -154,9 +154,9 @@ def _crop_of_visible(labels: PersonLabels, outline: Array, crop: Crop) -> Crop:
     if trunk[0] is not None and trunk[1] is not None:
         middle = trunk[0] + np.linspace(0, 1, 9)[:, None] * (trunk[1] - trunk[0])
         visible = np.concatenate([visible, middle[frame.shows(middle)]])
-    found = crop_from_points(visible, crop.turn, crop.size)
-    side = float(np.clip(found.side, _MIN_SIDE_RATIO * crop.side, crop.side))
-    return crop_about(found.centre, side, crop.turn, crop.size)
+    visible_crop = crop_from_points(visible, crop.turn, crop.size)
+    side = float(np.clip(visible_crop.side, _MIN_SIDE_RATIO * crop.side, crop.side))
+    return crop_about(visible_crop.centre, side, crop.turn, crop.size)
 
 
 def _middle(points: Array, weight: Array, rows: list[int]) -> Array | None:

@@ -20,10 +20,10 @@ _LIMBS = (
 )  # fmt: skip
 _SKIN = np.array([[236, 188, 158], [198, 142, 108], [141, 93, 66], [88, 58, 44]], float)
 
-Cover = npt.NDArray[np.uint8]
+ByteMask = npt.NDArray[np.uint8]
 
 
-def trunk_mask(points: Array, known: Mask, size: int) -> Cover | None:
+def trunk_mask(points: Array, known: Mask, size: int) -> ByteMask | None:
     """Return a mask (size, size), 0 or 255, of the trunk; None with fewer than three corners."""
     corners = points[[row for row in _TRUNK if known[row]]]
     if len(corners) < 3:
@@ -37,7 +37,7 @@ def trunk_mask(points: Array, known: Mask, size: int) -> Cover | None:
     return mask
 
 
-def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
+def body_mask(points: Array, known: Mask, size: int) -> ByteMask | None:
     """Return an approximate mask of a person from key points (K, 2) in crop pixels.
 
     None if the trunk is unknown.
@@ -46,12 +46,14 @@ def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
     if mask is None:
         return None
     torso = _torso(points, known, size)
-    for start, end, share in _LIMBS:
+    for start, end, thickness in _LIMBS:
         for side in ("left", "right"):
             a, b = _ROW[f"{side}_{start}"], _ROW[f"{side}_{end}"]
             if known[a] and known[b]:
                 ends = _fixed(points[[a, b]])
-                cv2.line(mask, ends[0], ends[1], 255, max(1, round(share * torso)), cv2.LINE_8, 4)
+                cv2.line(
+                    mask, ends[0], ends[1], 255, max(1, round(thickness * torso)), cv2.LINE_8, 4
+                )
     neck, top = _ROW["neck"], _ROW["head_top"]
     if known[neck] and known[top]:
         middle = (points[neck] + points[top]) / 2
@@ -60,13 +62,13 @@ def body_mask(points: Array, known: Mask, size: int) -> Cover | None:
     return mask
 
 
-def paste_person(image: Image, other: Image, cover: Cover, keep: Cover) -> Image:
-    """Blend another person, cut to the same crop, into the pixels of `cover` outside `keep`."""
-    alpha = cv2.subtract(cover, keep)
-    # feather inwards only: the soft edge must not reach into `keep`
-    alpha = cv2.subtract(cv2.blur(alpha, (5, 5)), keep)
-    share = alpha.astype(np.float32) * np.float32(1 / 255)
-    return np.asarray(cv2.blendLinear(other, image, share, 1 - share), dtype=np.uint8)
+def paste_person(image: Image, other: Image, mask: ByteMask, protected: ByteMask) -> Image:
+    """Blend another person, cut to the same crop, into the pixels of `mask` outside `protected`."""
+    alpha = cv2.subtract(mask, protected)
+    # feather inwards only: the soft edge must not reach into `protected`
+    alpha = cv2.subtract(cv2.blur(alpha, (5, 5)), protected)
+    weight = alpha.astype(np.float32) * np.float32(1 / 255)
+    return np.asarray(cv2.blendLinear(other, image, weight, 1 - weight), dtype=np.uint8)
 
 
 def add_occluders(
@@ -100,12 +102,12 @@ def add_occluders(
             mask, at, random
         )
         surface = _surface(size, random, backgrounds, skin=skin)
-        share = cv2.blur(mask, (3, 3)).astype(np.float32) * np.float32(1 / 255)
-        image = np.asarray(cv2.blendLinear(surface, image, share, 1 - share), dtype=np.uint8)
+        weight = cv2.blur(mask, (3, 3)).astype(np.float32) * np.float32(1 / 255)
+        image = np.asarray(cv2.blendLinear(surface, image, weight, 1 - weight), dtype=np.uint8)
     return image
 
 
-def _polygon(mask: Cover, at: Array, random: np.random.Generator) -> None:
+def _polygon(mask: ByteMask, at: Array, random: np.random.Generator) -> None:
     size, corners = len(mask), int(random.integers(3, 8))
     angles = np.sort(random.uniform(0, 2 * np.pi, corners))
     reach = random.uniform(0.5, 1.0, corners) * random.uniform(0.07, 0.22) * size
@@ -114,14 +116,14 @@ def _polygon(mask: Cover, at: Array, random: np.random.Generator) -> None:
     cv2.fillPoly(mask, [_fixed(at + ring)], 255, cv2.LINE_8, 4)
 
 
-def _ellipse(mask: Cover, at: Array, random: np.random.Generator) -> None:
+def _ellipse(mask: ByteMask, at: Array, random: np.random.Generator) -> None:
     axes = (random.uniform(0.05, 0.2, 2) * len(mask)).astype(int) + 1
     cv2.ellipse(
         mask, at.astype(int).tolist(), axes.tolist(), float(random.uniform(0, 180)), 0, 360, 255, -1
     )
 
 
-def _limb(mask: Cover, at: Array, random: np.random.Generator) -> None:
+def _limb(mask: ByteMask, at: Array, random: np.random.Generator) -> None:
     """Draw a bent limb that reaches in from outside the crop."""
     size = len(mask)
     angle = random.uniform(0, 2 * np.pi)
@@ -135,7 +137,7 @@ def _limb(mask: Cover, at: Array, random: np.random.Generator) -> None:
     cv2.polylines(mask, [points], False, 255, width, cv2.LINE_8, 4)
 
 
-def _stripes(mask: Cover, at: Array, random: np.random.Generator) -> None:
+def _stripes(mask: ByteMask, at: Array, random: np.random.Generator) -> None:
     """Draw bars over the whole crop, such as those of a fence or a blind."""
     size, angle = len(mask), random.uniform(0, np.pi)
     along = np.array([np.cos(angle), np.sin(angle)]) * 1.5 * size

@@ -99,7 +99,7 @@ class SpinDataset:
                 f"{path} has neither key points nor 3D joints, only SMPL poses, which need an SMPL "
                 "body (smpl_body)"
             )
-        self._points = _keypoint_set(body)
+        self._points = _body_keypoints(body)
 
     def __len__(self) -> int:
         """Return N."""
@@ -111,13 +111,13 @@ class SpinDataset:
 
     def labels(self, row: int) -> PersonLabels:
         """Return the key points, the 3D joints and, for an SMPL body, the body."""
-        keypoints = seen = self.keypoints[row]
+        keypoints = image_points = self.keypoints[row]
         posed = self._posed(row)
         if (keypoints[:, 2] > 0).sum() >= _MIN_KEYPOINTS:
             crop = keypoint_crop(keypoints)
         elif posed is not None:
-            seen = self._keypoints_from_box(row, posed)
-            crop = keypoint_crop(seen)
+            image_points = self._keypoints_from_box(row, posed)
+            crop = keypoint_crop(image_points)
         else:
             extent = self._extent(row)
             crop = crop_about(self._file.centre[row], SIDE * extent, 0.0, CROP_SIZE)
@@ -126,7 +126,7 @@ class SpinDataset:
         if self._joints_3d is not None:
             joints = self._joints_3d[row]
             joints_3d = np.column_stack([joints[:, :3] @ turn.T, joints[:, 3]])
-        label = self._label(row, crop, seen, turn)
+        label = self._label(row, crop, image_points, turn)
         if label is not None and posed is not None and joints_3d is None:
             middle = _hip_centre(posed)
             joints_3d = np.column_stack([(posed - middle) @ turn.T, np.ones(len(posed))])
@@ -155,15 +155,15 @@ class SpinDataset:
         points = (posed[:, :2] - (low + high) / 2) * pixels + self._file.centre[row]
         return np.column_stack([points, np.ones(len(posed))])
 
-    def _label(self, row: int, crop: Crop, seen: Array, turn: Array) -> BodyLabel | None:
+    def _label(self, row: int, crop: Crop, image_points: Array, turn: Array) -> BodyLabel | None:
         if self._pose is None or not self._pose[2][row]:
             return None
         vectors, shapes, _ = self._pose
         rotations = matrix_from_axis_angle(vectors[row])
         rotations[0] = turn @ rotations[0]
         projected = self._points.pose(rotations[None], shapes[[row]])[0][:, :2]
-        units = crop_units_from_pixels(crop.to_crop(seen[:, :2]), crop.size)
-        camera = _fit_camera(projected, units, seen[:, 2])
+        units = crop_units_from_pixels(crop.to_crop(image_points[:, :2]), crop.size)
+        camera = _fit_camera(projected, units, image_points[:, 2])
         if camera is None:
             return None
         return BodyLabel(rotations, shapes[row], camera, np.ones(len(rotations)))
@@ -204,11 +204,11 @@ class _File:
         if "part" in self._arrays:
             keypoints[:] = self._numbers("part", (_SPIN_JOINTS, 3))[:, list(_KEYPOINT_ROWS)]
         if "openpose" in self._arrays:
-            found = self._numbers("openpose", (25, 3))
+            openpose = self._numbers("openpose", (25, 3))
             for name, joint in _OPENPOSE.items():
                 row = KEYPOINT_NAMES.index(name)
-                empty = (keypoints[:, row, 2] <= 0) & (found[:, joint, 2] > _MIN_CONFIDENCE)
-                keypoints[empty, row] = found[empty, joint]
+                empty = (keypoints[:, row, 2] <= 0) & (openpose[:, joint, 2] > _MIN_CONFIDENCE)
+                keypoints[empty, row] = openpose[empty, joint]
         keypoints[:, :, 2] = keypoints[:, :, 2].clip(0, 1)
         keypoints[keypoints[:, :, 2] == 0] = 0
         return validate_keypoints(str(self.path), keypoints, min_keypoints=0)
@@ -244,18 +244,20 @@ class _File:
 
     def _numbers(self, name: str, shape: tuple[int, ...]) -> Array:
         values = self._arrays[name]
-        wanted = (len(self.names), *shape)
+        expected = (len(self.names), *shape)
         if shape == () and values.shape == (len(self.names), 1):
             values = values[:, 0]
-        if values.dtype.kind not in "fiub" or values.shape != wanted:
-            raise InputError(f"{self.path}: {name} is {values.dtype} {values.shape}, not {wanted}")
+        if values.dtype.kind not in "fiub" or values.shape != expected:
+            raise InputError(
+                f"{self.path}: {name} is {values.dtype} {values.shape}, not {expected}"
+            )
         numbers: Array = values.astype(np.float64)
         if not np.isfinite(numbers).all():
             raise InputError(f"{self.path}: {name} has values that are not finite")
         return numbers
 
 
-def _keypoint_set(body: Body) -> PointSet:
+def _body_keypoints(body: Body) -> PointSet:
     rows = np.r_[body.keypoint_sets["lsp"], body.keypoint_sets["coco"][: len(FACE_NAMES)]]
     return PointSet.from_rows(body, body.keypoint_regressor[rows])
 
@@ -265,17 +267,17 @@ def _hip_centre(points: Array) -> Array:
     return np.asarray(points[rows].mean(axis=0))
 
 
-def _fit_camera(points: Array, seen: Array, weight: Array) -> Array | None:
+def _fit_camera(points: Array, image_points: Array, weight: Array) -> Array | None:
     """Fit a camera (3,) that projects points (K, 2) in metres onto key points in crop units.
 
     None if the fit is poor.
     """
     share = (weight / weight.sum())[:, None]
-    middle, target = (share * points).sum(axis=0), (share * seen).sum(axis=0)
-    near, far = points - middle, seen - target
+    middle, target = (share * points).sum(axis=0), (share * image_points).sum(axis=0)
+    near, far = points - middle, image_points - target
     scale = float((share * near * far).sum() / (share * near * near).sum())
     if scale < 0.05:
         return None
     camera = np.r_[scale, target / scale - middle]
-    miss = np.linalg.norm(scale * (points + camera[1:]) - seen, axis=1)
+    miss = np.linalg.norm(scale * (points + camera[1:]) - image_points, axis=1)
     return camera if float((share[:, 0] * miss).sum()) < _MAX_CAMERA_ERROR else None

@@ -93,7 +93,7 @@ def read_predictions(path: Path, body: Body, count: int) -> Predictions:
         with np.load(path, allow_pickle=False) as file:
             arrays = {field.name: file[field.name] for field in fields(Predictions)}
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} holds no estimates of a network: {error}") from error
+        raise InputError(f"{path} contains no estimates of a network: {error}") from error
     joints = body.joint_count
     sizes = {
         "rotations": (joints, 3, 3), "shape": (body.shape_count,), "camera": (3,), "score": (),

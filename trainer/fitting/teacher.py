@@ -107,7 +107,7 @@ def read_teacher_landmarks(path: Path, count: int) -> TeacherLandmarks:
             arrays = {name: file[name].astype(np.float64) for name in file.files}
         teacher = TeacherLandmarks(**arrays)
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} holds no landmarks of a teacher: {error}") from error
+        raise InputError(f"{path} contains no landmarks of a teacher: {error}") from error
     if len(teacher.points) != count:
         raise InputError(f"{path} is of {len(teacher.points)} people, the set has {count}")
     return teacher

@@ -326,14 +326,14 @@ def _bone_offset(tree: _JointTree, joint: int) -> list[float]:
     children = [child for child, parent in enumerate(tree.parents) if parent == joint]
     for child in children:
         offset = tree.offsets[child]
-        found = offset if any(offset) else _bone_offset(tree, child)
-        if any(found):
-            return found
+        offset_below = offset if any(offset) else _bone_offset(tree, child)
+        if any(offset_below):
+            return offset_below
     return tree.tips.get(joint, [0.0] * 3)
 
 
 def _number_after(line: str, keyword: str) -> float:
-    before, found, number = line.partition(keyword)
-    if not found or before.strip():
+    before, match, number = line.partition(keyword)
+    if not match or before.strip():
         raise ValueError(f"'{keyword}' is missing")
     return float(number)

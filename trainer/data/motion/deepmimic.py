@@ -128,11 +128,11 @@ def _with_cmu_bones(clip: SkeletonClip) -> SkeletonClip:
     """Return the clip with the CMU bones that the character lacks."""
     names, rows = list(clip.names), [clip.bone(bone) for bone in _COPIED_BONES.values()]
     world = [clip.world, clip.world[:, rows]]
-    for first, second, share in _DIVIDED_BONES.values():
-        turned = interpolate_rotations(
-            clip.world[:, clip.bone(first)], clip.world[:, clip.bone(second)], share
+    for first, second, fraction in _DIVIDED_BONES.values():
+        divided = interpolate_rotations(
+            clip.world[:, clip.bone(first)], clip.world[:, clip.bone(second)], fraction
         )
-        world.append(turned[:, None])
+        world.append(divided[:, None])
     rows += [clip.bone(first) for first, _, _ in _DIVIDED_BONES.values()]
     return SkeletonClip(
         (*names, *_COPIED_BONES, *_DIVIDED_BONES),
