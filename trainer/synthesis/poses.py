@@ -226,7 +226,7 @@ def kept_fits(path: Path, count: int, *, test: bool) -> tuple[Floats, npt.NDArra
     Raises
     ------
     InputError
-        If the file holds no fits of that set.
+        If the file contains no fits of that set.
     """
     fits = read_fits(path, count)
     rows = np.flatnonzero(fits.kept)

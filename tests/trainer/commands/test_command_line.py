@@ -62,7 +62,7 @@ def test_files_of_the_second_round_are_checked_before_the_first(tmp_path, capsys
     assert main(command) == 3
     assert "not a complete checkpoint" in error_line(capsys)
     assert main([*command, "--prior", str(prior)]) == 3
-    assert "holds no fits" in error_line(capsys)
+    assert "contains no fits" in error_line(capsys)
 
 
 def test_output_folder_that_cannot_be_created(tmp_path, capsys):

@@ -88,11 +88,11 @@ def test_missing_fits_are_found_before_the_estimates(shipped, tmp_path, monkeypa
     def estimate(*_, **__):
         raise AssertionError("the network was run")
 
-    monkeypatch.setattr(protocols, "VALIDATION", 2)
+    monkeypatch.setattr(protocols, "VALIDATION_COUNT", 2)
     monkeypatch.setattr(protocols, "estimate_annotated", estimate)
     write_people(tmp_path, 3)
     data = protocols.EvaluationData(lspet=tmp_path, fits=tmp_path / "none.npz")
-    with pytest.raises(InputError, match="holds no fits"):
+    with pytest.raises(InputError, match="contains no fits"):
         evaluation.evaluate(shipped, data, protocols=["lspet"])
 
 
