@@ -1,4 +1,4 @@
-"""BlazePose's plain landmark networks, run by OpenVINO as teachers and for comparison."""
+"""BlazePose landmark networks, run by OpenVINO as teachers and for comparison."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class LandmarkBatch:
     """Landmarks of B crops."""
 
     points: Array
-    """(B, 33, 3) x, y, z in crop pixels, z with the scale of x."""
+    """(B, 33, 3) x, y, z in crop pixels, z on the scale of x."""
     world: Array
-    """(B, 33, 3) metres from the hips' middle, crop frame: x right, y down, z away."""
+    """(B, 33, 3) metres from the centre of the hips, crop frame: x right, y down, z away."""
     visibility: Array
     """(B, 33) 0..1"""
     presence: Array
@@ -45,15 +45,16 @@ class LandmarkBatch:
 
 
 class BlazePoseLandmarker:
-    """Landmark network of a plain file, compiled for batch 1: batches gain nothing on two cores.
+    """Landmark network in a .tflite file, compiled for batch 1: batches gain nothing on two cores.
 
     Parameters
     ----------
     path : Path
         A ``pose_landmark_*.tflite``.
     threads : int
-        0 = OpenVINO's choice.
+        0 lets OpenVINO choose.
     precision : str
+        OpenVINO's inference precision.
 
     Raises
     ------
@@ -63,7 +64,7 @@ class BlazePoseLandmarker:
 
     def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
         if not path.is_file():
-            raise ModelError(f"there is no landmark file {path}")
+            raise ModelError(f"the landmark file {path} does not exist")
         core = open_core()
         # f32: on CPUs with bf16, OpenVINO would use it and move landmarks by pixels
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
@@ -72,7 +73,7 @@ class BlazePoseLandmarker:
         try:
             self._model = core.compile_model(core.read_model(path), "CPU", config)
         except RuntimeError as error:
-            raise ModelError(f"{path} is not a landmark file: {error}") from error
+            raise ModelError(f"{path} is not a landmark model: {error}") from error
         self._request = self._model.create_infer_request()
 
     def run(self, cuts: Iterable[Image]) -> LandmarkBatch:
@@ -83,7 +84,7 @@ class BlazePoseLandmarker:
     def run_with_mirror(self, cuts: Iterable[Image]) -> tuple[LandmarkBatch, LandmarkBatch]:
         """Return the landmarks of crops and of their mirror images, the latter mirrored back.
 
-        The differences show how sure the network is.
+        The differences measure the uncertainty of the network.
         """
         cuts = list(cuts)
         mirrored = self.run([cut[:, ::-1] for cut in cuts])

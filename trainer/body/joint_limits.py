@@ -1,4 +1,4 @@
-"""How far a joint can turn: for the fit's prior, and to count bodies that nobody could be."""
+"""Joint limits: used by the fit's prior and to count anatomically impossible bodies."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ LIMITS = (
     ("left_wrist", 1, -0.6, 0.6), ("right_wrist", 1, -0.6, 0.6),
     ("left_wrist", 2, -1.0, 1.0), ("right_wrist", 2, -1.0, 1.0),
 )  # fmt: skip
-"""The fit is drawn back into these; they are ours, after what people do at ease, not their ends."""
+"""Ranges that the fit's prior favours: our estimate of comfortable motion, not anatomy's limits."""
 
 MARGIN = 0.5
-"""Radians (29 degrees) past a limit from which a joint is called impossible.
+"""Radians (29 degrees) beyond a limit from which a joint counts as impossible.
 
-Of the bodies fitted to LSPET's sport that were kept 0.4 % are past it, of those left out 3 %.
+It is exceeded by 0.4 % of the accepted fits to LSPET's sports images and by 3 % of the rejected.
 """
 
 
 def violates_joint_limits(body: Body, rotations: Array, margin: float = MARGIN) -> Mask:
-    """Whether any joint of rotations (N, J, 3, 3) is turned as nobody's is, (N,).
+    """Return a mask (N,) of the bodies with an anatomically impossible joint.
 
-    A component of the joint's rotation vector lies more than `margin` past `LIMITS`: knees and
-    elbows that bend back, shins and forearms that bend sideways, twisted necks. Shoulders and the
-    root have no limits here. Not finite counts as impossible.
+    A component of the joint's rotation vector lies more than `margin` beyond `LIMITS`: knees and
+    elbows bent backwards, shins and forearms bent sideways, twisted necks. Shoulders and the root
+    have no limits. Rotations that are not finite count as impossible.
 
     Parameters
     ----------
     body : Body
-        SMPL's joint names; a name that it does not have is passed over.
+        With SMPL's joint names; limits of joints that it lacks are ignored.
     rotations : (N, J, 3, 3) array
         Relative to the parent.
     margin : float
@@ -63,15 +63,15 @@ def violates_joint_limits(body: Body, rotations: Array, margin: float = MARGIN) 
     rotations = np.asarray(rotations, dtype=np.float64)
     finite = np.isfinite(rotations.reshape(len(rotations), -1))
     broken = np.asarray(~np.all(finite, axis=1), dtype=np.bool_)
-    sound = np.where(broken[:, None, None, None], np.eye(3), rotations)
-    names, past = list(body.joint_names), np.zeros(len(rotations), bool)
+    valid = np.where(broken[:, None, None, None], np.eye(3), rotations)
+    names, violated = list(body.joint_names), np.zeros(len(rotations), bool)
     vectors = {
-        name: axis_angle_from_matrix(sound[:, names.index(name)])
+        name: axis_angle_from_matrix(valid[:, names.index(name)])
         for name in {name for name, _, _, _ in LIMITS}
         if name in names
     }
     for name, axis, low, high in LIMITS:
         if name in vectors:
             angle = vectors[name][:, axis]
-            past |= (angle < low - margin) | (angle > high + margin)
-    return np.asarray(past | broken, dtype=np.bool_)
+            violated |= (angle < low - margin) | (angle > high + margin)
+    return np.asarray(violated | broken, dtype=np.bool_)

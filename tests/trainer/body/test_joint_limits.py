@@ -1,4 +1,4 @@
-"""Bodies that nobody could be."""
+"""Joint limits accept natural poses and reject impossible ones."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def body():
     return default_body()
 
 
-def turned(body, **vectors):
+def posed_rotations(body, **vectors):
     pose = np.zeros((body.joint_count, 3))
     for name, vector in vectors.items():
         pose[body.joint_names.index(name)] = vector
@@ -30,8 +30,8 @@ def turned(body, **vectors):
         {"pelvis": (0, 0, 3.1), "left_shoulder": (0, 0, 1.4), "right_shoulder": (0, 0, -1.4)},
     ],
 )
-def test_what_people_do_is_possible(body, pose):
-    assert not violates_joint_limits(body, turned(body, **pose))[0]
+def test_natural_poses_are_within_the_limits(body, pose):
+    assert not violates_joint_limits(body, posed_rotations(body, **pose))[0]
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,17 @@ def test_what_people_do_is_possible(body, pose):
         {"neck": (0, 1.6, 0)},
     ],
 )
-def test_what_nobody_does_is_impossible(body, pose):
-    assert violates_joint_limits(body, turned(body, **pose))[0]
+def test_impossible_poses_violate_the_limits(body, pose):
+    assert violates_joint_limits(body, posed_rotations(body, **pose))[0]
 
 
-def test_each_person_is_judged_alone(body):
-    people = np.concatenate([turned(body), turned(body, left_knee=(-1.0, 0, 0)), turned(body)])
+def test_people_are_checked_independently(body):
+    people = np.concatenate(
+        [
+            posed_rotations(body),
+            posed_rotations(body, left_knee=(-1.0, 0, 0)),
+            posed_rotations(body),
+        ]
+    )
     people[2, 3, 0, 0] = np.nan
     assert violates_joint_limits(body, people).tolist() == [False, True, True]
