@@ -1,4 +1,4 @@
-"""Checks of a body file: the properties that the program relies on, and its measures."""
+"""Checks of a body file: properties that the program relies on, and body measurements."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from trainer.body.open_body.population import DENSITY
 from trainer.body.open_body.skeleton import MIRROR
 
 _BODIES = 200
-"""Random bodies that are measured and checked."""
+"""Number of random bodies that are measured and checked."""
 
 
-def winding_numbers(points: Array, faces: Ints, places: Array) -> Array:
-    """Return the winding numbers (N,) of places (N, 3): 1 inside a closed mesh, 0 outside.
+def winding_numbers(points: Array, faces: Ints, positions: Array) -> Array:
+    """Return the winding numbers (N,) of positions (N, 3): 1 inside a closed mesh, 0 outside.
 
     Jacobson et al., 'Robust inside-outside segmentation using generalized winding numbers'
     (SIGGRAPH 2013); the solid angle is Van Oosterom and Strackee's.
     """
-    a, b, c = (points[faces[:, k]][None] - places[:, None] for k in range(3))
+    a, b, c = (points[faces[:, k]][None] - positions[:, None] for k in range(3))
     la, lb, lc = (np.linalg.norm(side, axis=2) for side in (a, b, c))
     top = (a * np.cross(b, c)).sum(axis=2)
     bottom = la * lb * lc + (a * b).sum(2) * lc + (b * c).sum(2) * la + (c * a).sum(2) * lb
@@ -32,17 +32,17 @@ def winding_numbers(points: Array, faces: Ints, places: Array) -> Array:
 
 
 def check_mesh(body: Body) -> dict[str, bool]:
-    """Check that the mesh is one closed surface that winds outwards and uses every vertex."""
+    """Check that the mesh is one closed surface, wound outwards, without unused vertices."""
     faces = body.faces
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     directed = {(int(a), int(b)) for a, b in edges}
     undirected = len(np.unique(np.sort(edges, axis=1), axis=0))
     return {
-        "closed, wound the same way": len(directed) == len(edges)
+        "closed, consistently wound": len(directed) == len(edges)
         and all((b, a) in directed for a, b in directed),
         "one sphere (Euler number 2)": len(body.template) - undirected + len(faces) == 2,
-        "winds outwards": bool(mesh_volume(body.template, faces) > 0),
-        "every vertex used": len(np.unique(faces)) == len(body.template),
+        "wound outwards": bool(mesh_volume(body.template, faces) > 0),
+        "no unused vertices": len(np.unique(faces)) == len(body.template),
     }
 
 
@@ -68,12 +68,12 @@ def check_symmetry(body: Body, mirror_vertex: Array) -> dict[str, bool]:
 
 
 def check_charts(arrays: dict[str, Array]) -> dict[str, bool]:
-    """Check that the texture charts fit the mesh and no face is turned over in its chart."""
+    """Check that the texture charts fit the mesh and no face is flipped in its chart."""
     corners = arrays["uv"].astype(float)[arrays["uv_f"]]
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     part = arrays["face_part"]
-    turned = sum(
+    flipped = sum(
         min(int((area[part == k] > 0).sum()), int((area[part == k] < 0).sum()))
         for k in np.unique(part)
     )
@@ -82,7 +82,7 @@ def check_charts(arrays: dict[str, Array]) -> dict[str, bool]:
             (arrays["uv_vertex"][arrays["uv_f"]] == arrays["f"]).all()
             and (arrays["uv_part"][arrays["uv_f"]] == part[:, None]).all()
         ),
-        "no face turned over or flat in its chart": turned == 0
+        "no face flipped or degenerate in its chart": flipped == 0
         and bool((np.abs(area) > 1e-12).all()),
     }
 
@@ -91,14 +91,14 @@ def check_joints_inside(body: Body, shapes: Array) -> dict[str, bool]:
     """Check that every joint lies inside the body for shapes (N, S)."""
     joints = rest_joints(body, shapes)
     outside = 0
-    for shape, places in zip(shapes, joints, strict=True):
+    for shape, positions in zip(shapes, joints, strict=True):
         skin = body.template + body.shape_directions @ shape
-        outside += int((winding_numbers(skin, body.faces, places) < 0.5).sum())
+        outside += int((winding_numbers(skin, body.faces, positions) < 0.5).sum())
     return {f"joints inside {len(shapes)} random bodies": outside == 0}
 
 
 def describe_body(body: Body, shapes: Array) -> list[str]:
-    """Return the body's sizes and the stature and weight of shapes (N, S), a line each."""
+    """Return the body's sizes and the stature and weight of shapes (N, S), one line each."""
     skins = body.template + np.einsum("vcs,ns->nvc", body.shape_directions, shapes)
     stature = np.ptp(skins[:, :, 1], axis=1)
     weight = DENSITY * mesh_volume(skins, body.faces)
@@ -119,8 +119,8 @@ def describe_body(body: Body, shapes: Array) -> list[str]:
         f"{len(shapes)} random bodies: {stature.mean():.2f} +- {stature.std():.2f} m, "
         f"{weight.mean():.0f} +- {weight.std():.0f} kg, "
         f"BMI {bmi.mean():.1f} +- {bmi.std():.1f}",
-        f"at most {most} joints move a vertex; no vertex is farther than "
-        f"{1000 * distance.max():.0f} mm from a sampled one",
+        f"at most {most} joints per vertex; every vertex is within "
+        f"{1000 * distance.max():.0f} mm of a sampled one",
     ]
 
 
@@ -135,7 +135,7 @@ def check_file(path: Path | None = None) -> tuple[list[str], dict[str, bool]]:
     Returns
     -------
     lines : list of str
-        Measures of the body.
+        Measurements of the body.
     checks : dict of str to bool
         Result of every check by its name.
 
@@ -152,7 +152,7 @@ def check_file(path: Path | None = None) -> tuple[list[str], dict[str, bool]]:
     weights = csr_matrix(body.skin_weights)
     return describe_body(body, shapes), {
         **check_mesh(body),
-        "at most four joints a vertex": int(np.diff(weights.indptr).max()) <= 4,
+        "at most four joints per vertex": int(np.diff(weights.indptr).max()) <= 4,
         **check_symmetry(body, arrays["mirror_vertex"]),
         **check_charts(arrays),
         **check_joints_inside(body, shapes),

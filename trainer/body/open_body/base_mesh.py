@@ -1,4 +1,4 @@
-"""The left half of MakeHuman's skin as triangles, without inner faces and with closed openings."""
+"""Left half of MakeHuman's skin as triangles, without inner faces and with closed openings."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pymaf_live.types import Array, Ints, Mask
 from trainer.body.open_body.geometry import boundary_edges
 from trainer.body.open_body.makehuman import SKIN_VERTICES, MakeHumanMesh
 
-_INNER_LOWEST, _INNER_TALLEST = 0.60, 0.12
-"""Metres: a texture island above the one and less tall than the other lies inside the head."""
+_INNER_MIN_Y, _INNER_MAX_HEIGHT = 0.60, 0.12
+"""Metres: a texture island above the first and less tall than the second lies inside the head."""
 
 
 @dataclass(frozen=True)
 class HalfSkin:
-    """The skin's left half; vertex numbers are MakeHuman's."""
+    """Left half of the skin; vertex numbers are MakeHuman's."""
 
     faces: Ints
     """(F, 3) counter-clockwise seen from outside; open along the midline only."""
     on_midline: Mask
     """(V,) vertices at x = 0."""
     cornea: int
-    """Foremost vertex of the left eye, which closes the opening of the lids."""
+    """Foremost vertex of the left eye, which closes the opening between the lids."""
     mouth_corner: int
     eye_loop: list[int]
-    """Edge of the lids, in order."""
+    """Vertices along the edge of the lids, in order."""
 
 
 def build_half_skin(mesh: MakeHumanMesh) -> HalfSkin:
@@ -38,7 +38,7 @@ def build_half_skin(mesh: MakeHumanMesh) -> HalfSkin:
     Raises
     ------
     InputError
-        If the mesh has no such openings.
+        If the mesh has no opening at the eye or the mouth.
     """
     vertices = mesh.vertices
     quads = mesh.quads[~inner_faces(mesh)]
@@ -46,22 +46,22 @@ def build_half_skin(mesh: MakeHumanMesh) -> HalfSkin:
     is_left[vertices[:SKIN_VERTICES, 0] >= -1e-9] = True
     faces = triangulate(vertices, quads[is_left[quads].all(1)])
     on_midline = np.abs(vertices[:, 0]) < 1e-7
-    following = dict(boundary_edges(faces))
-    eye_loop = _closed_loop(following, on_midline)
-    mouth_path = _mouth_path(following, on_midline)
+    next_vertex = dict(boundary_edges(faces))
+    eye_loop = _closed_loop(next_vertex, on_midline)
+    mouth_path = _mouth_path(next_vertex, on_midline)
     if not eye_loop or not mouth_path:
         raise InputError(f"the base mesh in {mesh.folder} has no opening at the eye or the mouth")
     eye = mesh.group("helper-l-eye")
     cornea = int(eye[vertices[eye, 2].argmax()])
     # a fan to the cornea, against the direction of the loop
-    closing = [
+    closing_faces = [
         (eye_loop[(place + 1) % len(eye_loop)], vertex, cornea)
         for place, vertex in enumerate(eye_loop)
     ]
     corner = int(np.argmax(vertices[mouth_path, 0]))
-    closing += _zipped(vertices, mouth_path[: corner + 1], mouth_path[corner:][::-1])
+    closing_faces += _fill_gap(vertices, mouth_path[: corner + 1], mouth_path[corner:][::-1])
     return HalfSkin(
-        np.concatenate([faces, np.array(closing)]),
+        np.concatenate([faces, np.array(closing_faces)]),
         on_midline,
         cornea,
         mouth_path[corner],
@@ -70,7 +70,7 @@ def build_half_skin(mesh: MakeHumanMesh) -> HalfSkin:
 
 
 def inner_faces(mesh: MakeHumanMesh) -> Mask:
-    """Return a mask (Q,) of the mouth bag and the eye sockets: texture islands in the head."""
+    """Return a mask (Q,) of the mouth cavity and the eye sockets: texture islands in the head."""
     quads = mesh.texture_quads
     count = int(quads.max()) + 1
     edges = np.stack([quads.ravel(), np.roll(quads, -1, 1).ravel()])
@@ -79,7 +79,7 @@ def inner_faces(mesh: MakeHumanMesh) -> Mask:
     inner = np.zeros(len(quads), bool)
     for number in np.unique(island):
         height = mesh.vertices[np.unique(mesh.quads[island == number]), 1]
-        if height.min() > _INNER_LOWEST and np.ptp(height) < _INNER_TALLEST:
+        if height.min() > _INNER_MIN_Y and np.ptp(height) < _INNER_MAX_HEIGHT:
             inner |= island == number
     return inner
 
@@ -99,41 +99,41 @@ def triangulate(vertices: Array, quads: Ints) -> Ints:
     )
 
 
-def _closed_loop(following: dict[int, int], on_midline: Mask) -> list[int]:
+def _closed_loop(next_vertex: dict[int, int], on_midline: Mask) -> list[int]:
     """Return the boundary loop that never meets the midline: the opening of the eye."""
     visited: set[int] = set()
     loop: list[int] = []
-    for start in list(following):
+    for start in list(next_vertex):
         if start in visited or on_midline[start]:
             continue
         path = [start]
         visited.add(start)
         while True:
-            after = following[path[-1]]
+            after = next_vertex[path[-1]]
             if after == start or on_midline[after]:
                 break
             path.append(after)
             visited.add(after)
-        if following[path[-1]] == start:
+        if next_vertex[path[-1]] == start:
             loop = path
     return loop
 
 
-def _mouth_path(following: dict[int, int], on_midline: Mask) -> list[int]:
+def _mouth_path(next_vertex: dict[int, int], on_midline: Mask) -> list[int]:
     """Return the boundary path that leaves the midline and returns to it: both lips."""
     lips: list[int] = []
-    for start in following:
-        if on_midline[start] and not on_midline[following[start]]:
+    for start in next_vertex:
+        if on_midline[start] and not on_midline[next_vertex[start]]:
             path = [start]
             while True:
-                path.append(following[path[-1]])
+                path.append(next_vertex[path[-1]])
                 if on_midline[path[-1]]:
                     break
             lips = path
     return lips
 
 
-def _zipped(vertices: Array, upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
+def _fill_gap(vertices: Array, upper: list[int], lower: list[int]) -> list[tuple[int, int, int]]:
     """Return triangles between two paths from the midline to one corner, shortest edge first."""
     faces = []
     i = j = 0

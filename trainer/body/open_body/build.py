@@ -1,4 +1,4 @@
-"""Runs the steps that make the open body."""
+"""Build of the open body, step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.body.open_body.half_mesh import HalfMesh, build_half_mesh
 from trainer.body.open_body.joint_regressor import Regression, build_joint_regressor
 from trainer.body.open_body.joints import origins, smpl_joints, trunk_profile
 from trainer.body.open_body.keypoints import build_keypoints
-from trainer.body.open_body.landmarks import LandmarkFinder
+from trainer.body.open_body.landmarks import LandmarkLocator
 from trainer.body.open_body.makehuman import MakeHumanMesh, read_makehuman
 from trainer.body.open_body.parts import build_parts
 from trainer.body.open_body.phenotypes import Targets, middle_adult, read_targets
@@ -36,9 +36,9 @@ class BuildOptions:
     """Sizes and seed of the body; the defaults are the shipped body's."""
 
     half_vertices: int = 3330
-    """Vertices of the left half, the midline among them."""
+    """Number of vertices of the left half, including the midline."""
     samples: int = 1500
-    """Random adults behind the shape space."""
+    """Number of random adults that the shape space is computed from."""
     seed: int = 0
 
 
@@ -51,7 +51,7 @@ class Topology:
     targets: Targets
     half: HalfMesh
     landmarks: dict[str, int]
-    """Named vertices of both sides, in the body's numbers."""
+    """Named vertices of both sides, numbered as in the body."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def build_open_body(
         The npz file to write.
     options : BuildOptions, optional
     reporter : Reporter
-        Gets the figures of each step.
+        Receives the figures of each step.
 
     Raises
     ------
     InputError
-        If the assets are missing or are not of MPFB2's layout.
+        If the assets are missing or do not have MPFB2's layout.
     OutputError
         If the file cannot be written.
     """
@@ -102,16 +102,16 @@ def build_topology(assets: Path, half_vertices: int, reporter: Reporter = SILENT
     coefficients = targets.coefficients(middle_adult())[0]
     adult = mesh.vertices + np.einsum("k,kvc->vc", coefficients, targets.offsets)
     rig = read_rig(mesh, skin.cornea)
-    finder = LandmarkFinder(mesh, skin, rig, adult)
-    found = finder.find()
-    factor = importance(rig, adult, finder.joint("head"))
-    faces = decimate(adult, skin.faces, half_vertices, set(found.values()), factor)
+    locator = LandmarkLocator(mesh, skin, rig, adult)
+    vertices = locator.locate()
+    factor = importance(rig, adult, locator.joint("head"))
+    faces = decimate(adult, skin.faces, half_vertices, set(vertices.values()), factor)
     half = build_half_mesh(mesh.vertices, faces)
     reporter.message(f"{half.count} vertices, {len(half.faces)} faces")
     landmarks = {
-        name: int(np.searchsorted(half.base_vertex, vertex)) for name, vertex in found.items()
+        name: int(np.searchsorted(half.base_vertex, vertex)) for name, vertex in vertices.items()
     }
-    for name in found:
+    for name in vertices:
         if name.startswith("left_"):
             landmarks[mirrored_name(name)] = int(half.mirror[landmarks[name]])
     return Topology(mesh, rig, targets, half, landmarks)
@@ -120,7 +120,7 @@ def build_topology(assets: Path, half_vertices: int, reporter: Reporter = SILENT
 def sample_bodies(
     topology: Topology, random: np.random.Generator, count: int, reporter: Reporter = SILENT
 ) -> SampledBodies:
-    """Draw adults, put them into the T-pose and find their joints."""
+    """Draw adults, put them into the T-pose and locate their joints."""
     population = Population(topology.mesh, topology.half, topology.targets)
     points, cubes = population.sample(random, count, reporter)
     posed = TPose(topology.rig, topology.half)(points, cubes)
@@ -132,7 +132,7 @@ def sample_bodies(
         f"T-posed; forearm twist {np.rad2deg(posed.twist).mean():.0f} deg; "
         f"stature {tall.mean():.3f} +- {tall.std():.3f} m, arm span {span:.3f} m"
     )
-    return SampledBodies(posed.moved(origin), joints - origin[:, None])
+    return SampledBodies(posed.relative_to(origin), joints - origin[:, None])
 
 
 def assemble(
@@ -141,7 +141,7 @@ def assemble(
     random: np.random.Generator,
     reporter: Reporter = SILENT,
 ) -> BodyParts:
-    """Build the shape space and everything that rests on the mean body."""
+    """Build the shape space and everything that depends on the mean body."""
     half, posed = topology.half, sampled.posed
     shape_space = build_shape_space(posed.points, half)
     mean_joints = sampled.joints.mean(0)

@@ -1,4 +1,4 @@
-"""One texture chart for each surface part: injective, with little stretch."""
+"""Texture charts, one per surface part: injective, with little stretch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trainer.body.open_body.geometry import boundary_edges
 from trainer.body.open_body.half_mesh import HalfMesh
 from trainer.body.open_body.parts import MIRRORED_PART, PART_NUMBER, PARTS
 
-_ROUNDS = 14
+_ITERATIONS = 14
 _EXPONENT = 2.8
-"""Of the superellipse that the boundary becomes: between a circle and a square, strictly convex."""
-_REACH = 0.495
+"""Exponent of the superellipse of the boundary: between circle and square, strictly convex."""
+_HALF_WIDTH = 0.495
 """Half the width of a chart in the unit square."""
-_LEAST_EDGE = 1e-4
-"""Metres."""
+_MIN_EDGE = 1e-4
+"""Metres: shorter edges count as this long."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Chart:
     """(P, 2) 0..1"""
     faces: int
     flipped: int
-    """Faces turned over in the chart."""
+    """Number of faces flipped in the chart."""
     stretch: float
     """L2 stretch over the part; 1 is isometric."""
 
 
 @dataclass(frozen=True)
 class TexturedMesh:
-    """The mesh with vertices split at the borders of the parts; T texture vertices."""
+    """Mesh with vertices split at the borders of the parts; T texture vertices."""
 
     vertex: NDArray[np.int32]
-    """(T,) mesh vertex of each."""
+    """(T,) mesh vertex of each texture vertex."""
     uv: NDArray[np.float32]
     """(T, 2) 0..1"""
     part: NDArray[np.uint8]
@@ -55,7 +55,7 @@ class TexturedMesh:
 def build_charts(
     half: HalfMesh, template: Array, face_part: NDArray[np.uint8]
 ) -> tuple[TexturedMesh, dict[str, Chart]]:
-    """Unwrap every part; the right ones are mirrored from the left.
+    """Unwrap every part; the charts of the right side mirror those of the left.
 
     Parameters
     ----------
@@ -69,23 +69,23 @@ def build_charts(
     -------
     mesh : TexturedMesh
     charts : dict of str to Chart
-        Of the left and the middle parts, by name.
+        Charts of the left and the central parts, by name.
     """
     charts = {}
-    placed: dict[int, tuple[Ints, Array]] = {}
+    finished: dict[int, tuple[Ints, Array]] = {}
     for name in PARTS:
         if name.startswith(("right", "head_right")):
             continue
         faces = half.faces[face_part == PART_NUMBER[name]]
         u_axis, v_axis = _axes(name)
         charts[name] = chart = _unwrap(faces, template, u_axis, v_axis)
-        placed[PART_NUMBER[name]] = chart.vertices, chart.uv
+        finished[PART_NUMBER[name]] = chart.vertices, chart.uv
     for name in PARTS:
         number = PART_NUMBER[name]
-        if number not in placed:
-            vertices, uv = placed[MIRRORED_PART[number]]
-            placed[number] = half.mirror[vertices], uv
-    return _join(half.faces, face_part, placed), charts
+        if number not in finished:
+            vertices, uv = finished[MIRRORED_PART[number]]
+            finished[number] = half.mirror[vertices], uv
+    return _join(half.faces, face_part, finished), charts
 
 
 def _axes(part: str) -> tuple[Array, Array]:
@@ -106,11 +106,11 @@ def _join(
     part: list[int] = []
     numbers: dict[tuple[int, int], int] = {}
     for number in range(1, len(PARTS) + 1):
-        vertices, places = charts[number]
-        for own, place in zip(vertices.tolist(), places, strict=True):
+        vertices, positions = charts[number]
+        for own, position in zip(vertices.tolist(), positions, strict=True):
             numbers[(own, number)] = len(vertex)
             vertex.append(own)
-            uv.append(place)
+            uv.append(position)
             part.append(number)
     corners = [
         [numbers[(corner, own)] for corner in face]
@@ -127,9 +127,9 @@ def _join(
 def _unwrap(faces: NDArray[np.int32], points: Array, u_axis: Array, v_axis: Array) -> Chart:
     """Map a disc to the plane: Tutte's embedding with weights tuned against stretch.
 
-    A convex boundary makes the map injective (Tutte, 1963). The weights are divided by the root of
-    each vertex's stretch, round by round (Yoshizawa, Belyaev and Seidel, 'A fast and simple
-    stretch-minimizing mesh parameterization', SMI 2004); the best round is kept.
+    A convex boundary makes the map injective (Tutte, 1963). The weights are divided by the square
+    root of each vertex's stretch, in each iteration (Yoshizawa, Belyaev and Seidel, 'A fast and
+    simple stretch-minimizing mesh parameterization', SMI 2004); the best iteration is kept.
     """
     loop = _boundary_loop(faces)
     vertices = np.unique(faces).astype(np.int64)
@@ -137,29 +137,29 @@ def _unwrap(faces: NDArray[np.int32], points: Array, u_axis: Array, v_axis: Arra
     local = np.searchsorted(vertices, faces)
     boundary = np.searchsorted(vertices, loop)
     inner = np.setdiff1d(np.arange(count), boundary)
-    places: Array = np.zeros((count, 2))
-    places[boundary] = _convex_boundary(points[loop], u_axis, v_axis)
+    positions: Array = np.zeros((count, 2))
+    positions[boundary] = _convex_boundary(points[loop], u_axis, v_axis)
     corners = [[0, 1], [1, 2], [2, 0], [1, 0], [2, 1], [0, 2]]
     edges = np.unique(np.concatenate([local[:, pair] for pair in corners]), axis=0)
     lengths = np.linalg.norm(points[vertices[edges[:, 0]]] - points[vertices[edges[:, 1]]], axis=1)
-    weights = 1 / np.maximum(lengths, _LEAST_EDGE)
+    weights = 1 / np.maximum(lengths, _MIN_EDGE)
     best: tuple[tuple[int, float], Array] | None = None
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         graph = csr_matrix((weights, (edges[:, 0], edges[:, 1])), (count, count))
         laplacian = diags(np.asarray(graph.sum(1)).ravel()) - graph
         if len(inner):
             system = laplacian[inner]
-            fixed = -(system[:, boundary] @ places[boundary])
-            places[inner] = spsolve(system[:, inner].tocsc(), fixed)
-        stretch = _Stretch(points[faces], places[local])
+            fixed = -(system[:, boundary] @ positions[boundary])
+            positions[inner] = spsolve(system[:, inner].tocsc(), fixed)
+        stretch = _Stretch(points[faces], positions[local])
         quality = stretch.flipped, stretch.total
         if best is None or quality < best[0]:
-            best = quality, places.copy()
+            best = quality, positions.copy()
         at_vertices = stretch.at_vertices(local, count)
         weights = weights / np.sqrt(at_vertices[edges[:, 1]])
     assert best is not None
-    (flipped, total), places = best
-    uv = 0.5 + _REACH * places / np.abs(places).max()
+    (flipped, total), positions = best
+    uv = 0.5 + _HALF_WIDTH * positions / np.abs(positions).max()
     return Chart(vertices, uv, len(faces), flipped, total)
 
 
@@ -171,36 +171,36 @@ def _boundary_loop(faces: NDArray[np.int32]) -> list[int]:
     ValueError
         If the faces are not one disc.
     """
-    following: dict[int, int] = {}
+    next_vertex: dict[int, int] = {}
     for a, b in boundary_edges(faces):
-        if a in following:
-            raise ValueError("a part is pinched at a vertex")
-        following[a] = b
-    start = next(iter(following))
+        if a in next_vertex:
+            raise ValueError("a surface part touches itself at a vertex")
+        next_vertex[a] = b
+    start = next(iter(next_vertex))
     loop = [start]
-    while following[loop[-1]] != start:
-        loop.append(following[loop[-1]])
-    if len(loop) != len(following):
-        raise ValueError("a part has more than one boundary")
+    while next_vertex[loop[-1]] != start:
+        loop.append(next_vertex[loop[-1]])
+    if len(loop) != len(next_vertex):
+        raise ValueError("a surface part has more than one boundary")
     return loop
 
 
 def _convex_boundary(points: Array, u_axis: Array, v_axis: Array) -> Array:
-    """Return places (N, 2) on a superellipse for boundary points (N, 3) in order.
+    """Return positions (N, 2) on a superellipse for boundary points (N, 3) in order.
 
-    Distances along the boundary are kept; direction and turn are those that agree best with the
-    axes on the body.
+    Distances along the boundary are preserved; orientation and rotation are those that agree best
+    with the axes on the body.
     """
-    away = points - points.mean(0)
+    offset = points - points.mean(0)
     steps = np.linalg.norm(np.roll(points, -1, 0) - points, axis=1)
     along = 2 * np.pi * np.concatenate([[0], np.cumsum(steps)[:-1]]) / steps.sum()
-    wanted = np.arctan2(away @ v_axis, away @ u_axis)
-    _, sign, offset = max(
-        ((np.cos(way * along + start - wanted) * steps).sum(), way, start)
-        for way in (1, -1)
+    target = np.arctan2(offset @ v_axis, offset @ u_axis)
+    _, sign, phase = max(
+        ((np.cos(direction * along + start - target) * steps).sum(), direction, start)
+        for direction in (1, -1)
         for start in np.linspace(0, 2 * np.pi, 360)
     )
-    angle = sign * along + offset
+    angle = sign * along + phase
     x, y = np.cos(angle), np.sin(angle)
     radius = (np.abs(x) ** _EXPONENT + np.abs(y) ** _EXPONENT) ** (-1 / _EXPONENT)
     return np.stack([radius * x, radius * y], 1)

@@ -1,8 +1,8 @@
-"""Half-edge collapse with quadric errors, on the left half of the skin.
+"""Mesh decimation of the left half of the skin: half-edge collapse with quadric errors.
 
 Garland and Heckbert, 'Surface simplification using quadric error metrics' (SIGGRAPH 1997), but a
-removed vertex merges into a neighbour instead of moving: what is left are original vertices, to
-which MakeHuman's targets and weights apply exactly.
+removed vertex merges into a neighbour instead of moving: the remaining vertices are original ones,
+so that MakeHuman's targets and weights apply exactly.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from trainer.body.open_body.rig import Rig, bone_and_side
 Face = tuple[int, ...]
 
 _LENGTH_WEIGHT = 2.5e-3
-"""Of the fourth power of an edge's length: keeps flat regions from losing all their vertices."""
-_LEAST_SHAPE = 0.12
-"""Twice a face's area over its edges' summed squares, halved; slimmer faces are refused."""
-_LEAST_COSINE = 0.35
-"""Between a face's normals before and after a collapse."""
-_MOST_NEIGHBOURS = 11
+"""Weight of the fourth power of an edge's length: preserves some vertices in flat regions."""
+_MIN_SHAPE = 0.12
+"""Minimum of twice a face's area over half its summed squared edges; rejects slivers."""
+_MIN_COSINE = 0.35
+"""Minimum cosine between a face's normals before and after a collapse."""
+_MAX_NEIGHBOURS = 11
 
 _HEAD_BONES = ("oris", "levator", "oculi", "orbic", "special", "temporalis", "risorius", "eye",
                "tongue")  # fmt: skip
 _HEAD, _HAND, _TOES, _FACE = 1.6, 2.5, 1.2, 4.0
 """Factors on the cost of removing vertices."""
 _FACE_DEPTH = 0.03
-"""Metres before the head's joint at which the face begins."""
+"""Metres in front of the head's joint where the face begins."""
 
 
 def importance(rig: Rig, body: Array, head_joint: Array) -> Array:
@@ -71,24 +71,24 @@ def is_toe_bone(bone: str) -> bool:
 
 
 def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: Array) -> Ints:
-    """Remove vertices until `target` are left.
+    """Remove vertices until `target` remain.
 
     Parameters
     ----------
     points : (V, 3) array
         Metres.
     faces : (F, 3) array
-        An oriented mesh with a boundary, the midline; its vertices only slide along it.
+        Oriented mesh whose boundary is the midline; boundary vertices merge along it only.
     target : int
     locked : set of int
-        Vertices that stay.
+        Vertices that are never removed.
     factor : (V,) array
         See `importance`.
 
     Returns
     -------
     (F', 3) array
-        Faces between the vertices that are left, in the original numbers.
+        Faces between the remaining vertices, in the original numbers.
     """
     collapse = _Collapse(points, faces, locked, factor)
     collapse.run(target)
@@ -96,7 +96,7 @@ def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: 
 
 
 class _Collapse:
-    """State of a decimation: faces by number, the faces of each vertex, a heap of collapses."""
+    """State of a decimation: faces by number, faces of each vertex, heap of collapses."""
 
     def __init__(self, points: Array, faces: Ints, locked: Set[int], factor: Array) -> None:
         self._points, self._locked, self._factor = points, locked, factor
@@ -108,7 +108,7 @@ class _Collapse:
         edges = boundary_edges(faces)
         self._boundary = set(itertools.chain.from_iterable(edges))
         self._quadrics = _quadrics(points, self.faces, edges)
-        # a heap entry is out of date when the vertex's stamp has changed since
+        # a heap entry is outdated if the vertex's stamp has changed since
         self._stamp: dict[int, int] = defaultdict(int)
         self._heap: list[tuple[float, int, int, int]] = []
         self._alive = set(self._faces_of)
@@ -116,14 +116,14 @@ class _Collapse:
             self._push(vertex)
 
     def run(self, target: int) -> None:
-        """Collapse the cheapest edges until `target` vertices are left or none may go."""
+        """Collapse the cheapest edges until `target` vertices remain or no collapse is legal."""
         while len(self._alive) > target and self._heap:
             cost, vertex, onto, stamp = heapq.heappop(self._heap)
             if vertex not in self._alive or stamp != self._stamp[vertex] or onto not in self._alive:
                 continue
             chosen: int | None = onto
             if not self._is_legal(vertex, onto):
-                # left alone until a neighbour changes, where no other neighbour will do
+                # without a legal alternative the vertex stays until a neighbour changes
                 chosen = self._alternative(vertex, onto, cost)
             if chosen is not None:
                 self._merge(vertex, chosen)
@@ -140,14 +140,14 @@ class _Collapse:
         return float(cost * self._factor[vertex])
 
     def _leaves_boundary(self, vertex: int, onto: int) -> bool:
-        """Return True where a vertex of the boundary would move off it."""
+        """Return True if a boundary vertex would move off the boundary."""
         if vertex not in self._boundary:
             return False
         shared = self._faces_of[vertex] & self._faces_of[onto]
         return onto not in self._boundary or len(shared) != 1
 
     def _push(self, vertex: int) -> None:
-        """Put the vertex's cheapest collapse on the heap."""
+        """Push the vertex's cheapest collapse onto the heap."""
         if vertex in self._locked:
             return
         best: tuple[float, int] | None = None
@@ -161,7 +161,7 @@ class _Collapse:
             heapq.heappush(self._heap, (best[0], vertex, best[1], self._stamp[vertex]))
 
     def _alternative(self, vertex: int, refused: int, cost: float) -> int | None:
-        """Return the cheapest other neighbour that may take the vertex, if it is cheap enough."""
+        """Return the cheapest other legal target of a collapse, None if it costs too much."""
         options = [
             (self._cost(vertex, onto), onto)
             for onto in self._neighbours(vertex)
@@ -175,7 +175,7 @@ class _Collapse:
         return None
 
     def _is_legal(self, vertex: int, onto: int) -> bool:
-        """Return False where a collapse would pinch the mesh, fold it or make slivers."""
+        """Return True if a collapse keeps the mesh manifold and causes no folds or slivers."""
         both = self._neighbours(vertex) & self._neighbours(onto)
         shared = self._faces_of[vertex] & self._faces_of[onto]
         if len(both) != len(shared) or len(shared) == 0:
@@ -188,13 +188,13 @@ class _Collapse:
             n1 = np.cross(after[1] - after[0], after[2] - after[0])
             l0, l1 = np.linalg.norm(n0), np.linalg.norm(n1)
             edges = ((after - np.roll(after, 1, 0)) ** 2).sum()
-            if l1 < _LEAST_SHAPE * edges / 2 or n0 @ n1 < _LEAST_COSINE * l0 * l1:
+            if l1 < _MIN_SHAPE * edges / 2 or n0 @ n1 < _MIN_COSINE * l0 * l1:
                 return False
         around = len(self._neighbours(onto) | self._neighbours(vertex)) - 2
-        return max(around, 0) <= _MOST_NEIGHBOURS
+        return max(around, 0) <= _MAX_NEIGHBOURS
 
     def _merge(self, vertex: int, onto: int) -> None:
-        """Move the vertex onto a neighbour, and renew the collapses around it."""
+        """Merge the vertex into a neighbour, and update the collapses around it."""
         for number in list(self._faces_of[vertex]):
             face = self.faces[number]
             for corner in face:
@@ -217,7 +217,10 @@ class _Collapse:
 def _quadrics(
     points: Array, faces: dict[int, Face], boundary: list[tuple[int, int]]
 ) -> dict[int, Array]:
-    """Return vertex -> (4, 4) quadric: of its faces by area, of the boundary by squared length."""
+    """Return the (4, 4) quadric of each vertex.
+
+    Planes of faces are weighted by area, those of boundary edges by squared length.
+    """
     quadrics: dict[int, Array] = defaultdict(lambda: np.zeros((4, 4)))
     for face in faces.values():
         corners = points[list(face)]
@@ -229,7 +232,7 @@ def _quadrics(
         plane = np.append(normal, -normal @ corners[0])
         for vertex in face:
             quadrics[vertex] += np.outer(plane, plane) * area
-    # a plane through each boundary edge, at right angles to the midline's, keeps the profile
+    # planes through the boundary edges, orthogonal to the symmetry plane, preserve the profile
     for a, b in boundary:
         along = points[b] - points[a]
         length = np.linalg.norm(along)

@@ -1,4 +1,4 @@
-"""Rotations, triangle topology and volumes that several steps share."""
+"""Rotations, triangle topology and volumes, shared by several steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def directed_edges(faces: NDArray[np.integer]) -> Ints:
 
 
 def mesh_volume(points: Array, faces: NDArray[np.integer]) -> Array:
-    """Return the volume (...,) in m3 inside closed meshes (..., V, 3); positive wound outwards."""
+    """Return the volume (...,) in m3 of closed meshes (..., V, 3); positive if wound outwards."""
     a, b, c = (points[..., faces[:, corner], :] for corner in range(3))
     return np.asarray((np.cross(a, b) * c).sum(-1).sum(-1) / 6.0)
 
@@ -70,24 +70,24 @@ def rotations_about(axis: Array, angle: Array) -> Array:
 
 
 def shortest_rotations(source: Array, target: Array) -> Array:
-    """Return the smallest rotations (S, 3, 3) that turn directions (S, 3) to unit targets."""
+    """Return the smallest rotations (S, 3, 3) from directions (S, 3) to unit targets."""
     a = unit_vectors(source)
     axis = np.cross(a, target)
     angle = np.arctan2(np.linalg.norm(axis, axis=-1), (a * target).sum(-1))
-    # a parallel pair has no axis; any will do for its angle of zero
+    # parallel directions have no axis; any axis works for an angle of zero
     return rotations_about(axis + 1e-12, angle)
 
 
 def frames(first: Array, second: Array) -> Array:
     """Return right-handed frames (S, 3, 3).
 
-    Columns: `first` (S, 3), the part of `second` (S, 3) at right angles to it, their cross product.
+    Columns: `first` (S, 3), the part of `second` (S, 3) orthogonal to it, their cross product.
     """
     a = unit_vectors(first)
     b = unit_vectors(second - (a * second).sum(-1, keepdims=True) * a)
     return np.stack([a, b, np.cross(a, b)], -1)
 
 
-def turned(rotations: Array, vectors: Array) -> Array:
+def rotate_vectors(rotations: Array, vectors: Array) -> Array:
     """Return rotations (S, 3, 3) applied to vectors (S, 3), row by row."""
     return np.asarray(np.einsum("sij,sj->si", rotations, vectors))

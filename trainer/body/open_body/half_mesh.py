@@ -1,4 +1,4 @@
-"""Numbering of the body's vertices: the left half and the midline, then the mirrored right half."""
+"""Vertex numbering of the body: left half and midline, then the mirrored right half."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pymaf_live.types import Array, Ints, Mask
 
 @dataclass(frozen=True)
 class HalfMesh:
-    """The decimated half and the whole body made of it; H half and V whole vertices."""
+    """Decimated half mesh and the whole mesh made from it; H half and V whole vertices."""
 
     base_vertex: Ints
     """(H,) MakeHuman's vertex of each half vertex."""
@@ -31,12 +31,12 @@ class HalfMesh:
 
     @property
     def half_count(self) -> int:
-        """H."""
+        """Return H."""
         return len(self.base_vertex)
 
     @property
     def count(self) -> int:
-        """V."""
+        """Return V."""
         return len(self.mirror)
 
     @property
@@ -45,19 +45,19 @@ class HalfMesh:
         return np.flatnonzero(~self.on_midline)
 
     def whole(self, offsets: Array) -> Array:
-        """Return points or offsets (..., H, 3) of the half for the whole body, (..., V, 3)."""
+        """Mirror points or offsets (..., H, 3) of the half to the whole body, (..., V, 3)."""
         both: Array = offsets[..., self.half_of, :].copy()
         both[..., 0] *= self.side
         return both
 
 
 def build_half_mesh(vertices: Array, faces: Ints) -> HalfMesh:
-    """Number the vertices anew.
+    """Build the whole mesh from the decimated half, with new vertex numbers.
 
     Parameters
     ----------
     vertices : (N, 3) array
-        MakeHuman's.
+        MakeHuman's vertices, m.
     faces : (F / 2, 3) array
         The decimated left half, in MakeHuman's numbers.
     """

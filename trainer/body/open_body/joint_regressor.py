@@ -14,16 +14,16 @@ from trainer.body.open_body.half_mesh import HalfMesh
 from trainer.body.open_body.skeleton import JOINT_MIRROR, JOINT_ROW
 
 _BODIES = 400
-"""Sampled bodies that rows are fitted to."""
+"""Number of sampled bodies that rows are fitted to."""
 _SUM_WEIGHT, _RIDGE = 30, 2e-3
-"""Weights in the least squares: of the row's sum being one, of small entries."""
+"""Weights in the least squares: row sum of one, ridge penalty."""
 _NEGLIGIBLE = 1e-4
-"""Share of a row's largest entry below which an entry becomes zero."""
+"""Share of a row's largest entry below which entries are set to zero."""
 _CANDIDATES = 220
 
 UP, ACROSS, FORWARD = (0, 1, 0), (1, 0, 0), (0, 0, 1)
 
-# joint -> its bone's axis, the joints whose vertices may serve, their least summed weight
+# joint -> axis of its bone, joints whose vertices are candidates, their minimum summed weight
 _DOMAINS: dict[str, tuple[Sequence[int], tuple[str, ...], float]] = {
     "pelvis": (UP, ("pelvis", "left_hip", "spine1"), 0.7),
     "spine1": (UP, ("pelvis", "spine1", "spine2", "spine3"), 0.6),
@@ -62,7 +62,7 @@ class RowError:
 
 
 class Regression:
-    """Fits rows of a regressor to places in sampled bodies.
+    """Fitting of regressor rows to positions in sampled bodies.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Regression:
     weights : (V, 24) array
         Skin weights.
     random : numpy.random.Generator
-        Chooses the bodies that rows are fitted to.
+        Selects the bodies that rows are fitted to.
     """
 
     def __init__(
@@ -108,42 +108,42 @@ class Regression:
         axes = [1, 2] if on_midline else [0, 1, 2]
         points = self._points[self._fitted][:, candidates][:, :, axes]
         matrix = points.transpose(0, 2, 1).reshape(-1, len(candidates))
-        wanted = target[self._fitted][:, axes].reshape(-1)
-        scale = np.sqrt(len(wanted))
+        values = target[self._fitted][:, axes].reshape(-1)
+        scale = np.sqrt(len(values))
         count = len(candidates)
         matrix = np.concatenate(
             [matrix / scale, _SUM_WEIGHT * np.ones((1, count)), _RIDGE * np.eye(count)]
         )
-        wanted = np.concatenate([wanted / scale, [float(_SUM_WEIGHT)], np.zeros(count)])
-        row, _ = nnls(matrix, wanted, maxiter=20000)
+        values = np.concatenate([values / scale, [float(_SUM_WEIGHT)], np.zeros(count)])
+        row, _ = nnls(matrix, values, maxiter=20000)
         row[row < _NEGLIGIBLE * row.max()] = 0
         return np.asarray(row / row.sum())
 
     def row(self, name: str, target: Array, domain: str | None = None) -> tuple[Array, RowError]:
-        """Return a row (V,) that yields `target` (S, 3), and how well.
+        """Return a row (V,) fitted to `target` (S, 3), and its error.
 
         Parameters
         ----------
         name : str
-            For the error.
+            Name in the error.
         target : (S, 3) array
         domain : str, optional
-            Joint whose surroundings supply the vertices; `name` by default.
+            Joint whose surrounding vertices are candidates; `name` by default.
         """
         joint = domain or name
-        axis, owners, least = _DOMAINS[joint]
+        axis, owners, threshold = _DOMAINS[joint]
         on_midline = not joint.startswith("left")
-        near = self._ring(target.mean(0), axis, self.share(*owners) > least)
+        near = self._ring(target.mean(0), axis, self.share(*owners) > threshold)
         local = self.local_row(target, near, on_midline=on_midline)
         row = np.zeros(self._half.count)
-        missed = self._points[:, near].transpose(0, 2, 1) @ local - target
+        residual = self._points[:, near].transpose(0, 2, 1) @ local - target
         if on_midline:
             row[near] += 0.5 * local
             np.add.at(row, self._half.mirror[near], 0.5 * local)
-            missed = missed[:, 1:]
+            residual = residual[:, 1:]
         else:
             row[near] = local
-        distance = np.linalg.norm(missed, axis=1)
+        distance = np.linalg.norm(residual, axis=1)
         error = RowError(name, float(distance.mean()), float(distance.max()), int((row > 0).sum()))
         return row, error
 
@@ -162,7 +162,7 @@ class Regression:
 def build_joint_regressor(
     regression: Regression, half: HalfMesh, joints: Array
 ) -> tuple[Array, list[RowError]]:
-    """Return the regressor (24, V) of joints (S, 24, 3) m, and the error of each fitted row."""
+    """Return a regressor (24, V) fitted to joints (S, 24, 3) m, and the error of each row."""
     regressor = np.zeros((24, half.count))
     errors = []
     for name in _DOMAINS:

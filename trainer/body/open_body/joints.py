@@ -1,4 +1,4 @@
-"""SMPL's 24 joints in T-posed bodies, placed from MakeHuman's joint cubes and the trunk's depth."""
+"""SMPL's 24 joints in T-posed bodies, from MakeHuman's joint cubes and the trunk's profile."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from trainer.body.open_body.rig import Rig
 from trainer.body.open_body.skeleton import JOINT_MIRROR, JOINT_ROW, MIRROR
 from trainer.body.open_body.tpose import TPosed
 
-# SMPL's spine joints: (height from hip to neck, depth from the back), both shares
+# SMPL's spine joints: relative height between hip and neck, relative depth from back to front
 _SPINE = {
     "pelvis": (0.150, 0.4), "spine1": (0.325, 0.32), "spine2": (0.53, 0.37),
     "spine3": (0.66, 0.46),
 }  # fmt: skip
 _ORIGIN_ABOVE_PELVIS, _ORIGIN_BEHIND_PELVIS = 0.130, -0.028
-"""Statures and metres from the pelvis to the origin."""
+"""Offset of the origin from the pelvis: up in statures, in depth in metres."""
 
 
 def smpl_joints(posed: TPosed, trunk: Ints) -> Array:
-    """Return the joints (S, 24, 3) m; the right ones are mirrored.
+    """Return the joints (S, 24, 3) m; those of the right side are mirrored.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def smpl_joints(posed: TPosed, trunk: Ints) -> Array:
     hip[:, 0] *= 0.80
     hip[:, 1] -= 0.012
     joints = np.zeros((len(neck), 24, 3))
-    # MakeHuman's own spine cubes wander with body weight
+    # MakeHuman's own spine cubes depend on body weight
     for name, (height, depth) in _SPINE.items():
         level = hip[:, 1] + height * (neck - hip)[:, 1]
         place = _in_profile(posed.points[:, trunk], level, depth)
@@ -79,8 +79,8 @@ def trunk_profile(rig: Rig, half: HalfMesh) -> Ints:
 def origins(joints: Array, statures: Array) -> Array:
     """Return the origin (S, 3) of each body.
 
-    As in SMPL, whose template has its pelvis near (0, -0.22, 0.03), it lies about 0.13 statures
-    above the pelvis, so that weak-perspective cameras keep their meaning.
+    It lies about 0.13 statures above the pelvis, as in SMPL, whose template has its pelvis near
+    (0, -0.22, 0.03), so that weak-perspective cameras have the same meaning.
     """
     depth = np.full(len(statures), _ORIGIN_BEHIND_PELVIS)
     up = _ORIGIN_ABOVE_PELVIS * statures
@@ -92,7 +92,7 @@ def _is_trunk_bone(bone: str) -> bool:
 
 
 def _in_profile(profile: Array, level: Array, depth: float) -> Array:
-    """Return z (S,) at heights (S,), a share of the way from the back to the front.
+    """Return z (S,) at heights (S,) and a relative depth between back and front.
 
     Parameters
     ----------

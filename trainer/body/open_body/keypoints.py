@@ -1,4 +1,4 @@
-"""Key points as sums of vertices, and the sets in which data sets and networks order them."""
+"""Key points as weighted sums of vertices, and the key-point sets of data sets and networks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def build_keypoints(
     regressor : (24, V) array
         Joints from vertices.
     landmarks : dict of str to int
-        Named vertices of the left and the midline.
+        Named vertices of the left side and the midline.
     cubes : dict of str to (S, 3) array
         MakeHuman's joint cubes in the T-posed samples, m.
     joints : (S, 24, 3) array
@@ -142,9 +142,9 @@ def _knuckle(regression: Regression, half: HalfMesh, cube: Array) -> Array:
 def _surface_hip(
     regression: Regression, cubes: dict[str, Array], joints: Array
 ) -> tuple[Array, RowError]:
-    """Return the row of the hip that LSP and COCO annotate.
+    """Return the row of the hip as annotated in LSP and COCO.
 
-    It sits a little wider and higher than SMPL's hip joint.
+    It lies slightly farther out and higher than SMPL's hip joint.
     """
     hip = joints[:, JOINT_ROW["left_hip"]].copy()
     hip[:, 0] = cubes["l-upper-leg"][:, 0] * 0.92

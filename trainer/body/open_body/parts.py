@@ -1,4 +1,4 @@
-"""Twenty-four surface parts, in the layout of DensePose: each one disc on the mesh."""
+"""Surface parts in the layout of DensePose: 24 parts, each a topological disc on the mesh."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ PARTS = (
     "right_upper_arm_outside", "left_lower_arm_inside", "right_lower_arm_inside",
     "left_lower_arm_outside", "right_lower_arm_outside", "head_right", "head_left",
 )  # fmt: skip
-"""Names in the order of their numbers, which begin at 1 (Gueler et al., 'DensePose', CVPR 2018)."""
+"""Names in the order of their numbers, which start at 1 (Gueler et al., 'DensePose', CVPR 2018)."""
 
 PART_NUMBER = {name: number for number, name in enumerate(PARTS, start=1)}
 
 MIRRORED_PART = {PART_NUMBER[name]: PART_NUMBER[mirrored_name(name)] for name in PARTS}
-"""Part -> the part on the other side."""
+"""Part number -> number of the part on the other side."""
 
 SIX_PARTS = ("head", "torso", "left_arm", "right_arm", "left_leg", "right_leg")
-"""Coarse parts, numbered from 0."""
+"""Names of the coarse parts, numbered from 0."""
 
 _TORSO, _HEAD, _HAND, _FOOT, _UPPER_LEG, _LOWER_LEG, _UPPER_ARM, _LOWER_ARM = range(8)
 _SEGMENT_OF_JOINT = (
@@ -39,7 +39,7 @@ _SEGMENT_OF_JOINT = (
     _FOOT, _FOOT, _HEAD, _TORSO, _TORSO, _HEAD, _UPPER_ARM, _UPPER_ARM, _LOWER_ARM, _LOWER_ARM,
     _HAND, _HAND, _HAND, _HAND,
 )  # fmt: skip
-_ROUNDS = 30
+_MAX_ITERATIONS = 30
 
 
 def build_parts(half: HalfMesh, mean: Array, weights: Array, joints: Array) -> NDArray[np.uint8]:
@@ -53,7 +53,7 @@ def build_parts(half: HalfMesh, mean: Array, weights: Array, joints: Array) -> N
     weights : (V, 24) array
         Skin weights.
     joints : (24, 3) array
-        Of the mean body, m.
+        Joints of the mean body, m.
     """
     segment_weights = np.zeros((half.half_count, 8))
     for joint, segment in enumerate(_SEGMENT_OF_JOINT):
@@ -61,19 +61,19 @@ def build_parts(half: HalfMesh, mean: Array, weights: Array, joints: Array) -> N
     faces = half.half_faces
     centres = mean[faces].mean(1)
     segments = _segments(faces, segment_weights, centres, joints)
-    split = _split(segments, centres, joints, _torso_middle(mean, segment_weights, centres))
-    left = _cleaned(split, faces)
+    split = _split(segments, centres, joints, _torso_depth(mean, segment_weights, centres))
+    left = _clean(split, faces)
     right = [MIRRORED_PART[part] for part in left.tolist()]
     return np.concatenate([left, right]).astype(np.uint8)
 
 
 def six_parts(face_part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the coarse part (F,) of every face, a row of `SIX_PARTS`."""
+    """Return the coarse part (F,) of every face, an index into `SIX_PARTS`."""
     return np.array([_coarse(PARTS[part - 1]) for part in face_part], np.uint8)
 
 
 def parts_of_vertices(faces: NDArray[np.int32], face_part: Ints, count: int) -> NDArray[np.uint8]:
-    """Return the commonest part (V,) among each vertex's faces."""
+    """Return the most common part (V,) among each vertex's faces."""
     votes = np.zeros((count, len(PARTS) + 1))
     for corner in range(3):
         np.add.at(votes, (faces[:, corner], face_part), 1)
@@ -92,8 +92,8 @@ def _coarse(part: str) -> int:
 def _segments(faces: Ints, weights: Array, centres: Array, joints: Array) -> Ints:
     """Return the segment (F / 2,) of the left half's faces.
 
-    Straight cuts at the joints read better than contours of the weights at elbow, wrist, knee and
-    ankle; the weights decide between trunk, head, arm and leg.
+    Elbow, wrist, knee and ankle are cut straight, which looks better than contours of the weights;
+    the weights separate trunk, head, arm and leg.
     """
     arm = weights[:, [_HAND, _UPPER_ARM, _LOWER_ARM]].sum(1)[faces].mean(1) > 0.5
     leg = weights[:, [_FOOT, _UPPER_LEG, _LOWER_LEG]].sum(1)[faces].mean(1) > 0.5
@@ -106,7 +106,7 @@ def _segments(faces: Ints, weights: Array, centres: Array, joints: Array) -> Int
     segments[arm] = np.where(
         across > wrist[0], _HAND, np.where(across > elbow[0], _LOWER_ARM, _UPPER_ARM)
     )
-    # the cut at the ankle slopes up to the front
+    # the cut at the ankle rises towards the front
     slope = 0.35 * np.minimum(centres[leg, 2] - ankle[2], 0.04) + 0.02
     above_ankle = centres[leg, 1] - ankle[1] > slope
     segments[leg] = np.where(
@@ -115,7 +115,7 @@ def _segments(faces: Ints, weights: Array, centres: Array, joints: Array) -> Int
     return segments
 
 
-def _split(segments: Ints, centres: Array, joints: Array, torso_middle: Array) -> Ints:
+def _split(segments: Ints, centres: Array, joints: Array, torso_depth: Array) -> Ints:
     """Return the part of each left face: front or back, inside or outside of its segment."""
 
     def bones(*names: str) -> Array:
@@ -126,7 +126,7 @@ def _split(segments: Ints, centres: Array, joints: Array, torso_middle: Array) -
     leg, arm = bones("hip", "knee", "ankle"), bones("shoulder", "elbow", "wrist")
     torso = segments == _TORSO
     parts[torso] = np.where(
-        centres[torso, 2] > torso_middle[torso],
+        centres[torso, 2] > torso_depth[torso],
         PART_NUMBER["torso_front"],
         PART_NUMBER["torso_back"],
     )
@@ -145,21 +145,21 @@ def _split(segments: Ints, centres: Array, joints: Array, torso_middle: Array) -
     return parts
 
 
-def _nearest_on_chain(places: Array, chain: Sequence[Array]) -> Array:
-    """Return the point nearest to each place (N, 3) on a chain of bones, half a bone longer."""
-    nearest, least = np.zeros_like(places), np.full(len(places), np.inf)
+def _nearest_on_chain(points: Array, chain: Sequence[Array]) -> Array:
+    """Return the nearest points on a chain of bones, each extended by half its length, (N, 3)."""
+    nearest, least = np.zeros_like(points), np.full(len(points), np.inf)
     for start, end in pairwise(chain):
         bone = end - start
-        share = np.clip(((places - start) @ bone) / (bone @ bone), -0.5, 1.5)[:, None]
+        share = np.clip(((points - start) @ bone) / (bone @ bone), -0.5, 1.5)[:, None]
         on_bone = start + share * bone
-        square = ((places - on_bone) ** 2).sum(1)
+        square = ((points - on_bone) ** 2).sum(1)
         closer = square < least
         nearest[closer], least[closer] = on_bone[closer], square[closer]
     return nearest
 
 
-def _torso_middle(mean: Array, segment_weights: Array, centres: Array) -> Array:
-    """Return the depth (F / 2,) half-way between back and front of the torso at each face."""
+def _torso_depth(mean: Array, segment_weights: Array, centres: Array) -> Array:
+    """Return the depth (F / 2,) halfway between back and front of the torso at each height."""
     torso = segment_weights[:, _TORSO] > 0.5
     levels = np.linspace(mean[:, 1].min(), mean[:, 1].max(), 60)
     middles = np.full(len(levels), np.nan)
@@ -173,8 +173,8 @@ def _torso_middle(mean: Array, segment_weights: Array, centres: Array) -> Array:
     return np.asarray(np.interp(centres[:, 1], levels, middles))
 
 
-def _cleaned(parts: Ints, faces: Ints) -> Ints:
-    """Return the parts with each one a disc on the half mesh (the torso: half a disc)."""
+def _clean(parts: Ints, faces: Ints) -> Ints:
+    """Return cleaned parts, each one a disc on the half mesh (the torso: half a disc)."""
     pairs = _adjacent_faces(faces)
     neighbours: dict[int, list[int]] = defaultdict(list)
     for a, b in pairs.tolist():
@@ -185,7 +185,7 @@ def _cleaned(parts: Ints, faces: Ints) -> Ints:
         for vertex in face:
             fans[vertex].append(number)
     parts = parts.copy()
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ITERATIONS):
         changed = _absorb_single_faces(parts, neighbours)
         changed += _absorb_islands(parts, pairs, neighbours)
         changed += sum(_open_pinch(parts, fan, neighbours) for fan in fans.values())
@@ -204,7 +204,7 @@ def _adjacent_faces(faces: Ints) -> Ints:
 
 
 def _absorb_single_faces(parts: Ints, neighbours: dict[int, list[int]]) -> int:
-    """Let faces that another part surrounds join it; return how many did."""
+    """Reassign faces that another part surrounds; return their number."""
     changed = 0
     for number in range(len(parts)):
         around = neighbours[number]
@@ -219,15 +219,15 @@ def _absorb_single_faces(parts: Ints, neighbours: dict[int, list[int]]) -> int:
 
 
 def _absorb_islands(parts: Ints, pairs: Ints, neighbours: dict[int, list[int]]) -> int:
-    """Let all but the largest piece of each part join its surroundings; return how many faces."""
+    """Reassign all but the largest component of each part; return the number of faces."""
     same = parts[pairs[:, 0]] == parts[pairs[:, 1]]
     edges = (np.ones(same.sum()), (pairs[same, 0], pairs[same, 1]))
     graph = coo_matrix(edges, (len(parts), len(parts)))
-    piece = connected_components(graph, directed=False)[1]
+    component = connected_components(graph, directed=False)[1]
     changed = 0
     for part in np.unique(parts):
-        for label, _ in Counter(piece[parts == part]).most_common()[1:]:
-            island = np.flatnonzero(piece == label)
+        for label, _ in Counter(component[parts == part]).most_common()[1:]:
+            island = np.flatnonzero(component == label)
             votes = Counter(
                 parts[near]
                 for number in island.tolist()
@@ -240,7 +240,7 @@ def _absorb_islands(parts: Ints, pairs: Ints, neighbours: dict[int, list[int]]) 
 
 
 def _open_pinch(parts: Ints, fan: list[int], neighbours: dict[int, list[int]]) -> int:
-    """Give up the smaller of two fans by which a part touches one vertex; return how many faces."""
+    """Reassign the smaller of two fans of a part at one vertex; return the number of faces."""
     changed = 0
     for part in {parts[number] for number in fan}:
         own = [number for number in fan if parts[number] == part]
@@ -262,7 +262,7 @@ def _open_pinch(parts: Ints, fan: list[int], neighbours: dict[int, list[int]]) -
 
 
 def _connected(faces: list[int], neighbours: dict[int, list[int]]) -> dict[int, int]:
-    """Return face -> representative of the connected faces it is among (union-find)."""
+    """Return a representative of the connected component of each face (union-find)."""
     parent = {number: number for number in faces}
 
     def root(number: int) -> int:

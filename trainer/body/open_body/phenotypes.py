@@ -1,4 +1,4 @@
-"""MakeHuman's blend shapes and its multilinear rule from phenotypes to their weights."""
+"""Blend shapes of MakeHuman, and their weights as multilinear functions of phenotypes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "cup": ("mincup", "averagecup", "maxcup"),
     "firm": ("minfirmness", "averagefirmness", "maxfirmness"),
 }
-"""Phenotype -> its anchors, the words in the targets' file names."""
+"""Phenotype -> its anchors, as in the targets' file names."""
 
 _FILES = (
     ("macrodetails", "universal-{}-{}-{}-{}", ("gender", "age", "muscle", "weight")),
@@ -38,12 +38,12 @@ _FILES = (
     ),
     ("breast", "female-{}-{}-{}-{}-{}", ("age", "muscle", "weight", "cup", "firm")),
 )
-"""Folder, file name and the phenotypes whose anchors fill it."""
+"""Folder, pattern of the file name and the phenotypes whose anchors complete it."""
 
 
 @dataclass(frozen=True)
 class Phenotypes:
-    """Slider values of S people, 0..1 each unless said; MakeHuman's names."""
+    """Slider values of S people, 0..1 unless noted; the names are MakeHuman's."""
 
     race: Array
     """(S, 3) shares of African, Asian and Caucasian, which sum to one."""
@@ -53,7 +53,7 @@ class Phenotypes:
     """(S,) 0 young, 1 old adult."""
     muscle: Array
     weight: Array
-    """(S,) continued linearly outside 0..1."""
+    """(S,) extrapolated linearly outside 0..1."""
     height: Array
     proportions: Array
     """(S,) 0 ideal, 1 uncommon."""
@@ -61,7 +61,7 @@ class Phenotypes:
     firm: Array
 
     def replaced(self, **values: Array) -> Phenotypes:
-        """Return a copy with some sliders exchanged."""
+        """Return a copy with some sliders replaced."""
         return replace(self, **values)
 
     def anchor_weights(self) -> Array:
@@ -81,7 +81,7 @@ class Phenotypes:
 
 
 def middle_adult() -> Phenotypes:
-    """Return the one person in the middle of all phenotypes."""
+    """Return one person with medium values of all phenotypes."""
     values = {field.name: np.full(1, 0.5) for field in fields(Phenotypes)}
     values |= {"race": np.full((1, 3), 1 / 3), "age": np.full(1, 0.25), "weight": np.full(1, 0.55)}
     return Phenotypes(**values)
@@ -94,7 +94,7 @@ class Targets:
     offsets: NDArray[np.float32]
     """(K, V, 3) m."""
     factors: Mask
-    """(K, A) anchors whose weights are multiplied to give a target's weight."""
+    """(K, A) True for anchors whose weights are multiplied to the target's weight."""
 
     def coefficients(self, people: Phenotypes) -> Array:
         """Return the weights (S, K) of the targets: products of their anchors' weights."""
@@ -103,12 +103,12 @@ class Targets:
 
 
 def read_targets(mesh: MakeHumanMesh) -> Targets:
-    """Read every target of the phenotypes that is there, made symmetric.
+    """Read the symmetrised targets of the phenotypes; missing files are skipped.
 
     Raises
     ------
     InputError
-        If there is none, or a file is not of the format.
+        If there is no target, or a file has another format.
     """
     offsets, keys = [], []
     for folder, pattern, axes in _FILES:
@@ -118,9 +118,9 @@ def read_targets(mesh: MakeHumanMesh) -> Targets:
                 offsets.append(_read_target(mesh, path))
                 keys.append(("female", *anchors) if folder == "breast" else anchors)
     if not offsets:
-        raise InputError(f"{mesh.folder} has no targets")
-    every = [anchor for axis in AXES.values() for anchor in axis]
-    factors = np.array([[anchor in key for anchor in every] for key in keys])
+        raise InputError(f"{mesh.folder} contains no targets")
+    all_anchors = [anchor for axis in AXES.values() for anchor in axis]
+    factors = np.array([[anchor in key for anchor in all_anchors] for key in keys])
     return Targets(np.stack(offsets), factors)
 
 

@@ -1,4 +1,4 @@
-"""Random adults: phenotypes whose statures and body masses follow those of real people."""
+"""Random adults: phenotypes with the distribution of stature and body mass of real people."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from trainer.body.open_body.makehuman import MakeHumanMesh
 from trainer.body.open_body.phenotypes import Phenotypes, Targets
 
 DENSITY = 1000.0
-"""kg per cubic metre, as water."""
+"""Density of the body in kg / m3, that of water."""
 
-_ROUNDS = 4
-_LEAST_WEIGHT, _MOST_WEIGHT = -0.20, 1.60
-"""MakeHuman's weight slider, continued a little."""
-_WEIGHT_STEP, _MOST_WEIGHT_CHANGE = 0.05, 0.4
+_CALIBRATION_STEPS = 4
+_MIN_WEIGHT, _MAX_WEIGHT = -0.20, 1.60
+"""Range of MakeHuman's weight slider, slightly extrapolated."""
+_WEIGHT_STEP, _MAX_WEIGHT_CHANGE = 0.05, 0.4
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Stature and body mass index that the sampled people are to have; S people."""
+class _BodySize:
+    """Target stature and body mass index of S sampled people."""
 
     stature: Array
     """(S,) m."""
@@ -63,10 +63,10 @@ class Population:
         points : (S, H, 3) array
             Half bodies in MakeHuman's rest pose, m.
         cubes : dict of str to (S, 3) array
-            Middles of MakeHuman's joint cubes, those of the left and the midline.
+            Centres of MakeHuman's joint cubes, those of the left side and the midline.
         """
-        people, wanted = _draw(random, count)
-        people = self._calibrated(people, wanted, reporter)
+        people, target = _draw(random, count)
+        people = self._calibrated(people, target, reporter)
         coefficients = self._targets.coefficients(people).astype(np.float32)
         points = self._half_bodies(people)
         points[:, self._half.on_midline, 0] = 0
@@ -83,51 +83,51 @@ class Population:
 
     def _cube(self, name: str, coefficients: NDArray[np.float32]) -> Array:
         rows: Ints = self._mesh.group("joint-" + name)
-        middle = self._mesh.vertices[rows].mean(0)
-        places: Array = middle + coefficients @ self._targets.offsets[:, rows].mean(1)
+        centre = self._mesh.vertices[rows].mean(0)
+        positions: Array = centre + coefficients @ self._targets.offsets[:, rows].mean(1)
         if "l-" not in name:
-            places[:, 0] = 0
-        return places
+            positions[:, 0] = 0
+        return positions
 
     def _bmi(self, points: NDArray[np.float32]) -> Array:
-        # a half body is closed by the plane x = 0, which adds no volume
+        # a half body is closed by the plane x = 0, which does not contribute to the volume
         volume = 2 * mesh_volume(points.astype(np.float64), self._half.half_faces)
         return np.asarray(DENSITY * volume / stature(points) ** 2)
 
-    def _calibrated(self, people: Phenotypes, wanted: _Wanted, reporter: Reporter) -> Phenotypes:
-        """Set height and weight sliders by a few secant steps.
+    def _calibrated(self, people: Phenotypes, target: _BodySize, reporter: Reporter) -> Phenotypes:
+        """Calibrate the height and weight sliders by a few secant steps.
 
-        Stature is nearly linear in "height", body mass monotone in "weight".
+        Stature is almost linear in `height`, body mass is monotonic in `weight`.
         """
         count = len(people.age)
-        for number in range(_ROUNDS):
+        for number in range(_CALIBRATION_STEPS):
             low, high = (
                 stature(self._half_bodies(people.replaced(height=np.full(count, value))))
                 for value in (0.0, 1.0)
             )
-            height = np.clip((wanted.stature - low) / (high - low), 0, 1)
+            height = np.clip((target.stature - low) / (high - low), 0, 1)
             people = people.replaced(height=height)
             bodies = self._half_bodies(people)
-            here = self._bmi(bodies)
+            bmi = self._bmi(bodies)
             weight, heavier = people.weight, people.weight + _WEIGHT_STEP
-            there = self._bmi(self._half_bodies(people.replaced(weight=heavier)))
-            slope = np.where(np.abs(there - here) < 1e-6, 1e-6, there - here)
-            change = (wanted.bmi - here) * (heavier - weight) / slope
-            change = np.clip(change, -_MOST_WEIGHT_CHANGE, _MOST_WEIGHT_CHANGE)
-            people = people.replaced(weight=np.clip(weight + change, _LEAST_WEIGHT, _MOST_WEIGHT))
+            heavier_bmi = self._bmi(self._half_bodies(people.replaced(weight=heavier)))
+            slope = np.where(np.abs(heavier_bmi - bmi) < 1e-6, 1e-6, heavier_bmi - bmi)
+            change = (target.bmi - bmi) * (heavier - weight) / slope
+            change = np.clip(change, -_MAX_WEIGHT_CHANGE, _MAX_WEIGHT_CHANGE)
+            people = people.replaced(weight=np.clip(weight + change, _MIN_WEIGHT, _MAX_WEIGHT))
             tall = stature(bodies)
             reporter.message(
                 f"calibration {number}: stature {tall.mean():.3f} +- {tall.std():.3f} m, "
-                f"BMI {here.mean():.1f} +- {here.std():.1f} (wanted {wanted.bmi.mean():.1f}), "
+                f"BMI {bmi.mean():.1f} +- {bmi.std():.1f} (target {target.bmi.mean():.1f}), "
                 f"weight slider {people.weight.mean():.2f} +- {people.weight.std():.2f}"
             )
         return people
 
 
-def _draw(random: np.random.Generator, count: int) -> tuple[Phenotypes, _Wanted]:
+def _draw(random: np.random.Generator, count: int) -> tuple[Phenotypes, _BodySize]:
     """Draw sliders and, by gender, the statures and body mass indices of adults.
 
-    The order of the draws decides the body: a change of it changes the shape space.
+    The shape space depends on the order of the draws; do not change it.
     """
     female = random.random(count) < 0.5
     people = Phenotypes(
@@ -143,4 +143,4 @@ def _draw(random: np.random.Generator, count: int) -> tuple[Phenotypes, _Wanted]
     )
     tall = np.where(female, random.normal(1.630, 0.066, count), random.normal(1.757, 0.071, count))
     bmi = np.clip(np.exp(random.normal(np.log(24.8), 0.165, count)), 16.5, 42)
-    return people, _Wanted(tall, bmi)
+    return people, _BodySize(tall, bmi)

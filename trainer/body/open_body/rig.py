@@ -1,4 +1,4 @@
-"""Skin weights of MakeHuman's default rig, made symmetric."""
+"""Symmetrised skin weights of MakeHuman's default rig."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _OTHER_SIDE = {".L": ".R", ".R": ".L"}
 
 @dataclass(frozen=True)
 class Rig:
-    """Bones and the weights with which they move V vertices; B bones."""
+    """Bones and their skin weights; B bones, V vertices."""
 
     bones: tuple[str, ...]
     """(B,) names; those of a side end in `.L` or `.R`."""
     weights: Array
-    """(V, B) rows sum to one where a bone moves the vertex at all."""
+    """(V, B) rows sum to one, or are zero for vertices that no bone moves."""
 
-    def share(self, chosen: Callable[[str], bool]) -> Array:
-        """Return the summed weight (V,) of the bones that `chosen` accepts."""
-        columns = [column for column, bone in enumerate(self.bones) if chosen(bone)]
+    def share(self, accept: Callable[[str], bool]) -> Array:
+        """Return the summed weight (V,) of the bones for which `accept` is true."""
+        columns = [column for column, bone in enumerate(self.bones) if accept(bone)]
         return np.asarray(self.weights[:, columns].sum(1))
 
 
@@ -37,12 +37,12 @@ def bone_and_side(bone: str) -> tuple[str, str]:
 
 
 def read_rig(mesh: MakeHumanMesh, cornea: int) -> Rig:
-    """Read the default rig's weights; the cornea, which they leave out, follows the head.
+    """Read the default rig's weights; the cornea, which has none, gets the head's bone.
 
     Raises
     ------
     InputError
-        If the file is missing or is not of the format.
+        If the file is missing or has another format.
     """
     path = mesh.folder / "rigs" / "standard" / "weights.default.json"
     try:
@@ -58,7 +58,7 @@ def read_rig(mesh: MakeHumanMesh, cornea: int) -> Rig:
         weights[cornea] = 0
         weights[cornea, bones.index("head")] = 1
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"{path} does not hold the rig's weights: {error}") from error
+        raise InputError(f"{path} does not contain the weights of the rig: {error}") from error
     weights /= np.maximum(weights.sum(1, keepdims=True), 1e-12)
     return Rig(tuple(bones), weights)
 

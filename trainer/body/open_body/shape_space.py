@@ -1,4 +1,4 @@
-"""Ten shape directions: principal components of the sampled bodies."""
+"""Shape space: ten principal components of the sampled bodies."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ SHAPES = 10
 
 @dataclass(frozen=True)
 class ShapeSpace:
-    """Mean body and directions of one standard deviation; H half and V whole vertices."""
+    """Mean body and shape directions of one standard deviation; H half and V whole vertices."""
 
     mean: Array
     """(H, 3) m, half body."""
     template: Array
     """(V, 3) m, whole body."""
     directions: Array
-    """(V, 3, 10) m a unit of each coefficient."""
+    """(V, 3, 10) m per unit of each coefficient."""
     variance: Array
     """(S,) variances of all components, m2 summed over the vertices."""
     error: Array
-    """(S, H) m by which ten components miss each sampled vertex."""
+    """(S, H) m reconstruction error of each sampled vertex with ten components."""
 
 
 def build_shape_space(points: Array, half: HalfMesh) -> ShapeSpace:
-    """Find the components of sampled half bodies (S, H, 3) in the T-pose, m.
+    """Compute the components of sampled half bodies (S, H, 3) in the T-pose, m.
 
-    The first component is signed so that it makes taller, the others so that they add volume.
+    The sign of the first component makes the body taller, the signs of the others add volume.
     """
     count = len(points)
     mean = points.mean(0)
-    # off the midline a half vertex stands for two
+    # off the midline a half vertex represents two
     weight = np.where(half.on_midline, 1.0, np.sqrt(2.0))[:, None]
     centred = ((points - mean) * weight).reshape(count, -1)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
@@ -55,11 +55,11 @@ def build_shape_space(points: Array, half: HalfMesh) -> ShapeSpace:
         if gain < 0:
             components[row] *= -1
             scores[:, row] *= -1
-    rebuilt = np.einsum("sk,kvc->svc", scores, components) + mean
+    reconstructed = np.einsum("sk,kvc->svc", scores, components) + mean
     return ShapeSpace(
         mean=mean,
         template=half.whole(mean),
         directions=np.stack([half.whole(component) for component in components], -1),
         variance=variance,
-        error=np.linalg.norm(rebuilt - points, axis=2),
+        error=np.linalg.norm(reconstructed - points, axis=2),
     )

@@ -1,4 +1,4 @@
-"""SMPL's joints and their tree, which the open body shares."""
+"""Joints of SMPL and their kinematic tree, shared by the open body."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ JOINT_MIRROR = np.array([JOINT_ROW[mirrored_name(name)] for name in JOINTS])
 """(24,) row of each joint's counterpart on the other side."""
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
-"""Reflection of a point at the body's plane of symmetry, x = 0."""
+"""Factors that reflect a point at the body's plane of symmetry, x = 0."""

@@ -1,4 +1,4 @@
-"""Skin weights of SMPL's 24 joints, from MakeHuman's bones: soft, symmetric, four a vertex."""
+"""Skin weights of SMPL's 24 joints from MakeHuman's bones: smooth, symmetric, four per vertex."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from trainer.body.open_body.rig import Rig, bone_and_side
 from trainer.body.open_body.skeleton import JOINT_MIRROR, JOINT_ROW
 
 _DIFFUSION_STEPS = 6
-"""Steps of smoothing over the surface, which make wide, soft joints."""
-_LEAST_EDGE = 2e-3
-"""Metres: shorter edges spread weights no faster."""
-_LEAST_WEIGHT = 2e-3
-_BONES_A_VERTEX = 4
+"""Number of smoothing steps over the surface, which widen the transitions at joints."""
+_MIN_EDGE = 2e-3
+"""Metres: shorter edges diffuse weights no faster."""
+_MIN_WEIGHT = 2e-3
+_JOINTS_PER_VERTEX = 4
 
-# start of a bone's name -> the joint of its side
+# prefix of a bone's name -> the joint of its side
 _JOINT_OF_BONE = (
     (("clavicle", "shoulder01"), "collar"), (("upperarm",), "shoulder"), (("lowerarm",), "elbow"),
     (("wrist", "metacarpal", "finger1"), "wrist"), (("finger",), "hand"), (("upperleg",), "hip"),
@@ -26,45 +26,45 @@ _JOINT_OF_BONE = (
 )  # fmt: skip
 _SIDES = {".L": "left_", ".R": "right_", "": ""}
 _SPINE = (("spine1", 0.085), ("spine2", 0.075), ("spine3", 0.075))
-"""Joint and half the height in metres over which the trunk's weight passes to it."""
+"""Joint and half the height, in metres, of the blend of the trunk's weight at that joint."""
 
 
 def build_skin_weights(
     rig: Rig, half: HalfMesh, mean: Array, template: Array, joints: Array
 ) -> Array:
-    """Return the weights (V, 24); rows sum to one, at most four are above zero.
+    """Return the weights (V, 24); rows sum to one, at most four entries are positive.
 
     Parameters
     ----------
     rig : Rig
     half : HalfMesh
     mean : (H, 3) array
-        Half body.
+        Half body, m.
     template : (V, 3) array
-        Whole body.
+        Whole body, m.
     joints : (24, 3) array
-        Of the mean body.
+        Joints of the mean body, m.
     """
     weights = _whole(_by_bones(rig, half, mean, joints), half)
     smoothed = _diffused(weights, half, template)
-    # fingers and toes touch each other on the surface: their weights stay as they are
+    # fingers and toes are adjacent on the surface: their weights are not smoothed
     ends = [JOINT_ROW[side + end] for end in ("hand", "foot") for side in ("left_", "right_")]
-    hard = smoothstep(weights[:, ends].sum(1))[:, None]
-    smoothed = hard * weights + (1 - hard) * smoothed
-    least = np.argsort(-smoothed, axis=1)[:, _BONES_A_VERTEX:]
-    np.put_along_axis(smoothed, least, 0, 1)
-    smoothed[smoothed < _LEAST_WEIGHT] = 0
+    fixed = smoothstep(weights[:, ends].sum(1))[:, None]
+    smoothed = fixed * weights + (1 - fixed) * smoothed
+    smallest = np.argsort(-smoothed, axis=1)[:, _JOINTS_PER_VERTEX:]
+    np.put_along_axis(smoothed, smallest, 0, 1)
+    smoothed[smoothed < _MIN_WEIGHT] = 0
     smoothed /= smoothed.sum(1, keepdims=True)
     weights = 0.5 * (smoothed + smoothed[half.mirror][:, JOINT_MIRROR])
-    # on the midline a left and a right weight are equal and leave together
-    fifth = -np.sort(-weights, axis=1)[:, _BONES_A_VERTEX : _BONES_A_VERTEX + 1]
+    # left and right weights are equal on the midline and are removed together
+    fifth = -np.sort(-weights, axis=1)[:, _JOINTS_PER_VERTEX : _JOINTS_PER_VERTEX + 1]
     weights[weights <= fifth + 1e-9] = 0
     weights /= weights.sum(1, keepdims=True)
     return np.asarray(weights)
 
 
 def _by_bones(rig: Rig, half: HalfMesh, mean: Array, joints: Array) -> Array:
-    """Return the weights (H, 24): bones summed by joint, the trunk split by height."""
+    """Return the weights (H, 24): summed over each joint's bones, the trunk split by height."""
     weights = np.zeros((half.half_count, 24))
     trunk = np.zeros(half.half_count)
     for column, bone in enumerate(rig.bones):
@@ -102,7 +102,10 @@ def _joint_of(bone: str) -> str | None:
 
 
 def _whole(weights: Array, half: HalfMesh) -> Array:
-    """Return half weights (H, 24) for the whole body (V, 24), symmetric on the midline."""
+    """Return the weights (V, 24) of the whole body from those of the half (H, 24).
+
+    They are symmetric on the midline.
+    """
     whole = np.zeros((half.count, 24))
     whole[: half.half_count] = weights
     whole[half.half_count :] = weights[half.off_midline][:, JOINT_MIRROR]
@@ -115,7 +118,7 @@ def _diffused(weights: Array, half: HalfMesh, template: Array) -> Array:
     """Return the weights after a few steps of diffusion, faster along short edges."""
     edges = directed_edges(half.faces)
     length = np.linalg.norm(template[edges[:, 0]] - template[edges[:, 1]], axis=1)
-    rate = 1.0 / np.maximum(length, _LEAST_EDGE)
+    rate = 1.0 / np.maximum(length, _MIN_EDGE)
     count = half.count
     averaging = csr_matrix((rate, (edges[:, 0], edges[:, 1])), (count, count))
     averaging = diags(1 / np.asarray(averaging.sum(1)).ravel()) @ averaging

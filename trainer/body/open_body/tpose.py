@@ -1,4 +1,4 @@
-"""Poses MakeHuman's half bodies as SMPL's template stands, each bone group moved rigidly."""
+"""Posing of MakeHuman's half bodies in the pose of SMPL's template, by rigid bone groups."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pymaf_live.body.vectors import unit_vectors
 from pymaf_live.types import Array, Ints
 from trainer.body.open_body.geometry import (
     frames,
+    rotate_vectors,
     rotation_x,
     rotations_about,
     rotations_z,
     shortest_rotations,
-    turned,
 )
 from trainer.body.open_body.half_mesh import HalfMesh
 from trainer.body.open_body.rig import Rig, bone_and_side
@@ -28,7 +28,7 @@ _LATERAL = (
 _GROUPS = (*_CENTRAL, *(group + side for side in (".L", ".R") for group in _LATERAL))
 """Bone groups that move rigidly."""
 
-# start of a bone's name -> its group
+# prefix of a bone's name -> its group
 _GROUP_OF_BONE = (
     ("clavicle", "clavicle"), ("shoulder01", "shoulder"), ("upperarm01", "upper_arm"),
     ("upperarm02", "upper_arm"), ("lowerarm01", "forearm_upper"), ("lowerarm02", "forearm_lower"),
@@ -36,7 +36,7 @@ _GROUP_OF_BONE = (
     ("lowerleg", "shin"), ("foot", "foot"), ("toe", "foot"),
 )  # fmt: skip
 
-# start of a joint cube's name -> the group that carries it; the others stay
+# prefix of a joint cube's name -> the group that moves it; the others do not move
 _GROUP_OF_CUBE = (
     ("l-finger", "hand"), ("l-hand", "hand"), ("l-toe", "foot"), ("l-foot", "foot"),
     ("l-ankle", "foot"), ("l-eye", "head"),
@@ -46,7 +46,7 @@ _GROUP_OF_ONE_CUBE = {
     "l-elbow": "upper_arm", "l-shoulder": "shoulder", "l-scapula": "clavicle",
 }  # fmt: skip
 
-# directions of the T-pose: along the axes but for the small offsets that a natural one has
+# directions in the T-pose: along the axes, with the small deviations of a natural pose
 _UPPER_ARM = unit_vectors(np.array([1, -0.03, -0.06]))
 _FOREARM = unit_vectors(np.array([1, 0.02, 0.0]))
 _HAND = unit_vectors(np.array([1, -0.02, 0.0]))
@@ -55,11 +55,11 @@ _SHIN = unit_vectors(np.array([0.005, -1, -0.085]))
 _PALM = [0, -0.12, 1.0]
 """From the little finger to the index finger."""
 _LEAN = np.deg2rad(4.0)
-"""Radians: MakeHuman stands leaning forward, SMPL's T-pose leans back."""
+"""Radians: MakeHuman's rest pose leans forward, SMPL's T-pose leans back."""
 _CLAVICLE_RAISED, _SHOULDER_RAISED = 7, 11
 """Degrees."""
 _TWIST_UPPER, _TWIST_LOWER = 0.30, 0.75
-"""Shares of the hand's twist that the forearm's two halves take."""
+"""Shares of the hand's twist applied to the two halves of the forearm."""
 
 Motion = tuple[Array, Array]
 """Rotations (S, 3, 3) and translations (S, 3): x -> R x + t."""
@@ -72,13 +72,15 @@ class TPosed:
     points: Array
     """(S, H, 3) m."""
     cubes: dict[str, Array]
-    """MakeHuman's joint cubes of the left and the midline, (S, 3) each."""
+    """MakeHuman's joint cubes of the left side and the midline, (S, 3) m each."""
     twist: Array
-    """(S,) radians that the hand was twisted against the forearm."""
+    """(S,) twist of the hand relative to the forearm, rad."""
 
-    def moved(self, origin: Array) -> TPosed:
-        """Return the bodies seen from origins (S, 3)."""
-        cubes: dict[str, Array] = {name: places - origin for name, places in self.cubes.items()}
+    def relative_to(self, origin: Array) -> TPosed:
+        """Return the bodies relative to origins (S, 3)."""
+        cubes: dict[str, Array] = {
+            name: positions - origin for name, positions in self.cubes.items()
+        }
         return TPosed(self.points - origin[:, None], cubes, self.twist)
 
 
@@ -97,21 +99,22 @@ class TPose:
 
     def __call__(self, points: Array, cubes: dict[str, Array]) -> TPosed:
         """Pose half bodies (S, H, 3) m with their joint cubes (S, 3)."""
-        # the whole body leans back about the hips; feet and head undo it
+        # the whole body leans back about the hips; feet and head compensate
         hips = cubes["l-upper-leg"] * [0, 1, 1]
         back = rotation_x(-_LEAN).T
         points = (points.copy() - hips[:, None]) @ back + hips[:, None]
         leaned: dict[str, Array] = {
-            name: (places.astype(np.float64) - hips) @ back + hips for name, places in cubes.items()
+            name: (positions.astype(np.float64) - hips) @ back + hips
+            for name, positions in cubes.items()
         }
         motions, twist = _motions(leaned)
         posed = self._blended(points, motions)
         posed[:, self._half.on_midline, 0] = 0
-        carried = {name: _carried(name, places, motions) for name, places in leaned.items()}
-        return TPosed(posed, carried, twist)
+        moved = {name: _move_cube(name, cube, motions) for name, cube in leaned.items()}
+        return TPosed(posed, moved, twist)
 
     def _blended(self, points: Array, motions: dict[str, Motion]) -> Array:
-        """Skin the half bodies: motions of the groups blended by their weights."""
+        """Skin the half bodies: blend the motions of the groups by their weights."""
         both = {group: motions[group] for group in _CENTRAL}
         for group, (rotation, shift) in motions.items():
             if group not in both:
@@ -137,8 +140,8 @@ def group_weights(rig: Rig, vertices: Ints) -> Array:
 
 def _group(bone: str) -> str:
     name, side = bone_and_side(bone)
-    for start, group in _GROUP_OF_BONE:
-        if name.startswith(start):
+    for prefix, group in _GROUP_OF_BONE:
+        if name.startswith(prefix):
             return group + side
     if name.startswith("neck"):
         return "neck"
@@ -147,15 +150,15 @@ def _group(bone: str) -> str:
 
 
 def _motions(cubes: dict[str, Array]) -> tuple[dict[str, Motion], Array]:
-    """Return the motion of each group, the lateral ones of the left, and the hand's twist (S,)."""
+    """Return the motion of each central and left group, and the hand's twist (S,)."""
     count = len(cubes["neck"])
     motions: dict[str, Motion] = {"body": (_repeated(np.eye(3), count), np.zeros((count, 3)))}
 
     def attach(group: str, parent: str, pivot: str, rotations: Array) -> None:
-        """Turn a group, its pivot staying attached to the parent."""
+        """Rotate a group; its pivot stays attached to the parent."""
         parent_rotation, parent_shift = motions[parent]
-        head = turned(parent_rotation, cubes[pivot]) + parent_shift
-        motions[group] = rotations, head - turned(rotations, cubes[pivot])
+        head = rotate_vectors(parent_rotation, cubes[pivot]) + parent_shift
+        motions[group] = rotations, head - rotate_vectors(rotations, cubes[pivot])
 
     attach("neck", "body", "neck", _repeated(rotation_x(_LEAN / 2), count))
     attach("head", "neck", "head", _repeated(rotation_x(_LEAN), count))
@@ -188,36 +191,39 @@ def _arm_rotations(cubes: dict[str, Array]) -> tuple[Array, Array, Array, Array]
     axis = np.cross(unit_vectors(upper), unit_vectors(lower))
     target = frames(np.tile(_UPPER_ARM, (count, 1)), np.tile([0, -1.0, 0], (count, 1)))
     upper_arm = target @ np.swapaxes(frames(upper, axis), 1, 2)
-    # the forearm is straightened about that axis
-    bent = turned(upper_arm, unit_vectors(lower))
+    # straighten the forearm about that axis
+    bent = rotate_vectors(upper_arm, unit_vectors(lower))
     along = np.tile(_FOREARM, (count, 1))
     turn = np.cross(bent, along)
     angle = np.arctan2(np.linalg.norm(turn, axis=1), (bent * along).sum(1))
     forearm = rotations_about(turn, angle) @ upper_arm
-    # the palm faces down
+    # turn the palm down
     middle_finger = cubes["l-finger-3-1"] - wrist
     across = cubes["l-finger-2-1"] - cubes["l-finger-5-1"]
     target = frames(np.tile(_HAND, (count, 1)), np.tile(_PALM, (count, 1)))
     hand = target @ np.swapaxes(frames(middle_finger, across), 1, 2)
 
-    def beside(vectors: Array) -> Array:
+    def perpendicular(vectors: Array) -> Array:
         return unit_vectors(vectors - (vectors * along).sum(1, keepdims=True) * along)
 
-    before, after = beside(turned(forearm, across)), beside(turned(hand, across))
+    before, after = (
+        perpendicular(rotate_vectors(forearm, across)),
+        perpendicular(rotate_vectors(hand, across)),
+    )
     sine = (np.cross(before, after) * along).sum(1)
     twist = np.arctan2(sine, (before * after).sum(1))
     return upper_arm, forearm, hand, twist
 
 
-def _carried(name: str, places: Array, motions: dict[str, Motion]) -> Array:
+def _move_cube(name: str, positions: Array, motions: dict[str, Motion]) -> Array:
     group = _GROUP_OF_ONE_CUBE.get(name)
-    for start, carrier in _GROUP_OF_CUBE:
-        if name.startswith(start):
+    for prefix, carrier in _GROUP_OF_CUBE:
+        if name.startswith(prefix):
             group = carrier
     if group is None:
-        return places
+        return positions
     rotation, shift = motions[group]
-    return turned(rotation, places) + shift
+    return rotate_vectors(rotation, positions) + shift
 
 
 def _repeated(rotation: Array, count: int) -> Array:

@@ -1,4 +1,4 @@
-"""Arrays of the body file, and the file."""
+"""Conversion of the built body to arrays, and the body file."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from trainer.body.open_body.skeleton import JOINT_MIRROR, JOINTS, PARENTS
 LICENSE = "CC0-1.0 (derived from MakeHuman/MPFB2 CC0 assets)"
 
 _NO_PARENT = 4294967295
-"""The root's parent, as SMPL's own file has it: -1 as an unsigned 32-bit number."""
+"""Parent of the root as in SMPL's file: -1 as an unsigned 32-bit number."""
 _VARIANCES = 20
 
 
 @dataclass(frozen=True)
 class BodyParts:
-    """Everything that goes into the file."""
+    """Contents of the body file."""
 
     half: HalfMesh
     shape_space: ShapeSpace
@@ -92,26 +92,26 @@ def body_arrays(body: BodyParts) -> dict[str, NDArray[Any]]:
 
 
 def write_body(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write a body file (npz, compressed); the same arrays give the same bytes.
+    """Write a body file (npz, compressed); equal arrays yield equal bytes.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _rows_to_one(rows: Array) -> NDArray[np.float32]:
-    """Return rows in 32 bits that sum to one in spite of the rounding."""
+    """Return rows in 32 bits, normalised after rounding so that they sum to one."""
     rounded = rows.astype(np.float32)
     total = rounded.sum(1, keepdims=True, dtype=np.float64)
     return np.asarray(rounded.astype(np.float64) / total, np.float32)
 
 
 def _part_colours() -> NDArray[np.uint8]:
-    """Return a colour (25, 3) for each part: hues far apart for neighbours, black behind."""
+    """Return a colour (25, 3) per part: distant hues for neighbours, black for the background."""
     order = np.argsort(np.argsort((np.arange(24) * 7) % 24))
     hues = np.linspace(0, 1, 24, endpoint=False)[order]
     colours = [[int(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.55, 0.95)] for hue in hues]
@@ -121,7 +121,7 @@ def _part_colours() -> NDArray[np.uint8]:
 def _smplx_vertices(body: BodyParts) -> dict[str, int]:
     """Return the vertices for `smplx.SMPL(..., vertex_ids=...)`.
 
-    The numbers that smplx has built in are of SMPL's own mesh.
+    The numbers built into smplx refer to SMPL's own mesh.
     """
     landmarks, mean = body.landmarks, body.shape_space.mean
     rim = body.keypoints.ear
