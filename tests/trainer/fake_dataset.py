@@ -1,4 +1,4 @@
-"""A set of people made of dots, with everything known of them, in a crop of another size."""
+"""A data set of people drawn as dots, with all labels, in crops of another size."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 260, 220
 
 
 class DotPeople:
-    """Bodies seen with 70 pixels a metre; key point k is a dot of `colour(k)` on a grey ground."""
+    """Bodies at 70 pixels a metre; key point k is a dot of `colour(k)` on grey."""
 
     name = "dots"
 
@@ -28,7 +28,7 @@ class DotPeople:
         self.asked = []
 
     def posed(self, rotations, shape):
-        """(19, 3) m key points of a body."""
+        """Return the key points (19, 3) m of a body."""
         lsp, coco = (points.pose(rotations, shape) for points in self.points)
         return np.concatenate([lsp, coco[:5]])
 
@@ -69,5 +69,5 @@ class DotPeople:
 
 
 def colour(index):
-    """Far from grey and from one another."""
+    """Return a colour far from grey and from the others."""
     return [(255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 0), (0, 255, 255)][index % 5]

@@ -1,4 +1,4 @@
-"""A small joint set of our own, in the packed layout, with exact fits."""
+"""A small synthetic joint set in the packed layout, with exact fits."""
 
 import zipfile
 from pathlib import Path
@@ -16,15 +16,15 @@ SIDE = 200
 
 
 def write_people(folder: Path, count: int, seed: int = 0) -> Fits:
-    """`count` pictures of coloured dots at the joints of random bodies, and their true fits.
+    """Write `count` images of coloured dots at the joints of random bodies; return the true fits.
 
-    The fit's camera is in the frame of the annotated crop, so it is found from two joints.
+    The camera of a fit is in the frame of the annotated crop.
     """
     body, random = default_body(), np.random.default_rng(seed)
     points = PointSet.keypoints(body, "lsp")
     pose = random.normal(size=(count, body.joint_count, 3)) * 0.2
     names = list(body.joint_names)
-    # knees and elbows bend as people's do
+    # knees and elbows bend naturally
     for name, axis, way in (
         ("left_knee", 0, 1), ("right_knee", 0, 1), ("left_elbow", 1, -1), ("right_elbow", 1, 1)
     ):  # fmt: skip
@@ -36,7 +36,7 @@ def write_people(folder: Path, count: int, seed: int = 0) -> Fits:
     shape = random.normal(size=(count, body.shape_count)) * 0.5
     posed = points.pose(rotations, shape)
     joints = np.ones((count, posed.shape[1], 3))
-    # orthographic: 60 pixels a metre about the picture's middle
+    # orthographic: 60 pixels a metre about the centre of the image
     joints[:, :, :2] = posed[:, :, :2] * 60 + SIDE / 2
     cameras, crops = [], []
     turned = rotations.copy()

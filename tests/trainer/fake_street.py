@@ -1,4 +1,4 @@
-"""Several clothed bodies walking before one camera, with truth: where everybody stands."""
+"""Rendered street scenes: clothed people who walk before one camera, with ground truth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.synthesis.wardrobe import Figure, Wardrobe, pose_figure
 
 SIZE = (640, 360)
 Path = Callable[[float], tuple[float, float]]
-"""Seconds to metres: to the right of the camera and away from it."""
+"""Time in seconds -> metres to the right of the camera and away from it."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Passer:
 
     path: Path
     seed: int
-    """Of figure and clothes."""
+    """Seed of figure and clothes."""
 
 
 @dataclass(frozen=True)
 class Street:
-    """A scene and how long it lasts."""
+    """A scene and its duration."""
 
     name: str
     people: tuple[Passer, ...]
@@ -39,12 +39,12 @@ class Street:
 
 
 class StreetCamera:
-    """Draws scenes; everybody's clothes are made once.
+    """Renders scenes; each person's clothes are generated once.
 
     Parameters
     ----------
     seed : int
-        Of place and light.
+        Seed of place and light.
     height : float
         Metres above the ground; the camera looks along it.
     """
@@ -64,7 +64,7 @@ class StreetCamera:
         self._figures: dict[int, tuple[Array, Figure]] = {}
 
     def render(self, people: Sequence[Passer], time: float) -> Image:
-        """Everybody at a time, the nearest over the others."""
+        """Render all people at a time in seconds, from the farthest to the nearest."""
         canvas = self._behind.copy()
         for person in sorted(people, key=lambda one: -one.path(time)[1]):
             shape, figure = self._dressed(person)
@@ -81,7 +81,7 @@ class StreetCamera:
         return np.asarray(np.clip(255 * image, 0, 255), dtype=np.uint8)
 
     def keypoints(self, person: Passer, time: float) -> Array:
-        """LSP's 14 (14, 2), pixels."""
+        """Return LSP's 14 key points (14, 2) in pixels."""
         shape, _ = self._dressed(person)
         rotations = walking(self.body, person.path, time, person.seed)
         points = self._points.pose(rotations, shape) + self._shift(person, rotations, shape, time)
@@ -106,7 +106,7 @@ class StreetCamera:
 
 
 def walking(body: Body, path: Path, time: float, phase: float) -> Array:
-    """Relative rotations (J, 3, 3) of somebody walking along a path, or standing still on it."""
+    """Return relative rotations (J, 3, 3) of a person who walks or stands on a path."""
     way = np.subtract(path(time + 0.05), path(time - 0.05)) / 0.1
     speed = float(np.hypot(*way))
     step = min(speed, 1.2) / 1.2
@@ -116,7 +116,7 @@ def walking(body: Body, path: Path, time: float, phase: float) -> Array:
     def turn(name: str, rotation: Array) -> None:
         rotations[body.joint_names.index(name)] = rotation
 
-    # upright before the camera, facing it, and turned into the way
+    # upright, facing the camera or, when walking, the direction of the path
     heading = np.arctan2(way[0], -way[1]) if speed > 0.1 else 0.0
     rotations[0] = about_x(np.pi) @ about_y(heading)
     legs = 0.45 * step
@@ -150,7 +150,7 @@ def _stops(x0: float, x1: float, x2: float, z: float, arrives: float, waits: flo
 
 
 _FIRST = 0.8
-"""Seconds that everybody stands and faces the camera before setting out."""
+"""Seconds for which all people stand and face the camera first."""
 
 
 def _later(path: Path) -> Path:
@@ -158,7 +158,7 @@ def _later(path: Path) -> Path:
 
 
 def streets() -> list[Street]:
-    """Crossings of different kinds, each with other people in other clothes."""
+    """Return crossings of different kinds, each with other people in other clothes."""
     kinds: list[tuple[str, Path, Path, float]] = [
         ("opposite", _past(-1.9, 1.9, 5.5, 3.6), _past(2.2, -2.2, 7, 3.6), 4.6),
         ("opposite and near", _past(-1.9, 1.9, 5.8, 3.6), _past(1.9, -1.9, 6.4, 3.6), 4.6),

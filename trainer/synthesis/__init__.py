@@ -1,1 +1,1 @@
-"""Making pictures of people whose truth is known: poses, clothes, places, and the drawing."""
+"""Renders images of synthetic people with exact ground truth: poses, clothes, places, light."""

@@ -1,4 +1,4 @@
-"""What stands behind synthetic people: parts of pictures without people, and made-up places."""
+"""Backgrounds of synthetic people: image parts without people, and painted places."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from trainer.data.lspet import ImageStore, JointSet, read_joint_set
 from trainer.synthesis.textures import Floats, random_colour, smooth_tile
 
 FREE_LICENCES = (4, 5, 7, 8)
-"""COCO's licence ids that allow commercial use and change: BY, BY-SA, none known, US government."""
+"""COCO licence ids that allow commercial use and change: BY, BY-SA, none known, US government."""
 
-_LEAST = 28
+_MIN_SIDE = 28
 """Pixels; narrower parts are left out."""
-_LOOKED_AT = 2500
-"""LSPET's pictures are tight round the person: most have no side wide enough, so many are tried."""
-_BLURRED = 400
-"""So many more are taken whole, blurred until nobody can be made out."""
-_SHARES = {"ccp": 0.28, "lspet": 0.22, "coco": 0.14, "made up": 0.36}
+_LSPET_IMAGES = 2500
+"""LSPET images searched; they are tight around the person, and most have no side wide enough."""
+_BLURRED_IMAGES = 400
+"""LSPET images used whole, blurred until no person can be recognized."""
+_PAINTED = "made up"
+"""Source of painted places in the labels of stored sets."""
+_SHARES = {"ccp": 0.28, "lspet": 0.22, "coco": 0.14, _PAINTED: 0.36}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a picture that shows nobody."""
+    """A part of an image that shows no person."""
 
     image: Image
     source: str
@@ -43,16 +45,16 @@ class Backdrops:
     Parameters
     ----------
     ccp, lspet, coco : Path, optional
-        The packed sets; what is not given is not used.
+        The packed sets; None leaves a set out.
     test : bool
-        Use the held-out pictures of CCP and LSPET, or all others; COCO's are halved by row.
+        Use the held-out images of CCP and LSPET instead of the others; COCO's are split by row.
     clean : bool
-        Only made-up places and COCO's pictures under `FREE_LICENCES`; no other set may be given.
+        Only painted places and COCO's images under `FREE_LICENCES`; no other set is allowed.
 
     Raises
     ------
     InputError
-        If a set is missing or unsound.
+        If a set is missing or invalid.
     """
 
     def __init__(
@@ -65,10 +67,10 @@ class Backdrops:
         clean: bool = False,
     ) -> None:
         if clean and (ccp is not None or lspet is not None):
-            raise InputError("CCP's and LSPET's pictures are not free for commercial use")
+            raise InputError("the images of CCP and LSPET are not free for commercial use")
         self._shares = dict(_SHARES)
         if clean:
-            # a handful of free pictures: seldom enough that they are not learnt by heart
+            # few images are free: rare enough that the network does not memorize them
             self._shares["coco"] = 0.04
         self.pieces: dict[str, list[Piece]] = {}
         if ccp is not None:
@@ -82,7 +84,7 @@ class Backdrops:
         self._noise = [smooth_tile(rng, rng.uniform(1.0, 2.2)) for _ in range(16)]
 
     def prints(self, count: int = 60) -> list[Image]:
-        """Small picture pieces that cloth can be printed with."""
+        """Return small image patches that cloth can be printed with."""
         rng = np.random.default_rng(5)
         every = [piece.image for pieces in self.pieces.values() for piece in pieces]
         if not every:
@@ -94,21 +96,21 @@ class Backdrops:
         ]
 
     def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Image, str]:
-        """A background of a width and height, and where it came from."""
-        kinds = [kind for kind in self._shares if kind == "made up" or self.pieces.get(kind)]
+        """Return a background of a width and height, and its source."""
+        kinds = [kind for kind in self._shares if kind == _PAINTED or self.pieces.get(kind)]
         shares = np.array([self._shares[kind] for kind in kinds])
         kind = str(rng.choice(kinds, p=shares / shares.sum()))
-        if kind == "made up":
-            image, source = self._made_up(size, rng), "made up"
+        if kind == _PAINTED:
+            image, source = self._painted(size, rng), _PAINTED
         else:
             piece = self.pieces[kind][int(rng.integers(len(self.pieces[kind])))]
-            image, source = _filled(piece.image, size, rng), piece.source
+            image, source = _fill(piece.image, size, rng), piece.source
         if rng.random() < 0.3:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 5)), np.uint8)
         return image, source
 
     def texture(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
-        """A surface for things in front: a piece of a background, or a colour with grain."""
+        """Return a texture for occluders: a piece of a background, or a colour with grain."""
         if rng.random() < 0.5:
             return self.draw(size, rng)[0]
         return self._coloured(size, rng, rng.uniform(0.0, 0.25))
@@ -127,14 +129,14 @@ class Backdrops:
         mixed = colour + (other - colour) * np.clip(share, 0, 1)
         return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
 
-    def _made_up(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
+    def _painted(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
         kinds: list[Callable[[tuple[int, int], np.random.Generator], Image]] = [
             self._room, self._leaves, self._room, self._clouds,
         ]  # fmt: skip
         return kinds[int(rng.integers(len(kinds)))](size, rng)
 
     def _clouds(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
-        """Three colours blended by noise: foliage, fog, plaster."""
+        """Return three colours blended by noise: foliage, fog, plaster."""
         out = self._coloured(size, rng, rng.uniform(0.2, 1)).astype(np.float32)
         for _ in range(2):
             share = np.clip(self._grain(size, rng) * rng.uniform(0.5, 3), 0, 1)[..., None]
@@ -142,7 +144,7 @@ class Backdrops:
         return np.clip(out, 0, 255).astype(np.uint8)
 
     def _leaves(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
-        """Shapes of all sizes over each other, as cluttered places look."""
+        """Return shapes of all sizes over each other: a cluttered place."""
         image = np.ascontiguousarray(self._coloured(size, rng, 0.3))
         extent = max(size)
         for _ in range(int(rng.integers(20, 140))):
@@ -160,7 +162,7 @@ class Backdrops:
         return np.clip(image * grain, 0, 255).astype(np.uint8)
 
     def _room(self, size: tuple[int, int], rng: np.random.Generator) -> Image:
-        """A wall, a floor and things along the wall."""
+        """Return a wall, a floor and furniture along the wall."""
         width, height = size
         image = self._coloured(size, rng, rng.uniform(0, 0.25)).astype(np.float32)
         left, right = rng.uniform(0.75, 1.2, 2).tolist()
@@ -191,8 +193,8 @@ class Backdrops:
         return painted
 
 
-def _filled(image: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
-    """A part of `image` of the wanted proportions, or mirrored where it is too narrow."""
+def _fill(image: Image, size: tuple[int, int], rng: np.random.Generator) -> Image:
+    """Return a part of an image at a size, extended by reflection where it is too narrow."""
     if rng.random() < 0.5:
         image = image[:, ::-1]
     height, width = image.shape[:2]
@@ -217,23 +219,25 @@ def _filled(image: Image, size: tuple[int, int], rng: np.random.Generator) -> Im
 
 
 def _sides(image: Image, box: Array, source: str) -> list[Piece]:
-    """The parts beside, above and below a box that are large enough."""
+    """Return the parts beside, above and below a box that are large enough."""
     height, width = image.shape[:2]
     x0, y0 = (int(v) for v in np.clip(np.floor(box[:2]), 0, [width, height]))
     x1, y1 = (int(v) for v in np.clip(np.ceil(box[2:]), 0, [width, height]))
     parts = (image[:, :x0], image[:, x1:], image[:y0], image[y1:])
     return [
-        Piece(np.ascontiguousarray(part), source) for part in parts if min(part.shape[:2]) >= _LEAST
+        Piece(np.ascontiguousarray(part), source)
+        for part in parts
+        if min(part.shape[:2]) >= _MIN_SIDE
     ]
 
 
 def _beside_people(joint_set: JointSet, test: bool) -> list[Piece]:
-    pictures = ImageStore(joint_set)
+    images = ImageStore(joint_set)
     last = len(joint_set) - 500
     rows = np.arange(last, len(joint_set)) if test else np.arange(last)
     rng = np.random.default_rng(3)
     pieces: list[Piece] = []
-    for tried, row in enumerate(rng.permutation(rows)[:_LOOKED_AT].tolist()):
+    for number, row in enumerate(rng.permutation(rows)[:_LSPET_IMAGES].tolist()):
         joints = joint_set.joints[row]
         known = joints[joints[:, 2] > 0, :2]
         if len(known) < 12:
@@ -242,10 +246,10 @@ def _beside_people(joint_set: JointSet, test: bool) -> list[Piece]:
         # the box of the joints leaves out hands, feet and hair
         margin = 0.1 * float((high - low).max())
         box = np.r_[low - margin, high + margin]
-        picture = pictures[row]
-        pieces += _sides(picture, box, f"lspet/{row}")
-        if tried < _BLURRED:
-            soft = cv2.GaussianBlur(picture, (0, 0), 0.06 * max(picture.shape))
+        image = images[row]
+        pieces += _sides(image, box, f"lspet/{row}")
+        if number < _BLURRED_IMAGES:
+            soft = cv2.GaussianBlur(image, (0, 0), 0.06 * max(image.shape))
             small = cv2.resize(soft, None, fx=0.33, fy=0.33, interpolation=cv2.INTER_AREA)
             pieces.append(Piece(np.asarray(small, np.uint8), f"lspet/{row}/blurred"))
     return pieces
@@ -261,14 +265,14 @@ def _coco(folder: Path, test: bool, clean: bool) -> list[Piece]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not the packed COCO set: {error}") from error
     joint_set = read_joint_set(folder)
-    pictures = ImageStore(joint_set)
+    images = ImageStore(joint_set)
     pieces = []
     for row in range(len(names)):
         if clean and int(licences[row]) not in FREE_LICENCES:
             continue
         if (row % 4 == 3) != test:
             continue
-        # every person of the picture that is annotated is avoided, not only this one
+        # avoid every annotated person of the image, not only this one
         low, high = np.full(2, np.inf), np.full(2, -np.inf)
         for other in np.flatnonzero(ids == ids[row]):
             corner = boxes[other, :2]
@@ -276,11 +280,11 @@ def _coco(folder: Path, test: bool, clean: bool) -> list[Piece]:
             stored = (ends - offset[row]) * scale[row]
             low, high = np.minimum(low, stored[0]), np.maximum(high, stored[1])
         box = np.r_[low, high] + 6 * np.array([-1, -1, 1, 1])
-        pieces += _sides(pictures[row], box, f"coco/{int(ids[row])}/licence {int(licences[row])}")
+        pieces += _sides(images[row], box, f"coco/{int(ids[row])}/licence {int(licences[row])}")
     return pieces
 
 
 def linear_mean(image: npt.NDArray[np.uint8]) -> Array:
-    """Mean linear colour (3,) of a picture, roughly."""
+    """Return the approximate mean linear colour (3,) of an image."""
     small = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     return np.asarray((small**2.2).reshape(-1, 3).mean(axis=0))

@@ -1,7 +1,7 @@
-"""Clothes, hair and a face for the open body, painted and padded in its rest pose.
+"""Clothes, hair and a face for the demo clip's body, painted and padded in its rest pose.
 
-Borders between the materials are functions of the place on the rest body, evaluated a sample and
-not a vertex, so that a hem is a clean line however coarse the mesh is.
+Borders between materials are functions of the place on the rest body, evaluated for each sample
+and not for each vertex, so that a hem is a clean line however coarse the mesh is.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ class Noise:
         self._tile = (tile - tile.mean()) / tile.std()
 
     def at(self, x: Array, y: Array, period: float = 1.0) -> Array:
-        """Noise at places of any shape, repeating after `period` in the places' unit."""
+        """Return the noise at places of any shape; it repeats after `period` in their unit."""
         where = np.stack([np.asarray(y), np.asarray(x)]) * (_TILE / period)
         return np.asarray(map_coordinates(self._tile, where, order=1, mode="grid-wrap"))
 
 
 def colour(*srgb: int) -> Array:
-    """Linear colour (3,) from sRGB 0..255."""
+    """Return the linear colour (3,) of sRGB values 0..255."""
     return np.asarray(linear_from_srgb(np.array(srgb) / 255.0))
 
 
 @dataclass(frozen=True)
 class Palette:
-    """What the person wears and looks like; linear colours."""
+    """Linear colours (3,) of one person's skin, hair and clothes."""
 
     skin: Array
     hair: Array
@@ -68,15 +68,15 @@ DEMO_PALETTE = Palette(
 
 
 def step(value: Array, width: float) -> Array:
-    """0 below -width, 1 above width, smooth between."""
+    """Return 0 below -width, 1 above width, and a smooth transition between."""
     t = np.clip(value / (2 * width) + 0.5, 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
 
 
 def above_hairline(points: Array, eye: Array, ear: Array) -> Array:
-    """How far points (N, 3) of a head lie above its hairline, m.
+    """Return the distance (N,) of a head's points (N, 3) above its hairline, m.
 
-    `eye` and `ear`: where they are on the rest body (3,), which looks along z.
+    `eye` and `ear` (3,) are their places on the rest body, which faces z.
     """
     line = np.interp(
         points[:, 2],
@@ -86,17 +86,17 @@ def above_hairline(points: Array, eye: Array, ear: Array) -> Array:
     return np.asarray(points[:, 1] - eye[1] - line)
 
 
-class Dressed:
+class DressedBody:
     """A dressed body of one shape.
 
     Parameters
     ----------
     body : Body
-        With SMPL's joint names and the face's key points.
+        With SMPL's joint names and the key points of the face.
     shape : (S,) array
     palette : Palette
     rng : numpy.random.Generator
-        Draws the fabric's noise.
+        Source of the fabric's noise.
     """
 
     def __init__(
@@ -116,9 +116,9 @@ class Dressed:
         self.vertices = self._padded()
         """(V, 3) rest vertices with clothes and hair."""
         self.attributes = np.column_stack([self.skin, self._head_weight, self.vertices])
-        """(V, 7) rest place, weight of the head, padded rest place: what the painting is a function
-        of. The face is drawn by the skin, clothes by the padded place: padding slides vertices
-        along the cloth, and hems and stripes must not slide along."""
+        """(V, 7) rest place, weight of the head, padded rest place; painting depends on them. The
+        face is painted by the skin, clothes by the padded place: padding slides vertices along the
+        cloth, and hems and stripes must not slide along."""
 
     # borders, positive inside; metres
 
@@ -169,7 +169,7 @@ class Dressed:
         shirt, trousers = step(self._shirt(p), 0.015), step(self._trousers(p), 0.02)
         shoe = step(self._shoe(p), 0.01) * (p[:, 1] < self._joint["left_knee"][1])
         cloth = np.maximum(shirt, trousers)
-        # cloth spans hollows and rounds what is under it; shoes have no toes
+        # cloth spans hollows and smooths the shape under it; shoes have no toes
         armpit = self._joint["left_shoulder"][1] - 0.1
         arm = (np.abs(p[:, 0]) > self._joint["left_shoulder"][0] - 0.03) & (p[:, 1] > armpit)
         torso = cloth * ~arm
@@ -191,13 +191,13 @@ class Dressed:
         tuft = 0.017 + 0.004 * self._noise.at(p[:, 0] * 2, p[:, 1] + p[:, 2], 0.4)
         pad += hair * tuft + 0.012 * shoe
         out += normals * pad[:, None]
-        # smoothing has rounded the soles; what stands on the ground is level
+        # smoothing has rounded the soles, which are flat on the ground
         under = (shoe > 0.5) & (p[:, 1] < self._sole + 0.012)
         out[under, 1] = self._sole - 0.006
         return out
 
     def paint(self, values: Array, _: Ints) -> Array:
-        """Colours (N, 3) of samples of `attributes` (N, 7); a `Surface` for the renderer."""
+        """Return linear colours (N, 3) of samples of `attributes` (N, 7); a renderer `Surface`."""
         p, head, cloth_place = values[:, :3], values[:, 3], values[:, 4:]
         palette = self.palette
         grain = self._noise.at(p[:, 0] + 0.7 * p[:, 2], p[:, 1] + 0.3 * p[:, 2], 0.35)[:, None]
@@ -205,25 +205,25 @@ class Dressed:
         out = palette.skin * (1 + 0.03 * grain)
         out = self._face(p, out)
 
-        def lay(inside: Array, width: float, over: Array) -> None:
+        def blend(inside: Array, width: float, over: Array) -> None:
             nonlocal out
             cover = step(inside, width)[:, None]
             out = out + cover * (over - out)
 
         hair = np.where(head > 0.5, self._hair(p), -1.0)
-        lay(hair, 0.003, palette.hair * np.clip(1 + 0.35 * fine, 0.4, 2.0))
+        blend(hair, 0.003, palette.hair * np.clip(1 + 0.35 * fine, 0.4, 2.0))
         p = cloth_place
         legs = np.where(np.abs(p[:, 0]) < 0.3, self._trousers(p), -1.0)
         seam = 1 - 0.25 * np.exp(-(((p[:, 2] - self._joint["left_knee"][2] + 0.01) / 0.006) ** 2))
-        lay(legs, 0.002, palette.trousers * (1 + 0.12 * grain + 0.06 * fine) * seam[:, None])
-        lay(legs * 0 + 0.012 - np.abs(legs - 0.012), 0.003, palette.trousers * 0.8)
+        blend(legs, 0.002, palette.trousers * (1 + 0.12 * grain + 0.06 * fine) * seam[:, None])
+        blend(legs * 0 + 0.012 - np.abs(legs - 0.012), 0.003, palette.trousers * 0.8)
         shoe = np.where(p[:, 1] < self._joint["left_knee"][1] - 0.2, self._shoe(p), -1.0)
-        lay(shoe, 0.002, palette.shoes * (1 + 0.03 * grain))
+        blend(shoe, 0.002, palette.shoes * (1 + 0.03 * grain))
         lace = np.sin((p[:, 2]) * 260.0) * 0.01 - 0.004
         foot_x = np.abs(np.abs(p[:, 0]) - self._joint["left_foot"][0])
         laced = (shoe > 0.01) & (foot_x < 0.022) & (p[:, 1] > self._sole + 0.055)
-        lay(np.where(laced, lace, -1.0), 0.003, palette.shoes * 0.55)
-        lay(np.where(shoe > 0, self._sole + 0.02 - p[:, 1], -1.0), 0.002, palette.sole)
+        blend(np.where(laced, lace, -1.0), 0.003, palette.shoes * 0.55)
+        blend(np.where(shoe > 0, self._sole + 0.02 - p[:, 1], -1.0), 0.002, palette.sole)
         shirt = np.where(head < 0.5, self._shirt(p), -1.0)
         cloth = np.broadcast_to(palette.shirt, out.shape)
         if palette.stripes:
@@ -232,9 +232,9 @@ class Dressed:
             plain = (np.abs(p[:, 0]) > shoulder[0] + 0.02) | (p[:, 1] > shoulder[1] - 0.02)
             band = step(np.where(plain, -1.0, wave), 0.12)[:, None]
             cloth = cloth + band * (palette.stripe - cloth)
-        lay(shirt, 0.002, cloth * (1 + 0.05 * grain + 0.03 * fine))
+        blend(shirt, 0.002, cloth * (1 + 0.05 * grain + 0.03 * fine))
         # stitched borders at neck, sleeves and hem
-        lay(0.006 - np.abs(shirt - 0.007), 0.002, palette.shirt * 0.72)
+        blend(0.006 - np.abs(shirt - 0.007), 0.002, palette.shirt * 0.72)
         return out
 
     def _face(self, p: Array, out: Array) -> Array:
@@ -248,32 +248,32 @@ class Dressed:
             reach = 1 - np.hypot((x - cx) / rx, (y - cy) / ry)
             return np.where(front, step(reach, edge), 0.0)[:, None]
 
-        def lay(cover: Array, over: Array) -> None:
+        def blend(cover: Array, over: Array) -> None:
             nonlocal out
             out = out + cover * (over - out)
 
         cheek = ellipse(eye[0] + 0.012, nose[1] - 0.008, 0.026, 0.02, 0.5)
-        lay(0.35 * cheek, skin * [1, 0.62, 0.6])
-        lay(0.3 * ellipse(eye[0], eye[1] + 0.002, 0.024, 0.014, 0.5), skin * 0.55)
-        lay(0.9 * ellipse(eye[0], eye[1], 0.0155, 0.0068), colour(222, 212, 204))
-        lay(ellipse(eye[0], eye[1], 0.0066, 0.0066), colour(52, 34, 24))
+        blend(0.35 * cheek, skin * [1, 0.62, 0.6])
+        blend(0.3 * ellipse(eye[0], eye[1] + 0.002, 0.024, 0.014, 0.5), skin * 0.55)
+        blend(0.9 * ellipse(eye[0], eye[1], 0.0155, 0.0068), colour(222, 212, 204))
+        blend(ellipse(eye[0], eye[1], 0.0066, 0.0066), colour(52, 34, 24))
         lid = 0.0045 - np.abs(y - eye[1] - 0.0075 + 12 * (x - eye[0]) ** 2)
         lid = np.where(front & (np.abs(x - eye[0]) < 0.017), lid, -1.0)
-        lay(0.85 * step(lid, 0.002)[:, None], colour(50, 30, 24))
+        blend(0.85 * step(lid, 0.002)[:, None], colour(50, 30, 24))
         brow = eye[1] + 0.0235 - 14 * (x - eye[0] - 0.004) ** 2
         across = front & (np.abs(x - eye[0] - 0.001) < 0.02)
         arch = np.where(across, 0.0042 - np.abs(y - brow), -1.0)
-        lay(0.85 * step(arch, 0.0025)[:, None], self.palette.hair)
-        lay(0.5 * ellipse(0.007, nose[1] - 0.012, 0.0045, 0.003, 0.5), skin * 0.35)
+        blend(0.85 * step(arch, 0.0025)[:, None], self.palette.hair)
+        blend(0.5 * ellipse(0.007, nose[1] - 0.012, 0.0045, 0.003, 0.5), skin * 0.35)
         lips = ellipse(0.0, corner[1] - 0.001, corner[0] + 0.004, 0.0105, 0.3)
-        lay(0.75 * lips, colour(176, 84, 78))
+        blend(0.75 * lips, colour(176, 84, 78))
         parting = np.where(front & (x < corner[0] + 0.003), 0.0016 - np.abs(y - corner[1]), -1.0)
-        lay(0.7 * step(parting, 0.0012)[:, None], colour(96, 40, 40))
-        lay(0.12 * ellipse(0.0, chin[1] + 0.01, 0.03, 0.012, 0.6), skin * 0.6)
+        blend(0.7 * step(parting, 0.0012)[:, None], colour(96, 40, 40))
+        blend(0.12 * ellipse(0.0, chin[1] + 0.01, 0.03, 0.012, 0.6), skin * 0.6)
         return out
 
     def pose(self, rotations: Array, translation: Array) -> Array:
-        """Dressed vertices (V, 3) m of one pose; arguments as `PointSet.pose`."""
+        """Return dressed vertices (V, 3) m of one pose; arguments as in `PointSet.pose`."""
         world, places = joint_transforms(self.body, rotations, self.rest)
         shift = places - np.einsum("jab,jb->ja", world, self.rest)
         weights = self.body.skin_weights

@@ -1,10 +1,10 @@
-"""The demo clip: our own body, dressed, jumping about a park, with its truth known exactly.
+"""The demo clip: the open body, dressed, jumping in a park, with exact ground truth.
 
 ``python -m trainer demo --out resources/demo.mp4 --truth tests/data/demo_truth.npz``
 
-The motion is play of CMU's motion capture (subject 1, trial 1: jumps and turns). The data used
+The motion is from CMU's motion capture (subject 1, trial 1: jumps and turns). The data used
 in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF
-EIA-0196217. Everything else in the clip is drawn, and its sound made, by this script from a seed.
+EIA-0196217. Everything else in the clip, picture and sound, is generated from a seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pymaf_live.types import Array, Camera, Image
 from trainer.data.motion.amc import read_clip
 from trainer.data.motion.retarget import resample, retarget
 from trainer.rendering.renderer import render, srgb_from_linear, sun_map
-from trainer.synthesis.clothing import DEMO_PALETTE, Dressed
+from trainer.synthesis.clothing import DEMO_PALETTE, DressedBody
 from trainer.synthesis.scenery import paint_park, shadow_on_ground
 
 SIZE = (1280, 720)
@@ -34,19 +34,19 @@ SECONDS = 7
 _SEED = 20
 _CLIP, _SKELETON, _START = "cmu_amc/01_01.amc", "cmu_amc/01.asf", 9.5
 _YAW = 125.0
-"""Degrees about the vertical that the motion is turned by, to lead across the picture."""
+"""Degrees about the vertical by which the motion is turned, so that it crosses the image."""
 _STANDING = 70
 """Percentile of the lowest point's height that counts as the ground."""
 _CAMERA_HEIGHT = 0.97
 _SHAPE = (0.35, -0.55, -0.35, 0.3)
 _END_PLACE = (-1.0, 4.25)
-"""Metres right of and before the camera, where the motion ends."""
+"""Metres to the right of and in front of the camera at which the motion ends."""
 _SOUND_RATE = 48_000
 
 
 @dataclass(frozen=True)
-class Play:
-    """The truth of the clip; F frames, camera frame."""
+class DemoMotion:
+    """Ground truth of the clip; F frames, camera frame."""
 
     time: Array
     """(F,) s"""
@@ -60,9 +60,9 @@ class Play:
 
 
 class Soles:
-    """Heels and balls of the two feet, and how to lay a standing foot flat."""
+    """Heels and balls of the two feet, for laying standing feet flat."""
 
-    def __init__(self, body: Body, dressed: Dressed) -> None:
+    def __init__(self, body: Body, dressed: DressedBody) -> None:
         names, rest = body.joint_names, dressed.vertices
         self._ankles = [names.index("left_ankle"), names.index("right_ankle")]
         feet = [names.index("left_foot"), names.index("right_foot")]
@@ -75,8 +75,8 @@ class Soles:
             self._parts.append((heel, np.flatnonzero(own & (forward > 0.9 * ball))))
         self._length = 1.2 * ball
 
-    def heights(self, dressed: Dressed, rotations: Array, translation: Array) -> Array:
-        """Lowest point of heel and ball, (F, 2 feet, 2) m, y down."""
+    def heights(self, dressed: DressedBody, rotations: Array, translation: Array) -> Array:
+        """Return the lowest points of heel and ball, (F, 2 feet, 2) m, y down."""
         out = np.empty((len(rotations), 2, 2))
         for frame, (turned, moved) in enumerate(zip(rotations, translation, strict=True)):
             y = dressed.pose(turned, moved)[:, 1]
@@ -84,7 +84,7 @@ class Soles:
         return out
 
     def flatten(self, rotations: Array, heights: Array) -> None:
-        """Turn the toes of feet that stand on their heels down to the ground, in place."""
+        """Turn the toes of feet that stand on their heels to the ground, in place."""
         for side, ankle in enumerate(self._ankles):
             heel, ball = (_CAMERA_HEIGHT - heights[:, side, k] for k in range(2))
             standing = np.clip((0.07 - heel) / 0.05, 0, 1)
@@ -95,14 +95,14 @@ class Soles:
             )
 
 
-def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Play:
-    """Put the play before the camera: turned, placed, its lowest point on the ground.
+def stage_motion(body: Body, dressed: DressedBody, shape: Array, mocap: Path) -> DemoMotion:
+    """Place the motion before the camera, its lowest point on the ground.
 
     Parameters
     ----------
     body : Body
-    dressed : Dressed
-        Its padded soles are what stands on the ground.
+    dressed : DressedBody
+        Its padded soles touch the ground.
     shape : (S,) array
     mocap : Path
         Folder or zip with the clip and its skeleton.
@@ -112,18 +112,18 @@ def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Play:
     InputError
         If the clip cannot be read.
     """
-    motion = read_clip(mocap, _CLIP, _SKELETON)
-    rotations, translation = retarget(motion, body, shape)
+    clip = read_clip(mocap, _CLIP, _SKELETON)
+    rotations, translation = retarget(clip, body, shape)
     time = np.arange(RATE * SECONDS) / RATE
-    rotations, translation = resample(rotations, translation, motion.frame_rate, time + _START)
-    # world (y up, facing +z) to a level camera (y down, z forward): half a turn about x
+    rotations, translation = resample(rotations, translation, clip.frame_rate, time + _START)
+    # from the world (y up, facing +z) to a level camera (y down, z forward): half a turn about x
     about = Rotation.from_euler("y", _YAW, degrees=True)
     matrix = (Rotation.from_euler("x", 180, degrees=True) * about).as_matrix()
     root = dressed.rest[0]
     rotations[:, 0] = matrix @ rotations[:, 0]
     translation = (translation + root) @ matrix.T - root
     translation[:, [0, 2]] += np.array(_END_PLACE) - (translation + root)[-1, [0, 2]]
-    # most of the time somebody stands: the ground is where the lowest point then is, and stays
+    # the person stands most of the time: a percentile of the lowest point is the ground
     for _ in range(2):
         soles = Soles(body, dressed)
         heights = soles.heights(dressed, rotations, translation)
@@ -131,51 +131,53 @@ def stage(body: Body, dressed: Dressed, shape: Array, mocap: Path) -> Play:
         translation[:, 1] += _CAMERA_HEIGHT - ground
         heights += _CAMERA_HEIGHT - ground
         soles.flatten(rotations, heights)
-    return Play(time, rotations, shape, translation, Camera.for_frame(SIZE))
+    return DemoMotion(time, rotations, shape, translation, Camera.for_frame(SIZE))
 
 
-def draw(play: Play, body: Body, dressed: Dressed, frames: Sequence[int]) -> Iterator[Image]:
-    """Draw frames of the play, (H, W, 3) uint8 RGB each."""
-    park = paint_park(play.camera, _CAMERA_HEIGHT, np.random.default_rng(_SEED))
+def render_frames(
+    motion: DemoMotion, body: Body, dressed: DressedBody, frames: Sequence[int]
+) -> Iterator[Image]:
+    """Yield rendered frames, (H, W, 3) uint8 RGB each."""
+    park = paint_park(motion.camera, _CAMERA_HEIGHT, np.random.default_rng(_SEED))
     grain = np.random.default_rng(_SEED + 1)
     for frame in frames:
-        vertices = dressed.pose(play.rotations[frame], play.translation[frame])
+        vertices = dressed.pose(motion.rotations[frame], motion.translation[frame])
         person = render(
             vertices,
             body.faces,
-            play.camera,
+            motion.camera,
             dressed.attributes,
             surface=dressed.paint,
             light=park.light,
         )
         sun = sun_map(vertices, body.faces, park.light.to_sun, step=0.012)
         ground = park.image * shadow_on_ground(park, sun, vertices, _CAMERA_HEIGHT)
-        picture = srgb_from_linear(person.over(ground))
+        image = srgb_from_linear(person.over(ground))
         # less than a grey level of noise, so that 8 bits do not band the sky
-        picture += grain.uniform(-0.5, 0.5, picture.shape) / 255
-        yield np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        image += grain.uniform(-0.5, 0.5, image.shape) / 255
+        yield np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def ground_truth(play: Play, body: Body) -> dict[str, Array]:
-    """What is known of the clip: the arrays of ``tests/data/demo_truth.npz``."""
-    shapes = np.broadcast_to(play.shape, (len(play.time), len(play.shape)))
-    joints = pose_joints(body, play.rotations, shapes, play.translation)
+def ground_truth(motion: DemoMotion, body: Body) -> dict[str, Array]:
+    """Return the arrays of ``tests/data/demo_truth.npz``."""
+    shapes = np.broadcast_to(motion.shape, (len(motion.time), len(motion.shape)))
+    joints = pose_joints(body, motion.rotations, shapes, motion.translation)
     return {
-        "time": play.time,
+        "time": motion.time,
         "joints": joints.astype(np.float32),
-        "joints_2d": project(joints, play.camera).astype(np.float32),
-        "pose": axis_angle_from_matrix(play.rotations).astype(np.float32),
-        "shape": play.shape.astype(np.float32),
-        "translation": play.translation.astype(np.float32),
-        "focal_length": np.array(play.camera.focal_length),
-        "principal_point": play.camera.principal_point,
+        "joints_2d": project(joints, motion.camera).astype(np.float32),
+        "pose": axis_angle_from_matrix(motion.rotations).astype(np.float32),
+        "shape": motion.shape.astype(np.float32),
+        "translation": motion.translation.astype(np.float32),
+        "focal_length": np.array(motion.camera.focal_length),
+        "principal_point": motion.camera.principal_point,
         "frame_size": np.array(SIZE),
         "joint_names": np.array(body.joint_names),
     }
 
 
 def music(seconds: float) -> Array:
-    """A quiet tune of plucked notes over a soft pad, (N,) in -1..1 at 48 kHz."""
+    """Return a quiet tune of plucked notes over a soft pad, (N,) in -1..1 at 48 kHz."""
     count = int(seconds * _SOUND_RATE)
     time = np.arange(count) / _SOUND_RATE
     sound = np.zeros(count)
@@ -197,7 +199,7 @@ def music(seconds: float) -> Array:
 
 
 def write_video(path: Path, images: Iterator[Image], sound: Array, quality: float) -> None:
-    """Write H.264 and AAC; one thread and no dates, so that the bytes repeat.
+    """Write H.264 and AAC with one thread and no dates, so that the bytes are reproducible.
 
     Raises
     ------
@@ -272,18 +274,18 @@ def make_demo(
     body = default_body()
     shape = np.zeros(body.shape_count)
     shape[: len(_SHAPE)] = _SHAPE
-    dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
-    play = stage(body, dressed, shape, mocap)
+    dressed = DressedBody(body, shape, DEMO_PALETTE, np.random.default_rng(_SEED))
+    motion = stage_motion(body, dressed, shape, mocap)
     if truth is not None:
         with atomic_write(truth) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **ground_truth(play, body))
+            np.savez_compressed(temporary, allow_pickle=False, **ground_truth(motion, body))
     if stills:
         import cv2
 
-        frames = range(0, len(play.time), stills)
-        for frame, image in zip(frames, draw(play, body, dressed, frames), strict=True):
+        frames = range(0, len(motion.time), stills)
+        for frame, image in zip(frames, render_frames(motion, body, dressed, frames), strict=True):
             with atomic_write(out.parent / f"demo_{frame:03d}.png") as temporary:
                 cv2.imwrite(str(temporary), image[..., ::-1])
         return
-    images = draw(play, body, dressed, range(len(play.time)))
+    images = render_frames(motion, body, dressed, range(len(motion.time)))
     write_video(out, images, music(SECONDS), quality)

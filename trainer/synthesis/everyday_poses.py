@@ -1,9 +1,9 @@
-"""Everyday poses that motion capture lacks: sitting at a desk, standing about, hands to the face.
+"""Everyday poses that motion capture lacks: sitting at a desk, standing, hands at the face.
 
-Angles are drawn within what joints do at ease, in SMPL's frame (y up, facing +z, left at +x), where
-hips bend forward about -x, knees back about +x and the left elbow forward about -y. Arms are drawn
-many at once, those that pass through the trunk or the head left out, and told apart by where the
-wrist ends: so 'hands to the face' needs no solving.
+Angles are drawn within comfortable limits, in SMPL's frame (y up, facing +z, left at +x): hips bend
+forward about -x, knees back about +x and the left elbow forward about -y. Many arms are drawn at
+once; those that pass through the trunk or the head are dropped, and the others are sorted by the
+place of the wrist, so that 'hands at the face' needs no inverse kinematics.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pymaf_live.types import Array, Mask
 
 _CANDIDATES = 12_000
 
-# share of each place of the wrist; the first column standing, the second sitting
+# share of each region of the wrist; the first column standing, the second sitting
 _REGIONS = {
     "hang": (0.26, 0.06),
     "lap": (0.04, 0.22),
@@ -53,7 +53,7 @@ def _degrees(*values: float) -> Array:
     return np.asarray(np.radians(values))
 
 
-class Everyday:
+class EverydayPoses:
     """Draws everyday poses of a body.
 
     Parameters
@@ -61,7 +61,7 @@ class Everyday:
     body : Body
         SMPL's joint names.
     rng : numpy.random.Generator
-        Draws the arms that later poses choose among.
+        Source of the arms that later poses choose from.
     """
 
     def __init__(self, body: Body, rng: np.random.Generator) -> None:
@@ -70,7 +70,7 @@ class Everyday:
         self._arms = self._draw_arms(rng)
 
     def draw(self, rng: np.random.Generator) -> tuple[Array, str]:
-        """A pose (J, 3, 3), its root in a y-up world facing about +z, and its kind."""
+        """Return a pose (J, 3, 3), its root in a y-up world facing about +z, and its kind."""
         kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
         out = np.tile(np.eye(3), (self._body.joint_count, 1, 1))
         lean = self._legs(out, "stand" if kind == "lie" else kind, rng)
@@ -96,7 +96,7 @@ class Everyday:
         self, out: Array, side: str, flex: float, apart: float, turn: float, knee: float,
         foot: float,
     ) -> None:  # fmt: skip
-        """Angles in degrees."""
+        """Set one leg, in place; angles in degrees."""
         way = 1.0 if side == "left" else -1.0
         flex, apart, turn, knee, foot = np.radians([flex, apart, turn, knee, foot])
         hip = about_x(-flex) @ about_z(way * apart) @ about_y(way * turn)
@@ -105,7 +105,7 @@ class Everyday:
         self._set(out, f"{side}_ankle", about_x(foot))
 
     def _legs(self, out: Array, kind: str, rng: np.random.Generator) -> float:
-        """Set the legs; how far the root leans forward, radians."""
+        """Set the legs, in place; return how far the root leans forward, radians."""
         u, n = rng.uniform, rng.normal
         sides = ["left", "right"]
         if rng.random() < 0.5:
@@ -139,7 +139,7 @@ class Everyday:
                     np.clip(knee + n(0, 8), 20, 140), -np.clip(knee - flex, -20, 25) - u(0, 15),
                 )  # fmt: skip
             return float(np.radians(u(10, 50)))
-        flat = rng.random() < 0.5  # kneeling on both or on one
+        flat = rng.random() < 0.5  # kneeling on both knees or on one
         self._leg(out, sides[0], u(-5, 40), u(2, 15), u(-5, 10), u(85, 135), u(20, 45))
         if flat:
             out[self._joint[f"{sides[1]}_hip"]] = self._mirrored(
@@ -192,7 +192,7 @@ class Everyday:
 
     def _draw_arms(self, rng: np.random.Generator) -> _Arms:
         count = _CANDIDATES
-        # where the upper arm points: half of them near the body, as people hold them
+        # directions of the upper arm, half of them near the body
         direction = rng.normal(size=(count, 3))
         low = rng.random(count) < 0.55
         direction[low] = [0.35, -1.0, 0.25] + 0.45 * direction[low]
@@ -216,7 +216,7 @@ class Everyday:
         neck, pelvis, head = rest[joint["neck"]], rest[0], rest[joint["head"]] + [0, 0.09, 0.02]
         free = (direction[:, 0] > -0.35) & (direction[:, 2] > -0.55)
         for points in (elbows, (elbows + wrists) / 2, wrists, hands):
-            free &= _outside(points, neck, pelvis, head)
+            free &= _is_outside(points, neck, pelvis, head)
         x, y, z = wrists.T
         chest, hip = pelvis[1] + 0.22, pelvis[1] - 0.05
         inner = np.abs(x) < 0.28
@@ -237,8 +237,8 @@ class Everyday:
         return _Arms(shoulder, elbow, rows)
 
 
-def _outside(points: Array, neck: Array, pelvis: Array, head: Array) -> Mask:
-    """Whether points (N, 3) of an arm in a T-pose's body are outside its trunk and head."""
+def _is_outside(points: Array, neck: Array, pelvis: Array, head: Array) -> Mask:
+    """Return the mask of arm points (N, 3) outside trunk and head of a body in T-pose."""
     x, y, z = (points - [0, 0, neck[2]]).T
     trunk = ((x / 0.19) ** 2 + ((z - 0.02) / 0.155) ** 2 < 1) & (y < neck[1] - 0.06)
     trunk &= y > pelvis[1] - 0.1
@@ -259,7 +259,7 @@ def _stack(turn: Callable[[float], Array], angles: Array) -> Array:
 
 
 def _turns_from_x(direction: Array) -> Array:
-    """Smallest rotations (N, 3, 3) from +x to unit vectors (N, 3)."""
+    """Return the smallest rotations (N, 3, 3) from +x to unit vectors (N, 3)."""
     axis = np.cross([1.0, 0.0, 0.0], direction)
     sine = np.linalg.norm(axis, axis=1)
     angle = np.arctan2(sine, direction[:, 0])

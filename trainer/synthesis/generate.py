@@ -1,4 +1,4 @@
-"""Making a packed set of synthetic people: `python -m trainer synthesize`."""
+"""Generate a packed set of synthetic people: `python -m trainer synthesize`."""
 
 from __future__ import annotations
 
@@ -30,62 +30,62 @@ from trainer.synthesis.poses import Poses, kept_fits
 from trainer.synthesis.render_sample import CROP_SIZE, SampleRenderer
 from trainer.synthesis.truth import Truth
 
-PICTURES_A_SHARD = 400
+IMAGES_PER_SHARD = 400
 LARGEST_SHARD = 24 * 1024 * 1024
 _QUALITY = 85
-_MOST = 1_000_000
+_MAX_COUNT = 1_000_000
 _SECONDS_BETWEEN_LINES = 20.0
 _VERSION = 1
-"""Counts up when the same seed gives other pictures than before."""
+"""Increases when the same seed gives other images than before."""
 
 
 @dataclass(frozen=True)
 class SynthesisOptions:
-    """What decides the pictures; two runs with the same options make the same set."""
+    """Options of a set; two runs with the same options make the same set."""
 
     count: int
     seed: int
     clean: bool = False
-    """Only what is free for commercial use."""
+    """Use only sources that are free for commercial use."""
     test: bool = False
-    """Poses, backgrounds and random numbers that training sets do not get."""
+    """Use poses, backgrounds and random numbers that training sets do not use."""
     size: int = 288
-    """Longer side of the pictures in pixels."""
+    """Longer side of the images in pixels."""
     data: str = str(SHARED_DATA)
-    """Folder with the packed sets lspet, ccp, coco_mini and mocap; those missing are not used."""
+    """Folder with the packed sets lspet, ccp, coco_mini and mocap; missing ones are not used."""
     fits: str = str(NATURAL_FITS)
     """Fits of LSPET to take poses from; the default file is not used if it is missing."""
 
     def text(self, body_sha256: str) -> str:
-        """As JSON, for the set to say what it was made with."""
+        """Return the options as JSON, which the set stores."""
         return json.dumps({**asdict(self), "version": _VERSION, "body_sha256": body_sha256})
 
 
 def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> None:
-    """Make a set, or go on where its making stopped.
+    """Generate a set, or continue an interrupted one.
 
-    Every shard is a zip of JPEGs and, until all are there, a file with its labels; both stand under
-    their final names only when whole. A picture depends on the seed and its number alone.
+    Each shard is a zip of JPEGs and, until the set is complete, a file with its labels; both get
+    their final names only when complete. An image depends only on the seed and its number.
 
     Parameters
     ----------
     folder : Path
-        Made where it is missing. A set in it that was made with other options is left alone.
+        Created if missing. A set in it that was made with other options is not changed.
     options : SynthesisOptions
     workers : int
-        Processes.
+        Number of processes.
 
     Raises
     ------
     UsageError
-        If the options make no sense.
+        If an option is out of range.
     InputError
         If a source is missing or unsound, or `clean` has no source of poses.
     OutputError
-        If the set cannot be written, or `folder` holds another one.
+        If the set cannot be written, or `folder` holds another set.
     """
-    if not 1 <= options.count <= _MOST:
-        raise UsageError(f"--count must be 1 to {_MOST}, not {options.count}")
+    if not 1 <= options.count <= _MAX_COUNT:
+        raise UsageError(f"--count must be 1 to {_MAX_COUNT}, not {options.count}")
     if not 32 <= options.size <= 1024:
         raise UsageError(f"--size must be 32 to 1024 pixels, not {options.size}")
     if workers < 1:
@@ -101,54 +101,54 @@ def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> 
     if not kept.exists() or kept.read_text("utf-8") != text:
         # a run that failed before its first shard does not block the folder
         if kept.exists() and _has_shards(folder):
-            raise OutputError(f"{folder} holds the start of a set made with other options")
+            raise OutputError(f"{folder} holds an unfinished set made with other options")
         with atomic_write(kept) as temporary:
             temporary.write_text(text, "utf-8")
-    shards = -(-options.count // PICTURES_A_SHARD)
+    shards = -(-options.count // IMAGES_PER_SHARD)
     todo = [k for k in range(shards) if not _shard_done(folder, k)]
     console, started = Console(stderr=True), time.monotonic()
-    told = started
+    reported = started
     done, total = 0, sum(len(_rows(k, options.count)) for k in todo)
-    for made in _made(folder, options, todo, workers):
+    for made in _generate(folder, options, todo, workers):
         done += made
         now = time.monotonic()
-        if now - told > _SECONDS_BETWEEN_LINES or done == total:
+        if now - reported > _SECONDS_BETWEEN_LINES or done == total:
             left = (now - started) / max(done, 1) * (total - done) / 60
             console.print(f"synthesize: {done}/{total}, {left:.1f} min left", soft_wrap=True)
-            told = now
+            reported = now
     _gather(folder, shards, options, text)
 
 
 def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
-    """Make a set of the shards of an unfinished one that are whole, to begin training with.
+    """Copy the complete shards of an unfinished set to a set of their own.
 
-    It is the set that the same options with a smaller count would make; the unfinished set is left
-    as it is and can be gone on with.
+    It is the set that the same options with a smaller count would make. The unfinished set is not
+    changed and can be continued.
 
     Parameters
     ----------
     folder : Path
         The unfinished set.
     options : SynthesisOptions
-        Those it is being made with.
+        Options of the unfinished set.
     target : Path
         Must not exist.
 
     Returns
     -------
     int
-        How many pictures.
+        Number of images.
 
     Raises
     ------
     InputError
-        If `folder` is no unfinished set of these options, or no shard is whole.
+        If `folder` is not an unfinished set with these options, or no shard is complete.
     OutputError
         If `target` exists or cannot be written.
     """
     kept = folder / "settings.json"
     if not kept.exists() or kept.read_text("utf-8") != options.text(default_body().sha256):
-        raise InputError(f"{folder} is no unfinished set with these options")
+        raise InputError(f"{folder} is not an unfinished set with these options")
     shards = 0
     while _shard_done(folder, shards):
         shards += 1
@@ -156,7 +156,7 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
         raise InputError(f"{folder} has no finished shard yet")
     if target.exists():
         raise OutputError(f"{target} exists already")
-    part = replace(options, count=min(shards * PICTURES_A_SHARD, options.count))
+    part = replace(options, count=min(shards * IMAGES_PER_SHARD, options.count))
     make_folder(target)
     for shard in range(shards):
         for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
@@ -183,7 +183,7 @@ def _check_sources(options: SynthesisOptions) -> None:
 
 
 def _finished(folder: Path, text: str) -> bool:
-    """Whether the whole set is there; an `OutputError` where another one is."""
+    """Return True if the set is complete; `OutputError` if another set is in the folder."""
     path = folder / "labels.npz"
     if not path.exists():
         return False
@@ -191,14 +191,14 @@ def _finished(folder: Path, text: str) -> bool:
         with np.load(path, allow_pickle=False) as file:
             same = str(file["settings"]) == text
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise OutputError(f"{path} is in the way and is no synthetic set: {error}") from error
+        raise OutputError(f"{path} exists and is not a synthetic set: {error}") from error
     if not same:
         raise OutputError(f"{folder} holds a set made with other options; choose another folder")
     return True
 
 
 def _rows(shard: int, count: int) -> range:
-    return range(shard * PICTURES_A_SHARD, min((shard + 1) * PICTURES_A_SHARD, count))
+    return range(shard * IMAGES_PER_SHARD, min((shard + 1) * IMAGES_PER_SHARD, count))
 
 
 def _part(folder: Path, shard: int) -> Path:
@@ -206,7 +206,7 @@ def _part(folder: Path, shard: int) -> Path:
 
 
 def _shard_done(folder: Path, shard: int) -> bool:
-    # the labels are written after the pictures
+    # the labels are written after the images
     return _part(folder, shard).exists() and (folder / f"images_{shard:02d}.zip").exists()
 
 
@@ -215,14 +215,16 @@ def _has_shards(folder: Path) -> bool:
     return any(any(folder.glob(pattern)) for pattern in ("part_*.npz", "images_*.zip"))
 
 
-def _made(folder: Path, options: SynthesisOptions, todo: list[int], workers: int) -> Iterator[int]:
-    """Make shards; how many pictures have been added, again and again."""
+def _generate(
+    folder: Path, options: SynthesisOptions, todo: list[int], workers: int
+) -> Iterator[int]:
+    """Generate shards; yield the number of new images now and then."""
     if not todo:
         return
     if workers == 1 or len(todo) == 1:
-        studio = _studio(options)
+        renderer = _open_renderer(options)
         for shard in todo:
-            yield from _make_shard(studio, folder, options, shard, _rows(shard, options.count))
+            yield from _make_shard(renderer, folder, options, shard, _rows(shard, options.count))
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         futures = [
@@ -233,61 +235,61 @@ def _made(folder: Path, options: SynthesisOptions, todo: list[int], workers: int
             for future in futures:
                 yield future.result()
         except BaseException:
-            # shards not begun are left for the next time
+            # shards that have not started are left for the next run
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: range) -> int:
-    return sum(_make_shard(_studio(options), folder, options, shard, rows))
+    return sum(_make_shard(_open_renderer(options), folder, options, shard, rows))
 
 
 @lru_cache(maxsize=1)
-def _studio(options: SynthesisOptions) -> SampleRenderer:
+def _open_renderer(options: SynthesisOptions) -> SampleRenderer:
     cv2.setNumThreads(1)
     data, body = Path(options.data), default_body()
     if not data.is_dir():
         raise InputError(f"there is no folder {data}")
 
-    def given(name: str) -> Path | None:
+    def existing(name: str) -> Path | None:
         folder = data / name
         return folder if folder.is_dir() else None
 
     fits, rows = None, None
-    lspet = None if options.clean else given("lspet")
+    lspet = None if options.clean else existing("lspet")
     if lspet is not None and Path(options.fits).exists():
         people = len(read_joint_set(lspet))
         fits, rows = kept_fits(Path(options.fits), people, test=options.test)
     poses = Poses(
-        body, motion=given("mocap"), fits=fits, fit_rows=rows, test=options.test,
+        body, motion=existing("mocap"), fits=fits, fit_rows=rows, test=options.test,
         clean=options.clean,
     )  # fmt: skip
     backdrops = Backdrops(
-        ccp=None if options.clean else given("ccp"), lspet=lspet, coco=given("coco_mini"),
+        ccp=None if options.clean else existing("ccp"), lspet=lspet, coco=existing("coco_mini"),
         test=options.test, clean=options.clean,
     )  # fmt: skip
     return SampleRenderer(body, poses, backdrops, options.size)
 
 
 def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
-    """The random numbers of one picture; test sets share none with training sets."""
+    """Return the random generator of one image; test and training sets share none."""
     return np.random.default_rng([options.seed, int(options.test), int(options.clean), row])
 
 
 def _make_shard(
-    studio: SampleRenderer, folder: Path, options: SynthesisOptions, shard: int, rows: range
+    renderer: SampleRenderer, folder: Path, options: SynthesisOptions, shard: int, rows: range
 ) -> Iterator[int]:
-    """Make one shard, in steps of a few pictures."""
-    names, truths, size, told = [], [], 0, 0
+    """Generate one shard; yield the number of new images now and then."""
+    names, truths, size, reported = [], [], 0, 0
     target = folder / f"images_{shard:02d}.zip"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for row in rows:
-            image, truth = studio.render(generator(options, row))
+            image, truth = renderer.render(generator(options, row))
             settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
             made, encoded = cv2.imencode(".jpg", image[..., ::-1], settings)
             if not made:
-                raise OutputError(f"picture {row} cannot be encoded")
+                raise OutputError(f"image {row} cannot be encoded")
             name = f"{row:07d}.jpg"
             # a fixed date: the same options give the same bytes
             archive.writestr(zipfile.ZipInfo(name), encoded.tobytes())
@@ -295,8 +297,8 @@ def _make_shard(
             names.append(name)
             truths.append(truth)
             if len(names) % 20 == 0:
-                yield len(names) - told
-                told = len(names)
+                yield len(names) - reported
+                reported = len(names)
     if size > LARGEST_SHARD:
         raise OutputError(f"{target} would be larger than {LARGEST_SHARD >> 20} MiB; lower --size")
     with atomic_write(target) as temporary:
@@ -304,7 +306,7 @@ def _make_shard(
     arrays = _arrays(names, truths, shard)
     with atomic_write(_part(folder, shard)) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    yield len(names) - told
+    yield len(names) - reported
 
 
 def _arrays(
@@ -332,7 +334,7 @@ def _arrays(
 
 
 def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> None:
-    """Join the shards' labels into one file; the set is finished with it."""
+    """Join the labels of the shards into one file, which completes the set."""
     parts: list[dict[str, npt.NDArray[np.generic]]] = []
     for shard in range(shards):
         path = _part(folder, shard)
@@ -340,7 +342,9 @@ def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> 
             with np.load(path, allow_pickle=False) as file:
                 parts.append({name: file[name] for name in file.files})
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is damaged, delete it and go on: {error}") from error
+            raise InputError(
+                f"{path} is damaged; delete it and run the command again: {error}"
+            ) from error
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     body = default_body()
     arrays |= {

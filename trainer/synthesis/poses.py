@@ -1,4 +1,4 @@
-"""Where synthetic people's poses come from, and how they are varied."""
+"""Sources of synthetic people's poses, and their random variation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymaf_live.types import Array
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import read_fits
 from trainer.data.motion.clips import FREE_FORMATS, read_motions
-from trainer.synthesis.everyday_poses import Everyday
+from trainer.synthesis.everyday_poses import EverydayPoses
 
 TEST_ROWS = 500
 """LSPET's last rows, whose fits pose the test set and never a training set."""
@@ -32,12 +32,12 @@ TEST_CLIPS = frozenset({
 """Clips that pose the test set and never a training set."""
 
 _STEP_SECONDS = 1 / 15
-"""Frames nearer in time than this are alike."""
+"""Seconds between the frames that are used; closer ones are alike."""
 
 _SHARES = {"fits": 0.32, "motion": 0.24, "everyday": 0.28, "mixed": 0.16}
 _TRIES = 8
 
-# of rotation vectors, degrees; the joints left out keep their angles
+# standard deviation of the rotation vectors, degrees; the other joints keep their angles
 _NOISE = {
     "spine1": 3, "spine2": 3, "spine3": 3, "neck": 6, "head": 6, "left_hip": 6, "right_hip": 6,
     "left_ankle": 5, "right_ankle": 5, "left_shoulder": 11, "right_shoulder": 11, "left_collar": 3,
@@ -52,16 +52,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pose:
-    """A pose in a world with y up, seen from +z by a level camera."""
+    """A pose in a y-up world, seen from +z by a level camera."""
 
     rotations: Array
     """(J, 3, 3)"""
     kind: str
-    """'sit', 'stand'... of everyday poses; else the source's kind."""
+    """'sit', 'stand' and so on for everyday poses, otherwise the kind of source."""
     source: str
-    """Where it was taken from: files and frames, ' + ' between those of a mixture."""
+    """Files and frames, joined by ' + ' for a mixture."""
     grounded: bool
-    """Whether the world's y axis is the true vertical, so that a camera may be raised."""
+    """True if the world's y axis is the true vertical, so that the camera may be raised."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class _Clip:
     rotations: Floats
     source: str
     step: float
-    """Frames of the file from row to row."""
+    """Frames of the file between two rows."""
 
 
 class Poses:
-    """Draws poses.
+    """Draws poses from fits, motion capture and everyday poses.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ class Poses:
     fits : (N, J, 3, 3) array, optional
         Fitted poses in their crops' frames (y down).
     fit_rows : (N,) array, optional
-        Their rows in the set, for the record.
+        Their rows in the set, for the labels.
     test : bool
-        Whether the clips of `TEST_CLIPS` are read, or all others.
-        Motion that is not free for commercial use is read for tests only.
+        Read the clips of `TEST_CLIPS` instead of all others. Motion that is not free for commercial
+        use is read for tests only.
     clean : bool
-        No fits may be given, and free motion alone is read for tests too.
+        Allow no fits, and read only free motion also for tests.
 
     Raises
     ------
@@ -115,14 +115,14 @@ class Poses:
         self._noise = np.zeros((len(names), 1))
         for name, degrees in _NOISE.items():
             self._noise[names.index(name)] = np.radians(degrees)
-        # not the pictures' own draws: every process makes the same arms
-        self._everyday = Everyday(body, np.random.default_rng(20 + test))
+        # a fixed seed: every process makes the same arms
+        self._everyday = EverydayPoses(body, np.random.default_rng(20 + test))
         self._fits, self._fit_rows = fits, fit_rows
-        # what a published model learns from must be free; the others are good for tests
+        # training data of a published model must be free; other clips are used for tests
         formats = None if test and not clean else FREE_FORMATS
         self._clips = _clips(body, motion, formats, test) if motion is not None else []
         lengths = np.array([len(clip.rotations) for clip in self._clips])
-        # long clips repeat themselves, so they count by less than their length
+        # long clips repeat themselves, so their weight grows more slowly than their length
         self._clip_shares = np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1e-9)
         shares = dict(_SHARES)
         if fits is None or not len(fits):
@@ -133,7 +133,7 @@ class Poses:
         self._shares = np.array(list(shares.values())) / sum(shares.values())
 
     def draw(self, rng: np.random.Generator) -> Pose:
-        """One pose, all round about the vertical, mirrored half the time; possible for joints."""
+        """Draw a pose within the joint limits, turned and mirrored at random."""
         pose = self._one(rng, self._kinds, self._shares)
         for _ in range(_TRIES):
             if not violates_joint_limits(self._body, pose.rotations[None], 0.35)[0]:
@@ -153,7 +153,7 @@ class Poses:
             assert self._fit_rows is not None
             row = int(rng.integers(len(self._fits)))
             rotations = self._fits[row].astype(np.float64)
-            # crops have y down and z away
+            # in crops y is down and z away
             rotations[0] = np.diag([1.0, -1.0, -1.0]) @ rotations[0]
             pose = Pose(rotations, "fits", f"lspet/{self._fit_rows[row]}", False)
         else:
@@ -182,15 +182,15 @@ class Poses:
             rotations = rotations @ matrix_from_axis_angle(noise)
         rotations = rotations.copy()
         turn = about_y(rng.uniform(-np.pi, np.pi))
-        # a fit knows the camera's tilt but not the vertical: it is turned about its own trunk
+        # a fit has no known vertical: it is turned about its own trunk
         rotations[0] = turn @ rotations[0] if pose.grounded else rotations[0] @ turn
         return Pose(rotations, pose.kind, pose.source, pose.grounded)
 
 
-def seen(pose: Pose, rng: np.random.Generator, *, webcam: bool = False) -> Array:
-    """The pose before a camera: rotations (J, 3, 3) with x right, y down, z away.
+def view_pose(pose: Pose, rng: np.random.Generator, *, webcam: bool = False) -> Array:
+    """Return the pose before a camera: rotations (J, 3, 3) with x right, y down, z away.
 
-    The camera stands at eye level more often than above or below, and is seldom quite level.
+    The camera is at eye level more often than above or below, and rarely exactly level.
     """
     if webcam:
         elevation = rng.normal(-2, 12)
@@ -221,7 +221,7 @@ def _clips(body: Body, folder: Path, formats: frozenset[str] | None, test: bool)
 
 
 def kept_fits(path: Path, count: int, *, test: bool) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """The fits that are good enough of a set of `count` people: (N, J, 3, 3) and their rows (N,).
+    """Return the kept fits of a set of `count` people: rotations (N, J, 3, 3) and rows (N,).
 
     Raises
     ------

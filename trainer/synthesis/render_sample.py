@@ -18,7 +18,7 @@ from trainer.rendering.renderer import Light
 from trainer.synthesis.backdrops import Backdrops
 from trainer.synthesis.camera_effects import record_image
 from trainer.synthesis.person_layer import Layer, matching_gain, random_light, render_layer
-from trainer.synthesis.poses import Pose, Poses, seen
+from trainer.synthesis.poses import Pose, Poses, view_pose
 from trainer.synthesis.surroundings import add_chair, add_contact_shadow, add_occluders
 from trainer.synthesis.truth import Truth, keypoint_visibility, nearest_camera
 from trainer.synthesis.view import View, random_view
@@ -124,7 +124,7 @@ class SampleRenderer:
             while not _is_upright(pose):
                 pose = self.poses.draw(rng)
             pose = _turned_to_camera(pose, rng)
-        rotations = seen(pose, rng, webcam=webcam)
+        rotations = view_pose(pose, rng, webcam=webcam)
         shape = rng.normal(size=self.body.shape_count).clip(-2.5, 2.5)
         figure = self.wardrobe.dress(shape, self.wardrobe.draw(rng), rng)
         vertices, normals = pose_figure(self.body, figure, rotations)
@@ -175,7 +175,7 @@ class SampleRenderer:
     ) -> Layer | None:  # fmt: skip
         """Render a second person: behind, or at the edge in front; None where too near."""
         pose = self.poses.draw(rng)
-        rotations = seen(pose, rng)
+        rotations = view_pose(pose, rng)
         shape = rng.normal(size=self.body.shape_count).clip(-2.5, 2.5)
         figure = self.wardrobe.dress(shape, self.wardrobe.draw(rng), rng)
         vertices, normals = pose_figure(self.body, figure, rotations)

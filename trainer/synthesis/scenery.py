@@ -1,8 +1,7 @@
-"""A park to put a drawn person into: sky, trees, lawn and a paved square, from a seed.
+"""The demo clip's park: sky, trees, lawn and a paved square, painted from a seed.
 
-The ground is a plane `height` metres below a level camera, so whatever stands on it is in true
-perspective; everything beyond is painted back to front as a photograph would show it, blurred
-with distance as a lens does.
+The ground is a plane `height` metres below a level camera, so that a person on it is in true
+perspective; everything beyond is painted back to front and blurred with distance.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from trainer.synthesis.clothing import Noise, colour
 _FINE = 2
 """Background samples a pixel along each side."""
 _FAR = 400.0
-"""Metres; the ground is not told apart beyond."""
+"""Metres; farther ground is painted as if it lay there."""
 
 
 def afternoon(up: Array | None = None) -> Light:
-    """A mild sun from the left behind the camera; directions in a level camera's frame."""
+    """Return a mild sun from the left behind the camera; directions in a level camera's frame."""
     to_sun = np.array([-0.62, -0.72, -0.48])
     return Light(
         to_sun=to_sun / np.linalg.norm(to_sun),
@@ -42,7 +41,7 @@ class Park:
     image: Array
     """(H, W, 3) without the person's shadow."""
     ground: Array
-    """(H, W, 3) m, camera frame: the place on the ground that a pixel sees; not finite above it."""
+    """(H, W, 3) m, camera frame: place on the ground that a pixel sees; not finite above it."""
     light: Light
 
 
@@ -91,7 +90,7 @@ def _sky(x: Array, y: Array, noise: Noise) -> Array:
     up = np.clip(-y, 0.002, None)
     share = np.clip(up / 0.3, 0, 1)[..., None] ** 0.7
     sky = colour(206, 222, 234) + (colour(104, 158, 214) - colour(206, 222, 234)) * share
-    # clouds lie on a plane overhead: they flatten and crowd towards the horizon
+    # clouds lie on a plane overhead: they flatten and gather towards the horizon
     overhead = 1 / (up + 0.12)
     across, away = np.broadcast_arrays(x * overhead, overhead)
     cloud = noise.at(across * 0.55 + 0.13, away * 0.8, 9.0)
@@ -105,7 +104,7 @@ def _sky(x: Array, y: Array, noise: Noise) -> Array:
 def _far_trees(
     image: Array, horizon: int, focal: float, noise: Noise, rng: np.random.Generator
 ) -> None:
-    """Three rows of tree tops, each nearer, darker and greener than the one behind."""
+    """Paint three rows of tree tops in place, each darker and greener than the one behind."""
     columns = np.arange(image.shape[1])
     rows = np.arange(image.shape[0])[:, None]
     for distance, top, tint in (
@@ -141,7 +140,7 @@ def _ground(x: Array, y: Array, height: float, noise: Noise, rough: Noise) -> tu
     # mowing stripes, as parks have
     lawn = lawn * (1 + 0.05 * np.tanh(4 * np.sin(X * 1.1 + 0.25 * Z)))[..., None]
 
-    # flags of 0.8 x 0.5 m in running bond; each its own shade, dark joints, a worn surface
+    # flagstones of 0.85 x 0.55 m in running bond with their own shades and dark joints
     deep, wide = 0.55, 0.85
     row = np.floor(Z / deep)
     column = np.floor(X / wide + 0.5 * (row % 2))
@@ -162,13 +161,13 @@ def _ground(x: Array, y: Array, height: float, noise: Noise, rough: Noise) -> tu
     kerb = np.exp(-(((Z - far_edge - 0.06) / 0.07) ** 2))[..., None]
     ground = lawn + (stone - lawn) * paved
     ground = ground + (colour(150, 144, 132) - ground) * kerb * 0.9
-    # air between: the far lawn turns pale
+    # haze: the far lawn turns pale
     haze = np.clip((Z - 25) / 500, 0, 0.35)[..., None]
     return z, np.asarray(ground + (colour(120, 150, 104) - ground) * haze)
 
 
 def _trees(rng: np.random.Generator) -> list[tuple[float, float, float, Array]]:
-    """Distance and place across in metres, height in metres, tint; far ones first."""
+    """Return distance, sideways place and height in metres, and tint; far trees first."""
     tints = (colour(84, 122, 52), colour(104, 132, 54), colour(72, 110, 60))
     rows = [(46.0, -13.5, 10.0), (42.0, 3.5, 9.0), (38.0, 14.5, 10.5), (33.0, -4.5, 8.0)]
     rows += [(27.0, 8.4, 8.4), (22.0, -8.0, 8.2)]
@@ -190,7 +189,7 @@ def _tree(
     light: Light,
     rng: np.random.Generator,
 ) -> None:
-    """One tree: a trunk, and a crown of leaf clumps lit by where they lie on it."""
+    """Paint a tree in place: a trunk, and a crown of leaf clumps lit by their place on it."""
     scale = focal / distance
     foot = np.array([principal[0] + place * scale, principal[1] + height * scale])
     margin = int(size * scale)
@@ -213,7 +212,7 @@ def _tree(
     balls = np.array([[0.0, 0.66, 0.0, 0.25]])
     for _ in range(26):
         angle, level = rng.uniform(0, 2 * np.pi), rng.uniform(0.36, 0.94)
-        # an egg, wider below, with boughs that stick out
+        # egg-shaped, wider below, with branches that stick out
         out = rng.uniform(0.5, 1.0) * 0.34 * np.sqrt(max(0.05, 1 - ((level - 0.58) / 0.4) ** 2))
         ball = [out * np.cos(angle), level, out * np.sin(angle)]
         balls = np.vstack([balls, [*ball, rng.uniform(0.05, 0.12)]])
@@ -260,7 +259,7 @@ def _hedge(
     rough: Noise,
     light: Light,
 ) -> None:
-    """A clipped hedge across the picture with a gap."""
+    """Paint a clipped hedge with a gap across the image, in place."""
     scale = focal / distance
     columns = (np.arange(image.shape[1]) - principal[0]) / scale
     rows = ((np.arange(image.shape[0]) - principal[1]) / scale)[:, None]
@@ -281,15 +280,15 @@ def _hedge(
 
 
 def shadow_on_ground(park: Park, sun: SunMap, vertices: Array, height: float) -> Array:
-    """What of the ground's light a person leaves, (H, W, 3), 1 where nothing is taken.
+    """Return the share (H, W, 3) of the ground's light that a person lets through.
 
-    The sun's shadow, and the dark of contact round whatever is close to the ground.
+    Combines the shadow of the sun with contact shadows near the ground.
 
     Parameters
     ----------
     park : Park
     sun : SunMap
-        Of the person.
+        Shadow map of the person.
     vertices : (V, 3) array
         Metres, camera frame.
     height : float
@@ -306,7 +305,7 @@ def shadow_on_ground(park: Park, sun: SunMap, vertices: Array, height: float) ->
         return left
     places = park.ground[inside]
     lit = sun.lit(places, bias=0.0)
-    # light held off by what hangs close above: summed on a 2 cm grid, spread by the height
+    # occlusion by parts close above: summed on a 2 cm grid, spread by their height
     step = 0.02
     corner = np.array([x.min() - 0.4, z.min() - 0.4])
     count = ((np.array([x.max(), z.max()]) + 0.4 - corner) / step).astype(int) + 2

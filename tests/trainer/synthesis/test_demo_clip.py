@@ -1,4 +1,4 @@
-"""The shipped demo and its truth belong together."""
+"""The shipped demo clip agrees with its ground truth."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pymaf_live.body import default_body, pose_joints
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.types import Array, Camera
 from tests.helpers.paths import ROOT
-from trainer.synthesis.clothing import DEMO_PALETTE, Dressed
-from trainer.synthesis.demo_clip import Play, Soles, ground_truth, music, write_video
+from trainer.synthesis.clothing import DEMO_PALETTE, DressedBody
+from trainer.synthesis.demo_clip import DemoMotion, Soles, ground_truth, music, write_video
 
 DEMO = ROOT / "resources" / "demo.mp4"
 TRUTH = ROOT / "tests" / "data" / "demo_truth.npz"
@@ -86,13 +86,13 @@ def test_the_drawn_person_is_where_the_truth_says(known: dict[str, Array]) -> No
     assert np.mean(chance) < 0.15
 
 
-def small_dance(frames: int) -> tuple[Play, Dressed]:
+def small_dance(frames: int) -> tuple[DemoMotion, DressedBody]:
     body = default_body()
     shape = np.zeros(body.shape_count)
-    dressed = Dressed(body, shape, DEMO_PALETTE, np.random.default_rng(0))
+    dressed = DressedBody(body, shape, DEMO_PALETTE, np.random.default_rng(0))
     rotations = np.tile(np.eye(3), (frames, body.joint_count, 1, 1))
     rotations[:, 0] = np.diag([1.0, -1.0, -1.0])
-    return Play(
+    return DemoMotion(
         np.arange(frames) / 30,
         rotations,
         shape,
@@ -142,7 +142,7 @@ def test_a_foot_on_its_heel_is_laid_flat() -> None:
     assert abs((after[:, 0, 0] - after[:, 0, 1]).mean()) < 0.4 * before
 
 
-def test_video_and_sound_are_written_whole(tmp_path: Path) -> None:
+def test_video_and_sound_are_written_completely(tmp_path: Path) -> None:
     images = (np.full((720, 1280, 3), 40 + 60 * k, np.uint8) for k in range(3))
     sound = music(1.0)
     assert 0.02 < np.abs(sound).max() < 0.9

@@ -1,4 +1,4 @@
-"""Synthetic people: the truth is true, sets are reproducible and whole, clean sets are clean."""
+"""Synthetic people: true labels, reproducible and complete sets, and clean sets."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from trainer.data.motion.clips import FREE_FORMATS
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE, read_synthetic
 from trainer.synthesis import generate as command
 from trainer.synthesis.backdrops import FREE_LICENCES, Backdrops
-from trainer.synthesis.everyday_poses import Everyday
+from trainer.synthesis.everyday_poses import EverydayPoses
 from trainer.synthesis.generate import SynthesisOptions, generator, synthesize, take_finished
 from trainer.synthesis.poses import TEST_CLIPS, Poses
 from trainer.synthesis.render_sample import SampleRenderer
@@ -27,13 +27,13 @@ from trainer.synthesis.wardrobe import Wardrobe, pose_figure
 
 
 @pytest.fixture(scope="module")
-def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of no data: everyday poses before made-up places, which need no files."""
+def no_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder without data: everyday poses before painted places need no files."""
     return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
-def studio() -> SampleRenderer:
+def renderer() -> SampleRenderer:
     body = default_body()
     return SampleRenderer(
         body, Poses(body, motion=None), Backdrops(ccp=None, lspet=None, coco=None), 128
@@ -42,7 +42,7 @@ def studio() -> SampleRenderer:
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "PICTURES_A_SHARD", 3)
+    monkeypatch.setattr(command, "IMAGES_PER_SHARD", 3)
 
 
 def options(data: Path, **changes: object) -> SynthesisOptions:
@@ -51,23 +51,23 @@ def options(data: Path, **changes: object) -> SynthesisOptions:
 
 
 @pytest.fixture(scope="module")
-def made(nothing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(no_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sets") / "made"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "PICTURES_A_SHARD", 3)
-        synthesize(folder, options(nothing))
+        patch.setattr(command, "IMAGES_PER_SHARD", 3)
+        synthesize(folder, options(no_data))
     return folder
 
 
-def test_truth_agrees_with_itself_and_with_the_picture(studio: SampleRenderer) -> None:
-    body = studio.body
+def test_truth_is_consistent_and_agrees_with_the_image(renderer: SampleRenderer) -> None:
+    body = renderer.body
     mesh = PointSet.vertices(body)
     coverage = []
     for row in range(12):
-        image, truth = studio.render(np.random.default_rng([1, row]))
+        image, truth = renderer.render(np.random.default_rng([1, row]))
         assert image.dtype == np.uint8
         assert max(image.shape[:2]) <= 128
-        own = studio.keypoints(truth.rotations, truth.shape)
+        own = renderer.keypoints(truth.rotations, truth.shape)
         np.testing.assert_allclose(own - own[[2, 3]].mean(axis=0), truth.joints_3d, atol=1e-9)
         label = truth.crop.to_frame(
             pixels_from_crop_units(crop_points_2d(own, truth.camera), truth.crop.size)
@@ -95,16 +95,16 @@ def test_truth_agrees_with_itself_and_with_the_picture(studio: SampleRenderer) -
     assert np.mean(coverage) > 0.97
 
 
-def test_a_person_is_drawn_where_the_truth_says(
-    studio: SampleRenderer, monkeypatch: pytest.MonkeyPatch
+def test_the_person_is_rendered_at_the_true_place(
+    renderer: SampleRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grey(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, str]:
         return np.full((size[1], size[0], 3), 118, np.uint8), "grey"
 
-    monkeypatch.setattr(studio.backdrops, "draw", grey)
+    monkeypatch.setattr(renderer.backdrops, "draw", grey)
     for name in ("_WITH_ANOTHER", "_OCCLUDED", "_FURNISHED", "_TRUNCATED"):
         monkeypatch.setattr(f"trainer.synthesis.render_sample.{name}", 0.0)
-    # the camera's own doings are left out, so that what differs from grey is the person
+    # without camera effects, so that only the person differs from grey
     monkeypatch.setattr(
         "trainer.synthesis.render_sample.record_image",
         lambda canvas, _: (np.clip(canvas, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8),
@@ -112,7 +112,7 @@ def test_a_person_is_drawn_where_the_truth_says(
     monkeypatch.setattr("trainer.synthesis.render_sample.add_contact_shadow", lambda *_: None)
     on_person, elsewhere = [], []
     for row in range(10):
-        image, truth = studio.render(np.random.default_rng([2, row]))
+        image, truth = renderer.render(np.random.default_rng([2, row]))
         changed = np.abs(image.astype(int) - 118).max(axis=2) > 3
         x, y = np.round(truth.keypoints).astype(int).T
         seen = truth.visibility == VISIBLE
@@ -127,7 +127,7 @@ def test_a_person_is_drawn_where_the_truth_says(
     assert np.max(elsewhere) < 0.02
 
 
-def test_nearest_camera_is_the_least_squares_one() -> None:
+def test_the_nearest_camera_is_the_least_squares_solution() -> None:
     random = np.random.default_rng(0)
     points, camera = random.normal(size=(19, 2)), np.array([0.8, 0.1, -0.3])
     exact = camera[0] * (points + camera[1:])
@@ -143,10 +143,10 @@ def test_nearest_camera_is_the_least_squares_one() -> None:
     np.testing.assert_allclose(found, [s, sx / s, sy / s], atol=1e-9)
 
 
-def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: SampleRenderer) -> None:
-    body, random = studio.body, np.random.default_rng(3)
+def test_clothes_stay_near_the_skin_and_move_with_it(renderer: SampleRenderer) -> None:
+    body, random = renderer.body, np.random.default_rng(3)
     wardrobe = Wardrobe(body, [])
-    pose, _ = Everyday(body, np.random.default_rng(0)).draw(random)
+    pose, _ = EverydayPoses(body, np.random.default_rng(0)).draw(random)
     shape = random.normal(size=body.shape_count)
     skin = PointSet.vertices(body).pose(pose, shape)
     for _ in range(4):
@@ -160,7 +160,7 @@ def test_padded_body_stays_near_the_skin_and_moves_with_it(studio: SampleRendere
 
 def test_everyday_poses_are_possible_and_of_every_kind() -> None:
     body = default_body()
-    everyday, random = Everyday(body, np.random.default_rng(0)), np.random.default_rng(1)
+    everyday, random = EverydayPoses(body, np.random.default_rng(0)), np.random.default_rng(1)
     drawn = [everyday.draw(random) for _ in range(300)]
     rotations = np.stack([pose for pose, _ in drawn])
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-9)
@@ -174,46 +174,46 @@ def test_everyday_poses_are_possible_and_of_every_kind() -> None:
     assert (thigh[:, 2] > 0.6).all()
 
 
-def test_poses_are_possible_all_round_and_balanced_between_the_sides(
-    studio: SampleRenderer,
+def test_poses_are_possible_in_all_directions_and_balanced_between_sides(
+    renderer: SampleRenderer,
 ) -> None:
     random = np.random.default_rng(4)
-    drawn = [studio.poses.draw(random).rotations for _ in range(200)]
-    assert violates_joint_limits(studio.body, np.stack(drawn)).mean() < 0.01
+    drawn = [renderer.poses.draw(random).rotations for _ in range(200)]
+    assert violates_joint_limits(renderer.body, np.stack(drawn)).mean() < 0.01
     forward = np.stack([rotations[0] @ [0.0, 0.0, 1.0] for rotations in drawn])
     quarter = np.histogram(np.arctan2(forward[:, 0], forward[:, 2]), 4, (-np.pi, np.pi))[0]
     assert quarter.min() > 30
     elbow = (
-        studio.body.joint_names.index("left_elbow"),
-        studio.body.joint_names.index("right_elbow"),
+        renderer.body.joint_names.index("left_elbow"),
+        renderer.body.joint_names.index("right_elbow"),
     )
     bend = [np.mean([np.trace(rotations[k]) for rotations in drawn]) for k in elbow]
     assert bend[0] == pytest.approx(bend[1], abs=0.25)
 
 
-def test_reader_gives_the_truth(made: Path, nothing: Path) -> None:
+def test_the_reader_returns_the_truth(made: Path, no_data: Path) -> None:
     people, body = read_synthetic(made), default_body()
     assert len(people) == 7
     people.check_body(body.sha256)
     with pytest.raises(InputError, match="another body"):
         people.check_body("0" * 64)
-    studio_ = command._studio(options(nothing))
+    renderer_ = command._open_renderer(options(no_data))
     for row in (0, 3, 6):
-        image, truth = studio_.render(generator(options(nothing), row))
-        known = people.labels(row)
+        image, truth = renderer_.render(generator(options(no_data), row))
+        labels = people.labels(row)
         assert people.image(row).shape == image.shape
         assert np.abs(people.image(row).astype(int) - image).mean() < 12
-        np.testing.assert_allclose(known.keypoints[:, :2], truth.keypoints, atol=1e-3)
+        np.testing.assert_allclose(labels.keypoints[:, :2], truth.keypoints, atol=1e-3)
         weights = {OUTSIDE: 0.0, HIDDEN: 0.5, VISIBLE: 1.0}
-        assert known.keypoints[:, 2].tolist() == [weights[v] for v in truth.visibility.tolist()]
-        assert known.body is not None
-        np.testing.assert_allclose(known.body.rotations, truth.rotations, atol=1e-6)
-        np.testing.assert_allclose(known.body.camera, truth.camera, atol=1e-5)
-        assert (known.body.joint_trust == 1).all()
-        assert known.joints_3d is not None
-        assert known.joints_3d.shape == (len(KEYPOINT_NAMES), 4)
+        assert labels.keypoints[:, 2].tolist() == [weights[v] for v in truth.visibility.tolist()]
+        assert labels.body is not None
+        np.testing.assert_allclose(labels.body.rotations, truth.rotations, atol=1e-6)
+        np.testing.assert_allclose(labels.body.camera, truth.camera, atol=1e-5)
+        assert (labels.body.joint_trust == 1).all()
+        assert labels.joints_3d is not None
+        assert labels.joints_3d.shape == (len(KEYPOINT_NAMES), 4)
         matrix = truth.crop.frame_from_crop
-        np.testing.assert_allclose(known.crop.frame_from_crop, matrix, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(labels.crop.frame_from_crop, matrix, rtol=1e-5, atol=1e-4)
     assert json.loads(people.table.settings)["seed"] == 5
 
 
@@ -223,8 +223,8 @@ def _content(folder: Path) -> dict[str, bytes]:
         return found | {name: file[name].tobytes() for name in file.files}
 
 
-def test_workers_and_a_kill_change_nothing(
-    made: Path, nothing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_continues_to_the_same_set(
+    made: Path, no_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = command._make_shard, []
 
@@ -237,44 +237,44 @@ def test_workers_and_a_kill_change_nothing(
     folder = tmp_path / "again"
     monkeypatch.setattr(command, "_make_shard", killed)
     with pytest.raises(KeyboardInterrupt):
-        synthesize(folder, options(nothing))
+        synthesize(folder, options(no_data))
     assert not (folder / "labels.npz").exists()
     with pytest.raises(InputError, match="not finished"):
         read_synthetic(folder)
-    # what is there can be used before the rest is
-    assert take_finished(folder, options(nothing), tmp_path / "part") == 3
+    # complete shards can be used before the others
+    assert take_finished(folder, options(no_data), tmp_path / "part") == 3
     part, whole = read_synthetic(tmp_path / "part"), read_synthetic(made)
     assert [part.encoded(row) for row in range(3)] == [whole.encoded(row) for row in range(3)]
     with pytest.raises(OutputError, match="exists"):
-        take_finished(folder, options(nothing), tmp_path / "part")
+        take_finished(folder, options(no_data), tmp_path / "part")
     with pytest.raises(InputError, match="these options"):
-        take_finished(folder, options(nothing, seed=9), tmp_path / "other")
-    synthesize(folder, options(nothing))
+        take_finished(folder, options(no_data, seed=9), tmp_path / "other")
+    synthesize(folder, options(no_data))
     assert calls == [0, 1, 1, 2]
     assert _content(folder) == _content(made)
     assert sorted(path.name for path in folder.iterdir()) == [
         "images_00.zip", "images_01.zip", "images_02.zip", "labels.npz",
     ]  # fmt: skip
-    synthesize(folder, options(nothing))
+    synthesize(folder, options(no_data))
     assert calls == [0, 1, 1, 2]
 
 
 @pytest.mark.integration
-def test_two_processes_make_the_same(made: Path, nothing: Path, tmp_path: Path) -> None:
-    synthesize(tmp_path / "two", options(nothing), workers=2)
+def test_two_processes_make_the_same_set(made: Path, no_data: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "two", options(no_data), workers=2)
     assert _content(tmp_path / "two") == _content(made)
 
 
-def test_another_set_is_left_alone(made: Path, nothing: Path) -> None:
+def test_another_set_is_not_changed(made: Path, no_data: Path) -> None:
     before = _content(made)
     with pytest.raises(OutputError, match="other options"):
-        synthesize(made, options(nothing, seed=6))
+        synthesize(made, options(no_data, seed=6))
     assert _content(made) == before
 
 
-def test_test_and_training_sets_differ(studio: SampleRenderer, nothing: Path) -> None:
+def test_test_and_training_sets_differ(renderer: SampleRenderer, no_data: Path) -> None:
     numbers = [
-        generator(options(nothing, test=test, clean=clean), 0).random()
+        generator(options(no_data, test=test, clean=clean), 0).random()
         for test in (False, True)
         for clean in (False, True)
     ]
@@ -284,21 +284,23 @@ def test_test_and_training_sets_differ(studio: SampleRenderer, nothing: Path) ->
 @pytest.mark.parametrize(
     "changes", [{"count": 0}, {"count": 10**9}, {"size": 1}, {"size": 10**6}, {"seed": -1}]
 )
-def test_options_that_make_no_sense(nothing: Path, tmp_path: Path, changes: dict[str, int]) -> None:
+def test_invalid_options_are_rejected(
+    no_data: Path, tmp_path: Path, changes: dict[str, int]
+) -> None:
     with pytest.raises(UsageError):
-        synthesize(tmp_path / "set", options(nothing, **changes))
+        synthesize(tmp_path / "set", options(no_data, **changes))
     assert not (tmp_path / "set").exists()
 
 
-def test_no_data_folder(tmp_path: Path) -> None:
+def test_a_missing_data_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder"):
         synthesize(tmp_path / "set", options(tmp_path / "nowhere"))
 
 
-def test_out_is_a_file(nothing: Path, tmp_path: Path) -> None:
+def test_an_output_path_that_is_a_file_is_rejected(no_data: Path, tmp_path: Path) -> None:
     (tmp_path / "set").write_text("mine")
     with pytest.raises(OutputError):
-        synthesize(tmp_path / "set", options(nothing))
+        synthesize(tmp_path / "set", options(no_data))
     assert (tmp_path / "set").read_text() == "mine"
 
 
@@ -336,7 +338,7 @@ def test_damaged_labels_are_one_clear_error(
         read_synthetic(_damaged(made, tmp_path / "set", **changes))
 
 
-def test_missing_and_broken_pictures_are_named(made: Path, tmp_path: Path) -> None:
+def test_missing_and_broken_images_are_named(made: Path, tmp_path: Path) -> None:
     folder = _damaged(made, tmp_path / "set")
     with pytest.raises(InputError, match=r"there is no .*labels\.npz"):
         read_synthetic(tmp_path)
@@ -353,7 +355,7 @@ def test_missing_and_broken_pictures_are_named(made: Path, tmp_path: Path) -> No
         read_synthetic(folder)
 
 
-def test_clean_refuses_what_is_not_free() -> None:
+def test_clean_sets_reject_sources_that_are_not_free() -> None:
     body = default_body()
     with pytest.raises(InputError, match="not free"):
         Poses(body, motion=None, fits=np.zeros((1, 24, 3, 3), np.float32), clean=True)
@@ -361,7 +363,7 @@ def test_clean_refuses_what_is_not_free() -> None:
         Backdrops(ccp=Path("ccp"), lspet=None, coco=None, clean=True)
 
 
-def test_what_is_trained_on_is_posed_by_free_motion_only(
+def test_training_poses_use_free_motion_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -389,7 +391,7 @@ def test_clean_backdrops_are_free(lspet: Path) -> None:
     assert all(source == "made up" or source in sources for source in drawn)
 
 
-def test_test_clips_exist_and_are_kept_apart(lspet: Path) -> None:
+def test_test_clips_exist_and_are_separate(lspet: Path) -> None:
     listed = {
         entry["file"] for entry in json.loads((lspet.parent / "mocap" / "index.json").read_text())
     }
