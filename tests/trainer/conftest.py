@@ -11,7 +11,7 @@ from tests.helpers.paths import SHARED
 def blazepose() -> Path:
     folder = SHARED / "assets" / "blazepose"
     if not folder.is_dir():
-        pytest.skip(f"BlazePose's files are not in {folder}")
+        pytest.skip(f"the BlazePose models are not in {folder}")
     return folder
 
 

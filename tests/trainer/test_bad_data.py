@@ -93,8 +93,8 @@ def test_labels_of_wrong_shape_or_not_finite_are_rejected(people):
 
 def test_empty_set_is_rejected(people):
     with np.load(people / "labels.npz") as file:
-        none = {name: file[name][:0] for name in ("name", "shard", "joints")}
-    change(people / "labels.npz", **none)
+        empty = {name: file[name][:0] for name in ("name", "shard", "joints")}
+    change(people / "labels.npz", **empty)
     with pytest.raises(InputError, match="no images"):
         draw_all(people)
 
@@ -162,7 +162,7 @@ def test_full_disk_keeps_the_checkpoint(people, tmp_path, monkeypatch):
         run(people, tmp_path / "run", config(batch=2, images=8))
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
-    # a larger network takes matching tensors; one of other sizes is refused
+    # a larger network loads the tensors that match; tensors of other sizes are rejected
     class LargerNetwork(torch.nn.Module):
         def __init__(self, width):
             super().__init__()

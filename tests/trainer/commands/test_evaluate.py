@@ -84,7 +84,7 @@ def test_shipped_model_is_measured_and_missing_data_are_reported(
     assert (tmp_path / "sheets" / "lspet_worst.jpg").is_file()
 
 
-def test_missing_fits_are_found_before_the_estimates(shipped, tmp_path, monkeypatch):
+def test_missing_fits_are_reported_before_inference(shipped, tmp_path, monkeypatch):
     def estimate(*_, **__):
         raise AssertionError("the network was run")
 

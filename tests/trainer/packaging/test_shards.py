@@ -15,11 +15,11 @@ from trainer.packaging.shards import pack, unpack
 @pytest.fixture
 def locations(tmp_path):
     random = np.random.default_rng(0)
-    folder = tmp_path / "given" / "set"
+    folder = tmp_path / "source" / "set"
     (folder / "deep").mkdir(parents=True)
     for name, size in (("a.bin", 30_000), ("deep/b.bin", 150_000), ("empty", 0), ("c", 10)):
         (folder / name).write_bytes(random.bytes(size))
-    single = tmp_path / "given" / "fits.npz"
+    single = tmp_path / "source" / "fits.npz"
     single.write_bytes(random.bytes(60_000))
     return {"set": folder, "fits": single}
 

@@ -33,14 +33,14 @@ def result(*people: Person, index: int = 0) -> FrameResult:
 @pytest.fixture
 def canvas(qtbot: QtBot, body: Body) -> Iterator[BodyCanvas]:
     window = QMainWindow()
-    made = BodyCanvas(body)
-    window.setCentralWidget(made.native)
+    body_canvas = BodyCanvas(body)
+    window.setCentralWidget(body_canvas.native)
     window.resize(640, 480)
     qtbot.addWidget(window)
     with qtbot.waitExposed(window):
         window.show()
-    yield made
-    made.close()
+    yield body_canvas
+    body_canvas.close()
 
 
 @pytest.fixture

@@ -46,11 +46,11 @@ def state() -> WindowState:
 
 @pytest.fixture
 def controller(state: WindowState) -> Iterator[ApplicationController]:
-    made = ApplicationController(
+    opened = ApplicationController(
         state, open_pipeline=with_estimator(opening=0.5), list_cameras=lambda: ()
     )
-    yield made
-    made.close()
+    yield opened
+    opened.close()
 
 
 def test_a_file_plays_from_its_first_frame_once_the_model_is_ready(

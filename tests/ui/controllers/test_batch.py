@@ -83,10 +83,10 @@ def test_a_broken_file_does_not_stop_the_others(
     assert not window.form.isEnabled()
     qtbot.waitUntil(lambda: all(each.finished for each in phases(parts)), timeout=90_000)
     assert phases(parts) == [FilePhase.DONE, FilePhase.FAILED, FilePhase.DONE], lines(window)
-    said = lines(window)
-    assert said[0].startswith("1 person in 8 of 8 frames")
-    assert "broken.mp4" in said[1]
-    assert "\n" not in said[1]
+    texts = lines(window)
+    assert texts[0].startswith("1 person in 8 of 8 frames")
+    assert "broken.mp4" in texts[1]
+    assert "\n" not in texts[1]
     assert window.total.text() == "3 of 3 done, 1 failed"
     assert not parts.state.batch.running.value
     files = sorted(path.name for path in out.iterdir())

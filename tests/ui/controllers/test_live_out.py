@@ -24,9 +24,9 @@ pytestmark = pytest.mark.window
 
 @pytest.fixture
 def receiver() -> Iterator[VmcReceiver]:
-    made = VmcReceiver()
-    yield made
-    made.close()
+    opened = VmcReceiver()
+    yield opened
+    opened.close()
 
 
 def open_page(parts: WindowParts, qtbot: QtBot) -> None:

@@ -42,11 +42,11 @@ def test_an_imported_body_is_drawn_and_recorded(
     page = parts.tools_feature.model_page
     import_body(parts, monkeypatch, smpl_file)
     qtbot.waitUntil(lambda: parts.state.message.value is not None, timeout=20_000)
-    said = parts.state.message.value
-    assert said is not None
-    assert "basicmodel-v1-1" in said.text
+    shown = parts.state.message.value
+    assert shown is not None
+    assert "basicmodel-v1-1" in shown.text
     imported = body_by_name("basicmodel-v1-1")
-    assert f"{len(imported.template)} vertices" in said.text
+    assert f"{len(imported.template)} vertices" in shown.text
     assert imported.sha256 != default_body().sha256
     parts.window.open_choice(clip)
     qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)

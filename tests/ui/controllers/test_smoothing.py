@@ -58,11 +58,11 @@ class SmoothingEstimator(StandingEstimator):
 def smoothing_window(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[WindowParts, list[SmoothingEstimator]]:
-    made: list[SmoothingEstimator] = []
+    estimators: list[SmoothingEstimator] = []
 
     def open_estimator(facts: SourceFacts, options: PipelineOptions) -> SmoothingEstimator:
-        made.append(SmoothingEstimator(facts, options))
-        return made[-1]
+        estimators.append(SmoothingEstimator(facts, options))
+        return estimators[-1]
 
     parts = open_window()
     parts.controller.opener.open_pipeline = lambda source, options: Pipeline(
@@ -70,7 +70,7 @@ def smoothing_window(
     )
     play(parts, qtbot, clip)
     parts.window.side_panel.show_page("settings")
-    return parts, made
+    return parts, estimators
 
 
 def jitter_shown(parts: WindowParts) -> float | None:

@@ -27,10 +27,10 @@ pytestmark = pytest.mark.window
 
 @pytest.fixture
 def device(clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
-    made = FakeCamera(clip_path, tmp_path / "machine")
-    made.install(monkeypatch)
+    camera = FakeCamera(clip_path, tmp_path / "machine")
+    camera.install(monkeypatch)
     monkeypatch.setattr("ui.controllers.cameras.DEVICES", tmp_path / "machine" / "dev")
-    return made
+    return camera
 
 
 def open_camera(parts: WindowParts, qtbot: QtBot) -> None:

@@ -59,11 +59,11 @@ from PySide6.QtTest import QTest
 import pymaf_live.settings as settings
 from ui import app
 
-file, made = Path(sys.argv[1]), app.assemble
+file, assemble = Path(sys.argv[1]), app.assemble
 settings.settings_path = lambda: file
 
 def assembled(*arguments, **more):
-    parts = made(*arguments, **more)
+    parts = assemble(*arguments, **more)
     def change():
         QTest.keyClick(parts.window, Qt.Key.Key_P)
         parts.window.side_panel.show_page("settings")
@@ -92,13 +92,13 @@ def test_changes_before_a_kill_are_restored_at_the_next_start(tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    kept, notice = load_settings(file)
+    stored, notice = load_settings(file)
     assert notice == ""
-    assert kept.smoothing_strength == 1.0
-    assert kept.panel
-    assert kept.panel_page == "settings"
-    assert kept.window_geometry is not None
-    assert kept.window_geometry[2:] == (901, 603)
+    assert stored.smoothing_strength == 1.0
+    assert stored.panel
+    assert stored.panel_page == "settings"
+    assert stored.window_geometry is not None
+    assert stored.window_geometry[2:] == (901, 603)
     assert [each.name for each in file.parent.iterdir()] == ["settings.toml"]
 
 
