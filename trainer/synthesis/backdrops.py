@@ -26,8 +26,8 @@ _LSPET_IMAGES = 2500
 """LSPET images searched; they are tight around the person, and most have no side wide enough."""
 _BLURRED_IMAGES = 400
 """LSPET images used whole, blurred until no person can be recognized."""
-_PAINTED = "made up"
-"""Source of painted places in the labels of stored sets."""
+_PAINTED = "painted"
+"""Source of painted places in the labels of a set."""
 _SHARES = {"ccp": 0.28, "lspet": 0.22, "coco": 0.14, _PAINTED: 0.36}
 
 

@@ -388,7 +388,7 @@ def test_clean_backdrops_are_free(lspet: Path) -> None:
     assert {int(source.split()[-1]) for source in sources} <= set(FREE_LICENCES)
     random = np.random.default_rng(0)
     drawn = {backdrops.draw((32, 32), random)[1] for _ in range(60)}
-    assert all(source == "made up" or source in sources for source in drawn)
+    assert all(source == "painted" or source in sources for source in drawn)
 
 
 def test_test_clips_exist_and_are_separate(lspet: Path) -> None:
