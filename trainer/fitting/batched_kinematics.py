@@ -57,7 +57,7 @@ def rotate(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def compose(first: Tensor, second: Tensor) -> Tensor:
     """Return matrices (3, 3, K, N) times matrices (3, 3, K, N)."""
-    # unbound, not indexed: an index's backward pass fills a whole tensor of zeros
+    # unbound, not indexed: the backward pass of an index fills a whole tensor with zeros
     (a, b, c), (x, y, z) = first.unbind(1), second.unbind(0)
     return a[:, None] * x + b[:, None] * y + c[:, None] * z
 

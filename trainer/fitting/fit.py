@@ -1,8 +1,8 @@
-"""Fits bodies to images: pseudo labels from annotated joints and a teacher's landmarks.
+"""Fits of the body to images: pseudo labels from annotated joints and a teacher's landmarks.
 
-Every person of a set is fitted on its own, thousands side by side. The unknowns are the root's
+Each person is fitted independently, thousands of people in parallel. The parameters are the root's
 rotation (two columns), the other joints' rotation vectors, the shape and the crop's
-weak-perspective camera; the kinematics are of key points only.
+weak-perspective camera; only key points are posed, no mesh.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def fit(
     prior: PosePrior | None = None,
     reporter: Reporter = SILENT,
 ) -> Fits:
-    """Fit every person of a set, starting from the teacher's landmarks.
+    """Fit every person of a data set, starting from the teacher's landmarks.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ def fit(
     Returns
     -------
     Fits
-        `kept` where both residuals are small, the teacher's trunk is trusted and knees and elbows
-        bend the right way.
+        `kept` is True where both residuals are small, the trust in the teacher's trunk is high
+        and knees and elbows bend naturally.
 
     Raises
     ------
     InputError
-        If the landmarks are of other people, or something is not finite.
+        If the landmarks belong to other people or a target is not finite.
     """
     options = options or FitOptions()
     targets = build_fit_targets(people, teacher, options.trust_torso, options.trust_spread)

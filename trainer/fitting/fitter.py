@@ -1,7 +1,7 @@
-"""Energy of a fit and its descent.
+"""Energy of a fit and its optimization.
 
-Priors keep knees and elbows from bending back, rarely moving joints near rest, the shape near the
-mean and, where a pose prior is given, the pose near those that people take.
+Priors penalize knees and elbows that bend backwards, deviations of rarely moving joints from rest,
+deviations from the mean shape and, with a pose prior, unlikely poses.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from trainer.fitting.pose_prior import PosePrior
 from trainer.fitting.targets import KEYPOINTS, FitTargets
 
 _BLOCK = 1600
-"""People side by side; more do not fit into the CPU's caches."""
+"""People optimized together; more do not fit into the CPU's caches."""
 _MIN_SCALE = 0.1
 """Camera scale below which the energy rises steeply."""
 
-# factors on the pull to rest of joints that move seldom or that nothing here observes
+# factors on the rest weight of joints that rarely move or are not observed
 _STIFFNESS = {
     "spine1": 12, "spine2": 12, "spine3": 20, "neck": 10, "head": 10, "left_collar": 20,
     "right_collar": 20, "left_wrist": 8, "right_wrist": 8, "left_hand": 100, "right_hand": 100,
@@ -54,16 +54,16 @@ class FitOptions:
     trust_torso: float = 0.35
     """Torso lengths between an annotated joint and the teacher's that halve the limb's trust."""
     trust_spread: float = 0.06
-    """Metres between the teacher's two runs that halve the trust."""
+    """Metres between the teacher's two predictions that halve the trust."""
     shape_weight: float = 0.05
     limit_weight: float = 30.0
     rest_weight: float = 0.02
     prior_weight: float = 0.15
-    """Weight of the pose prior's negative log-likelihood, where there is a prior."""
+    """Weight of the pose prior's negative log-likelihood, if there is a prior."""
 
 
 class BodyFitter:
-    """Fits thousands of bodies side by side.
+    """Optimizer of thousands of bodies in parallel.
 
     Parameters
     ----------
@@ -114,12 +114,12 @@ class BodyFitter:
         options = self.options
         points = self.points(parameters)
         flat = parameters.camera[0] * (points[:2] + parameters.camera[1:, None])
-        missed = robust(flat[:, :KEYPOINTS] - targets.annotated, options.annotated_width)
-        energy = (self._keypoint_weight * targets.annotated_weight * missed).sum(0)
+        error = robust(flat[:, :KEYPOINTS] - targets.annotated, options.annotated_width)
+        energy = (self._keypoint_weight * targets.annotated_weight * error).sum(0)
         energy = image_weight * options.annotated_weight * energy
         trust = targets.landmark_trust
-        missed = robust(flat[:, KEYPOINTS:] - targets.landmarks, options.teacher_width)
-        energy = energy + options.teacher_weight * (trust * missed).sum(0)
+        error = robust(flat[:, KEYPOINTS:] - targets.landmarks, options.teacher_width)
+        energy = energy + options.teacher_weight * (trust * error).sum(0)
         landmarks = centred_difference(points[:, KEYPOINTS:], targets.world, trust)
         energy = energy + options.depth_weight * (
             trust * robust(landmarks, options.depth_width)
@@ -144,7 +144,7 @@ class BodyFitter:
         angles = flat[self._limited]
         beyond = (self._low - angles).clamp(min=0) + (angles - self._high).clamp(min=0)
         energy = energy + options.limit_weight * beyond.square().sum(0)
-        # a person of negative size would fit a mirrored image
+        # a negative scale would fit a mirrored image
         return energy + 100 * (_MIN_SCALE - parameters.camera[0]).clamp(min=0).square()
 
     def optimize(
@@ -160,13 +160,13 @@ class BodyFitter:
         Parameters
         ----------
         parameters : FitParameters
-            Start; not changed.
+            Initial values, not modified.
         targets : FitTargets
         steps : int
         learning_rate : float
-            Highest, reached after a tenth of the steps.
+            Maximum, reached after a tenth of the steps.
         detail : str
-            Name of the descent for the reporter; not reported by default.
+            Name for the progress report; no report by default.
         """
         count = parameters.camera.shape[-1]
         blocks = torch.split(torch.arange(count), _BLOCK)
@@ -188,7 +188,7 @@ class BodyFitter:
         )
         for step in range(steps):
             optimizer.zero_grad(set_to_none=True)
-            # depth first, so that the image pulls limbs that are already on the right side
+            # depth first, so that limbs already bend the right way when the image term grows
             image_weight = min(1.0, 0.2 + 2.0 * step / steps)
             energy = self.energy(parameters, targets, image_weight).sum()
             energy.backward()  # type: ignore[no-untyped-call]
@@ -197,15 +197,15 @@ class BodyFitter:
 
 
 def robust(difference: Tensor, width: float) -> Tensor:
-    """Return Geman-McClure's function of differences (., K, N): 0..1, a half at `width`."""
+    """Return the Geman-McClure loss of differences (., K, N): 0..1, one half at `width`."""
     square = difference.square().sum(0)
     return square / (square + width**2)
 
 
 def centred_difference(points: Tensor, others: Tensor, trust: Tensor) -> Tensor:
-    """Return the difference of points (3, K, N) after both are centred by trust (K, N).
+    """Return the difference of points (3, K, N) after both are centred, weighted by trust (K, N).
 
-    The hips would be a poor centre: they are the least known of people who are cut off.
+    The hips would be a poor centre: they are the least certain joints of truncated people.
     """
     difference = points - others
     total = trust.sum(0) + 1e-6

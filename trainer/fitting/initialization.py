@@ -1,4 +1,4 @@
-"""Initial parameters of a fit from a teacher's landmarks, and depth alternatives of a fit."""
+"""Initial parameters of a fit from a teacher's landmarks, and depth flips of a fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.fitting.targets import KEYPOINTS, FitTargets
 _LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = 11, 12, 23, 24
 """BlazePose landmarks."""
 _LIMB_LANDMARKS = ((23, 25, 27), (24, 26, 28), (11, 13, 15), (12, 14, 16))
-"""Ends and middle of each limb, in the order of `Limb.all_of`."""
+"""Joints of each limb from the trunk outwards, in the order of `Limb.all_of`."""
 _MIN_SCALE = 0.3
 
 
@@ -30,7 +30,7 @@ def parameters_from_teacher(
     ----------
     body : Body
     kinematics : BatchedKinematics
-        Its points end with the 33 landmarks.
+        Its last points are the 33 landmarks.
     targets : FitTargets
         N people.
     """
@@ -45,44 +45,44 @@ def parameters_from_teacher(
     pose = torch.zeros(len(world), body.joint_count - 1, 3)
     rest = kinematics.rest_mean.T
     for limb, (a, b, c) in zip(Limb.all_of(body), _LIMB_LANDMARKS, strict=True):
-        _point_limb(limb, rest, pose, root, world[:, b] - world[:, a], world[:, c] - world[:, b])
+        _align_limb(limb, rest, pose, root, world[:, b] - world[:, a], world[:, c] - world[:, b])
     parameters = make_parameters(root, pose, torch.zeros(len(world), body.shape_count))
     points = kinematics.pose(parameters.rotations(), parameters.shape)[0]
     parameters.camera = _fit_camera(points[:2, KEYPOINTS:], targets)
     return parameters
 
 
-def depth_alternatives(
+def depth_flips(
     body: Body, kinematics: BatchedKinematics, parameters: FitParameters
 ) -> list[FitParameters]:
-    """Return the twelve readings of the same image in which one limb is mirrored in depth.
+    """Return the twelve poses with one limb flipped in depth, which project alike.
 
-    For each limb: its upper bone, its lower bone, or both point the other way in depth.
+    For each limb, the upper bone, the lower bone or both are mirrored in depth.
     """
     with torch.no_grad():
         _, world, joints = kinematics.pose(parameters.rotations(), parameters.shape)
     world, joints = world.permute(3, 2, 0, 1), joints.permute(2, 1, 0)
     mirror = torch.tensor([1.0, 1.0, -1.0])
     rest = kinematics.rest_mean.T
-    readings = []
+    flips = []
     for limb in Limb.all_of(body):
         upper = joints[:, limb.second] - joints[:, limb.first]
         lower = joints[:, limb.third] - joints[:, limb.second]
-        for mirror_upper, mirror_lower in ((True, False), (False, True), (True, True)):
-            reading = parameters.clone()
-            _point_limb(
+        for flip_upper, flip_lower in ((True, False), (False, True), (True, True)):
+            flip = parameters.clone()
+            _align_limb(
                 limb,
                 rest,
-                reading.pose.permute(2, 1, 0),
+                flip.pose.permute(2, 1, 0),
                 world[:, limb.parent],
-                upper * mirror if mirror_upper else upper,
-                lower * mirror if mirror_lower else lower,
+                upper * mirror if flip_upper else upper,
+                lower * mirror if flip_lower else lower,
             )
-            readings.append(reading)
-    return readings
+            flips.append(flip)
+    return flips
 
 
-def _point_limb(
+def _align_limb(
     limb: Limb, rest: Tensor, pose: Tensor, parent: Tensor, upper: Tensor, lower: Tensor
 ) -> None:
     """Write the rotation vectors of a limb into `pose` (N, J - 1, 3), in place."""
@@ -93,12 +93,12 @@ def _point_limb(
 
 
 def _fit_camera(points: Tensor, targets: FitTargets) -> Tensor:
-    """Return s, tx, ty (3, N) that put points (2, 33, N) on the landmarks, by least squares."""
+    """Return s, tx, ty (3, N) that fit points (2, 33, N) to the landmarks by least squares."""
     weight = targets.landmark_trust + 1e-3
     total = weight.sum(0)
-    middle = (weight * points).sum(1) / total
+    centre = (weight * points).sum(1) / total
     target = (weight * targets.landmarks).sum(1) / total
-    near, far = points - middle[:, None], targets.landmarks - target[:, None]
-    scale = (weight * near * far).sum((0, 1)) / (weight * near * near).sum((0, 1))
+    model, image = points - centre[:, None], targets.landmarks - target[:, None]
+    scale = (weight * model * image).sum((0, 1)) / (weight * model * model).sum((0, 1))
     scale = scale.clamp(min=_MIN_SCALE)
-    return torch.cat([scale[None], target / scale - middle])
+    return torch.cat([scale[None], target / scale - centre])

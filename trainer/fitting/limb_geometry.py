@@ -49,7 +49,7 @@ class Limb:
 def limb_rotations(
     limb: Limb, rest: Tensor, parent: Tensor, upper: Tensor, lower: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return rotations of a limb's first two joints that point its bones.
+    """Return rotations of a limb's first two joints that align its bones with given directions.
 
     Parameters
     ----------

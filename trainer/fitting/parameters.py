@@ -1,4 +1,4 @@
-"""Unknowns of a fit: pose, shape and camera of N people, one person a column."""
+"""Parameters of a fit: pose, shape and camera of N people, people along the last axis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FitParameters:
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """All four."""
+        """Return the four tensors in the order of the fields."""
         return self.root, self.pose, self.shape, self.camera
 
     def rotations(self) -> Tensor:
@@ -44,11 +44,11 @@ class FitParameters:
         return FitParameters(*(tensor.clone() for tensor in self.tensors))
 
     def select(self, rows: Tensor) -> FitParameters:
-        """Return a copy of some people's."""
+        """Return a copy of the parameters of some people."""
         return FitParameters(*(tensor[..., rows].clone() for tensor in self.tensors))
 
     def assign(self, rows: Tensor, others: FitParameters) -> None:
-        """Overwrite some people's with others, in place."""
+        """Overwrite the parameters of some people in place."""
         for tensor, other in zip(self.tensors, others.tensors, strict=True):
             tensor[..., rows] = other
 
@@ -68,13 +68,15 @@ def parameters_from_bodies(
     Raises
     ------
     InputError
-        If they are not of this body or not finite.
+        If an array has a wrong shape or is not finite.
     """
     joints, count = body.joint_count, len(rotations)
     sizes = (count, joints, 3, 3), (count, body.shape_count), (count, 3)
     for array, size in zip((rotations, shape, camera), sizes, strict=True):
         if array.shape != size or not np.isfinite(array).all():
-            raise InputError(f"initial bodies of {array.shape} are not {size} or not finite")
+            raise InputError(
+                f"initial bodies of shape {array.shape} are not of shape {size} or not finite"
+            )
     vectors = axis_angle_from_matrix(rotations[:, 1:])
     tensors = [torch.tensor(a, dtype=torch.float32) for a in (rotations[:, 0], vectors, shape)]
     parameters = make_parameters(*tensors)

@@ -24,7 +24,7 @@ from trainer.data.motion.clips import FREE_FORMATS, read_motions
 _COMPONENTS = 8
 _ROUNDS = 10
 _FLOOR = 0.1
-"""Radians: least standard deviation in any direction."""
+"""Radians: the square is added to the variance in every direction."""
 _MAX_SAMPLES = 16_000
 _FRAME_RATE = 10.0
 
@@ -43,7 +43,7 @@ class PosePrior:
         lower = np.linalg.cholesky(covariances)
         whiten = np.linalg.inv(lower)
         logarithms = np.log(weights) - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)
-        # relative to the likeliest component, so that the least energy is about zero
+        # relative to the most likely component, so that the lowest energy is about zero
         self.means = torch.tensor(means, dtype=torch.float32)
         self.whiten = torch.tensor(whiten, dtype=torch.float32)
         self.offsets = torch.tensor(logarithms.max() - logarithms, dtype=torch.float32)
@@ -79,7 +79,7 @@ def fit_pose_prior(poses: Array, seed: int = 0, components: int = _COMPONENTS) -
     if len(samples) > _MAX_SAMPLES:
         samples = samples[random.permutation(len(samples))[:_MAX_SAMPLES]]
     share: Array = np.eye(components)[_k_means(samples, components, random)]
-    # shrunk towards the covariance of the whole set: a small cluster has not seen everything vary
+    # shrunk towards the covariance of all samples: small clusters underestimate the variance
     whole = np.cov(samples.T)
     for _ in range(_ROUNDS):
         weights, means, covariances = _maximize(samples, share, whole)
@@ -90,13 +90,13 @@ def fit_pose_prior(poses: Array, seed: int = 0, components: int = _COMPONENTS) -
 def poses_with_mirrors(body: Body, rotations: Array) -> Array:
     """Return rotation vectors (2 N, J - 1, 3) of rotations (N, J, 3, 3) and their mirror images."""
     pose = axis_angle_from_matrix(rotations)
-    # in a mirror at x = 0 a turn about x stays, those about y and z change sign
+    # mirroring at x = 0 keeps rotations about x and negates those about y and z
     mirrored = pose[:, body.joint_mirror] * [1.0, -1.0, -1.0]
     return np.concatenate([pose, mirrored])[:, 1:]
 
 
 def mocap_rotations(body: Body, folder: Path) -> Array:
-    """Return rotations (N, J, 3, 3) of all free clips of a folder, at ten frames a second.
+    """Return rotations (N, J, 3, 3) of all free clips of a folder, at ten frames per second.
 
     Raises
     ------

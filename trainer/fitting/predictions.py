@@ -1,4 +1,4 @@
-"""A network's estimates of annotated crops, stored so that inference runs once."""
+"""Predictions of a network for annotated crops, stored so that inference runs once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Predictions:
-    """Estimates of N annotated crops; the field names are those of the file."""
+    """Predictions for N annotated crops; the field names are those of the file."""
 
     rotations: Array
     """(N, J, 3, 3)"""
@@ -42,7 +42,7 @@ def predict(
     checkpoint: Path,
     landmark_file: Path | None,
     people: CropAnnotations,
-    image: ImageReader,
+    read_image: ImageReader,
     reporter: Reporter = SILENT,
 ) -> Predictions:
     """Run a checkpoint's network on every annotated crop.
@@ -53,8 +53,7 @@ def predict(
     landmark_file : Path, optional
         BlazePose's .tflite file of the network's encoder.
     people : CropAnnotations
-    image : function
-        Row to image.
+    read_image : ImageReader
     reporter : Reporter
     """
     from trainer.export.onnx import load_network  # imports onnx
@@ -65,7 +64,7 @@ def predict(
     for start in report_each(range(0, len(people), _BATCH), reporter, "network"):
         rows = range(start, min(start + _BATCH, len(people)))
         crops = [_resized(Crop(people.frame_from_crop[row], SIZE), size) for row in rows]
-        cuts = [cut(image(row), crop) for row, crop in zip(rows, crops, strict=True)]
+        cuts = [cut(read_image(row), crop) for row, crop in zip(rows, crops, strict=True)]
         output = model(torch.from_numpy(network_input(np.stack(cuts))))
         last = output.levels[-1]
         scores = torch.sigmoid(output.score)[:, 0], torch.sigmoid(output.joint_score)
@@ -75,25 +74,25 @@ def predict(
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write estimates to an npz file."""
+    """Write predictions to an npz file."""
     with atomic_write(path) as temporary:
         arrays = {name: a.astype(np.float32) for name, a in asdict(predictions).items()}
         np.savez_compressed(temporary, **arrays)
 
 
 def read_predictions(path: Path, body: Body, count: int) -> Predictions:
-    """Read estimates of `count` people.
+    """Read stored predictions of `count` people.
 
     Raises
     ------
     InputError
-        If the file is of another set or body, or not finite.
+        If the file is missing, belongs to another data set or body, or is not finite.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {field.name: file[field.name] for field in fields(Predictions)}
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} contains no estimates of a network: {error}") from error
+        raise InputError(f"{path} contains no network predictions: {error}") from error
     joints = body.joint_count
     sizes = {
         "rotations": (joints, 3, 3), "shape": (body.shape_count,), "camera": (3,), "score": (),

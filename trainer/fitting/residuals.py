@@ -19,7 +19,7 @@ from trainer.fitting.parameters import FitParameters
 from trainer.fitting.targets import KEYPOINTS, LIMB_COUNT, CropAnnotations, FitTargets
 
 _PCK_RADIUS = 0.2
-"""Torso lengths within which an annotated joint counts as found."""
+"""Torso lengths within which a joint counts as correct."""
 
 # landmarks of the left side at the two ends of each joint's bone
 _BONE_ENDS = {
@@ -50,7 +50,7 @@ class FitResult:
     """(N,) m."""
 
     def to_fits(self, body: Body, people: CropAnnotations, trust: Tensor, kept: Mask) -> Fits:
-        """Return the fits to store; `trust` (33, N) of the landmarks, `kept` (N,)."""
+        """Return the fits to store; `trust` (33, N) is that of the landmarks, `kept` (N,)."""
         return Fits(
             rotations=self.rotations,
             shape=self.shape,
@@ -100,9 +100,9 @@ def evaluate_fit(
 
 
 def _joint_trust(body: Body, trust: Array) -> Array:
-    """Return the trust (N, J) of each joint: that of the landmarks at the ends of its bone."""
+    """Return the trust (N, J) in joints: the geometric mean over the ends of each joint's bone."""
     if trust.shape[1] != LANDMARKS:
-        raise InputError(f"trust {trust.shape} is not of {LANDMARKS} landmarks")
+        raise InputError(f"trust has shape {trust.shape}, not (N, {LANDMARKS})")
     columns = []
     for name in body.joint_names:
         side, _, part = name.partition("_")

@@ -1,9 +1,9 @@
 """Targets of a fit: annotated key points, and a teacher's landmarks with the trust in each.
 
-In the image the annotated joints win. The teacher's points count as far as its two runs agree and
-as far as the annotation supports it, limb by limb; depth comes from the teacher's metric landmarks
-under the same trust. Where nothing is annotated, landmarks that the teacher itself calls hidden
-count for nothing.
+In the image the annotated joints have priority. The trust in a teacher's landmark is high where its
+two predictions agree and where the annotation supports it, limb by limb; depth comes from the
+teacher's metric landmarks with the same trust. Without an annotation, landmarks that the teacher
+reports as hidden have no weight.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from trainer.data.lspet import torso_length
 from trainer.fitting.teacher import TeacherLandmarks
 
 KEYPOINTS = len(KEYPOINT_NAMES)
-"""K = 19 annotated key points."""
+"""Number of annotated key points, K."""
 LIMB_COUNT = 12
-"""The first rows of the key points are limb joints; neck, head top and face follow."""
+"""Number of limb joints, the first key points; neck, head top and face follow."""
 
 TRUNK = [
     LSP_NAMES.index(name) for name in ("right_hip", "left_hip", "right_shoulder", "left_shoulder")
@@ -40,9 +40,9 @@ _SUPPORTING_JOINT = (
 )  # fmt: skip
 
 _SAME_CROP = 0.02
-"""Crop sides that two crops of one person may lie apart; files hold 32 bits."""
-_USUAL_TORSO, _MIN_TORSO = SIZE * 0.17, SIZE * 0.08
-"""Crop pixels: torso length where it is not annotated, and at least."""
+"""Distance, in crop sides, up to which two crops count as the same; files have 32-bit floats."""
+_TYPICAL_TORSO, _MIN_TORSO = SIZE * 0.17, SIZE * 0.08
+"""Crop pixels: torso length without an annotation, and minimum torso length."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,24 @@ class CropAnnotations:
         """Reject shapes and values that cannot be fitted."""
         count = len(self.keypoints)
         if self.keypoints.shape != (count, KEYPOINTS, 3) or not count:
-            raise InputError(f"key points {self.keypoints.shape} are not (N, K = 19, 3)")
+            raise InputError(
+                f"key points have shape {self.keypoints.shape}, not (N, {KEYPOINTS}, 3)"
+            )
         for array in (self.keypoints, self.frame_from_crop):
             broken = ~np.isfinite(array).reshape(count, -1).all(1)
             if broken.any():
                 raise InputError(f"the annotation of row {broken.argmax()} is not finite")
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return len(self.keypoints)
 
-    def in_crops(self) -> Array:
+    def crop_keypoints(self) -> Array:
         """Return the key points (N, K, 2) in crop pixels."""
         frame = self.frame_from_crop
         inverse = np.linalg.inv(frame[:, :, :2])
-        away = self.keypoints[:, :, :2] - frame[:, None, :, 2]
-        return np.asarray(np.einsum("nab,nkb->nka", inverse, away))
+        offset = self.keypoints[:, :, :2] - frame[:, None, :, 2]
+        return np.asarray(np.einsum("nab,nkb->nka", inverse, offset))
 
     def torso_pixels(self) -> Array:
         """Return |right hip - left shoulder| (N,) in crop pixels; NaN where not annotated."""
@@ -83,7 +85,7 @@ class CropAnnotations:
 
 
 def crop_annotations(people: PersonDataset) -> CropAnnotations:
-    """Return the annotation of any set of people.
+    """Return the annotated key points of a data set.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def crop_annotations(people: PersonDataset) -> CropAnnotations:
         If the set is empty or an annotation is not finite.
     """
     if not len(people):
-        raise InputError(f"{people.name} has no people")
+        raise InputError(f"{people.name} contains no people")
     labels = [people.labels(row) for row in range(len(people))]
     frames = []
     for person in labels:
@@ -106,7 +108,7 @@ def crop_annotations(people: PersonDataset) -> CropAnnotations:
 
 @dataclass(frozen=True)
 class FitTargets:
-    """Targets as tensors, one person a column; N people, K key points, L = 33 landmarks."""
+    """Targets as tensors, people along the last axis: N people, K key points, L = 33 landmarks."""
 
     annotated: Tensor
     """(2, K, N) crop units."""
@@ -119,9 +121,9 @@ class FitTargets:
     world: Tensor
     """(3, L, N) m"""
     network: Tensor
-    """(3, 14, N) m: LSP's joints of a network's estimate; zeros where there is none."""
+    """(3, 14, N) m: LSP joints of a network's prediction; zeros without one."""
     network_trust: Tensor
-    """(14, N) 0..1; 0 where there is none."""
+    """(14, N) 0..1; 0 without a prediction."""
 
     def select(self, rows: Tensor) -> FitTargets:
         """Return the targets of some people."""
@@ -141,15 +143,15 @@ def build_fit_targets(
     trust_torso : float
         Torso lengths between an annotated joint and the teacher's that halve the limb's trust.
     trust_spread : float
-        Metres between the teacher's two runs that halve the trust.
+        Metres between the teacher's two predictions that halve the trust.
 
     Raises
     ------
     InputError
-        If the landmarks are of other people or not finite.
+        If the landmarks belong to other people or are not finite.
     """
     _check(people, teacher)
-    in_crop = people.in_crops()
+    in_crop = people.crop_keypoints()
     error = np.linalg.norm(
         teacher.points[:, list(BLAZEPOSE_LSP_LIMBS)] - in_crop[:, :LIMB_COUNT], axis=-1
     )
@@ -158,7 +160,7 @@ def build_fit_targets(
     trust = _landmark_trust(support, known, teacher, trust_spread)
     columns = [
         crop_units_from_pixels(in_crop, SIZE).transpose(2, 1, 0),
-        # annotators' slips are left to the robust width: every joint counts alike
+        # annotation errors are handled by the robust loss: every joint has the same weight
         people.keypoints[:, :, 2].T,
         crop_units_from_pixels(teacher.points, SIZE).transpose(2, 1, 0),
         trust.T,
@@ -172,20 +174,20 @@ def build_fit_targets(
 
 
 def annotation_support(error: Array, known: Mask, torso: Array, half: float) -> Array:
-    """Return how far the annotation supports estimated limb joints, (N, 12) 0..1.
+    """Return the agreement (N, 12) 0..1 of limb joints with the annotation.
 
     Parameters
     ----------
     error : (N, 12) array
         Distances to the annotation, crop pixels.
     known : (N, 12) bool array
-        Annotated joints; the others are supported as the trunk is.
+        True for annotated joints; the others get the trunk's agreement.
     torso : (N,) array
         Length in crop pixels, NaN where unknown.
     half : float
-        Torso lengths that halve the support.
+        Distance in torso lengths at which the agreement is one half.
     """
-    length = np.maximum(np.where(np.isfinite(torso), torso, _USUAL_TORSO), _MIN_TORSO)
+    length = np.maximum(np.where(np.isfinite(torso), torso, _TYPICAL_TORSO), _MIN_TORSO)
     support = 1 / (1 + (error / (half * length[:, None])) ** 2)
     trunk = np.where(known, support, 0.5)[:, TRUNK].mean(1)
     return np.asarray(np.where(known, support, trunk[:, None]))
@@ -206,26 +208,26 @@ def _landmark_trust(support: Array, known: Mask, teacher: TeacherLandmarks, spre
         if joint < 0:
             columns.append(trunk)
         else:
-            # a joint that is not annotated may be out of the image
-            seen = np.where(known[:, joint], 1.0, teacher.visibility[:, landmark])
-            columns.append(support[:, joint] * seen)
+            # a joint that is not annotated may be outside the image
+            visible = np.where(known[:, joint], 1.0, teacher.visibility[:, landmark])
+            columns.append(support[:, joint] * visible)
     # where the trunk is turned the wrong way, the depths of the limbs are wrong too
     return np.asarray(agreement * np.stack(columns, axis=1) * np.sqrt(trunk[:, None]))
 
 
 def _check(people: CropAnnotations, teacher: TeacherLandmarks) -> None:
-    """Raise `InputError` if the landmarks are of other people or not finite."""
+    """Raise `InputError` if the landmarks belong to other people or are not finite."""
     if len(teacher.points) != len(people):
         raise InputError(
-            f"the landmarks are of {len(teacher.points)} people, the set has {len(people)}"
+            f"there are landmarks of {len(teacher.points)} people, the set has {len(people)}"
         )
     for name in ("points", "world", "visibility", "spread_3d"):
         broken = ~np.isfinite(getattr(teacher, name)).reshape(len(people), -1).all(1)
         if broken.any():
             raise InputError(f"the landmarks of row {broken.argmax()} are not finite")
     corners = np.array([[0, 0, 1], [SIZE, SIZE, 1]]).T
-    apart = np.abs(teacher.frame_from_crop @ corners - people.frame_from_crop @ corners)
+    distance = np.abs(teacher.frame_from_crop @ corners - people.frame_from_crop @ corners)
     side = SIZE * np.hypot(people.frame_from_crop[:, 0, 0], people.frame_from_crop[:, 1, 0])
-    other = apart.max(axis=(1, 2)) > _SAME_CROP * side
+    other = distance.max(axis=(1, 2)) > _SAME_CROP * side
     if other.any():
         raise InputError(f"the landmarks of row {other.argmax()} are of another person's crop")

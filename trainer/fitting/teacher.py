@@ -1,4 +1,4 @@
-"""A teacher network's landmarks of a whole set, stored so that inference runs once."""
+"""Landmarks of a teacher network for a data set, stored so that inference runs once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
 _CHUNK = 64
 
 ImageReader = Callable[[int], Image]
-"""Row of a set to its image, (H, W, 3) uint8 RGB."""
+"""Function from a row of the data set to its image, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class TeacherLandmarks:
-    """Landmarks of N annotated crops: means of the plain and the mirrored run.
+    """Landmarks of N annotated crops: means of the predictions for the crop and its mirror image.
 
     The field names are those of the file.
     """
@@ -33,15 +33,15 @@ class TeacherLandmarks:
     points: Array
     """(N, 33, 2) crop pixels."""
     world: Array
-    """(N, 33, 3) metres from the hips' middle, crop frame."""
+    """(N, 33, 3) metres from the centre of the hips, crop frame."""
     visibility: Array
     """(N, 33) 0..1"""
     presence: Array
     """(N,) 0..1"""
     spread_2d: Array
-    """(N, 33) half the distance between the two runs, crop pixels."""
+    """(N, 33) half the distance between the two predictions, crop pixels."""
     spread_3d: Array
-    """(N, 33) half the distance between the two runs, m."""
+    """(N, 33) half the distance between the two predictions, m."""
 
 
 def run_teacher(
@@ -109,7 +109,9 @@ def read_teacher_landmarks(path: Path, count: int) -> TeacherLandmarks:
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} contains no landmarks of a teacher: {error}") from error
     if len(teacher.points) != count:
-        raise InputError(f"{path} is of {len(teacher.points)} people, the set has {count}")
+        raise InputError(
+            f"{path} has landmarks of {len(teacher.points)} people, the set has {count}"
+        )
     return teacher
 
 

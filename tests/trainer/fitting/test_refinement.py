@@ -1,4 +1,4 @@
-"""The second round finds people whom the teacher misses; what is not seen stays as people are."""
+"""Refinement recovers people that the teacher misses; unseen limbs keep likely poses."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from trainer.evaluation.metrics import joint_error, procrustes
 from trainer.fitting.batched_kinematics import BatchedKinematics, rotations_from_vectors
 from trainer.fitting.fit import fit
 from trainer.fitting.fitter import BodyFitter, FitOptions
-from trainer.fitting.initialization import depth_alternatives
+from trainer.fitting.initialization import depth_flips
 from trainer.fitting.limb_geometry import Limb, limb_rotations
 from trainer.fitting.parameters import parameters_from_bodies
 from trainer.fitting.pose_prior import PosePrior, fit_pose_prior, poses_with_mirrors
@@ -90,20 +90,20 @@ def test_limbs_point_in_given_directions_and_bend_naturally():
         upper, lower = torch.nn.functional.normalize(
             torch.randn(2, 50, 3, generator=generator), dim=-1
         )
-        near = (upper * lower).sum(-1) > np.cos(2.3)  # past that a limb cannot be folded
+        near = (upper * lower).sum(-1) > np.cos(2.3)  # a limb cannot be folded further
         first, second = limb_rotations(limb, rest, parent, upper, lower)
         world = (parent @ first).numpy()
         bone = torch.nn.functional.normalize(rest[limb.second] - rest[limb.first], dim=0).numpy()
         np.testing.assert_allclose(world @ bone, upper.numpy(), atol=1e-4)
         bone = torch.nn.functional.normalize(rest[limb.third] - rest[limb.second], dim=0).numpy()
         end = world @ matrix_from_axis_angle(second.numpy().astype(float)) @ bone
-        # the rest bones are not quite in line, and the hinge is the body's own
+        # the bones at rest are not exactly collinear, and the hinge is the body's
         assert ((end * lower.numpy()).sum(-1)[near.numpy()] > np.cos(0.4)).all()
         way = second[:, 0] if limb.leg else -limb.side * second[:, 1]
         assert (way >= 0).all()
 
 
-def test_depth_alternatives_project_alike_and_differ_in_depth(people):
+def test_depth_flips_project_alike_and_differ_in_depth(people):
     truth, _ = people
     fitter = BodyFitter(default_body(), FitOptions())
     start = parameters_from_bodies(fitter.body, truth.rotations, truth.shape, truth.camera)
@@ -113,18 +113,18 @@ def test_depth_alternatives_project_alike_and_differ_in_depth(people):
     def joints(parameters):
         return fitter.kinematics.pose(parameters.rotations(), parameters.shape)[2]
 
-    before, readings = joints(start), depth_alternatives(body, fitter.kinematics, start)
-    assert len(readings) == 12
-    # the third reading mirrors both bones of the left leg
-    after = joints(readings[2])
+    before, flips = joints(start), depth_flips(body, fitter.kinematics, start)
+    assert len(flips) == 12
+    # the third flip mirrors both bones of the left leg
+    after = joints(flips[2])
     hip, knee, ankle, foot = (names.index(f"left_{n}") for n in ("hip", "knee", "ankle", "foot"))
     thigh = before[:, knee] - before[:, hip]
     mirrored = (after[:, knee] - after[:, hip]) * torch.tensor([1.0, 1.0, -1.0])[:, None]
-    # bones are pointed as the mean shape's
+    # bones are aligned as those of the mean shape
     assert (mirrored - thigh).abs().max() < 0.02
     shin = before[:, ankle] - before[:, knee]
     mirrored = (after[:, ankle] - after[:, knee]) * torch.tensor([1.0, 1.0, -1.0])[:, None]
-    # the hinge is the body's own, and its knees at rest are not quite straight
+    # the hinge is the body's, and its knees at rest are not exactly straight
     assert (mirrored - shin).norm(dim=0).mean() < 0.25 * shin.norm(dim=0).mean()
     others = [row for row in range(body.joint_count) if row not in (knee, ankle, foot)]
     assert (after - before)[:, others].abs().max() < 1e-5
@@ -173,7 +173,7 @@ def test_a_networks_estimate_recovers_people_that_the_teacher_misses(people, pri
     truth, annotated = people
     body = default_body()
     teacher, others = fake_teacher(truth, 0.02), np.roll(np.arange(PEOPLE), 1)
-    # a teacher that confuses all people, and is not sure
+    # a teacher that confuses all people and has a large spread
     missed = replace(
         teacher,
         points=teacher.points[others],
@@ -231,7 +231,7 @@ def test_landmarks_of_other_people_are_rejected(people):
     for wrong, message in (
         (replace(teacher, frame_from_crop=frames), "row 3 are of another person's crop"),
         (replace(teacher, world=broken), "row 5 are not finite"),
-        (replace(teacher, points=teacher.points[:4]), "of 4 people, the set has 16"),
+        (replace(teacher, points=teacher.points[:4]), "landmarks of 4 people, the set has 16"),
     ):
         with pytest.raises(InputError, match=message):
             build_fit_targets(annotated, wrong, 0.35, 0.06)
