@@ -56,6 +56,9 @@ class SyntheticLabels:
     """(N,) source of the pose."""
     backdrop: npt.NDArray[np.str_]
     """(N,) source of the background."""
+    group: npt.NDArray[np.str_]
+    """(N,) group of a test set that the person belongs to; '' in sets without groups, where the
+    file has no array of that name."""
     body_sha256: str
     settings: str
     """JSON of the settings of the synthesis, with its seed."""
@@ -116,6 +119,7 @@ def labels_from_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> SyntheticL
         kind=np.asarray(arrays["kind"]),
         pose=np.asarray(arrays["pose"]),
         backdrop=np.asarray(arrays["backdrop"]),
+        group=np.asarray(arrays.get("group", np.full(len(np.asarray(arrays["name"])), ""))),
         body_sha256=str(np.asarray(arrays["body_sha256"])),
         settings=str(np.asarray(arrays["settings"])),
     )
@@ -153,7 +157,8 @@ def _check_shapes(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
 def _check_text(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
     """Raise ValueError unless the text arrays have one entry per person."""
     count = len(np.asarray(arrays["name"]))
-    for key in ("name", "kind", "pose", "backdrop"):
+    optional = ("group",) if "group" in arrays else ()
+    for key in ("name", "kind", "pose", "backdrop", *optional):
         text = np.asarray(arrays[key])
         if text.shape != (count,) or text.dtype.kind != "U":
             raise ValueError(f"{key} is not one text per person")
