@@ -5,7 +5,7 @@ attribute of its own, so that importers that climb from bones to parents with on
 
 The files are read by Blender's importers and ufbx; Unity, Unreal and Autodesk's programs read the
 same version. y up, x to the person's left, z forward. Angles are about x, then y, then z (FBX's
-default order), in degrees, continuous, relative to each bone's rest rotation (PreRotation).
+default order), in degrees, continuous, relative to the parent bone.
 """
 
 from __future__ import annotations

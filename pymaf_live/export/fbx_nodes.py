@@ -22,6 +22,7 @@ _HEADER = b"Kaydara FBX Binary  \0\x1a\0"
 _FOOTER_ID = bytes.fromhex("fabcab09d0c8d466b176fb831cf7267e")
 _FOOTER_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
 _NULL_RECORD = b"\0" * 13
+"""End of a list of nodes."""
 _ARRAY_TYPES = {"float32": b"f", "float64": b"d", "int32": b"i", "int64": b"l"}
 _MIN_COMPRESSED_SIZE = 128
 _COMPRESSION_LEVEL = 1
@@ -39,6 +40,9 @@ class Node:
     name: str
     properties: list[Any] = field(default_factory=list)
     children: list[Node] = field(default_factory=list)
+    scope: bool = False
+    """Compound node, whose list of children is written even when it is empty. Without it, readers
+    that expect one (the FBX SDK, assimp) ignore the node and what is connected to it."""
 
     def add(self, name: str, *properties: Any) -> Node:
         """Add a child and return it."""
@@ -109,7 +113,7 @@ def _write(file: BinaryIO, node: Node) -> None:
     file.write(b"\0" * 12 + struct.pack("<B", len(name)) + name + properties)
     for child in node.children:
         _write(file, child)
-    if node.children or not node.properties:
+    if node.children or node.scope or not node.properties:
         file.write(_NULL_RECORD)
     end = file.tell()
     if end >= 1 << 32:

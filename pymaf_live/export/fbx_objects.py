@@ -58,10 +58,9 @@ class SceneObjects:
             model = self._add("Model", name, "Model", "LimbNode")
             self._bone_ids.append(self._last_id)
             properties = _add_model_properties(model)
-            _add_vector(properties, "PreRotation", rest[bone, ::-1], "Vector3D", "Vector")
             offset = bones.offsets[bone] * self._scale
             _add_vector(properties, "Lcl Translation", offset, "Lcl Translation", "", "A")
-            _add_vector(properties, "Lcl Rotation", np.zeros(3), "Lcl Rotation", "", "A")
+            _add_vector(properties, "Lcl Rotation", rest[bone, ::-1], "Lcl Rotation", "", "A")
             _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
             self._connect(attribute_id, self._bone_ids[bone])
             parent = int(bones.parents[bone])
@@ -143,13 +142,11 @@ class SceneObjects:
         layer_id = self._last_id
         self._connect(layer_id, stack_id)
         times = packed(self._times)
-        rest = scene.bones.rest_local_rotation
         for bone, positions in scene.moving():
             self._add_curves(layer_id, bone, "T", "Lcl Translation", positions * self._scale, times)
         count = len(scene.bones.names)
-        # relative to the rest rotation, and therefore small and far from the poles
-        relative = np.swapaxes(rest, 1, 2) @ scene.rotations
-        angles = np.degrees(continuous_angles(relative, "zyx"))[..., ::-1]
+        # not relative to a PreRotation, which assimp 5.2 applies twice
+        angles = np.degrees(continuous_angles(scene.rotations, "zyx"))[..., ::-1]
         for bone in range(count):
             self._add_curves(layer_id, bone, "R", "Lcl Rotation", angles[:, bone], times)
             report_progress(reporter, (bone + 1) / count)
@@ -208,7 +205,9 @@ class SceneObjects:
 
     def _add(self, node: str, name: str, kind: str, subtype: str) -> Node:
         self._last_id += 1
-        return self.objects.add(node, self._last_id, object_name(name, kind), subtype)
+        added = self.objects.add(node, self._last_id, object_name(name, kind), subtype)
+        added.scope = True  # an animation layer has no children of its own
+        return added
 
     def _connect(self, child: int, parent: int, channel: str = "") -> None:
         if channel:

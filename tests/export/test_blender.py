@@ -24,6 +24,7 @@ from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.rigs import PRESETS
 from pymaf_live.takes.take import Take
+from tests.export.judges import unavailable
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
 pytestmark = pytest.mark.interop
@@ -63,7 +64,7 @@ def blender_python() -> str:
     if given:
         return given
     if importlib.util.find_spec("bpy") is None:
-        pytest.skip(
+        unavailable(
             "Blender's module bpy is not installed (PYMAF_LIVE_BPY_PYTHON names its Python)"
         )
     return sys.executable

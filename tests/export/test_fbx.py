@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -121,6 +122,36 @@ def test_every_rig_and_rate_passes_verification(
     assert done.joint_error is not None
     assert done.joint_error < 1e-5
     assert done.rate == pytest.approx(float(rate or RATE), rel=1e-6)
+
+
+def nested_lists(content: bytes) -> list[tuple[str, bool]]:
+    """Return the name of every scene object of a file and if it contains a list of nodes."""
+
+    def node(start: int) -> tuple[str, int, int]:
+        end, _, size, length = struct.unpack_from("<IIIB", content, start)
+        name = content[start + 13 : start + 13 + length].decode()
+        return name, start + 13 + length + size, end
+
+    start = 27
+    while (top := node(start))[0] != "Objects":
+        start = top[2]
+    start, found = top[1], []
+    while (each := node(start))[2]:
+        name, children, end = each
+        found.append((name, content[children:end].endswith(bytes(13))))
+        start = end
+    return found
+
+
+@pytest.mark.parametrize("mesh", [True, False])
+def test_every_object_has_a_list_of_nodes_even_if_it_is_empty(
+    body: Body, take: Take, tmp_path: Path, mesh: bool
+) -> None:
+    (path,) = FORMATS["fbx"](take, body, tmp_path / "a.fbx", ExportOptions(mesh=mesh))
+    found = nested_lists(path.read_bytes())
+    # the FBX SDK and assimp ignore the whole animation if its layer has none
+    assert "AnimationLayer" in dict(found)
+    assert all(has_list for _, has_list in found)
 
 
 def test_wrong_file_is_not_kept(

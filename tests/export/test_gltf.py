@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from pymaf_live.export import gltf
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.export.options import RIGS, ExportOptions
 from pymaf_live.takes.take import Take
+from tests.export.judges import node_modules, npm_package, program
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
 RATE = Fraction(30000, 1001)
@@ -163,15 +164,15 @@ def test_file_with_a_wrong_rate_is_not_kept(
 def test_khronos_validator_reports_no_error(
     body: Body, take: Take, tmp_path: Path, rig: str
 ) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    there = subprocess.run([node, "-e", "require('gltf-validator')"], capture_output=True)
-    if there.returncode:
-        pytest.skip("npm's gltf-validator is not installed (set NODE_PATH)")
+    npm_package("gltf-validator")
+    environment = os.environ | {"NODE_PATH": str(node_modules() / "node_modules")}
     options = ExportOptions(rig=rig, rest_first=True)  # type: ignore[arg-type]
     (path,) = FORMATS["glb"](take, body, tmp_path / "a.glb", options)
     report = subprocess.run(
-        [node, "-e", VALIDATOR, str(path)], capture_output=True, text=True, check=True
+        [program("node"), "-e", VALIDATOR, str(path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert '"numErrors":0,"numWarnings":0' in report, report

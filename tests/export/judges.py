@@ -1,0 +1,124 @@
+"""Programs that judge the exports, none of them from this project, and what they must find.
+
+They are optional: a test is skipped if its program is missing, or fails if the environment variable
+PYMAF_LIVE_JUDGES is `all` (as in CI). PYMAF_LIVE_NODE_MODULES names the folder that contains
+`node_modules` with the npm packages of `.ci/run`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from pymaf_live.body import Body
+from pymaf_live.export.rigs import PRESETS
+from pymaf_live.takes.take import Take
+from tests.helpers.take import make_take, moving_limbs, walking_past
+
+TOLERANCE = 1e-4
+"""Largest accepted distance of a joint, metres."""
+RATES: Mapping[str, Fraction] = {
+    "smpl": Fraction(30),
+    "mixamo": Fraction(24000, 1001),
+    "unreal": Fraction(60),
+    "unity": Fraction(30000, 1001),
+    "vrm": Fraction(25, 2),
+}
+"""Frames per second of the take of each rig: whole, fractional and odd."""
+FRAMES = 14
+
+_PLAYER = Path(__file__).parent / "three_player.mjs"
+_TIMEOUT = 120
+"""Seconds."""
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail where all judges are required."""
+    if os.environ.get("PYMAF_LIVE_JUDGES") == "all":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def program(name: str) -> str:
+    """Return the path of a program."""
+    return shutil.which(name) or unavailable(f"{name} is not installed")
+
+
+def npm_package(name: str) -> Path:
+    """Return the folder of an npm package."""
+    program("node")
+    folder = node_modules() / "node_modules" / name
+    if not folder.is_dir():
+        unavailable(f"npm's {name} is not in PYMAF_LIVE_NODE_MODULES")
+    return folder
+
+
+def node_modules() -> Path:
+    """Return the folder that contains `node_modules`."""
+    return Path(os.environ.get("PYMAF_LIVE_NODE_MODULES") or Path.cwd())
+
+
+def judged_take(body: Body, rate: Fraction) -> Take:
+    """Return a take of a person who walks and swings all joints."""
+    times = np.arange(FRAMES) / float(rate)
+    turns = {1: moving_limbs(body, times, 0.9)}
+    return make_take(body, times, turns, {1: walking_past(times)}, rate=rate)
+
+
+def expected_joints(take: Take) -> np.ndarray:
+    """Return the joints (N, J, 3) in metres, y up, of an export with the camera as its world."""
+    return take.joints * [1.0, -1.0, -1.0]
+
+
+def joint_names(body: Body, rig: str) -> list[str]:
+    """Return the rig's names of the body's joints."""
+    return [PRESETS[rig].names.get(name, name) for name in body.joint_names]
+
+
+def largest_distance(
+    take: Take, wanted: Sequence[str], names: Sequence[str], positions: Any, metres: float = 1.0
+) -> float:
+    """Return the largest distance in metres between joints of a judge and of the take.
+
+    Parameters
+    ----------
+    take : Take
+    wanted : sequence of str
+        Names of the body's joints.
+    names : sequence of str
+        Names of the judge's bones.
+    positions : (N, B, 3)
+        Their positions in every frame.
+    metres : float
+        Length of the judge's unit.
+    """
+    columns = [list(names).index(name) for name in wanted]
+    found = np.asarray(positions, dtype=np.float64)[:, columns] * metres
+    assert found.shape == take.joints.shape
+    return float(np.linalg.norm(found - expected_joints(take), axis=-1).max())
+
+
+def frame_times(rate: Fraction) -> list[float]:
+    """Return the time of every frame, seconds."""
+    return [float(frame / rate) for frame in range(FRAMES)]
+
+
+def play_in_three(folder: Path, job: Sequence[tuple[Path, list[float]]]) -> list[dict[str, Any]]:
+    """Play files with three.js at the given times (`three_player.mjs` describes the result)."""
+    npm_package("three")
+    path = folder / "three.json"
+    path.write_text(json.dumps([[str(file), times] for file, times in job]), encoding="utf-8")
+    command = [program("node"), str(_PLAYER), str(node_modules()), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result: list[dict[str, Any]] = json.loads(done.stdout)
+    return result

@@ -1,0 +1,65 @@
+"""Tests of the exports in three.js, under node (marker `interop`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pymaf_live.body import Body, default_body
+from pymaf_live.export.formats import FORMATS
+from pymaf_live.export.options import RIGS, ExportOptions
+from pymaf_live.takes.take import Take
+from tests.export.judges import (
+    FRAMES,
+    RATES,
+    TOLERANCE,
+    frame_times,
+    joint_names,
+    judged_take,
+    largest_distance,
+    play_in_three,
+)
+
+pytestmark = pytest.mark.interop
+
+METRES = {"fbx": 0.01, "glb": 1.0, "bvh": 0.01}
+CASES = [(rig, suffix) for rig in RIGS for suffix in METRES if (rig, suffix) != ("mixamo", "bvh")]
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return default_body()
+
+
+@pytest.fixture(scope="module")
+def played(
+    body: Body, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], tuple[Take, dict[str, Any]]]:
+    """Return the take of each case and what three.js plays of its file."""
+    folder = tmp_path_factory.mktemp("three")
+    takes, job = [], []
+    for rig, suffix in CASES:
+        take = judged_take(body, RATES[rig])
+        options = ExportOptions(rig=rig, world="camera")
+        (path,) = FORMATS[suffix](take, body, folder / f"{rig}.{suffix}", options)
+        takes.append(take)
+        job.append((path, frame_times(take.frame_rate)))
+    return dict(zip(CASES, zip(takes, play_in_three(folder, job), strict=True), strict=True))
+
+
+@pytest.mark.parametrize(("rig", "suffix"), CASES)
+def test_three_plays_every_frame(
+    body: Body, played: dict[tuple[str, str], tuple[Take, dict[str, Any]]], rig: str, suffix: str
+) -> None:
+    take, found = played[rig, suffix]
+    # three.js leaves characters out of names that its paths use
+    wanted = [name.replace(":", "") for name in joint_names(body, rig)]
+    rotated = {name.partition(".")[0] for name in found["tracks"] if name.endswith("quaternion")}
+    assert found["warnings"] == []
+    assert found["clips"] == 1
+    assert rotated == {*wanted, *(["root"] if rig == "unreal" else [])}
+    assert found["duration"] == pytest.approx((FRAMES - 1) / float(RATES[rig]), rel=1e-5)
+    assert found["skinned"] == (0 if suffix == "bvh" else 1)
+    distance = largest_distance(take, wanted, found["bones"], found["positions"], METRES[suffix])
+    assert distance < TOLERANCE
