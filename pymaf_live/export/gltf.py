@@ -33,7 +33,14 @@ _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
 _ELEMENT_SIZE = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _MAGIC, _JSON_CHUNK, _BINARY_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
-_SKIN_COLOUR = [0.72, 0.72, 0.75, 1.0]
+_MATERIAL = {
+    "name": "body",
+    "pbrMetallicRoughness": {
+        "baseColorFactor": [0.72, 0.72, 0.75, 1.0],
+        "metallicFactor": 0.0,
+        "roughnessFactor": 0.8,
+    },
+}
 _INFLUENCES_PER_SET = 4
 """Influences of a vertex in one JOINTS/WEIGHTS attribute."""
 
@@ -51,7 +58,7 @@ def write_scene(
         1: glTF has no other unit than metres.
     reporter : Reporter
     options : ExportOptions
-        Uses `mesh`: include the skinned mesh.
+        Uses `mesh`: include the skinned mesh, not only the skeleton.
 
     Raises
     ------
@@ -72,12 +79,15 @@ def write_scene(
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
         "animations": [_animation(buffer, scene, reporter)],
+        # also without a mesh: it tells programs which nodes are bones
+        "skins": [_skin(buffer, scene)],
     }
     if options.mesh:
         name = f"{scene.name} body" if scene.name else "body"
         roots.append(len(nodes))
         nodes.append({"name": name, "mesh": 0, "skin": 0})
-        document |= _mesh_entries(buffer, scene, name)
+        document["meshes"] = [{"name": name, "primitives": [_primitive(buffer, scene)]}]
+        document["materials"] = [_MATERIAL]
     document["nodes"] = nodes
     document["scenes"] = [{"nodes": roots}]
     document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
@@ -174,28 +184,12 @@ def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, A
     }
 
 
-def _mesh_entries(buffer: _Buffer, scene: Scene, name: str) -> dict[str, Any]:
-    """Return the document's entries for the skinned mesh."""
+def _skin(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
     return {
-        "meshes": [{"name": name, "primitives": [_primitive(buffer, scene)]}],
-        "materials": [
-            {
-                "name": "body",
-                "pbrMetallicRoughness": {
-                    "baseColorFactor": _SKIN_COLOUR,
-                    "metallicFactor": 0.0,
-                    "roughnessFactor": 0.8,
-                },
-            }
-        ],
-        "skins": [
-            {
-                "name": scene.name or "skeleton",
-                "skeleton": 0,
-                "joints": list(range(len(scene.bones.names))),
-                "inverseBindMatrices": buffer.add(_inverse_bind_matrices(scene), "MAT4"),
-            }
-        ],
+        "name": scene.name or "skeleton",
+        "skeleton": 0,
+        "joints": list(range(len(scene.bones.names))),
+        "inverseBindMatrices": buffer.add(_inverse_bind_matrices(scene), "MAT4"),
     }
 
 

@@ -21,6 +21,17 @@ RIGS: tuple[Rig, ...] = get_args(Rig)
 WORLDS: tuple[World, ...] = get_args(World)
 MAX_RATE = 1000
 """Highest frame rate, frames per second."""
+_BROADCAST_RATES = {
+    Fraction(decimal): Fraction(whole * 1000, 1001)
+    for decimal, whole in (
+        ("23.976", 24),
+        ("29.97", 30),
+        ("47.952", 48),
+        ("59.94", 60),
+        ("119.88", 120),
+    )
+}
+"""Usual decimals of rates that are not exactly them."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,8 @@ class ExportOptions:
 def parse_rate(text: str) -> Fraction | None:
     """Parse a frame rate: '30', '29.97', '30000/1001' or 'source' (None).
 
-    The broadcast rates 23.976, 29.97, 47.952, 59.94 and 119.88 stand for n * 1000 / 1001.
+    The broadcast rates 23.976, 29.97, 47.952, 59.94 and 119.88 stand for n * 1000 / 1001; every
+    other number is meant exactly.
 
     Raises
     ------
@@ -91,10 +103,7 @@ def parse_rate(text: str) -> Fraction | None:
         rate = Fraction(word)
     except (ValueError, ZeroDivisionError) as error:
         raise UsageError(f"{text!r} is not a frame rate; write 30, 29.97 or 30000/1001") from error
-    for whole in (24, 30, 48, 60, 120):
-        exact = Fraction(whole * 1000, 1001)
-        if "." in word and round(float(exact), len(word.partition(".")[2])) == float(rate):
-            return exact
+    rate = _BROADCAST_RATES.get(rate, rate)
     if not 0 < rate <= MAX_RATE:
         raise UsageError(f"the frame rate must be in 0..{MAX_RATE}, not {text}")
     return rate

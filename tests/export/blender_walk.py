@@ -1,9 +1,9 @@
 """Script for Blender's Python (bpy): imports files with default settings and records the motion.
 
-``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with the parts (0..1) of its
-key range to record. For file number i the npz contains i_names, i_heads (K, B, 3), i_vertices
-(K, V, 3), i_rate, i_first (the frame of the first key) and i_last; positions in Blender's world:
-metres, z up.
+``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with its number
+of frames N, spread over its key range, and the K of them whose mesh to record. For file number i
+the npz contains i_names, i_heads (N, B, 3), i_vertices (K, V, 3), i_rate, i_first (the frame of the
+first key) and i_last; positions in Blender's world: metres, z up.
 """
 
 import json
@@ -19,7 +19,7 @@ IMPORTERS = {
 }
 
 
-def walk(path, parts):
+def walk(path, frames, skinned):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     IMPORTERS[path.rpartition(".")[2]](path)
     scene = bpy.context.scene
@@ -32,13 +32,13 @@ def walk(path, parts):
     ]
     first, last = armature.animation_data.action.frame_range
     heads, vertices = [], []
-    for part in parts:
-        frame = first + part * (last - first)
+    for index in range(frames):
+        frame = first + index / (frames - 1) * (last - first)
         scene.frame_set(int(frame // 1), subframe=float(frame % 1))
         graph = bpy.context.evaluated_depsgraph_get()
         posed = armature.evaluated_get(graph)
         heads.append([tuple(posed.matrix_world @ bone.head) for bone in posed.pose.bones])
-        for each in meshes:
+        for each in meshes if index in skinned else ():
             shown = each.evaluated_get(graph)
             mesh = shown.to_mesh()
             flat = np.empty(3 * len(mesh.vertices))
@@ -60,8 +60,8 @@ def main():
     with open(job_path, encoding="utf-8") as file:
         job = json.load(file)
     found = {}
-    for index, (path, parts) in enumerate(job):
-        found |= {f"{index}_{name}": value for name, value in walk(path, parts).items()}
+    for index, (path, frames, skinned) in enumerate(job):
+        found |= {f"{index}_{name}": value for name, value in walk(path, frames, skinned).items()}
     np.savez(out, **found)
 
 

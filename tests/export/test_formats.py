@@ -21,7 +21,15 @@ from pymaf_live.export.options import ExportOptions, parse_rate
         ("29.97", Fraction(30000, 1001)),
         ("23.976", Fraction(24000, 1001)),
         ("59.94", Fraction(60000, 1001)),
+        ("47.952", Fraction(48000, 1001)),
+        ("119.88", Fraction(120000, 1001)),
         ("12.5", Fraction(25, 2)),
+        ("24.0", Fraction(24)),
+        ("30.0", Fraction(30)),
+        ("60.", Fraction(60)),
+        ("59.9", Fraction(599, 10)),
+        ("23.98", Fraction(2398, 100)),
+        ("29.970", Fraction(30000, 1001)),
     ],
 )
 def test_rate_is_parsed_as_a_rational(text: str, rate: Fraction | None) -> None:

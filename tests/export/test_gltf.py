@@ -129,11 +129,12 @@ def test_quaternion_signs_are_continuous(body: Body, take: Take, tmp_path: Path)
             assert (q[1:] * q[:-1]).sum(axis=1).min() > 0.9
 
 
-def test_without_mesh_only_bones_are_written(body: Body, take: Take, tmp_path: Path) -> None:
+def test_without_mesh_a_skeleton_is_written(body: Body, take: Take, tmp_path: Path) -> None:
     (path,) = FORMATS["glb"](take, body, tmp_path / "a.glb", ExportOptions(mesh=False))
     document = GLTF2().load_binary(str(path))
     assert not document.meshes
-    assert not document.skins
+    (skin,) = document.skins
+    assert skin.joints == list(range(body.joint_count))
     assert [node.name for node in document.nodes] == list(body.joint_names)
 
 
@@ -160,13 +161,14 @@ def test_file_with_a_wrong_rate_is_not_kept(
 
 
 @pytest.mark.interop
+@pytest.mark.parametrize("mesh", [True, False], ids=["mesh", "bones"])
 @pytest.mark.parametrize("rig", RIGS)
 def test_khronos_validator_reports_no_error(
-    body: Body, take: Take, tmp_path: Path, rig: str
+    body: Body, take: Take, tmp_path: Path, rig: str, mesh: bool
 ) -> None:
     npm_package("gltf-validator")
     environment = os.environ | {"NODE_PATH": str(node_modules() / "node_modules")}
-    options = ExportOptions(rig=rig, rest_first=True)  # type: ignore[arg-type]
+    options = ExportOptions(rig=rig, rest_first=True, mesh=mesh)  # type: ignore[arg-type]
     (path,) = FORMATS["glb"](take, body, tmp_path / "a.glb", options)
     report = subprocess.run(
         [program("node"), "-e", VALIDATOR, str(path)],

@@ -24,7 +24,8 @@ from tests.export.judges import (
 pytestmark = pytest.mark.interop
 
 METRES = {"fbx": 0.01, "glb": 1.0, "bvh": 0.01}
-CASES = [(rig, suffix) for rig in RIGS for suffix in METRES if (rig, suffix) != ("mixamo", "bvh")]
+SKINNED = {"fbx": 1, "glb": 1, "bvh": 0, "bones.fbx": 0, "bones.glb": 0}
+CASES = [(rig, name) for rig in RIGS for name in SKINNED if (rig, name) != ("mixamo", "bvh")]
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +40,20 @@ def played(
     """Return the take of each case and what three.js plays of its file."""
     folder = tmp_path_factory.mktemp("three")
     takes, job = [], []
-    for rig, suffix in CASES:
+    for rig, name in CASES:
         take = judged_take(body, RATES[rig])
-        options = ExportOptions(rig=rig, world="camera")
-        (path,) = FORMATS[suffix](take, body, folder / f"{rig}.{suffix}", options)
+        options = ExportOptions(rig=rig, world="camera", mesh="bones" not in name)
+        (path,) = FORMATS[name[-3:]](take, body, folder / f"{rig}.{name}", options)
         takes.append(take)
         job.append((path, frame_times(take.frame_rate)))
     return dict(zip(CASES, zip(takes, play_in_three(folder, job), strict=True), strict=True))
 
 
-@pytest.mark.parametrize(("rig", "suffix"), CASES)
+@pytest.mark.parametrize(("rig", "name"), CASES)
 def test_three_plays_every_frame(
-    body: Body, played: dict[tuple[str, str], tuple[Take, dict[str, Any]]], rig: str, suffix: str
+    body: Body, played: dict[tuple[str, str], tuple[Take, dict[str, Any]]], rig: str, name: str
 ) -> None:
-    take, found = played[rig, suffix]
+    take, found = played[rig, name]
     # three.js leaves characters out of names that its paths use
     wanted = [name.replace(":", "") for name in joint_names(body, rig)]
     rotated = {name.partition(".")[0] for name in found["tracks"] if name.endswith("quaternion")}
@@ -60,6 +61,6 @@ def test_three_plays_every_frame(
     assert found["clips"] == 1
     assert rotated == {*wanted, *(["root"] if rig == "unreal" else [])}
     assert found["duration"] == pytest.approx((FRAMES - 1) / float(RATES[rig]), rel=1e-5)
-    assert found["skinned"] == (0 if suffix == "bvh" else 1)
-    distance = largest_distance(take, wanted, found["bones"], found["positions"], METRES[suffix])
-    assert distance < TOLERANCE
+    assert found["skinned"] == SKINNED[name]
+    metres = METRES[name[-3:]]
+    assert largest_distance(take, wanted, found["bones"], found["positions"], metres) < TOLERANCE
