@@ -36,6 +36,7 @@ from pymaf_live.system.reporter import Reporter, StepReporter
 
 _READ_TIMEOUT = 120
 """Seconds."""
+_LAST_BLENDER_FRAME = 1_048_574
 _STATED_RATE_TOLERANCE = 1e-5
 """Relative: FBX states 23.976 and the like, which are rounded."""
 
@@ -125,10 +126,13 @@ def _rate_note(scene: Scene) -> str:
     """
     if scene.rate.denominator == 1:
         return ""
-    whole = round(scene.rate)
+    whole = max(round(scene.rate), 1)
+    if (scene.frames - 1) / scene.rate * whole >= _LAST_BLENDER_FRAME:
+        return f"too long for Blender, whose scenes end at frame {_LAST_BLENDER_FRAME}"
+    speed = 100 * float(scene.rate) / whole
     return (
-        f"Blender plays FBX at {float(scene.rate):.5g} frames per second 0.1 % too slowly: set its "
-        f"scene to {whole} after importing, or export at {whole} frames per second"
+        f"Blender plays this FBX at {speed:.4g} % of its speed: set its scene to {whole} frames "
+        f"per second after importing, or export at {whole} frames per second"
     )
 
 

@@ -196,4 +196,11 @@ def _matrices(rotations: Array, positions: Array) -> Any:
     return Vt.Matrix4dArray.FromNumpy(matrices)
 
 
-export_usd = PerPersonWriter(suffix=".usd", unit="m", write=write_scene, read=read_back)
+def _rate_note(scene: Scene) -> str:
+    rate = f"{float(scene.rate):.5g}"
+    return f"Blender plays USD at its scene's frame rate, whatever the file's: set it to {rate}"
+
+
+export_usd = PerPersonWriter(
+    suffix=".usd", unit="m", write=write_scene, read=read_back, note=_rate_note
+)

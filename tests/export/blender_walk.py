@@ -16,6 +16,7 @@ IMPORTERS = {
     "bvh": lambda path: bpy.ops.import_anim.bvh(filepath=path),
     "fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
     "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    "usd": lambda path: bpy.ops.wm.usd_import(filepath=path),
 }
 
 

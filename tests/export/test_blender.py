@@ -45,9 +45,14 @@ CASES = {
     "half.fbx": (ExportOptions(world="camera", rig="vrm"), Fraction(25, 2), 12.5),
     "ntsc.fbx": (ExportOptions(world="camera", rig="unity"), NTSC, float(NTSC)),
     "unreal.fbx": (ExportOptions(world="camera", rig="unreal"), Fraction(60), 60),
+    "smpl.usd": (ExportOptions(world="camera"), Fraction(30), 24),
+    "ntsc.usd": (ExportOptions(world="camera", rig="mixamo", unit="cm"), NTSC, 24),
+    "unreal.usd": (ExportOptions(world="camera", rig="unreal"), Fraction(60), 24),
+    "bones.usd": (ExportOptions(world="camera", rig="vrm", mesh=False), Fraction(30), 24),
     "smpl.bvh": (ExportOptions(world="camera", unit="m"), NTSC, 24),
     "unreal.bvh": (ExportOptions(world="camera", unit="m", rig="unreal"), Fraction(24), 24),
 }
+WITH_MESH = [name for name in CASES if name[-3:] != "bvh" and CASES[name][0].mesh]
 
 
 @dataclass
@@ -113,12 +118,15 @@ def test_blender_places_every_joint_correctly(body: Body, seen: dict[str, Seen],
     found = seen[name]
     wanted = found.take.joints @ BLENDER_FROM_CAMERA.T
     table = PRESETS[CASES[name][0].rig].names
-    columns = [found.names.index(table.get(joint, joint)) for joint in body.joint_names]
+    names = [table.get(joint, joint) for joint in body.joint_names]
+    if name.endswith(".usd"):  # identifiers
+        names = [each.replace(":", "_") for each in names]
+    columns = [found.names.index(each) for each in names]
     heads = found.heads[:, columns]
     assert np.linalg.norm(heads - wanted, axis=-1).max() < TOLERANCE
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name[-3:] != "bvh" and CASES[name][0].mesh])
+@pytest.mark.parametrize("name", WITH_MESH)
 def test_blender_skins_the_mesh_like_the_body(body: Body, seen: dict[str, Seen], name: str) -> None:
     found = seen[name]
     rows = list(SKINNED_FRAMES)
@@ -146,7 +154,7 @@ def test_blender_scene_has_the_rate_that_the_importer_supports(
 def test_motion_keeps_its_duration_in_blender(seen: dict[str, Seen], name: str) -> None:
     found, rate = seen[name], float(CASES[name][1])
     frames = found.last - found.first
-    if name.endswith(".bvh"):  # its default: one frame each, at the scene's rate
+    if name.endswith((".bvh", ".usd")):  # one frame each, at the scene's rate
         assert frames == FRAMES - 1
     elif name.endswith(".fbx"):  # the importer counts with the rate's nearest whole number
         assert frames == pytest.approx((FRAMES - 1) / rate * round(rate), rel=1e-5)

@@ -186,15 +186,22 @@ def test_file_that_ufbx_cannot_read_is_an_output_error(
 
 
 @pytest.mark.parametrize(
-    ("rate", "remark"),
-    [(RATE, "set its scene to 30"), (Fraction(24000, 1001), "export at 24"), (Fraction(25), "")],
+    ("rate", "remarks"),
+    [
+        (RATE, ("99.9 %", "scene to 30", "export at 30")),
+        (Fraction(24000, 1001), ("99.9 %", "scene to 24", "export at 24")),
+        (Fraction(25, 2), ("104.2 %", "scene to 12", "export at 12")),
+        (Fraction(3, 10), ("30 %", "scene to 1 ", "export at 1 ")),
+        (Fraction(1, 1_000_000), ("too long for Blender",)),
+        (Fraction(25), ()),
+    ],
 )
 def test_note_describes_blenders_handling_of_fractional_rates(
-    body: Body, tmp_path: Path, rate: Fraction, remark: str
+    body: Body, tmp_path: Path, rate: Fraction, remarks: tuple[str, ...]
 ) -> None:
     times = np.arange(3) / float(rate)
     turns = {1: moving_limbs(body, times)}
-    take = make_take(body, times, turns, {1: walking_past(times)}, rate=rate)
+    take = make_take(body, times, turns, {1: walking_past(np.zeros(3))}, rate=rate)
     (file,) = FORMATS["fbx"].write(take, body, tmp_path / "a.fbx")
-    assert remark in file.note
-    assert ("Blender" in file.note) == bool(remark)
+    assert all(remark in file.note for remark in remarks)
+    assert ("Blender" in file.note) == bool(remarks)
