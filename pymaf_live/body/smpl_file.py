@@ -7,8 +7,9 @@ their owners and have their own licences; they are read from where the user stor
 
 from __future__ import annotations
 
-import math
+import mmap
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,15 @@ from scipy.sparse import csr_matrix, issparse
 from pymaf_live.body.model import Body
 from pymaf_live.body.safe_pickle import load_arrays
 from pymaf_live.errors import InputError
+from pymaf_live.system.npy import check_zip_entry, read_npy_header
 from pymaf_live.types import Array, Ints
 
 DEFAULT_SHAPE_COUNT = 10
 """Number of shape coefficients that networks estimate; the files have up to 300."""
 
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 400 << 20
+"""Limit of a file, and of all arrays read from an npz; SMPL's largest file, with 300 shape
+coefficients, has 247 MB."""
 _MAX_VERTICES = 200_000
 _SUM_TOLERANCE = 1e-2
 """Largest accepted deviation of a row's sum from 1; rows are normalised afterwards."""
@@ -93,10 +97,11 @@ def _read_entries(path: Path) -> Mapping[str, Any]:
             zipped = file.read(2) == b"PK"
         if zipped:
             return _read_zip_entries(path)
-        content = load_arrays(path.read_bytes(), path)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+            content = load_arrays(raw, path)
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is not an SMPL file: it contains no dictionary")
@@ -104,13 +109,15 @@ def _read_entries(path: Path) -> Mapping[str, Any]:
 
 
 def _read_zip_entries(path: Path) -> dict[str, Any]:
-    entries: dict[str, Any] = {}
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            name = info.filename.removesuffix(".npy")
-            if name in (*_KEYS, "posedirs"):
-                entries[name] = read_zip_array(archive, info, path)
-    return entries
+        wanted = {
+            name: info
+            for info in archive.infolist()
+            if (name := info.filename.removesuffix(".npy")) in (*_KEYS, "posedirs")
+        }
+        if sum(info.file_size for info in wanted.values()) > _MAX_BYTES:
+            raise InputError(f"{path} is refused: its arrays are too large")
+        return {name: read_zip_array(archive, info, path) for name, info in wanted.items()}
 
 
 def read_zip_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Any:
@@ -123,21 +130,13 @@ def read_zip_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) 
     """
     if info.file_size > _MAX_BYTES:
         raise InputError(f"{path} is refused: {info.filename} is too large")
+    check_zip_entry(info)
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise InputError(f"{path} is refused: {info.filename} has an unknown header")
-        shape, _, dtype = read_header(file)
+        _, _, dtype = read_npy_header(file, info.file_size)
         if dtype.hasobject:
             content = load_arrays(file.read(), path)
             # a single matrix was saved as an array without dimensions
             return content[0] if isinstance(content, list) and len(content) == 1 else content
-        if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
-            raise InputError(f"{path} is refused: {info.filename} differs in size from its header")
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 

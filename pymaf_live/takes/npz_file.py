@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.npy import check_zip_entry, read_npy_header
 from pymaf_live.takes.rows import ROW_COLUMNS
 from pymaf_live.takes.take import Take
 
@@ -273,29 +274,20 @@ def _read_array(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, refuse: Any
 ) -> _AnyArray:
     kind, dimensions = _SCHEMA.get(name, ("", ()))
+    check_zip_entry(info)
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            header = np.lib.format.read_array_header_2_0(file)
-        else:
-            refuse(f"{name} has an unknown array header")
-        shape, fortran, dtype = header
+        shape, fortran, dtype = read_npy_header(file, info.file_size)
         if dtype.kind not in _KINDS[kind] or dtype.itemsize > 4 * _MAX_TEXT:
             refuse(f"{name} is of type {dtype}")
         if len(shape) != len(dimensions) or (fortran and len(shape) > 1):
             refuse(f"{name} has {len(shape)} dimensions, not {len(dimensions)}")
         size = math.prod(shape) * dtype.itemsize
-        # the size of the entry was checked above; the array must fill exactly the rest of it
-        if size != info.file_size - file.tell():
-            refuse(f"{name} declares {size} bytes and has {info.file_size - file.tell()}")
         content = file.read(size)
         if len(content) != size:
             refuse(f"{name} is cut short")
         if file.read(1):
             refuse(f"{name} is longer than declared")
-    array = np.frombuffer(bytearray(content), dtype).reshape(shape)
+    array = np.frombuffer(content, dtype).reshape(shape)
     return array if kind == "U" else array.astype(np.dtype(kind), copy=False)
 
 
