@@ -15,7 +15,16 @@ from trainer.commands.options import (
     SyntheticFolder,
 )
 from trainer.commands.progress import TerminalReporter
-from trainer.data.locations import BLAZEPOSE, CCP, COCO, FITS, LSPET, SYNTHETIC_TEST, VIDEOS
+from trainer.data.locations import (
+    BLAZEPOSE,
+    CCP,
+    COCO,
+    DRESSED_TEST,
+    FITS,
+    LSPET,
+    SYNTHETIC_TEST,
+    VIDEOS,
+)
 
 
 def evaluate(
@@ -36,6 +45,10 @@ def evaluate(
         Path, typer.Option(metavar="FOLDER", help="Folder of the packed COCO persons.")
     ] = COCO,
     synthetic: SyntheticFolder = SYNTHETIC_TEST,
+    dressed: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Synthetic test set of dressed people, in groups."),
+    ] = DRESSED_TEST,
     videos: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of videos.")] = VIDEOS,
     people: Annotated[
         Path | None,
@@ -77,6 +90,7 @@ def evaluate(
         ccp=ccp,
         coco=coco,
         synthetic=synthetic,
+        dressed=dressed,
         videos=videos,
         lsp=lsp,
         lsp_parts=lsp_parts,

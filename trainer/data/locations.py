@@ -21,6 +21,7 @@ NATURAL_FITS = RUNS / "fits_lspet_natural.npz"
 """Fits of LSPET refined with a pose prior, for synthesis and the ablation."""
 SYNTHETIC = RUNS / "synthetic"
 SYNTHETIC_TEST = RUNS / "synthetic_test"
+DRESSED_TEST = RUNS / "dressed_test"
 
 
 def landmark_file(encoder: str, folder: Path) -> Path | None:

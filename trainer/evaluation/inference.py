@@ -16,7 +16,7 @@ from pymaf_live.body.rotations import about_z
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.tracking.crop import crop_from_box, crop_from_points, trunk_turn
-from pymaf_live.types import Array, Crop, Image
+from pymaf_live.types import Array, Crop, Image, Ints
 from trainer.data.lspet import annotated_turn
 from trainer.evaluation.mesh_eval import BodyPoser, to_image_pixels
 from trainer.evaluation.network import Estimates, Network
@@ -36,6 +36,19 @@ class CropEstimates:
         estimates = self.estimates
         posed = bodies.keypoints(name, estimates.rotations[level], estimates.shape[level])
         return to_image_pixels(posed, estimates.camera[level], self.crops)
+
+    def select(self, rows: Sequence[int] | Ints) -> CropEstimates:
+        """Return the crops and estimates of some rows."""
+        rows, own = list(rows), self.estimates
+        chosen = Estimates(
+            own.rotations[:, rows],
+            own.shape[:, rows],
+            own.camera[:, rows],
+            own.score[rows],
+            own.joint_score[rows],
+            None if own.landmarks is None else own.landmarks[rows],
+        )
+        return CropEstimates([self.crops[row] for row in rows], chosen)
 
 
 def estimate_crops(
@@ -118,8 +131,17 @@ def between_crops(points: Array, source: Sequence[Crop], target: Sequence[Crop])
 
     The frames differ by the crops' in-plane rotations only; the origin stays.
     """
+    return np.asarray(np.einsum("nij,nkj->nki", _turns(source, target), points))
+
+
+def turn_roots(roots: Array, source: Sequence[Crop], target: Sequence[Crop]) -> Array:
+    """Rotate root rotations (N, 3, 3) from the frames of N crops to those of N others."""
+    return np.asarray(_turns(source, target) @ roots)
+
+
+def _turns(source: Sequence[Crop], target: Sequence[Crop]) -> Array:
     turns = [about_z(a.turn - b.turn) for a, b in zip(source, target, strict=True)]
-    return np.asarray(np.einsum("nij,nkj->nki", np.reshape(turns, (-1, 3, 3)), points))
+    return np.reshape(turns, (-1, 3, 3))
 
 
 def _concatenate(parts: Sequence[Estimates]) -> Estimates:

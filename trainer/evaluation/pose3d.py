@@ -1,8 +1,9 @@
 """3D errors of people with known bodies or joints: synthetic people, 3DPW, Human3.6M.
 
 The joints are the paper's 14, regressed from the mesh by the body file's Human3.6M rows, aligned at
-the truth's hips (MPJPE, PVE) or to all the truth's joints with scale (PA-MPJPE). Sets with joints
-but no bodies are compared by the joints of LSP's names.
+the truth's hips (MPJPE, PVE) or to all the truth's joints with scale (PA-MPJPE); `limbs` are the
+first 12 of them, which BlazePose has as well. Sets with joints but no bodies are compared by the
+joints of LSP's names.
 """
 
 from __future__ import annotations
@@ -16,17 +17,27 @@ from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.tracking.crop import SIDE, CropRule, crop_about, crop_from_points
-from pymaf_live.types import Array, Crop, Mask
+from pymaf_live.types import Array, Crop, Ints, Mask
 from trainer.body.joint_limits import violates_joint_limits
-from trainer.data.base import PersonDataset, PersonLabels
-from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops
+from trainer.data.base import FACE_NAMES, PersonDataset, PersonLabels
+from trainer.data.lspet import LIMBS
+from trainer.evaluation.facing import facing_figures
+from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, turn_roots
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
+from trainer.evaluation.upper_body import read_upper_bodies, upper_body_figures
 
 _MIN_BOX_JOINTS = 4
 _MIN_JOINTS = 6
 """Fewer known joints say little after Procrustes alignment."""
+
+_GROUP_FIGURES = (
+    "people", "mpjpe_mm", "pa_mpjpe_mm", "mpjpe_limbs_mm", "pa_mpjpe_limbs_mm", "pve_mm", "pck",
+    "facing_over_90", "facing_over_45", "root_over_45", "upper_people", "upper_2d_error_percent",
+    "shoulder_width_ratio", "upper_pa_mpjpe_mm",
+)  # fmt: skip
+"""Figures that are repeated for every group of a test set."""
 
 
 def resized(crop: Crop, size: int) -> Crop:
@@ -71,7 +82,10 @@ def rule_crop(labels: PersonLabels, network: Network) -> Crop:
 def measure_people(
     found: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
 ) -> dict[str, Any]:
-    """Return MPJPE, PA-MPJPE, PVE in mm, PCK and the share of impossible bodies, level by level.
+    """Return the figures of a set of people, level by level.
+
+    MPJPE, PA-MPJPE and PVE in mm, PCK, the share of impossible bodies, `facing_figures` of people
+    with bodies and `upper_body_figures` of people with 3D joints.
 
     Raises
     ------
@@ -90,7 +104,54 @@ def measure_people(
         float(violates_joint_limits(bodies.body, estimates.rotations[level]).mean())
         for level in levels
     ]
+    return figures | _upper_bodies(found, known, bodies)
+
+
+def measure_groups(
+    found: CropEstimates,
+    known: Sequence[PersonLabels],
+    groups: Sequence[str],
+    bodies: BodyPoser,
+) -> dict[str, Any]:
+    """Return `measure_people` of all, then of each group, whose name precedes its figures.
+
+    Parameters
+    ----------
+    found, known, bodies
+        As for `measure_people`.
+    groups : sequence of str
+        Name of each person's group; '' = none.
+    """
+    figures = measure_people(found, known, bodies)
+    for name, rows in rows_by_group(groups).items():
+        own = measure_people(found.select(rows), [known[row] for row in rows], bodies)
+        figures |= {f"{name}_{key}": own[key] for key in _GROUP_FIGURES if key in own}
     return figures
+
+
+def rows_by_group(groups: Sequence[str]) -> dict[str, Ints]:
+    """Return the rows of every group by its name, in the order of the names; '' is left out."""
+    names = np.asarray(groups)
+    return {name: np.flatnonzero(names == name) for name in sorted(set(names.tolist()) - {""})}
+
+
+def _upper_bodies(
+    found: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
+) -> dict[str, Any]:
+    true = read_upper_bodies(known)
+    if true is None:
+        return {}
+    estimates, by_level = found.estimates, []
+    for level in range(len(estimates.rotations)):
+        posed = estimates.rotations[level], estimates.shape[level]
+        # the face is the first part of COCO's points
+        points_3d = [bodies.keypoints(name, *posed) for name in ("lsp", "coco")]
+        points = [found.points(bodies, name, level) for name in ("lsp", "coco")]
+        joined = [np.concatenate([a, b[:, : len(FACE_NAMES)]], axis=1)
+                  for a, b in (points, points_3d)]  # fmt: skip
+        by_level.append(upper_body_figures(*joined, true))
+    figures: dict[str, Any] = {"upper_people": len(true.rows)}
+    return figures | {name: [one[name] for one in by_level] for name in by_level[0]}
 
 
 def _against_bodies(
@@ -105,9 +166,14 @@ def _against_bodies(
         for points in (bodies.paper_joints, bodies.vertices, bodies.joints)
     )
     figures: dict[str, Any] = {
-        name: [] for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_skeleton_mm")
-    }
+        name: [] for name in (
+            "mpjpe_mm", "pa_mpjpe_mm", "mpjpe_limbs_mm", "pa_mpjpe_limbs_mm", "pve_mm",
+            "mpjpe_skeleton_mm", "facing_over_90", "facing_over_45", "root_over_45",
+        )
+    }  # fmt: skip
     figures["people"] = len(rows)
+    true_roots = turn_roots(rotations[:, 0], *crops)
+    limbs = list(LIMBS)
     for level_rotations, level_shape in zip(
         found.estimates.rotations[:, rows], found.estimates.shape[:, rows], strict=True
     ):
@@ -116,6 +182,10 @@ def _against_bodies(
         joints = bodies.joints(level_rotations, level_shape)
         figures["mpjpe_mm"].append(mpjpe(paper, true, PAPER_HIPS))
         figures["pa_mpjpe_mm"].append(pa_mpjpe(paper, true))
+        figures["mpjpe_limbs_mm"].append(mpjpe(paper[:, limbs], true[:, limbs], PAPER_HIPS))
+        figures["pa_mpjpe_limbs_mm"].append(pa_mpjpe(paper[:, limbs], true[:, limbs]))
+        for name, value in facing_figures(level_rotations[:, 0], true_roots).items():
+            figures[name].append(value)
         figures["pve_mm"].append(vertex_error(mesh, true_mesh, paper, true, PAPER_HIPS))
         figures["mpjpe_skeleton_mm"].append(mpjpe(joints, true_joints, bodies.hips))
     return figures

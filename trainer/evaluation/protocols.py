@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +18,14 @@ from trainer.data.base import PersonDataset
 from trainer.data.fits import Fits, read_fits
 from trainer.data.lspet import VALIDATION_COUNT, ImageStore, JointSet, read_joint_set
 from trainer.data.spin_npz import SpinDataset
-from trainer.data.synthetic import read_synthetic
+from trainer.data.synthetic import SyntheticDataset, read_synthetic
 from trainer.evaluation.calibration import measure_calibration
 from trainer.evaluation.coco import estimate_boxed, measure_coco, read_coco_mini
 from trainer.evaluation.end_to_end import run_program
 from trainer.evaluation.held_out import write_held_out
 from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.jitter import measure_jitter
+from trainer.evaluation.landmarkers import KINDS, measure_landmarkers_on_people
 from trainer.evaluation.lsp_parts import measure_lsp_parts
 from trainer.evaluation.lspet import (
     estimate_annotated,
@@ -42,14 +43,13 @@ from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 from trainer.evaluation.metrics import ConfusionMatrix, normalized_errors
 from trainer.evaluation.network import EvaluatedModel
 from trainer.evaluation.oracle import measure_oracle
-from trainer.evaluation.pose3d import estimate_people, measure_people
+from trainer.evaluation.pose3d import estimate_people, measure_groups
 from trainer.evaluation.truncated import measure_truncated
 from trainer.evaluation.videos import measure_videos
 from trainer.rendering.contact_sheet import write_estimate_sheets
 
 _STILL_PEOPLE = 6
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
-_LANDMARKERS = ("lite", "full", "heavy")
 _MAX_ERROR = 3.0
 """Torso lengths at which a joint's error is clipped when images are ranked: a torso seen from its
 end makes every error large, and so does one lost limb."""
@@ -69,6 +69,8 @@ class EvaluationData:
     """Folder of the packed COCO persons."""
     synthetic: Path | None = None
     """Folder of the synthetic test set."""
+    dressed: Path | None = None
+    """Folder of the synthetic test set of dressed people, in groups."""
     videos: Path | None = None
     """Folder of videos."""
     lsp: Path | None = None
@@ -163,7 +165,7 @@ def _program(context: EvaluationContext) -> dict[str, Any]:
 
 def _landmarkers(context: EvaluationContext) -> dict[str, Any]:
     folder = context.data.landmarks
-    return measure_landmarkers(context.joint_set, context.rows, folder, _LANDMARKERS)
+    return measure_landmarkers(context.joint_set, context.rows, folder, KINDS)
 
 
 def _calibration(context: EvaluationContext) -> dict[str, Any]:
@@ -214,23 +216,48 @@ def _coco(context: EvaluationContext) -> dict[str, Any]:
 
 
 def _synthetic(context: EvaluationContext) -> dict[str, Any]:
-    people = read_synthetic(require(context.data.synthetic))
+    people = _open_synthetic(context, context.data.synthetic)
+    return _measure_set(context, people, "synthetic", people.table.group.tolist())
+
+
+def _dressed(context: EvaluationContext) -> dict[str, Any]:
+    people = _open_synthetic(context, context.data.dressed)
+    return _measure_set(context, people, "dressed", people.table.group.tolist())
+
+
+def _synthetic_landmarkers(context: EvaluationContext) -> dict[str, Any]:
+    return _measure_landmarkers(context, _open_synthetic(context, context.data.synthetic))
+
+
+def _dressed_landmarkers(context: EvaluationContext) -> dict[str, Any]:
+    return _measure_landmarkers(context, _open_synthetic(context, context.data.dressed))
+
+
+def _open_synthetic(context: EvaluationContext, folder: Path | None) -> SyntheticDataset:
+    people = read_synthetic(require(folder))
     people.check_body(context.model.body.sha256)
-    return _measure_set(context, people, "synthetic")
+    return people
+
+
+def _measure_landmarkers(context: EvaluationContext, people: SyntheticDataset) -> dict[str, Any]:
+    groups, folder = people.table.group.tolist(), context.data.landmarks
+    return measure_landmarkers_on_people(people, groups, folder, reporter=context.reporter)
 
 
 def _people(context: EvaluationContext) -> dict[str, Any]:
     data = context.data
     path, images = require(data.people), require(data.pictures)
     people = SpinDataset(path, images, context.model.body, path.stem, smpl_body=data.smpl_body)
-    return _measure_set(context, people, "people")
+    return _measure_set(context, people, "people", [""] * len(people))
 
 
-def _measure_set(context: EvaluationContext, people: PersonDataset, name: str) -> dict[str, Any]:
+def _measure_set(
+    context: EvaluationContext, people: PersonDataset, name: str, groups: Sequence[str]
+) -> dict[str, Any]:
     found, known = estimate_people(context.model.network, people, context.reporter)
     joints = np.stack([one.keypoints[:14] for one in known])
     context.write_sheets(name, found, people.image, _image_errors(context, found, joints))
-    return measure_people(found, known, context.bodies)
+    return measure_groups(found, known, groups, context.bodies)
 
 
 def _lsp_parts(context: EvaluationContext) -> dict[str, Any]:
@@ -277,6 +304,7 @@ PROTOCOLS = {
     "calibration": Protocol(_calibration, ("lspet", "ccp")),
     "ccp": Protocol(_ccp, ("ccp",)),
     "synthetic": Protocol(_synthetic, ("synthetic",)),
+    "dressed": Protocol(_dressed, ("dressed",)),
     "coco": Protocol(_coco, ("coco",)),
     "truncated": Protocol(_truncated, ("lspet",)),
     "still": Protocol(_still, ("ccp",)),
@@ -286,6 +314,8 @@ PROTOCOLS = {
     # results that depend on the model hardly or not at all
     "ccp_oracle": Protocol(_ccp_oracle, ("ccp",), by_default=False),
     "landmarkers": Protocol(_landmarkers, ("lspet",), by_default=False),
+    "synthetic_landmarkers": Protocol(_synthetic_landmarkers, ("synthetic",), by_default=False),
+    "dressed_landmarkers": Protocol(_dressed_landmarkers, ("dressed",), by_default=False),
 }
 """Protocols by name, in the order of the report."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pymaf_live.system.atomic_write import atomic_write
 
@@ -18,6 +18,9 @@ Figures = Mapping[str, Any]
 
 _ONE_DECIMAL_FROM = 100.0
 """Numbers from here on have one decimal."""
+
+_OTHER_COLUMNS = 70
+"""Characters of a row of the printed table beside the name of the figure."""
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
@@ -53,12 +56,17 @@ def print_table(report: Mapping[str, Any]) -> None:
     """Print the figures on the terminal."""
     protocols: Mapping[str, Figures] = report["protocols"]
     levels = _levels(protocols)
-    table = Table("", "figure", *_level_names(levels))
+    names = [name for figures in protocols.values() for name in figures]
+    widest = max((len(name) for name in names), default=0)
+    # a figure is read by its whole name, on a narrow terminal over several lines
+    table = Table("", Column("figure", overflow="fold"), *_level_names(levels))
     for protocol, figures in protocols.items():
         for index, (name, value) in enumerate(figures.items()):
             table.add_row(protocol if index == 0 else "", name, *_cells(value, levels))
         table.add_section()
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, widest + _OTHER_COLUMNS)
     console.print(table)
     for protocol, reason in report.get("not_measured", {}).items():
         console.print(f"not measured: {protocol} ({reason})", soft_wrap=True, highlight=False)

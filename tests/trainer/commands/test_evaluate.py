@@ -45,6 +45,10 @@ def test_requested_protocol_needs_its_data(shipped, tmp_path, capsys):
     arguments = ["--protocols", "coco", "--coco", str(tmp_path / "none")]
     assert main(["evaluate", str(shipped), *arguments]) == 3
     assert "none" in last_error(capsys)
+    for protocol in ("dressed", "dressed_landmarkers"):
+        arguments = ["--protocols", protocol, "--dressed", str(tmp_path / "no_set")]
+        assert main(["evaluate", str(shipped), *arguments]) == 3
+        assert "no_set" in last_error(capsys)
 
 
 def test_file_that_is_not_a_model_is_rejected(tmp_path, capsys):
