@@ -13,6 +13,7 @@ from trainer.commands.options import (
     LandmarkFolder,
     LspetFolder,
     SyntheticFolder,
+    require_given_locations,
 )
 from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import (
@@ -26,64 +27,75 @@ from trainer.data.locations import (
     VIDEOS,
 )
 
+_LOCATIONS = (
+    "lspet", "landmarks", "fits", "ccp", "coco", "synthetic", "dressed", "videos", "people",
+    "pictures", "lsp", "lsp_parts",
+)  # fmt: skip
+"""Parameters of the command that are locations of data."""
+
+_Model = Annotated[
+    Path, typer.Argument(help="checkpoint.safetensors of a run, or an exported .onnx.")
+]
+_Protocols = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...", help="Protocols to run; all that have their data if not given."
+    ),
+]
+_Coco = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the packed COCO persons.")]
+_Dressed = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Synthetic test set of dressed people, in groups.")
+]
+_Videos = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of videos.")]
+_People = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Test set of 3DPW or Human3.6M in SPIN's npz layout."),
+]
+_Pictures = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder of the images of --people.")
+]
+_SmplBody = Annotated[
+    bool, typer.Option("--smpl-body", help="The body is SMPL: poses of --people are ground truth.")
+]
+_Lsp = Annotated[Path | None, typer.Option(metavar="FOLDER", help="LSP: images and joints.mat.")]
+_LspParts = Annotated[Path | None, typer.Option(metavar="FOLDER", help="UP-3D's part maps of LSP.")]
+_Sheets = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for contact sheets.")]
+_Results = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder for COCO's result files (JSON).")
+]
+_Out = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file for the figures.")]
+_Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Markdown file for a model card's table.")
+]
+
 
 def evaluate(
-    model: Annotated[
-        Path, typer.Argument(help="checkpoint.safetensors of a run, or an exported .onnx.")
-    ],
-    protocols: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...", help="Protocols to run; all that have their data if not given."
-        ),
-    ] = None,
+    context: typer.Context,
+    model: _Model,
+    protocols: _Protocols = None,
     lspet: LspetFolder = LSPET,
     landmarks: LandmarkFolder = BLAZEPOSE,
     fits: FitsFile = FITS,
     ccp: CcpFolder = CCP,
-    coco: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder of the packed COCO persons.")
-    ] = COCO,
+    coco: _Coco = COCO,
     synthetic: SyntheticFolder = SYNTHETIC_TEST,
-    dressed: Annotated[
-        Path,
-        typer.Option(metavar="FOLDER", help="Synthetic test set of dressed people, in groups."),
-    ] = DRESSED_TEST,
-    videos: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of videos.")] = VIDEOS,
-    people: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Test set of 3DPW or Human3.6M in SPIN's npz layout."),
-    ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the images of --people.")
-    ] = None,
-    smpl_body: Annotated[
-        bool,
-        typer.Option("--smpl-body", help="The body is SMPL: poses of --people are ground truth."),
-    ] = False,
-    lsp: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="LSP: images and joints.mat.")
-    ] = None,
-    lsp_parts: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="UP-3D's part maps of LSP.")
-    ] = None,
-    sheets: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder for contact sheets.")
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder for COCO's result files (JSON).")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON file for the figures.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Markdown file for a model card's table.")
-    ] = None,
+    dressed: _Dressed = DRESSED_TEST,
+    videos: _Videos = VIDEOS,
+    people: _People = None,
+    pictures: _Pictures = None,
+    smpl_body: _SmplBody = False,
+    lsp: _Lsp = None,
+    lsp_parts: _LspParts = None,
+    sheets: _Sheets = None,
+    results: _Results = None,
+    out: _Out = None,
+    markdown: _Markdown = None,
 ) -> None:
     """Measure a model on data that it was not trained on."""
     from trainer.evaluation.protocols import EvaluationData
     from trainer.evaluation.run import evaluate as run_evaluation
 
+    require_given_locations(context, _LOCATIONS)
     locations = EvaluationData(
         lspet=lspet,
         fits=fits,

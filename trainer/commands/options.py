@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pymaf_live.errors import UsageError
+from pymaf_live.errors import InputError, UsageError
 
 LspetFolder = Annotated[
     Path, typer.Option("--lspet", metavar="FOLDER", help="Folder of the packed LSPET set.")
@@ -61,3 +62,23 @@ def require_model_file(path: Path) -> None:
     """Raise `UsageError` unless `path` is a file."""
     if not path.is_file():
         raise UsageError(f"there is no model file {path}")
+
+
+def require_given_locations(context: typer.Context, names: Sequence[str]) -> None:
+    """Refuse locations that were typed on the command line and do not exist.
+
+    A default location may be missing: what depends on it is left out. A mistyped one would
+    otherwise be left out without notice.
+
+    Raises
+    ------
+    InputError
+        Naming the option.
+    """
+    for name in names:
+        source, path = context.get_parameter_source(name), context.params.get(name)
+        # typer may carry a copy of click, whose enumeration is another class
+        if path is None or source is None or source.name == "DEFAULT":
+            continue
+        if not Path(path).exists():
+            raise InputError(f"--{name.replace('_', '-')}: there is no {path}")

@@ -51,6 +51,21 @@ def test_requested_protocol_needs_its_data(shipped, tmp_path, capsys):
         assert "no_set" in last_error(capsys)
 
 
+@pytest.mark.parametrize(
+    "option", ["--fits", "--lspet", "--synthetic", "--dressed", "--ccp", "--landmarks", "--people"]
+)
+def test_mistyped_location_is_rejected_without_protocols_too(shipped, tmp_path, option, capsys):
+    typed = tmp_path / "mistyped"
+    assert main(["evaluate", str(shipped), option, str(typed)]) == 3
+    assert last_error(capsys) == f"trainer: {option}: there is no {typed}"
+
+
+def test_missing_default_locations_are_allowed(shipped, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", str(shipped)]) == 0
+    assert "not measured: lspet (no data: --lspet)" in capsys.readouterr().out
+
+
 def test_file_that_is_not_a_model_is_rejected(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "a.onnx")]) == 5
     (tmp_path / "a.onnx").write_bytes(b"not a model")
