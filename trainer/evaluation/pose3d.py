@@ -23,7 +23,7 @@ from trainer.data.base import FACE_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import LIMBS
 from trainer.evaluation.facing import facing_figures
 from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, turn_roots
-from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser
+from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser, to_image_pixels
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 from trainer.evaluation.upper_body import read_upper_bodies, upper_body_figures
@@ -145,11 +145,10 @@ def _upper_bodies(
     for level in range(len(estimates.rotations)):
         posed = estimates.rotations[level], estimates.shape[level]
         # the face is the first part of COCO's points
-        points_3d = [bodies.keypoints(name, *posed) for name in ("lsp", "coco")]
-        points = [found.points(bodies, name, level) for name in ("lsp", "coco")]
-        joined = [np.concatenate([a, b[:, : len(FACE_NAMES)]], axis=1)
-                  for a, b in (points, points_3d)]  # fmt: skip
-        by_level.append(upper_body_figures(*joined, true))
+        face_3d = bodies.keypoints("coco", *posed)[:, : len(FACE_NAMES)]
+        points_3d = np.concatenate([bodies.keypoints("lsp", *posed), face_3d], axis=1)
+        points = to_image_pixels(points_3d, estimates.camera[level], found.crops)
+        by_level.append(upper_body_figures(points, points_3d, true))
     figures: dict[str, Any] = {"upper_people": len(true.rows)}
     return figures | {name: [one[name] for one in by_level] for name in by_level[0]}
 
