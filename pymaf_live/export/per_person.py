@@ -25,6 +25,7 @@ from pymaf_live.export.world import UNITS_PER_METRE, WorldTransform, world_trans
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
 from pymaf_live.takes.npz_file import require_body
+from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
 
 WriteScene = Callable[[Path, Scene, float, Reporter, ExportOptions], None]
@@ -80,7 +81,7 @@ def export_context(take: Take, body: Body, options: ExportOptions) -> ExportCont
         If the take is inconsistent or none of its rows is finite.
     """
     require_body(take, body)
-    whole, take = take, finite_rows(take)
+    whole, take = take, with_one_shape(finite_rows(take), body)
     removed = len(whole.frame) - len(take.frame)
     people = tuple(people_by_row_count(take))
     if not people:

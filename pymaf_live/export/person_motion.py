@@ -13,6 +13,7 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export.file_names import person_name
 from pymaf_live.export.world import WorldTransform
 from pymaf_live.takes.editing import select_rows
+from pymaf_live.takes.shape import person_shape
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Ints, Mask
 
@@ -28,9 +29,9 @@ class PersonMotion:
 
     person: int
     shape: Array
-    """(S,) mean shape of the person."""
+    """(S,) shape of the person."""
     rest: Array
-    """(J, 3) m, joints of the mean shape at rest, body frame (y up, facing +z)."""
+    """(J, 3) m, joints of the shape at rest, body frame (y up, facing +z)."""
     rotations: Array
     """(N, J, 3, 3) relative to the parent; the root's rotates the rest body into the world."""
     root: Array
@@ -68,14 +69,6 @@ def people_by_row_count(take: Take) -> list[int]:
     """Return the numbers of a take's people, most rows first (the lower number if equal)."""
     people, counts = np.unique(take.person, return_counts=True)
     return [int(people[index]) for index in np.lexsort((people, -counts))]
-
-
-def mean_shape(take: Take, person: int) -> Array:
-    """Return the mean shape (S,) of a person over its measured frames."""
-    rows = take.person == person
-    measured = rows & ~take.predicted
-    shapes = np.asarray(take.shape[measured if measured.any() else rows], dtype=np.float64)
-    return np.asarray(shapes.mean(axis=0))
 
 
 def frame_grid(take: Take, rate: Fraction | None = None) -> Array:
@@ -143,7 +136,7 @@ def person_motion(
     rotations[:, 0] = transform.rotation @ rotations[:, 0]
     root = np.asarray(take.joints[rows, 0], dtype=np.float64) @ transform.rotation.T
     root = root + transform.shift
-    shape = mean_shape(take, person)
+    shape = person_shape(take, body, person)
     return PersonMotion(
         person=person,
         shape=shape,

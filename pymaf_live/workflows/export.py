@@ -10,6 +10,7 @@ from pymaf_live.errors import Interrupted, OutputExistsError
 from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, report_progress
 from pymaf_live.takes.editing import trimmed
+from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
 
@@ -90,7 +91,7 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     existing = [target for target in request.targets if target.exists()]
     if existing and not request.force:
         raise OutputExistsError(existing[0], others=len(existing) - 1)
-    take, body, retarget_error = _on_body(trimmed(take), request.body)
+    take, body, retarget_error = _on_body(take, request.body)
     if request.foot_lock != "never":
         take = lock_feet(take, body, request.foot_lock)
     files: list[ExportedFile] = []
@@ -140,11 +141,15 @@ class LateCancelReporter:
 
 
 def _on_body(take: Take, name: str | None) -> tuple[Take, Body, Array | None]:
-    """Return the take on the chosen body, that body, and the retargeting error (R,) in m."""
+    """Return the trimmed take on the chosen body, that body, and the retargeting error (R,) in m.
+
+    Each person has one shape, estimated over the whole take, so that all formats agree.
+    """
     from pymaf_live.body.registry import body_by_hash, body_by_name
     from pymaf_live.takes.retarget import retarget_take
 
     body = body_by_hash(take.body_sha256)
+    take = trimmed(with_one_shape(take, body))
     if name is None:
         return take, body, None
     target = body_by_name(name)

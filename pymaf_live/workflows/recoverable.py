@@ -12,6 +12,7 @@ from pymaf_live.body import Body
 from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
 from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
+from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult, SourceFacts
 
@@ -127,15 +128,17 @@ class RecoverableRecording:
 
 
 def finished_take(recorded: Take, smoothing: Smoothing, body: Body, strength: float = 0.5) -> Take:
-    """Return a recorded take with the smoothing that its recording was started with.
+    """Return a recorded take with one shape per person, smoothed as its recording was started.
 
     Raises
     ------
     InputError
         If the take was made with another body.
     """
-    if smoothing != "offline" or not len(recorded.frame) or strength <= 0:
-        return recorded
+    # before the smoothing, which would otherwise smooth the depth's jumps between the shapes
+    take = with_one_shape(recorded, body)
+    if smoothing != "offline" or not len(take.frame) or strength <= 0:
+        return take
     from pymaf_live.motion import smooth_offline
 
-    return smooth_offline(recorded, body, strength)
+    return smooth_offline(take, body, strength)
