@@ -39,7 +39,11 @@ QToolTip {{ background: {c.surface}; color: {c.text}; border: 1px solid {c.borde
 QLineEdit, QComboBox, QPlainTextEdit {{
     background: {c.surface}; border: 1px solid {c.border}; border-radius: 5px; padding: 6px 8px;
 }}
+QLineEdit:disabled, QComboBox:disabled, QPlainTextEdit:disabled {{
+    color: {c.disabled_text}; background: {c.disabled_surface};
+}}
 QAbstractSpinBox QLineEdit {{ border: none; padding: 0 5px; background: transparent; }}
+QComboBox {{ combobox-popup: 0; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{
     width: 0; height: 0; border-left: 4px solid {c.surface}; border-right: 4px solid {c.surface};
@@ -47,6 +51,16 @@ QComboBox::down-arrow {{
 }}
 QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus {{
     border-color: {c.accent};
+}}
+QAbstractItemView {{
+    background: {c.surface}; color: {c.text}; alternate-background-color: {c.panel};
+    selection-background-color: {c.accent}; selection-color: {c.on_accent};
+}}
+QAbstractItemView::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
+QAbstractItemView::item:disabled {{ color: {c.disabled_text}; }}
+QHeaderView::section {{
+    background: {c.panel}; color: {c.text}; border: none; padding: 4px 6px;
+    border-right: 1px solid {c.border};
 }}
 """
 
@@ -68,7 +82,7 @@ QPushButton[role="primary"] {{
 QPushButton[role="primary"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[role="primary"]:focus {{ border: 2px solid {c.text}; padding: 6px 13px; }}
 QPushButton[role="primary"]:disabled {{
-    background: {c.accent_disabled}; color: {c.secondary_text};
+    background: {c.checked}; border-color: {c.checked}; color: {c.secondary_text};
 }}
 QToolButton:checked {{ background: {c.checked}; border-color: {c.accent}; }}
 QToolButton[role="secondary"] {{
