@@ -94,7 +94,7 @@ def run_window(argv: Sequence[str] = ()) -> int:
     autosave.start(window)
     # while models load, three Python threads run: the window's longest wait fell from 104 to 65 ms
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    _close_on_signals(window)
     window.show()
     if arguments.source:
         path = Path(arguments.source)
@@ -104,6 +104,15 @@ def run_window(argv: Sequence[str] = ()) -> int:
     exit_code = application.exec()
     crash_log.stop()
     return exit_code
+
+
+def _close_on_signals(window: MainWindow) -> None:
+    """Close the window as by its button on Ctrl-C, unasked when the system ends the program."""
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda *_: window.close_unasked())
 
 
 def assemble(

@@ -49,6 +49,8 @@ class AboutTake(BaseModel):
     rows: int = Field(default=0, ge=0)
     temporary: bool = False
     """Recorded by a workflow that writes its own files; not meant to stay in the library."""
+    imported_sha256: str = ""
+    """SHA-256 of the take file that was added to the library; empty for recordings."""
     corrections: tuple[tuple[int, int], ...] = ()
     """Frame and person of each box that the user drew."""
 

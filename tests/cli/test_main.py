@@ -72,6 +72,16 @@ def test_commands_go_to_the_command_line_and_files_to_the_window(
     assert len(commands) == 5
 
 
+def test_a_missing_file_is_reported_in_one_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from ui import entry
+
+    for name in ("dance.mp4", str(tmp_path / "dance"), str(tmp_path / "take.npz")):
+        assert entry.main([name]) == 3
+        assert stderr_lines(capfd.readouterr().err) == [f"pymaf-live: there is no file {name}"]
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from pymaf_live.body import default_body
 from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator as open_real_estimator
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.sources.video import VideoSource
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
-from tests.ui.fakes import opener, write_clip
+from pymaf_live.takes.journal import TakeJournal
+from pymaf_live.takes.library import JOURNAL, TakeLibrary
+from pymaf_live.workflows.finalize import FinalizeOptions, finalize
+from tests.ui.fakes import StandingEstimator, opener, write_clip
 from ui.app import WindowParts, assemble
 from ui.controllers.application import ApplicationController
 from ui.state.window import SourceChoice, WindowState
@@ -127,3 +133,37 @@ def open_window(
         parts.controller.batch.close()
         parts.window.close()
         parts.window.deleteLater()
+
+
+@pytest.fixture(scope="session")
+def take_library(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a library with one take of the clip."""
+    library = TakeLibrary(tmp_path_factory.mktemp("library"))
+    body, estimator, source = default_body(), StandingEstimator(), VideoSource(clip_path)
+    take = library.begin(clip_path.name, clip_path)
+    journal = TakeJournal(library.folder(take) / JOURNAL, body, source.facts, model="fake 0")
+    for frame in source.frames():
+        journal.add(estimator.estimate(frame))
+    journal.close()
+    finalize(library, take, FinalizeOptions(0.5, body))
+    return library.root
+
+
+@pytest.fixture
+def take_window(
+    open_window: OpenWindow, qtbot: QtBot, take_library: Path, own_data_folder: Path
+) -> WindowParts:
+    """Return a window with that take open."""
+    shutil.copytree(take_library, own_data_folder)
+    parts = open_window()
+    qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1)
+    parts.window.windowHandle().requestActivate()
+    qtbot.waitUntil(parts.window.isActiveWindow, timeout=5000)
+    qtbot.keyClick(
+        parts.window,
+        Qt.Key.Key_T,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
+    qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.state.result.value is not None, timeout=10_000)
+    return parts

@@ -28,11 +28,11 @@ class PlaybackController(PlaybackCommands):
     def pause(self) -> None:
         """See `PlaybackCommands.pause`."""
         self._review.pause()
-        self._sources.pause()
+        self._sources.playback.pause()
 
     def resume(self) -> None:
         """See `PlaybackCommands.resume`."""
         if self._state.opened.value is not None:
             self._review.play()
         else:
-            self._sources.resume()
+            self._sources.playback.resume()

@@ -19,6 +19,16 @@ OpenPipeline = Callable[[Source, PipelineOptions], Pipeline]
 
 
 @dataclass(frozen=True)
+class OpenedSource:
+    """An open source that no pipeline reads yet."""
+
+    choice: SourceChoice
+    source: Source
+    playback: LoopingSource | None
+    """Pause and loop of a file; None for cameras and streams."""
+
+
+@dataclass(frozen=True)
 class SourceSession:
     """An open source with its running pipeline."""
 
@@ -53,43 +63,49 @@ class SessionOpener:
         """True once `close` was called."""
         return self._closed.is_set()
 
-    def open(
-        self,
-        choice: SourceChoice,
-        options: PipelineOptions,
-        *,
-        loop: bool,
-        request_id: int,
-        is_wanted: Callable[[], bool],
-    ) -> SourceSession | None:
-        """Open a source and start its pipeline; blocks.
+    @staticmethod
+    def open_source(choice: SourceChoice, *, loop: bool) -> OpenedSource:
+        """Open a source without reading it; blocks.
 
         Parameters
         ----------
         choice : SourceChoice
-        options : PipelineOptions
         loop : bool
             Restart a file at its end.
-        request_id : int
-        is_wanted : callable
-            Returns False once another source was requested instead; the result is None then.
 
         Raises
         ------
         InputError
             If the source cannot be opened.
         """
-        playback: LoopingSource | None = None
-        source: Source
         if choice.live:
-            source = open_source(choice.text, reconnect_forever=True)
-        else:
-            playback = LoopingSource(lambda: open_source(choice.text), loop=loop)
-            source = paced(playback)
+            return OpenedSource(choice, open_source(choice.text, reconnect_forever=True), None)
+        playback = LoopingSource(lambda: open_source(choice.text), loop=loop)
+        return OpenedSource(choice, paced(playback), playback)
+
+    def start(
+        self,
+        opened: OpenedSource,
+        options: PipelineOptions,
+        *,
+        request_id: int,
+        is_wanted: Callable[[], bool],
+    ) -> SourceSession | None:
+        """Start the pipeline of an open source; blocks.
+
+        Parameters
+        ----------
+        opened : OpenedSource
+            Closed if it is not started.
+        options : PipelineOptions
+        request_id : int
+        is_wanted : callable
+            Returns False once another source was requested instead; the result is None then.
+        """
         try:
-            pipeline = self.open_pipeline(source, options)
+            pipeline = self.open_pipeline(opened.source, options)
         except BaseException:
-            source.close()
+            opened.source.close()
             raise
         with self._lock:  # `close` must see every pipeline that was started
             wanted = not self.closed and is_wanted()
@@ -100,7 +116,8 @@ class SessionOpener:
             pipeline.close()
             return None
         body = body_for_model(pipeline.options.model)
-        return SourceSession(request_id, choice, pipeline, playback, source.facts, body)
+        facts = opened.source.facts
+        return SourceSession(request_id, opened.choice, pipeline, opened.playback, facts, body)
 
     def close(self) -> Pipeline | None:
         """Start no more pipelines; return the one that was started last."""

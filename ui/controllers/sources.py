@@ -16,7 +16,8 @@ from ui.controllers.messages import Messages
 from ui.controllers.open_paths import choices_of
 from ui.controllers.reconnect import Reconnector
 from ui.controllers.source_discovery import SourceDiscovery
-from ui.controllers.source_session import SessionOpener, SourceSession
+from ui.controllers.source_playback import SourcePlayback
+from ui.controllers.source_session import OpenedSource, SessionOpener, SourceSession
 from ui.state.commands import SourceCommands
 from ui.state.source import FileQueue
 from ui.state.window import Figures, Phase, SourceChoice, WindowState
@@ -69,9 +70,7 @@ class SourceController(SourceCommands):
         self._latest_request = 0
         """Number of the last request to open something; results of older ones are closed."""
         self._reconnector = Reconnector(tasks, self._on_reconnected, self._on_still_away)
-        state.loop.watch(self._on_loop_change)
-        state.mirror.watch(self._on_mirror_change)
-        state.view.inside.watch(self._on_inside_change)
+        self.playback = SourcePlayback(state, lambda: self.session, self.open)
 
     def find_cameras(self) -> None:
         """See `SourceCommands.find_cameras`."""
@@ -81,8 +80,7 @@ class SourceController(SourceCommands):
         """See `SourceCommands.open_files`."""
 
         def done(choices: tuple[SourceChoice, ...]) -> None:
-            self.open(choices[0])
-            self._state.sources.queue.set(FileQueue(choices))
+            self._open(choices[0], FileQueue(choices))
 
         self._tasks.submit("list files", lambda: choices_of(paths), done, self._messages.error)
 
@@ -91,8 +89,7 @@ class SourceController(SourceCommands):
         queue = self._state.sources.queue.value
         choice = queue.next if step > 0 else queue.previous
         if choice is not None:
-            self.open(choice)
-            self._state.sources.queue.set(replace(queue, index=queue.index + step))
+            self._open(choice, replace(queue, index=queue.index + step))
 
     def stop_reconnecting(self) -> None:
         """See `SourceCommands.stop_reconnecting`."""
@@ -104,26 +101,7 @@ class SourceController(SourceCommands):
 
     def open(self, choice: SourceChoice) -> None:
         """See `SourceCommands.open`."""
-        if self._opener.closed:
-            return
-        before = self._leave()
-        self._state.sources.queue.set(FileQueue())
-        request_id = self._latest_request
-        self._messages.clear()
-        self._state.source.set(choice)
-        self._state.phase.set(Phase.OPENING)
-
-        def work() -> SourceSession | None:
-            if before is not None:
-                before.pipeline.close()  # a camera can be opened only once
-            return self._start(choice, request_id)
-
-        self._tasks.submit(
-            "open",
-            work,
-            self._on_opened,
-            lambda error: self._on_open_failed(choice, error, request_id),
-        )
+        self._open(choice, FileQueue())
 
     def close(self) -> None:
         """See `SourceCommands.close`."""
@@ -131,23 +109,7 @@ class SourceController(SourceCommands):
         self._state.sources.queue.set(FileQueue())
         self._state.phase.set(Phase.EMPTY)
         self._state.source.set(None)
-        self._close_in_background(before)
-
-    def pause(self) -> None:
-        """Hold the frame of a file; cameras and streams cannot be paused."""
-        if self.session is not None and self.session.playback is not None:
-            self.session.playback.pause()
-            self._state.phase.set(Phase.PAUSED)
-
-    def resume(self) -> None:
-        """Continue a paused file, or replay one that has ended."""
-        phase, source = self._state.phase.value, self._state.source.value
-        if phase is Phase.ENDED and source is not None:
-            self.open(source)
-        elif phase is Phase.PAUSED and self.session is not None:
-            if self.session.playback is not None:
-                self.session.playback.resume()
-            self._state.phase.set(Phase.PLAYING)
+        _close_in_background(self._tasks, before)
 
     def reconfigure(self, options: PipelineOptions, done: Reconfigured | None) -> None:
         """Use other options for the sources to open and, with `done`, for the open one.
@@ -175,9 +137,7 @@ class SourceController(SourceCommands):
             else:
                 # recording, smoothing and stream have one body: open the source again
                 done(None)
-                queue = self._state.sources.queue.value
-                self.open(session.choice)
-                self._state.sources.queue.set(queue)
+                self._open(session.choice, self._state.sources.queue.value, keep=False)
 
         self._tasks.submit("find body", lambda: body_for_model(options.model), found, done)
 
@@ -216,11 +176,70 @@ class SourceController(SourceCommands):
         elif last_started is not None:
             last_started.close()  # it runs, but its session was not processed yet
 
-    def _start(self, choice: SourceChoice, request_id: int) -> SourceSession | None:
-        return self._opener.open(
-            choice,
+    def _open(self, choice: SourceChoice, queue: FileQueue, *, keep: bool = True) -> None:
+        """Open a source; with `keep`, what is open stays until the new source has been opened."""
+        if self._opener.closed:
+            return
+        self._messages.clear()
+        if keep and _can_stay_open(self._state, self.session, choice):
+            self._open_beside(choice, queue)
+        else:
+            before = self._replace(choice, queue)
+            self._start(choice, before, lambda: self._open_source(choice))
+
+    def _open_beside(self, choice: SourceChoice, queue: FileQueue) -> None:
+        """Open a source while another one plays, which stays where the new one is unusable."""
+        self._latest_request += 1
+        request_id = self._latest_request
+        self._state.sources.opening.set(choice)
+
+        def done(opened: OpenedSource) -> None:
+            if request_id != self._latest_request:
+                self._tasks.submit("close", opened.source.close, lambda _: None, _log_failure)
+                return
+            self._start(choice, self._replace(choice, queue), lambda: opened)
+
+        def failed(error: Exception) -> None:
+            if request_id == self._latest_request:
+                self._state.sources.opening.set(None)
+                self._messages.error(error)
+
+        self._tasks.submit("open beside", lambda: self._open_source(choice), done, failed)
+
+    def _replace(self, choice: SourceChoice, queue: FileQueue) -> SourceSession | None:
+        """Leave what is open for a source that is about to play; return the session to close."""
+        before = self._leave()
+        self._state.sources.queue.set(queue)
+        self._state.source.set(choice)
+        self._state.phase.set(Phase.OPENING)
+        return before
+
+    def _start(
+        self,
+        choice: SourceChoice,
+        before: SourceSession | None,
+        open_source: Callable[[], OpenedSource],
+    ) -> None:
+        """Start the pipeline of a source once the session before it is closed."""
+        request_id = self._latest_request
+
+        def work() -> SourceSession | None:
+            if before is not None:
+                before.pipeline.close()  # a camera can be opened only once
+            return self._session(open_source(), request_id)
+
+        def failed(error: Exception) -> None:
+            self._on_open_failed(choice, error, request_id)
+
+        self._tasks.submit("open", work, self._on_opened, failed)
+
+    def _open_source(self, choice: SourceChoice) -> OpenedSource:
+        return self._opener.open_source(choice, loop=self._state.loop.value)
+
+    def _session(self, opened: OpenedSource, request_id: int) -> SourceSession | None:
+        return self._opener.start(
+            opened,
             self.options,
-            loop=self._state.loop.value,
             request_id=request_id,
             is_wanted=lambda: request_id == self._latest_request,
         )
@@ -229,7 +248,7 @@ class SourceController(SourceCommands):
         if session is None:
             return
         if session.request_id != self._latest_request:
-            self._close_in_background(session)
+            _close_in_background(self._tasks, session)
             return
         self.session = session
         self._state.body.set(session.body)
@@ -239,11 +258,7 @@ class SourceController(SourceCommands):
         wanted = (current.model, current.backend, current.people)
         if (started.model, started.backend, started.people) != wanted:  # changed meanwhile
             session.pipeline.reconfigure(current)
-        self._on_loop_change(self._state.loop.value)
-        self._on_inside_change(self._state.view.inside.value)
-        self._state.live.set(session.playback is None)
-        mirror = session.choice.kind == "camera" and self._state.mirror_cameras.value
-        self._state.mirror.set(mirror)
+        self.playback.apply(session)
 
     def _on_open_failed(self, choice: SourceChoice, error: Exception, request_id: int) -> None:
         if request_id != self._latest_request:
@@ -251,15 +266,18 @@ class SourceController(SourceCommands):
         self._state.phase.set(Phase.EMPTY)
         self._state.source.set(None)
         if choice.live and isinstance(error, InputError):
-            self._reconnector.start(choice, lambda: self._start(choice, request_id))
+            self._reconnector.start(
+                choice, lambda: self._session(self._open_source(choice), request_id)
+            )
             self._on_still_away(choice, error)
         else:
             self._messages.error(error)
 
     def _on_still_away(self, choice: SourceChoice, error: Exception) -> None:
         if isinstance(error, InputError):
-            text = f"{error_text(error)} {choice.title} opens automatically once it is available."
-            self._state.sources.outage.set(text)
+            self._state.sources.outage.set(
+                f"{error_text(error)} {choice.title} opens automatically once it is available."
+            )
         else:
             self._reconnector.stop()
             self._state.sources.outage.set("")
@@ -282,7 +300,9 @@ class SourceController(SourceCommands):
     def _on_end(self, error: Exception | None = None) -> None:
         """Go on to the next file, or keep the last frame; without any frame, close the source."""
         if error is None and self._state.sources.queue.value.next is not None:
-            self.step_file(1)
+            queue = self._state.sources.queue.value
+            following = replace(queue, index=queue.index + 1)
+            self._open(following.choices[following.index], following, keep=False)
             return
         shown = self._state.result.value is not None
         before = self._leave(keep_image=shown)
@@ -293,7 +313,7 @@ class SourceController(SourceCommands):
             self._messages.error(error)
         elif not shown:
             self._messages.error_line("The source has no frames.")
-        self._close_in_background(before)
+        _close_in_background(self._tasks, before)
 
     def _leave(self, *, keep_image: bool = False) -> SourceSession | None:
         """Detach the open source from the window and return it for closing."""
@@ -302,6 +322,7 @@ class SourceController(SourceCommands):
         self._latest_request += 1
         self._reconnector.stop()
         self._state.sources.outage.set("")
+        self._state.sources.opening.set(None)
         session, self.session = self.session, None
         if not keep_image:
             self._state.result.set(None)
@@ -309,22 +330,19 @@ class SourceController(SourceCommands):
             self._state.figures.set(Figures())
         return session
 
-    def _close_in_background(self, session: SourceSession | None) -> None:
-        if session is not None:
-            self._tasks.submit("close", session.pipeline.close, lambda _: None, _log_failure)
 
-    def _on_loop_change(self, loop: bool) -> None:
-        if self.session is not None and self.session.playback is not None:
-            self.session.playback.loop = loop
-
-    def _on_inside_change(self, inside: bool) -> None:
-        if self.session is not None:
-            self.session.pipeline.inspect = inside
-
-    def _on_mirror_change(self, mirror: bool) -> None:
-        if self.session is not None and self.session.choice.kind == "camera":
-            self._state.mirror_cameras.set(mirror)
+def _close_in_background(tasks: TaskRunner, session: SourceSession | None) -> None:
+    if session is not None:
+        tasks.submit("close", session.pipeline.close, lambda _: None, _log_failure)
 
 
 def _log_failure(error: Exception) -> None:
     _log.error("a source could not be closed", exc_info=error)
+
+
+def _can_stay_open(state: WindowState, session: SourceSession | None, choice: SourceChoice) -> bool:
+    """Return True if what is open can stay while a source is opened."""
+    if state.phase.value not in (Phase.PLAYING, Phase.PAUSED, Phase.ENDED):
+        return False
+    # one camera at a time: it may be the same one in another mode
+    return session is None or {choice.kind, session.choice.kind} != {"camera"}

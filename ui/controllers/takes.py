@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pymaf_live.body import Body
 from pymaf_live.body.registry import body_by_hash
 from pymaf_live.errors import InputError
 from pymaf_live.takes import trimmed
-from pymaf_live.takes.library import clean_name
+from pymaf_live.takes.library import TakeEntry, clean_name
 from pymaf_live.takes.take import Take
+from pymaf_live.workflows.import_take import import_take
 from ui.controllers.messages import Messages
 from ui.controllers.recording import RecordingController
 from ui.controllers.take_review import TakeReviewController
@@ -60,19 +63,26 @@ class TakesController(TakeCommands):
         self._latest_request += 1
         request_id = self._latest_request
 
-        def work() -> tuple[OpenTake, Body]:
-            stored = self._store.load(take_id)
-            file = stored.about.file
-            full_size = file is not None and file.exists()
-            has_images = full_size or self._store.library.image_copies(take_id) is not None
-            opened = OpenTake(take_id, stored, full_size, has_images)
-            return opened, body_by_hash(stored.take.body_sha256)
-
         def done(result: tuple[OpenTake, Body]) -> None:
             if request_id == self._latest_request and not self._closed:
                 self._review.show(*result)
 
-        self._tasks.submit("open take", work, done, self._messages.error)
+        self._tasks.submit("open take", lambda: self._load(take_id), done, self._messages.error)
+
+    def open_file(self, path: Path) -> None:
+        """See `TakeCommands.open_file`."""
+        self._messages.clear()
+
+        def done(entry: TakeEntry) -> None:
+            self._store.refresh()
+            self.open(entry.id)
+
+        self._tasks.submit(
+            "import take",
+            lambda: import_take(self._store.library, path),
+            done,
+            self._messages.error,
+        )
 
     def open_latest(self) -> None:
         """See `TakeCommands.open_latest`."""
@@ -124,6 +134,14 @@ class TakesController(TakeCommands):
         if latest.id is None:
             raise InputError(_NO_TAKE)
         return trimmed(self._store.load(latest.id).take)
+
+    def _load(self, take_id: str) -> tuple[OpenTake, Body]:
+        stored = self._store.load(take_id)
+        file = stored.about.file
+        full_size = file is not None and file.exists()
+        has_images = full_size or self._store.library.image_copies(take_id) is not None
+        opened = OpenTake(take_id, stored, full_size, has_images)
+        return opened, body_by_hash(stored.take.body_sha256)
 
     def close(self) -> None:
         """Show no more takes: the window is closing."""

@@ -101,6 +101,9 @@ class TakeCommands(Protocol):
     def open_latest(self) -> None:
         """Open the most recent take."""
 
+    def open_file(self, path: Path) -> None:
+        """Add a take file (npz) to the library and open it in place of the current source."""
+
     def rename(self, take_id: str, name: str) -> None:
         """Rename a take; can be undone."""
 

@@ -84,4 +84,8 @@ class SourceState:
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
     """File or stream of the last run if it is available; cameras are listed anyway."""
+    opening: Observable[SourceChoice | None] = field(
+        default_factory=lambda: Observable[SourceChoice | None](None)
+    )
+    """Source that is being opened; what was open before stays until then."""
     queue: Observable[FileQueue] = field(default_factory=lambda: Observable(FileQueue()))

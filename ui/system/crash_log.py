@@ -29,6 +29,8 @@ _MAX_TEXT = 64_000
 _MAX_ERRORS = 20
 """Errors per run that are written: one that comes with every frame would fill the disk."""
 _MAX_LOGS = 3
+_SEEN = ".seen"
+"""Suffix of a log that the user has dismissed."""
 _NO_TRACE = "The run left no trace: it was killed, or the computer was switched off."
 _ERROR_MARK = "In the thread"
 
@@ -145,7 +147,8 @@ def latest_crash_report(folder: Path | None = None) -> CrashReport | None:
     except OSError:
         return None
     ended = [path for path in logs if not _is_running(path)]
-    for path in ended[_MAX_LOGS:]:
+    seen = sorted(folder.glob(f"*{_SEEN}"), key=_start_time, reverse=True)
+    for path in (*ended[_MAX_LOGS:], *seen[_MAX_LOGS:]):
         delete_log(path)
     for path in ended:
         try:
@@ -159,6 +162,13 @@ def latest_crash_report(folder: Path | None = None) -> CrashReport | None:
             text = f"{text}\n{_NO_TRACE}\n"
         return CrashReport(path, _start_time(path), text, fatal=crashed or not has_exception)
     return None
+
+
+def mark_seen(path: Path) -> None:
+    """Report a log no more; it stays beside the others until newer ones replace it."""
+    with contextlib.suppress(OSError):
+        path.replace(path.with_suffix(_SEEN))
+        path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def delete_log(path: Path) -> None:

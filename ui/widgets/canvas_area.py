@@ -51,6 +51,7 @@ class CanvasArea(QWidget):
         inner.addWidget(self.badge)
         grid.addWidget(corner, 0, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         state.phase.watch(lambda _: self._update_note())
+        state.sources.opening.watch(lambda _: self._update_note())
         state.result.watch(self._on_result_change)
         state.take.watch(self._on_take_change)
 
@@ -71,8 +72,9 @@ class CanvasArea(QWidget):
     def _update_note(self) -> None:
         phase, result = self._state.phase.value, self._state.result.value
         text = ""
-        if phase is Phase.OPENING or (phase is Phase.PLAYING and result is None):
-            source = self._state.source.value
+        opening = self._state.sources.opening.value
+        if opening or phase is Phase.OPENING or (phase is Phase.PLAYING and result is None):
+            source = opening or self._state.source.value
             text = f"Opening {source.title}…" if source else "Opening…"
         elif self._empty_results >= (1 if phase is Phase.ENDED else _EMPTY_RESULTS):
             text = "No people detected."

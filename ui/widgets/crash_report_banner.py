@@ -46,6 +46,8 @@ class CrashReportBanner(Banner):
         self.show_log.clicked.connect(self._show)
         self.copy.clicked.connect(self._copy)
         self.delete.clicked.connect(self._delete)
+        self.dismiss = self.add_button("Dismiss", "Dismiss the crash report (Esc)")
+        self.dismiss.clicked.connect(lambda: state.preferences.crash_report.set(None))
         state.preferences.crash_report.watch(lambda _: self._update_text())
         state.takes.interrupted.watch(lambda _: self._update_text())
 

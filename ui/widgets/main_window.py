@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
+    QDialog,
     QFileDialog,
     QMainWindow,
     QSplitter,
@@ -48,6 +49,8 @@ FILE_FILTERS = (
     "Videos and images (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.mts *.wmv "
     "*.gif *.jpg *.jpeg *.png *.bmp *.webp *.tif *.tiff);;All files (*)"
 )
+_OPEN_FILTERS = FILE_FILTERS.replace("Videos and images (", "Videos, images and takes (*.npz ", 1)
+_TAKE_SUFFIX = ".npz"
 
 
 class MainWindow(QMainWindow):
@@ -74,6 +77,7 @@ class MainWindow(QMainWindow):
         self._state = state
         self._commands = commands
         self._on_close = on_close
+        self._asks = True
         self.setWindowTitle("PyMAF Live")
         self.setWindowIcon(window_icon())
         self.setAcceptDrops(True)
@@ -116,7 +120,7 @@ class MainWindow(QMainWindow):
     def open_file(self) -> None:
         """Ask for a file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self, "Open video or image", self._last_folder(), FILE_FILTERS
+            self, "Open video, image or take", self._last_folder(), _OPEN_FILTERS
         )
         if path:
             self.open_choice(SourceChoice.from_path(Path(path)))
@@ -136,7 +140,10 @@ class MainWindow(QMainWindow):
             self.open_choice(SourceChoice.from_text(dialog.address))
 
     def open_choice(self, choice: SourceChoice) -> None:
-        """Open a source; a running recording is stopped and saved."""
+        """Open a source or a take file; a running recording is stopped and saved."""
+        if choice.kind == "file" and Path(choice.text).suffix.lower() == _TAKE_SUFFIX:
+            self._commands.takes.open_file(Path(choice.text))
+            return
         self._state.sources.last_choice.set(choice)
         self._commands.sources.open(choice)
 
@@ -197,6 +204,8 @@ class MainWindow(QMainWindow):
             or self._state.takes.count_down_left.value
         ):
             self._commands.recording.stop()
+        elif key == Qt.Key.Key_Escape and self._state.preferences.crash_report.value is not None:
+            self._state.preferences.crash_report.set(None)
         else:
             super().keyPressEvent(event)
 
@@ -207,20 +216,30 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
         """Open the dropped files and folders, one after the other."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if not paths:
             return
         event.acceptProposedAction()
-        self._commands.sources.open_files([Path(path) for path in paths])
+        if paths[0].suffix.lower() == _TAKE_SUFFIX:
+            self._commands.takes.open_file(paths[0])
+        else:
+            self._commands.sources.open_files(paths)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Set the initial keyboard focus."""
         super().showEvent(event)
         self._on_phase_change(self._state.phase.value)
 
+    def close_unasked(self) -> None:
+        """Close the window without a question: the system asks the program to end."""
+        self._asks = False
+        for dialog in self.findChildren(QDialog):
+            dialog.reject()
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Close the window; save a running recording, and ask about a running batch."""
-        if self._state.batch.running.value and not self.ask_end_batch():
+        if self._asks and self._state.batch.running.value and not self.ask_end_batch():
             event.ignore()
             return
         self.hide()
@@ -296,7 +315,9 @@ class MainWindow(QMainWindow):
 
     def _last_folder(self) -> str:
         last = self._state.sources.last_choice.value
-        return str(Path(last.text).parent) if last is not None and last.kind == "file" else ""
+        if last is not None and last.kind == "file" and Path(last.text).parent.is_dir():
+            return str(Path(last.text).parent)
+        return str(default_folder())
 
     def _play_demo(self) -> None:
         if self._state.demo.value is not None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
-from ui.system.crash_log import delete_log
+from ui.system.crash_log import delete_log, mark_seen
 from ui.system.theme import apply_theme
 from ui.widgets.action_factory import make_action
 from ui.widgets.crash_report_banner import CrashReportBanner
@@ -39,6 +39,8 @@ class SettingsFeature(QObject):
         window.side_panel.add_page("health", "Health", self.health)
         window.side_panel.add_page("settings", "Settings", self.settings)
         self.crash_report = CrashReportBanner(state, _delete_log)
+        self._reported: CrashReport | None = None
+        state.preferences.crash_report.watch(self._on_report_change)
         self.hints = HintsBanner(state.preferences)
         window.add_banner(self.crash_report)
         window.add_banner(self.hints)
@@ -58,6 +60,11 @@ class SettingsFeature(QObject):
     def _apply_theme(self) -> None:
         apply_theme(self._application, self._state.preferences.theme.value)
         redraw_icons(self._window)
+
+    def _on_report_change(self, report: CrashReport | None) -> None:
+        dismissed, self._reported = self._reported, report
+        if report is None and dismissed is not None:
+            mark_seen(dismissed.path)
 
     def _on_scheme_change(self, _: Qt.ColorScheme) -> None:
         if self._state.preferences.theme.value == "system":

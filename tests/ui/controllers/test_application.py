@@ -160,7 +160,7 @@ def test_opening_another_source_finishes_the_recording(
     controller.recording.record()
     until(controller, lambda: state.take.value.rows > 0)
     controller.sources.open(clip)
-    assert state.take.value.phase is TakePhase.READY
+    until(controller, lambda: state.take.value.phase is TakePhase.READY)
     assert not state.take.value.exported
     assert state.take.value.rows > 0
     until(controller, lambda: state.phase.value is Phase.PLAYING)
@@ -238,9 +238,11 @@ def test_cameras_keep_their_last_mirroring_and_files_are_never_mirrored(
     assert state.live.value
     assert state.mirror.value
     controller.sources.open(clip)
+    until(controller, lambda: state.source.value is clip)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert not state.mirror.value
     controller.sources.open(camera)
+    until(controller, lambda: state.source.value is camera)
     until(controller, lambda: state.phase.value is Phase.PLAYING)
     assert state.mirror.value
     state.mirror.set(False)

@@ -131,9 +131,9 @@ def test_the_demo_is_offered_while_a_camera_is_disconnected(
     device.unplug()
     banner_text(parts, qtbot)
     qtbot.mouseClick(parts.window.source_banner.demo, Qt.MouseButton.LeftButton)
+    demo = parts.state.demo.value
+    qtbot.waitUntil(lambda: parts.state.source.value is demo, timeout=10_000)
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.PLAYING, timeout=10_000)
-    assert parts.state.source.value is not None
-    assert parts.state.source.value.kind == "demo"
     assert not parts.window.source_banner.isVisible()
 
 
@@ -200,7 +200,7 @@ def test_several_files_play_one_after_the_other(
     qtbot.waitUntil(lambda: parts.state.phase.value is Phase.ENDED, timeout=10_000)
     assert "(3 of 3)" in parts.window.windowTitle()
     parts.window.actions_.previous_file.trigger()
-    assert titles[-1] == "b9.mp4"
+    qtbot.waitUntil(lambda: titles[-1] == "b9.mp4", timeout=10_000)
     assert parts.window.actions_.next_file.isEnabled()
 
 

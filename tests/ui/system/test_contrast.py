@@ -235,7 +235,10 @@ def menu_bar(text: str) -> QWidget:
 CASES: dict[str, Make] = {
     **{
         f"{role or 'plain'} {kind.__name__} {state}": button(kind, role, state)
-        for kind, roles in ((QPushButton, ("", "primary")), (QToolButton, ("", "secondary", "tool")))
+        for kind, roles in (
+            (QPushButton, ("", "primary")),
+            (QToolButton, ("", "secondary", "tool")),
+        )
         for role in roles
         for state in ("", "disabled", "hovered", "focused", "pressed", "checked")
     },
