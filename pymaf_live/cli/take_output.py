@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pymaf_live.cli.output import print_note
+from pymaf_live.cli.output import print_error, print_note
 
 if TYPE_CHECKING:
     from pymaf_live.takes.take import Take
     from pymaf_live.workflows.export import ExportResult
 
 
-def print_exported(take: Take, exported: ExportResult) -> None:
-    """Print one line per exported file, and notes to stderr."""
+def print_exported(take: Take, exported: ExportResult) -> int:
+    """Print one line per exported file, and notes to stderr; return the exit code.
+
+    It is 1 if a file was not written because the take has no people.
+    """
     for file in exported.files:
         check: dict[str, float] = {}
         if file.joint_error is not None:
@@ -23,7 +26,8 @@ def print_exported(take: Take, exported: ExportResult) -> None:
         if file.note:
             print_note(f"{file.path.name}: {file.note}")
     for target in exported.empty:
-        print_note(f"{take.source} contains no people; {target} was not written")
+        print_error(f"{take.source} contains no people; {target} was not written")
+    return 1 if exported.empty else 0
 
 
 def check_text(check: dict[str, float]) -> str:

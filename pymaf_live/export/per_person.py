@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +36,6 @@ bones and frames to read."""
 
 _WRITE_SHARE = 0.7
 """Part of the progress of one file that is writing; the rest is reading it back."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class ExportContext:
 
 
 def export_context(take: Take, body: Body, options: ExportOptions) -> ExportContext | None:
-    """Prepare a take for export; return None, with a warning in the log, if it has no people.
+    """Prepare a take for export; return None if it has no people.
 
     Raises
     ------
@@ -87,7 +85,6 @@ def export_context(take: Take, body: Body, options: ExportOptions) -> ExportCont
     if not people:
         if removed:
             raise OutputError(f"the take of {take.source} has no rows with finite numbers")
-        _log.warning("%s contains no people; nothing was written", take.source)
         return None
     transform = world_transform(take, body, options.world, people[0])
     notes = [transform.note] if transform.note else []

@@ -90,6 +90,8 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Images that could not be read, and the reason."""
+    not_written: list[str] = field(default_factory=list)
+    """Names of files that were not written because there are no people."""
     interrupted: bool = False
     """True if the user stopped the work; the results hold what was done until then."""
     model: str = ""
@@ -268,9 +270,7 @@ def _export(
     """Export the take into the formats of `options`; note the files in `summary`."""
     if options.out is None:
         return
-    # without people only the npz has anything to say
-    formats = tuple(kind for kind in options.exports if kind == "npz" or len(take.frame))
-    targets = export_targets(options.out / name, formats)
+    targets = export_targets(options.out / name, options.exports)
     request = ExportRequest(targets, options.export_options, force=options.force)
     exported = export(take, request, reporter)
     for file in exported.files:
@@ -284,6 +284,7 @@ def _export(
             summary.checks[file.path.name] = figures
         # every format of a take has the same notes: list each once
         summary.notices += [note for note in [file.note] if note not in ["", *summary.notices]]
+    summary.not_written += [path.name for path in exported.empty]
     if exported.interrupted:
         summary.interrupted = True
         left_out = ", ".join(path.name for path in exported.not_written)

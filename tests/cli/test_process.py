@@ -65,16 +65,33 @@ def test_the_summary_can_be_printed_as_json(run: Run, work: Work, tmp_path: Path
     assert set(summary["inputs"][0]["milliseconds"]) >= {"decode", "network", "smooth"}
 
 
-def test_a_video_without_people_is_not_an_error(run: Run, tmp_path: Path) -> None:
+def test_files_that_a_video_without_people_does_not_give_are_named(
+    run: Run, tmp_path: Path
+) -> None:
     grey = write_clip(tmp_path / "grey.mp4", 10, figure=False)
-    code, out, lines = run(grey, "--out", tmp_path / "o")
-    assert (code, lines) == (0, [])
+    code, out, lines = run(grey, "--out", tmp_path / "o", "--export", "bvh,fbx,mask,npz")
+    assert code == 1
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "grey.bvh was not written",
+        "grey.fbx was not written",
+    ]
+    assert all("no people" in line for line in lines)
     assert "no people in 10 frames" in out
+    masks = sorted((tmp_path / "o" / "grey_masks").glob("*.png"))
+    assert len(masks) == 10
+    assert not any(cv2.imread(str(mask)).any() for mask in masks)
     take = read_take(tmp_path / "o" / "grey.npz")
     assert len(take.frame) == 0
     assert len(take.frame_time) == 10
     assert frame_count(tmp_path / "o" / "grey_overlay.mp4") == 10
     assert not list((tmp_path / "o").glob("*.bvh"))
+
+
+def test_a_video_without_people_gives_complete_takes_and_masks(run: Run, tmp_path: Path) -> None:
+    grey = write_clip(tmp_path / "grey.mp4", 10, figure=False)
+    code, _, lines = run(grey, "--out", tmp_path / "o", "--export", "mask,npz", "--no-overlay")
+    assert (code, lines) == (0, [])
+    assert {each.name for each in (tmp_path / "o").iterdir()} == {"grey.npz", "grey_masks"}
 
 
 @pytest.mark.parametrize(

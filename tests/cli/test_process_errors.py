@@ -63,7 +63,7 @@ def test_an_unreadable_image_in_a_folder_is_named(run: Run, work: Work, tmp_path
     folder = folder_without_images(tmp_path / "album")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
     cv2.imwrite(str(folder / "good.jpg"), np.zeros((40, 40, 3), np.uint8))
-    code, _, lines = run(folder, "--out", tmp_path / "o", "--no-overlay")
+    code, _, lines = run(folder, "--out", tmp_path / "o", "--no-overlay", "--export", "npz")
     assert code == 1
     assert len(lines) == 1
     assert "broken.jpg" in lines[0]

@@ -10,6 +10,7 @@ from pygltflib import GLTF2
 
 from pymaf_live.body import default_body
 from pymaf_live.cli import app as cli
+from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes.npz_file import write_take
 from tests.helpers.take import make_take, moving_limbs, walking_past
 
@@ -36,6 +37,27 @@ def test_options_reach_the_file_and_its_verification_is_printed(
     assert document.nodes[0].name == "hips"
     assert document.animations[0].extras["frame_rate"] == [30000, 1001]
     assert not document.meshes
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_take_without_people_is_written_or_its_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    chosen = FORMATS[name]
+    if chosen.missing:
+        pytest.skip(chosen.missing)
+    write_take(tmp_path / "empty.npz", make_take(default_body(), np.arange(3) / 30, {}, {}))
+    target = chosen.target(tmp_path / "result")
+    code = cli.main(["export", str(tmp_path / "empty.npz"), "--to", str(target)])
+    lines = capsys.readouterr().err.splitlines()
+    if chosen.per_person:
+        assert code == 1
+        assert not target.exists()
+        assert len(lines) == 1
+        assert f"no people; {target} was not written" in lines[0]
+    else:
+        assert (code, lines) == (0, [])
+        assert target.exists()
 
 
 @pytest.mark.parametrize(

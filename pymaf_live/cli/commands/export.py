@@ -60,5 +60,4 @@ def export(
     if error is not None and len(error):
         mean, largest = 1000 * error.mean(), 1000 * error.max()
         print(f"retargeted to {body_name}: mean joint error {mean:.1f} mm, largest {largest:.1f}")
-    print_exported(take, exported)
-    return 0
+    return print_exported(take, exported)

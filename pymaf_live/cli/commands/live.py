@@ -73,20 +73,22 @@ def live(
         opened = open_source(source)
         with TerminalReporter(source, stop) as reporter:
             result = record_source(opened, options, reporter)
-    _print_result(result)
+    code = _print_result(result)
     if result.failure is not None:
         raise result.failure
-    return 0
+    return code
 
 
-def _print_result(result: RecordResult) -> None:
+def _print_result(result: RecordResult) -> int:
+    """Print what was streamed and recorded, and return the exit code."""
+    code = 0
     for stream in result.streams:
         print(f"{stream.sent} poses sent to {stream.address}")
         if stream.failure:
             print_note(f"the last packets could not be sent: {stream.failure}")
     take = result.take
     if take is not None and result.exported is not None:
-        print_exported(take, result.exported)
+        code = print_exported(take, result.exported)
         print(
             f"{len(take.frame_time)} frames, {len(set(take.person.tolist()))} people, "
             f"{result.health.fps:.1f} frames/s, {result.health.dropped} dropped, "
@@ -94,3 +96,4 @@ def _print_result(result: RecordResult) -> None:
         )
     for notice in result.notices:
         print_note(notice)
+    return code

@@ -185,13 +185,16 @@ def _print_outcome(
         code = Interrupted.exit_code
     elif errors and not done:
         code = InputError.exit_code
-    elif errors or failures:
+    elif errors or failures or any(summary.not_written for summary in done):
         code = 1
     if as_json:
         print(json.dumps(_json_report(code, done, errors), indent=2))
     else:
         for summary in done:
             _print_summary(summary)
+        for summary in done:
+            for file in summary.not_written:
+                print_error(f"{summary.input} contains no people; {file} was not written")
         for name, reason in failures:
             print_error(f"skipped {name}: {reason}")
     not_started = count - len(done) - len(errors)
