@@ -7,6 +7,8 @@ has the name itself as display name.
 
 from __future__ import annotations
 
+import errno
+import os
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,15 @@ from pymaf_live.types import Array
 MISSING = "USD requires the extra 'usd': pip install 'pymaf-live[usd]'"
 """Message for installations without usd-core."""
 _DEFAULT_NAME = "person"
+_WRITE_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+)
 _REPORT_INTERVAL = 500
 """Frames between progress reports."""
 
@@ -50,13 +61,33 @@ def write_scene(
     ------
     OutputError
         If usd-core is not installed or refuses to save.
+    OSError
+        If the operating system refuses to write.
     Interrupted
         If the reporter is cancelled.
     """
     try:
-        from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
+        from pxr import Tf
     except ImportError as error:
         raise OutputError(f"cannot write USD: {MISSING}") from error
+    try:
+        _write(path, scene, scale, reporter, options)
+    except Tf.ErrorException as error:
+        raise _system_error(str(error)) from error
+
+
+def _system_error(message: str) -> Exception:
+    """Return the error of the operating system that an error of USD reports."""
+    for code in _WRITE_ERRORS:
+        if os.strerror(code) in message:
+            return OSError(code, os.strerror(code))
+    return OutputError(f"cannot write USD: {message.splitlines()[0].strip()}")
+
+
+def _write(
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+) -> None:
+    from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
 
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)

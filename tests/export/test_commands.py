@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +41,35 @@ def test_options_reach_the_file_and_its_verification_is_printed(
     assert document.nodes[0].name == "hips"
     assert document.animations[0].extras["frame_rate"] == [30000, 1001]
     assert not document.meshes
+
+
+@contextmanager
+def small_files_only(size: int) -> Iterator[None]:
+    """Let the operating system refuse to write files larger than `size` bytes."""
+    resource = pytest.importorskip("resource", reason="no limits of file sizes on this system")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"mask"}))
+def test_a_file_that_the_system_refuses_is_reported_alike_by_every_format(
+    take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    chosen = FORMATS[name]
+    if chosen.missing:
+        pytest.skip(chosen.missing)
+    folder = tmp_path / "out"
+    target = chosen.target(folder / "result")
+    with small_files_only(1000):
+        code = cli.main(["export", str(take), "--to", str(target)])
+    assert code == 4
+    reason = os.strerror(errno.EFBIG)
+    assert capsys.readouterr().err == f"pymaf-live: cannot write {target}: {reason}\n"
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
