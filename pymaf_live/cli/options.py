@@ -74,7 +74,7 @@ class MotionOptions:
         typer.Option(help="Unit of length. Default: the usual unit of the format."),
     ] = None
     rig: Annotated[
-        Literal["smpl", "mixamo", "unreal", "unity", "vrm"],
+        Literal["smpl", "mixamo", "mixamo-plain", "unreal", "unity", "vrm"],
         typer.Option(help="Rig convention: bone names, rest pose and bone axes."),
     ] = "smpl"
     world: Annotated[

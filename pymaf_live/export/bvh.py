@@ -30,15 +30,10 @@ def write_scene(
     path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
     """Write a scene; implements `per_person.WriteScene`."""
-    moving = dict(scene.moving())
-    # some readers add a bone's offset to its position channels and some do not; with an offset of
-    # zero they agree
-    columns: list[Array] = []
     angles = np.degrees(continuous_angles(scene.rotations, "zxy"))
     report_progress(reporter, 0.3)
-    for bone in bone_order(scene):
-        columns += [moving[bone] * scale] if bone in moving else []
-        columns.append(angles[:, bone])
+    columns = [_root_positions(scene) * scale]
+    columns += [angles[:, bone] for bone in bone_order(scene)]
     numbers = np.concatenate(columns, axis=1)
     numbers = np.round(numbers, _DIGITS) + 0.0  # no '-0.000000'
     line = " ".join([f"%.{_DIGITS}f"] * numbers.shape[1]) + "\n"
@@ -71,6 +66,17 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     return ReadBack(1 / frame_time, len(lines), checked, tuple(names), positions / scale)
 
 
+def _root_positions(scene: Scene) -> Array:
+    """Return the positions (N, 3) of the first bone, which carries all translation.
+
+    Many programs ignore positions of other bones.
+    """
+    if scene.hips is None:
+        return scene.root
+    # the first bone has the world's axes and does not rotate
+    return np.asarray(scene.root + scene.hips - scene.bones.offsets[scene.bones.hips])
+
+
 def bone_order(scene: Scene) -> list[int]:
     """Return the bones in depth-first order, which is the order of BVH's channels."""
     parents = scene.bones.parents
@@ -88,13 +94,14 @@ def bone_order(scene: Scene) -> list[int]:
 
 def _hierarchy(scene: Scene, scale: float) -> list[str]:
     names, parents = scene.bones.names, scene.bones.parents
-    moving = dict(scene.moving())
     offsets = scene.bones.offsets
 
     def lines(bone: int, depth: int) -> list[str]:
         tab, inner = "\t" * depth, "\t" * (depth + 1)
-        positions = _POSITION_CHANNELS if bone in moving else ""
-        offset = np.zeros(3) if bone in moving else offsets[bone]
+        positions = "" if bone else _POSITION_CHANNELS
+        # some readers add the root's offset to its position channels and some do not; with an
+        # offset of zero they agree
+        offset = offsets[bone] if bone else np.zeros(3)
         block = [
             f"{tab}{'ROOT' if parents[bone] < 0 else 'JOINT'} {names[bone]}",
             f"{tab}{{",

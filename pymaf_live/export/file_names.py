@@ -54,6 +54,31 @@ def person_suffixes(people: Sequence[int], names: Mapping[int, str]) -> list[str
     return [suffixes[person] for person in people]
 
 
+def scene_names(people: Sequence[int], names: Mapping[int, str]) -> dict[int, str]:
+    """Return the name of each person inside the files, by number.
+
+    People without a name get their number, so that several of them in one scene can be told apart;
+    a single person without a name stays without one. The second of two people with the same name
+    gets the number as well.
+
+    Parameters
+    ----------
+    people : sequence of int
+        Numbers, most frames first.
+    names : mapping
+        Names by number, for people that have one.
+    """
+    if len(people) < 2:
+        return {person: names.get(person, "") for person in people}
+    result: dict[int, str] = {}
+    for person in people:
+        name = names.get(person, "") or f"person{person}"
+        while name.casefold() in {used.casefold() for used in result.values()}:
+            name += f"_person{person}"
+        result[person] = name
+    return result
+
+
 def sibling_pattern(names: Collection[str]) -> str:
     """Return a regular expression of all suffixes that `person_suffixes` may return for `names`."""
     parts = [re.escape(part) for name in names if (part := safe_file_part(name))]

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from pymaf_live.errors import UsageError
 
 Unit = Literal["m", "cm"]
-Rig = Literal["smpl", "mixamo", "unreal", "unity", "vrm"]
+Rig = Literal["smpl", "mixamo", "mixamo-plain", "unreal", "unity", "vrm"]
 World = Literal["ground", "camera"]
 OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh"]
 """Name of a field of `ExportOptions`."""

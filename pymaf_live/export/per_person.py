@@ -10,7 +10,7 @@ import numpy as np
 
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError, OutputExistsError
-from pymaf_live.export.file_names import person_name, person_suffixes
+from pymaf_live.export.file_names import person_name, person_suffixes, scene_names
 from pymaf_live.export.options import ExportedFile, ExportOptions, Unit
 from pymaf_live.export.person_motion import (
     PersonMotion,
@@ -53,15 +53,17 @@ class ExportContext:
     """Remark on the take as a whole; '' without one."""
 
     def motion(self, person: int) -> PersonMotion:
-        """Return the motion of a person."""
-        return person_motion(self.take, self.body, person, self.transform, self.options.rate)
+        """Return the motion of a person, with its name inside the files."""
+        names = {each: person_name(self.take, each) for each in self.people}
+        motion = person_motion(self.take, self.body, person, self.transform, self.options.rate)
+        return replace(motion, name=scene_names(self.people, names)[person])
 
     def gap_note(self, motion: PersonMotion) -> str:
         """Return a remark on the frames in which a person was not measured; '' without any."""
         count = int(np.count_nonzero(~motion.seen))
         if not count:
             return ""
-        name = motion.name or f"person {motion.person}"
+        name = person_name(self.take, motion.person) or f"person {motion.person}"
         return (
             f"{name} was not seen in {count} of {len(motion.seen)} frames; the motion was "
             "interpolated or held there"

@@ -60,6 +60,8 @@ _MIXAMO = {
         "mixamorig:{side}{bone}",
     ),
 }
+# as three.js and others call these bones, whose syntax reserves the colon
+_MIXAMO_PLAIN = {joint: bone.replace(":", "") for joint, bone in _MIXAMO.items()}
 _UNREAL = {
     "pelvis": "pelvis",
     "spine1": "spine_01",
@@ -110,6 +112,7 @@ PRESETS: Mapping[Rig, RigPreset] = MappingProxyType(
     {
         "smpl": RigPreset("SMPL", {}, "T", "world"),
         "mixamo": RigPreset("Mixamo", _MIXAMO, "T", "mixamo"),
+        "mixamo-plain": RigPreset("Mixamo without colons", _MIXAMO_PLAIN, "T", "mixamo"),
         "unreal": RigPreset("Unreal mannequin", _UNREAL, "A", "unreal", ground_bone="root"),
         "unity": RigPreset("Unity humanoid", _UNITY, "T", "world"),
         "vrm": RigPreset("VRM", _VRM, "T", "world"),

@@ -227,7 +227,7 @@ def export(
         Frames per second to resample to, such as 30 or '30000/1001'; the take's own by default.
     unit : {'m', 'cm'}, optional
         Unit of length; the usual one of the format by default.
-    rig : {'smpl', 'mixamo', 'unreal', 'unity', 'vrm'}
+    rig : {'smpl', 'mixamo', 'mixamo-plain', 'unreal', 'unity', 'vrm'}
         Convention of bone names, rest pose and bone axes.
     world : {'ground', 'camera'}
         'ground': upright, the floor at 0, the start at the origin. 'camera': the camera's frame.

@@ -29,6 +29,7 @@ TOLERANCE = 1e-4
 RATES: Mapping[str, Fraction] = {
     "smpl": Fraction(30),
     "mixamo": Fraction(24000, 1001),
+    "mixamo-plain": Fraction(30),
     "unreal": Fraction(60),
     "unity": Fraction(30000, 1001),
     "vrm": Fraction(25, 2),

@@ -17,7 +17,8 @@ from pymaf_live.errors import InputError, OutputError
 from pymaf_live.export import bvh
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.formats import FORMATS
-from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.options import RIGS, ExportOptions, Rig
+from pymaf_live.export.rig_presets import PRESETS
 from pymaf_live.takes.npz_file import read_take
 from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
@@ -110,6 +111,19 @@ def test_offsets_are_the_rest_pose_of_the_persons_shape(body: Body, tmp_path: Pa
     np.testing.assert_allclose(
         moved - moved[0], (root_positions - root_positions[0]) * [1, -1, -1], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_the_root_carries_all_translation(body: Body, tmp_path: Path, rig: Rig) -> None:
+    take = one_person(body, 10)
+    options = ExportOptions(unit="m", rig=rig, world="camera")
+    (path,) = FORMATS["bvh"](take, body, tmp_path / "a.bvh", options)
+    root, *others = (entry[0] for entry in bvhio.readAsBvh(str(path)).Root.layout())
+    assert root.Channels[:3] == ["Xposition", "Yposition", "Zposition"]
+    assert all(len(joint.Channels) == 3 for joint in others)
+    hips = PRESETS[rig].names.get("pelvis", "pelvis")
+    moved = joints_in_file(path, (hips,))[:, 0]
+    np.testing.assert_allclose(moved, take.joints[:, 0] * [1, -1, -1], atol=2e-6)
 
 
 def test_frame_time_is_exact_for_a_rational_rate(body: Body, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tests.export.judges import (
 
 pytestmark = pytest.mark.interop
 
-RATES = {"smpl": 30, "mixamo": 24, "unreal": 60, "unity": 30, "vrm": 24}
+RATES = {"smpl": 30, "mixamo": 24, "mixamo-plain": 60, "unreal": 60, "unity": 30, "vrm": 24}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import Body, default_body
-from pymaf_live.export.file_names import person_suffixes, safe_file_part
+from pymaf_live.export.file_names import person_suffixes, safe_file_part, scene_names
 from pymaf_live.export.formats import FORMATS
 from pymaf_live.takes import read_take
 from pymaf_live.takes.people import names_of, with_name, without_people
@@ -78,32 +78,32 @@ def test_npz_contains_the_names(body: Body, take: Take, tmp_path: Path) -> None:
 
 def test_gltf_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
     files = FORMATS["glb"](take, body, tmp_path / "street.glb")
-    for file, who in zip(files, ("Zoë Lee", "舞", ""), strict=True):
+    for file, who in zip(files, ("Zoë Lee", "舞", "person5"), strict=True):
         content = file.read_bytes()
         (length,) = struct.unpack_from("<I", content, 12)
         document = json.loads(content[20 : 20 + length])
         nodes = document["nodes"]
         above = [node for node in nodes if 0 in node.get("children", [])]
-        assert [node["name"] for node in above] == ([who] if who else [])
+        assert [node["name"] for node in above] == [who]
         assert nodes[document["skins"][0]["joints"][0]]["name"] == "pelvis"
         tops = {nodes[index]["name"] for index in document["scenes"][0]["nodes"]}
-        assert tops == ({who, f"{who} body"} if who else {"pelvis", "body"})
-        assert document["animations"][0]["name"] == (who or "motion")
+        assert tops == {who, f"{who} body"}
+        assert document["animations"][0]["name"] == who
 
 
 def test_fbx_has_the_name_above_the_bones(body: Body, take: Take, tmp_path: Path) -> None:
     import ufbx
 
     files = FORMATS["fbx"](take, body, tmp_path / "street.fbx")
-    for file, who in zip(files, ("Zoë Lee", "舞", ""), strict=True):
+    for file, who in zip(files, ("Zoë Lee", "舞", "person5"), strict=True):
         scene = ufbx.load_file(str(file))
         nodes = [scene.nodes[index] for index in range(len(scene.nodes))]
         names = [str(node.name) for node in nodes]
         above = nodes[names.index("pelvis")].parent
-        assert (str(above.name), above.is_root) == (who, not who)
+        assert (str(above.name), above.is_root) == (who, False)
         # a program that looks for the topmost attribute finds the root bone
         assert above.attrib is None
-        assert f"{who} body".strip() in names
+        assert f"{who} body" in names
 
 
 def test_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) -> None:
@@ -112,7 +112,10 @@ def test_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) 
 
     files = FORMATS["usd"](take, body, tmp_path / "street.usd")
     for file, prim, who in zip(
-        files, ("/Zoe_Lee", "/person", "/person"), ("Zoë Lee", "舞", ""), strict=True
+        files,
+        ("/Zoe_Lee", "/person", "/person5"),
+        ("Zoë Lee", "舞", "person5"),
+        strict=True,
     ):
         stage = Usd.Stage.Open(str(file))
         root = stage.GetDefaultPrim()
@@ -134,6 +137,17 @@ def test_clashing_names_are_distinguished_by_number() -> None:
     assert person_suffixes([1, 3], {}) == ["", "_person3"]
     assert person_suffixes([1, 3], {3: "Bo"}) == ["", "_Bo"]
     assert person_suffixes([1], {1: "Bo"}) == [""]
+
+
+def test_people_have_different_names_inside_the_files() -> None:
+    assert scene_names([2, 0, 5], {2: "Ann", 0: "Ann"}) == {
+        2: "Ann",
+        0: "Ann_person0",
+        5: "person5",
+    }
+    assert scene_names([1, 3], {1: "person3"}) == {1: "person3", 3: "person3_person3"}
+    assert scene_names([1], {}) == {1: ""}
+    assert scene_names([1], {1: "Bo"}) == {1: "Bo"}
 
 
 def test_safe_file_part_is_valid_on_every_system() -> None:

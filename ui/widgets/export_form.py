@@ -39,6 +39,7 @@ _UNITS = {"m": "Metres", "cm": "Centimetres"}
 _RIGS = {
     "smpl": "SMPL (as estimated)",
     "mixamo": "Mixamo",
+    "mixamo-plain": "Mixamo (no colons)",
     "unreal": "Unreal (Mannequin)",
     "unity": "Unity (Humanoid)",
     "vrm": "VRM",
