@@ -63,8 +63,8 @@ class OverlayStyle:
 
 
 def person_colour(person: int) -> npt.NDArray[np.float32]:
-    """Return the colour (3,) of a person id, sRGB 0..1."""
-    return np.asarray(PALETTE[person % len(PALETTE)])
+    """Return the colour (3,) of a person by its number from 1, sRGB 0..1."""
+    return np.asarray(PALETTE[(person - 1) % len(PALETTE)])
 
 
 def part_colours(count: int) -> npt.NDArray[np.float32]:

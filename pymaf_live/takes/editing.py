@@ -187,7 +187,7 @@ def person_for_box(take: Take, frame: int, box: Array) -> int:
     if missing.any():
         distance = np.abs(take.frame[missing] - frame)
         return int(take.person[missing][np.argmin(distance)])
-    return int(take.person.max()) + 1 if len(take.person) else 0
+    return int(take.person.max()) + 1 if len(take.person) else 1
 
 
 def select_rows(take: Take, rows: npt.NDArray[np.int64]) -> Take:

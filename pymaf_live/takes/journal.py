@@ -60,6 +60,8 @@ class _Facts(BaseModel):
     model: str
     smoothing: Smoothing = "offline"
     """Smoothing of the finished take; journals of earlier versions lack it."""
+    first_person: Literal[0, 1] = 0
+    """Number of the first person; journals of earlier versions lack it and count from 0."""
 
 
 class _Names(BaseModel):
@@ -125,6 +127,7 @@ class TakeJournal:
             body_sha256=body.sha256,
             model=model,
             smoothing=self._smoothing,
+            first_person=1,
         )
         self._records = RecordWriter(path, sync_every=_SYNC_SECONDS)
         self._records.append(header.model_dump_json().encode())
@@ -304,6 +307,8 @@ def _read(path: Path, file: BinaryIO) -> JournalContent:
     if not headers:
         raise InputError(f"nothing was recorded from {facts.source}: no frame arrived")
     take = _take(facts, headers, image_names, np.frombuffer(rows.getbuffer(), dtype))
+    shift = 1 - facts.first_person
+    people_names = {number + shift: name for number, name in people_names.items()}
     return JournalContent(with_names(take, people_names), facts.smoothing, complete)
 
 
@@ -326,6 +331,7 @@ def _take(
     width, height, focal_length, *center = cameras[0]
     rate = None if facts.frame_rate is None else Fraction(*facts.frame_rate)
     columns: dict[str, Any] = {name: np.array(rows[name]) for name in rows.dtype.names or ()}
+    columns["person"] += 1 - facts.first_person
     return Take(
         source=facts.source,
         frame_size=(int(width), int(height)),

@@ -14,6 +14,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -53,6 +54,8 @@ class AboutTake(BaseModel):
     """SHA-256 of the take file that was added to the library; empty for recordings."""
     corrections: tuple[tuple[int, int], ...] = ()
     """Frame and person of each box that the user drew."""
+    first_person: Literal[1] = 1
+    """Number of the first person. Files of earlier versions lack it and count from 0."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +201,16 @@ class TakeLibrary:
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_BYTES)
-            return AboutTake.model_validate(json.loads(content))
+            values = json.loads(content)
+            about = AboutTake.model_validate(values)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
         except (ValidationError, ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged") from error
+        if "first_person" in values:
+            return about
+        corrections = tuple((frame, person + 1) for frame, person in about.corrections)
+        return about.model_copy(update={"corrections": corrections})
 
     def load(self, take: str) -> StoredTake:
         """Read a take.

@@ -25,7 +25,9 @@ from pymaf_live.takes.rows import ROW_COLUMNS
 from pymaf_live.takes.take import Take
 
 FORMAT = "pymaf-live-take"
-VERSION = 1
+VERSION = 2
+_NUMBERED_FROM_0 = 1
+"""Version whose people are numbered from 0; the window showed them from 1, as they are now."""
 
 _MAX_BYTES = 2 << 30
 """Size of all arrays together: about twenty hours of one person."""
@@ -192,6 +194,10 @@ def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
     for name, array in arrays.items():
         array.flags.writeable = False
         values[name] = str(array[()]) if _is_text(name) else array
+    if values["version"] == _NUMBERED_FROM_0:
+        for name in {"person", "person_number"} & values.keys():
+            values[name] = arrays[name] + 1
+            values[name].flags.writeable = False
     for name in ("format", "version"):
         del values[name]
     values["frame_rate"] = Fraction(numerator, denominator)
@@ -200,7 +206,7 @@ def _take_from_arrays(arrays: dict[str, _AnyArray]) -> Take:
     for name in ("joint_names", "picture_name", "marker_name", "person_name"):
         values[name] = tuple(str(text) for text in arrays.get(name, ()))
     for name in ("marker_frame", "person_number"):
-        values[name] = tuple(int(number) for number in arrays.get(name, ()))
+        values[name] = tuple(int(number) for number in values.get(name, ()))
     if "trim" in arrays:
         first, last = (int(frame) for frame in arrays["trim"])
         values["trim"] = (first, last)
@@ -229,18 +235,18 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
 def _require_version(
     archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], path: Path, refuse: Any
 ) -> None:
-    for name, expected in (("format", FORMAT), ("version", VERSION)):
+    for name, expected in (("format", (FORMAT,)), ("version", (_NUMBERED_FROM_0, VERSION))):
         if name not in entries:
             refuse(f"{name} is missing")
         found = _read_array(archive, entries[name], name, refuse)
-        if not found.ndim and found[()] == expected:
+        if not found.ndim and found[()] in expected:
             continue
         if name == "version" and not found.ndim and found[()] > VERSION:
             raise InputError(
                 f"{path} has version {found[()]} of the take format and needs a newer "
                 f"PyMAF Live; this program reads version {VERSION}"
             )
-        refuse(f"its {name} is not {expected}")
+        refuse(f"its {name} is not {expected[-1]}")
 
 
 def _array_names(entries: Mapping[str, zipfile.ZipInfo], refuse: Any) -> list[str]:

@@ -148,7 +148,7 @@ class DetectionUpdate:
         def distance(lost: LostTrack) -> float:
             return normalised_appearance_distance(lost.appearance, found.appearance)
 
-        free = [person for person in range(config.people) if person not in table.tracks]
+        free = [person for person in range(1, config.people + 1) if person not in table.tracks]
         unused = [person for person in free if person not in table.lost]
         expired = [table.lost[person] for person in free if person in table.lost]
         expired = [

@@ -246,7 +246,7 @@ class PersonTracker:
     def _crops_of_boxes(self, frame: Frame, boxes: Array) -> list[TrackedCrop]:
         self._table.clear()
         crops = []
-        for person, box in enumerate(np.asarray(boxes, dtype=np.float64).reshape(-1, 4)):
+        for person, box in enumerate(np.asarray(boxes, dtype=np.float64).reshape(-1, 4), start=1):
             crop, is_upright = self._placer.from_user_box(frame.image, box)
             track = Track(person, crop, is_upright, from_user_box=True)
             self._table.tracks[person] = track

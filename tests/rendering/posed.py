@@ -16,7 +16,7 @@ def person(
     body: Body,
     seed: int = 0,
     at: tuple[float, float, float] = (0.0, 0.2, 4.0),
-    person_id: int = 0,
+    person_id: int = 1,
     bend: float = 0.3,
     turn: float = 0.0,
     camera: Camera = CAMERA,

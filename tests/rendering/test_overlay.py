@@ -147,8 +147,8 @@ def test_the_nearer_person_is_visible_in_any_order(
 
 def test_a_person_keeps_its_colour_when_others_join(opener: OverlayOpener, body: Body) -> None:
     overlay = opener(OPAQUE)
-    left = person(body, at=(-0.8, 0.2, 4.0), person_id=0)
-    right = person(body, at=(0.8, 0.2, 4.0), person_id=3)
+    left = person(body, at=(-0.8, 0.2, 4.0), person_id=1)
+    right = person(body, at=(0.8, 0.2, 4.0), person_id=4)
     alone = overlay.draw(black(), [right], CAMERA)
     both = overlay.draw(black(), [left, right], CAMERA)
     swapped = overlay.draw(black(), [right, left], CAMERA)
@@ -160,7 +160,7 @@ def test_a_person_keeps_its_colour_when_others_join(opener: OverlayOpener, body:
     differences = [
         float(np.abs(hue - colour / colour.mean()).sum()) for colour in map(person_colour, range(8))
     ]
-    assert int(np.argmin(differences)) == 3
+    assert int(np.argmin(differences)) == 4
 
 
 def test_intersecting_bodies_are_each_visible_where_they_are_nearer(
@@ -168,8 +168,8 @@ def test_intersecting_bodies_are_each_visible_where_they_are_nearer(
 ) -> None:
     overlay = opener(OPAQUE)
     # turned sideways, one arm reaches in front of the other body and the other arm behind it
-    across = person(body, bend=0.0, turn=np.pi / 2, at=(0.0, 0.2, 4.0), person_id=0)
-    facing = person(body, bend=0.0, at=(0.0, 0.2, 4.0), person_id=3)
+    across = person(body, bend=0.0, turn=np.pi / 2, at=(0.0, 0.2, 4.0), person_id=1)
+    facing = person(body, bend=0.0, at=(0.0, 0.2, 4.0), person_id=4)
     drawn = overlay.draw(black(), [across, facing], CAMERA).astype(float)
     first = overlay.draw(black(), [across], CAMERA).astype(float)
     second = overlay.draw(black(), [facing], CAMERA).astype(float)

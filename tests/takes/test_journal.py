@@ -16,7 +16,7 @@ import pytest
 from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError
 from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal, summarize_journal
-from pymaf_live.takes.people import names_of
+from pymaf_live.takes.people import names_of, people_of
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 from tests.helpers.take import (
@@ -257,21 +257,26 @@ def test_reading_stops_at_a_damaged_frame(
 def test_journal_of_an_earlier_version_is_smoothed_offline(
     body: Body, results: list[FrameResult], tmp_path: Path
 ) -> None:
-    """Earlier versions did not store the smoothing; they always smoothed offline."""
+    """Earlier versions always smoothed offline, and numbered people from 0."""
     path = tmp_path / "a.journal"
-    recorded(path, body, results).close()
+    journal = recorded(path, body, results)
+    journal.set_names({1: "Ann"})
+    journal.close()
     content = path.read_bytes()
     signature, head = b"PyMAF Live journal 1\n", struct.Struct("<II")
     length, _ = head.unpack_from(content, len(signature))
     start = len(signature) + head.size
     facts = json.loads(content[start : start + length])
     assert facts.pop("smoothing") == "offline"
+    assert facts.pop("first_person") == 1
     first = json.dumps(facts).encode()
     header = head.pack(len(first), zlib.crc32(first))
     path.write_bytes(signature + header + first + content[start + length :])
     old = read_journal(path)
     assert old.smoothing == "offline"
     assert len(old.take.frame_time) == 60
+    assert people_of(old.take) == (2,)
+    assert names_of(old.take) == {2: "Ann"}
 
 
 def test_the_last_names_count(body: Body, results: list[FrameResult], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,23 @@ def test_takes_are_listed_renamed_and_deleted(take: Take, tmp_path: Path) -> Non
     library.delete(second)
     assert [entry.id for entry in library.entries()] == [first]
     assert [path.name for path in library.root.iterdir()] == [first]
+
+
+def test_corrections_of_an_earlier_version_are_renumbered_like_their_takes(
+    take: Take, tmp_path: Path
+) -> None:
+    library = TakeLibrary(tmp_path / "takes")
+    entry = library.begin("Camera 0", None)
+    about = library.about(entry).model_copy(update={"corrections": ((20, 0),)})
+    library.save(entry, StoredTake(about, take, take))
+    assert library.about(entry).corrections == ((20, 0),)
+    path = library.folder(entry) / "about.json"
+    old = json.loads(path.read_text(encoding="utf-8"))
+    del old["first_person"]
+    path.write_text(json.dumps(old), encoding="utf-8")
+    assert library.about(entry).corrections == ((20, 1),)
+    library.rename(entry, "renamed")
+    assert library.about(entry).corrections == ((20, 1),)
 
 
 def test_ids_cannot_lead_outside_the_folder(tmp_path: Path) -> None:

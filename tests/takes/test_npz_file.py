@@ -80,7 +80,7 @@ def test_the_file_has_exactly_the_documented_keys_and_needs_no_pickle(
         assert set(file.files) == documented - EDITED
         assert documented > EDITED
         assert str(file["format"]) == "pymaf-live-take"
-        assert int(file["version"]) == 1
+        assert int(file["version"]) == 2
         assert file["frame_rate"].tolist() == [30000, 1001]
 
 
@@ -96,7 +96,7 @@ def test_a_take_may_have_no_people(body: Body, tmp_path: Path) -> None:
     [
         ({"pose": None}, "pose is missing"),
         ({"format": "something"}, "format is not"),
-        ({"version": 2}, "newer"),
+        ({"version": 3}, "newer"),
         ({"extra": 1}, "not part of the format"),
         ({"frame_rate": [30, 0]}, "frame_rate"),
         ({"frame_rate": [30.0, 1.0]}, "type float64"),

@@ -85,3 +85,18 @@ def test_unknown_people_are_refused(take: Take) -> None:
     ):
         with pytest.raises(UsageError):
             change()
+
+
+def test_people_of_takes_of_the_first_version_are_numbered_from_1(
+    take: Take, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.npz"
+    write_take(path, with_name(take, 2, "Ann"))
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **(arrays | {"version": np.array(1)}))
+    old = read_take(path)
+    np.testing.assert_array_equal(old.person, take.person + 1)
+    assert names_of(old) == {3: "Ann"}
+    write_take(path, old, force=True)
+    np.testing.assert_array_equal(read_take(path).person, old.person)

@@ -29,7 +29,7 @@ def test_the_detector_runs_once_a_second_and_half_as_often_for_confident_people(
     tracker = PersonTracker(detector, 256, scored=scored)
     for index in range(91):
         person = person_at(200 + index)
-        assert track_frame(tracker, index, [person], joint_score=joint_score) == {0: True}
+        assert track_frame(tracker, index, [person], joint_score=joint_score) == {1: True}
         detector.people = [person]
     assert detector.runs == runs
 
@@ -97,12 +97,12 @@ def test_newcomers_are_tracked_up_to_the_maximum_number() -> None:
     detector = FakeDetector(person_at(100))
     tracker = PersonTracker(detector, 256, TWO_PEOPLE)
     everybody = [person_at(100), person_at(320), person_at(540)]
-    assert track_frame(tracker, 0, everybody) == {0: True}
+    assert track_frame(tracker, 0, everybody) == {1: True}
     detector.people = everybody
     for index in range(1, 35):
         shown = track_frame(tracker, index, everybody)
-    assert shown == {0: True, 1: True}
-    assert [crop.person for crop in tracker.begin_frame(make_frame(35))] == [0, 1]
+    assert shown == {1: True, 2: True}
+    assert [crop.person for crop in tracker.begin_frame(make_frame(35))] == [1, 2]
 
 
 def test_a_newcomer_gets_a_lost_persons_id_once_it_is_free() -> None:
@@ -133,7 +133,7 @@ def test_a_single_tracked_person_is_kept_though_others_come() -> None:
     tracker = PersonTracker(detector, 256)
     both = [person_at(150, height=380), person_at(450, height=200)]
     for index in range(200):
-        assert track_frame(tracker, index, [both[1]]) == {0: True}
+        assert track_frame(tracker, index, [both[1]]) == {1: True}
         detector.people = both
     assert tracker.begin_frame(make_frame(200))[0].crop.centre[0] == pytest.approx(450, abs=5)
 
@@ -162,10 +162,10 @@ def test_a_confident_track_is_kept_though_the_detector_sees_only_others(people: 
     both = [person_at(150), person_at(450)]
     for index in range(300):
         shown = track_frame(tracker, index, both, joint_score=CONFIG.confident_joint_score)
-        assert shown[0]
+        assert shown[1]
         detector.people = both[1:]
     first = tracker.begin_frame(make_frame(300))[0]
-    assert (first.person, first.is_new) == (0, False)
+    assert (first.person, first.is_new) == (1, False)
     assert first.crop.centre[0] == pytest.approx(150, abs=5)
     assert len(shown) == min(people, 2)
 

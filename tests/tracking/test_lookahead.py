@@ -55,8 +55,8 @@ def test_there_are_no_upcoming_crops_without_lookahead() -> None:
 def test_a_missing_person_has_no_upcoming_crops_until_they_are_seen_again() -> None:
     tracker = tracker_with(2)
     for index in range(3):
-        assert track_frame(tracker, index, [person_at(200)]) == {0: True}
-    assert track_frame(tracker, 3, []) == {0: False}
+        assert track_frame(tracker, index, [person_at(200)]) == {1: True}
+    assert track_frame(tracker, 3, []) == {1: False}
     hidden = tracker.begin_frame(make_frame(4))[0]
     assert hidden.upcoming_crops == ()
     assert is_shown(tracker, hidden, person_at(205), 0.9)
@@ -80,7 +80,7 @@ def test_predicted_crops_are_the_crops_that_will_be_cut() -> None:
 @pytest.mark.parametrize("lookahead", [0, 2])
 def test_no_crops_are_predicted_for_missing_people_or_without_lookahead(lookahead: int) -> None:
     tracker = tracker_with(lookahead)
-    assert track_frame(tracker, 0, [person_at(200)]) == {0: True}
+    assert track_frame(tracker, 0, [person_at(200)]) == {1: True}
     assert len(tracker.predicted_crops()) == (1 if lookahead else 0)
-    assert track_frame(tracker, 1, []) == {0: False}
+    assert track_frame(tracker, 1, []) == {1: False}
     assert tracker.predicted_crops() == []

@@ -66,18 +66,18 @@ def test_a_new_track_that_the_network_does_not_confirm_ends_at_once() -> None:
 def test_a_person_may_be_missing_briefly_and_is_found_again_after_being_lost() -> None:
     detector = FakeDetector(person_at(200))
     tracker = PersonTracker(detector, 256)
-    assert track_frame(tracker, 0, [person_at(200)]) == {0: True}
-    assert track_frame(tracker, 1, [person_at(200)], CONFIG.keep_score + 0.01) == {0: True}
-    assert track_frame(tracker, 2, []) == {0: False}
-    assert track_frame(tracker, 3, [person_at(205)]) == {0: True}
+    assert track_frame(tracker, 0, [person_at(200)]) == {1: True}
+    assert track_frame(tracker, 1, [person_at(200)], CONFIG.keep_score + 0.01) == {1: True}
+    assert track_frame(tracker, 2, []) == {1: False}
+    assert track_frame(tracker, 3, [person_at(205)]) == {1: True}
     for index in (4, 5, 6):
-        assert track_frame(tracker, index, []) == {0: False}
+        assert track_frame(tracker, index, []) == {1: False}
     detector.people = []
     assert track_frame(tracker, 7, []) == {}
     detector.people = [person_at(230)]
     found = [index for index in range(8, 20) if track_frame(tracker, index, [person_at(230)])]
     assert found
-    assert tracker.begin_frame(make_frame(20))[0].person == 0
+    assert tracker.begin_frame(make_frame(20))[0].person == 1
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_shot_cut_restarts_tracking() -> None:
 def test_two_tracks_never_show_the_same_person() -> None:
     detector = FakeDetector(person_at(150), person_at(450))
     tracker = PersonTracker(detector, 256, TWO_PEOPLE)
-    assert track_frame(tracker, 0, [person_at(150), person_at(450)]) == {0: True, 1: True}
+    assert track_frame(tracker, 0, [person_at(150), person_at(450)]) == {1: True, 2: True}
     # the second walks behind the first; the network then sees only the first in both crops
     for index in range(1, 40):
         x = 450 - 10 * index
@@ -154,22 +154,22 @@ def test_two_tracks_never_show_the_same_person() -> None:
     ids = set()
     for index in range(40, 80):
         ids |= set(track_frame(tracker, index, detector.people))
-    assert ids == {0, 1}
+    assert ids == {1, 2}
 
 
 def test_a_jump_to_a_neighbour_is_rejected() -> None:
     tracker = PersonTracker(FakeDetector(person_at(200)), 256)
-    assert track_frame(tracker, 0, [person_at(200)]) == {0: True}
-    assert track_frame(tracker, 1, [person_at(220)]) == {0: True}
-    assert track_frame(tracker, 2, [person_at(330)]) == {0: False}
-    assert track_frame(tracker, 3, [person_at(240)]) == {0: True}
+    assert track_frame(tracker, 0, [person_at(200)]) == {1: True}
+    assert track_frame(tracker, 1, [person_at(220)]) == {1: True}
+    assert track_frame(tracker, 2, [person_at(330)]) == {1: False}
+    assert track_frame(tracker, 3, [person_at(240)]) == {1: True}
 
 
 def test_a_user_drawn_box_is_rotated_by_the_trunk_inside_it() -> None:
     tracker = box_tracker(2.5)
     boxes = np.array([[100.0, 50, 200, 350], [300, 60, 500, 160]])
     crops = tracker.begin_frame(make_frame(0), boxes)
-    assert [crop.person for crop in crops] == [0, 1]
+    assert [crop.person for crop in crops] == [1, 2]
     for crop, box in zip(crops, boxes, strict=True):
         assert crop.is_upright
         assert crop.is_new
@@ -191,7 +191,7 @@ def test_a_user_drawn_box_is_rotated_by_the_trunk_inside_it() -> None:
             TrackObservation(crops[1], person_at(400), 0.01),
         ]
     )
-    assert shown == [None, 1]
+    assert shown == [None, 2]
 
 
 def test_without_scores_a_user_drawn_box_has_one_size() -> None:

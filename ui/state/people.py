@@ -41,8 +41,8 @@ class PeopleState:
         return person not in self.hidden_ids.value
 
     def name_of(self, person: int) -> str:
-        """Return the name of a person, or 'Person' with its number from 1."""
-        return self.names.value.get(person) or f"Person {person + 1}"
+        """Return the name of a person, or 'Person' with its number."""
+        return self.names.value.get(person) or f"Person {person}"
 
     def add_seen(self, result: FrameResult) -> None:
         """Add the people of a frame."""

@@ -52,7 +52,7 @@ def parts(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts.state.opacity.set(1.0)
     parts.window.side_panel.show_page("people")
     qtbot.waitUntil(parts.people_page.isVisible)
-    parts.state.result.set(result_of(someone(0, -0.9), someone(2, 0.9)))
+    parts.state.result.set(result_of(someone(1, -0.9), someone(3, 0.9)))
     return parts
 
 
@@ -87,18 +87,18 @@ def test_a_click_selects_a_person_to_draw_alone(parts: WindowParts, qtbot: QtBot
     people, page = parts.state.people, parts.people_page
     assert [page.list.item(row).text() for row in range(2)] == ["Person 1", "Person 3"]
     assert (columns(parts, qtbot) > 0.005).all()
-    click(parts, qtbot, someone(2, 0.9))
-    assert people.selected_id.value == 2
+    click(parts, qtbot, someone(3, 0.9))
+    assert people.selected_id.value == 3
     assert page.list.currentRow() == 1
     page.solo.setChecked(True)
     left, right = columns(parts, qtbot)
     assert left < 0.001 < 0.005 < right
-    click(parts, qtbot, someone(0, -0.9))
+    click(parts, qtbot, someone(1, -0.9))
     # hidden people cannot be clicked
     assert people.selected_id.value is None
     assert (columns(parts, qtbot) > 0.005).all()
-    click(parts, qtbot, someone(0, -0.9))
-    assert people.selected_id.value == 0
+    click(parts, qtbot, someone(1, -0.9))
+    assert people.selected_id.value == 1
     click(parts, qtbot, None)
     assert people.selected_id.value is None
 
@@ -110,7 +110,7 @@ def test_the_selected_person_is_marked_in_the_image(
     people = parts.state.people
     parts.state.mirror.set(mirrored)
     before = shown(parts, qtbot)
-    people.selected_id.set(2)
+    people.selected_id.set(3)
     marked = shown(parts, qtbot)
     changed = np.abs(marked - before).max(axis=2) > 40
     assert changed.any()
@@ -120,35 +120,35 @@ def test_the_selected_person_is_marked_in_the_image(
     assert len(columns_there) > 100
     assert columns_there.min() > other
     colours = marked[changed].astype(float) / 255
-    near = np.abs(colours - person_colour(2)).max(axis=1) < 0.06
+    near = np.abs(colours - person_colour(3)).max(axis=1) < 0.06
     assert near.sum() > 60
     rows, columns_ = np.nonzero(changed)
     scale = min(before.shape[1] / SIZE[0], before.shape[0] / SIZE[1])
-    low, high = someone(2, 0.9).joints_2d.min(axis=0), someone(2, 0.9).joints_2d.max(axis=0)
+    low, high = someone(3, 0.9).joints_2d.min(axis=0), someone(3, 0.9).joints_2d.max(axis=0)
     assert np.ptp(columns_) > scale * (high - low)[0]
     assert np.ptp(rows) > scale * (high - low)[1]
     # the name is above and changes when renamed
-    people.rename(2, "Somebody else")
+    people.rename(3, "Somebody else")
     renamed = np.abs(shown(parts, qtbot) - marked).max(axis=2) > 40
     assert renamed.any()
     assert np.nonzero(renamed)[0].max() < rows.min() + 0.25 * np.ptp(rows)
     # no mark while a person is drawn alone
-    people.rename(2, "")
-    people.set_hidden(0, True)
+    people.rename(3, "")
+    people.set_hidden(1, True)
     alone = shown(parts, qtbot)
     people.solo.set(True)
     assert (np.abs(shown(parts, qtbot) - alone).max(axis=2) > 40).sum() > 100
     people.solo.set(False)
-    people.set_hidden(0, False)
+    people.set_hidden(1, False)
     people.selected_id.set(None)
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
 def test_a_single_person_has_no_mark(parts: WindowParts, qtbot: QtBot) -> None:
     parts.state.people.reset()
-    parts.state.result.set(result_of(someone(0, -0.9), index=1))
+    parts.state.result.set(result_of(someone(1, -0.9), index=1))
     before = shown(parts, qtbot)
-    parts.state.people.selected_id.set(0)
+    parts.state.people.selected_id.set(1)
     assert np.abs(shown(parts, qtbot) - before).max() <= 2
 
 
@@ -169,7 +169,7 @@ def test_names_are_edited_in_the_list_and_reset_with_the_source(
 ) -> None:
     page, people = parts.people_page, parts.state.people
     page.list.item(1).setText("  Ann  Lee ")
-    assert people.name_of(2) == "Ann Lee"
+    assert people.name_of(3) == "Ann Lee"
     assert page.list.item(1).text() == "Ann Lee"
     page.list.item(1).setText("")
     assert page.list.item(1).text() == "Person 3"
@@ -229,14 +229,14 @@ def test_a_name_set_during_playback_is_recorded(
 
 @pytest.fixture
 def take_of_three(own_data_folder: Path) -> Path:
-    """Return a stored take with person 0 in its first half, 1 in its second and 2 throughout."""
+    """Return a stored take with person 1 in its first half, 2 in its second and 3 throughout."""
     library, body = TakeLibrary(), default_body()
     facts = SourceFacts("video", "three", SIZE, None, 30, 1.0, live=False)
     take = library.begin("three", None)
     journal = TakeJournal(library.folder(take) / JOURNAL, body, facts, model="fake 0")
     for index in range(30):
-        first = someone(0 if index < 15 else 1, -0.9)
-        journal.add(result_of(first, someone(2, 0.9), index=index))
+        first = someone(1 if index < 15 else 2, -0.9)
+        journal.add(result_of(first, someone(3, 0.9), index=index))
     journal.close()
     finalize(library, take, FinalizeOptions(0.0, body))
     return library.root
@@ -257,22 +257,22 @@ def test_people_of_a_take_are_named_and_merged_and_restored_by_undo(
         assert takes.opened.value is not None
         return takes.opened.value.stored.take
 
-    assert people.seen_ids.value == (0, 1, 2)
+    assert people.seen_ids.value == (1, 2, 3)
     page.list.item(0).setText("Ann")
-    assert names_of(take()) == {0: "Ann"}  # type: ignore[arg-type]
-    people.selected_id.set(1)
-    page.into.setCurrentIndex(page.into.findData(0))
+    assert names_of(take()) == {1: "Ann"}  # type: ignore[arg-type]
+    people.selected_id.set(2)
+    page.into.setCurrentIndex(page.into.findData(1))
     qtbot.mouseClick(page.merge, LEFT)
-    assert people_of(take()) == (0, 2)  # type: ignore[arg-type]
-    assert people.seen_ids.value == (0, 2)
-    assert people.selected_id.value == 0
+    assert people_of(take()) == (1, 3)  # type: ignore[arg-type]
+    assert people.seen_ids.value == (1, 3)
+    assert people.selected_id.value == 1
     assert undo.text() == "Undo merging people"
     undo.trigger()
-    assert people.seen_ids.value == (0, 1, 2)
+    assert people.seen_ids.value == (1, 2, 3)
     undo.trigger()
     assert names_of(take()) == {}  # type: ignore[arg-type]
-    people.selected_id.set(2)
+    people.selected_id.set(3)
     qtbot.mouseClick(page.keep, LEFT)
-    assert people_of(take()) == (2,)  # type: ignore[arg-type]
+    assert people_of(take()) == (3,)  # type: ignore[arg-type]
     undo.trigger()
-    assert people_of(take()) == (0, 1, 2)  # type: ignore[arg-type]
+    assert people_of(take()) == (1, 2, 3)  # type: ignore[arg-type]
