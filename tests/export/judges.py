@@ -38,6 +38,9 @@ RATES: Mapping[str, Fraction] = {
 FRAMES = 14
 
 _PLAYER = Path(__file__).parent / "three_player.mjs"
+_EXPORTS_PAGE = Path(__file__).parents[2] / "docs" / "exports.md"
+_STATED_MARGIN = 0.001
+"""Millimetres, for the rounding of other machines."""
 _TIMEOUT = 120
 """Seconds."""
 
@@ -106,6 +109,39 @@ def largest_distance(
     found = np.asarray(positions, dtype=np.float64)[:, columns] * metres
     assert found.shape == take.joints.shape
     return float(np.linalg.norm(found - expected_joints(take), axis=-1).max())
+
+
+def require_stated(client: str, suffix: str, rig: str, distance: float) -> None:
+    """Require that the table in docs/exports.md states at least this distance, in metres.
+
+    With PYMAF_LIVE_JUDGES_FIGURES, append the figure to that file instead, from which
+    `judges_table` makes the table.
+    """
+    figures = os.environ.get("PYMAF_LIVE_JUDGES_FIGURES")
+    if figures:
+        with open(figures, "a", encoding="utf-8") as file:
+            file.write(json.dumps([client, suffix, rig, distance * 1000]) + "\n")
+        return
+    stated = stated_figures()[client, suffix, rig]
+    assert distance * 1000 <= stated + _STATED_MARGIN
+
+
+def stated_figures() -> dict[tuple[str, str, str], float]:
+    """Return the table in docs/exports.md: millimetres by client, file suffix and rig."""
+    lines = _EXPORTS_PAGE.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| read by |"))
+    rigs = [cell.strip(" `") for cell in lines[start].split("|")[3:-1]]
+    stated = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        client, suffix, *cells = [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        stated |= {
+            (client, suffix, rig): float(cell)
+            for rig, cell in zip(rigs, cells, strict=True)
+            if cell[:1].isdigit()
+        }
+    return stated
 
 
 def frame_times(rate: Fraction) -> list[float]:

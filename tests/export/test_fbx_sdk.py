@@ -26,6 +26,7 @@ from tests.export.judges import (
     largest_distance,
     npm_package,
     play_in_three,
+    require_stated,
 )
 
 pytestmark = pytest.mark.interop
@@ -74,4 +75,6 @@ def test_fbx_sdk_plays_every_frame(
     assert rotated == set(wanted)
     assert found["duration"] == pytest.approx((FRAMES - 1) / RATES[rig], rel=1e-5)
     assert found["skinned"] == 1
-    assert largest_distance(take, wanted, found["bones"], found["positions"]) < TOLERANCE
+    distance = largest_distance(take, wanted, found["bones"], found["positions"])
+    assert distance < TOLERANCE
+    require_stated("FBX SDK", "fbx", rig, distance)

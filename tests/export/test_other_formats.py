@@ -239,12 +239,14 @@ def test_folder_with_other_files_is_never_replaced(body: Body, take: Take, tmp_p
 @needs_usd
 @pytest.mark.parametrize("rig", RIGS)
 def test_usd_skinning_equals_the_take(body: Body, take: Take, tmp_path: Path, rig: str) -> None:
-    from pxr import Gf, Usd, UsdGeom, UsdSkel, Vt
+    from pxr import Gf, Usd, UsdGeom, UsdSkel, UsdValidation, Vt
 
     options = ExportOptions(rig=rig, unit="cm", world="camera")  # type: ignore[arg-type]
     (done,) = FORMATS["usd"].write(take, body, tmp_path / "ä.usd", options)
     assert done.rate == float(RATE)
     stage = Usd.Stage.Open(str(done.path))
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert not UsdValidation.ValidationContext(validators).Validate(stage)
     assert UsdGeom.GetStageUpAxis(stage) == "Y"
     assert UsdGeom.GetStageMetersPerUnit(stage) == 0.01
     assert stage.GetTimeCodesPerSecond() == float(RATE)
