@@ -25,6 +25,9 @@ def print_exported(take: Take, exported: ExportResult) -> int:
         print(f"{file.path}{check_text(check)}")
         if file.note:
             print_note(f"{file.path.name}: {file.note}")
+    if exported.too_short:
+        numbers = ", ".join(map(str, exported.too_short))
+        print_note(f"left out for being seen too briefly: person {numbers}")
     for target in exported.empty:
         print_error(f"{take.source} contains no people; {target} was not written")
     return 1 if exported.empty else 0

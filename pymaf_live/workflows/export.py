@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pymaf_live.errors import Interrupted, OutputExistsError
+from pymaf_live.errors import Interrupted, OutputExistsError, UsageError
 from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, report_progress
 from pymaf_live.takes.editing import trimmed
-from pymaf_live.takes.shape import with_one_shape
+from pymaf_live.takes.selection import TakeSelection, select
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
+from pymaf_live.workflows.recoverable import finished_take
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -30,6 +31,10 @@ class ExportRequest:
     """Each format uses those that it supports."""
     foot_lock: FootLock = "never"
     """Hold standing feet still: where contact is certain, always, or never."""
+    selection: TakeSelection = field(default_factory=TakeSelection)
+    """People and time range; all by default."""
+    smoothing: Literal["off", "offline"] = "off"
+    """'offline' smooths a take that was measured without smoothing."""
     body: str | None = None
     """Name or file of the body to retarget to first; None keeps the take's own."""
     force: bool = False
@@ -46,6 +51,8 @@ class ExportResult:
     """Targets that were not written because the take has no people."""
     not_written: tuple[Path, ...] = ()
     """Targets left out because the user cancelled."""
+    too_short: tuple[int, ...] = ()
+    """Numbers of the people left out because they were seen for too short a time."""
     retarget_error: Array | None = None
     """(R,) m, mean joint error of each row after retargeting; None without retargeting."""
 
@@ -76,7 +83,8 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     Raises
     ------
     UsageError
-        If an ending belongs to no format, or a body's name is unknown.
+        If an ending belongs to no format, a body's name is unknown, the selection names people or
+        times that are not in the take, or a smoothed take is to be smoothed.
     OutputExistsError
         If a target exists and `request.force` is false; nothing is written then.
     OutputError
@@ -91,7 +99,8 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     existing = [target for target in request.targets if target.exists()]
     if existing and not request.force:
         raise OutputExistsError(existing[0], others=len(existing) - 1)
-    take, body, retarget_error = _on_body(take, request.body)
+    selected = select(take, request.selection)
+    take, body, retarget_error = _on_body(selected.take, request)
     if request.foot_lock != "never":
         take = lock_feet(take, body, request.foot_lock)
     files: list[ExportedFile] = []
@@ -105,11 +114,17 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
                 take, body, target, request.options, force=request.force, reporter=step
             )
         except Interrupted:
-            return ExportResult(tuple(files), tuple(empty), request.targets[index:], retarget_error)
+            return ExportResult(
+                tuple(files),
+                tuple(empty),
+                request.targets[index:],
+                selected.too_short,
+                retarget_error,
+            )
         files += written
         if not written:
             empty.append(target)
-    return ExportResult(tuple(files), tuple(empty), (), retarget_error)
+    return ExportResult(tuple(files), tuple(empty), (), selected.too_short, retarget_error)
 
 
 class LateCancelReporter:
@@ -140,16 +155,20 @@ class LateCancelReporter:
         return not self._ignored and self._reporter.cancelled()
 
 
-def _on_body(take: Take, name: str | None) -> tuple[Take, Body, Array | None]:
-    """Return the trimmed take on the chosen body, that body, and the retargeting error (R,) in m.
+def _on_body(take: Take, request: ExportRequest) -> tuple[Take, Body, Array | None]:
+    """Return the finished, trimmed take on the chosen body, that body, and the retargeting error.
 
-    Each person has one shape, estimated over the whole take, so that all formats agree.
+    Each person has one shape, estimated over the whole take, so that all formats agree. The error
+    is (R,) m.
     """
     from pymaf_live.body.registry import body_by_hash, body_by_name
     from pymaf_live.takes.retarget import retarget_take
 
     body = body_by_hash(take.body_sha256)
-    take = trimmed(with_one_shape(take, body))
+    if request.smoothing == "offline" and take.smoothing != "off":
+        raise UsageError(f"the take of {take.source} is smoothed already ({take.smoothing})")
+    take = trimmed(finished_take(take, request.smoothing, body))
+    name = request.body
     if name is None:
         return take, body, None
     target = body_by_name(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +13,66 @@ from pymaf_live.cli.options import FootLockOption, ForceOption, MotionOptions
 from pymaf_live.cli.progress import TerminalReporter
 from pymaf_live.cli.take_output import print_exported
 from pymaf_live.errors import UsageError
+
+if TYPE_CHECKING:
+    from pymaf_live.takes.selection import TakeSelection
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """Options that select people and a time range of a take."""
+
+    person: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Export this person only; may be repeated.", show_default=False),
+    ] = None
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="Merge these numbers of one person into the first; may be repeated.",
+            show_default=False,
+        ),
+    ] = None
+    min_seen: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Leave out people who were seen for a shorter time."
+        ),
+    ] = 0.0
+    start: Annotated[
+        float | None,
+        typer.Option("--from", min=0, metavar="SECONDS", help="Begin at this time of the take."),
+    ] = None
+    end: Annotated[
+        float | None,
+        typer.Option("--until", min=0, metavar="SECONDS", help="End at this time of the take."),
+    ] = None
+
+    def take_selection(self) -> TakeSelection:
+        """Return the selection.
+
+        Raises
+        ------
+        UsageError
+            If a group of numbers is not valid.
+        """
+        from pymaf_live.takes.selection import TakeSelection
+
+        return TakeSelection(
+            people=tuple(self.person or ()),
+            merge=tuple(_numbers(text) for text in self.merge or ()),
+            min_seen=self.min_seen,
+            start=self.start,
+            end=self.end,
+        )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--merge needs the numbers of people, such as 2,5, not {text!r}")
+    return tuple(int(part) for part in parts)
 
 
 @expand_option_groups
@@ -32,6 +93,11 @@ def export(
             help="Retarget to another body first: open, an imported body, or a body file.",
         ),
     ] = None,
+    selection: SelectionOptions,
+    smoothing: Annotated[
+        Literal["off", "offline"],
+        typer.Option(help="Smooth a take that was measured with --smoothing off."),
+    ] = "off",
     force: ForceOption = False,
 ) -> int:
     """Export a take to other formats, or to another body."""
@@ -49,6 +115,8 @@ def export(
         targets,
         motion.export_options(tuple(format_for_path(target).name for target in targets)),
         foot_lock=foot_lock,
+        selection=selection.take_selection(),
+        smoothing=smoothing,
         body=body_name,
         force=force,
     )
