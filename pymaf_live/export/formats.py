@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -21,7 +21,7 @@ from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.masks import export_masks
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import ExportedFile, ExportOptions, OptionName, Unit
-from pymaf_live.export.usd import MISSING, export_usd
+from pymaf_live.export.usd import MISSING, export_usd, export_usda, export_usdz
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.take import Take
 
@@ -153,6 +153,18 @@ class Format:
 _MOTION: frozenset[OptionName] = frozenset({"rate", "rig", "world", "in_place"})
 _SKELETON: frozenset[OptionName] = _MOTION | {"rest_first"}
 
+_USD = Format(
+    name="usd",
+    suffix=".usd",
+    title="USD: body and motion for Omniverse, Houdini, Maya (one file per person)",
+    hint="",
+    options=_SKELETON | {"unit", "mesh"},
+    unit="m",
+    per_person=True,
+    writer=export_usd,
+    needs="pxr",
+)
+
 _ALL = (
     Format(
         name="bvh",
@@ -225,16 +237,20 @@ _ALL = (
         per_person=False,
         writer=export_masks,
     ),
-    Format(
-        name="usd",
-        suffix=".usd",
-        title="USD: body and motion for Omniverse, Houdini, Maya (one file per person)",
-        hint="",
-        options=_SKELETON | {"unit", "mesh"},
-        unit="m",
-        per_person=True,
-        writer=export_usd,
-        needs="pxr",
+    _USD,
+    replace(
+        _USD,
+        name="usda",
+        suffix=".usda",
+        title="USDA: USD as text (one file per person)",
+        writer=export_usda,
+    ),
+    replace(
+        _USD,
+        name="usdz",
+        suffix=".usdz",
+        title="USDZ: USD as a package (one file per person)",
+        writer=export_usdz,
     ),
 )
 

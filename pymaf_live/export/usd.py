@@ -1,4 +1,6 @@
-"""USD export (UsdSkel, binary crate), one file per person: skeleton, skinned mesh, animation.
+"""USD export (UsdSkel), one file per person: skeleton, skinned mesh, animation.
+
+The suffix selects the encoding: .usd is a binary crate, .usda text, .usdz a package with a crate.
 
 Requires the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are set, and a frame
 is one time code. The root prim is named after the person, as far as an identifier allows it, and
@@ -9,7 +11,9 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +78,22 @@ def write_scene(
         _write(path, scene, scale, reporter, options)
     except Tf.ErrorException as error:
         raise _system_error(str(error)) from error
+
+
+def _write_package(
+    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+) -> None:
+    """Write a scene as .usdz; implements `per_person.WriteScene`."""
+    with tempfile.TemporaryDirectory() as folder:
+        layer = Path(folder) / "motion.usdc"
+        write_scene(layer, scene, scale, reporter, options)
+        from pxr import Tf, UsdUtils
+
+        try:
+            if not UsdUtils.CreateNewUsdzPackage(str(layer), str(path)):
+                raise OutputError(f"cannot write {path}: USD refuses to pack")
+        except Tf.ErrorException as error:
+            raise _system_error(str(error)) from error
 
 
 def _system_error(message: str) -> Exception:
@@ -235,3 +255,5 @@ def _rate_note(scene: Scene) -> str:
 export_usd = PerPersonWriter(
     suffix=".usd", unit="m", write=write_scene, read=read_back, note=_rate_note
 )
+export_usda = replace(export_usd, suffix=".usda")
+export_usdz = replace(export_usd, suffix=".usdz", write=_write_package)

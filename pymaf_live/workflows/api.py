@@ -221,8 +221,8 @@ def export(
     take : Take
     path : str or path
         File to write; its suffix selects the format: .bvh, .fbx, .glb, .npz, .csv, .amass.npz,
-        .usd, or a name that ends in _masks. Formats with one person per file add the person's
-        number or name for every person but the first.
+        .usd, .usda, .usdz, or a name that ends in _masks. Formats with one person per file add the
+        person's number or name for every person but the first.
     rate : Fraction, float or str, optional
         Frames per second to resample to, such as 30 or '30000/1001'; the take's own by default.
     unit : {'m', 'cm'}, optional

@@ -17,6 +17,8 @@ IMPORTERS = {
     "fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
     "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     "usd": lambda path: bpy.ops.wm.usd_import(filepath=path),
+    "usda": lambda path: bpy.ops.wm.usd_import(filepath=path),
+    "usdz": lambda path: bpy.ops.wm.usd_import(filepath=path),
 }
 
 

@@ -269,6 +269,27 @@ def test_usd_skinning_equals_the_take(body: Body, take: Take, tmp_path: Path, ri
     assert np.median(distance) < 1e-4
 
 
+@needs_usd
+@pytest.mark.parametrize("name", ["usda", "usdz"])
+def test_usd_as_text_and_as_package_hold_the_same_as_the_binary(
+    body: Body, take: Take, tmp_path: Path, name: str
+) -> None:
+    from pxr import Usd, UsdSkel, UsdValidation
+
+    rotations = []
+    for kind in ("usd", name):
+        (path,) = FORMATS[kind](take, body, tmp_path / f"a.{kind}")
+        stage = Usd.Stage.Open(str(path))
+        validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+        assert not UsdValidation.ValidationContext(validators).Validate(stage)
+        motion = UsdSkel.Animation(stage.GetPrimAtPath("/person/motion"))
+        rotations.append(np.array(motion.GetRotationsAttr().Get(5)))
+        assert stage.GetTimeCodesPerSecond() == float(RATE)
+    np.testing.assert_array_equal(*rotations)
+    start = {"usda": b"#usda 1.0", "usdz": b"PK"}[name]
+    assert path.read_bytes().startswith(start)
+
+
 def test_without_usd_core_the_error_says_what_to_install(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
