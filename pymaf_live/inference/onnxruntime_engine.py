@@ -10,6 +10,7 @@ import numpy as np
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.engine import Engine, Images, Outputs
 from pymaf_live.inference.metadata import Shape, check_contract
+from pymaf_live.system.onnxruntime_import import import_onnxruntime
 
 
 class OnnxRuntimeEngine(Engine):
@@ -30,7 +31,7 @@ class OnnxRuntimeEngine(Engine):
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
 
         self.name = f"ONNX Runtime {onnxruntime.__version__}"
         options: Any = onnxruntime.SessionOptions()

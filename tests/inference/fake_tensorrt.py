@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from pymaf_live.inference.cuda import Cuda
 from pymaf_live.inference.tensorrt_library import Library
+from pymaf_live.system.onnxruntime_import import import_onnxruntime
+
+onnxruntime = import_onnxruntime()
 
 MAGIC = b"FAKE"
 

@@ -16,6 +16,7 @@ import torch
 from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.preprocess import network_input
+from pymaf_live.system.onnxruntime_import import import_onnxruntime
 from pymaf_live.tracking.crop import CropRule
 from pymaf_live.types import Array
 from trainer.export.onnx import export, load_network, round_weights
@@ -98,7 +99,7 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path, body: Body, threads: int = 0) -> None:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

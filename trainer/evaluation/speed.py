@@ -163,6 +163,7 @@ def in_turn(runs: Sequence[Run], rounds: int) -> np.ndarray[Any, np.dtype[np.flo
 
 
 def _int8(graph: ModelProto, size: int) -> bytes:
+    import_openvino()
     try:
         import nncf  # noqa: F401  a missing NNCF is not a fault of the model
     except ImportError as error:

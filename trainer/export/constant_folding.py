@@ -14,6 +14,7 @@ import onnx
 from onnx import ModelProto, TensorProto
 
 from pymaf_live.errors import ModelError
+from pymaf_live.system.onnxruntime_import import import_onnxruntime
 
 _MAX_ROUNDS = 4
 
@@ -42,7 +43,7 @@ def fold_constants(model: ModelProto) -> ModelProto:
 
 
 def _optimize(model: ModelProto) -> ModelProto:
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

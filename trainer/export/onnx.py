@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pymaf_live.body import Body, default_body
 from pymaf_live.errors import ModelError
 from pymaf_live.system.atomic_write import atomic_write
+from pymaf_live.system.onnxruntime_import import import_onnxruntime
 from pymaf_live.types import Array
 from trainer.export.constant_folding import fold_constants
 from trainer.network.estimates import InitialEstimate
@@ -180,7 +181,7 @@ def largest_difference(
     batches : sequence of int
         Batch sizes.
     """
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random = torch.Generator().manual_seed(0)
