@@ -16,7 +16,9 @@ import torch
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, PymafLiveError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.system.signals import StopRequest
+from trainer.data.image_check import check_images
 from trainer.evaluation.preview import validation_preview
 from trainer.evaluation.validation import validate
 from trainer.network.pymaf import PyMAF
@@ -46,6 +48,8 @@ from trainer.training.schedule import TrainingClock, learning_rates
 
 _LOG_EVERY = 20
 """Steps."""
+_EARLY_LINES = (1, 5)
+"""Steps of this start after which the progress is printed at once."""
 _SEED_STRIDE = 1_000_003
 """Between the dropout seeds of two processes; more than any run has steps."""
 
@@ -59,6 +63,7 @@ def train(
     start: Path | None = None,
     device: str = "cpu",
     minutes: float | None = None,
+    reporter: Reporter = SILENT,
 ) -> None:
     """Train a network, or resume its training.
 
@@ -80,6 +85,8 @@ def train(
     minutes : float, optional
         Time limit: the learning rates reach zero when it ends, if the images are not done by then;
         the last validation comes on top. A run with a time limit is not repeatable.
+    reporter : Reporter
+        Receives the progress until the first step.
 
     Raises
     ------
@@ -98,7 +105,10 @@ def train(
         # data
         validation_set = open_validation_set(config, locations)
         body = default_body()
-        mean = mean_initial_estimate(*open_datasets(config, locations, body), body)
+        sets, mixture = open_datasets(config, locations, body)
+        if context.is_main:
+            check_images(sets, reporter)
+        mean = mean_initial_estimate(sets, mixture, body, reporter)
 
         # model
         model = PyMAF(config.network, body, mean, landmark_file).to(context.device)
@@ -145,8 +155,8 @@ def train(
 
         validate_every = max(schedule.validate_every // schedule.batch, 1)
         spec = DatasetSpec(config, locations, model.encoder.size)
-        saved = clock.restart()
-        for batch in batches(spec, context, schedule, step):
+        first, saved = step, clock.restart()
+        for batch in batches(spec, context, schedule, step, save):
             # dropout depends on the step alone, and differs between processes
             torch.manual_seed(schedule.seed + step + _SEED_STRIDE * context.rank)
             rates = learning_rates(schedule, clock.position(step, steps))
@@ -167,6 +177,8 @@ def train(
             optimizer.step()
             ema_update(average, model, min(schedule.ema_decay, (1 + step) / (10 + step)))
             step += 1
+            if step - first in _EARLY_LINES:
+                log.progress(step, clock.seconds, float(loss.detach()), early=True)
 
             # log, save, validate
             done = step == steps or clock.expired

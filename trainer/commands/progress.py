@@ -14,10 +14,16 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class TerminalReporter:
-    """Show progress and messages on stderr; a context manager that removes the bar at the end."""
+    """Show progress and messages on stderr; a context manager that removes the bar at the end.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
+    Parameters
+    ----------
+    enabled : bool
+        False shows nothing, for all processes of a run but one.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=not enabled)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._detail = ""
@@ -29,8 +35,14 @@ class TerminalReporter:
         if detail != self._detail:
             self._finish_bar()
             self._detail, self._started, self._last_line = detail, now, now
+            if detail and not self._console.is_terminal:
+                # a long stage is announced when it starts
+                self._console.print(f"{detail} ...")
         if self._console.is_terminal:
             self._update_bar(fraction)
+            if fraction is not None and fraction >= 1:
+                # other output may follow
+                self._finish_bar()
         elif fraction and fraction < 1 and now - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = now
             minutes = (now - self._started) * (1 - fraction) / fraction / 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from trainer.commands.options import (
     SyntheticFolder,
     named_data,
 )
+from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE, CCP, FITS, LSPET, RUNS, SYNTHETIC, landmark_file
 
 
@@ -55,20 +57,25 @@ def train(
     from trainer.train import train as run_training
     from trainer.training.config import read_config_file
     from trainer.training.datasets import Locations
+    from trainer.training.threads import use_free_cores
 
     _, run_config = read_config_file(config)
+    is_main = os.environ.get("RANK", "0") == "0"
     locations = {"lspet": lspet, "fits": fits, "ccp": ccp, "synthetic": synthetic}
     locations |= named_data(data)
     if packed is not None:
         locations |= unpack(packed, packed / "unpacked")
-    run_training(
-        config,
-        out=out or RUNS / run_config.name,
-        locations=Locations(locations),
-        landmark_file=landmark_file(
-            run_config.network.encoder, locations.get("landmarks", landmarks)
-        ),
-        start=start or locations.get("start"),
-        device=device,
-        minutes=minutes,
-    )
+    with TerminalReporter(enabled=is_main) as reporter:
+        reporter.message(use_free_cores())
+        run_training(
+            config,
+            out=out or RUNS / run_config.name,
+            locations=Locations(locations),
+            landmark_file=landmark_file(
+                run_config.network.encoder, locations.get("landmarks", landmarks)
+            ),
+            start=start or locations.get("start"),
+            device=device,
+            minutes=minutes,
+            reporter=reporter,
+        )

@@ -11,6 +11,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.base import KEYPOINT_NAMES, PersonDataset, PersonLabels
+from trainer.data.image_check import check_image
 from trainer.data.lspet import annotated_turn
 
 CROP_SIZE = 256
@@ -34,6 +35,9 @@ class KeypointDataset:
         Image pixels and a weight 0..1, K = 19 in the order of `KEYPOINT_NAMES`.
     read_image : callable
         Row -> (H, W, 3) uint8 RGB.
+    check_image : callable, optional
+        Row -> None; raises `ImageError` if the image is missing or broken. By default images are
+        decoded for that.
 
     Raises
     ------
@@ -41,18 +45,31 @@ class KeypointDataset:
         If the set is empty, a key point is not finite, or a person has fewer than two.
     """
 
-    def __init__(self, name: str, keypoints: Array, read_image: Callable[[int], Image]) -> None:
+    def __init__(
+        self,
+        name: str,
+        keypoints: Array,
+        read_image: Callable[[int], Image],
+        check_image: Callable[[int], None] | None = None,
+    ) -> None:
         self.name = name
         self.keypoints = validate_keypoints(name, keypoints)
-        self._read_image = read_image
+        self._read_image, self._check_image = read_image, check_image
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.keypoints)
 
     def image(self, row: int) -> Image:
-        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
+        """Return (H, W, 3) uint8 RGB; raise `ImageError` naming a missing or broken image."""
         return self._read_image(row)
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        if self._check_image is None:
+            self._read_image(row)
+        else:
+            self._check_image(row)
 
     def labels(self, row: int) -> PersonLabels:
         """Return the key points and the crop around them."""
@@ -80,6 +97,10 @@ class DatasetSubset:
     def image(self, row: int) -> Image:
         """Return the image of a row."""
         return self._people.image(self._rows[row])
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        check_image(self._people, self._rows[row])
 
     def labels(self, row: int) -> PersonLabels:
         """Return the labels of a row."""

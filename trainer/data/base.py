@@ -55,7 +55,7 @@ class PersonDataset(Protocol):
         """Return the number of people."""
 
     def image(self, row: int) -> Image:
-        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
+        """Return (H, W, 3) uint8 RGB; raise `ImageError` naming a missing or broken image."""
 
     def labels(self, row: int) -> PersonLabels:
         """Return the labels of a row."""

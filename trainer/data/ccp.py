@@ -9,6 +9,7 @@ variable `groundtruth`, 0 where there is no person.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Image, Mask
-from trainer.data.image_files import decode_image, read_image
+from trainer.data.image_files import ImageError, decode_image, read_image
 from trainer.data.matlab import read_mat_array
 
 HELD_OUT_COUNT = 100
@@ -127,14 +128,14 @@ class _Packed:
         encoded = np.frombuffer(self._encoded(name), np.uint8)
         mask = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
         if mask is None or not mask.any():
-            raise InputError(f"the mask {name} in {self._folder} does not decode to a person")
+            raise ImageError(f"the mask {name} in {self._folder} does not decode to a person")
         return np.asarray(mask > 0)
 
     def _encoded(self, name: str) -> bytes:
         try:
             return self._archive.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the image {name} is missing from {self._folder}") from error
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageError(f"the image {name} is missing from {self._folder}") from error
 
 
 class _Published:

@@ -17,7 +17,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN_WEIGHT, KeypointDataset
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import read_image, resolve_inside
+from trainer.data.image_files import check_image_file, read_image, resolve_inside
 from trainer.data.lspet import ImageStore, read_joint_set
 
 COCO_NAMES = (
@@ -73,7 +73,10 @@ def open_coco(folder: Path, part: str = "train2017", min_keypoints: int = 6) -> 
         raise InputError(f"{path} has no person with {min_keypoints} key points")
     image_folder = folder / part
     return KeypointDataset(
-        "coco", np.array(keypoints), lambda row: read_image(image_folder, names[row])
+        "coco",
+        np.array(keypoints),
+        lambda row: read_image(image_folder, names[row]),
+        lambda row: check_image_file(image_folder, names[row]),
     )
 
 
@@ -92,7 +95,8 @@ def open_packed_coco(folder: Path) -> KeypointDataset:
         keypoints = np.array([_to_keypoints(points) for points in packed.joints])
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
-    return KeypointDataset("coco", keypoints, ImageStore(packed).__getitem__)
+    images = ImageStore(packed)
+    return KeypointDataset("coco", keypoints, images.__getitem__, images.check)
 
 
 def _annotation(path: Path) -> Any:

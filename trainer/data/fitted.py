@@ -12,6 +12,7 @@ from pymaf_live.types import Image
 from trainer.data.annotated import CROP_SIZE, KeypointDataset
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonDataset, PersonLabels
 from trainer.data.fits import Fits
+from trainer.data.image_check import check_image
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
 
 
@@ -41,15 +42,20 @@ class FittedDataset:
         keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
         keypoints[:, :points] = joint_set.joints
         self.name, self.joint_set, self.fits = name, joint_set, fits
-        self._people = KeypointDataset(name, keypoints, ImageStore(joint_set).__getitem__)
+        images = ImageStore(joint_set)
+        self._people = KeypointDataset(name, keypoints, images.__getitem__, images.check)
 
     def __len__(self) -> int:
         """Return N."""
         return len(self._people)
 
     def image(self, row: int) -> Image:
-        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
+        """Return (H, W, 3) uint8 RGB; raise `ImageError` naming a missing or broken image."""
         return self._people.image(row)
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        self._people.check_image(row)
 
     def labels(self, row: int) -> PersonLabels:
         """Return the key points, and the body if its fit was kept."""
@@ -96,6 +102,10 @@ class DatasetWithFits:
     def image(self, row: int) -> Image:
         """Return the image of a row."""
         return self._people.image(row)
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        check_image(self._people, row)
 
     def labels(self, row: int) -> PersonLabels:
         """Return the labels of the set, and the body if its fit was kept.

@@ -1,4 +1,4 @@
-"""Reading images from files in a folder."""
+"""Reading images from files in a folder, and checking them without decoding all of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
 
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
 # labels refer to the stored pixels, so the EXIF orientation is ignored
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+class ImageError(InputError):
+    """A single image is missing or broken; a run may skip it."""
 
 
 def read_image(folder: Path, name: str) -> Image:
@@ -25,24 +31,48 @@ def read_image(folder: Path, name: str) -> Image:
 
     Raises
     ------
-    InputError
+    ImageError
         If the image is missing or does not decode; the message names it.
     """
     path = resolve_inside(folder, name)
+    return decode_image(read_encoded(path), str(path))
+
+
+def read_encoded(path: Path) -> bytes:
+    """Return the content of an image file; raise `ImageError` with its name if it is missing."""
     try:
-        encoded = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise InputError(f"the image {path} is missing: {error.strerror}") from error
-    return decode_image(encoded, str(path))
+        raise ImageError(f"the image {path} is missing: {error.strerror}") from error
+
+
+def check_image_file(folder: Path, name: str) -> None:
+    """Raise `ImageError` if an image is missing or broken, reading the ends of a JPEG only."""
+    path = resolve_inside(folder, name)
+    try:
+        with path.open("rb") as file:
+            start = file.read(2)
+            file.seek(max(path.stat().st_size - 2, 0))
+            end = file.read()
+    except OSError as error:
+        raise ImageError(f"the image {path} is missing: {error.strerror}") from error
+    if (start, end) != (_JPEG_START, _JPEG_END):
+        check_encoded(read_encoded(path), str(path))
+
+
+def check_encoded(encoded: bytes, name: str) -> None:
+    """Raise `ImageError` if an encoded image is broken; a JPEG with both ends is not decoded."""
+    if not (encoded.startswith(_JPEG_START) and encoded.endswith(_JPEG_END)):
+        decode_image(encoded, name)
 
 
 def decode_image(encoded: bytes, name: str) -> Image:
-    """Decode an image to (H, W, 3) uint8 RGB; raise `InputError` with its name if that fails."""
+    """Decode an image to (H, W, 3) uint8 RGB; raise `ImageError` with its name if that fails."""
     decoded = None
     if encoded:
         decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), _AS_STORED)
     if decoded is None:
-        raise InputError(f"the image {name} does not decode")
+        raise ImageError(f"the image {name} does not decode")
     return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 

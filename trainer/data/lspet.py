@@ -7,6 +7,7 @@ Johnson and Everingham, 'Learning effective human pose estimation from inaccurat
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,13 @@ import numpy.typing as npt
 from pymaf_live.errors import InputError
 from pymaf_live.tracking.crop import crop_from_points, trunk_turn
 from pymaf_live.types import Array, Crop, Image
-from trainer.data.image_files import decode_image, resolve_inside
+from trainer.data.image_files import (
+    ImageError,
+    check_encoded,
+    decode_image,
+    read_encoded,
+    resolve_inside,
+)
 
 VALIDATION_COUNT = 500
 """Number of rows at the end that are never used for training."""
@@ -87,7 +94,7 @@ class ImageStore:
 
         Raises
         ------
-        InputError
+        ImageError
             If the image is missing or does not decode; the message names it.
         """
         return decode_image(self.encoded(row), self._set.names[row])
@@ -98,21 +105,21 @@ class ImageStore:
             self._bytes[row] = self._read(row)
         return self._bytes[row]
 
+    def check(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken, without keeping it."""
+        check_encoded(self._read(row), self._set.names[row])
+
     def _read(self, row: int) -> bytes:
         shard, name = int(self._set.shards[row]), self._set.names[row]
         if shard == LOOSE:
-            path = resolve_inside(self._set.folder / "images", name)
-            try:
-                return path.read_bytes()
-            except OSError as error:
-                raise InputError(f"the image {path} is missing: {error.strerror}") from error
+            return read_encoded(resolve_inside(self._set.folder / "images", name))
         path = self._set.folder / f"images_{shard:02d}.zip"
         try:
             if shard not in self._zips:
                 self._zips[shard] = zipfile.ZipFile(path)
             return self._zips[shard].read(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the image {name} is missing from {path}: {error}") from error
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageError(f"the image {name} is missing from {path}: {error}") from error
 
 
 def annotated_turn(joints: Array) -> float:

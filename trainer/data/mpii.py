@@ -19,7 +19,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.types import Array
 from trainer.data.annotated import HIDDEN_WEIGHT, KeypointDataset
 from trainer.data.base import KEYPOINT_NAMES
-from trainer.data.image_files import read_image, resolve_inside
+from trainer.data.image_files import check_image_file, read_image, resolve_inside
 from trainer.data.matlab import read_mat
 
 LABELS = "mpii_human_pose_v1_u12_1.mat"
@@ -67,7 +67,10 @@ def open_mpii(folder: Path, min_keypoints: int = 6) -> KeypointDataset:
     rows = np.flatnonzero((labels.keypoints[:, :, 2] > 0).sum(axis=1) >= min_keypoints)
     names, image_folder = [labels.names[row] for row in rows], folder / "images"
     return KeypointDataset(
-        "mpii", labels.keypoints[rows], lambda row: read_image(image_folder, names[row])
+        "mpii",
+        labels.keypoints[rows],
+        lambda row: read_image(image_folder, names[row]),
+        lambda row: check_image_file(image_folder, names[row]),
     )
 
 

@@ -31,7 +31,7 @@ from pymaf_live.tracking.crop import SIDE, crop_about
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.annotated import CROP_SIZE, keypoint_crop, validate_keypoints
 from trainer.data.base import FACE_NAMES, KEYPOINT_NAMES, BodyLabel, PersonLabels
-from trainer.data.image_files import read_image, resolve_inside
+from trainer.data.image_files import check_image_file, read_image, resolve_inside
 
 _ARRAYS = ("imgname", "center", "scale", "part", "openpose", "S")
 _BODY_ARRAYS = ("pose", "shape", "has_smpl")
@@ -106,8 +106,12 @@ class SpinDataset:
         return len(self._file.names)
 
     def image(self, row: int) -> Image:
-        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
+        """Return (H, W, 3) uint8 RGB; raise `ImageError` naming a missing or broken image."""
         return read_image(self._folder, self._file.names[row])
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        check_image_file(self._folder, self._file.names[row])
 
     def labels(self, row: int) -> PersonLabels:
         """Return the key points, the 3D joints and, for an SMPL body, the body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from pymaf_live.errors import InputError
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonLabels
+from trainer.data.image_files import ImageError, check_encoded
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 """Visibility of a key point; its position is exact in every case."""
@@ -206,7 +208,7 @@ class SyntheticDataset:
 
         Raises
         ------
-        InputError
+        ImageError
             If the image is missing; the message names it.
         """
         shard, name = int(self.table.shard[row]), str(self.table.name[row])
@@ -215,21 +217,25 @@ class SyntheticDataset:
             if shard not in self._zips:
                 self._zips[shard] = zipfile.ZipFile(path)
             return self._zips[shard].read(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"the image {name} is missing from {path}: {error}") from error
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageError(f"the image {name} is missing from {path}: {error}") from error
+
+    def check_image(self, row: int) -> None:
+        """Raise `ImageError` if the image of a row is missing or broken."""
+        check_encoded(self.encoded(row), str(self.table.name[row]))
 
     def image(self, row: int) -> Image:
         """Return the image of a row as (H, W, 3) uint8 RGB.
 
         Raises
         ------
-        InputError
+        ImageError
             If the image is missing or does not decode; the message names it.
         """
         encoded = np.frombuffer(self.encoded(row), np.uint8)
         decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if decoded is None:
-            raise InputError(f"the image {self.table.name[row]} does not decode")
+            raise ImageError(f"the image {self.table.name[row]} does not decode")
         return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
     def labels(self, row: int) -> PersonLabels:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 import cv2
@@ -48,9 +48,15 @@ class _Batches(Dataset[Batch | PymafLiveError]):
 
 
 def batches(
-    spec: DatasetSpec, context: DistributedContext, schedule: Schedule, first: int
+    spec: DatasetSpec,
+    context: DistributedContext,
+    schedule: Schedule,
+    first: int,
+    save: Callable[[], None] = lambda: None,
 ) -> Iterator[Batch]:
     """Yield this process's share of every step's batch, from step `first` to the last.
+
+    `save` is called before an error is raised, so that bad data do not lose the progress.
 
     Raises
     ------
@@ -76,6 +82,7 @@ def batches(
         made = _make_in_thread(dataset, steps)
     for batch in made:
         if isinstance(batch, PymafLiveError):
+            save()
             raise batch
         yield batch
 

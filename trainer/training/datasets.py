@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from pymaf_live.body import Body, default_body
+from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from trainer.data.base import BodyLabel, PersonDataset
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import CropDataset, Sample
 from trainer.data.factory import DatasetConfig, open_dataset
 from trainer.data.fits import Fits, read_fits
+from trainer.data.image_check import refuse_broken
+from trainer.data.image_files import ImageError
 from trainer.data.lspet import JointSet, read_joint_set
 from trainer.data.mixture import Mixture
 from trainer.network.estimates import InitialEstimate
@@ -67,16 +72,41 @@ class DatasetSpec:
 
 
 class SampleStream:
-    """Crops of a run, one per sample index; a crop depends only on the seed and the index."""
+    """Crops of a run, one per sample index; a crop depends only on the seed and the index.
+
+    A crop whose image is missing or broken is replaced by one of another person of the same set.
+    """
 
     def __init__(self, mixture: Mixture, crops: CropDataset, seed: int) -> None:
         self._mixture, self._crops, self._seed = mixture, crops, seed
+        self._broken: list[str] = []
 
     def sample(self, sample_index: int) -> Sample:
-        """Return the crop of a sample index."""
+        """Return the crop of a sample index.
+
+        Raises
+        ------
+        InputError
+            If more images than `MAX_BROKEN_SHARE` of the run's people are missing or broken.
+        """
         chosen, row = self._mixture.draw(sample_index)
         random = np.random.default_rng([self._seed, sample_index])
-        return self._crops.sample(chosen, row, random)
+        # ends at the latest when too many images are broken
+        for attempt in count(1):
+            try:
+                return self._crops.sample(chosen, row, random)
+            except ImageError as error:
+                self._skip(str(error))
+                random = np.random.default_rng([self._seed, sample_index, attempt])
+                row = int(random.integers(len(self._mixture.sets[chosen])))
+        raise AssertionError("unreachable")
+
+    def _skip(self, reason: str) -> None:
+        if reason in self._broken:
+            return
+        self._broken.append(reason)
+        refuse_broken("the run", len(self._mixture), self._broken)
+        print(f"skipped: {reason}", file=sys.stderr)
 
 
 def open_datasets(
@@ -95,11 +125,11 @@ def open_datasets(
 
 
 def mean_initial_estimate(
-    sets: Sequence[PersonDataset], mixture: Mixture, body: Body
+    sets: Sequence[PersonDataset], mixture: Mixture, body: Body, reporter: Reporter = SILENT
 ) -> InitialEstimate:
     """Return the mean body of the first people that a run draws; upright if no set has bodies."""
     labels: dict[tuple[int, int], BodyLabel | None] = {}
-    for sample_index in range(_SAMPLES_FOR_MEAN):
+    for sample_index in report_each(range(_SAMPLES_FOR_MEAN), reporter, "mean body"):
         chosen, row = drawn = mixture.draw(sample_index)
         if drawn not in labels:
             labels[drawn] = sets[chosen].labels(row).body

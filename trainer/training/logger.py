@@ -72,7 +72,7 @@ class TrainingLogger:
         if self._board is not None:
             self._board.add_image(name, image, step, dataformats="HWC")
 
-    def progress(self, step: int, seconds: float, loss: float) -> None:
+    def progress(self, step: int, seconds: float, loss: float, *, early: bool = False) -> None:
         """Print the progress, the rate and the remaining time, at most every 15 seconds.
 
         Parameters
@@ -81,9 +81,11 @@ class TrainingLogger:
         seconds : float
             Training time so far, including earlier parts of a resumed run.
         loss : float
+        early : bool
+            Print at once.
         """
         now = time.monotonic()
-        if now - self._last_time < _SECONDS_BETWEEN_LINES:
+        if now - self._last_time < _SECONDS_BETWEEN_LINES and not early:
             return
         step_seconds = (now - self._last_time) / (step - self._last_step)
         remaining = step_seconds * (self._steps - step)
