@@ -45,6 +45,7 @@ from trainer.training.losses import Losses
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.optimizer import TrainingOptimizer
 from trainer.training.schedule import TrainingClock, learning_rates
+from trainer.training.threads import describe_threads
 
 _LOG_EVERY = 20
 """Steps."""
@@ -135,6 +136,8 @@ def train(
         log = TrainingLogger(
             out, step, steps, schedule.batch, limit=clock.limit, enabled=context.is_main
         )
+        if threads := describe_threads():
+            log.message(threads)
         if context.is_main:
             remove_partial_files(checkpoint)
             with atomic_write(out / "config.toml") as temporary:

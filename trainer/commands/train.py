@@ -66,7 +66,7 @@ def train(
     if packed is not None:
         locations |= unpack(packed, packed / "unpacked")
     with TerminalReporter(enabled=is_main) as reporter:
-        reporter.message(use_free_cores())
+        use_free_cores()
         run_training(
             config,
             out=out or RUNS / run_config.name,

@@ -16,14 +16,16 @@ from pymaf_live.body.keypoints import BLAZEPOSE_LSP_LIMBS
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
+from pymaf_live.tracking.crop import CropRule
 from pymaf_live.types import Array, Crop
 from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker, LandmarkBatch
 from trainer.data.base import KEYPOINT_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import LIMBS
+from trainer.data.recrop import recrop
 from trainer.evaluation.facing import facing_figures, trunk_rotations
 from trainer.evaluation.mesh_eval import PAPER_HIPS
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
-from trainer.evaluation.pose3d import resized, rows_by_group
+from trainer.evaluation.pose3d import rows_by_group
 from trainer.evaluation.upper_body import read_upper_bodies, upper_body_figures
 
 KINDS = ("lite", "full", "heavy")
@@ -63,7 +65,7 @@ def measure_landmarkers_on_people(
     known = [people.labels(row) for row in range(len(people))]
     if not known or any(labels.joints_3d is None for labels in known):
         raise InputError(f"{people.name} has people without 3D joints")
-    crops = [resized(labels.crop, SIZE) for labels in known]
+    crops = [recrop(labels, CropRule(), SIZE) for labels in known]
     figures: dict[str, Any] = {"people": len(known)}
     everyone = {"": np.arange(len(known))} | rows_by_group(groups)
     for kind in kinds:

@@ -71,7 +71,7 @@ class TorchNetwork:
         self._model, self._device = model, device
         self.size = model.encoder.size
         self.levels = model.config.levels
-        self.rule = CropRule()
+        self.rule = model.config.rule
 
     @torch.no_grad()
     def estimate(self, crops: CropImages) -> Estimates:

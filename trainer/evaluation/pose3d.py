@@ -16,11 +16,11 @@ import numpy as np
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.tracking.crop import SIDE, CropRule, crop_about, crop_from_points
-from pymaf_live.types import Array, Crop, Ints, Mask
+from pymaf_live.types import Array, Ints, Mask
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import FACE_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import LIMBS
+from trainer.data.recrop import recrop
 from trainer.evaluation.facing import facing_figures
 from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, turn_roots
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser, to_image_pixels
@@ -28,7 +28,6 @@ from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 from trainer.evaluation.upper_body import read_upper_bodies, upper_body_figures
 
-_MIN_BOX_JOINTS = 4
 _MIN_JOINTS = 6
 """Fewer known joints say little after Procrustes alignment."""
 
@@ -38,11 +37,6 @@ _GROUP_FIGURES = (
     "shoulder_width_ratio", "upper_pa_mpjpe_mm",
 )  # fmt: skip
 """Figures that are repeated for every group of a test set."""
-
-
-def resized(crop: Crop, size: int) -> Crop:
-    """Return the crop with another side in pixels."""
-    return crop if crop.size == size else crop_about(crop.centre, crop.side, crop.turn, size)
 
 
 def estimate_people(
@@ -58,25 +52,8 @@ def estimate_people(
     if not len(people):
         raise InputError(f"{people.name} has no people")
     known = [people.labels(row) for row in range(len(people))]
-    crops = [rule_crop(one, network) for one in known]
+    crops = [recrop(one, network.rule, network.size) for one in known]
     return estimate_crops(network, people.image, crops, people.name, reporter), known
-
-
-def rule_crop(labels: PersonLabels, network: Network) -> Crop:
-    """Return the crop of a person's labels by the network's crop rule.
-
-    The labels' own crop follows the default rule. For an upright rule, a person with fewer than
-    `_MIN_BOX_JOINTS` annotated joints has no reliable box: the labels' crop is scaled and turned.
-    """
-    crop, rule = resized(labels.crop, network.size), network.rule
-    if rule == CropRule():
-        return crop
-    joints = labels.keypoints[: len(LSP_NAMES)]
-    known = joints[joints[:, 2] > 0, :2]
-    if not rule.turned and len(known) >= _MIN_BOX_JOINTS:
-        return crop_from_points(known, 0.0, network.size, rule.side)
-    turn = crop.turn if rule.turned else 0.0
-    return crop_about(crop.centre, crop.side * rule.side / SIDE, turn, network.size)
 
 
 def measure_people(

@@ -30,7 +30,6 @@ OPSET = 17
 for nearest."""
 
 OUTPUT_NAMES = ["rotations", "shape", "camera", "score", "joint_score"]
-CROP_RULE = "trunk-up 1.75"
 LICENCE = "Apache-2.0 weights; trained on LSPET pictures (research use), see the model card"
 
 _MIN_ROUNDED = 64
@@ -110,7 +109,7 @@ def export(
                 "name": config.name,
                 "version": version,
                 "input_size": str(size),
-                "crop_rule": CROP_RULE,
+                "crop_rule": config.network.crop_rule,
                 "joint_names": ",".join(body.joint_names),
                 "body_sha256": body.sha256,
                 "config_sha256": hashlib.sha256(text.encode()).hexdigest(),

@@ -111,7 +111,7 @@ def build_network(
     InputError
         If tensors are missing, unknown or of another shape, with their names.
     """
-    mapped = _map_names(weights, source)
+    mapped = map_names(weights, source)
     _fill_start(mapped, mean, source)
     grid = weights.get("points_grid")
     model = PublishedPyMAF(_sizes(mapped, source), body, reduction, pose_directions)
@@ -138,6 +138,29 @@ def build_network(
     return model.eval()
 
 
+def map_names(weights: Mapping[str, Tensor], source: Path) -> dict[str, tuple[str, Tensor]]:
+    """Return the checkpoint's names and tensors by our names.
+
+    Raises
+    ------
+    InputError
+        If there are unknown tensors, or its levels start differently.
+    """
+    mapped: dict[str, tuple[str, Tensor]] = {}
+    unknown = []
+    for name, value in weights.items():
+        own = _own_name(name)
+        if own is None:
+            unknown.append(name)
+        elif own:
+            other = mapped.setdefault(own, (name, value))[1]
+            if own in _MEAN and not torch.allclose(other, value, atol=TOLERANCE):
+                raise InputError(f"{source}: its levels start from different {_MEAN[own]}s")
+    if unknown:
+        raise InputError(f"{source} has layers that PyMAF has not: {_list_names(unknown)}")
+    return mapped
+
+
 def check_body(weights: Mapping[str, Tensor], template: Array, source: Path, smpl: Path) -> None:
     """Check that SMPL's mesh in a checkpoint, if there is one, is that of the body file.
 
@@ -160,23 +183,6 @@ def check_body(weights: Mapping[str, Tensor], template: Array, source: Path, smp
             raise InputError(
                 f"{smpl} is another body than the checkpoint {source} was trained with"
             )
-
-
-def _map_names(weights: Mapping[str, Tensor], source: Path) -> dict[str, tuple[str, Tensor]]:
-    """Return the checkpoint's names and tensors by our names."""
-    mapped: dict[str, tuple[str, Tensor]] = {}
-    unknown = []
-    for name, value in weights.items():
-        own = _own_name(name)
-        if own is None:
-            unknown.append(name)
-        elif own:
-            other = mapped.setdefault(own, (name, value))[1]
-            if own in _MEAN and not torch.allclose(other, value, atol=TOLERANCE):
-                raise InputError(f"{source}: its levels start from different {_MEAN[own]}s")
-    if unknown:
-        raise InputError(f"{source} has layers that PyMAF has not: {_list_names(unknown)}")
-    return mapped
 
 
 def _own_name(name: str) -> str | None:

@@ -14,12 +14,17 @@ from pydantic import (
     model_validator,
 )
 
+from pymaf_live.tracking.crop import CropRule
+
 
 class NetworkConfig(BaseModel):
     """Choices that make up a network; the defaults are the paper's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    crop_rule: str = "trunk-up 1.75"
+    """Crop that the network is trained and used with, see `CropRule`: turned so that the trunk
+    points up, or upright as the paper's ('upright 1.20'), and its side in extents of the joints."""
     encoder: Literal["resnet50", "blazepose_lite", "blazepose_full"] = "resnet50"
     levels: int = 3
     grid: int = 21
@@ -60,6 +65,20 @@ class NetworkConfig(BaseModel):
     """Let every level sample the next finer map; False = the finest map at every level."""
     read: Literal["features", "dense"] = "features"
     """Sample the encoder's maps, or the auxiliary head's prediction from the finest one."""
+
+    @property
+    def rule(self) -> CropRule:
+        """`crop_rule` as a rule."""
+        rule = CropRule.parse(self.crop_rule)
+        assert rule is not None
+        return rule
+
+    @field_validator("crop_rule")
+    @classmethod
+    def _check_crop_rule(cls, text: str) -> str:
+        if CropRule.parse(text) is None:
+            raise ValueError(f"{text!r} is not a crop rule such as 'trunk-up 1.75', 'upright 1.20'")
+        return text
 
     @field_validator("ik_steps", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pymaf_live.errors import InputError
 from pymaf_live.system.atomic_write import atomic_write
 from trainer.data.locations import landmark_file
+from trainer.importers.start_weights import is_published, read_start_weights
 from trainer.training.config import RunConfig, read_run_config
 from trainer.training.optimizer import RelativeAdam
 
@@ -141,6 +142,8 @@ class PartialLoad:
 def load_matching(path: Path, model: nn.Module) -> PartialLoad:
     """Fill a model with a checkpoint's averaged weights, as far as the networks match.
 
+    Weights that others published (ImageNet's ResNet-50, PyMAF's checkpoint) are renamed.
+
     Parts that only one of the networks has, such as an added or a removed head, are left as they
     are and listed.
 
@@ -149,12 +152,15 @@ def load_matching(path: Path, model: nn.Module) -> PartialLoad:
     InputError
         If the file is damaged, or of a network whose parts have other sizes or other names.
     """
-    tensors, _ = _read(path)
-    stored = {
-        name.removeprefix(_AVERAGE): value
-        for name, value in tensors.items()
-        if name.startswith(_AVERAGE)
-    }
+    if is_published(path):
+        stored = read_start_weights(path)
+    else:
+        tensors, _ = _read(path)
+        stored = {
+            name.removeprefix(_AVERAGE): value
+            for name, value in tensors.items()
+            if name.startswith(_AVERAGE)
+        }
     own = model.state_dict()
     # constants such as the image's mean, which all networks have, do not count
     if not stored.keys() & dict(model.named_parameters()).keys():

@@ -12,6 +12,7 @@ import numpy as np
 
 from pymaf_live.body import Body, default_body
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
+from pymaf_live.tracking.crop import CropRule
 from trainer.data.base import BodyLabel, PersonDataset
 from trainer.data.ccp import read_backgrounds
 from trainer.data.crops import CropDataset, Sample
@@ -21,6 +22,7 @@ from trainer.data.image_check import refuse_broken
 from trainer.data.image_files import ImageError
 from trainer.data.lspet import JointSet, read_joint_set
 from trainer.data.mixture import Mixture
+from trainer.data.recrop import RecroppedDataset
 from trainer.network.estimates import InitialEstimate
 from trainer.training.config import RunConfig
 
@@ -121,6 +123,9 @@ def open_datasets(
     """
     chosen: Sequence[DatasetConfig] = config.data or (FITTED_LSPET,)
     sets = [open_dataset(locations.resolve_set(one), body) for one in chosen]
+    rule = config.network.rule
+    if rule != CropRule():
+        sets = [RecroppedDataset(people, rule, body) for people in sets]
     return sets, Mixture(sets, [one.ratio for one in chosen], config.schedule.seed)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from pymaf_live.system.cpu import thread_count
+from pymaf_live.system.cpu import available_cores, thread_count
 
 
-def use_free_cores() -> str:
-    """Let torch use the cores that are free, and return a line that says how many.
+def use_free_cores() -> None:
+    """Let torch use the cores that are free.
 
     More threads than free cores make every step wait for the slowest of them. ``OMP_NUM_THREADS``
     takes precedence.
     """
-    threads = thread_count()
-    torch.set_num_threads(threads)
-    return f"{threads} threads; set OMP_NUM_THREADS for another number"
+    torch.set_num_threads(thread_count())
+
+
+def describe_threads() -> str | None:
+    """Return a line that says how many threads torch uses, if these are not all cores."""
+    threads, cores = torch.get_num_threads(), available_cores()
+    if threads >= cores:
+        return None
+    return f"{threads} of {cores} cores used; OMP_NUM_THREADS sets another number"

@@ -150,7 +150,7 @@ def test_landmarkers_are_compared_with_the_same_people(bodies, monkeypatch, tmp_
         def run(self, cuts):
             row, self.row = self.row, self.row + 1
             labels = dots.labels(row)
-            crop = landmarkers.resized(labels.crop, 256)
+            crop = landmarkers.recrop(labels, landmarkers.CropRule(), 256)
             points, world = np.zeros((33, 3)), np.zeros((33, 3))
             for name, index in landmarkers._FACE.items():
                 own = KEYPOINT_NAMES.index(name)

@@ -20,7 +20,7 @@ def test_every_configuration_is_valid(path: Path) -> None:
 
 def test_resnet50_is_the_papers_configuration() -> None:
     _, config = read_config_file(FOLDER / "resnet50.toml")
-    assert config.network == NetworkConfig(auxiliary="dense")
+    assert config.network == NetworkConfig(auxiliary="dense", crop_rule="upright 1.20")
     weights = config.losses
     assert (weights.keypoints_2d, weights.joints_3d) == (300, 300)
     assert (weights.rotations, weights.shape) == (60, 0.06)
@@ -28,6 +28,10 @@ def test_resnet50_is_the_papers_configuration() -> None:
     schedule = config.schedule
     assert (schedule.learning_rate, schedule.encoder_rate, schedule.batch) == (5e-5, 5e-5, 64)
     assert schedule.weight_decay == 0
+    # every 2D set has pseudo labels
+    assert {one.kind: str(one.fits) for one in config.data if one.fits} == {
+        "lsp": "lsp_fits", "lspet": "fits", "mpii": "mpii_fits", "coco": "coco_fits"
+    }  # fmt: skip
     shares: Counter[str] = Counter()
     for one in config.data:
         shares[one.kind if one.kind in ("h36m", "mpi_inf_3dhp") else "wild"] += one.ratio
