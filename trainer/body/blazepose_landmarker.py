@@ -20,6 +20,7 @@ from pymaf_live.tracking.blazepose_output import (
 from pymaf_live.types import Array, Image
 
 LANDMARKS = BODY_POINTS
+_HEAT_OUTPUT = "Identity_3"
 SIZE = 256
 """Side of the input in pixels."""
 
@@ -42,6 +43,8 @@ class LandmarkBatch:
     """(B, 33) 0..1"""
     presence: Array
     """(B,) 0..1, probability that a person is in the crop."""
+    heat_maps: Array | None = None
+    """(B, 64, 64, 33) 0..1, float32, if they were asked for."""
 
 
 class BlazePoseLandmarker:
@@ -55,6 +58,8 @@ class BlazePoseLandmarker:
         0 lets OpenVINO choose.
     precision : str
         OpenVINO's inference precision.
+    heat_maps : bool
+        True to return the heat maps too, half a megabyte a crop.
 
     Raises
     ------
@@ -62,7 +67,9 @@ class BlazePoseLandmarker:
         If the file is missing or not a model.
     """
 
-    def __init__(self, path: Path, threads: int = 0, precision: str = "f32") -> None:
+    def __init__(
+        self, path: Path, threads: int = 0, precision: str = "f32", *, heat_maps: bool = False
+    ) -> None:
         if not path.is_file():
             raise ModelError(f"the landmark file {path} does not exist")
         core = open_core()
@@ -75,11 +82,19 @@ class BlazePoseLandmarker:
         except RuntimeError as error:
             raise ModelError(f"{path} is not a landmark model: {error}") from error
         self._request = self._model.create_infer_request()
+        self._heat_maps = heat_maps
 
     def run(self, cuts: Iterable[Image]) -> LandmarkBatch:
         """Return the landmarks of crops (256, 256, 3), uint8 RGB."""
         outputs = [self._run_one(cut.astype(np.float32)[None] / 255) for cut in cuts]
-        return LandmarkBatch(*(np.stack(column) for column in zip(*outputs, strict=True)))
+        points, world, visibility, presence, maps = zip(*outputs, strict=True)
+        return LandmarkBatch(
+            points=np.stack(points),
+            world=np.stack(world),
+            visibility=np.stack(visibility),
+            presence=np.stack(presence),
+            heat_maps=np.stack(maps) if self._heat_maps else None,
+        )
 
     def run_with_mirror(self, cuts: Iterable[Image]) -> tuple[LandmarkBatch, LandmarkBatch]:
         """Return the landmarks of crops and of their mirror images, the latter mirrored back.
@@ -92,10 +107,17 @@ class BlazePoseLandmarker:
         points, world = mirrored.points[:, order].copy(), mirrored.world[:, order].copy()
         points[..., 0] = (SIZE - 1) - points[..., 0]
         world[..., 0] = -world[..., 0]
-        back = LandmarkBatch(points, world, mirrored.visibility[:, order], mirrored.presence)
+        heat = mirrored.heat_maps
+        back = LandmarkBatch(
+            points,
+            world,
+            mirrored.visibility[:, order],
+            mirrored.presence,
+            None if heat is None else heat[:, :, ::-1, order],
+        )
         return self.run(cuts), back
 
-    def _run_one(self, image: Array) -> tuple[Array, Array, Array, np.float64]:
+    def _run_one(self, image: Array) -> tuple[Array, Array, Array, np.float64, Array | None]:
         self._request.infer([image])
         by_name = {
             next(iter(output.get_names())): self._request.get_tensor(output).data
@@ -104,4 +126,8 @@ class BlazePoseLandmarker:
         points, visibility = decode_points(by_name[POINTS_OUTPUT])
         world = by_name[WORLD_OUTPUT].reshape(-1, 3)[:LANDMARKS].astype(np.float64)
         presence = by_name[PRESENCE_OUTPUT].reshape(-1)[0].astype(np.float64)
-        return points[:LANDMARKS], world, visibility[:LANDMARKS], presence
+        heat = None
+        if self._heat_maps:
+            logits = by_name[_HEAT_OUTPUT][0, ..., :LANDMARKS].astype(np.float32)
+            heat = 1 / (1 + np.exp(-logits.clip(-30, 30)))
+        return points[:LANDMARKS], world, visibility[:LANDMARKS], presence, heat

@@ -30,6 +30,7 @@ from trainer.commands.quantize import quantize
 from trainer.commands.speed import OptionalJson, speed
 from trainer.commands.synthesize import synthesize
 from trainer.commands.train import train
+from trainer.commands.train_lifter import train_lifter
 from trainer.commands.tune_ik import tune_ik
 from trainer.commands.unpack import unpack
 from trainer.commands.unpack_shards import unpack_shards
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.command()(fit)
 app.command()(train)
+app.command()(train_lifter)
 app.command()(pack)
 app.command()(unpack_shards)
 app.command()(evaluate)

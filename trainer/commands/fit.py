@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from trainer.data.factory import Kind
     from trainer.data.fits import Fits
     from trainer.fitting.fitter import FitOptions
+    from trainer.fitting.lifter import Lifter
     from trainer.fitting.pose_prior import PosePrior
+    from trainer.fitting.targets import CropAnnotations
 
 _KINDS: dict[str, Kind] = {"lspet": "lspet", "lsp": "lsp", "mpii": "mpii", "coco": "coco"}
 
@@ -38,6 +40,14 @@ class _SecondRound:
     mocap: Path
 
 
+@dataclass(frozen=True)
+class _Evidence:
+    """Annotation and lifter of the first round."""
+
+    annotated: CropAnnotations
+    lifter: Lifter | None
+
+
 def fit(
     lspet: LspetFolder = LSPET,
     landmarks: LandmarkFolder = BLAZEPOSE,
@@ -51,6 +61,14 @@ def fit(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Fits to write (npz).")] = FITS,
     teacher: Annotated[
         Path | None, typer.Option(help="Cached landmarks; beside --out if not given.")
+    ] = None,
+    lifter: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Lifter of `train-lifter` that gives the depth."),
+    ] = None,
+    second_teacher: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Votes of a second teacher on LSPET's joints (npz)."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the first round.")] = None,
     checkpoint: Annotated[
@@ -69,17 +87,20 @@ def fit(
     """Fit bodies to annotated images, as pseudo labels."""
     from pymaf_live.body import default_body
     from trainer.data.fits import describe, read_fits, write_fits
-    from trainer.fitting.fitter import FitOptions
+    from trainer.fitting.fitter import LIFTED_OPTIONS, FitOptions
     from trainer.rendering.contact_sheet import write_fit_sheets
     from trainer.training.checkpoint import checkpoint_landmark_file
 
     if steps is not None and steps < 1:
         raise UsageError("--steps must be at least 1")
-    options = FitOptions() if steps is None else replace(FitOptions(), steps=steps)
+    options = FitOptions() if lifter is None else LIFTED_OPTIONS
+    if steps is not None:
+        options = replace(options, steps=steps)
     body = default_body()
     people = _open_people(data_set, part, lspet, body)
     # files are checked before the long work
     before = None if first is None else read_fits(first, len(people))
+    evidence = _read_evidence(people, lifter, second_teacher)
     second = None
     if checkpoint is not None:
         cache = network or out.with_name(f"network_{out.stem}.npz")
@@ -91,11 +112,28 @@ def fit(
     out.parent.mkdir(parents=True, exist_ok=True)
     with TerminalReporter() as reporter:
         cache = teacher or out.with_name(f"teacher_{out.stem}.npz")
-        fits = _fit(body, people, cache, landmarks, before, second, options, reporter)
+        fits = _fit(body, people, cache, landmarks, before, evidence, second, options, reporter)
     write_fits(out, fits)
     print(describe(fits))
     if sheets is not None:
         write_fit_sheets(sheets, body, people.image, fits, before)
+
+
+def _read_evidence(
+    people: PersonDataset, lifter: Path | None, second_teacher: Path | None
+) -> _Evidence:
+    from trainer.data.lspet import VALIDATION_COUNT
+    from trainer.fitting.lifter import read_lifter
+    from trainer.fitting.second_teacher import read_second_teacher, repaired_annotations
+    from trainer.fitting.targets import crop_annotations
+
+    annotated = crop_annotations(people)
+    if second_teacher is not None:
+        if people.name != "lspet":
+            raise UsageError("--second-teacher has votes on LSPET's joints only")
+        votes = read_second_teacher(second_teacher, len(people))
+        annotated = repaired_annotations(annotated, votes, VALIDATION_COUNT)
+    return _Evidence(annotated, None if lifter is None else read_lifter(lifter)[0])
 
 
 def _fit(
@@ -104,6 +142,7 @@ def _fit(
     teacher_cache: Path,
     landmarks: Path,
     before: Fits | None,
+    evidence: _Evidence,
     second: _SecondRound | None,
     options: FitOptions,
     reporter: Reporter,
@@ -113,11 +152,10 @@ def _fit(
     from trainer.fitting.fit import fit as fit_first_round
     from trainer.fitting.predictions import predict, read_predictions, write_predictions
     from trainer.fitting.refinement import refine_fits
-    from trainer.fitting.targets import crop_annotations
     from trainer.fitting.teacher import read_teacher_landmarks, run_teacher, write_teacher_landmarks
     from trainer.training.checkpoint import checkpoint_landmark_file
 
-    annotated = crop_annotations(people)
+    annotated = evidence.annotated
     if not teacher_cache.exists():
         heavy = landmarks / "pose_landmark_heavy.tflite"
         found = run_teacher(annotated.frame_from_crop, people.image, heavy, reporter)
@@ -125,7 +163,9 @@ def _fit(
     teaching = read_teacher_landmarks(teacher_cache, len(people))
     fits = before
     if fits is None:
-        fits = fit_first_round(body, annotated, teaching, options, reporter=reporter)
+        fits = fit_first_round(
+            body, annotated, teaching, options, lifter=evidence.lifter, reporter=reporter
+        )
     if second is None:
         return fits
     if not second.cache.exists():

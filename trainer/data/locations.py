@@ -16,6 +16,8 @@ BLAZEPOSE = Path("../shared/assets/blazepose")
 
 RUNS = Path("runs")
 """Output folder of the trainer."""
+LIFTER = RUNS / "lifter.safetensors"
+"""Network from 2D key points to 3D poses, for the fit."""
 FITS = RUNS / "fits_lspet.npz"
 NATURAL_FITS = RUNS / "fits_lspet_natural.npz"
 """Fits of LSPET refined with a pose prior, for synthesis and the ablation."""

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from torch import Tensor
 
 from pymaf_live.body import Body, PointSet
 from pymaf_live.types import Array
+from trainer.data.base import FACE_NAMES
+
+
+def point_rows(body: Body) -> csr_matrix:
+    """Return the weights (P, V) of the vertices in the fitted key points and landmarks."""
+    face = body.keypoint_rows("coco")[: len(FACE_NAMES)]
+    rows = vstack([body.keypoint_rows("lsp"), face, body.keypoint_rows("blazepose")])
+    return rows.tocsr()
 
 
 def rotations_from_vectors(vectors: Tensor) -> Tensor:

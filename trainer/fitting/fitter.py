@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.sparse import vstack
 from torch import Tensor
 
 from pymaf_live.body import Body
@@ -17,7 +16,7 @@ from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from trainer.body.joint_limits import LIMITS
 from trainer.data.base import FACE_NAMES
-from trainer.fitting.batched_kinematics import BatchedKinematics
+from trainer.fitting.batched_kinematics import BatchedKinematics, point_rows
 from trainer.fitting.parameters import FitParameters
 from trainer.fitting.pose_prior import PosePrior
 from trainer.fitting.targets import KEYPOINTS, FitTargets
@@ -62,6 +61,13 @@ class FitOptions:
     """Weight of the pose prior's negative log-likelihood, if there is a prior."""
 
 
+LIFTED_OPTIONS = FitOptions(
+    steps=150, annotated_weight=80.0, depth_weight=10.0, network_weight=6.0, shape_weight=0.3
+)
+"""Options of a fit whose depth comes from a lifter: its poses are near, so fewer steps are enough
+and the image may weigh more."""
+
+
 class BodyFitter:
     """Optimizer of thousands of bodies in parallel.
 
@@ -82,9 +88,7 @@ class BodyFitter:
     ) -> None:
         self.body, self.options, self.prior = body, options, prior
         self._reporter = reporter
-        face = body.keypoint_rows("coco")[: len(FACE_NAMES)]
-        rows = vstack([body.keypoint_rows("lsp"), face, body.keypoint_rows("blazepose")])
-        self.kinematics = BatchedKinematics(body, rows.tocsr())
+        self.kinematics = BatchedKinematics(body, point_rows(body))
         names = {name: index - 1 for index, name in enumerate(body.joint_names)}
         free = body.joint_count - 1
         self._limited = [axis * free + names[name] for name, axis, _, _ in LIMITS]
@@ -120,6 +124,7 @@ class BodyFitter:
         trust = targets.landmark_trust
         error = robust(flat[:, KEYPOINTS:] - targets.landmarks, options.teacher_width)
         energy = energy + options.teacher_weight * (trust * error).sum(0)
+        trust = targets.depth_trust
         landmarks = centred_difference(points[:, KEYPOINTS:], targets.world, trust)
         energy = energy + options.depth_weight * (
             trust * robust(landmarks, options.depth_width)

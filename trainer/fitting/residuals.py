@@ -20,6 +20,8 @@ from trainer.fitting.targets import KEYPOINTS, LIMB_COUNT, CropAnnotations, FitT
 
 _PCK_RADIUS = 0.2
 """Torso lengths within which a joint counts as correct."""
+_DOUBTFUL = 0.4
+"""Weight of an annotated joint up to which it does not decide about a fit."""
 
 # landmarks of the left side at the two ends of each joint's bone
 _BONE_ENDS = {
@@ -74,25 +76,25 @@ def evaluate_fit(
         flat = parameters.camera[0] * (points[:2, :KEYPOINTS] + parameters.camera[1:, None])
         rotations = parameters.rotations().permute(3, 2, 0, 1).contiguous()
     distance = (flat - targets.annotated).norm(dim=0).T.numpy()
-    known = (targets.annotated_weight > 0).T.numpy()
     joints = slice(0, len(LSP_NAMES))
-    count = np.maximum(known[:, joints].sum(1), 1)
+    weight = targets.annotated_weight.T.numpy()
+    total = np.maximum(weight[:, joints].sum(1), 1e-6)
     torso = people.torso_pixels() / (SIZE / 2)
     with np.errstate(invalid="ignore"):
         inside = distance[:, :LIMB_COUNT] < _PCK_RADIUS * torso[:, None]
-    limb = known[:, :LIMB_COUNT]
+    limb = weight[:, :LIMB_COUNT] > _DOUBTFUL
     share = (inside & limb).sum(1) / np.maximum(limb.sum(1), 1)
     limbs = list(BLAZEPOSE_LSP_LIMBS)
     landmarks = points[:, KEYPOINTS:]
     hips = landmarks[:, 23:25].mean(1, keepdim=True)
     teacher_hips = targets.world[:, 23:25].mean(1, keepdim=True)
     depth = (landmarks - hips - targets.world + teacher_hips).norm(dim=0)[limbs].T.numpy()
-    trust = targets.landmark_trust[limbs].T.numpy()
+    trust = targets.depth_trust[limbs].T.numpy()
     return FitResult(
         rotations=rotations.numpy(),
         shape=parameters.shape.T.numpy(),
         camera=parameters.camera.T.numpy(),
-        residual_2d=(distance * known)[:, joints].sum(1) / count,
+        residual_2d=(distance * weight)[:, joints].sum(1) / total,
         residual_torso=np.where(np.isfinite(torso), share, np.nan),
         residual_3d=(depth * trust).sum(1) / np.maximum(trust.sum(1), 1e-6),
         residual_3d_all=depth.mean(1),

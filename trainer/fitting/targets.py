@@ -41,6 +41,8 @@ _SUPPORTING_JOINT = (
 
 _SAME_CROP = 0.02
 """Distance, in crop sides, up to which two crops count as the same; files have 32-bit floats."""
+_DISPUTED = 0.4
+"""Factor on the trust in a landmark where a second teacher places the joint elsewhere."""
 _TYPICAL_TORSO, _MIN_TORSO = SIZE * 0.17, SIZE * 0.08
 """Crop pixels: torso length without an annotation, and minimum torso length."""
 
@@ -53,6 +55,8 @@ class CropAnnotations:
     """(N, K, 3) x, y in image pixels and a weight; 0 = unknown."""
     frame_from_crop: Array
     """(N, 2, 3) of their crops of 256 pixels, by the crop rule."""
+    agree: Mask | None = None
+    """(N, 12) True where a second teacher agrees with the first on a limb joint."""
 
     def __post_init__(self) -> None:
         """Reject shapes and values that cannot be fitted."""
@@ -61,6 +65,8 @@ class CropAnnotations:
             raise InputError(
                 f"key points have shape {self.keypoints.shape}, not (N, {KEYPOINTS}, 3)"
             )
+        if self.agree is not None and self.agree.shape != (count, LIMB_COUNT):
+            raise InputError(f"agreement has shape {self.agree.shape}, not (N, {LIMB_COUNT})")
         for array in (self.keypoints, self.frame_from_crop):
             broken = ~np.isfinite(array).reshape(count, -1).all(1)
             if broken.any():
@@ -120,6 +126,8 @@ class FitTargets:
     """(L, N) 0..1"""
     world: Tensor
     """(3, L, N) m"""
+    depth_trust: Tensor
+    """(L, N) 0..1, trust in `world`."""
     network: Tensor
     """(3, 14, N) m: LSP joints of a network's prediction; zeros without one."""
     network_trust: Tensor
@@ -157,6 +165,8 @@ def build_fit_targets(
     )
     known = people.keypoints[:, :LIMB_COUNT, 2] > 0
     support = annotation_support(error, known, people.torso_pixels(), trust_torso)
+    if people.agree is not None:
+        support = np.where(people.agree, support, _DISPUTED * support)
     trust = _landmark_trust(support, known, teacher, trust_spread)
     columns = [
         crop_units_from_pixels(in_crop, SIZE).transpose(2, 1, 0),
@@ -165,6 +175,7 @@ def build_fit_targets(
         crop_units_from_pixels(teacher.points, SIZE).transpose(2, 1, 0),
         trust.T,
         teacher.world.transpose(2, 1, 0),
+        trust.T,
         np.zeros((3, len(LSP_NAMES), len(people))),
         np.zeros((len(LSP_NAMES), len(people))),
     ]

@@ -41,6 +41,7 @@ def fake_teacher(truth, noise: float, seed: int = 0) -> TeacherLandmarks:
         presence=np.ones(count[0]),
         spread_2d=np.full(count, noise * 100),
         spread_3d=np.full(count, noise),
+        heat=np.full(count, 0.8),
     )
 
 
@@ -87,7 +88,8 @@ def test_the_annotation_wins_over_a_wrong_teacher(fitted):
     wrong = TeacherLandmarks(
         **{
             **{
-                name: getattr(wrong, name) for name in ("frame_from_crop", "visibility", "presence")
+                name: getattr(wrong, name)
+                for name in ("frame_from_crop", "visibility", "presence", "heat")
             },
             **{name: getattr(wrong, name)[shuffled] for name in ("points", "world")},
             "spread_2d": wrong.spread_2d * 10,
@@ -111,6 +113,12 @@ def test_fits_and_landmarks_are_stored_without_pickle(tmp_path):
     for read, name in ((read_fits, "fits.npz"), (read_teacher_landmarks, "teacher.npz")):
         with pytest.raises(InputError, match="the set has 4"):
             read(tmp_path / name, 4)
+        if read is read_teacher_landmarks:
+            with np.load(tmp_path / name) as file:
+                arrays = {key: file[key] for key in file.files if key != "heat"}
+            np.savez(tmp_path / "old.npz", **arrays)
+            with pytest.raises(InputError, match="earlier version"):
+                read(tmp_path / "old.npz", 3)
         (tmp_path / name).write_bytes(b"torn")
         with pytest.raises(InputError, match="contains no"):
             read(tmp_path / name, 3)
