@@ -19,6 +19,7 @@ from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.streaming import VmcStream
 from ui.controllers.batch import BatchController
 from ui.controllers.cameras import find_cameras
+from ui.controllers.capture import CaptureController
 from ui.controllers.correction import CorrectionController
 from ui.controllers.export import ExportController
 from ui.controllers.figures import FiguresController
@@ -119,6 +120,16 @@ class ApplicationController:
         )
         self.export = ExportController(state, tasks, self.takes.current_take, messages)
         self.playback = PlaybackController(state.takes, self.sources, self.review)
+        self.capture = CaptureController(
+            state,
+            tasks,
+            self.store,
+            self.playback.pause,
+            self.takes.open,
+            self._options,
+            self._smoothing_strength,
+            messages,
+        )
         self.figures = FiguresController(state, self._health)
         self._connect()
 
@@ -144,6 +155,7 @@ class ApplicationController:
         self.live_out.tick()
         self.models.tick()
         self.batch.tick()
+        self.capture.tick()
         self.export.tick()
         self.recording.tick()
         self._take_tasks.tick()
@@ -159,6 +171,7 @@ class ApplicationController:
         self.takes.close()
         self._take_tasks.close()
         self.batch.close()
+        self.capture.close()
         self.models.close()
         self.export.close()
         self.sources.shut_down()

@@ -23,7 +23,7 @@ _UPDATE_INTERVAL = 0.2
 """Seconds between two updates of the progress."""
 
 Process = Callable[[str, "ProcessOptions", Reporter], "Summary"]
-"""Processes an input, as `process_file`."""
+"""Processes an input, as `process_in_background`."""
 
 
 class BatchController(BatchCommands):
@@ -50,7 +50,7 @@ class BatchController(BatchCommands):
         self._state = state
         self._tasks = tasks
         self._options = options
-        self._process = process or process_file
+        self._process = process or _process
         self._texts: list[str] = []
         """All files that were ever added; a file's number is its position, from 1."""
         self._running: tuple[int, Task] | None = None
@@ -193,12 +193,11 @@ class BatchController(BatchCommands):
         )
 
 
-def process_file(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
-    """Process one input as the command line does."""
-    from pymaf_live.sources import open_source
-    from pymaf_live.workflows.process import process
+def _process(text: str, options: ProcessOptions, reporter: Reporter) -> Summary:
+    # a process of its own: off-screen drawing and the window's canvas must not share OpenGL state
+    from pymaf_live.workflows.background import process_in_background
 
-    return process(open_source(text), options, reporter).summary
+    return process_in_background(text, options, reporter)
 
 
 def _outcome(summary: Summary) -> str:

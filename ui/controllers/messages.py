@@ -43,6 +43,10 @@ class Messages:
         """Show that something has been completed, with the files it has written."""
         self._message.set(Message("done", text, tuple(files)))
 
+    def take(self, text: str, take_id: str) -> None:
+        """Show that a take is ready, with a button that opens it."""
+        self._message.set(Message("done", text, take_id=take_id))
+
     def clear(self) -> None:
         """Remove the message."""
         self._message.set(None)

@@ -209,6 +209,16 @@ class ModelCommands(Protocol):
         """Convert a published PyMAF checkpoint and its body to a model file, and choose it."""
 
 
+class CaptureCommands(Protocol):
+    """Capture the whole video that is open, or that the open take was recorded from."""
+
+    def start(self) -> None:
+        """Measure every frame in the background; the take is opened when it is done."""
+
+    def cancel(self) -> None:
+        """Cancel the capture and remove what was captured."""
+
+
 class BatchCommands(Protocol):
     """Process files in the background."""
 
@@ -290,6 +300,10 @@ class Commands(Protocol):
     @property
     def batch(self) -> BatchCommands:
         """Batch processing."""
+
+    @property
+    def capture(self) -> CaptureCommands:
+        """Capture of whole videos."""
 
     @property
     def live_out(self) -> LiveOutCommands:

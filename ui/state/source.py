@@ -10,6 +10,11 @@ from pymaf_live.sources.camera_address import is_camera
 from ui.state.observable import Observable
 from ui.state.setting import UNCHANGED, setting
 
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+)
+"""Endings of separate images, in small letters."""
+
 
 @dataclass(frozen=True)
 class SourceChoice:

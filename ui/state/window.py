@@ -16,6 +16,7 @@ from pymaf_live.body import Body, default_body
 from pymaf_live.takes.library import AboutTake
 from pymaf_live.types import FrameResult
 from ui.state.batch import BatchState
+from ui.state.capture import CaptureState
 from ui.state.export import ExportState
 from ui.state.live_out import LiveOutState
 from ui.state.model import ModelState
@@ -23,8 +24,8 @@ from ui.state.observable import Observable
 from ui.state.people import PeopleState
 from ui.state.preferences import PreferencesState
 from ui.state.setting import setting
+from ui.state.source import IMAGE_SUFFIXES, SourceState
 from ui.state.source import SourceChoice as SourceChoice
-from ui.state.source import SourceState
 from ui.state.take import TakesState
 from ui.state.view import ViewState
 
@@ -109,6 +110,21 @@ class Message:
     text: str
     files: tuple[Path, ...] = ()
     """Files that were written, which can be shown in their folder."""
+    take_id: str = ""
+    """Take that can be opened; empty for none."""
+
+
+def video_of(state: WindowState) -> Path | None:
+    """Return the video that is open or that the open take was made of; None if there is none."""
+    opened, source = state.takes.opened.value, state.source.value
+    path: Path | None = None
+    if opened is not None:
+        path = opened.stored.about.file
+    elif source is not None and source.kind in ("file", "demo"):
+        path = Path(source.text)
+    if path is None or path.suffix.lower() in IMAGE_SUFFIXES or not path.is_file():
+        return None
+    return path
 
 
 @dataclass
@@ -155,6 +171,7 @@ class WindowState:
     """Mirror the view of cameras when they are opened."""
     loop: Observable[bool] = setting("loop")
     """Restart files at their end."""
+    capture: CaptureState = field(default_factory=CaptureState)
     batch: BatchState = field(default_factory=BatchState)
     export: ExportState = field(default_factory=ExportState)
     live_out: LiveOutState = field(default_factory=LiveOutState)

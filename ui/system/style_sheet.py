@@ -76,12 +76,16 @@ QPushButton:focus, QToolButton:focus {{ border-color: {c.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{
     color: {c.disabled_text}; background: {c.disabled_surface};
 }}
-QPushButton[role="primary"] {{
+QPushButton[role="primary"], QToolButton[role="primary"] {{
     background: {c.accent}; border-color: {c.accent}; color: {c.on_accent};
 }}
-QPushButton[role="primary"]:hover {{ background: {c.accent_hover}; }}
-QPushButton[role="primary"]:focus {{ border: 2px solid {c.text}; padding: 6px 13px; }}
-QPushButton[role="primary"]:disabled {{
+QPushButton[role="primary"]:hover, QToolButton[role="primary"]:hover {{
+    background: {c.accent_hover};
+}}
+QPushButton[role="primary"]:focus, QToolButton[role="primary"]:focus {{
+    border: 2px solid {c.text}; padding: 6px 13px;
+}}
+QPushButton[role="primary"]:disabled, QToolButton[role="primary"]:disabled {{
     background: {c.checked}; border-color: {c.checked}; color: {c.secondary_text};
 }}
 QToolButton:checked {{ background: {c.checked}; border-color: {c.accent}; }}

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 
 from ui.state.source import FileQueue
-from ui.state.window import Phase, SourceChoice, TakePhase, TakeStatus, WindowState
+from ui.state.window import Phase, SourceChoice, TakePhase, TakeStatus, WindowState, video_of
 from ui.widgets.icons import icon
 
 
@@ -36,6 +36,10 @@ class Actions(QObject):
         # Space is handled by the window: as a shortcut it would take the key from a focused button
         self.pause = self._action("Pause", "pause", None, "Pause or resume (Space)")
         self.record = self._action("Record", "record", "R")
+        self.capture = self._action("Capture whole video", "capture", "C")
+        self.capture.setToolTip(
+            "Measure every frame of the video with the best model, in the background (C)"
+        )
         self.export = self._action("Export…", "export", "Ctrl+E")
         self.skeleton = self._action("Skeleton", None, "S", checkable=True)
         self.mirror = self._action("Mirror", None, "M", checkable=True)
@@ -55,6 +59,8 @@ class Actions(QObject):
         state.take.watch(self._on_take_change)
         state.takes.count_down_left.watch(lambda _: self._on_take_change(state.take.value))
         state.demo.watch(self._on_demo_change)
+        for value in (state.source, state.takes.opened, state.capture.progress, state.take):
+            value.watch(lambda _: self._update_capture())
         state.sources.queue.watch(self._on_queue_change)
 
     def _action(
@@ -101,6 +107,15 @@ class Actions(QObject):
         self.record.setIcon(icon("stop" if recording or counting else "record"))
         self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
         self.export.setEnabled(take.phase is TakePhase.READY)
+
+    def _update_capture(self) -> None:
+        video = video_of(self._state)
+        recording = self._state.take.value.phase is TakePhase.RECORDING
+        running = self._state.capture.progress.value is not None
+        opened = self._state.takes.opened.value
+        complete = opened is not None and opened.stored.about.captured
+        self.capture.setVisible(video is not None and not complete)
+        self.capture.setEnabled(video is not None and not recording and not running)
 
     def _on_queue_change(self, queue: FileQueue) -> None:
         self.next_file.setEnabled(queue.next is not None)

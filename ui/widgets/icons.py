@@ -21,6 +21,9 @@ _SHAPES = {
     "pause": '<path d="M6 4h4v16H6zM14 4h4v16h-4z"/>',
     "replay": '<path d="M12 5V1L6 6.5 12 12V8a5.5 5.5 0 1 1-5.5 5.5h-3A8.5 8.5 0 1 0 12 5z"/>',
     "record": '<circle cx="12" cy="12" r="8"/>',
+    "capture": '<path fill-rule="evenodd" '
+    'd="M3 4h18v16H3zM5 6v2h2V6zM5 11v2h2v-2zM5 16v2h2v-2zM17 6'
+    'v2h2V6zM17 11v2h2v-2zM17 16v2h2v-2zM12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z"/>',
     "stop": '<rect x="5" y="5" width="14" height="14" rx="2"/>',
     "export": '<path d="M11 3h2v9l3.5-3.5L18 10l-6 6-6-6 1.5-1.5L11 12zM4 18h16v3H4z"/>',
     "previous": '<path d="M5 4h3v16H5zM20 4v16L9 12z"/>',

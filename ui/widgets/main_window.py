@@ -39,6 +39,7 @@ from ui.widgets.export_dialog import ExportDialog, ExportRequest, default_folder
 from ui.widgets.icons import window_icon
 from ui.widgets.menus import Menus
 from ui.widgets.message_bar import MessageBar
+from ui.widgets.progress_banner import CaptureBanner
 from ui.widgets.side_panel import SidePanel
 from ui.widgets.source_banner import SourceBanner
 from ui.widgets.start_page import StartPage
@@ -85,7 +86,8 @@ class MainWindow(QMainWindow):
         self.resize(1120, 760)
 
         self.actions_ = Actions(state, self)
-        self.message_bar = MessageBar(state)
+        self.message_bar = MessageBar(state, commands.takes.open)
+        self.capture_banner = CaptureBanner(state.capture, commands.capture.cancel)
         self.export_bar = ExportBar(state.export, commands.export.cancel)
         self.source_banner = SourceBanner(
             state, self.actions_.demo, commands.sources.stop_reconnecting
@@ -278,7 +280,7 @@ class MainWindow(QMainWindow):
         self.central_column = QVBoxLayout()
         self.central_column.setContentsMargins(0, 0, 0, 0)
         self.central_column.setSpacing(0)
-        for widget in (self.source_banner, self.message_bar, self.export_bar):
+        for widget in (self.source_banner, self.message_bar, self.capture_banner, self.export_bar):
             self.central_column.addWidget(widget)
         self.central_column.addWidget(self.pages, 1)
         self.central_column.addWidget(self.transport)
@@ -305,6 +307,7 @@ class MainWindow(QMainWindow):
         actions.quit.triggered.connect(self.close)
         actions.pause.triggered.connect(self._pause_or_resume)
         actions.record.triggered.connect(self._record_or_stop)
+        actions.capture.triggered.connect(self._commands.capture.start)
         actions.export.triggered.connect(self.export)
         for number in range(9):
             shortcut = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)

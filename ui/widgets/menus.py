@@ -43,7 +43,7 @@ class Menus:
         self.source = SourceMenu(state, actions, open_choice, find_cameras, bar)
         bar.addMenu(self.source)
         self.take: QMenu = bar.addMenu("&Take")
-        self.take.addActions([actions.record, actions.export])
+        self.take.addActions([actions.capture, actions.record, actions.export])
         self.view: QMenu = bar.addMenu("&View")
         self.view.addActions([actions.pause, actions.loop])
         self.view.addSeparator()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -19,10 +20,17 @@ class MessageBar(QFrame):
     Parameters
     ----------
     state : WindowState
+    open_take : callable
+        Opens a take by its id.
     parent : QWidget, optional
     """
 
-    def __init__(self, state: WindowState, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        state: WindowState,
+        open_take: Callable[[str], None],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("message")
         self._state = state
@@ -30,6 +38,10 @@ class MessageBar(QFrame):
         self.show_folder = QPushButton("Show in folder")
         self.show_folder.setAccessibleName("Show the exported files in their folder")
         self.show_folder.clicked.connect(self._open_folder)
+        self._open_take = open_take
+        self.open_take = QPushButton("Open take")
+        self.open_take.setAccessibleName("Open the take")
+        self.open_take.clicked.connect(self._on_open_take)
         self.dismiss = QToolButton()
         self.dismiss.setIcon(icon("dismiss"))
         self.dismiss.setProperty("role", "secondary")
@@ -40,6 +52,7 @@ class MessageBar(QFrame):
         row.setContentsMargins(16, 10, 10, 10)
         row.setSpacing(12)
         row.addWidget(self.text, 1)
+        row.addWidget(self.open_take)
         row.addWidget(self.show_folder)
         row.addWidget(self.dismiss)
         state.message.watch(self._on_message_change)
@@ -51,9 +64,16 @@ class MessageBar(QFrame):
         self.text.set_text(message.text)
         self.setAccessibleName(message.text)
         self.show_folder.setVisible(bool(message.files))
+        self.open_take.setVisible(bool(message.take_id))
         self.setProperty("severity", message.severity)
         self.style().unpolish(self)  # a changed property does not restyle the widget by itself
         self.style().polish(self)
+
+    def _on_open_take(self) -> None:
+        message = self._state.message.value
+        if message is not None and message.take_id:
+            self._state.message.set(None)
+            self._open_take(message.take_id)
 
     def _open_folder(self) -> None:
         message = self._state.message.value

@@ -57,6 +57,7 @@ class TakeFeature(QObject):
             (actions.previous, actions.next),
             (actions.trim_start, actions.trim_end, actions.marker, actions.box),
             (actions.undo, actions.redo, actions.close_take),
+            window.actions_.capture,
         )
         self.timeline.track.frame_requested.connect(commands.review.seek)
         self.timeline.track.trimmed.connect(commands.editing.trim)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.state.provenance import provenance_of
 from ui.state.take import OpenTake, Playhead, TakesState, TaskStatus
 from ui.widgets.formatting import clock
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
@@ -30,6 +31,8 @@ class Timeline(QWidget):
     state : TakesState
     left, middle, right : sequences of QAction
         Actions in the three groups of the button row.
+    capture : QAction
+        Captures the whole video that the take was recorded from.
     parent : QWidget, optional
     """
 
@@ -39,6 +42,7 @@ class Timeline(QWidget):
         left: Sequence[QAction],
         middle: Sequence[QAction],
         right: Sequence[QAction],
+        capture: QAction,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -68,6 +72,18 @@ class Timeline(QWidget):
         column.setSpacing(4)
         column.addWidget(self.track)
         column.addWidget(line)
+        self.origin = ElidedLabel()
+        self.origin.setProperty("role", "secondary")
+        self.origin.setAccessibleName("Origin of the take")
+        self.capture = QPushButton("Capture the whole video")
+        self.capture.setAccessibleName("Capture the whole video of this take")
+        self.capture.clicked.connect(capture.trigger)
+        capture.changed.connect(lambda: self.capture.setEnabled(capture.isEnabled()))
+        self._capture_action = capture
+        origin = QHBoxLayout()
+        origin.addWidget(self.origin, 1)
+        origin.addWidget(self.capture)
+        column.addLayout(origin)
         state.opened.watch(self._on_opened_change)
         state.playhead.watch(self._on_playhead_change)
 
@@ -91,6 +107,11 @@ class Timeline(QWidget):
         elif opened is not None and not opened.full_size:
             note = "Shown with a reduced copy of the camera's video."
         self.note.setText(note)
+        origin = provenance_of(opened.stored) if opened is not None else None
+        self.origin.setText(origin.text if origin is not None else "")
+        self.capture.setVisible(
+            origin is not None and origin.sparse and self._capture_action.isVisible()
+        )
         self._on_playhead_change(self._state.playhead.value)
 
     def _on_playhead_change(self, playhead: Playhead) -> None:

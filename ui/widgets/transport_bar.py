@@ -30,6 +30,7 @@ class TransportBar(ResponsiveRow):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.pause = _button(actions.pause, "Pause or resume")
         self.record = _button(actions.record, "Record or stop recording")
+        self.capture = _capture_button(actions.capture)
         self.export = _button(actions.export, "Export the recorded take")
         self.take_note = ElidedLabel()
         self.take_note.setProperty("role", "secondary")
@@ -47,7 +48,7 @@ class TransportBar(ResponsiveRow):
         row = self.row
         row.setContentsMargins(14, 10, 14, 10)
         row.setSpacing(8)
-        for widget in (self.pause, self.record, self.export):
+        for widget in (self.pause, self.capture, self.record, self.export):
             row.addWidget(widget)
         row.addSpacing(6)
         row.addWidget(self.take_note, 1)
@@ -57,6 +58,7 @@ class TransportBar(ResponsiveRow):
         row.addWidget(self.skeleton)
         row.addWidget(self.mirror)
         self.may_lose_text(self.pause, self.record, self.export)
+        self.may_lose_text(self.capture)
         self.may_hide(label, self.opacity)
         self.may_hide(self.skeleton, self.mirror)
 
@@ -78,6 +80,15 @@ class TransportBar(ResponsiveRow):
             elif not take.exported:
                 text += ", not exported yet"
         self.take_note.setText(text)
+
+
+def _capture_button(action: QAction) -> QToolButton:
+    """Return the primary button of an open video, hidden where there is none."""
+    button = _button(action, "Capture the whole video in the background")
+    button.setProperty("role", "primary")
+    action.changed.connect(lambda: button.setVisible(action.isVisible()))
+    button.setVisible(action.isVisible())
+    return button
 
 
 def _button(action: QAction, name: str) -> QToolButton:

@@ -1,0 +1,156 @@
+"""Capture a whole video: every frame, with the best model, as a take of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pymaf_live.body import Body
+from pymaf_live.errors import EndlessSourceError, InputError, Interrupted
+from pymaf_live.pipeline.model_selection import (
+    ACCURATE_MODEL,
+    AUTO,
+    body_for_model,
+    shipped_models,
+)
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.sources import open_source
+from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
+from pymaf_live.takes.journal import TakeJournal
+from pymaf_live.takes.library import JOURNAL, TakeEntry, TakeLibrary
+from pymaf_live.types import FrameResult, SourceFacts
+from pymaf_live.workflows.finalize import FinalizeOptions, finalize
+
+_POLL_SECONDS = 0.1
+_ESTIMATION_SHARE = 0.95
+"""Part of the progress that estimation takes; the rest is smoothing."""
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """Model, smoothing and library of a capture."""
+
+    pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    """The model 'auto' stands for the most accurate one here: no one waits for a frame."""
+    smoothing_strength: float = 0.5
+    """Strength 0..1 of the offline smoothing."""
+    library: TakeLibrary | None = None
+    """The user's by default."""
+
+
+def capture(path: Path, options: CaptureOptions, reporter: Reporter = SILENT) -> TakeEntry:
+    """Measure every frame of a video and add the result to the take library.
+
+    The frames are written to a journal as they are measured: after a crash they are offered as an
+    interrupted recording (`TakeLibrary.unfinished`).
+
+    Parameters
+    ----------
+    path : Path
+    options : CaptureOptions
+    reporter : Reporter
+        Cancelling it removes what was captured.
+
+    Returns
+    -------
+    TakeEntry
+
+    Raises
+    ------
+    InputError, ModelError, OutputError
+        The frames so far stay in the library as an interrupted recording.
+    EndlessSourceError
+        If the source is live.
+    Interrupted
+        If the reporter was cancelled.
+    """
+    library = options.library or TakeLibrary()
+    pipeline_options = best_options(options.pipeline)
+    body = body_for_model(pipeline_options.model)
+    recording = _Recording(library, path, body)
+    try:
+        with ExitStack() as run:
+            source = open_source(str(path))
+            run.callback(source.close)
+            facts = source.facts
+            if facts.live:
+                raise EndlessSourceError(facts.name)
+            pipeline = run.enter_context(Pipeline(source, pipeline_options))
+            run.callback(recording.close)
+            step = StepReporter(reporter, 0.0, _ESTIMATION_SHARE)
+            for result in _results(pipeline, reporter):
+                recording.add(result, facts, pipeline.model)
+                step.progress(_fraction(facts, result, recording.frames), recording.detail)
+        if recording.take_id is None:
+            raise InputError(f"{path} has no frames")
+        return finalize(
+            library,
+            recording.take_id,
+            FinalizeOptions(options.smoothing_strength, body),
+            StepReporter(reporter, _ESTIMATION_SHARE, 1.0),
+        )
+    except Interrupted:
+        recording.discard()
+        raise
+
+
+class _Recording:
+    """Journal of a capture in the library, created with the first frame."""
+
+    def __init__(self, library: TakeLibrary, path: Path, body: Body) -> None:
+        self._library = library
+        self._path = path
+        self._body = body
+        self._journal: TakeJournal | None = None
+        self.take_id: str | None = None
+        self.detail = ""
+
+    @property
+    def frames(self) -> int:
+        return self._journal.frames if self._journal is not None else 0
+
+    def add(self, result: FrameResult, facts: SourceFacts, model: str) -> None:
+        if self._journal is None:
+            self.take_id = self._library.begin(self._path.name, self._path)
+            self._library.mark_captured(self.take_id)
+            folder = self._library.folder(self.take_id)
+            self._journal = TakeJournal(folder / JOURNAL, self._body, facts, model=model)
+        self._journal.add(result)
+        total = f" of {facts.frame_count}" if facts.frame_count else ""
+        self.detail = f"{self.frames}{total} frames"
+
+    def close(self) -> None:
+        """Close the journal; `finalize` makes the take of it, or `recover` after an error."""
+        if self._journal is not None:
+            self._journal.close(complete=False)
+
+    def discard(self) -> None:
+        if self.take_id is not None:
+            self._library.delete(self.take_id)
+
+
+def best_options(options: PipelineOptions) -> PipelineOptions:
+    """Return the options with the most accurate model, unless the user chose one."""
+    accurate = str(options.model) == AUTO and ACCURATE_MODEL in shipped_models()
+    return replace(options, model=ACCURATE_MODEL if accurate else options.model, smoothing="off")
+
+
+def _results(pipeline: Pipeline, reporter: Reporter) -> Iterator[FrameResult]:
+    while True:
+        if reporter.cancelled():
+            pipeline.stop()
+            raise Interrupted("the capture was cancelled")
+        result = pipeline.next_result(_POLL_SECONDS)
+        if result is not None:
+            yield result
+        elif pipeline.ended:
+            return
+
+
+def _fraction(facts: SourceFacts, result: FrameResult, frames: int) -> float | None:
+    if facts.duration:
+        return min(1.0, max(0.0, result.frame.time / facts.duration))
+    return min(1.0, frames / facts.frame_count) if facts.frame_count else None

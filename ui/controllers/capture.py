@@ -1,0 +1,129 @@
+"""Capture a whole video in a process of its own, and open the take that comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.system.reporter import Reporter
+from pymaf_live.takes.library import TakeEntry
+from pymaf_live.workflows.background import capture_in_background
+from pymaf_live.workflows.capture import CaptureOptions
+from ui.controllers.messages import Messages
+from ui.controllers.take_store import TakeStore
+from ui.state.capture import CaptureProgress
+from ui.state.commands import CaptureCommands
+from ui.state.window import TakePhase, WindowState, video_of
+from ui.system.task import Task
+from ui.system.task_runner import TaskRunner
+
+_UPDATE_INTERVAL = 0.2
+"""Seconds between two updates of the progress."""
+
+Capture = Callable[[Path, CaptureOptions, Reporter], TakeEntry]
+
+
+class CaptureController(CaptureCommands):
+    """Captures one video at a time.
+
+    Parameters
+    ----------
+    state : WindowState
+        Its `capture` is written here.
+    tasks : TaskRunner
+    store : TakeStore
+    pause : callable
+        Pauses the playback, which would take processor time from the capture.
+    open_take : callable
+        Opens a take by its id.
+    options : callable
+        Returns the current pipeline options.
+    smoothing_strength : callable
+        Returns the strength of the offline smoothing, 0..1.
+    messages : Messages
+    capture : Capture, optional
+        Captures a video; blocks.
+    """
+
+    def __init__(
+        self,
+        state: WindowState,
+        tasks: TaskRunner,
+        store: TakeStore,
+        pause: Callable[[], None],
+        open_take: Callable[[str], None],
+        options: Callable[[], PipelineOptions],
+        smoothing_strength: Callable[[], float],
+        messages: Messages,
+        capture: Capture = capture_in_background,
+    ) -> None:
+        self._window = state
+        self._state = state.capture
+        self._tasks = tasks
+        self._store = store
+        self._pause = pause
+        self._open_take = open_take
+        self._options = options
+        self._smoothing_strength = smoothing_strength
+        self._messages = messages
+        self._capture = capture
+        self._task = Task()
+        self._next_update = 0.0
+
+    def start(self) -> None:
+        """See `CaptureCommands.start`."""
+        video = video_of(self._window)
+        if video is None or self._state.progress.value is not None:
+            return
+        self._pause()
+        self._task = task = Task()
+        self._state.progress.set(CaptureProgress(video, "Starting…"))
+        options = CaptureOptions(
+            self._options(), self._smoothing_strength() or 0.5, self._store.library
+        )
+
+        def done(entry: TakeEntry) -> None:
+            self._state.progress.set(None)
+            self._store.refresh()
+            recording = self._window.take.value.phase is TakePhase.RECORDING
+            if video_of(self._window) == video and not recording:
+                self._open_take(entry.id)
+            else:
+                self._messages.take(f"{video.name} was captured.", entry.id)
+
+        def failed(error: Exception) -> None:
+            self._state.progress.set(None)
+            self._messages.error(error)
+            self._store.refresh()
+
+        self._tasks.submit("capture", lambda: self._capture(video, options, task), done, failed)
+
+    def cancel(self) -> None:
+        """See `CaptureCommands.cancel`."""
+        self._task.cancel()
+        progress = self._state.progress.value
+        if progress is not None:
+            self._state.progress.set(replace(progress, text="Cancelling…", stopping=True))
+
+    def tick(self) -> None:
+        """Update the progress when it is due; never blocks."""
+        progress, now = self._state.progress.value, time.monotonic()
+        if progress is None or progress.stopping or now < self._next_update:
+            return
+        self._next_update = now + _UPDATE_INTERVAL
+        task = self._task
+        self._state.progress.set(
+            replace(
+                progress,
+                text=task.detail[:1].upper() + task.detail[1:] or progress.text,
+                fraction=task.fraction,
+                seconds_left=task.seconds_left,
+            )
+        )
+
+    def close(self) -> None:
+        """End the capture: the window is closing. What was captured can be recovered."""
+        self._task.abandon()
