@@ -28,7 +28,7 @@ def standing_person(body: Body, camera: Camera, sideways: float = 0.0) -> Person
     joints = pose_joints(body, rotations, shape, translation)
     joints_2d = project(joints, camera)
     return Person(
-        id=1,
+        id=2,
         rotations=rotations,
         shape=shape,
         translation=translation,

@@ -11,7 +11,7 @@ from pymaf_live.types import FrameResult
 from ui.canvas.body_canvas import BodyCanvas
 from ui.canvas.display_options import DisplayOptions, InsideOptions, Selection
 from ui.state.people import visible_people
-from ui.state.window import Drawn, Message, WindowState
+from ui.state.window import Drawn, Message, Phase, WindowState
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -41,7 +41,7 @@ class CanvasBinding:
             state.result.watch(self._on_result_change),
             *(
                 part.watch(lambda _: self._on_result_change(state.result.value))
-                for part in (people.hidden_ids, people.selected_id, people.solo)
+                for part in (people.hidden_ids, people.selected_id, people.solo, state.phase)
             ),
             *(
                 part.watch(self._on_option_change)
@@ -69,6 +69,7 @@ class CanvasBinding:
 
     def _on_result_change(self, result: FrameResult | None) -> None:
         if result is not None:
+            result = self._held(result)
             people = self._state.people
             shown, raw = visible_people(result.people, people), visible_people(result.raw, people)
             if (len(shown), len(raw)) != (len(result.people), len(result.raw)):
@@ -81,6 +82,16 @@ class CanvasBinding:
                 "restart the program to get the view back."
             )
             self._state.message.set(Message("error", text))
+
+    def _held(self, result: FrameResult) -> FrameResult:
+        """Return the result with the people measured in this frame where a source is paused.
+
+        The live filter trails fast motion by some frames. A held image needs no smoothing over
+        time, and there the distance would be visible.
+        """
+        held = self._state.phase.value in (Phase.PAUSED, Phase.ENDED)
+        reviewing = self._state.takes.opened.value is not None
+        return replace(result, people=result.raw) if held and not reviewing else result
 
     def _on_option_change(self, _: object) -> None:
         options = self._display_options()

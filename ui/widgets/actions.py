@@ -59,8 +59,10 @@ class Actions(QObject):
         state.take.watch(self._on_take_change)
         state.takes.count_down_left.watch(lambda _: self._on_take_change(state.take.value))
         state.demo.watch(self._on_demo_change)
-        for value in (state.source, state.takes.opened, state.capture.progress, state.take):
-            value.watch(lambda _: self._update_capture())
+        state.source.watch(lambda _: self._update_capture())
+        state.takes.opened.watch(lambda _: self._update_capture())
+        state.capture.progress.watch(lambda _: self._update_capture())
+        state.take.watch(lambda _: self._update_capture())
         state.sources.queue.watch(self._on_queue_change)
 
     def _action(

@@ -211,19 +211,19 @@ def test_a_name_set_during_playback_is_recorded(
         controller.recording.record()
         qtbot.waitUntil(lambda: state.take.value.seconds > 0.3, timeout=20_000)
         if during:
-            controller.people.name(1, during)
+            controller.people.name(2, during)
         # another source is opened meanwhile
         parts.window.open_choice(replace(clip, title=f"clip {before}"))
         qtbot.waitUntil(lambda: len(entries.value) > before, timeout=30_000)
         return controller.store.library.load(entries.value[0].id).take
 
     parts.window.open_choice(clip)
-    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
-    controller.people.name(1, "Ann")
-    assert names_of(record()) == {1: "Ann"}
-    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
-    assert names_of(record(during="Bo  Ek")) == {1: "Bo Ek"}
-    qtbot.waitUntil(lambda: 1 in state.people.seen_ids.value, timeout=20_000)
+    qtbot.waitUntil(lambda: 2 in state.people.seen_ids.value, timeout=20_000)
+    controller.people.name(2, "Ann")
+    assert names_of(record()) == {2: "Ann"}
+    qtbot.waitUntil(lambda: 2 in state.people.seen_ids.value, timeout=20_000)
+    assert names_of(record(during="Bo  Ek")) == {2: "Bo Ek"}
+    qtbot.waitUntil(lambda: 2 in state.people.seen_ids.value, timeout=20_000)
     assert names_of(record()) == {}
 
 
