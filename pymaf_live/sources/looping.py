@@ -13,6 +13,9 @@ from pymaf_live.types import Frame, SourceFacts
 _STEP_WITHOUT_RATE = 1.0
 """Seconds between the last frame and the first one again, where there is no frame rate; separate
 images have the same distance."""
+_WAKE_SECONDS = 0.1
+_TOLERANCE = 0.005
+"""Seconds; times of frames are rounded differently by containers."""
 
 
 class LoopingSource:
@@ -40,6 +43,12 @@ class LoopingSource:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self.loop = loop
+        self.speed = 1.0
+        """Playback speed; may be changed during playback."""
+        self._wake = threading.Event()
+        self._steps = 0
+        """Frames to yield while paused."""
+        self._seek_to: float | None = None
         self.paused_seconds = 0.0
         """Total time that `frames` has waited in pauses."""
 
@@ -58,13 +67,36 @@ class LoopingSource:
         """Notices of the file; see `Source.notices`."""
         return self._source.notices
 
+    @property
+    def can_seek(self) -> bool:
+        """True for a video; separate images are played in order."""
+        return hasattr(self._source, "frames_from")
+
     def pause(self) -> None:
-        """Yield no further frame until `resume`."""
+        """Yield no further frame until `resume`, `step` or `seek`."""
         self._running.clear()
 
     def resume(self) -> None:
         """Yield frames; also needed at the start."""
         self._running.set()
+        self._wake.set()
+
+    def step(self) -> None:
+        """Yield one more frame while paused."""
+        self._steps += 1
+        self._wake.set()
+
+    def seek(self, seconds: float) -> None:
+        """Continue at a time of the file; while paused, with one frame.
+
+        Parameters
+        ----------
+        seconds : float
+            Time in the file. Has no effect unless `can_seek`.
+        """
+        if self.can_seek:
+            self._seek_to = max(0.0, seconds)
+            self.step()
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames with times that increase over all repetitions; blocks while paused."""
@@ -73,25 +105,47 @@ class LoopingSource:
         index, shift, last = 0, 0.0, None
         while True:
             first = True
-            for frame in self._source.frames():
+            for frame in self._frames_from_here():
                 if first and last is not None:
                     shift = last + step - frame.time
                 first = False
-                start = time.monotonic()
-                self._running.wait()
-                self.paused_seconds += time.monotonic() - start
+                self._wait()
                 if self._closed.is_set():
                     return
+                if self._seek_to is not None:
+                    break
                 last = frame.time + shift
                 yield replace(frame, index=index, time=last, file_time=frame.time)
                 index += 1
-            if first or not self.loop or facts.frame_count == 1 or not self._reopen():
-                return
+            else:
+                if first or not self.loop or facts.frame_count == 1 or not self._reopen():
+                    return
+
+    def _frames_from_here(self) -> Iterator[Frame]:
+        seconds, self._seek_to = self._seek_to, None
+        if seconds is None:
+            return self._source.frames()
+        self._steps = max(self._steps, 1)
+        frames: Iterator[Frame] = self._source.frames_from(seconds)  # type: ignore[attr-defined]
+        # the file is decoded from the key frame before that time
+        return (frame for frame in frames if frame.time >= seconds - _TOLERANCE)
+
+    def _wait(self) -> None:
+        """Wait until the next frame is wanted."""
+        start = time.monotonic()
+        while not (self._running.is_set() or self._steps or self._closed.is_set()):
+            self._wake.clear()
+            # a request that came between the two lines above is found after the timeout
+            self._wake.wait(_WAKE_SECONDS)
+        if self._seek_to is None:
+            self._steps = max(0, self._steps - 1)
+        self.paused_seconds += time.monotonic() - start
 
     def close(self) -> None:
         """End `frames`; from any thread."""
         self._closed.set()
         self._running.set()
+        self._wake.set()
         with self._lock:
             self._source.close()
 

@@ -48,14 +48,17 @@ class _PacedSource:
 
     def frames(self) -> Iterator[Frame]:
         start: float | None = None
+        speed = 1.0
         requested, paused = time.monotonic(), 0.0
         for frame in self._source.frames():
             now = time.monotonic()
             paused_before, paused = paused, float(getattr(self._source, "paused_seconds", 0.0))
             self.read_seconds = now - requested - (paused - paused_before)
-            if start is None or now - (start + frame.time) > MAX_DELAY:
-                start = now - frame.time
-            if self._closed.wait(max(0.0, start + frame.time - now)):
+            before, speed = speed, float(getattr(self._source, "speed", 1.0))
+            due = None if start is None or before != speed else start + frame.time / speed
+            if due is None or now - due > MAX_DELAY:
+                start, due = now - frame.time / speed, now
+            if self._closed.wait(max(0.0, due - now)):
                 return
             yield replace(frame, arrived=time.monotonic())
             requested = time.monotonic()

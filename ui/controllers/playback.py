@@ -36,3 +36,14 @@ class PlaybackController(PlaybackCommands):
             self._review.play()
         else:
             self._sources.playback.resume()
+
+    def seek(self, seconds: float) -> None:
+        """See `PlaybackCommands.seek`."""
+        self._sources.playback.seek(seconds)
+
+    def step(self, frames: int) -> None:
+        """See `PlaybackCommands.step`."""
+        if self._state.opened.value is not None:
+            self._review.step(frames)
+        else:
+            self._sources.playback.step(frames)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pymaf_live.types import FrameResult
 from ui.controllers.source_session import SourceSession
-from ui.state.window import Phase, SourceChoice, WindowState
+from ui.state.source import Position
+from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 
 
 class SourcePlayback:
@@ -30,7 +32,10 @@ class SourcePlayback:
         self._state = state
         self._session = session
         self._reopen = reopen
-        state.loop.watch(self._on_loop_change)
+        state.loop.watch(lambda _: self._update_loop())
+        state.take.watch(lambda _: self._update_loop())
+        state.speed.watch(self._on_speed_change)
+        state.phase.watch(self._on_phase_change)
         state.mirror.watch(self._on_mirror_change)
         state.view.inside.watch(self._on_inside_change)
 
@@ -53,16 +58,54 @@ class SourcePlayback:
 
     def apply(self, session: SourceSession) -> None:
         """Apply the settings to a session that has just been opened."""
-        self._on_loop_change(self._state.loop.value)
+        self._update_loop()
+        self._on_speed_change(self._state.speed.value)
         self._on_inside_change(self._state.view.inside.value)
         self._state.live.set(session.playback is None)
         mirror = session.choice.kind == "camera" and self._state.mirror_cameras.value
         self._state.mirror.set(mirror)
 
-    def _on_loop_change(self, loop: bool) -> None:
+    def seek(self, seconds: float) -> None:
+        """Continue a video at a time, in seconds of the file."""
         session = self._session()
         if session is not None and session.playback is not None:
-            session.playback.loop = loop
+            session.playback.seek(seconds)
+
+    def step(self, frames: int) -> None:
+        """Pause and move by a number of frames; negative is backwards."""
+        session, position = self._session(), self._state.sources.position.value
+        if session is None or session.playback is None:
+            return
+        self.pause()
+        if frames == 1:
+            session.playback.step()
+        elif position is not None:
+            rate = float(session.facts.frame_rate or 1)
+            session.playback.seek(position.seconds + frames / rate)
+
+    def shown(self, result: FrameResult) -> None:
+        """Update the position in the file."""
+        session, seconds = self._session(), result.frame.file_time
+        if session is not None and session.playback is not None and seconds is not None:
+            duration = session.facts.duration if session.playback.can_seek else None
+            position = Position(seconds, duration) if duration else None
+            self._state.sources.position.set(position)
+
+    def _on_phase_change(self, phase: Phase) -> None:
+        if phase not in (Phase.PLAYING, Phase.PAUSED):
+            self._state.sources.position.set(None)
+
+    def _update_loop(self) -> None:
+        session = self._session()
+        if session is not None and session.playback is not None:
+            # a recording of a file ends at its end
+            recording = self._state.take.value.phase is TakePhase.RECORDING
+            session.playback.loop = self._state.loop.value and not recording
+
+    def _on_speed_change(self, speed: float) -> None:
+        session = self._session()
+        if session is not None and session.playback is not None:
+            session.playback.speed = speed
 
     def _on_inside_change(self, inside: bool) -> None:
         session = self._session()

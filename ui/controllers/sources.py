@@ -64,13 +64,13 @@ class SourceController(SourceCommands):
         """Called with each session once its pipeline runs."""
         self.on_closed: list[Callable[[], None]] = []
         """Called before a source, or a take in its place, is closed."""
-        self.on_result: list[Callable[[FrameResult], None]] = []
-        """Called with each result before it is shown."""
         self.session: SourceSession | None = None
+        self.playback = SourcePlayback(state, lambda: self.session, self.open)
+        self.on_result: list[Callable[[FrameResult], None]] = [self.playback.shown]
+        """Called with each result before it is shown."""
         self._latest_request = 0
         """Number of the last request to open something; results of older ones are closed."""
         self._reconnector = Reconnector(tasks, self._on_reconnected, self._on_still_away)
-        self.playback = SourcePlayback(state, lambda: self.session, self.open)
 
     def find_cameras(self) -> None:
         """See `SourceCommands.find_cameras`."""

@@ -55,6 +55,7 @@ class TakePlayer:
         self._images = _ImageLoader(take, open_images)
         self._background: Image | None = None
         self._image: Image | None = None
+        self._speed = 1.0
         self._moved(self._frame, False)
 
     @property
@@ -85,6 +86,12 @@ class TakePlayer:
             self._frame = first
         self._playing_since = (time.monotonic(), self._time(self._frame))
         self._moved(self._frame, True)
+
+    def set_speed(self, speed: float) -> None:
+        """Play at a speed from now on; 1 is that of the recording."""
+        if self._playing_since is not None:
+            self._playing_since = (time.monotonic(), self._time(self._frame))
+        self._speed = speed
 
     def pause(self) -> None:
         """Hold the current frame."""
@@ -117,7 +124,7 @@ class TakePlayer:
             return False
         began, start = self._playing_since
         first, last = trim_of(self._take)
-        due = start + time.monotonic() - began
+        due = start + (time.monotonic() - began) * self._speed
         frame = int(np.searchsorted(self._take.frame_time, due + 1e-6, side="right")) - 1
         ended = frame >= last and due >= self._time(last) + self._step()
         if ended and loop:

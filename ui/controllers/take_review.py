@@ -61,6 +61,7 @@ class TakeReviewController(TakeReviewCommands):
         self.undo_stack = UndoStack(state.takes.undo_text, state.takes.redo_text)
         self._player: TakePlayer | None = None
         self._save_at: float | None = None
+        state.speed.watch(self._on_speed_change)
 
     # -- opening and closing ------------------------------------------------------------------
 
@@ -82,6 +83,7 @@ class TakeReviewController(TakeReviewCommands):
             self._window.result.set,
             lambda frame, playing: self._state.playhead.set(Playhead(frame, playing)),
         )
+        self._player.set_speed(self._window.speed.value)
         self._window.take.set(take_status(stored.about))
 
     def put_away(self) -> None:
@@ -123,6 +125,10 @@ class TakeReviewController(TakeReviewCommands):
         """See `TakeReviewCommands.seek`."""
         if self._player is not None:
             self._player.seek(frame)
+
+    def _on_speed_change(self, speed: float) -> None:
+        if self._player is not None:
+            self._player.set_speed(speed)
 
     def step(self, frames: int) -> None:
         """See `TakeReviewCommands.step`."""

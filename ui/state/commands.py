@@ -49,6 +49,12 @@ class PlaybackCommands(Protocol):
     def resume(self) -> None:
         """Continue after a pause, or replay after the end."""
 
+    def seek(self, seconds: float) -> None:
+        """Continue the open video at a time of the file."""
+
+    def step(self, frames: int) -> None:
+        """Pause and move by a number of frames; negative is backwards."""
+
 
 class RecordingCommands(Protocol):
     """Record the open source, and recover recordings of an interrupted run."""

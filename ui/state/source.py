@@ -75,6 +75,14 @@ def _stored_source(owner: Any, choice: SourceChoice | None) -> object:
     return without_password(choice.text)
 
 
+@dataclass(frozen=True)
+class Position:
+    """Position in the open video."""
+
+    seconds: float
+    duration: float
+
+
 @dataclass
 class SourceState:
     """Sources beside the open one."""
@@ -93,4 +101,8 @@ class SourceState:
         default_factory=lambda: Observable[SourceChoice | None](None)
     )
     """Source that is being opened; what was open before stays until then."""
+    position: Observable[Position | None] = field(
+        default_factory=lambda: Observable[Position | None](None)
+    )
+    """Position in the open video; None where there is none to move in."""
     queue: Observable[FileQueue] = field(default_factory=lambda: Observable(FileQueue()))

@@ -172,6 +172,8 @@ class WindowState:
     loop: Observable[bool] = setting("loop")
     """Restart files at their end."""
     capture: CaptureState = field(default_factory=CaptureState)
+    speed: Observable[float] = field(default_factory=lambda: Observable(1.0))
+    """Speed at which videos and takes are played."""
     batch: BatchState = field(default_factory=BatchState)
     export: ExportState = field(default_factory=ExportState)
     live_out: LiveOutState = field(default_factory=LiveOutState)

@@ -103,10 +103,12 @@ class TakeActions:
         menu.addActions([self.trim_start, self.trim_end, self.remove_trim])
         menu.addActions([self.marker, self.named_marker, self.box, self.close_take])
 
-    def enable_for(self, opened: OpenTake | None) -> None:
-        """Enable the actions that the open take allows; None means there is none."""
+    def enable_for(self, opened: OpenTake | None, *, plays_video: bool) -> None:
+        """Enable the actions that the open take, or the video that plays, allows."""
+        for action in (self.previous, self.next):
+            action.setEnabled(opened is not None or plays_video)
         for action in (
-            *(self.previous, self.next, self.trim_start, self.trim_end, self.remove_trim),
+            *(self.trim_start, self.trim_end, self.remove_trim),
             *(self.marker, self.named_marker, self.close_take),
         ):
             action.setEnabled(opened is not None)

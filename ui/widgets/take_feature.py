@@ -16,6 +16,7 @@ from ui.widgets.recovery_banner import RecoveryBanner
 from ui.widgets.take_actions import TakeActions, TakeCallbacks
 from ui.widgets.takes_page import TakesPage
 from ui.widgets.timeline import TaskProgress, Timeline
+from ui.widgets.video_bar import VideoBar
 
 
 class TakeFeature(QObject):
@@ -38,7 +39,7 @@ class TakeFeature(QObject):
         callbacks = TakeCallbacks(
             show_page=self._show_page,
             open_last=commands.takes.open_latest,
-            step=commands.review.step,
+            step=commands.playback.step,
             trim_start=commands.editing.set_start,
             trim_end=commands.editing.set_end,
             remove_trim=commands.editing.reset_trim,
@@ -54,11 +55,13 @@ class TakeFeature(QObject):
         window.side_panel.add_page("takes", "Takes", self.page)
         self.timeline = Timeline(
             state.takes,
+            state.speed,
             (actions.previous, actions.next),
             (actions.trim_start, actions.trim_end, actions.marker, actions.box),
             (actions.undo, actions.redo, actions.close_take),
             window.actions_.capture,
         )
+        self.video_bar = VideoBar(state, actions.previous, actions.next, commands.playback.seek)
         self.timeline.track.frame_requested.connect(commands.review.seek)
         self.timeline.track.trimmed.connect(commands.editing.trim)
         self.timeline.track.marker_moved.connect(commands.editing.move_marker)
@@ -73,6 +76,7 @@ class TakeFeature(QObject):
         self._place_widgets()
         actions.add_to(window.menus.take)
         state.takes.opened.watch(self._on_opened_change)
+        state.sources.position.watch(lambda _: self._enable_actions())
         state.takes.playhead.watch(self._on_playhead_change)
         state.takes.undo_text.watch(actions.show_undo)
         state.takes.redo_text.watch(actions.show_redo)
@@ -107,6 +111,7 @@ class TakeFeature(QObject):
         column = self._window.central_column
         column.insertWidget(column.indexOf(self._window.pages), self.recovery)
         column.insertWidget(column.indexOf(self._window.pages) + 1, self.timeline)
+        column.insertWidget(column.indexOf(self._window.pages) + 1, self.video_bar)
         canvas_layout = self._window.canvas_area.layout()
         assert isinstance(canvas_layout, QGridLayout)
         canvas_layout.addWidget(self.countdown, 0, 0, Qt.AlignmentFlag.AlignCenter)
@@ -149,11 +154,15 @@ class TakeFeature(QObject):
     # -- state --------------------------------------------------------------------------------
 
     def _on_opened_change(self, opened: OpenTake | None) -> None:
-        self.actions_.enable_for(opened)
+        self._enable_actions()
         if opened is not None:
             self._window.setWindowTitle(f"{opened.stored.about.name} – PyMAF Live")
         elif self._state.source.value is None:
             self._window.setWindowTitle("PyMAF Live")
+
+    def _enable_actions(self) -> None:
+        plays_video = self._state.sources.position.value is not None
+        self.actions_.enable_for(self._state.takes.opened.value, plays_video=plays_video)
 
     def _on_playhead_change(self, playhead: Playhead) -> None:
         opened = self._state.takes.opened.value

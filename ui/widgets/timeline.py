@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.state.observable import Observable
 from ui.state.provenance import provenance_of
 from ui.state.take import OpenTake, Playhead, TakesState, TaskStatus
 from ui.widgets.formatting import clock
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 from ui.widgets.timeline_track import TimelineTrack
+from ui.widgets.video_bar import speed_box
 
 
 class Timeline(QWidget):
@@ -29,6 +31,8 @@ class Timeline(QWidget):
     Parameters
     ----------
     state : TakesState
+    speed : Observable of float
+        Playback speed.
     left, middle, right : sequences of QAction
         Actions in the three groups of the button row.
     capture : QAction
@@ -39,6 +43,7 @@ class Timeline(QWidget):
     def __init__(
         self,
         state: TakesState,
+        speed: Observable[float],
         left: Sequence[QAction],
         middle: Sequence[QAction],
         right: Sequence[QAction],
@@ -65,6 +70,7 @@ class Timeline(QWidget):
         row.addSpacing(10)
         self._add(row, middle)
         row.addWidget(self.note, 1)
+        row.addWidget(speed_box(speed))
         self._add(row, right)
         line.may_hide(self.position)
         column = QVBoxLayout(self)
