@@ -29,7 +29,7 @@ from trainer.data.locations import (
 
 _LOCATIONS = (
     "lspet", "landmarks", "fits", "ccp", "coco", "synthetic", "dressed", "videos", "people",
-    "pictures", "lsp", "lsp_parts",
+    "pictures", "lsp", "lsp_parts", "coco_val",
 )  # fmt: skip
 """Parameters of the command that are locations of data."""
 
@@ -56,6 +56,18 @@ _Pictures = Annotated[
 ]
 _SmplBody = Annotated[
     bool, typer.Option("--smpl-body", help="The body is SMPL: poses of --people are ground truth.")
+]
+_MaleBody = Annotated[
+    str | None,
+    typer.Option("--male-body", metavar="NAME", help="Imported SMPL body of the men in --people."),
+]
+_FemaleBody = Annotated[
+    str | None,
+    typer.Option("--female-body", metavar="NAME", help="The same of the women."),
+]
+_CocoVal = Annotated[
+    Path | None,
+    typer.Option("--coco-val", metavar="FOLDER", help="COCO with annotations and val2017."),
 ]
 _Lsp = Annotated[Path | None, typer.Option(metavar="FOLDER", help="LSP: images and joints.mat.")]
 _LspParts = Annotated[Path | None, typer.Option(metavar="FOLDER", help="UP-3D's part maps of LSP.")]
@@ -84,6 +96,9 @@ def evaluate(
     people: _People = None,
     pictures: _Pictures = None,
     smpl_body: _SmplBody = False,
+    male_body: _MaleBody = None,
+    female_body: _FemaleBody = None,
+    coco_val: _CocoVal = None,
     lsp: _Lsp = None,
     lsp_parts: _LspParts = None,
     sheets: _Sheets = None,
@@ -101,6 +116,7 @@ def evaluate(
         fits=fits,
         ccp=ccp,
         coco=coco,
+        coco_val=coco_val,
         synthetic=synthetic,
         dressed=dressed,
         videos=videos,
@@ -110,6 +126,7 @@ def evaluate(
         people=people,
         pictures=pictures,
         landmarks=landmarks,
+        genders={k: v for k, v in (("m", male_body), ("f", female_body)) if v is not None},
     )
     with TerminalReporter() as reporter:
         run_evaluation(

@@ -44,6 +44,8 @@ class PersonLabels:
     """None without a body, or if its fit is not good enough for training."""
     joints_3d: Array | None = None
     """(K, 4) m, relative to the hip centre, in the frame of `crop`, and a weight 0..1."""
+    pelvis: Array | None = None
+    """(3,) m, Human3.6M's pelvis in the frame of `joints_3d`, where the set has it."""
 
 
 class PersonDataset(Protocol):

@@ -52,10 +52,11 @@ class RecroppedDataset:
         joints = known.joints_3d
         if joints is not None:
             joints = np.column_stack([joints[:, :3] @ turn.T, joints[:, 3]])
+        pelvis = None if known.pelvis is None else turn @ known.pelvis
         label = known.body
         if label is not None:
             label = self._turned(label, known.crop, crop, turn)
-        return replace(known, crop=crop, joints_3d=joints, body=label)
+        return replace(known, crop=crop, joints_3d=joints, pelvis=pelvis, body=label)
 
     def _turned(self, label: BodyLabel, before: Crop, after: Crop, turn: Array) -> BodyLabel:
         rotations = np.array(label.rotations, dtype=np.float64)

@@ -38,6 +38,8 @@ _BODY_ARRAYS = ("pose", "shape", "has_smpl")
 """Read only where the body is SMPL. A file's other arrays, some pickled, are never read."""
 
 _SPIN_JOINTS = 24
+_PELVIS = 14
+"""Row of Human3.6M's pelvis among SPIN's joints."""
 _BOX_PIXELS = 200.0
 _BOX_MARGIN = 1.2
 """Ratio of SPIN's boxes to the extent of the person's joints."""
@@ -76,7 +78,8 @@ class SpinDataset:
     body : Body
     name : str
     smpl_body : bool
-        True if `body` is SMPL, so that the file's poses and shapes are valid labels for it.
+        True if `body` is SMPL, so that the file's poses and shapes are valid labels for it. Shapes
+        of men and women belong to SMPL's bodies of these genders, see `genders`.
 
     Raises
     ------
@@ -90,7 +93,7 @@ class SpinDataset:
         self.name, self._folder = name, folder
         self._file = _File(path, (*_ARRAYS, *_BODY_ARRAYS) if smpl_body else _ARRAYS)
         self.keypoints = self._file.keypoints()
-        self._joints_3d = self._file.joints_3d()
+        self._joints_3d, self._pelvis = self._file.joints_3d()
         self._pose: tuple[Array, Array, npt.NDArray[np.bool_]] | None = None
         if smpl_body:
             self._pose = self._file.bodies(body)
@@ -100,6 +103,16 @@ class SpinDataset:
                 "body (smpl_body)"
             )
         self._points = _body_keypoints(body)
+
+    def genders(self) -> tuple[str, ...]:
+        """Return 'f', 'm' or 'n' (neutral) of each person; all neutral if the file has none.
+
+        Raises
+        ------
+        InputError
+            If the file's genders cannot be read.
+        """
+        return self._file.genders()
 
     def __len__(self) -> int:
         """Return N."""
@@ -126,15 +139,17 @@ class SpinDataset:
             extent = self._extent(row)
             crop = crop_about(self._file.centre[row], SIDE * extent, 0.0, CROP_SIZE)
         turn = about_z(-crop.turn)
-        joints_3d = None
+        joints_3d, pelvis = None, None
         if self._joints_3d is not None:
             joints = self._joints_3d[row]
             joints_3d = np.column_stack([joints[:, :3] @ turn.T, joints[:, 3]])
+        if self._pelvis is not None and np.isfinite(self._pelvis[row]).all():
+            pelvis = turn @ self._pelvis[row]
         label = self._label(row, crop, image_points, turn)
         if label is not None and posed is not None and joints_3d is None:
             middle = _hip_centre(posed)
             joints_3d = np.column_stack([(posed - middle) @ turn.T, np.ones(len(posed))])
-        return PersonLabels(crop, keypoints, label, joints_3d)
+        return PersonLabels(crop, keypoints, label, joints_3d, pelvis=pelvis)
 
     def _posed(self, row: int) -> Array | None:
         """Return the key points (K, 3) of the row's body along the camera axes, m."""
@@ -217,22 +232,50 @@ class _File:
         keypoints[keypoints[:, :, 2] == 0] = 0
         return validate_keypoints(str(self.path), keypoints, min_keypoints=0)
 
-    def joints_3d(self) -> Array | None:
-        """Return (N, K, 4) of `S`: m from the hip centre along the camera axes, and a weight."""
+    def genders(self) -> tuple[str, ...]:
+        """Return 'f', 'm' or 'n' (neutral) of each person; all neutral if the file has none."""
+        try:
+            # read only here: some files have it as pickled objects, and training needs no genders
+            with np.load(self.path, allow_pickle=False) as file:
+                if "gender" not in file.files:
+                    return ("n",) * len(self.names)
+                values = file["gender"]
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self.path}: gender cannot be read: {error}") from error
+        if values.shape != (len(self.names),) or values.dtype.kind not in "SU":
+            raise InputError(f"{self.path}: gender is {values.dtype} {values.shape}, not N letters")
+        letters = [
+            (value.decode("latin-1") if isinstance(value, bytes) else str(value))[:1].lower()
+            for value in values.tolist()
+        ]
+        unknown = sorted(set(letters) - {"f", "m", "n"})
+        if unknown:
+            raise InputError(f"{self.path}: gender is {unknown[0]!r}, not f, m or n")
+        return tuple(letters)
+
+    def joints_3d(self) -> tuple[Array | None, Array | None]:
+        """Return (N, K, 4) of `S`: m from the hip centre along the camera axes, and a weight.
+
+        And the pelvis (N, 3) in the same frame, NaN where it is unknown. None where the file has
+        no `S`, or none with hips.
+        """
         if "S" not in self._arrays:
-            return None
-        joints = self._numbers("S", (_SPIN_JOINTS, 4))[:, list(_KEYPOINT_ROWS)].copy()
+            return None, None
+        every = self._numbers("S", (_SPIN_JOINTS, 4))
+        joints = every[:, list(_KEYPOINT_ROWS)].copy()
         hips = [LSP_NAMES.index("right_hip"), LSP_NAMES.index("left_hip")]
         joints[:, :, 3] = joints[:, :, 3].clip(0, 1)
         # without the hips the joints have no origin
         joints[~(joints[:, hips, 3] > 0).all(axis=1), :, 3] = 0
-        joints[:, :, :3] -= joints[:, hips, :3].mean(axis=1, keepdims=True)
+        middle = joints[:, hips, :3].mean(axis=1)
+        pelvis = np.where(every[:, _PELVIS, 3:] > 0, every[:, _PELVIS, :3] - middle, np.nan)
+        joints[:, :, :3] -= middle[:, None]
         joints[joints[:, :, 3] == 0] = 0
         if np.abs(joints[:, :, :3]).max() > _MAX_JOINT_DISTANCE:
             raise InputError(
                 f"{self.path}: S has joints too far from the hips; it must be in metres"
             )
-        return joints if joints[:, :, 3].any() else None
+        return (joints, pelvis) if joints[:, :, 3].any() else (None, None)
 
     def bodies(self, body: Body) -> tuple[Array, Array, npt.NDArray[np.bool_]] | None:
         """Return rotation vectors (N, J, 3), shapes (N, S) and a mask of the valid rows (N,)."""

@@ -21,6 +21,9 @@ _PAPER_JOINTS = (
     "neck_base", "head_top",
 )  # fmt: skip
 
+_H36M_PELVIS = 0
+"""Row of the pelvis in Human3.6M's order."""
+
 PAPER_HIPS = (2, 3)
 """Rows of the hips among the paper's 14 joints."""
 
@@ -56,6 +59,10 @@ class BodyPoser:
         They come from the Human3.6M regressor.
         """
         return self.keypoints("h36m", rotations, shape)[:, self._paper_rows]
+
+    def pelvis(self, rotations: Array, shape: Array) -> Array:
+        """Return Human3.6M's pelvis, the root of the paper's 3D metrics, (N, 1, 3) m."""
+        return self.keypoints("h36m", rotations, shape)[:, [_H36M_PELVIS]]
 
     def vertices(self, rotations: Array, shape: Array) -> Array:
         """Return the mesh (N, V, 3) m."""

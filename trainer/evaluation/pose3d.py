@@ -1,9 +1,9 @@
 """3D errors of people with known bodies or joints: synthetic people, 3DPW, Human3.6M.
 
 The joints are the paper's 14, regressed from the mesh by the body file's Human3.6M rows, aligned at
-the truth's hips (MPJPE, PVE) or to all the truth's joints with scale (PA-MPJPE); `limbs` are the
-first 12 of them, which BlazePose has as well. Sets with joints but no bodies are compared by the
-joints of LSP's names.
+Human3.6M's pelvis, which is regressed as well (MPJPE, PVE), or to all the truth's joints with scale
+(PA-MPJPE). `limbs` are the first 12 of them, which BlazePose has too, aligned at the middle of the
+hips. Sets with joints but no bodies are compared by the joints of LSP's names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.types import Array, Ints, Mask
+from pymaf_live.types import Array, Ints
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import FACE_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import LIMBS
@@ -24,7 +24,7 @@ from trainer.data.recrop import recrop
 from trainer.evaluation.facing import facing_figures
 from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, turn_roots
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser, to_image_pixels
-from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck, vertex_error
+from trainer.evaluation.metrics import joint_error, mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
 from trainer.evaluation.upper_body import read_upper_bodies, upper_body_figures
 
@@ -57,12 +57,24 @@ def estimate_people(
 
 
 def measure_people(
-    found: CropEstimates, known: Sequence[PersonLabels], bodies: BodyPoser
+    found: CropEstimates,
+    known: Sequence[PersonLabels],
+    bodies: BodyPoser,
+    truth: Sequence[BodyPoser] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a set of people, level by level.
 
     MPJPE, PA-MPJPE and PVE in mm, PCK, the share of impossible bodies, `facing_figures` of people
     with bodies and `upper_body_figures` of people with 3D joints.
+
+    Parameters
+    ----------
+    found, known
+        From `estimate_people`.
+    bodies : BodyPoser
+        Of the network.
+    truth : sequence of BodyPoser, optional
+        Of the labels, one per person: bodies of each gender. By default those of the network.
 
     Raises
     ------
@@ -71,7 +83,7 @@ def measure_people(
     """
     with_body = [row for row, one in enumerate(known) if one.body is not None]
     if with_body:
-        figures = _against_bodies(found, known, with_body, bodies)
+        figures = _against_bodies(found, known, with_body, bodies, truth or [bodies] * len(known))
     else:
         figures = _against_joints(found, known, bodies)
     estimates, levels = found.estimates, range(len(found.estimates.rotations))
@@ -131,16 +143,23 @@ def _upper_bodies(
 
 
 def _against_bodies(
-    found: CropEstimates, known: Sequence[PersonLabels], rows: Sequence[int], bodies: BodyPoser
+    found: CropEstimates,
+    known: Sequence[PersonLabels],
+    rows: Sequence[int],
+    bodies: BodyPoser,
+    truth: Sequence[BodyPoser],
 ) -> dict[str, Any]:
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
     shape = np.stack([label.shape for label in labels if label is not None])
     crops = [known[row].crop for row in rows], [found.crops[row] for row in rows]
-    true, true_mesh, true_joints = (
-        between_crops(points(rotations, shape), *crops)
-        for points in (bodies.paper_joints, bodies.vertices, bodies.joints)
-    )
+    posers = [truth[row] for row in rows]
+    true, true_root, true_mesh, true_joints = (
+        between_crops(_pose_each(posers, points, rotations, shape), *crops)
+        for points in (
+            BodyPoser.paper_joints, BodyPoser.pelvis, BodyPoser.vertices, BodyPoser.joints
+        )
+    )  # fmt: skip
     figures: dict[str, Any] = {
         name: [] for name in (
             "mpjpe_mm", "pa_mpjpe_mm", "mpjpe_limbs_mm", "pa_mpjpe_limbs_mm", "pve_mm",
@@ -153,18 +172,34 @@ def _against_bodies(
     for level_rotations, level_shape in zip(
         found.estimates.rotations[:, rows], found.estimates.shape[:, rows], strict=True
     ):
-        paper = bodies.paper_joints(level_rotations, level_shape)
-        mesh = bodies.vertices(level_rotations, level_shape)
-        joints = bodies.joints(level_rotations, level_shape)
-        figures["mpjpe_mm"].append(mpjpe(paper, true, PAPER_HIPS))
+        posed = level_rotations, level_shape
+        paper, root = bodies.paper_joints(*posed), bodies.pelvis(*posed)
+        figures["mpjpe_mm"].append(1000 * joint_error(paper - root, true - true_root))
         figures["pa_mpjpe_mm"].append(pa_mpjpe(paper, true))
         figures["mpjpe_limbs_mm"].append(mpjpe(paper[:, limbs], true[:, limbs], PAPER_HIPS))
         figures["pa_mpjpe_limbs_mm"].append(pa_mpjpe(paper[:, limbs], true[:, limbs]))
         for name, value in facing_figures(level_rotations[:, 0], true_roots).items():
             figures[name].append(value)
-        figures["pve_mm"].append(vertex_error(mesh, true_mesh, paper, true, PAPER_HIPS))
+        mesh = bodies.vertices(*posed)
+        figures["pve_mm"].append(vertex_error(mesh, true_mesh, root, true_root, (0,)))
+        joints = bodies.joints(*posed)
         figures["mpjpe_skeleton_mm"].append(mpjpe(joints, true_joints, bodies.hips))
     return figures
+
+
+def _pose_each(
+    posers: Sequence[BodyPoser],
+    points: Callable[[BodyPoser, Array, Array], Array],
+    rotations: Array,
+    shape: Array,
+) -> Array:
+    """Return points (N, K, 3) of N people, each with a body of their own."""
+    parts: dict[int, Array] = {}
+    for poser in {id(one): one for one in posers}.values():
+        mine = [row for row, one in enumerate(posers) if one is poser]
+        own = points(poser, rotations[mine], shape[mine])
+        parts |= dict(zip(mine, own, strict=True))
+    return np.stack([parts[row] for row in range(len(posers))])
 
 
 def _against_joints(
@@ -185,27 +220,22 @@ def _against_joints(
     for rotations, shape in zip(
         estimates.rotations[:, rows], estimates.shape[:, rows], strict=True
     ):
-        estimated = bodies.paper_joints(rotations, shape)
+        estimated, roots = bodies.paper_joints(rotations, shape), bodies.pelvis(rotations, shape)
         plain, aligned = [], []
-        for joints, row, mask in zip(estimated, rows, masks, strict=True):
-            labels = known[row].joints_3d
-            assert labels is not None
-            true = between_crops(labels[None, :count, :3], [known[row].crop], [found.crops[row]])
-            plain.append(_over_known(mpjpe, joints, true[0], mask))
-            aligned.append(_over_known(_pa_mpjpe, joints, true[0], mask))
+        for joints, root, row, mask in zip(estimated, roots, rows, masks, strict=True):
+            one = known[row]
+            assert one.joints_3d is not None
+            # without a pelvis the labels' origin, the middle of the hips, is the root
+            pelvis = np.zeros(3) if one.pelvis is None else one.pelvis
+            if one.pelvis is None:
+                root = joints[list(PAPER_HIPS)].mean(axis=0, keepdims=True)
+            points = np.concatenate([one.joints_3d[:count, :3], pelvis[None]])
+            true = between_crops(points[None], [one.crop], [found.crops[row]])[0]
+            error = joint_error((joints - root)[mask], (true[:-1] - true[-1])[mask])
+            plain.append(1000 * error)
+            aligned.append(pa_mpjpe(joints[None, mask], true[None, :-1][:, mask]))
         # every joint has the same weight, as in sets that know all joints
         weights = [int(mask.sum()) for mask in masks]
         figures["mpjpe_mm"].append(float(np.average(plain, weights=weights)))
         figures["pa_mpjpe_mm"].append(float(np.average(aligned, weights=weights)))
     return figures
-
-
-def _over_known(
-    metric: Callable[[Array, Array, Sequence[int]], float], found: Array, true: Array, known: Mask
-) -> float:
-    roots = [int(np.flatnonzero(np.flatnonzero(known) == hip)[0]) for hip in PAPER_HIPS]
-    return metric(found[None, known], true[None, known], roots)
-
-
-def _pa_mpjpe(found: Array, true: Array, roots: Sequence[int]) -> float:
-    return pa_mpjpe(found, true)

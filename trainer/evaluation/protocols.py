@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,15 @@ import numpy as np
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.types import Array
-from trainer.data.base import PersonDataset
 from trainer.data.fits import Fits, read_fits
 from trainer.data.lspet import VALIDATION_COUNT, ImageStore, JointSet, read_joint_set
 from trainer.data.spin_npz import SpinDataset
 from trainer.data.synthetic import SyntheticDataset, read_synthetic
 from trainer.evaluation.calibration import measure_calibration
 from trainer.evaluation.coco import estimate_boxed, measure_coco, read_coco_mini
+from trainer.evaluation.coco_val import measure_coco_val, read_coco_val
 from trainer.evaluation.end_to_end import run_program
+from trainer.evaluation.genders import gendered_bodies
 from trainer.evaluation.held_out import write_held_out
 from trainer.evaluation.inference import CropEstimates
 from trainer.evaluation.jitter import measure_jitter
@@ -43,7 +45,7 @@ from trainer.evaluation.mesh_eval import BodyPoser, PartRenderer
 from trainer.evaluation.metrics import ConfusionMatrix, normalized_errors
 from trainer.evaluation.network import EvaluatedModel
 from trainer.evaluation.oracle import measure_oracle
-from trainer.evaluation.pose3d import estimate_people, measure_groups
+from trainer.evaluation.pose3d import estimate_people, measure_groups, measure_people
 from trainer.evaluation.truncated import measure_truncated
 from trainer.evaluation.videos import measure_videos
 from trainer.rendering.contact_sheet import write_estimate_sheets
@@ -67,6 +69,8 @@ class EvaluationData:
     """Folder of the packed images with masks."""
     coco: Path | None = None
     """Folder of the packed COCO persons."""
+    coco_val: Path | None = None
+    """Folder with COCO's annotations and val2017."""
     synthetic: Path | None = None
     """Folder of the synthetic test set."""
     dressed: Path | None = None
@@ -83,6 +87,8 @@ class EvaluationData:
     """Folder that the npz' image names are relative to."""
     smpl_body: bool = False
     """The current body is SMPL, so that the npz' poses are ground truth for it."""
+    genders: Mapping[str, str] = MappingProxyType({})
+    """'f', 'm' -> name of SMPL's imported body of that gender."""
     landmarks: Path = Path("blazepose")
     """Folder of BlazePose's ``.tflite`` files."""
 
@@ -215,14 +221,20 @@ def _coco(context: EvaluationContext) -> dict[str, Any]:
     return measure_coco(passes, people, context.bodies, context.results)
 
 
+def _coco_val(context: EvaluationContext) -> dict[str, Any]:
+    people = read_coco_val(require(context.data.coco_val))
+    network, bodies = context.model.network, context.bodies
+    return measure_coco_val(network, people, bodies, context.results, context.reporter)
+
+
 def _synthetic(context: EvaluationContext) -> dict[str, Any]:
     people = _open_synthetic(context, context.data.synthetic)
-    return _measure_set(context, people, "synthetic", people.table.group.tolist())
+    return _measure_set(context, people, "synthetic")
 
 
 def _dressed(context: EvaluationContext) -> dict[str, Any]:
     people = _open_synthetic(context, context.data.dressed)
-    return _measure_set(context, people, "dressed", people.table.group.tolist())
+    return _measure_set(context, people, "dressed")
 
 
 def _synthetic_landmarkers(context: EvaluationContext) -> dict[str, Any]:
@@ -248,12 +260,17 @@ def _people(context: EvaluationContext) -> dict[str, Any]:
     data = context.data
     path, images = require(data.people), require(data.pictures)
     people = SpinDataset(path, images, context.model.body, path.stem, smpl_body=data.smpl_body)
-    return _measure_set(context, people, "people", [""] * len(people))
+    truth, as_neutral = gendered_bodies(
+        people.genders() if data.smpl_body else (), context.bodies, data.genders, context.reporter
+    )
+    found, known = estimate_people(context.model.network, people, context.reporter)
+    joints = np.stack([one.keypoints[:14] for one in known])
+    context.write_sheets("people", found, people.image, _image_errors(context, found, joints))
+    return measure_people(found, known, context.bodies, truth) | as_neutral
 
 
-def _measure_set(
-    context: EvaluationContext, people: PersonDataset, name: str, groups: Sequence[str]
-) -> dict[str, Any]:
+def _measure_set(context: EvaluationContext, people: SyntheticDataset, name: str) -> dict[str, Any]:
+    groups = people.table.group.tolist()
     found, known = estimate_people(context.model.network, people, context.reporter)
     joints = np.stack([one.keypoints[:14] for one in known])
     context.write_sheets(name, found, people.image, _image_errors(context, found, joints))
@@ -306,6 +323,7 @@ PROTOCOLS = {
     "synthetic": Protocol(_synthetic, ("synthetic",)),
     "dressed": Protocol(_dressed, ("dressed",)),
     "coco": Protocol(_coco, ("coco",)),
+    "coco_val": Protocol(_coco_val, ("coco_val",)),
     "truncated": Protocol(_truncated, ("lspet",)),
     "still": Protocol(_still, ("ccp",)),
     "videos": Protocol(_videos, ("videos",)),

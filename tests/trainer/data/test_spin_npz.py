@@ -166,6 +166,35 @@ def test_3d_joints_without_hips_have_no_weight(tmp_path: Path) -> None:
     assert second[:, 3].tolist() == [0.0 if k == 6 else 1.0 for k in range(19)]
 
 
+def test_pelvis_and_genders_are_read(tmp_path: Path) -> None:
+    arrays = fake_arrays()
+    assert opened(tmp_path, arrays).labels(1).pelvis is None
+    middle = arrays["S"][:, [2, 3], :3].mean(axis=1)
+    arrays["S"][:, 14, :3] = middle + np.array([0.03, 0.0, 0.0])
+    arrays["S"][:2, 14, 3] = 1
+    people = opened(tmp_path, arrays, smpl_body=True)
+    for row in (0, 1):
+        known = people.labels(row)
+        # 3 cm along the image's x axis, in the frame of the rotated crop
+        c, s = np.cos(known.crop.turn), np.sin(known.crop.turn)
+        assert known.pelvis is not None
+        np.testing.assert_allclose(known.pelvis, [0.03 * c, -0.03 * s, 0], atol=1e-9)
+    assert people.labels(2).pelvis is None
+    assert people.genders() == ("f", "m", "n")
+    arrays["gender"] = np.array([b"Female", b"male", b"n"])
+    assert opened(tmp_path, arrays, smpl_body=True).genders() == ("f", "m", "n")
+    del arrays["gender"]
+    assert opened(tmp_path, arrays, smpl_body=True).genders() == ("n", "n", "n")
+    for values, message in (
+        (np.array(["f", "x", "n"]), "gender is 'x'"),
+        (np.zeros(COUNT), "gender is float64"),
+        (np.array([object()] * COUNT), "gender cannot be read"),
+    ):
+        people = opened(tmp_path, arrays | {"gender": values}, smpl_body=True)
+        with pytest.raises(InputError, match=message):
+            people.genders()
+
+
 def test_images_are_read_by_name(tmp_path: Path) -> None:
     arrays = fake_arrays()
     arrays["imgname"] = arrays["imgname"].astype("S")
