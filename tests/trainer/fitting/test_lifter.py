@@ -161,6 +161,11 @@ def test_true_depth_in_a_hypothesis_makes_a_better_fit(people):
     with torch.no_grad():
         found = fitter.points(best.parameters).permute(2, 1, 0)
     error = (centre_hips(found) - points)[:, :12].norm(dim=-1).mean()
+    expected = best.expected_error(lifted)
+    assert (expected > 0.02 + 0.8 * 0.05).all()
+    # hypotheses that agree are surer
+    sure = LiftedPoses(torch.stack([points, points], 1), score, lifted.spread)
+    assert (best.expected_error(sure) < expected).all()
     flat = fit(body, annotated, teacher, options)
     without = (true_points(flat) - points)[:, :12].norm(dim=-1).mean()
     assert error < 0.06
