@@ -122,12 +122,12 @@ def _write(
     if scene.name:
         root.GetPrim().SetDisplayName(scene.name)
     bones = scene.bones
-    skeleton = UsdSkel.Skeleton.Define(stage, f"{root_path}/skeleton")
+    skeleton = UsdSkel.Skeleton.Define(stage, _child_path(scene, "skeleton"))
     joints = Vt.TokenArray(_joint_paths(scene))
     skeleton.CreateJointsAttr(joints)
     skeleton.CreateBindTransformsAttr(_matrices(bones.rest_rotation, bones.rest_position * scale))
     skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local_rotation, bones.offsets * scale))
-    motion = UsdSkel.Animation.Define(stage, f"{root_path}/motion")
+    motion = UsdSkel.Animation.Define(stage, _child_path(scene, "motion"))
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
@@ -161,7 +161,7 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     from pxr import Gf, UsdGeom, UsdSkel, Vt
 
     vertices, faces = scene.vertices, scene.body.faces
-    mesh = UsdGeom.Mesh.Define(stage, f"{_root_path(scene)}/body")
+    mesh = UsdGeom.Mesh.Define(stage, _child_path(scene, "body"))
     points = Vt.Vec3fArray.FromNumpy((vertices * scale).astype(np.float32))
     mesh.CreatePointsAttr(points)
     mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
@@ -190,7 +190,7 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
         stage = Usd.Stage.Open(str(path))
         metres = UsdGeom.GetStageMetersPerUnit(stage)
         root_path = _root_path(scene)
-        prim = stage.GetPrimAtPath(f"{root_path}/skeleton")
+        prim = stage.GetPrimAtPath(_child_path(scene, "skeleton"))
         cache = UsdSkel.Cache()
         root = UsdSkel.Root(stage.GetPrimAtPath(root_path))
         cache.Populate(root, Usd.TraverseInstanceProxies())
@@ -221,6 +221,15 @@ def _root_path(scene: Scene) -> str:
     word = str(Tf.MakeValidIdentifier(plain)).strip("_")
     # a name without Latin letters is only in the display name
     return f"/{word if word[:1].isalpha() else _DEFAULT_NAME}"
+
+
+def _child_path(scene: Scene, kind: str) -> str:
+    """Return the path of a prim below the root: kind is 'skeleton', 'motion' or 'body'.
+
+    Blender names objects after these prims, so they have the person's name as well.
+    """
+    root = _root_path(scene)
+    return f"{root}{root}_{kind}" if scene.name else f"{root}/{kind}"
 
 
 def _joint_paths(scene: Scene) -> list[str]:

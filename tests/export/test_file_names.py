@@ -120,6 +120,8 @@ def test_usd_has_the_name_of_its_person(body: Body, take: Take, tmp_path: Path) 
         stage = Usd.Stage.Open(str(file))
         root = stage.GetDefaultPrim()
         assert (str(root.GetPath()), root.GetDisplayName()) == (prim, who)
+        names = {child.GetName() for child in root.GetChildren()}
+        assert names == {f"{prim[1:]}_{kind}" for kind in ("skeleton", "motion", "body")}
 
 
 def test_person_named_like_a_bone_is_not_a_bone(body: Body, take: Take, tmp_path: Path) -> None:
