@@ -70,7 +70,7 @@ class MotionOptions:
         ),
     ] = "source"
     unit: Annotated[
-        Literal["m", "cm"] | None,
+        Literal["m", "cm", "mm"] | None,
         typer.Option(help="Unit of length. Default: the usual unit of the format."),
     ] = None
     rig: Annotated[

@@ -14,6 +14,7 @@ from pymaf_live.body import Body
 from pymaf_live.errors import UsageError
 from pymaf_live.export.amass import export_amass
 from pymaf_live.export.bvh import export_bvh
+from pymaf_live.export.c3d import export_c3d
 from pymaf_live.export.csv import export_csv
 from pymaf_live.export.fbx import export_fbx
 from pymaf_live.export.file_names import sibling_pattern
@@ -21,7 +22,10 @@ from pymaf_live.export.gltf import export_glb
 from pymaf_live.export.masks import export_masks
 from pymaf_live.export.npz import export_npz
 from pymaf_live.export.options import ExportedFile, ExportOptions, OptionName, Unit
-from pymaf_live.export.usd import MISSING, export_usd, export_usda, export_usdz
+from pymaf_live.export.smpl import export_smpl
+from pymaf_live.export.trc import export_trc
+from pymaf_live.export.usd import export_usd, export_usda, export_usdz
+from pymaf_live.export.vrma import export_vrma
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.take import Take
 
@@ -64,12 +68,18 @@ class Format:
     writer: Writer
     needs: str = ""
     """Optional module that an extra installs."""
+    extra: str = ""
+    """The extra."""
 
     @property
     def missing(self) -> str:
         """Advice on what to install before this format can be written; '' if nothing."""
         installed = not self.needs or importlib.util.find_spec(self.needs) is not None
-        return "" if installed else MISSING
+        if installed:
+            return ""
+        return (
+            f"{self.name} requires the extra {self.extra!r}: pip install 'pymaf-live[{self.extra}]'"
+        )
 
     def target(self, stem: Path) -> Path:
         """Return the path of the file for a take named `stem`."""
@@ -151,6 +161,7 @@ class Format:
 
 
 _MOTION: frozenset[OptionName] = frozenset({"rate", "rig", "world", "in_place"})
+_MARKERS: frozenset[OptionName] = frozenset({"rate", "unit", "world", "in_place"})
 _SKELETON: frozenset[OptionName] = _MOTION | {"rest_first"}
 
 _USD = Format(
@@ -163,6 +174,7 @@ _USD = Format(
     per_person=True,
     writer=export_usd,
     needs="pxr",
+    extra="usd",
 )
 
 _ALL = (
@@ -198,6 +210,16 @@ _ALL = (
         writer=export_glb,
     ),
     Format(
+        name="vrma",
+        suffix=".vrma",
+        title="VRM animation: motion for VRM avatars (one file per person)",
+        hint="",
+        options=frozenset({"rate", "world", "in_place"}),
+        unit="m",
+        per_person=True,
+        writer=export_vrma,
+    ),
+    Format(
         name="npz",
         suffix=".npz",
         title="npz: all data, for NumPy and for later exports",
@@ -216,6 +238,38 @@ _ALL = (
         unit="m",
         per_person=True,
         writer=export_csv,
+    ),
+    Format(
+        name="trc",
+        suffix=".trc",
+        title="TRC: markers for OpenSim (one file per person)",
+        hint="Markers are at the body's key points, with the names of Pose2Sim's OpenSim models.",
+        options=_MARKERS,
+        unit="mm",
+        per_person=True,
+        writer=export_trc,
+    ),
+    Format(
+        name="c3d",
+        suffix=".c3d",
+        title="C3D: markers for biomechanics, z up (one file per person)",
+        hint="Markers are at the body's key points, with the names of Pose2Sim's OpenSim models.",
+        options=_MARKERS,
+        unit="mm",
+        per_person=True,
+        writer=export_c3d,
+        needs="ezc3d",
+        extra="c3d",
+    ),
+    Format(
+        name="smpl",
+        suffix=".smpl.npz",
+        title="SMPL parameters: npz with the keys of WHAM (one file per person)",
+        hint="betas belong to the body of this program, whose shapes are not SMPL's.",
+        options=frozenset({"rate"}),
+        unit="m",
+        per_person=True,
+        writer=export_smpl,
     ),
     Format(
         name="amass",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,36 @@ def write_scene(
     Interrupted
         If the reporter is cancelled.
     """
+    write_document(path, scene, reporter, mesh=options.mesh)
+
+
+def write_document(
+    path: Path,
+    scene: Scene,
+    reporter: Reporter,
+    *,
+    mesh: bool,
+    extensions: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a scene as glTF binary.
+
+    Parameters
+    ----------
+    path : Path
+    scene : Scene
+    reporter : Reporter
+    mesh : bool
+        Include the skinned mesh, not only the skeleton.
+    extensions : mapping, optional
+        Extensions of the document by name; nodes 0, 1, 2, ... are the bones.
+
+    Raises
+    ------
+    OutputError
+        If the motion is longer than the format supports.
+    Interrupted
+        If the reporter is cancelled.
+    """
     count = len(scene.bones.names)
     buffer = _Buffer()
     nodes = _bone_nodes(scene)
@@ -82,7 +113,7 @@ def write_scene(
         # also without a mesh: it tells programs which nodes are bones
         "skins": [_skin(buffer, scene)],
     }
-    if options.mesh:
+    if mesh:
         name = f"{scene.name} body" if scene.name else "body"
         roots.append(len(nodes))
         nodes.append({"name": name, "mesh": 0, "skin": 0})
@@ -92,6 +123,9 @@ def write_scene(
     document["scenes"] = [{"nodes": roots}]
     document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
     document["buffers"] = [{"byteLength": buffer.size}]
+    if extensions:
+        document["extensions"] = dict(extensions)
+        document["extensionsUsed"] = list(extensions)
     _write_chunks(path, document, buffer)
     report_progress(reporter, 1.0)
 

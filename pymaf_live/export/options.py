@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from pymaf_live.errors import UsageError
 
-Unit = Literal["m", "cm"]
+Unit = Literal["m", "cm", "mm"]
 Rig = Literal["smpl", "mixamo", "mixamo-plain", "unreal", "unity", "vrm"]
 World = Literal["ground", "camera"]
 OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh"]

@@ -11,7 +11,7 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.errors import OutputError, OutputExistsError
 from pymaf_live.export.file_names import person_name, person_suffixes, scene_names
-from pymaf_live.export.options import ExportedFile, ExportOptions, Unit
+from pymaf_live.export.options import ExportedFile, ExportOptions, Rig, Unit
 from pymaf_live.export.person_motion import (
     PersonMotion,
     finite_rows,
@@ -33,6 +33,9 @@ name a unit."""
 ReadScene = Callable[[Path, Scene, float], ReadBack]
 """Function that reads a file back: path, scene, file units per metre. The scene only says which
 bones and frames to read."""
+VerifyScene = Callable[[Path, ReadBack, Scene], tuple[float, float]]
+"""Function that compares what was read back with the scene: final path, content, scene. It returns
+the largest error in metres and the rate, and raises `OutputError` if they are not acceptable."""
 
 _WRITE_SHARE = 0.7
 """Part of the progress of one file that is writing; the rest is reading it back."""
@@ -58,16 +61,13 @@ class ExportContext:
         motion = person_motion(self.take, self.body, person, self.transform, self.options.rate)
         return replace(motion, name=scene_names(self.people, names)[person])
 
-    def gap_note(self, motion: PersonMotion) -> str:
+    def gap_note(self, motion: PersonMotion, gaps: str) -> str:
         """Return a remark on the frames in which a person was not measured; '' without any."""
         count = int(np.count_nonzero(~motion.seen))
         if not count:
             return ""
         name = person_name(self.take, motion.person) or f"person {motion.person}"
-        return (
-            f"{name} was not seen in {count} of {len(motion.seen)} frames; the motion was "
-            "interpolated or held there"
-        )
+        return f"{name} was not seen in {count} of {len(motion.seen)} frames; {gaps}"
 
 
 def export_context(take: Take, body: Body, options: ExportOptions) -> ExportContext | None:
@@ -123,8 +123,14 @@ class PerPersonWriter:
     write: WriteScene
     read: ReadScene
     """Independent reader that verifies a file before it gets its final name."""
+    check: VerifyScene = verify_readback
+    """Comparison of what was read back with the scene."""
+    gaps: str = "the motion was interpolated or held there"
+    """Remark on the frames in which a person was not measured."""
     plain_axes: bool = False
     """Give every bone the world's axes at rest; see `rigs.rig_skeleton`."""
+    rig: Rig | None = None
+    """Rig of formats that have only one."""
     note: Callable[[Scene], str] = _no_note
     """Function that returns a remark on a file, beside the format's hint."""
 
@@ -158,17 +164,19 @@ class PerPersonWriter:
         report_progress(reporter, 0.0)
         unit = options.unit or self.unit
         scale, options = UNITS_PER_METRE[unit], replace(options, unit=unit)
+        if self.rig is not None:
+            options = replace(options, rig=self.rig)
         done = []
         for index, (person, target) in enumerate(zip(context.people, paths, strict=True)):
             step = StepReporter(reporter, index / len(paths), (index + 1) / len(paths))
             motion = context.motion(person)
             scene = build_scene(body, motion, options, plain_axes=self.plain_axes)
             notes = [context.note, self.note(scene)] if index == 0 else []
-            notes.append(context.gap_note(motion))
+            notes.append(context.gap_note(motion, self.gaps))
             with atomic_write(target, force=force) as temporary:
                 self.write(temporary, scene, scale, StepReporter(step, 0.0, _WRITE_SHARE), options)
                 report_progress(step, _WRITE_SHARE)
-                error, rate = verify_readback(target, self.read(temporary, scene, scale), scene)
+                error, rate = self.check(target, self.read(temporary, scene, scale), scene)
                 report_progress(step, 1.0)
             note = "; ".join(note for note in notes if note)
             done.append(ExportedFile(target, error, rate, note))

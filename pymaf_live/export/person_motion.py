@@ -15,7 +15,7 @@ from pymaf_live.export.world import WorldTransform
 from pymaf_live.takes.editing import select_rows
 from pymaf_live.takes.shape import person_shape
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Ints, Mask
+from pymaf_live.types import Array, Camera, Ints, Mask
 
 _GRID_TOLERANCE = 0.1
 """Part of a frame's duration: time stamps this close to the uniform grid (such as those rounded to
@@ -42,6 +42,10 @@ class PersonMotion:
     """Frames per second."""
     seen: Mask
     """(N,) True where the person was measured; elsewhere interpolated or held."""
+    transform: WorldTransform
+    """From the camera frame to the world."""
+    camera: Camera
+    """Camera of the take; of separate images, that of the first one."""
     name: str = ""
     """Name that the user gave the person; '' without one."""
 
@@ -145,6 +149,8 @@ def person_motion(
         root=root[before] + fraction[:, None] * (root[after] - root[before]),
         times=grid,
         rate=rate or take.frame_rate,
+        transform=transform,
+        camera=take.camera,
         seen=_seen(take, rows, frame_times, grid),
         name=person_name(take, person),
     )

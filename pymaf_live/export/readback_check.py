@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,21 @@ def verify_readback(target: Path, found: ReadBack, scene: Scene) -> tuple[float,
         If joints are more than `MAX_JOINT_ERROR_M` off, or the rate, the number of frames or the
         bones differ.
     """
+    verify_timing(target, found, scene)
+    names = [scene.bones.names[bone] for bone in scene.joint_bones]
+    missing = [name for name in scene.bones.names if name not in found.names]
+    if missing:
+        raise OutputError(f"cannot write {target}: the file reads back without bone {missing[0]}")
+    return verify_points(target, found, names, scene.joints[found.checked]), found.rate
+
+
+def verify_timing(target: Path, found: ReadBack, scene: Scene) -> None:
+    """Check the number of frames and the rate that were read from a file.
+
+    Raises
+    ------
+    OutputError
+    """
     if found.frames != scene.frames:
         raise OutputError(
             f"cannot write {target}: the file reads back with {found.frames} frames instead of "
@@ -72,15 +88,42 @@ def verify_readback(target: Path, found: ReadBack, scene: Scene) -> tuple[float,
             f"cannot write {target}: the file reads back at {found.rate:.6g} frames per second "
             f"instead of {float(scene.rate):.6g}"
         )
-    missing = [name for name in scene.bones.names if name not in found.names]
-    if missing:
-        raise OutputError(f"cannot write {target}: the file reads back without bone {missing[0]}")
-    columns = [found.names.index(scene.bones.names[bone]) for bone in scene.joint_bones]
-    distance = np.linalg.norm(found.positions[:, columns] - scene.joints[found.checked], axis=-1)
-    error = float(distance.max())
-    if not error < MAX_JOINT_ERROR_M:  # also fails for NaN
+
+
+def verify_points(target: Path, found: ReadBack, names: Sequence[str], expected: Array) -> float:
+    """Compare the positions that were read from a file with the expected ones.
+
+    Parameters
+    ----------
+    target : Path
+    found : ReadBack
+    names : sequence of str
+        Names of the K points.
+    expected : (N, K, 3) array
+        Metres, in the frames that were checked. NaN where a point must be missing.
+
+    Returns
+    -------
+    float
+        Largest distance in metres.
+
+    Raises
+    ------
+    OutputError
+        If points are missing or more than `MAX_JOINT_ERROR_M` off.
+    """
+    if missing := [name for name in names if name not in found.names]:
+        raise OutputError(f"cannot write {target}: the file reads back without {missing[0]}")
+    columns = [found.names.index(name) for name in names]
+    positions = found.positions[:, columns]
+    absent = np.isnan(expected).any(axis=-1)
+    if not np.array_equal(absent, np.isnan(positions).any(axis=-1)):
+        raise OutputError(f"cannot write {target}: the file reads back with other missing points")
+    distance = np.linalg.norm(positions - expected, axis=-1)[~absent]
+    error = float(distance.max(initial=0.0))
+    if not error < MAX_JOINT_ERROR_M:
         raise OutputError(
             f"cannot write {target}: the file reads back with joints up to {error * 1000:.2f} mm "
             "off"
         )
-    return error, found.rate
+    return error

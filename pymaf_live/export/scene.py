@@ -11,7 +11,8 @@ from pymaf_live.body import Body, PointSet, joint_transforms
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.person_motion import PersonMotion
 from pymaf_live.export.rigs import Skeleton, rig_skeleton
-from pymaf_live.types import Array, Ints, Mask
+from pymaf_live.export.world import WorldTransform
+from pymaf_live.types import Array, Camera, Ints, Mask
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Scene:
     """(V, 3) m, mesh in the rig's rest pose."""
     rest_joints: Array
     """(J, 3) m, rest joints of the shape, with the origin of the body file."""
+    transform: WorldTransform
+    """From the camera frame to the world."""
+    camera: Camera
+    """Camera of the take; of separate images, that of the first one."""
     name: str
     """Name of the person; '' without one."""
 
@@ -113,6 +118,8 @@ def build_scene(
         seen=seen,
         vertices=vertices,
         rest_joints=motion.rest,
+        transform=motion.transform,
+        camera=motion.camera,
         name=motion.name,
     )
 

@@ -24,7 +24,7 @@ from pymaf_live.types import Array
 Y_UP_FROM_CAMERA: Array = np.diag([1.0, -1.0, -1.0])
 """Rotation from the camera frame (y down, z forward) to the 'camera' world (y up)."""
 
-UNITS_PER_METRE: Mapping[str, float] = MappingProxyType({"m": 1.0, "cm": 100.0})
+UNITS_PER_METRE: Mapping[str, float] = MappingProxyType({"m": 1.0, "cm": 100.0, "mm": 1000.0})
 """File units per metre."""
 
 _GROUND_SAMPLES = 300

@@ -221,11 +221,12 @@ def export(
     take : Take
     path : str or path
         File to write; its suffix selects the format: .bvh, .fbx, .glb, .npz, .csv, .amass.npz,
+        .smpl.npz, .vrma, .trc, .c3d,
         .usd, .usda, .usdz, or a name that ends in _masks. Formats with one person per file add the
         person's number or name for every person but the first.
     rate : Fraction, float or str, optional
         Frames per second to resample to, such as 30 or '30000/1001'; the take's own by default.
-    unit : {'m', 'cm'}, optional
+    unit : {'m', 'cm', 'mm'}, optional
         Unit of length; the usual one of the format by default.
     rig : {'smpl', 'mixamo', 'mixamo-plain', 'unreal', 'unity', 'vrm'}
         Convention of bone names, rest pose and bone axes.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _RATES = ("24", "25", "29.97", "30", "50", "59.94", "60", "120")
 _AS_RECORDED = "As recorded"
-_UNITS = {"m": "Metres", "cm": "Centimetres"}
+_UNITS = {"m": "Metres", "cm": "Centimetres", "mm": "Millimetres"}
 _RIGS = {
     "smpl": "SMPL (as estimated)",
     "mixamo": "Mixamo",
