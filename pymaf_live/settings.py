@@ -109,6 +109,8 @@ class Settings(BaseModel):
         default_factory=lambda: platformdirs.user_documents_path() / "PyMAF"
     )
     """Folder of the last export."""
+    recent_files: Annotated[tuple[Path, ...], Field(max_length=10)] = ()
+    """Files that were opened last in the window, newest first."""
     batch_folder: Path | None = None
     """Folder of the results of a batch; None: not chosen yet."""
 

@@ -16,6 +16,7 @@ from ui.system.display_check import display_error
 if TYPE_CHECKING:
     from ui.controllers.application import ApplicationController
     from ui.state.window import WindowState
+    from ui.widgets.help_feature import HelpFeature
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
     from ui.widgets.settings_feature import SettingsFeature
@@ -38,6 +39,7 @@ class WindowParts:
     take_feature: TakeFeature
     view_feature: ViewFeature
     settings_feature: SettingsFeature
+    help_feature: HelpFeature
     people_page: PeoplePage
 
 
@@ -131,7 +133,9 @@ def assemble(
         Called first when the window closes.
     """
     from ui.canvas.binding import CanvasBinding
+    from ui.system.space_key import SpaceKey
     from ui.system.tick_timer import TickTimer
+    from ui.widgets.help_feature import HelpFeature
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
     from ui.widgets.settings_feature import SettingsFeature
@@ -154,6 +158,8 @@ def assemble(
     take_feature = TakeFeature(window, state, controller)
     tools_feature = ToolsFeature(window, state, controller)
     settings_feature = SettingsFeature(window, state)
+    help_feature = HelpFeature(window, state, controller)
+    SpaceKey(window)
     people_page = PeoplePage(state, controller.people)
     window.side_panel.add_page("people", "People", people_page)
     last_choice = state.sources.last_choice.value
@@ -172,6 +178,7 @@ def assemble(
         take_feature,
         view_feature,
         settings_feature,
+        help_feature,
         people_page,
     )
     return parts

@@ -28,6 +28,7 @@ from ui.controllers.messages import Messages
 from ui.controllers.models import ModelController
 from ui.controllers.people import PeopleController
 from ui.controllers.playback import PlaybackController
+from ui.controllers.problem_report import ReportController
 from ui.controllers.recording import RecordingController
 from ui.controllers.smoothing import SmoothingController, offline_strength
 from ui.controllers.source_discovery import SourceDiscovery
@@ -130,6 +131,7 @@ class ApplicationController:
             self._smoothing_strength,
             messages,
         )
+        self.report = ReportController(state, tasks, messages)
         self.figures = FiguresController(state, self._health)
         self._connect()
 
@@ -172,6 +174,7 @@ class ApplicationController:
         self._take_tasks.close()
         self.batch.close()
         self.capture.close()
+        self.report.close()
         self.models.close()
         self.export.close()
         self.sources.shut_down()

@@ -225,6 +225,13 @@ class CaptureCommands(Protocol):
         """Cancel the capture and remove what was captured."""
 
 
+class ReportCommands(Protocol):
+    """Collect what a report of a problem needs."""
+
+    def collect(self) -> None:
+        """Run the checks of this computer; the text appears in the state."""
+
+
 class BatchCommands(Protocol):
     """Process files in the background."""
 
@@ -310,6 +317,10 @@ class Commands(Protocol):
     @property
     def capture(self) -> CaptureCommands:
         """Capture of whole videos."""
+
+    @property
+    def report(self) -> ReportCommands:
+        """Report of a problem."""
 
     @property
     def live_out(self) -> LiveOutCommands:

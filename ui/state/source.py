@@ -83,9 +83,17 @@ class Position:
     duration: float
 
 
+_MAX_RECENT = 10
+
+
 @dataclass
 class SourceState:
     """Sources beside the open one."""
+
+    def add_recent(self, file: Path) -> None:
+        """Put a file first among the recent ones."""
+        others = [each for each in self.recent_files.value if each != file]
+        self.recent_files.set((file, *others)[:_MAX_RECENT])
 
     outage: Observable[str] = field(default_factory=lambda: Observable(""))
     """Reason why a camera or stream delivers nothing while it is retried; empty if all is well."""
@@ -105,4 +113,6 @@ class SourceState:
         default_factory=lambda: Observable[Position | None](None)
     )
     """Position in the open video; None where there is none to move in."""
+    recent_files: Observable[tuple[Path, ...]] = setting("recent_files")
+    """Files that were opened last, newest first."""
     queue: Observable[FileQueue] = field(default_factory=lambda: Observable(FileQueue()))

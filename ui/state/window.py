@@ -174,6 +174,8 @@ class WindowState:
     capture: CaptureState = field(default_factory=CaptureState)
     speed: Observable[float] = field(default_factory=lambda: Observable(1.0))
     """Speed at which videos and takes are played."""
+    report: Observable[str] = field(default_factory=lambda: Observable(""))
+    """Text of a report of a problem that has just been collected; empty otherwise."""
     batch: BatchState = field(default_factory=BatchState)
     export: ExportState = field(default_factory=ExportState)
     live_out: LiveOutState = field(default_factory=LiveOutState)

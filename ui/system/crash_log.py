@@ -171,6 +171,13 @@ def mark_seen(path: Path) -> None:
         path.with_suffix(".lock").unlink(missing_ok=True)
 
 
+def newest_log(folder: Path | None = None) -> Path | None:
+    """Return the newest log of a run that ended badly, reported or not; None if there is none."""
+    folder = folder or crash_logs_folder()
+    logs = [path for path in folder.glob("*.log") if not _is_running(path)]
+    return max([*logs, *folder.glob(f"*{_SEEN}")], key=_start_time, default=None)
+
+
 def delete_log(path: Path) -> None:
     """Delete a log and its lock."""
     with contextlib.suppress(OSError):

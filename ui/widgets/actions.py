@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 
 from ui.state.source import FileQueue
@@ -33,8 +33,8 @@ class Actions(QObject):
             action.setStatusTip("Switch between the files that were opened together")
         self.close_source = self._action("Close source", None, "Ctrl+W")
         self.quit = self._action("Quit", None, "Ctrl+Q")
-        # Space is handled by the window: as a shortcut it would take the key from a focused button
-        self.pause = self._action("Pause", "pause", None, "Pause or resume (Space)")
+        self.quit.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)  # also in Batch
+        self.pause = self._action("Pause", "pause", "Space", "Pause or resume (Space)")
         self.record = self._action("Record", "record", "R")
         self.capture = self._action("Capture whole video", "capture", "C")
         self.capture.setToolTip(

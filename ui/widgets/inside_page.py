@@ -43,7 +43,7 @@ class InsidePage(QWidget):
         )
         self.level = QComboBox()
         self.level.setAccessibleName("Level to show")
-        label = QLabel("&Level")
+        label = QLabel("L&evel")
         label.setBuddy(self.level)
         self.points = check_box(
             "Sample points",
@@ -104,6 +104,6 @@ class InsidePage(QWidget):
         self._count = count
         selected = self._state.view.inside_level.value
         self.level.clear()
-        self.level.addItem("All side by side")
+        self.level.addItem("All levels")
         self.level.addItems([f"After level {number + 1}" for number in range(count)])
         self.level.setCurrentIndex(selected if selected <= count else 0)

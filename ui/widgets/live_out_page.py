@@ -45,7 +45,7 @@ class LiveOutPage(QWidget):
         self.address = QLineEdit(state.address.value)
         self.address.setAccessibleName("Address and port to send to")
         self.address.setToolTip("Host and port, for example 127.0.0.1:39539 for this computer")
-        label = QLabel("Send &to")
+        label = QLabel("Se&nd to")
         label.setBuddy(self.address)
         self.switch = QPushButton()
         self.switch.setCheckable(True)

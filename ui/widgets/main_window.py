@@ -265,6 +265,8 @@ class MainWindow(QMainWindow):
             self.setWindowTitle("PyMAF Live")
             return
         self._state.sources.last_choice.set(source)
+        if source.kind == "file" and Path(source.text).is_absolute():
+            self._state.sources.add_recent(Path(source.text))
         self._update_title(self._state.sources.queue.value)
 
     def _update_title(self, queue: FileQueue) -> None:

@@ -90,7 +90,7 @@ class PeoplePage(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setSpacing(8)
-        most = QLabel("People to &track")
+        most = QLabel("People to trac&k")
         most.setBuddy(self.max_people)
         column.addLayout(row_of(most, self.max_people))
         column.addWidget(self.empty)

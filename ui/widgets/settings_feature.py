@@ -44,7 +44,7 @@ class SettingsFeature(QObject):
         self.hints = HintsBanner(state.preferences)
         window.add_banner(self.crash_report)
         window.add_banner(self.hints)
-        menu = window.menuBar().addMenu("&Settings")
+        menu = window.menuBar().addMenu("Settin&gs")
         for text, keys, page, tip in (
             ("Settings", "Ctrl+,", "settings", "Theme, smoothing, mirror, field of view"),
             ("Health", "Ctrl+H", "health", "Frame rate, delay and the slowest stage"),

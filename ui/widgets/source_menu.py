@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -41,12 +42,15 @@ class SourceMenu(QMenu):
         self.cameras.setIcon(icon("camera"))
         self.addMenu(self.cameras)
         self.addActions([actions.open_file, actions.open_folder, actions.open_address])
+        self.recent = QMenu("&Recent files", self)
+        self.addMenu(self.recent)
         self.addAction(actions.demo)
         self.addSeparator()
         self.addActions([actions.next_file, actions.previous_file])
         self.addSeparator()
         self.addActions([actions.close_source, actions.quit])
         state.cameras.watch(self._on_cameras_change)
+        state.sources.recent_files.watch(self._on_recent_change)
 
     def _on_cameras_change(self, cameras: tuple[SourceChoice, ...] | None) -> None:
         self.cameras.clear()
@@ -64,6 +68,14 @@ class SourceMenu(QMenu):
             self.cameras.addAction(text).setEnabled(False)
         self.cameras.addSeparator()
         self.cameras.addAction("Refresh").triggered.connect(lambda: self._find_cameras())
+
+    def _on_recent_change(self, files: tuple[Path, ...]) -> None:
+        self.recent.clear()
+        self.recent.setEnabled(bool(files))
+        for file in files:
+            choice = SourceChoice.from_path(file)
+            # an ampersand would mark a key
+            self._add(self.recent, choice, f"{file.name}  ({file.parent.name})".replace("&", "&&"))
 
     def _add(self, menu: QMenu, choice: SourceChoice, text: str) -> None:
         entry = menu.addAction(text)

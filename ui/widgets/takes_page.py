@@ -72,7 +72,7 @@ class TakesPage(QWidget):
         self.rename = QPushButton("Re&name")
         self.rename.setAccessibleName("Rename the take")
         self.rename.setToolTip("Rename the take (F2)")
-        self.delete = QPushButton("De&lete…")
+        self.delete = QPushButton("&Delete…")
         self.delete.setAccessibleName("Delete the take")
         row = QHBoxLayout()
         for button in (self.open, self.rename, self.delete):

@@ -51,7 +51,7 @@ class ToolsFeature(QObject):
             self, "Batch processing…", "Ctrl+B", "Process files in the background"
         )
         self.batch.triggered.connect(self.open_batch)
-        menu = window.menuBar().addMenu("&Tools")
+        menu = window.menuBar().addMenu("Too&ls")
         menu.addActions([self.batch, self.live_out, self.models])
 
     def open_batch(self) -> BatchWindow:
