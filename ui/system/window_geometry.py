@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRect
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from ui.state.observable import Observable
 from ui.state.view import Geometry
+from ui.system.screen_fit import clamped
 
 
 class WindowGeometry(QObject):
@@ -24,11 +24,8 @@ class WindowGeometry(QObject):
         self._window = window
         self._geometry = geometry
         if geometry.value is not None:
-            rectangle = QRect(*geometry.value)
-            screens = QGuiApplication.screens()
-            # a screen may have been removed since
-            if any(screen.availableGeometry().contains(rectangle.center()) for screen in screens):
-                window.setGeometry(rectangle)
+            # a screen may have been removed, or scaled otherwise, since
+            window.setGeometry(clamped(QRect(*geometry.value)))
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

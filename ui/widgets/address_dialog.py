@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QLabel,
     QLineEdit,
@@ -12,11 +11,12 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.sources import STREAM_SCHEMES
+from ui.widgets.fitting import FittingDialog
 
 _EXAMPLE = "rtsp://192.168.0.20:554/stream"
 
 
-class AddressDialog(QDialog):
+class AddressDialog(FittingDialog):
     """Dialog with one line for the address and a note on what is wrong with it.
 
     Parameters

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -26,7 +26,9 @@ from PySide6.QtWidgets import (
 from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.state.commands import BatchCommands
 from ui.state.export import all_formats
+from ui.system.screen_fit import fit_to_screen
 from ui.widgets.export_form import ExportForm
+from ui.widgets.fitting import ContentScroll
 from ui.widgets.formatting import time_left
 from ui.widgets.labels import quiet_label
 from ui.widgets.message_bar import open_folder
@@ -109,7 +111,7 @@ class BatchWindow(QWidget):
         self.total.setAccessibleName("Progress of the batch")
         self._items: dict[int, QTreeWidgetItem] = {}
         self._lay_out()
-        self.list.setMinimumHeight(8 * self.fontMetrics().height())
+        self.list.setMinimumHeight(4 * self.fontMetrics().height())
         self.resize(130 * letter, 44 * self.fontMetrics().height())
         self.list.itemSelectionChanged.connect(self._update_controls)
         state.files.watch(self._on_files_change)
@@ -128,6 +130,11 @@ class BatchWindow(QWidget):
         if chosen:
             self._state.folder.set(Path(chosen))
         return bool(chosen)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit the window to the screen."""
+        super().showEvent(event)
+        fit_to_screen(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Accept local files."""
@@ -174,12 +181,16 @@ class BatchWindow(QWidget):
         row.addWidget(self.browse)
         row.addWidget(self.show_folder)
         column.addLayout(row)
-        column.addWidget(self.form)
+        options = QWidget()
+        inner = QVBoxLayout(options)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self.form)
         row = QHBoxLayout()
         row.addWidget(self.overlay)
         row.addWidget(self.force)
         row.addStretch(1)
-        column.addLayout(row)
+        inner.addLayout(row)
+        column.addWidget(ContentScroll(options))
         row = QHBoxLayout()
         row.addWidget(self.total, 1)
         row.addWidget(self.start)

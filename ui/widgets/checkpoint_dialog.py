@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QGridLayout,
@@ -16,13 +15,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.widgets.fitting import FittingDialog
+
 _ABOUT = (
     "Neither file comes with PyMAF Live. Both stay on this computer, under their owners' licences. "
     "The import needs PyTorch, which comes with the training extra of PyMAF Live."
 )
 
 
-class CheckpointDialog(QDialog):
+class CheckpointDialog(FittingDialog):
     """Dialog for two files; the import can start once both exist."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QPlainTextEdit,
     QPushButton,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from ui.state.preferences import CrashReport
 from ui.state.window import WindowState
 from ui.widgets.banner import Banner
+from ui.widgets.fitting import FittingDialog
 
 
 class CrashReportBanner(Banner):
@@ -81,7 +81,7 @@ class CrashReportBanner(Banner):
             self._state.preferences.crash_report.set(None)
 
 
-class LogDialog(QDialog):
+class LogDialog(FittingDialog):
     """Dialog that shows a log.
 
     Parameters
@@ -99,7 +99,7 @@ class LogDialog(QDialog):
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         letter = self.text.fontMetrics().averageCharWidth()
-        self.text.setMinimumSize(84 * letter, 44 * letter)
+        self.resize(90 * letter, 60 * letter)
         copy = QPushButton("Copy")
         copy.setAccessibleName("Copy the log")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))

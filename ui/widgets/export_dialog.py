@@ -11,18 +11,20 @@ from PySide6.QtCore import QStandardPaths
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QGridLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
 from pymaf_live.export.options import ExportOptions
+from ui.system.screen_fit import fit_to_screen
 from ui.widgets.export_form import ExportForm
+from ui.widgets.fitting import ContentScroll, FittingDialog
 
 if TYPE_CHECKING:
     from pymaf_live.export.formats import Format
@@ -40,7 +42,7 @@ class ExportRequest:
     options: ExportOptions = field(default_factory=ExportOptions)
 
 
-class ExportDialog(QDialog):
+class ExportDialog(FittingDialog):
     """Asks for name, folder and formats, and names existing files before they are replaced.
 
     Parameters
@@ -82,7 +84,7 @@ class ExportDialog(QDialog):
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         self.form = ExportForm(formats, chosen, options or ExportOptions())
-        self.form.changed.connect(self._validate)
+        self.form.changed.connect(self._on_form_change)
         self.replace = QCheckBox()
         self.note = QLabel()
         self.note.setProperty("role", "secondary")
@@ -96,8 +98,9 @@ class ExportDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
 
-        grid = QGridLayout(self)
-        grid.setContentsMargins(20, 18, 20, 16)
+        content = QWidget()
+        grid = QGridLayout(content)
+        grid.setContentsMargins(20, 18, 20, 6)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(10)
         for row, (text, line) in enumerate((("&Name", self.name), ("&Folder", self.folder))):
@@ -109,7 +112,12 @@ class ExportDialog(QDialog):
         grid.addWidget(self.form, 2, 1, 1, 2)
         grid.addWidget(self.note, 3, 1, 1, 2)
         grid.addWidget(self.replace, 4, 1, 1, 2)
-        grid.addWidget(buttons, 5, 0, 1, 3)
+        grid.setRowStretch(5, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(ContentScroll(content), 1)
+        buttons.setContentsMargins(20, 6, 20, 16)
+        column.addWidget(buttons)
         for line in (self.name, self.folder):
             line.textChanged.connect(self._validate)
         self.replace.toggled.connect(self._validate)
@@ -144,6 +152,12 @@ class ExportDialog(QDialog):
         self.replace.setText(f"Replace {', '.join(path.name for path in replaced)}")
         self.replace.setVisible(bool(replaced))
         self.export.setEnabled(valid and (not replaced or self.replace.isChecked()))
+
+    def _on_form_change(self) -> None:
+        self._validate()
+        if self.isVisible():  # options have appeared or disappeared
+            self.adjustSize()
+            fit_to_screen(self)
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder", self.folder.text())

@@ -9,7 +9,6 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QMainWindow,
     QMenu,
@@ -18,6 +17,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from ui.widgets.fitting import FittingDialog
 
 _OTHER_KEYS = (
     ("Dismiss a message, stop recording, cancel the countdown", "Esc"),
@@ -30,7 +31,7 @@ _OTHER_KEYS = (
 )
 
 
-class ManualDialog(QDialog):
+class ManualDialog(FittingDialog):
     """Window with the pages of the manual.
 
     Parameters
@@ -74,7 +75,7 @@ class ManualDialog(QDialog):
             self.page.setCurrentIndex(index)
 
 
-class TextDialog(QDialog):
+class TextDialog(FittingDialog):
     """Text with a Copy button.
 
     Parameters

@@ -30,6 +30,7 @@ from ui.state.commands import Commands
 from ui.state.export import all_formats
 from ui.state.source import FileQueue
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
+from ui.system.screen_fit import fit_to_screen
 from ui.widgets.actions import Actions
 from ui.widgets.address_dialog import AddressDialog
 from ui.widgets.canvas_area import CanvasArea
@@ -230,6 +231,7 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Set the initial keyboard focus."""
         super().showEvent(event)
+        fit_to_screen(self)
         self._on_phase_change(self._state.phase.value)
 
     def close_unasked(self) -> None:
