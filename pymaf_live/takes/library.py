@@ -50,6 +50,8 @@ class AboutTake(BaseModel):
     rows: int = Field(default=0, ge=0)
     temporary: bool = False
     """Recorded by a workflow that writes its own files; not meant to stay in the library."""
+    exported: bool = False
+    """The take has been written to files."""
     captured: bool = False
     """Every frame of a video was measured; otherwise the take was recorded while it played."""
     imported_sha256: str = ""
@@ -270,6 +272,15 @@ class TakeLibrary:
         if not cleaned:
             raise InputError("the name of a take must not be empty")
         self._write_about(take, self.about(take).model_copy(update={"name": cleaned}))
+
+    def mark_exported(self, take: str) -> None:
+        """Note that a take has been written to files.
+
+        Raises
+        ------
+        InputError, OutputError
+        """
+        self._write_about(take, self.about(take).model_copy(update={"exported": True}))
 
     def mark_captured(self, take: str) -> None:
         """Note that every frame of a video is measured for the take.

@@ -100,7 +100,8 @@ def open_window(
     qtbot: QtBot, qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[OpenWindow]:
     apply_theme(qapp)  # type: ignore[arg-type]
-    monkeypatch.setattr("ui.widgets.main_window.default_folder", lambda: tmp_path)
+    for module in ("main_window", "export_flow"):
+        monkeypatch.setattr(f"ui.widgets.{module}.default_folder", lambda: tmp_path)
     opened: list[WindowParts] = []
 
     def open_(

@@ -103,7 +103,13 @@ class ApplicationController:
             self.recording.latest_status,
         )
         self.takes = TakesController(
-            state.takes, tasks, self.store, self.review, self.recording, messages
+            state.takes,
+            tasks,
+            self._take_tasks,
+            self.store,
+            self.review,
+            self.recording,
+            messages,
         )
         self.editing = TakeEditController(state.takes, self.review)
         self.correction = CorrectionController(
@@ -117,23 +123,31 @@ class ApplicationController:
             messages,
         )
         self.people = PeopleController(
-            state, self.editing, self.live_out.choose, self._options, self.sources.reconfigure
-        )
-        self.export = ExportController(state, tasks, self.takes.current_take, messages)
-        self.playback = PlaybackController(state.takes, self.sources, self.review)
-        self.capture = CaptureController(
             state,
-            tasks,
+            self.editing,
+            self.live_out.choose,
+            self._options,
+            self.sources.reconfigure,
+            messages.note,
+        )
+        self.export = ExportController(state, tasks, self.takes, self.store, messages)
+        self.playback = PlaybackController(state.takes, self.sources, self.review)
+        self._create_child_process_controllers()
+        self.figures = FiguresController(state, self._health)
+        self._connect()
+
+    def _create_child_process_controllers(self) -> None:
+        self.capture = CaptureController(
+            self._state,
+            self._tasks,
             self.store,
             self.playback.pause,
             self.takes.open,
             self._options,
             self._smoothing_strength,
-            messages,
+            self._messages,
         )
-        self.report = ReportController(state, tasks, messages)
-        self.figures = FiguresController(state, self._health)
-        self._connect()
+        self.report = ReportController(self._state, self._tasks, self._messages)
 
     def start(self) -> None:
         """Fill the start page and the list of takes."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from pymaf_live.export.options import ExportedFile, ExportOptions
-from pymaf_live.takes.take import Take
+from pymaf_live.system.reporter import StepReporter
 from pymaf_live.workflows.export import ExportRequest, ExportResult, export, export_targets
 from ui.controllers.messages import Messages
+from ui.controllers.take_store import TakeStore
+from ui.controllers.takes import TakesController
 from ui.state.commands import ExportCommands
-from ui.state.export import ExportProgress, all_formats
+from ui.state.export import ExportProgress, all_formats, file_stems
 from ui.state.window import TakePhase, WindowState
 from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
@@ -22,15 +23,16 @@ _UPDATE_INTERVAL = 0.1
 
 
 class ExportController(ExportCommands):
-    """Exports one take at a time, and reports what was written.
+    """Exports takes, and reports what was written.
 
     Parameters
     ----------
     state : WindowState
         Written here: `export`, and the phase of `take`.
     tasks : TaskRunner
-    current_take : callable
-        Returns the take to write; called in a task's thread, may raise.
+    takes : TakesController
+        Has the takes to write.
+    store : TakeStore
     messages : Messages
     """
 
@@ -38,13 +40,15 @@ class ExportController(ExportCommands):
         self,
         state: WindowState,
         tasks: TaskRunner,
-        current_take: Callable[[], Take],
+        takes: TakesController,
+        store: TakeStore,
         messages: Messages,
     ) -> None:
         self._window = state
         self._state = state.export
         self._tasks = tasks
-        self._current_take = current_take
+        self._takes = takes
+        self._store = store
         self._messages = messages
         self._task = Task()
         self._next_update = 0.0
@@ -57,39 +61,75 @@ class ExportController(ExportCommands):
         formats: tuple[str, ...],
         force: bool,
         options: ExportOptions | None = None,
+        takes: tuple[str, ...] = (),
     ) -> None:
         """See `ExportCommands.start`."""
         options = options or ExportOptions()
         status = self._window.take.value
-        if status.phase is not TakePhase.READY:
+        if status.phase not in (TakePhase.NONE, TakePhase.READY) or (
+            status.phase is TakePhase.NONE and not takes
+        ):
             return
         self._window.take.set(replace(status, phase=TakePhase.EXPORTING))
         self._state.formats.set(formats)
         self._state.options.set(options)
         self._task = task = Task()
         self._state.progress.set(ExportProgress("Preparing…", 0.0))
-        request = ExportRequest(export_targets(stem, formats), options, force=force)
+        stems = self._stems(stem, takes)
+
+        def work() -> ExportResult:
+            results = []
+            for number, (take_id, path) in enumerate(stems.items()):
+                take = self._takes.stored_take(take_id) if takes else self._takes.current_take()
+                request = ExportRequest(export_targets(path, formats), options, force=force)
+                step = StepReporter(task, number / len(stems), (number + 1) / len(stems))
+                results.append(export(take, request, step))
+                if results[-1].interrupted:
+                    break
+                exported = take_id or self._takes.current_id
+                if exported is not None and results[-1].files:
+                    self._store.mark_exported(exported)
+            return _joined(results)
 
         def done(result: ExportResult) -> None:
             self._state.progress.set(None)
             written = list(result.files)
             files = [each.path for each in written]
+            self._store.refresh()
             if result.interrupted:
                 self._window.take.set(status)
                 finished = f" Already written: {_names(written)}." if written else ""
                 self._messages.note(f"The export was cancelled.{finished}", files)
                 return
-            self._window.take.set(replace(status, exported=True))
+            own = not takes or self._takes.current_id in takes
+            if own:
+                self._mark_open_take()
+            self._window.take.set(replace(status, exported=status.exported or own))
             hints = [each.hint for each in all_formats() if each.name in formats and each.hint]
-            self._messages.done(report(stem.parent, written, hints), files)
+            self._messages.done(report(stem.parent, written, hints, len(stems)), files)
 
         def failed(error: Exception) -> None:
             self._state.progress.set(None)
             self._window.take.set(status)
             self._messages.error(error)
 
-        self._tasks.submit(
-            "export", lambda: export(self._current_take(), request, task), done, failed
+        self._tasks.submit("export", work, done, failed)
+
+    def _mark_open_take(self) -> None:
+        """Keep the mark of the open take, which is written with its next edit."""
+        opened = self._window.takes.opened.value
+        if opened is not None:
+            about = opened.stored.about.model_copy(update={"exported": True})
+            stored = replace(opened.stored, about=about)
+            self._window.takes.opened.set(replace(opened, stored=stored))
+
+    def _stems(self, stem: Path, takes: tuple[str, ...]) -> dict[str, Path]:
+        """Return the path without ending for each take; the id '' stands for the current one."""
+        if len(takes) < 2:
+            return {(takes or ("",))[0]: stem}
+        names = {each.id: each.about.name for each in self._window.takes.entries.value}
+        return dict(
+            zip(takes, file_stems(stem.parent, [names.get(i, i) for i in takes]), strict=True)
         )
 
     def cancel(self) -> None:
@@ -122,11 +162,21 @@ class ExportController(ExportCommands):
             )
 
 
-def report(folder: Path, written: list[ExportedFile], hints: list[str]) -> str:
+def _joined(results: list[ExportResult]) -> ExportResult:
+    """Return the results of several takes as one."""
+    return ExportResult(
+        files=tuple(file for each in results for file in each.files),
+        empty=tuple(path for each in results for path in each.empty),
+        not_written=tuple(path for each in results for path in each.not_written),
+    )
+
+
+def report(folder: Path, written: list[ExportedFile], hints: list[str], takes: int = 1) -> str:
     """Return the report of an export: the files, and the figures from reading them back."""
     if not written:
         return "There are no people in the take: nothing was written."
-    lines = [f"Wrote {_names(written)} to {folder}"]
+    what = _names(written) if takes == 1 else f"{len(written)} files of {takes} takes"
+    lines = [f"Wrote {what} to {folder}"]
     lines += [line for each in written if (line := _readback(each))]
     return "\n".join([*lines, *hints])
 

@@ -40,6 +40,8 @@ class PeopleController(PeopleCommands):
         Returns the current pipeline options.
     reconfigure : callable
         Applies other pipeline options.
+    tell : callable, optional
+        Shows what was changed.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class PeopleController(PeopleCommands):
         choose_streamed: Callable[[int | None], None],
         options: Callable[[], PipelineOptions],
         reconfigure: Callable[[PipelineOptions, Reconfigured | None], None],
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._window, self._state, self._editor = state, state.people, editor
         self._options, self._reconfigure = options, reconfigure
+        self._tell = tell
         self._take_id: str | None = None
         state.preferences.people.set(options().people)
         state.preferences.people.watch(self._on_max_people_change)
@@ -87,6 +91,8 @@ class PeopleController(PeopleCommands):
         options = self._options()
         if options.people != people:
             self._reconfigure(replace(options, people=people), lambda _: None)
+            most = {None: "Tracking as many people as suit the source", 1: "Tracking one person"}
+            self._tell(f"{most.get(people, f'Tracking up to {people} people')}.")
 
     def _on_source_change(self, source: SourceChoice | None) -> None:
         if source is not None:

@@ -158,8 +158,7 @@ class RecordingController(RecordingCommands):
             if entry is None:
                 return
             if self.latest is latest and self._window.take.value.phase is TakePhase.READY:
-                exported = self._window.take.value.exported
-                self._window.take.set(take_status(entry.about, exported=exported))
+                self._window.take.set(take_status(entry.about))
             self._store.refresh()
 
         def failed(error: Exception) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import suppress
 
+from pymaf_live.errors import PymafLiveError
 from pymaf_live.takes.library import StoredTake, TakeLibrary
 from ui.controllers.messages import Messages
 from ui.state.take import TakesState
@@ -78,6 +80,11 @@ class TakeStore:
                 self.library.rename(take_id, name)
 
         self._tasks.submit("rename take", work, lambda _: self.refresh(), self._on_failed)
+
+    def mark_exported(self, take_id: str) -> None:
+        """Note that a take has been exported; blocks, for a task's thread."""
+        with self._lock, suppress(PymafLiveError):  # a take may have been deleted meanwhile
+            self.library.mark_exported(take_id)
 
     def delete(self, take_id: str) -> None:
         """Delete a take; pending writes of it have no effect."""

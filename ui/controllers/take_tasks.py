@@ -66,7 +66,11 @@ class TakeTasks:
             return
         task = self._running[-1]
         self._state.task.set(
-            TaskStatus(task.title, round(task.fraction or 0.0, 2), task.can_cancel)
+            TaskStatus(
+                task.title,
+                None if task.fraction is None else round(task.fraction, 2),
+                task.can_cancel,
+            )
         )
 
     def close(self) -> None:

@@ -15,8 +15,10 @@ from ui.controllers.messages import Messages
 from ui.controllers.recording import RecordingController
 from ui.controllers.take_review import TakeReviewController
 from ui.controllers.take_store import TakeStore
+from ui.controllers.take_tasks import TakeTasks
 from ui.state.commands import TakeCommands
 from ui.state.take import OpenTake, TakesState
+from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 _SMOOTHING_SECONDS = 120.0
@@ -31,6 +33,7 @@ class TakesController(TakeCommands):
     ----------
     state : TakesState
     tasks : TaskRunner
+    take_tasks : TakeTasks
     store : TakeStore
     review : TakeReviewController
         Shows the take that is opened.
@@ -43,6 +46,7 @@ class TakesController(TakeCommands):
         self,
         state: TakesState,
         tasks: TaskRunner,
+        take_tasks: TakeTasks,
         store: TakeStore,
         review: TakeReviewController,
         recording: RecordingController,
@@ -50,6 +54,7 @@ class TakesController(TakeCommands):
     ) -> None:
         self._state = state
         self._tasks = tasks
+        self._take_tasks = take_tasks
         self._store = store
         self._review = review
         self._recording = recording
@@ -67,7 +72,9 @@ class TakesController(TakeCommands):
             if request_id == self._latest_request and not self._closed:
                 self._review.show(*result)
 
-        self._tasks.submit("open take", lambda: self._load(take_id), done, self._messages.error)
+        self._take_tasks.submit(
+            Task("Opening the take…"), lambda _: self._load(take_id), done, self._messages.error
+        )
 
     def open_file(self, path: Path) -> None:
         """See `TakeCommands.open_file`."""
@@ -110,6 +117,29 @@ class TakesController(TakeCommands):
         self._review.undo_stack.clear()
         self._recording.take_deleted(take_id)
         self._store.delete(take_id)
+
+    def stored_take(self, take_id: str) -> Take:
+        """Return a take of the library as it is exported: trimmed, with its latest edits.
+
+        For a task's thread.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        opened = self._state.opened.value
+        if opened is not None and opened.id == take_id:
+            return trimmed(opened.stored.take)
+        return trimmed(self._store.load(take_id).take)
+
+    @property
+    def current_id(self) -> str | None:
+        """Id of the open take, else of the latest recording; None if there is none."""
+        opened, latest = self._state.opened.value, self._recording.latest
+        if opened is not None:
+            return opened.id
+        return latest.id if latest is not None else None
 
     def current_take(self) -> Take:
         """Return the take to export: the open one, else the latest recording; trimmed.

@@ -81,6 +81,7 @@ class ExportCommands(Protocol):
         formats: tuple[str, ...],
         force: bool,
         options: ExportOptions | None = None,
+        takes: tuple[str, ...] = (),
     ) -> None:
         """Write the take as `stem` with the ending of each format.
 
@@ -92,6 +93,9 @@ class ExportCommands(Protocol):
         force : bool
             Replace existing files.
         options : ExportOptions, optional
+        takes : tuple of str
+            Ids of the takes to write; by default the open one, else the latest recording. Several
+            are written into the folder of `stem`, each by its own name.
         """
 
     def cancel(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,3 +108,19 @@ def all_formats() -> tuple[Format, ...]:
     from pymaf_live.export.formats import FORMATS
 
     return tuple(FORMATS.values())
+
+
+def file_stems(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Return a path without ending for each name of a take, all different."""
+    stems: list[Path] = []
+    taken: set[str] = set()
+    for name in names:
+        # take names may contain characters that file names may not
+        base = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .") or "take"
+        unique, number = base, 1
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{base}_{number}"
+        taken.add(unique.casefold())
+        stems.append(folder / unique)
+    return stems

@@ -32,8 +32,8 @@ class TaskStatus:
     """Background work on a take."""
 
     text: str
-    fraction: float
-    """0..1."""
+    fraction: float | None
+    """0..1; None while it is unknown."""
     can_cancel: bool = False
 
 
@@ -53,6 +53,10 @@ class TakesState:
         default_factory=lambda: Observable[tuple[TakeEntry, ...]](())
     )
     """Takes of the library, newest first."""
+    selected: Observable[tuple[str, ...]] = field(
+        default_factory=lambda: Observable[tuple[str, ...]](())
+    )
+    """Ids of the takes that are selected in the list."""
     interrupted: Observable[tuple[UnfinishedRecording, ...]] = field(
         default_factory=lambda: Observable[tuple[UnfinishedRecording, ...]](())
     )

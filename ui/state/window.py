@@ -60,9 +60,9 @@ class TakeStatus:
     exported: bool = False
 
 
-def take_status(about: AboutTake, *, exported: bool = False) -> TakeStatus:
+def take_status(about: AboutTake) -> TakeStatus:
     """Return the status of a take of the library."""
-    return TakeStatus(TakePhase.READY, about.seconds, about.rows, exported)
+    return TakeStatus(TakePhase.READY, about.seconds, about.rows, about.exported)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ QComboBox::down-arrow {{
 QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus {{
     border-color: {c.accent};
 }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+QFileDialog QToolButton {{ padding: 2px; }}
 QAbstractItemView {{
     background: {c.surface}; color: {c.text}; alternate-background-color: {c.panel};
     selection-background-color: {c.accent}; selection-color: {c.on_accent};

@@ -58,6 +58,7 @@ class Actions(QObject):
         state.live.watch(lambda _: self._on_phase_change(state.phase.value))
         state.take.watch(self._on_take_change)
         state.takes.count_down_left.watch(lambda _: self._on_take_change(state.take.value))
+        state.takes.selected.watch(lambda _: self._on_take_change(state.take.value))
         state.demo.watch(self._on_demo_change)
         state.source.watch(lambda _: self._update_capture())
         state.takes.opened.watch(lambda _: self._update_capture())
@@ -108,7 +109,8 @@ class Actions(QObject):
         self.record.setToolTip(f"{text} (R)")
         self.record.setIcon(icon("stop" if recording or counting else "record"))
         self.record.setEnabled(recording or (playing and take.phase is not TakePhase.EXPORTING))
-        self.export.setEnabled(take.phase is TakePhase.READY)
+        selected = bool(self._state.takes.selected.value) and take.phase is TakePhase.NONE
+        self.export.setEnabled(take.phase is TakePhase.READY or selected)
 
     def _update_capture(self) -> None:
         video = video_of(self._state)

@@ -235,9 +235,9 @@ class BatchWindow(QWidget):
                 self._add_item(file)
             self._update_item(file, self._items[file.number])
         self.empty.setVisible(not files)
-        finished = sum(file.phase.finished for file in files)
+        done = sum(file.phase is FilePhase.DONE for file in files)
         failed = sum(file.phase is FilePhase.FAILED for file in files)
-        total = f"{finished} of {len(files)} done" if files else ""
+        total = f"{done} of {len(files)} done" if files else ""
         self.total.setText(f"{total}, {failed} failed" if failed else total)
         self._update_controls()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QStandardPaths
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialogButtonBox,
@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.export.options import ExportOptions
+from ui.state.export import file_stems
+from ui.state.provenance import Provenance
 from ui.system.screen_fit import fit_to_screen
 from ui.widgets.export_form import ExportForm
 from ui.widgets.fitting import ContentScroll, FittingDialog
@@ -58,6 +60,8 @@ class ExportDialog(FittingDialog):
     parent : QWidget, optional
     people : collection of str
         Names of the take's people, which become part of file names.
+    several : tuple of str
+        Names of the takes where several are exported, each by its own name.
     """
 
     def __init__(
@@ -70,9 +74,11 @@ class ExportDialog(FittingDialog):
         parent: QWidget | None = None,
         *,
         people: Collection[str] = (),
+        several: tuple[str, ...] = (),
     ) -> None:
         super().__init__(parent)
         self._people = people
+        self._several = several
         self.setWindowTitle("Export take")
         self.setMinimumWidth(520)
         self.name = QLineEdit(name)
@@ -112,7 +118,16 @@ class ExportDialog(FittingDialog):
         grid.addWidget(self.form, 2, 1, 1, 2)
         grid.addWidget(self.note, 3, 1, 1, 2)
         grid.addWidget(self.replace, 4, 1, 1, 2)
-        grid.setRowStretch(5, 1)
+        self.origin = QLabel()
+        self.origin.setProperty("role", "secondary")
+        self.origin.setWordWrap(True)
+        self.origin.setVisible(False)
+        self.capture = QPushButton("Capture the whole video instead")
+        self.capture.setAutoDefault(False)
+        self.capture.setVisible(False)
+        grid.addWidget(self.origin, 5, 1, 1, 2)
+        grid.addWidget(self.capture, 6, 1, 1, 2)
+        grid.setRowStretch(7, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(ContentScroll(content), 1)
@@ -122,6 +137,9 @@ class ExportDialog(FittingDialog):
             line.textChanged.connect(self._validate)
         self.replace.toggled.connect(self._validate)
         self.name.selectAll()
+        if several:
+            self.name.setText(f"{len(several)} takes, each by its name")
+            self.name.setEnabled(False)
         self._validate()
 
     def request(self) -> ExportRequest:
@@ -135,18 +153,36 @@ class ExportDialog(FittingDialog):
         chosen, force = self.form.chosen(), self.replace.isChecked()
         return ExportRequest(self._stem(), chosen, force, self.form.options())
 
+    def show_origin(self, origin: Provenance, capture: QAction) -> None:
+        """Say how the take came about; offer a capture of the whole video if that is better."""
+        self.origin.setText(origin.text)
+        self.origin.setVisible(True)
+        self.capture.setVisible(origin.sparse and capture.isVisible() and capture.isEnabled())
+        self.capture.clicked.connect(self.reject)
+        self.capture.clicked.connect(capture.trigger)
+
+    def _stems(self) -> list[Path]:
+        folder = Path(self.folder.text()).expanduser()
+        return file_stems(folder, self._several) if self._several else [self._stem()]
+
     def _stem(self) -> Path:
         return Path(self.folder.text()).expanduser() / self.name.text().strip()
 
     def _validate(self) -> None:
         stem, name = self._stem(), self.name.text().strip()
         problem = ""
-        if not name or name in (".", "..") or any(c in name for c in '/\\:*?"<>|\0'):
+        if not self._several and (
+            not name or name in (".", "..") or any(c in name for c in '/\\:*?"<>|\0')
+        ):
             problem = 'Enter a name without / \\ : * ? " < > |'
         elif not stem.parent.is_dir():
             problem = "The folder does not exist. Choose another one."
         valid = not problem and not self.form.problem()
-        replaced = existing(stem, self.form.chosen_formats(), self._people) if valid else []
+        replaced = [
+            path
+            for each in (self._stems() if valid else [])
+            for path in existing(each, self.form.chosen_formats(), self._people)
+        ]
         self.note.setText(problem)
         self.note.setVisible(bool(problem))
         self.replace.setText(f"Replace {', '.join(path.name for path in replaced)}")

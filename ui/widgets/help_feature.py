@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMessageBox
 
 import pymaf_live
@@ -37,7 +38,7 @@ class HelpFeature:
         self.shortcuts = make_action(
             window, "Keyboard shortcuts", "F1", "Show all keyboard shortcuts", self.show_shortcuts
         )
-        self.shortcuts.setShortcuts(["F1", "?"])
+        self.shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("?")])
         entries = (
             make_action(window, "Manual", "Shift+F1", "Read the manual", self.show_manual),
             self.shortcuts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state.commands import Commands
-from ui.state.export import all_formats
 from ui.state.source import FileQueue
 from ui.state.window import Phase, SourceChoice, TakePhase, WindowState
 from ui.system.screen_fit import fit_to_screen
@@ -36,7 +34,8 @@ from ui.widgets.address_dialog import AddressDialog
 from ui.widgets.canvas_area import CanvasArea
 from ui.widgets.confirmation import confirm
 from ui.widgets.export_bar import ExportBar
-from ui.widgets.export_dialog import ExportDialog, ExportRequest, default_folder
+from ui.widgets.export_dialog import default_folder
+from ui.widgets.export_flow import ExportFlow
 from ui.widgets.icons import window_icon
 from ui.widgets.menus import Menus
 from ui.widgets.message_bar import MessageBar
@@ -111,6 +110,7 @@ class MainWindow(QMainWindow):
             self.open_choice,
             commands.sources.find_cameras,
         )
+        self.exports = ExportFlow(self, state, commands, self.actions_.capture)
         self._connect()
         state.phase.watch(self._on_phase_change)
         state.source.watch(self._on_source_change)
@@ -149,39 +149,6 @@ class MainWindow(QMainWindow):
             return
         self._state.sources.last_choice.set(choice)
         self._commands.sources.open(choice)
-
-    def export(self) -> None:
-        """Ask for file names and formats, and export the take."""
-        if self._state.take.value.phase is not TakePhase.READY:
-            return
-        source = self._state.source.value
-        name = Path(source.text).stem if source and source.kind != "camera" else "take"
-        opened = self._state.takes.opened.value
-        if opened is not None:
-            # take names may contain characters that file names may not
-            name = re.sub(r'[<>:"/\\|?*]', "_", opened.stored.about.name).strip(" .")
-        request = self.ask_export(
-            name or "take", self._state.export.folder.value or default_folder()
-        )
-        if request is not None:
-            self._state.export.folder.set(request.stem.parent)
-            self._commands.export.start(
-                request.stem, request.formats, request.force, request.options
-            )
-
-    def ask_export(self, name: str, folder: Path) -> ExportRequest | None:
-        """Show the export dialog; return None if it was cancelled."""
-        export = self._state.export
-        dialog = ExportDialog(
-            export.available.value or all_formats(),
-            name,
-            folder,
-            export.formats.value,
-            export.options.value,
-            self,
-            people=tuple(self._state.people.names.value.values()),
-        )
-        return dialog.request() if dialog.exec() == ExportDialog.DialogCode.Accepted else None
 
     def ask_end_batch(self) -> bool:
         """Ask whether to stop a running batch; return True to stop it."""
@@ -312,7 +279,7 @@ class MainWindow(QMainWindow):
         actions.pause.triggered.connect(self._pause_or_resume)
         actions.record.triggered.connect(self._record_or_stop)
         actions.capture.triggered.connect(self._commands.capture.start)
-        actions.export.triggered.connect(self.export)
+        actions.export.triggered.connect(self.exports.start)
         for number in range(9):
             shortcut = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
             shortcut.activated.connect(lambda number=number: self.side_panel.show_number(number))

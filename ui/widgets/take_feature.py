@@ -52,6 +52,9 @@ class TakeFeature(QObject):
         )
         self.actions_ = actions = TakeActions(self, callbacks)
         self.page = TakesPage(state.takes, commands.takes)
+        self.page.export.clicked.connect(
+            lambda: window.exports.start_for(state.takes.selected.value)
+        )
         window.side_panel.add_page("takes", "Takes", self.page)
         self.timeline = Timeline(
             state.takes,

@@ -60,6 +60,7 @@ class TakesPage(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Takes")
         self.list.setEditTriggers(QListWidget.EditTrigger.EditKeyPressed)
+        self.list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
@@ -74,15 +75,21 @@ class TakesPage(QWidget):
         self.rename.setToolTip("Rename the take (F2)")
         self.delete = QPushButton("&Delete…")
         self.delete.setAccessibleName("Delete the take")
+        self.export = QPushButton("E&xport…")
+        self.export.setAccessibleName("Export the selected takes")
         row = QHBoxLayout()
-        for button in (self.open, self.rename, self.delete):
+        for button in (self.open, self.export):
             row.addWidget(button, 1)
+        others = QHBoxLayout()
+        for button in (self.rename, self.delete):
+            others.addWidget(button, 1)
         column = QVBoxLayout(self)
         column.setSpacing(10)
         column.addLayout(form)
         column.addWidget(self.list, 1)
         column.addWidget(self.note)
         column.addLayout(row)
+        column.addLayout(others)
         self._connect()
 
     def _connect(self) -> None:
@@ -93,7 +100,7 @@ class TakesPage(QWidget):
         self.pre_roll.currentIndexChanged.connect(
             lambda _: state.pre_roll.set(self.pre_roll.currentData())
         )
-        self.list.currentItemChanged.connect(lambda *_: self._on_selection_change())
+        self.list.itemSelectionChanged.connect(self._on_selection_change)
         self.list.itemActivated.connect(lambda _: self._open())
         self.list.itemChanged.connect(self._on_renamed)
         self.open.clicked.connect(self._open)
@@ -118,7 +125,10 @@ class TakesPage(QWidget):
         )
 
     def _on_entries_change(self, entries: tuple[TakeEntry, ...]) -> None:
-        selected = self._selected_id()
+        before = {str(self.list.item(row).data(_ID)) for row in range(self.list.count())}
+        new = [entry.id for entry in entries if entry.id not in before]
+        # a take that has just been made is what the user wants next
+        selected = new[0] if before and new else self._selected_id()
         self._filling = True
         self.list.clear()
         for entry in entries:
@@ -148,9 +158,17 @@ class TakesPage(QWidget):
                     self._filling = False
 
     def _on_selection_change(self) -> None:
+        if self._filling:
+            return
         entry = self._selected_entry()
+        selected = tuple(str(item.data(_ID)) for item in self.list.selectedItems())
+        self._state.selected.set(selected)
         for button in (self.open, self.rename, self.delete):
-            button.setEnabled(entry is not None)
+            button.setEnabled(entry is not None and len(selected) < 2)
+        self.export.setEnabled(bool(selected))
+        if len(selected) > 1:
+            self.note.setText(f"{len(selected)} takes are selected.")
+            return
         empty = "No takes yet. Open a camera or a video and press R to record one."
         self.note.setText(empty if entry is None else breakable(_details(entry)))
 
@@ -206,4 +224,8 @@ def _details(entry: TakeEntry) -> str:
     parts = [clock(about.seconds), f"{about.created.astimezone():%d %b %Y, %H:%M}", about.source]
     if not about.rows:
         parts.append("no people")
+    if about.captured:
+        parts.append("whole video captured")
+    if about.exported:
+        parts.append("exported")
     return " · ".join(part for part in parts if part)

@@ -163,5 +163,7 @@ class TaskProgress(QWidget):
         self.setVisible(task is not None)
         if task is not None:
             self.text.setText(task.text)
-            self.bar.setValue(round(100 * task.fraction))
+            # a bar without a maximum is animated
+            self.bar.setRange(0, 0 if task.fraction is None else 100)
+            self.bar.setValue(round(100 * (task.fraction or 0.0)))
             self.cancel.setVisible(task.can_cancel)

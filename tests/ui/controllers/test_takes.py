@@ -19,7 +19,9 @@ def test_an_export_is_named_after_the_take(
     take_window: WindowParts, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
-    monkeypatch.setattr(take_window.window, "ask_export", lambda name, folder: names.append(name))
+    monkeypatch.setattr(
+        take_window.window.exports, "ask", lambda name, folder, several: names.append(name)
+    )
     opened = take_window.state.takes.opened.value
     assert opened is not None
     take_window.controller.takes.rename(opened.id, "left/right: 2")
