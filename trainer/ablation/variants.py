@@ -23,8 +23,12 @@ class Variant:
 
 VARIANTS = {
     "global": Variant("global feature, fed back (HMR's loop)", {"features": "global"}),
-    "grid_single": Variant("grid, one map", {"features": "grid", "pyramid": False}),
-    "mesh_single": Variant("mesh-aligned, one map", {"pyramid": False}),
+    "grid_single": Variant(
+        "grid, one map", {"features": "grid", "pyramid": False, "shared_levels": True}
+    ),
+    "mesh_single": Variant(
+        "mesh-aligned, one map", {"pyramid": False, "start": "mesh", "shared_levels": True}
+    ),
     "grid": Variant("grid, pyramid", {"features": "grid"}),
     "mesh": Variant("mesh-aligned, pyramid", {}),
     "mesh_parts": Variant("mesh-aligned, pyramid, parts supervised", {"auxiliary": "parts"}),
@@ -35,7 +39,10 @@ VARIANTS = {
         "first level under the mean pose's mesh", {"auxiliary": "dense", "start": "mesh"}
     ),
 }
-"""Variants by name, with three levels each. 'One map' is the finest, at every level."""
+"""Variants by name, with three levels each.
+
+'One map' is the finest, at every level. As in the paper its levels share one regressor, and those
+that sample the mesh start under the mean pose's."""
 
 
 @dataclass(frozen=True)

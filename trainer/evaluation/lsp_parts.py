@@ -37,6 +37,9 @@ def measure_lsp_parts(
 ) -> dict[str, Any]:
     """Return accuracy and mean f1 of foreground and parts, level by level.
 
+    As in UP-3D's evaluation, which Table 2 follows, pixels without a part label do not count in f1,
+    and in the accuracy they count as background.
+
     Parameters
     ----------
     network : Network
@@ -64,6 +67,7 @@ def measure_lsp_parts(
     levels = len(estimates.rotations)
     foreground = [ConfusionMatrix(2) for _ in range(levels)]
     six = [ConfusionMatrix(len(renderer.names)) for _ in range(levels)]
+    every_pixel = [ConfusionMatrix(len(renderer.names)) for _ in range(levels)]
     for index, row in enumerate(rows):
         height, width = images[row].shape[:2]
         mask, labels = _read_maps(parts, joint_set, row, (height, width), len(renderer.names))
@@ -77,11 +81,12 @@ def measure_lsp_parts(
             )
             foreground[level].add((rendered > 0).astype(np.int64), mask)
             six[level].add(rendered, labels)
+            every_pixel[level].add(rendered, np.where(labels == IGNORED, 0, labels))
     joints = joint_set.joints[list(rows)]
     return {
         "foreground_accuracy": [matrix.accuracy for matrix in foreground],
         "foreground_f1": [matrix.mean_f1 for matrix in foreground],
-        "parts_accuracy": [matrix.accuracy for matrix in six],
+        "parts_accuracy": [matrix.accuracy for matrix in every_pixel],
         "parts_f1": [matrix.mean_f1 for matrix in six],
         "pck": [pck(found.points(bodies, "lsp", level), joints) for level in range(levels)],
     }

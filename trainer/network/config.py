@@ -63,6 +63,9 @@ class NetworkConfig(BaseModel):
     """Sampling points of the first level: the grid, or the mean pose's mesh."""
     pyramid: bool = True
     """Let every level sample the next finer map; False = the finest map at every level."""
+    shared_levels: bool = False
+    """Use one set of point features and one regressor for all levels, which then sample the same
+    number of points."""
     read: Literal["features", "dense"] = "features"
     """Sample the encoder's maps, or the auxiliary head's prediction from the finest one."""
 
@@ -100,6 +103,12 @@ class NetworkConfig(BaseModel):
         without_points = self.features in ("none", "global")
         if self.read == "dense" and (self.auxiliary == "none" or without_points):
             raise ValueError("read = 'dense' needs an auxiliary head and point features")
+        return self
+
+    @model_validator(mode="after")
+    def _check_shared_levels(self) -> NetworkConfig:
+        if self.shared_levels and self.features == "mesh" and self.start != "mesh":
+            raise ValueError("shared_levels needs start = 'mesh': all levels sample the mesh")
         return self
 
     @model_validator(mode="after")

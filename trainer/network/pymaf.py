@@ -85,6 +85,8 @@ class PyMAF(nn.Module):
             for level in range(config.levels)
         ]
         self.points, widths = self._make_point_features(len(body.sample_vertices))
+        if config.shared_levels:
+            self.points = _repeated(self.points)
         self.narrow = nn.ModuleList(
             nn.Identity()
             if config.feature_width is None or width == 0
@@ -105,6 +107,8 @@ class PyMAF(nn.Module):
             )
             for width in widths
         )
+        if config.shared_levels:
+            self.narrow, self.regressors = _repeated(self.narrow), _repeated(self.regressors)
         self.ik: LandmarkIK | None = None
         if config.ik_steps:
             self.ik = LandmarkIK(body, config.ik_steps, config.hidden, self.hips)
@@ -311,6 +315,11 @@ def landmark_features(
     parts = [encoded.points, encoded.world, image_residual, metric_residual]
     visibility = torch.sigmoid(encoded.visibility)
     return torch.cat([*(part.flatten(1) for part in parts), visibility], dim=-1)
+
+
+def _repeated(modules: nn.ModuleList) -> nn.ModuleList:
+    """Return the first module as many times as there are modules."""
+    return nn.ModuleList([modules[0]] * len(modules)) if len(modules) else modules
 
 
 def _make_encoder(config: NetworkConfig, landmark_file: Path | None) -> Encoder:

@@ -67,7 +67,12 @@ def ema_update(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights (exponential moving average) towards the current ones."""
     pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
     averaged, current = [], []
+    moved = set()
     for old, new in pairs:
+        # a module that several levels share has several names
+        if old.data_ptr() in moved and old.numel():
+            continue
+        moved.add(old.data_ptr())
         if old.dtype.is_floating_point:
             averaged.append(old)
             current.append(new)

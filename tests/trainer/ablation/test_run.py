@@ -86,6 +86,9 @@ def test_verdicts_compare_with_the_order_in_the_paper():
     swapped_page = markdown(swapped, BUDGET, "plot.png")
     assert "PCK 10.0 % worse, **against the paper**" in swapped_page
     assert "9,600 images" in page
+    # the paper's figures stand beside ours
+    assert "| 150.0 ± 1.0 | 84.1 | 150.0 ± 1.0 | 55.6 |" in first
+    assert "mean ± standard" in page.lower()
     assert "3 seeds" in page
 
 

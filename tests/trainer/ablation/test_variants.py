@@ -1,5 +1,7 @@
 """Tests of the network's variants: inputs of the levels, and gradients."""
 
+import copy
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -7,10 +9,12 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from pydantic import ValidationError  # noqa: E402
 
 from pymaf_live.body import default_body  # noqa: E402
+from trainer.ablation.variants import VARIANTS  # noqa: E402
 from trainer.network.config import NetworkConfig  # noqa: E402
 from trainer.network.encoder import Encoder, EncoderOutput  # noqa: E402
 from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
+from trainer.training.loss_module import ema_update  # noqa: E402
 
 
 class ParameterEncoder(Encoder):
@@ -86,6 +90,33 @@ def test_levels_sample_the_grid_or_the_mesh(body):
     assert counts(start="mesh") == [on_mesh] * 3
     assert counts(features="grid") == [on_grid] * 3
     assert counts(features="global") == [6 + estimate] * 3
+
+
+@pytest.mark.parametrize("options", [{"start": "mesh"}, {"features": "grid"}])
+def test_one_map_has_one_regressor(body, options):
+    model = network(body, pyramid=False, shared_levels=True, feature_width=8, **options)
+    for parts in (model.points, model.narrow, model.regressors):
+        assert len(parts) == 3
+        assert len({id(part) for part in parts}) == 1
+    assert inputs_with_gradient(model)[0] == [False, False, True]
+    # the moving average moves a shared weight once per step
+    average = copy.deepcopy(model)
+    before = model.regressors[0].fc1.bias.detach().clone()
+    with torch.no_grad():
+        model.regressors[2].fc1.bias.add_(1.0)
+    ema_update(average, model, 0.9)
+    assert torch.allclose(average.regressors[1].fc1.bias, before + 0.1)
+
+
+def test_the_papers_one_map_variants_start_under_the_mesh(body):
+    for name, on_grid in (("mesh_single", False), ("grid_single", True)):
+        config = VARIANTS[name].network(NetworkConfig(point_widths=(8, 4), hidden=16, grid=5))
+        assert config.shared_levels
+        assert not config.pyramid
+        start = InitialEstimate.upright(body)
+        assert PyMAF(config, body, start, encoder=ParameterEncoder()).on_grid == [on_grid] * 3
+    with pytest.raises(ValidationError, match="shared_levels needs start"):
+        NetworkConfig(shared_levels=True)
 
 
 def test_auxiliary_head_runs_only_while_training_or_if_sampled(body):
