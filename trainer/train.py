@@ -80,7 +80,8 @@ def train(
     landmark_file : Path, optional
         BlazePose's .tflite file, for its encoders.
     start : Path, optional
-        Checkpoint whose averaged weights a new run starts from, as far as the networks match.
+        Checkpoint whose averaged weights a new run starts from, as far as the networks match, or
+        an exported ONNX file, such as a bundled model.
     device : str
         Torch's name of the device; ``cuda``: each process uses its own GPU.
     minutes : float, optional
@@ -114,8 +115,6 @@ def train(
         # model
         model = PyMAF(config.network, body, mean, landmark_file).to(context.device)
         model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if schedule.freeze_stem:
-            model.encoder.freeze_stem()
         differences: list[str] = []
         if start is not None:
             differences = load_matching(start, model).messages(start)
@@ -158,12 +157,16 @@ def train(
 
         validate_every = max(schedule.validate_every // schedule.batch, 1)
         spec = DatasetSpec(config, locations, model.encoder.size)
+        stem_frozen = False
         first, saved = step, clock.restart()
         for batch in batches(spec, context, schedule, step, save):
             # dropout depends on the step alone, and differs between processes
             torch.manual_seed(schedule.seed + step + _SEED_STRIDE * context.rank)
             rates = learning_rates(schedule, clock.position(step, steps))
             optimizer.set_rates(rates)
+            if rates.stem_frozen != stem_frozen:
+                stem_frozen = rates.stem_frozen
+                model.encoder.freeze_stem(frozen=stem_frozen)
 
             # forward, backward, step
             model.train()

@@ -66,7 +66,7 @@ class TinyEncoder(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(3, 4, 3, 4, 1)
 
-    def freeze_stem(self):
+    def freeze_stem(self, *, frozen=True):
         pass
 
     def forward(self, image):

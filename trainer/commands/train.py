@@ -32,7 +32,9 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint whose weights a new run starts from."),
+        typer.Option(
+            metavar="FILE", help="Checkpoint or exported .onnx whose weights a new run starts from."
+        ),
     ] = None,
     packed: Annotated[
         Path | None,

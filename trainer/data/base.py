@@ -46,6 +46,8 @@ class PersonLabels:
     """(K, 4) m, relative to the hip centre, in the frame of `crop`, and a weight 0..1."""
     pelvis: Array | None = None
     """(3,) m, Human3.6M's pelvis in the frame of `joints_3d`, where the set has it."""
+    landmarks: Array | None = None
+    """(33, 3) BlazePose's landmarks of a teacher, x, y in image pixels and a weight 0..1."""
 
 
 class PersonDataset(Protocol):

@@ -13,12 +13,16 @@ from pymaf_live.body.rotations import about_z
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
+from trainer.body.blazepose_landmarker import LANDMARKS
+from trainer.body.blazepose_landmarker import MIRROR as LANDMARK_MIRROR
 from trainer.data.augmentation import Augmentation
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, PersonDataset, PersonLabels
 from trainer.data.crop_augmentation import Framing, augment_framing, image_outline
 from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
 from trainer.data.photometric import augment_photometric
 
+OUTLINE_CORNERS = 8
+"""Corners of a sample's outline: an image has four, and each of two cuts adds at most one."""
 _POINTS = len(KEYPOINT_NAMES)
 # a mirror at x = 0 maps a rotation R to _MIRROR R _MIRROR
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -39,6 +43,9 @@ class Sample:
     joint_trust: Array
     fitted: float
     person: float
+    landmarks: Array
+    landmark_weight: Array
+    outline: Array
 
 
 class CropDataset:
@@ -115,6 +122,7 @@ class CropDataset:
         turn = about_z(crop.turn - varied.turn)
         weight = known.keypoints[:, 2] * np.where(framing.shows(points), 1.0, outside_weight)
         joints_3d = np.zeros((_POINTS, 4)) if known.joints_3d is None else known.joints_3d
+        landmarks = np.zeros((LANDMARKS, 3)) if known.landmarks is None else known.landmarks
         joints = self.body.joint_count
         rotations: Array = np.tile(np.eye(3), (joints, 1, 1))
         shape: Array = np.zeros(self.body.shape_count)
@@ -137,6 +145,10 @@ class CropDataset:
             joint_trust=trust,
             fitted=float(known.body is not None),
             person=1.0,
+            landmarks=crop_units_from_pixels(varied.to_crop(landmarks[:, :2]), varied.size),
+            landmark_weight=landmarks[:, 2]
+            * np.where(framing.shows(landmarks[:, :2]), 1.0, outside_weight),
+            outline=_outline_in_crop(framing),
         )
 
     def _camera_in(self, camera: Array, root: Array, crop: Crop, varied: Crop) -> Array:
@@ -169,6 +181,10 @@ class CropDataset:
             joint_trust=sample.joint_trust[mirror],
             fitted=sample.fitted,
             person=sample.person,
+            landmarks=sample.landmarks[list(LANDMARK_MIRROR)] * [-1, 1],
+            landmark_weight=sample.landmark_weight[list(LANDMARK_MIRROR)],
+            # in the opposite order, so that the inside stays on the same hand
+            outline=sample.outline[::-1] * [-1, 1],
         )
 
     def _add_other_person(
@@ -232,4 +248,17 @@ class CropDataset:
             joint_trust=np.zeros(joints),
             fitted=0.0,
             person=0.0,
+            landmarks=np.zeros((LANDMARKS, 2)),
+            landmark_weight=np.zeros(LANDMARKS),
+            outline=np.zeros((OUTLINE_CORNERS, 2)),
         )
+
+
+def _outline_in_crop(framing: Framing) -> Array:
+    """Return the corners of the visible region in crop units, the last one repeated."""
+    corners = framing.outline
+    if not len(corners):
+        return np.zeros((OUTLINE_CORNERS, 2))
+    corners = np.concatenate([corners, np.tile(corners[-1:], (OUTLINE_CORNERS, 1))])
+    pixels = framing.crop.to_crop(corners[:OUTLINE_CORNERS])
+    return crop_units_from_pixels(pixels, framing.crop.size)

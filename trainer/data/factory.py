@@ -6,23 +6,32 @@ import json
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pymaf_live.body import Body
+from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError, UsageError
 from trainer.data.annotated import DatasetSubset
 from trainer.data.base import PersonDataset
+from trainer.data.ccp import HELD_OUT_COUNT, open_ccp
 from trainer.data.coco import open_coco, open_packed_coco
 from trainer.data.fits import read_fits
-from trainer.data.fitted import DatasetWithFits, FittedDataset
+from trainer.data.fitted import DatasetWithFits, FittedDataset, TaughtDataset
 from trainer.data.lsp import LSP_TRAINING_COUNT, read_lsp, read_original_lspet
 from trainer.data.lspet import VALIDATION_COUNT, JointSet, read_joint_set
 from trainer.data.mpii import open_mpii
+from trainer.data.second_teacher import read_second_teacher
 from trainer.data.spin_npz import SpinDataset
 from trainer.data.synthetic import read_synthetic
 
-Kind = Literal["lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft", "synthetic"]
+Kind = Literal[
+    "lspet", "lsp", "mpii", "coco", "h36m", "mpi_inf_3dhp", "3dpw", "eft", "synthetic", "ccp"
+]
 Rows = Literal["train", "held_out", "all"]
+
+_MIN_CCP_JOINTS = 8
+"""Joints that both teachers agree on; pictures with fewer are left out."""
 
 LICENCES: dict[str, str] = {
     "lspet": "none stated; research use, images are their owners'",
@@ -33,6 +42,7 @@ LICENCES: dict[str, str] = {
     "mpi_inf_3dhp": "academic, non-commercial",
     "3dpw": "academic, non-commercial",
     "eft": "labels CC BY-NC 4.0; images as in their set",
+    "ccp": "repository Apache-2.0; photographs from the web",
     "synthetic": "our own, with the terms of the motion clips and backgrounds used",
 }
 """Kind of data set -> its terms, for model cards."""
@@ -50,6 +60,8 @@ class DatasetConfig(BaseModel):
     """Bodies fitted to the set (LSPET, LSP, MPII, COCO)."""
     labels: Path | None = None
     """The npz file of a set in SPIN's layout (h36m, mpi_inf_3dhp, 3dpw, eft)."""
+    teacher: Path | None = None
+    """`second_teacher.npz` of the packed set (lspet, ccp): repaired joints and landmarks."""
     part: str = "train2017"
     """Part of COCO, the folder name of its images."""
     rows: Rows = "train"
@@ -80,8 +92,12 @@ def open_dataset(config: DatasetConfig, body: Body) -> PersonDataset:
     kind, folder = config.kind, config.folder
     if config.fits is not None and kind not in ("lspet", "lsp", "mpii", "coco"):
         raise UsageError(f"the set {kind} does not support fits")
+    if config.teacher is not None and kind not in ("lspet", "ccp"):
+        raise UsageError(f"the set {kind} has no second teacher")
     if kind in ("lspet", "lsp"):
         return _fitted(config)
+    if kind == "ccp":
+        return _ccp(config)
     if kind == "synthetic":
         return _synthetic(config, body)
     if config.rows == "held_out":
@@ -104,6 +120,21 @@ def _annotated(config: DatasetConfig) -> PersonDataset:
     if config.fits is None:
         return people
     return DatasetWithFits(people, read_fits(config.fits, len(people)))
+
+
+def _ccp(config: DatasetConfig) -> PersonDataset:
+    """Open CCP's pictures with the key points that two teachers agree on."""
+    if config.teacher is None:
+        raise UsageError("the set ccp has no key points of its own: give its teacher")
+    if config.rows != "train":
+        raise UsageError("the set ccp is for training; its held-out pictures have masks only")
+    pictures = open_ccp(config.folder)
+    teacher = read_second_teacher(config.teacher, len(pictures))
+    known = (teacher.keypoints[:, : len(LSP_NAMES), 2] > 0).sum(axis=1) >= _MIN_CCP_JOINTS
+    rows = np.flatnonzero(known[: max(len(pictures) - HELD_OUT_COUNT, 0)])
+    if not len(rows):
+        raise InputError(f"{config.folder} has no picture with joints that both teachers agree on")
+    return TaughtDataset("ccp", teacher, pictures.image, rows.tolist())
 
 
 def _synthetic(config: DatasetConfig, body: Body) -> PersonDataset:
@@ -129,7 +160,10 @@ def _fitted(config: DatasetConfig) -> PersonDataset:
     fits = None
     if config.fits is not None:
         fits = read_fits(config.fits, len(joint_set))
-    people = FittedDataset(joint_set, fits, config.kind)
+    teacher = None
+    if config.teacher is not None:
+        teacher = read_second_teacher(config.teacher, len(joint_set))
+    people = FittedDataset(joint_set, fits, config.kind, teacher)
     if config.rows == "all":
         return people
     return DatasetSubset(people, _rows(config, joint_set))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from pymaf_live.body.keypoints import LSP_NAMES
 from pymaf_live.errors import InputError
 from pymaf_live.types import Image
-from trainer.data.annotated import CROP_SIZE, KeypointDataset
+from trainer.data.annotated import CROP_SIZE, KeypointDataset, keypoint_crop
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonDataset, PersonLabels
 from trainer.data.fits import Fits
 from trainer.data.image_check import check_image
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
+from trainer.data.second_teacher import TeacherLabels
 
 
 class FittedDataset:
@@ -26,6 +28,8 @@ class FittedDataset:
     fits : Fits, optional
         Fits of these N people, in the frames of their annotated crops; none by default.
     name : str
+    teacher : TeacherLabels, optional
+        Replaces the annotated joints, and adds landmarks; the crops stay those of the annotation.
 
     Raises
     ------
@@ -33,7 +37,13 @@ class FittedDataset:
         If the set has other joints than LSP's, or the fits belong to another set.
     """
 
-    def __init__(self, joint_set: JointSet, fits: Fits | None = None, name: str = "lspet") -> None:
+    def __init__(
+        self,
+        joint_set: JointSet,
+        fits: Fits | None = None,
+        name: str = "lspet",
+        teacher: TeacherLabels | None = None,
+    ) -> None:
         count, points = joint_set.joints.shape[:2]
         if points != len(LSP_NAMES):
             raise InputError(f"{name} has {points} joints per person, LSP has {len(LSP_NAMES)}")
@@ -41,7 +51,7 @@ class FittedDataset:
             raise InputError(f"{name} has {count} people, there are fits of {len(fits.kept)}")
         keypoints = np.zeros((count, len(KEYPOINT_NAMES), 3))
         keypoints[:, :points] = joint_set.joints
-        self.name, self.joint_set, self.fits = name, joint_set, fits
+        self.name, self.joint_set, self.fits, self.teacher = name, joint_set, fits, teacher
         images = ImageStore(joint_set)
         self._people = KeypointDataset(name, keypoints, images.__getitem__, images.check)
 
@@ -66,7 +76,10 @@ class FittedDataset:
             )
         # the crop in whose frame the bodies were fitted
         crop = annotated_crop(self.joint_set.joints[row], CROP_SIZE)
-        return PersonLabels(crop, self._people.keypoints[row], label)
+        if self.teacher is None:
+            return PersonLabels(crop, self._people.keypoints[row], label)
+        teacher = self.teacher
+        return PersonLabels(crop, teacher.keypoints[row], label, landmarks=teacher.landmarks[row])
 
 
 _SAME_CROP = 0.01
@@ -124,3 +137,42 @@ class DatasetWithFits:
             fits.rotations[row], fits.shape[row], fits.camera[row], fits.joint_trust[row]
         )
         return replace(known, body=body)
+
+
+class TaughtDataset:
+    """Some people of a set without annotation, with the 2D labels of two teachers.
+
+    Parameters
+    ----------
+    name : str
+    teacher : TeacherLabels
+        Of all people.
+    read_image : callable
+        Row of all people -> (H, W, 3) uint8 RGB.
+    rows : sequence of int
+        The people of this set.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        teacher: TeacherLabels,
+        read_image: Callable[[int], Image],
+        rows: Sequence[int],
+    ) -> None:
+        self.name, self._teacher = name, teacher
+        self._read_image, self._rows = read_image, list(rows)
+
+    def __len__(self) -> int:
+        """Return the number of people."""
+        return len(self._rows)
+
+    def image(self, row: int) -> Image:
+        """Return (H, W, 3) uint8 RGB; raise `InputError` naming a missing or broken image."""
+        return self._read_image(self._rows[row])
+
+    def labels(self, row: int) -> PersonLabels:
+        """Return the teachers' points and the crop around them."""
+        keypoints = self._teacher.keypoints[self._rows[row]]
+        landmarks = self._teacher.landmarks[self._rows[row]]
+        return PersonLabels(keypoint_crop(keypoints), keypoints, landmarks=landmarks)

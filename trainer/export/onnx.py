@@ -24,6 +24,11 @@ from trainer.network.estimates import InitialEstimate
 from trainer.network.pymaf import PyMAF
 from trainer.training.checkpoint import load_average, read_progress
 from trainer.training.config import read_run_config
+from trainer.training.exported_weights import (
+    METADATA_KEY,
+    training_metadata,
+    with_folded_start,
+)
 
 OPSET = 17
 """From 20 on GridSample's 'bilinear' is called 'linear', which TensorRT's importer silently takes
@@ -99,10 +104,14 @@ def export(
     """
     model, body, text = load_network(checkpoint, landmark_file)
     round_weights(model)
+    model = with_folded_start(model)
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
     with atomic_write(out) as temporary:
-        graph = _store_as_fp16(fold_constants(trace_model(model, all_levels=all_levels)))
+        graph = fold_constants(trace_model(model, all_levels=all_levels))
+        arrays = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+        trainable = training_metadata(model, arrays, text)
+        graph = _store_as_fp16(graph)
         add_metadata(
             graph,
             {
@@ -116,6 +125,7 @@ def export(
                 "licence": LICENCE,
                 "levels": str(config.network.levels if all_levels else 1),
                 "reads": _grid_sides(model, all_levels=all_levels),
+                METADATA_KEY: trainable,
             },
         )
         onnx.checker.check_model(graph, full_check=True)

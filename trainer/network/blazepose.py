@@ -225,10 +225,13 @@ def _convolution(
 
 
 def _activation(options: Any) -> nn.Module:
-    kinds: dict[int, type[nn.Module]] = {0: nn.Identity, 1: nn.ReLU, 3: nn.ReLU6}
+    # in place: training is bound by memory
+    kinds: dict[int, nn.Module] = {
+        0: nn.Identity(), 1: nn.ReLU(inplace=True), 3: nn.ReLU6(inplace=True)
+    }  # fmt: skip
     if options.fusedActivationFunction not in kinds:
         raise ModelError("the landmark file has an unsupported activation")
-    return kinds[options.fusedActivationFunction]()
+    return kinds[options.fusedActivationFunction]
 
 
 def landmark_module(path: Path, kind: str, *, heatmaps: bool = False) -> TfliteModule:

@@ -14,9 +14,9 @@ from trainer.network.blazepose import LAYOUTS, SIZE, landmark_module
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
-_SHARPNESS = 8.0
+SHARPNESS = 8.0
 """Sharpness of the softmax over a heatmap: 4 to 12 are alike on LSPET, 1 and 2 smear."""
-_PEAK_OFFSET = 2.0
+PEAK_OFFSET = 2.0
 """Peaks, as logits, begin to count from about minus this; most limb joints peak at -1 to 1.5."""
 
 
@@ -34,6 +34,8 @@ class EncoderOutput:
     """(B, 33, 3) landmarks in metres from the hips' middle, crop frame."""
     visibility: Tensor | None = None
     """(B, 33) logits that a landmark is visible, or the peaks of its heatmap."""
+    heatmaps: Tensor | None = None
+    """(B, M, H, W) logits, M >= 33, of encoders that read landmarks from them."""
 
 
 class Encoder(nn.Module):
@@ -46,8 +48,8 @@ class Encoder(nn.Module):
     summary_width: int
     """Values of the global feature."""
 
-    def freeze_stem(self) -> None:
-        """Exclude the high-resolution stages from training."""
+    def freeze_stem(self, *, frozen: bool = True) -> None:
+        """Exclude the high-resolution stages from training, or include them again."""
         raise NotImplementedError
 
 
@@ -89,10 +91,10 @@ class ResNet50(Encoder):
             )
         )
 
-    def freeze_stem(self) -> None:
-        """Exclude the first convolution and layer from training."""
+    def freeze_stem(self, *, frozen: bool = True) -> None:
+        """Exclude the first convolution and layer from training, or include them again."""
         for part in (self.conv1, self.bn1, self.layer1):
-            part.requires_grad_(requires_grad=False)
+            part.requires_grad_(requires_grad=not frozen)
 
     def forward(self, image: Tensor) -> EncoderOutput:
         """Encode crops (B, 3, 224, 224), RGB in 0..1."""
@@ -159,11 +161,11 @@ class BlazePose(Encoder):
         self._stem = layout.stem
         self.peaks = HeatmapPeaks(LANDMARKS) if heatmaps else None
 
-    def freeze_stem(self) -> None:
-        """Exclude the high-resolution stages from training, which would take half of a step."""
+    def freeze_stem(self, *, frozen: bool = True) -> None:
+        """Exclude the high-resolution stages, which take half of a step, or include them again."""
         for number, operator in self.graph.operators.items():
             if int(number) <= self._stem:
-                operator.requires_grad_(requires_grad=False)
+                operator.requires_grad_(requires_grad=not frozen)
 
     def forward(self, image: Tensor) -> EncoderOutput:
         """Encode crops (B, 3, 256, 256), RGB in 0..1."""
@@ -179,6 +181,7 @@ class BlazePose(Encoder):
             points=points,
             world=_rows(out["world"], 3)[:, :LANDMARKS],
             visibility=visibility,
+            heatmaps=out.get("heatmaps"),
         )
 
 
@@ -195,7 +198,7 @@ class HeatmapPeaks(nn.Module):
     def __init__(self, landmarks: int) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.ones(landmarks))
-        self.offset = nn.Parameter(torch.full((landmarks,), _PEAK_OFFSET))
+        self.offset = nn.Parameter(torch.full((landmarks,), PEAK_OFFSET))
 
     def forward(self, heatmaps: Tensor, regressed: Tensor) -> tuple[Tensor, Tensor]:
         """Refine regressed landmarks.
@@ -217,7 +220,7 @@ class HeatmapPeaks(nn.Module):
         # network's time, and so would cutting the maps off at K before the sums
         flat = heatmaps.permute(0, 2, 3, 1).reshape(-1, height * width, maps)
         peak = flat.amax(1, keepdim=True)
-        weight = torch.exp(_SHARPNESS * (flat - peak))
+        weight = torch.exp(SHARPNESS * (flat - peak))
         # sums of the weights times x, times y, and alone
         sums = torch.matmul(_cells(height, width, heatmaps.device), weight)
         sums, peak = sums[..., : len(self.gain)].transpose(1, 2), peak[:, 0, : len(self.gain)]

@@ -18,6 +18,7 @@ from pymaf_live.system.atomic_write import atomic_write
 from trainer.data.locations import landmark_file
 from trainer.importers.start_weights import is_published, read_start_weights
 from trainer.training.config import RunConfig, read_run_config
+from trainer.training.exported_weights import read_exported_weights
 from trainer.training.optimizer import RelativeAdam
 
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimiser."
@@ -140,7 +141,9 @@ class PartialLoad:
 
 
 def load_matching(path: Path, model: nn.Module) -> PartialLoad:
-    """Fill a model with a checkpoint's averaged weights, as far as the networks match.
+    """Fill a model with averaged weights as far as the networks match.
+
+    The weights are a checkpoint's, or those of an exported ONNX file.
 
     Weights that others published (ImageNet's ResNet-50, PyMAF's checkpoint) are renamed.
 
@@ -152,15 +155,7 @@ def load_matching(path: Path, model: nn.Module) -> PartialLoad:
     InputError
         If the file is damaged, or of a network whose parts have other sizes or other names.
     """
-    if is_published(path):
-        stored = read_start_weights(path)
-    else:
-        tensors, _ = _read(path)
-        stored = {
-            name.removeprefix(_AVERAGE): value
-            for name, value in tensors.items()
-            if name.startswith(_AVERAGE)
-        }
+    stored = read_start_weights(path) if is_published(path) else read_average(path)[0]
     own = model.state_dict()
     # constants such as the image's mean, which all networks have, do not count
     if not stored.keys() & dict(model.named_parameters()).keys():
@@ -173,6 +168,26 @@ def load_matching(path: Path, model: nn.Module) -> PartialLoad:
     return PartialLoad(sorted(own.keys() - stored.keys()), sorted(stored.keys() - own.keys()))
 
 
+def read_average(path: Path) -> tuple[dict[str, Tensor], Progress]:
+    """Read averaged weights by name, of a checkpoint or an exported ONNX file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or exported without its training weights.
+    """
+    if path.suffix == ".onnx":
+        weights, config = read_exported_weights(path)
+        return weights, Progress(0, config)
+    tensors, progress = _read(path)
+    averages = {
+        name.removeprefix(_AVERAGE): value
+        for name, value in tensors.items()
+        if name.startswith(_AVERAGE)
+    }
+    return averages, progress
+
+
 def _layers(names: Sequence[str]) -> str:
     return ", ".join(sorted({name.rpartition(".")[0] or name for name in names}))
 
@@ -180,19 +195,17 @@ def _layers(names: Sequence[str]) -> str:
 def extract_average(path: Path, out: Path) -> None:
     """Write only the averaged weights of a checkpoint, a quarter of its size, for `load_average`.
 
+    `path` may also be an exported ONNX file.
+
     Raises
     ------
     InputError
-        If the checkpoint is damaged.
+        If the file is damaged.
     OutputError
         If `out` cannot be written.
     """
-    tensors, progress = _read(path)
-    _write_average(
-        out,
-        {name: value for name, value in tensors.items() if name.startswith(_AVERAGE)},
-        progress,
-    )
+    averages, progress = read_average(path)
+    _write_average(out, {f"{_AVERAGE}{name}": value for name, value in averages.items()}, progress)
 
 
 def save_average(out: Path, model: nn.Module, progress: Progress) -> None:

@@ -49,7 +49,8 @@ class Locations:
 
     def resolve_set(self, config: DatasetConfig) -> DatasetConfig:
         """Return a data set's configuration with its paths resolved."""
-        paths = {"folder": config.folder, "fits": config.fits, "labels": config.labels}
+        names = ("folder", "fits", "labels", "teacher")
+        paths = {name: getattr(config, name) for name in names}
         resolved = {name: self.resolve(path) for name, path in paths.items() if path is not None}
         return config.model_copy(update=resolved)
 

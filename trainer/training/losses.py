@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,14 +26,15 @@ from trainer.network.dense import DensePrediction
 from trainer.network.estimates import LevelEstimate, NetworkOutput
 from trainer.rendering.surface_maps import BodyMaps
 from trainer.training.distributed import mean_over, mean_over_known
+from trainer.training.landmark_targets import LandmarkTargets, heatmap_error, landmark_targets
 
 ANNOTATED_HIPS = [KEYPOINT_NAMES.index("right_hip"), KEYPOINT_NAMES.index("left_hip")]
 _LANDMARK_HIPS = [23, 24]
 _LANDMARK_WIDTH = 0.3
 """Crop units beyond which a landmark's error counts no further."""
 _FIT_WEIGHT = 0.25
-"""Weight of a projected landmark of the fit, where a fully trusted annotated point weighs 1. The
-fit's 33 landmarks include those that no data set annotates (hands, feet)."""
+"""Weight of a target landmark, where a fully trusted annotated point weighs 1. The 33 landmarks
+include those that no data set annotates (hands, feet)."""
 _PUBLISHED_POINTS_2D = 49
 """2D points of a person in the authors' loss: OpenPose's 25, of weight 0, and SPIN's 24."""
 _PUBLISHED_JOINTS_3D = 24
@@ -63,6 +64,11 @@ class LossWeights(BaseModel):
     """Weight of the error of the encoder's own landmarks, crop units, absolute."""
     landmarks_world: float = 0.0
     """Weight of the error of the encoder's own metric landmarks, metres, absolute."""
+    heatmaps: float = 0.0
+    """Weight of the divergence of the encoder's heatmaps from a Gaussian about the true landmark,
+    and of the peaks of landmarks outside the image, which should have none."""
+    outside: float = Field(default=1.0, ge=0, le=1)
+    """Factor on the weight of a landmark of the body label that lies outside the image."""
     score: float = 1.0
     joint_score: float = 1.0
     auxiliary_index: float = 1.0
@@ -95,6 +101,12 @@ class Labels:
     """(B,) 1 if there is a body label."""
     person: Tensor
     """(B,) 1 if a person is in the crop; without one no other label counts."""
+    landmarks: Tensor
+    """(B, 33, 2) a teacher's landmarks, crop units."""
+    landmark_weight: Tensor
+    """(B, 33)"""
+    outline: Tensor
+    """(B, C, 2) corners of the visible part of the image in order, crop units; convex."""
 
 
 @dataclass
@@ -116,8 +128,7 @@ class _Truth:
     """(B, J, 3) m, from the hips' middle."""
     landmarks: Tensor
     """(B, 33, 3) m, the body label's landmark points."""
-    flat_landmarks: Tensor
-    """(B, 33, 2) the same, projected, crop units."""
+    targets: LandmarkTargets
     people: Tensor
     """(B,) 1 if a person with a body label is in the crop."""
 
@@ -148,9 +159,14 @@ class Losses(nn.Module):
         """Return the weighted sum and each weighted term of a batch."""
         label = LevelEstimate(labels.rotations, labels.shape, labels.camera)
         joints, landmarks = self._posed(label)
-        flat_landmarks = project_weak_perspective(landmarks, labels.camera)
         people = labels.person * labels.fitted
-        truth = _Truth(labels, self._centred(joints), landmarks, flat_landmarks, people)
+        targets = landmark_targets(
+            labels,
+            project_weak_perspective(landmarks, labels.camera),
+            project_weak_perspective(self._annotated(label), labels.camera),
+            self.weights.outside,
+        )
+        truth = _Truth(labels, self._centred(joints), landmarks, targets, people)
         terms = _Terms()
         for level in output.levels:
             self._add_level_terms(terms, level, truth)
@@ -166,13 +182,13 @@ class Losses(nn.Module):
         joints, landmarks = self._posed(level)
         annotated = self._annotated(level)
         known = labels.keypoint_weight * labels.person[:, None]
-        of_fit = (people[:, None] * _FIT_WEIGHT).expand(-1, landmarks.shape[1])
+        targets = truth.targets
         flat, flat_landmarks = (
             project_weak_perspective(p, level.camera) for p in (annotated, landmarks)
         )
         terms.add("keypoints_2d", weights.keypoints_2d * (
             self._error_2d(flat, labels.keypoints, known)
-            + self._error_2d(flat_landmarks, truth.flat_landmarks, of_fit)
+            + self._error_2d(flat_landmarks, targets.points, _FIT_WEIGHT * targets.weight)
         ))  # fmt: skip
         trust = labels.joint_trust * people[:, None]
         terms.add("joints_3d", weights.joints_3d * mean_over_known(
@@ -199,14 +215,16 @@ class Losses(nn.Module):
         limbs = encoded.points[:, list(BLAZEPOSE_LSP_LIMBS)]
         error = (limbs - labels.keypoints[:, : len(BLAZEPOSE_LSP_LIMBS)]).abs().sum(-1)
         known = labels.keypoint_weight[:, : len(BLAZEPOSE_LSP_LIMBS)] * labels.person[:, None]
-        fit_error = (encoded.points - truth.flat_landmarks).abs().sum(-1)
-        of_fit = truth.people[:, None].expand_as(fit_error)
-        width = _LANDMARK_WIDTH
+        targets, width = truth.targets, _LANDMARK_WIDTH
+        target_error = (encoded.points - targets.points).abs().sum(-1)
         terms.add("landmarks", weights.landmarks * (
             mean_over_known(width * torch.tanh(error / width), known)
-            + 0.5 * mean_over_known(width * torch.tanh(fit_error / width), of_fit)
+            + 0.5 * mean_over_known(width * torch.tanh(target_error / width), targets.weight)
         ))  # fmt: skip
+        if encoded.heatmaps is not None and weights.heatmaps:
+            terms.add("heatmaps", weights.heatmaps * heatmap_error(encoded.heatmaps, targets))
         middle = truth.landmarks[:, _LANDMARK_HIPS].mean(1, keepdim=True)
+        of_fit = truth.people[:, None].expand_as(target_error)
         terms.add("landmarks_world", weights.landmarks_world * mean_over_known(
             (encoded.world - (truth.landmarks - middle)).abs().sum(-1), of_fit
         ))  # fmt: skip

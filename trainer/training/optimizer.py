@@ -94,7 +94,8 @@ class TrainingOptimizer(RelativeAdam):
     """Optimizer of a run, with a parameter group each for encoder, IK steps and the rest."""
 
     def __init__(self, model: PyMAF, config: RunConfig) -> None:
-        encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+        # parameters of a frozen stem get no gradients, so they are not moved until it is loose
+        encoder = list(model.encoder.parameters())
         ik = list(model.ik_parameters())
         others = {id(parameter) for parameter in (*model.encoder.parameters(), *ik)}
         rest = [p for p in model.parameters() if id(p) not in others]

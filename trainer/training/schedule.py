@@ -22,7 +22,9 @@ class Schedule(BaseModel):
     )
     """Images at the start that train with a frozen encoder."""
     freeze_stem: bool = False
-    """Keep the encoder's high-resolution stages frozen throughout."""
+    """Keep the encoder's high-resolution stages frozen."""
+    stem_images: NonNegativeInt = 0
+    """Images at the end for which these stages train too, although `freeze_stem` is set."""
     batch: PositiveInt = 32
     """Images of a step, over all processes."""
     learning_rate: float = 5e-5
@@ -64,6 +66,8 @@ class LearningRates:
     encoder: float
     frozen: bool
     """The encoder does not train."""
+    stem_frozen: bool
+    """The encoder's high-resolution stages do not train."""
 
 
 def learning_rates(schedule: Schedule, position: float) -> LearningRates:
@@ -78,7 +82,9 @@ def learning_rates(schedule: Schedule, position: float) -> LearningRates:
     # the encoder's own warm-up begins when it starts to train
     encoder_warm_up = min(1.0, max(position - frozen_steps, 0) / schedule.warm_up)
     encoder = 0.0 if frozen else schedule.encoder_rate * factor * encoder_warm_up
-    return LearningRates(schedule.learning_rate * factor, encoder, frozen)
+    loose = position >= schedule.steps - schedule.stem_images // schedule.batch
+    stem_frozen = schedule.freeze_stem and not (schedule.stem_images and loose)
+    return LearningRates(schedule.learning_rate * factor, encoder, frozen, stem_frozen)
 
 
 class TrainingClock:

@@ -9,6 +9,7 @@ from dataclasses import replace  # noqa: E402
 
 from pymaf_live.body import PointSet, default_body, pose_joints  # noqa: E402
 from pymaf_live.body.rotations import matrix_from_axis_angle  # noqa: E402
+from trainer.body.blazepose_landmarker import LANDMARKS  # noqa: E402
 from trainer.data.base import KEYPOINT_NAMES  # noqa: E402
 from trainer.network.dense import DensePrediction  # noqa: E402
 from trainer.network.encoder import EncoderOutput  # noqa: E402
@@ -17,6 +18,7 @@ from trainer.rendering.surface_maps import PARTS, BodyMaps  # noqa: E402
 from trainer.training.losses import Labels, Losses, LossWeights  # noqa: E402
 
 PEOPLE = 3
+WHOLE_CROP = [[-9.0, -9.0], [9.0, -9.0], [9.0, 9.0], [-9.0, 9.0]]
 
 
 def tensor(array) -> "torch.Tensor":
@@ -51,7 +53,8 @@ def labels_of(body, true, person=1.0):
     known = torch.ones(PEOPLE, len(KEYPOINT_NAMES))
     return Labels(
         tensor(flat), known, tensor(centred), known, true.rotations, true.shape, true.camera, ones,
-        torch.ones(PEOPLE), torch.full((PEOPLE,), person),
+        torch.ones(PEOPLE), torch.full((PEOPLE,), person), torch.zeros(PEOPLE, LANDMARKS, 2),
+        torch.zeros(PEOPLE, LANDMARKS), tensor([WHOLE_CROP] * PEOPLE),
     )  # fmt: skip
 
 

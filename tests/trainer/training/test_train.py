@@ -7,19 +7,30 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+import onnx  # noqa: E402
+
 import trainer.data.factory as factory  # noqa: E402
 import trainer.evaluation.preview as preview  # noqa: E402
 import trainer.evaluation.validation as validation  # noqa: E402
 import trainer.train as training  # noqa: E402
+from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
 from pymaf_live.inference import open_session  # noqa: E402
 from tests.trainer.fake_people import write_people  # noqa: E402
 from trainer.data.fits import write_fits  # noqa: E402
-from trainer.export.onnx import export, load_network  # noqa: E402
-from trainer.training.checkpoint import read_progress  # noqa: E402
+from trainer.export.onnx import export, load_network, round_weights  # noqa: E402
+from trainer.network.estimates import InitialEstimate  # noqa: E402
+from trainer.network.pymaf import PyMAF  # noqa: E402
+from trainer.training.checkpoint import load_matching, read_progress  # noqa: E402
 from trainer.training.config import read_config_file, read_run_config  # noqa: E402
 from trainer.training.datasets import Locations  # noqa: E402
-from trainer.training.optimizer import RelativeAdam  # noqa: E402
+from trainer.training.exported_weights import METADATA_KEY  # noqa: E402
+from trainer.training.optimizer import RelativeAdam, TrainingOptimizer  # noqa: E402
+from trainer.training.schedule import (  # noqa: E402
+    LearningRates,
+    Schedule,
+    learning_rates,
+)
 
 CONFIG = """
 name = "small"
@@ -31,8 +42,11 @@ hidden = 64
 dropout = 0.1
 activation = true
 landmarks = true
+heatmaps = true
+ik_steps = [1, 2, 1]
 [losses]
 landmarks = 1.0
+heatmaps = 0.5
 [schedule]
 images = {images}
 frozen_images = 16
@@ -133,6 +147,50 @@ def test_exported_file_keeps_the_contract(finished, blazepose, tmp_path):
         session.close()
 
 
+@pytest.fixture(scope="module")
+def exported(finished, blazepose, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "small.onnx"
+    landmarks = blazepose / "pose_landmark_lite.tflite"
+    export(finished / "checkpoint.safetensors", path, landmark_file=landmarks)
+    return path
+
+
+def estimates(model, image):
+    with torch.no_grad():
+        return [level.rotations for level in model(image).levels]
+
+
+@pytest.mark.integration
+def test_training_starts_from_an_exported_file(finished, exported, blazepose):
+    """All weights come back, also those that constant folding transposed or computed with."""
+    landmarks = blazepose / "pose_landmark_lite.tflite"
+    trained, body, _ = load_network(finished / "checkpoint.safetensors", landmarks)
+    round_weights(trained)
+    other = PyMAF(trained.config, body, InitialEstimate.upright(body), landmarks).eval()
+    image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    before = estimates(other, image)[-1]
+    assert load_matching(exported, other).messages(exported) == []
+    expected = estimates(trained, image)
+    assert (before - expected[-1]).abs().max() > 1e-2
+    for found, true in zip(estimates(other, image), expected, strict=True):
+        assert (found - true).abs().max() < 1e-4
+
+
+@pytest.mark.integration
+def test_file_without_training_weights_is_refused(exported, tmp_path):
+    path, model = tmp_path / "small.onnx", torch.nn.Linear(1, 1)
+    graph = onnx.load(exported)
+    kept = [entry for entry in graph.metadata_props if entry.key != METADATA_KEY]
+    del graph.metadata_props[:]
+    graph.metadata_props.extend(kept)
+    onnx.save(graph, path)
+    with pytest.raises(InputError, match="export it again"):
+        load_matching(path, model)
+    path.write_bytes(b"not a model")
+    with pytest.raises(InputError, match="not an ONNX file"):
+        load_matching(path, model)
+
+
 @pytest.mark.integration
 def test_checkpoint_of_another_configuration_is_rejected(people, blazepose, finished, tmp_path):
     other = tmp_path / "other.toml"
@@ -195,3 +253,31 @@ def test_steps_without_the_relative_rule_equal_adamw():
             (parameter * torch.arange(6.0).reshape(3, 2) * (step + 1)).square().sum().backward()
             optimizer.step()
     assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_stem_trains_at_the_end_only():
+    schedule = Schedule(images=300, batch=10, freeze_stem=True, stem_images=100)
+    frozen = [learning_rates(schedule, step).stem_frozen for step in range(30)]
+    assert frozen == [True] * 20 + [False] * 10
+    always = schedule.model_copy(update={"stem_images": 0})
+    assert all(learning_rates(always, step).stem_frozen for step in range(30))
+    never = Schedule(images=300, batch=10)
+    assert not any(learning_rates(never, step).stem_frozen for step in range(30))
+
+
+def test_loosened_stem_moves(blazepose):
+    """A parameter that was frozen when the optimizer was made trains once it has gradients."""
+    file = blazepose / "pose_landmark_lite.tflite"
+    body, config = default_body(), read_run_config(CONFIG.format(images=32), "run.toml")
+    model = PyMAF(config.network, body, InitialEstimate.upright(body), file)
+    optimizer = TrainingOptimizer(model, config)
+    first = next(model.encoder.parameters())
+    image = torch.rand(1, 3, 256, 256)
+    for frozen in (True, False):
+        model.encoder.freeze_stem(frozen=frozen)
+        optimizer.set_rates(LearningRates(1e-3, 1e-3, frozen=False, stem_frozen=frozen))
+        before = first.detach().clone()
+        optimizer.zero_grad()
+        model.encoder(image).maps[-1].square().mean().backward()
+        optimizer.step()
+        assert torch.equal(first, before) == frozen
