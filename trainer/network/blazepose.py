@@ -42,6 +42,7 @@ class Layout:
 LAYOUTS = {
     "lite": Layout((260, 262, 264), 32, 308, 192, 211),
     "full": Layout((275, 277, 279), 48, 335, 288, 231),
+    "heavy": Layout((541, 543, 545), 48, 694, 288, 453),
 }
 
 _OUTPUTS = {"landmarks": "Identity", "presence": "Identity_1", "world": "Identity_4"}
@@ -235,7 +236,7 @@ def _activation(options: Any) -> nn.Module:
 
 
 def landmark_module(path: Path, kind: str, *, heatmaps: bool = False) -> TfliteModule:
-    """Return encoder, pyramid and landmark outputs of a `lite` or `full` file.
+    """Return encoder, pyramid and landmark outputs of a `lite`, `full` or `heavy` file.
 
     Parameters
     ----------

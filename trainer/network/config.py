@@ -25,7 +25,7 @@ class NetworkConfig(BaseModel):
     crop_rule: str = "trunk-up 1.75"
     """Crop that the network is trained and used with, see `CropRule`: turned so that the trunk
     points up, or upright as the paper's ('upright 1.20'), and its side in extents of the joints."""
-    encoder: Literal["resnet50", "blazepose_lite", "blazepose_full"] = "resnet50"
+    encoder: Literal["resnet50", "blazepose_lite", "blazepose_full", "blazepose_heavy"] = "resnet50"
     levels: int = 3
     grid: int = 21
     """Points along a side of the grid that level 0 samples."""

@@ -142,7 +142,7 @@ class BlazePose(Encoder):
     Parameters
     ----------
     kind : str
-        `lite` or `full`.
+        `lite`, `full` or `heavy`.
     landmark_file : Path
     heatmaps : bool
         Read landmarks from the heatmaps where these have a peak. The file's regressed landmarks

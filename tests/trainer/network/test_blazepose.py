@@ -10,7 +10,7 @@ from pymaf_live.system.openvino_import import open_core  # noqa: E402
 from trainer.network.blazepose import landmark_module  # noqa: E402
 
 
-@pytest.mark.parametrize("kind", ["lite", "full"])
+@pytest.mark.parametrize("kind", ["lite", "full", "heavy"])
 def test_output_equals_that_of_openvino(blazepose, kind):
     path = blazepose / f"pose_landmark_{kind}.tflite"
     image = np.random.default_rng(0).random((1, 256, 256, 3), dtype=np.float32)
@@ -23,7 +23,7 @@ def test_output_equals_that_of_openvino(blazepose, kind):
     for name, output in (("landmarks", "Identity"), ("world", "Identity_4")):
         true = request.get_tensor(output).data.reshape(1, -1)
         assert np.abs(found[name].numpy() - true).max() < 1e-2 * np.abs(true).max()
-    channels = {"lite": 32, "full": 48}[kind]
+    channels = {"lite": 32, "full": 48, "heavy": 48}[kind]
     sizes = [tuple(found[f"map{i}"].shape[1:]) for i in range(3)]
     assert sizes == [(channels, 16, 16), (channels, 32, 32), (channels, 64, 64)]
 
