@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pymaf_live.errors import UsageError
 from trainer.commands.options import OutFolder
 from trainer.data.locations import NATURAL_FITS, SHARED_DATA
 
@@ -21,7 +22,16 @@ def synthesize(
     test: Annotated[
         bool, typer.Option("--test", help="Make the test set, from sources never trained on.")
     ] = False,
-    size: Annotated[int, typer.Option(help="Longer side of the images in pixels.")] = 288,
+    dressed: Annotated[
+        bool, typer.Option("--dressed", help="Textured clothes, hair and shoes; needs --clothes.")
+    ] = False,
+    clothes: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the clothes for --dressed.")
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Longer side of the images in pixels [288; with --dressed 352]."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Number of processes.")] = 1,
     data: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Folder of the packed sets.")
@@ -43,14 +53,18 @@ def synthesize(
     from trainer.synthesis.generate import SynthesisOptions, take_finished
     from trainer.synthesis.generate import synthesize as generate
 
+    if dressed != (clothes is not None):
+        missing = "--clothes FOLDER" if dressed else "--dressed"
+        raise UsageError(f"{'--dressed' if dressed else '--clothes'} needs {missing}")
     options = SynthesisOptions(
         count=count,
         seed=seed,
         clean=clean,
         test=test,
-        size=size,
+        size=size or (352 if dressed else 288),
         data=str(data),
         fits=str(fits),
+        clothes=str(clothes) if clothes is not None else "",
     )
     if so_far is not None:
         print(f"{take_finished(out, options, so_far)} images in {so_far}")

@@ -64,6 +64,26 @@ class SyntheticLabels:
     body_sha256: str
     settings: str
     """JSON of the settings of the synthesis, with its seed."""
+    perspective: Perspective | None = None
+    """Exact cameras of dressed people; None in sets of people in painted cloth."""
+
+
+@dataclass(frozen=True)
+class Perspective:
+    """Exact cameras and looks of N dressed people.
+
+    A point of the body at p (metres, root at the origin, frame of the camera that took the picture)
+    is at pixel (p + translation)_xy / (p + translation)_z * focal + principal.
+    """
+
+    look: npt.NDArray[np.str_]
+    """(N,) skin and garments, joined by ' + '."""
+    focal: Array
+    """(N,) pixels."""
+    principal: Array
+    """(N, 2) pixels."""
+    translation: Array
+    """(N, 3) m, of the root."""
 
 
 def read_synthetic(folder: Path) -> SyntheticDataset:
@@ -124,6 +144,28 @@ def labels_from_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> SyntheticL
         group=np.asarray(arrays.get("group", np.full(len(np.asarray(arrays["name"])), ""))),
         body_sha256=str(np.asarray(arrays["body_sha256"])),
         settings=str(np.asarray(arrays["settings"])),
+        perspective=_perspective(arrays),
+    )
+
+
+def _perspective(arrays: dict[str, npt.NDArray[np.generic]]) -> Perspective | None:
+    """Return what only sets of dressed people have; ValueError if it is invalid."""
+    if "focal" not in arrays:
+        return None
+    count = len(np.asarray(arrays["name"]))
+    if np.asarray(arrays["look"]).shape != (count,) or arrays["look"].dtype.kind != "U":
+        raise ValueError("look is not one text per person")
+    for key, width in (("focal", ()), ("principal", (2,)), ("translation", (3,))):
+        values = np.asarray(arrays[key])
+        if values.shape != (count, *width) or values.dtype.kind != "f":
+            raise ValueError(f"{key} is {values.shape}, not {(count, *width)}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{key} has values that are not finite")
+    return Perspective(
+        look=np.asarray(arrays["look"]),
+        focal=np.asarray(arrays["focal"]),
+        principal=np.asarray(arrays["principal"]),
+        translation=np.asarray(arrays["translation"]),
     )
 
 
@@ -237,6 +279,26 @@ class SyntheticDataset:
         if decoded is None:
             raise ImageError(f"the image {self.table.name[row]} does not decode")
         return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
+
+    def mask(self, row: int) -> npt.NDArray[np.uint8]:
+        """Return who is seen where (H, W): 1 the dressed person, 2 other people, 0 the rest.
+
+        Raises
+        ------
+        InputError
+            If the mask is missing or does not decode; the message names it.
+        """
+        name = f"{str(self.table.name[row]).removesuffix('.jpg')}.png"
+        path = self._folder / f"masks_{int(self.table.shard[row]):02d}.zip"
+        try:
+            with zipfile.ZipFile(path) as archive:
+                encoded = np.frombuffer(archive.read(name), np.uint8)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"the mask {name} is missing from {path}: {error}") from error
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+        if decoded is None:
+            raise InputError(f"the mask {name} does not decode")
+        return np.asarray(decoded, np.uint8)
 
     def labels(self, row: int) -> PersonLabels:
         """Return the labels of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside 0."""

@@ -95,10 +95,17 @@ class Backdrops:
             for k in chosen.tolist()
         ]
 
-    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Image, str]:
-        """Return a background of a width and height, and its source."""
+    def draw(
+        self, size: tuple[int, int], rng: np.random.Generator, painted: float | None = None
+    ) -> tuple[Image, str]:
+        """Return a background of a width and height, and its source.
+
+        `painted` is the weight of painted places beside the other sources, whose usual weights add
+        up to 0.64.
+        """
         kinds = [kind for kind in self._shares if kind == _PAINTED or self.pieces.get(kind)]
-        shares = np.array([self._shares[kind] for kind in kinds])
+        weights = {**self._shares, _PAINTED: painted or self._shares[_PAINTED]}
+        shares = np.array([weights[kind] for kind in kinds])
         kind = str(rng.choice(kinds, p=shares / shares.sum()))
         if kind == _PAINTED:
             image, source = self._painted(size, rng), _PAINTED

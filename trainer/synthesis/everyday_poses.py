@@ -34,6 +34,13 @@ _REGIONS = {
 }
 _SAME_FOR_BOTH = 0.65
 
+_AT_DESK = (
+    ("desk", "desk", 0.36), ("desk", "face", 0.14), ("desk", "lap", 0.08), ("desk", "chest", 0.1),
+    ("chest", "chest", 0.08), ("lap", "lap", 0.05), ("face", "face", 0.05), ("desk", "any", 0.05),
+    ("chest", "any", 0.04), ("overhead", "overhead", 0.02), ("desk", "side", 0.03),
+)  # fmt: skip
+"""Regions of the two wrists of somebody at a desk, and their shares."""
+
 _KINDS = {"stand": 0.34, "sit": 0.34, "step": 0.12, "crouch": 0.08, "kneel": 0.05, "lie": 0.07}
 
 
@@ -85,6 +92,19 @@ class EverydayPoses:
         else:
             out[0] = about_x(lean) @ about_z(0.05 * rng.normal())
         return out, kind
+
+    def draw_at_desk(self, rng: np.random.Generator) -> tuple[Array, str]:
+        """Return a pose (J, 3, 3) of somebody at a desk as `draw` does, and the hands' regions."""
+        regions = _AT_DESK[int(rng.choice(len(_AT_DESK), p=[share for _, _, share in _AT_DESK]))]
+        hands = [regions[0], regions[1]]
+        if rng.random() < 0.5:
+            hands.reverse()
+        out = np.tile(np.eye(3), (self._body.joint_count, 1, 1))
+        lean = self._legs(out, "sit", rng)
+        self._spine(out, rng)
+        self._arms_at(out, hands, rng, twin=hands[0] == hands[1] and rng.random() < 0.4)
+        out[0] = about_x(lean) @ about_z(0.05 * rng.normal())
+        return out, "+".join(hands)
 
     def _set(self, out: Array, name: str, *turns: Array) -> None:
         turned = np.eye(3)
@@ -170,11 +190,17 @@ class EverydayPoses:
         regions = rng.choice(names, size=2, p=shares / shares.sum())
         same = rng.random() < _SAME_FOR_BOTH
         twin = rng.random() < 0.25  # both arms alike, mirrored
+        hands = [str(regions[0]), str(regions[0 if same else 1])]
+        self._arms_at(out, hands, rng, twin=same and twin)
+
+    def _arms_at(
+        self, out: Array, regions: list[str], rng: np.random.Generator, *, twin: bool
+    ) -> None:
+        """Set the arms with the left and the right wrist in their regions, in place."""
         row = 0
         for index, side in enumerate(("left", "right")):
-            rows = self._arms.regions[str(regions[0 if same else index])]
-            if index == 0 or not (same and twin):
-                row = int(rng.choice(rows))
+            if index == 0 or not twin:
+                row = int(rng.choice(self._arms.regions[regions[index]]))
             shoulder, elbow = self._arms.shoulder[row], self._arms.elbow[row]
             if side == "right":
                 shoulder, elbow = self._mirrored(shoulder), self._mirrored(elbow)

@@ -8,11 +8,12 @@ import multiprocessing
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -28,7 +29,11 @@ from trainer.data.synthetic import labels_from_arrays
 from trainer.synthesis.backdrops import Backdrops
 from trainer.synthesis.poses import Poses, kept_fits
 from trainer.synthesis.render_sample import CROP_SIZE, SampleRenderer
-from trainer.synthesis.truth import Truth
+from trainer.synthesis.truth import DressedTruth, Truth
+
+if TYPE_CHECKING:
+    # imported only where used: Numba takes seconds
+    from trainer.synthesis.dressed.picture import DressedRenderer
 
 IMAGES_PER_SHARD = 400
 LARGEST_SHARD = 24 * 1024 * 1024
@@ -37,6 +42,8 @@ _MAX_COUNT = 1_000_000
 _SECONDS_BETWEEN_LINES = 20.0
 _VERSION = 1
 """Increases when the same seed gives other images than before."""
+_DRESSED_VERSION = 1
+"""Version of sets of dressed people."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +62,25 @@ class SynthesisOptions:
     """Folder with the packed sets lspet, ccp, coco_mini and mocap; missing ones are not used."""
     fits: str = str(NATURAL_FITS)
     """Fits of LSPET to take poses from; the default file is not used if it is missing."""
+    clothes: str = ""
+    """Clothes folder of dressed people; '' makes people in painted cloth."""
 
     def text(self, body_sha256: str) -> str:
         """Return the options as JSON, which the set stores."""
-        return json.dumps({**asdict(self), "version": _VERSION, "body_sha256": body_sha256})
+        options = asdict(self)
+        version = _DRESSED_VERSION
+        if not self.clothes:
+            del options["clothes"]
+            version = _VERSION
+        return json.dumps({**options, "version": version, "body_sha256": body_sha256})
 
 
 def synthesize(folder: Path, options: SynthesisOptions, *, workers: int = 1) -> None:
     """Generate a set, or continue an interrupted one.
 
-    Each shard is a zip of JPEGs and, until the set is complete, a file with its labels; both get
-    their final names only when complete. An image depends only on the seed and its number.
+    Each shard is a zip of JPEGs, for dressed people one of masks, and, until the set is complete, a
+    file with its labels; they get their final names only when complete. An image depends only on
+    the seed and its number.
 
     Parameters
     ----------
@@ -159,7 +174,9 @@ def take_finished(folder: Path, options: SynthesisOptions, target: Path) -> int:
     part = replace(options, count=min(shards * IMAGES_PER_SHARD, options.count))
     make_folder(target)
     for shard in range(shards):
-        for name in (f"images_{shard:02d}.zip", _part(folder, shard).name):
+        names = [f"images_{shard:02d}.zip", _part(folder, shard).name]
+        names += [f"masks_{shard:02d}.zip"] if options.clothes else []
+        for name in names:
             with atomic_write(target / name) as temporary:
                 shutil.copyfile(folder / name, temporary)
     _gather(target, shards, part, part.text(default_body().sha256))
@@ -170,6 +187,8 @@ def _check_sources(options: SynthesisOptions) -> None:
     """Refuse named sources that are missing, before anything is written."""
     if not Path(options.data).is_dir():
         raise InputError(f"there is no folder {options.data}")
+    if options.clothes and not (Path(options.clothes) / "manifest.json").is_file():
+        raise InputError(f"there is no clothes folder {options.clothes}; name it with --clothes")
     if options.fits == SynthesisOptions.fits:
         return
     if not Path(options.fits).is_file():
@@ -245,7 +264,7 @@ def _shard_in_worker(folder: Path, options: SynthesisOptions, shard: int, rows: 
 
 
 @lru_cache(maxsize=1)
-def _open_renderer(options: SynthesisOptions) -> SampleRenderer:
+def _open_renderer(options: SynthesisOptions) -> SampleRenderer | DressedRenderer:
     cv2.setNumThreads(1)
     data, body = Path(options.data), default_body()
     if not data.is_dir():
@@ -268,16 +287,27 @@ def _open_renderer(options: SynthesisOptions) -> SampleRenderer:
         ccp=None if options.clean else existing("ccp"), lspet=lspet, coco=existing("coco_mini"),
         test=options.test, clean=options.clean,
     )  # fmt: skip
+    if options.clothes:
+        from trainer.synthesis.dressed.garments import Clothes
+        from trainer.synthesis.dressed.picture import DressedRenderer
+
+        clothes = Clothes(Path(options.clothes))
+        return DressedRenderer(body, clothes, poses, backdrops, options.size, test=options.test)
     return SampleRenderer(body, poses, backdrops, options.size)
 
 
 def generator(options: SynthesisOptions, row: int) -> np.random.Generator:
     """Return the random generator of one image; test and training sets share none."""
-    return np.random.default_rng([options.seed, int(options.test), int(options.clean), row])
+    seeds = [options.seed, int(options.test), int(options.clean), row]
+    return np.random.default_rng([*seeds, 1] if options.clothes else seeds)
 
 
 def _make_shard(
-    renderer: SampleRenderer, folder: Path, options: SynthesisOptions, shard: int, rows: range
+    renderer: SampleRenderer | DressedRenderer,
+    folder: Path,
+    options: SynthesisOptions,
+    shard: int,
+    rows: range,
 ) -> Iterator[int]:
     """Generate one shard; yield the number of new images now and then."""
     names, truths, size, reported = [], [], 0, 0
@@ -303,6 +333,10 @@ def _make_shard(
         raise OutputError(f"{target} would be larger than {LARGEST_SHARD >> 20} MiB; lower --size")
     with atomic_write(target) as temporary:
         temporary.write_bytes(content.getvalue())
+    dressed = [truth.dressed for truth in truths if truth.dressed is not None]
+    if dressed:
+        with atomic_write(folder / f"masks_{shard:02d}.zip") as temporary:
+            _write_masks(temporary, names, dressed)
     arrays = _arrays(names, truths, shard)
     with atomic_write(_part(folder, shard)) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -315,7 +349,7 @@ def _arrays(
     def numbers(key: str) -> npt.NDArray[np.generic]:
         return np.stack([np.asarray(getattr(truth, key)) for truth in truths]).astype(np.float32)
 
-    return {
+    out = {
         "name": np.array(names),
         "shard": np.full(len(names), shard, np.int16),
         "keypoints": numbers("keypoints"),
@@ -331,6 +365,22 @@ def _arrays(
         "pose": np.array([truth.pose for truth in truths]),
         "backdrop": np.array([truth.backdrop for truth in truths]),
     }
+    dressed = [truth.dressed for truth in truths if truth.dressed is not None]
+    if dressed:
+        out["group"] = np.array([each.group for each in dressed])
+        out["look"] = np.array([each.look for each in dressed])
+        for key in ("focal", "principal", "translation"):
+            values = [np.asarray(getattr(each, key)) for each in dressed]
+            out[key] = np.stack(values).astype(np.float32)
+    return out
+
+
+def _write_masks(path: Path, names: list[str], dressed: Sequence[DressedTruth]) -> None:
+    """Write the masks of a shard as a zip of PNG files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, truth in zip(names, dressed, strict=True):
+            encoded = cv2.imencode(".png", truth.mask)[1]
+            archive.writestr(zipfile.ZipInfo(f"{name[:-4]}.png"), encoded.tobytes())
 
 
 def _gather(folder: Path, shards: int, options: SynthesisOptions, text: str) -> None:

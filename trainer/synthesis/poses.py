@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,14 +132,35 @@ class Poses:
         self._kinds = list(shares)
         self._shares = np.array(list(shares.values())) / sum(shares.values())
 
-    def draw(self, rng: np.random.Generator) -> Pose:
-        """Draw a pose within the joint limits, turned and mirrored at random."""
-        pose = self._one(rng, self._kinds, self._shares)
+    def draw(self, rng: np.random.Generator, shares: Mapping[str, float] | None = None) -> Pose:
+        """Draw a pose within the joint limits, turned and mirrored at random.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        shares : mapping, optional
+            Share of each kind of source ('fits', 'motion', 'everyday', 'mixed') instead of the
+            usual ones; missing sources are left out.
+        """
+        wanted = self._shares
+        if shares is not None:
+            have = [shares.get(k, 0.0) * (s > 0) for k, s in zip(self._kinds, wanted, strict=True)]
+            if sum(have) > 0:
+                wanted = np.array(have) / sum(have)
+        pose = self._one(rng, self._kinds, wanted)
         for _ in range(_TRIES):
             if not violates_joint_limits(self._body, pose.rotations[None], 0.35)[0]:
                 break
-            pose = self._one(rng, self._kinds, self._shares)
+            pose = self._one(rng, self._kinds, wanted)
         return pose
+
+    def at_desk(self, rng: np.random.Generator) -> Pose:
+        """Draw a person who sits at a desk: hands at the keyboard, the face, the head, the lap."""
+        while True:
+            turned, regions = self._everyday.draw_at_desk(rng)
+            pose = self._varied(Pose(turned, "sit", f"desk/{regions}", True), rng)
+            if not violates_joint_limits(self._body, pose.rotations[None], 0.35)[0]:
+                return pose
 
     def _one(self, rng: np.random.Generator, kinds: Sequence[str], shares: Array) -> Pose:
         kind = str(rng.choice(list(kinds), p=shares))

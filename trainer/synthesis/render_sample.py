@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body import Body, PointSet, crop_points_2d, crop_units_from_pixels
+from pymaf_live.body import Body, PointSet
 from pymaf_live.body.keypoints import LSP_NAMES
-from pymaf_live.body.rotations import about_y, about_z
-from pymaf_live.tracking.crop import crop_from_points
+from pymaf_live.body.rotations import about_y
 from pymaf_live.types import Array, Image
 from trainer.data.base import FACE_NAMES
-from trainer.data.lspet import annotated_turn
 from trainer.data.synthetic import OUTSIDE
 from trainer.rendering.renderer import Light
 from trainer.synthesis.backdrops import Backdrops
@@ -20,7 +18,7 @@ from trainer.synthesis.camera_effects import record_image
 from trainer.synthesis.person_layer import Layer, matching_gain, random_light, render_layer
 from trainer.synthesis.poses import Pose, Poses, view_pose
 from trainer.synthesis.surroundings import add_chair, add_contact_shadow, add_occluders
-from trainer.synthesis.truth import Truth, keypoint_visibility, nearest_camera
+from trainer.synthesis.truth import Truth, crop_labels, keypoint_visibility
 from trainer.synthesis.view import View, random_view
 from trainer.synthesis.wardrobe import Figure, Wardrobe, pose_figure
 
@@ -35,7 +33,7 @@ _TRUNCATED, _WITH_ANOTHER, _OCCLUDED, _FURNISHED = 0.17, 0.16, 0.26, 0.55
 """Shares of images with a truncated person, a second person, occluders, furniture."""
 
 # depth of a key point under the skin, m; a surface nearer than that hides it
-_SKIN_DEPTHS = {
+SKIN_DEPTHS = {
     "hip": 0.17, "shoulder": 0.11, "knee": 0.09, "elbow": 0.075, "ankle": 0.08, "wrist": 0.065,
     "neck": 0.13, "head_top": 0.09, "nose": 0.03, "eye": 0.03, "ear": 0.04,
 }  # fmt: skip
@@ -82,7 +80,7 @@ class SampleRenderer:
         self._coco = PointSet.keypoints(body, "coco")
         names = [*LSP_NAMES, *FACE_NAMES]
         self._skin_depth = np.array([
-            next(depth for part, depth in _SKIN_DEPTHS.items() if part in name) for name in names
+            next(depth for part, depth in SKIN_DEPTHS.items() if part in name) for name in names
         ])  # fmt: skip
 
     def keypoints(self, rotations: Array, shape: Array) -> Array:
@@ -202,32 +200,26 @@ class SampleRenderer:
     ) -> Truth:  # fmt: skip
         flat = view.pixels(subject.points)
         visibility = keypoint_visibility(subject.points, self._skin_depth, view, layer, cover)
-        annotated = np.column_stack([flat[:14], np.ones(14)])
         inside = visibility != OUTSIDE
-        if subject.truncated and rng.random() < 0.5 and inside[:14].sum() >= 4:
-            # half of them as annotated sets have it: only what the image shows
-            annotated[:, 2] = inside[:14]
-        turn = annotated_turn(annotated)
-        crop = crop_from_points(annotated[annotated[:, 2] > 0, :2], turn, CROP_SIZE)
-        rotations = subject.rotations.copy()
-        rotations[0] = about_z(-turn) @ rotations[0]
-        own = self.keypoints(rotations, subject.shape)
-        units = crop_units_from_pixels(crop.to_crop(flat), CROP_SIZE)
-        camera = nearest_camera(own[:, :2], units, np.where(inside, 1.0, 0.05))
-        misses = np.linalg.norm(crop_points_2d(own, camera) - units, axis=1)[inside]
+        # half of the truncated ones as annotated sets have it: only what the image shows
+        only_inside = subject.truncated and rng.random() < 0.5
+        found = crop_labels(
+            flat, inside, subject.rotations, lambda turned: self.keypoints(turned, subject.shape),
+            CROP_SIZE, around=inside[:14] if only_inside else None,
+        )  # fmt: skip
         return Truth(
             keypoints=flat,
             visibility=visibility,
-            joints_3d=own - own[[2, 3]].mean(axis=0),
-            rotations=rotations,
+            joints_3d=found.joints_3d,
+            rotations=found.rotations,
             shape=subject.shape,
-            camera=camera,
-            crop=crop,
+            camera=found.camera,
+            crop=found.crop,
             distance=subject.distance,
             kind="truncated" if subject.truncated else "whole",
             pose=subject.pose.source,
             backdrop=backdrop,
-            misfit=float(misses.max()) if len(misses) else 0.0,
+            misfit=found.misfit,
         )
 
 

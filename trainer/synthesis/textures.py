@@ -33,6 +33,17 @@ def random_colour(rng: np.random.Generator) -> Floats:
     return linear_colour(255 * value * (1 - saturation * (1 - np.clip(offsets, 0, 1))))
 
 
+def muted_colour(rng: np.random.Generator) -> Floats:
+    """Return a linear colour (3,) for rooms and furniture: white, grey, wood and pale tints."""
+    draw = rng.random()
+    if draw < 0.12:
+        return random_colour(rng)
+    if draw < 0.35:  # wood, leather, cardboard
+        return linear_colour(np.array([150, 108, 70]) * np.exp(rng.normal(0, 0.4)))
+    grey = rng.choice([rng.uniform(20, 80), rng.uniform(80, 170), rng.uniform(170, 245)])
+    return linear_colour(grey * (1 + rng.normal(0, 0.06, 3)))
+
+
 def smooth_tile(rng: np.random.Generator, roughness: float, size: int = TILE) -> Floats:
     """Return periodic noise (size, size) with mean 0 and standard deviation 1.
 
