@@ -115,7 +115,7 @@ class Clothes:
         if not (folder / "manifest.json").is_file():
             raise InputError(
                 f"{folder} holds no clothes (there is no manifest.json); "
-                "see docs/training.md for where they come from"
+                "see docs/notes/dressed-people.md for where they come from"
             )
         try:
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
