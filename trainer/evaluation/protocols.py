@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -87,7 +86,7 @@ class EvaluationData:
     """Folder that the npz' image names are relative to."""
     smpl_body: bool = False
     """The current body is SMPL, so that the npz' poses are ground truth for it."""
-    genders: Mapping[str, str] = MappingProxyType({})
+    genders: Mapping[str, str] = field(default_factory=dict)
     """'f', 'm' -> name of SMPL's imported body of that gender."""
     landmarks: Path = Path("blazepose")
     """Folder of BlazePose's ``.tflite`` files."""
