@@ -8,6 +8,7 @@ OpenVINO or OpenCV; each function loads its libraries at its first call.
 >>> pl.export(take, "dance.fbx", rig="mixamo")  # doctest: +SKIP
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from pymaf_live.types import FrameResult, Person
     from pymaf_live.workflows.api import estimate, export, load, process
     from pymaf_live.workflows.track import Tracking, track
+
+# NumPy and SciPy read it when they load. The program's matrices are small: with several threads the
+# refinement of a take needs seven times the processor time, mostly spent waiting.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __version__ = "0.2.0"
 

@@ -111,6 +111,16 @@ class MotionModel:
             rotation=VelocityProcess(3.5 * responsiveness, 0.35 * 4.0 ** (strength - 0.5), 6.0),
         )
 
+    @classmethod
+    def refined(cls, strength: float) -> MotionModel:
+        """Return the model for the take-level refinement, which drives velocities directly."""
+        model, responsiveness = cls.live(strength), 8.0 ** (1 - 2 * strength)
+        return replace(
+            model,
+            depth=replace(model.depth, noise_density=0.09 * 4.0 ** (1 - 2 * strength)),
+            rotation=VelocityProcess(1.75 * responsiveness, 0.5 * 4.0 ** (strength - 0.5), 6.0),
+        )
+
     def rotation_variance(self, joint_score: Array) -> Array:
         """Return the measurement variance (..., J) in rad^2 about each axis."""
         uncertainty = 1 - np.clip(np.nan_to_num(joint_score), 0.0, 1.0)

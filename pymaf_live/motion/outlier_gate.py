@@ -61,9 +61,15 @@ class Measurement:
         mirror : (J,) array
             Index of each joint's opposite.
         """
-        reflected = _MIRROR_X @ self.rotations[mirror] @ _MIRROR_X
-        reflected[0] = self.rotations[0] @ _HALF_TURN_Y
+        reflected = depth_flipped_rotations(self.rotations, mirror)
         return Measurement(reflected, self.position, self.joint_score[mirror])
+
+
+def depth_flipped_rotations(rotations: Array, mirror: Ints) -> Array:
+    """Return rotations (..., J, 3, 3) with depth reversed; see `Measurement.depth_flipped`."""
+    reflected = _MIRROR_X @ rotations[..., mirror, :, :] @ _MIRROR_X
+    reflected[..., 0, :, :] = rotations[..., 0, :, :] @ _HALF_TURN_Y
+    return np.asarray(reflected)
 
 
 @dataclass(frozen=True)

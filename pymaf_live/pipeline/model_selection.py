@@ -77,6 +77,14 @@ def resolve_model(model: str | Path) -> str | Path:
     return AUTO
 
 
+def most_accurate_model(model: str | Path) -> str | Path:
+    """Return the model for results that need not keep up: 'auto' is the most accurate one.
+
+    The choice does not depend on the speed or the load of the machine.
+    """
+    return ACCURATE_MODEL if str(model) == AUTO and ACCURATE_MODEL in shipped_models() else model
+
+
 def body_for_model(model: str | Path) -> Body:
     """Return the body that a model was trained with, or the default body if that is unknown.
 

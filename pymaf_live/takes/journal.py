@@ -30,7 +30,7 @@ from pymaf_live.takes.rows import measured_rate, require_same_size, row_dtype, r
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Camera, FrameResult, SourceFacts
 
-Smoothing = Literal["off", "live", "offline"]
+Smoothing = Literal["off", "live", "offline", "refine"]
 
 _FRAME = struct.Struct("<dd5dHH")
 """Time, time in the file (NaN: the same), camera (width, height, focal length, principal point),
@@ -84,10 +84,10 @@ class TakeJournal:
         Of the source; its frame rate is measured from the time stamps where it is unknown.
     model : str
         Name of the network's model.
-    smoothing : {'off', 'live', 'offline'}
-        Smoothing of the finished take. 'offline' stores the people as they were measured, to be
-        smoothed when the recording has ended; otherwise the people of the results are stored.
-        Separate images are never smoothed.
+    smoothing : {'off', 'live', 'offline', 'refine'}
+        Smoothing of the finished take. 'offline' and 'refine' store the people as they were
+        measured, to be smoothed when the recording has ended; otherwise the people of the
+        results are stored. Separate images are never smoothed.
 
     Raises
     ------
@@ -160,7 +160,8 @@ class TakeJournal:
             self._camera, self._first_time = camera, frame.time
         elif not self._separate_images:
             require_same_size(self._source, self._camera, camera)
-        people = result.raw if self._smoothing == "offline" else result.people
+        later = self._smoothing in ("offline", "refine")
+        people = result.raw if later else result.people
         people = people[:_MAX_PEOPLE]
         name = frame.name.encode()[:_MAX_NAME_BYTES]
         header = _FRAME.pack(
@@ -207,7 +208,7 @@ class JournalContent:
     take: Take
     """Rows as they were stored."""
     smoothing: Smoothing
-    """Smoothing of the finished take; 'offline' is still to be done."""
+    """Smoothing of the finished take; 'offline' and 'refine' are still to be done."""
     complete: bool
     """True if the recording was ended on purpose, False if the program was interrupted."""
 

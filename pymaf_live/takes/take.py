@@ -64,7 +64,7 @@ class Take:
     model: str
     """Name and version of the network."""
     smoothing: str
-    """'off', 'live' or 'offline'."""
+    """'off', 'live', 'offline' or 'refine'."""
     picture_name: tuple[str, ...] = ()
     """(F,) file names of separate images; empty for a video or camera."""
     picture_camera: Array | None = None

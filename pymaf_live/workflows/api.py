@@ -41,7 +41,7 @@ def process(
     fov: float | None = None,
     model: str | Path = "auto",
     backend: Backend = "auto",
-    smoothing: Literal["offline", "live", "off"] = "offline",
+    smoothing: Literal["refine", "offline", "live", "off"] = "refine",
     foot_lock: Literal["auto", "always", "never"] = "auto",
     boxes: Mapping[str, Array] | None = None,
     progress: Progress | None = None,
@@ -57,12 +57,12 @@ def process(
     fov : float, optional
         Diagonal field of view of the camera in degrees; 53 by default.
     model : str or Path
-        'auto' (the most accurate model that keeps up with the source), the name of a shipped
-        model, or an ONNX file.
+        'auto' (the most accurate one), the name of a shipped model, or an ONNX file.
     backend : str
         Inference back-end.
-    smoothing : {'offline', 'live', 'off'}
-        'offline' smooths the finished take with all of it in view, 'live' filters frame by frame.
+    smoothing : {'refine', 'offline', 'live', 'off'}
+        'refine' optimises the finished take as a whole, 'offline' smooths it with all of it in
+        view, 'live' filters frame by frame.
         Separate images are never smoothed.
     foot_lock : {'auto', 'always', 'never'}
         Hold standing feet still: where contact is certain, always, or never.

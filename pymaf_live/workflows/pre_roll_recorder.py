@@ -121,7 +121,7 @@ class LiveRecording:
             folder = self._begin()
             self._copies_path = folder / IMAGE_COPIES
             self._journal = TakeJournal(
-                folder / JOURNAL, self._body, self._facts, model=self._model
+                folder / JOURNAL, self._body, self._facts, model=self._model, smoothing="refine"
             )
         self._journal.set_names(self._names)
         for result, jpeg in results:

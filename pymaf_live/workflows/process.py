@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pymaf_live.errors import EndlessSourceError
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.pipeline.health import Health
+from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _ESTIMATION_SHARE = 0.9
 """Part of the progress that estimation takes where files are exported afterwards."""
+_REFINEMENT_START = 0.8
+"""Part of that after which the finished take is refined."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class ProcessOptions:
     exports: tuple[str, ...] = ("bvh", "npz")
     """Formats to export; keys of `export.formats.FORMATS`."""
     export_options: ExportOptions = field(default_factory=ExportOptions)
-    smoothing: Smoothing = "live"
-    """'offline' smooths the finished take, knowing all of it; separate images never are."""
+    smoothing: Smoothing = "refine"
+    """'refine' optimises the finished take as a whole, 'offline' smooths it more quickly; separate
+    images are never smoothed."""
     foot_lock: FootLock = "auto"
     """'auto' and 'never' concern smoothed takes; 'always' also locks unsmoothed ones."""
     force: bool = False
@@ -138,6 +142,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
     name = options.name or result_stem(facts.name)
     summary = Summary(facts.name, name)
     share = _ESTIMATION_SHARE if options.out is not None and options.exports else 1.0
+    refinement = share * (_REFINEMENT_START if options.smoothing == "refine" else 1.0)
     with ExitStack() as run:
         with ExitStack() as estimation:
             estimation.callback(source.close)
@@ -152,7 +157,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
             overlay = _open_overlay(facts, body, name, options)
             if overlay is not None:
                 estimation.callback(overlay.close)
-            progress = _FrameProgress(reporter, facts, share)
+            progress = _FrameProgress(reporter, facts, refinement)
             for result in _results(pipeline, reporter, summary):
                 if summary.first_result_seconds is None:
                     summary.first_result_seconds = time.perf_counter() - started
@@ -168,7 +173,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         _add_health(summary, health, overlay)
         summary.notices += [recording.notice] if recording.notice else []
         summary.failures += source.failures
-        take = recording.take()
+        take = recording.take(StepReporter(reporter, refinement, share))
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)
@@ -180,17 +185,16 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
 
 
 def _body(options: ProcessOptions) -> Body:
-    from pymaf_live.pipeline.model_selection import body_for_model
-
     return body_for_model(options.pipeline.model)
 
 
 def _pipeline_options(facts: SourceFacts, options: ProcessOptions) -> PipelineOptions:
-    # a take smoothed offline is made of the measurements; its overlay, which is drawn while the
+    # a take smoothed at the end is made of the measurements; its overlay, which is drawn while the
     # frames are estimated, shows the live filter's people
     draws = options.overlay and options.out is not None
-    live = options.smoothing == "live" or (options.smoothing == "offline" and draws)
-    return replace(options.pipeline, smoothing="live" if live else "off")
+    live = options.smoothing == "live" or (options.smoothing != "off" and draws)
+    model = most_accurate_model(options.pipeline.model)
+    return replace(options.pipeline, model=model, smoothing="live" if live else "off")
 
 
 def _open_overlay(

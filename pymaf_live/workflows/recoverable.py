@@ -10,6 +10,7 @@ from typing import Self
 
 from pymaf_live.body import Body
 from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.shape import with_one_shape
@@ -29,7 +30,7 @@ class RecoverableRecording:
     ----------
     body : Body
     facts : SourceFacts
-    smoothing : {'off', 'live', 'offline'}
+    smoothing : {'off', 'live', 'offline', 'refine'}
         See `TakeJournal`.
     library : TakeLibrary, optional
         The user's by default. Where it cannot be written a temporary folder is used, which is not
@@ -88,8 +89,8 @@ class RecoverableRecording:
             )
         self._journal.add(result)
 
-    def take(self) -> Take | None:
-        """Return the take recorded so far, smoothed offline if chosen; None before the first frame.
+    def take(self, reporter: Reporter = SILENT) -> Take | None:
+        """Return the take recorded so far, smoothed if chosen; None before the first frame.
 
         Raises
         ------
@@ -99,7 +100,7 @@ class RecoverableRecording:
         if self._folder is None or not self.frames:
             return None
         content = read_journal(self._folder / JOURNAL)
-        return finished_take(content.take, content.smoothing, self._body)
+        return finished_take(content.take, content.smoothing, self._body, reporter=reporter)
 
     def __enter__(self) -> Self:
         """Return the recording."""
@@ -127,7 +128,13 @@ class RecoverableRecording:
         return self._library.folder(entry)
 
 
-def finished_take(recorded: Take, smoothing: Smoothing, body: Body, strength: float = 0.5) -> Take:
+def finished_take(
+    recorded: Take,
+    smoothing: Smoothing,
+    body: Body,
+    strength: float = 0.5,
+    reporter: Reporter = SILENT,
+) -> Take:
     """Return a recorded take with one shape per person, smoothed as its recording was started.
 
     Raises
@@ -137,8 +144,10 @@ def finished_take(recorded: Take, smoothing: Smoothing, body: Body, strength: fl
     """
     # before the smoothing, which would otherwise smooth the depth's jumps between the shapes
     take = with_one_shape(recorded, body)
-    if smoothing != "offline" or not len(take.frame) or strength <= 0:
+    if smoothing not in ("offline", "refine") or not len(take.frame) or strength <= 0:
         return take
-    from pymaf_live.motion import smooth_offline
+    from pymaf_live.motion import refine_take, smooth_offline
 
+    if smoothing == "refine":
+        return refine_take(take, body, strength, reporter)
     return smooth_offline(take, body, strength)

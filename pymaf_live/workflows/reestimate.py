@@ -11,6 +11,7 @@ import numpy as np
 from pymaf_live.errors import BodyMismatchError, InputError
 from pymaf_live.pipeline.estimator import EstimatorFactory
 from pymaf_live.pipeline.estimator_factory import open_estimator
+from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, raise_if_cancelled
 from pymaf_live.takes.editing import disagreement, person_for_box, trim_of, with_rows
@@ -100,7 +101,6 @@ def reestimate(
         If the user cancelled; nothing has changed.
     """
     from pymaf_live.body.registry import body_by_hash
-    from pymaf_live.pipeline.model_selection import body_for_model
 
     # the trim limits the frames that are re-estimated
     raw = replace(stored.raw, trim=stored.take.trim)
@@ -135,7 +135,9 @@ def reestimate(
 def _smoothing_of(stored: StoredTake) -> Smoothing:
     """Return the smoothing for the corrected take; separate images are never smoothed."""
     raw = stored.raw
-    return "off" if raw.picture_name or raw.smoothing != "off" else "offline"
+    if raw.picture_name or raw.smoothing != "off":
+        return "off"
+    return "refine" if stored.take.smoothing == "refine" else "offline"
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,7 @@ def _measure(
     """Measure from the box on; return the people by frame, and whether the tracks agree at last."""
     start = options.frame
     boxes: dict[str, Array] = {}
-    estimator = options.open_estimator(
-        _facts(raw), replace(options.pipeline, boxes=boxes, smoothing="off", people=1)
-    )
+    estimator = options.open_estimator(_facts(raw), _pipeline_options(options.pipeline, boxes))
     measured: list[tuple[int, Person]] = []
     agreeing = 0
     try:
@@ -238,6 +238,11 @@ def _measure(
     finally:
         estimator.close()
     return measured, agreeing >= AGREEING_FRAMES
+
+
+def _pipeline_options(options: PipelineOptions, boxes: dict[str, Array]) -> PipelineOptions:
+    model = most_accurate_model(options.model)
+    return replace(options, model=model, boxes=boxes, smoothing="off", people=1)
 
 
 def _last_frame(

@@ -24,7 +24,7 @@ def test_a_video_becomes_an_overlay_a_take_and_a_bvh(run: Run, work: Work, tmp_p
     take = read_take(tmp_path / "o" / "walk.npz")
     assert take.frame_time.tolist() == pytest.approx([i / 30 for i in range(12)], abs=1e-3)
     assert take.model == "fake 0"
-    assert take.smoothing == "live"
+    assert take.smoothing == "refine"
     assert frame_count(tmp_path / "o" / "walk_overlay.mp4") == 12
     bvh = (tmp_path / "o" / "walk.bvh").read_text()
     assert "Frames: 12" in bvh
@@ -62,7 +62,7 @@ def test_the_summary_can_be_printed_as_json(run: Run, work: Work, tmp_path: Path
     assert summary["errors"] == {}
     assert summary["inputs"][0]["rows"] == 12
     assert summary["inputs"][0]["files"] == [str(tmp_path / "walk.npz")]
-    assert set(summary["inputs"][0]["milliseconds"]) >= {"decode", "network", "smooth"}
+    assert set(summary["inputs"][0]["milliseconds"]) >= {"decode", "network"}
 
 
 def test_files_that_a_video_without_people_does_not_give_are_named(
@@ -96,7 +96,12 @@ def test_a_video_without_people_gives_complete_takes_and_masks(run: Run, tmp_pat
 
 @pytest.mark.parametrize(
     ("option", "smoothing"),
-    [("--smoothing", "offline"), ("--smoothing", "live"), ("--smooth", "off")],
+    [
+        ("--smoothing", "offline"),
+        ("--smoothing", "refine"),
+        ("--smoothing", "live"),
+        ("--smooth", "off"),
+    ],
 )
 def test_the_take_states_its_smoothing(
     run: Run, work: Work, tmp_path: Path, option: str, smoothing: str

@@ -72,7 +72,7 @@ def test_a_processed_video_is_a_take(take: pl.Take) -> None:
     assert take.vertices(3).shape == (len(default_body().template), 3)
     assert take.faces.max() < len(default_body().template)
     assert take.camera.size == SIZE
-    assert take.smoothing == "offline"
+    assert take.smoothing == "refine"
     json.dumps(take.to_dict())
 
 

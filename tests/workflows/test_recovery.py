@@ -102,7 +102,7 @@ def record_and_raise(recording: RecoverableRecording, body: Body, error: BaseExc
         raise error
 
 
-@pytest.mark.parametrize("smoothing", ["live", "offline"])
+@pytest.mark.parametrize("smoothing", ["live", "offline", "refine"])
 def test_a_killed_process_is_recovered(
     folder: Path,
     tmp_path: Path,

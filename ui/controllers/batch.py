@@ -180,7 +180,7 @@ class BatchController(BatchCommands):
             overlay=self._state.overlay.value,
             exports=self._state.exports.value,
             export_options=self._state.options.value,
-            smoothing="offline",
+            smoothing="refine",
             force=self._state.force.value,
         )
 

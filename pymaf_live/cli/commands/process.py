@@ -56,9 +56,11 @@ def process(
     ] = None,
     estimation: EstimationOptions,
     smoothing: Annotated[
-        Literal["offline", "live", "off"],
-        typer.Option(help="Smoothing; offline uses the whole finished take."),
-    ] = "live",
+        Literal["refine", "offline", "live", "off"],
+        typer.Option(
+            help="Smoothing. refine optimises the whole finished take, offline smooths it faster."
+        ),
+    ] = "refine",
     foot_lock: FootLockOption = "auto",
     motion: MotionOptions,
     force: ForceOption = False,

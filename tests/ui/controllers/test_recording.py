@@ -51,7 +51,7 @@ def test_a_recording_starts_after_the_countdown_and_becomes_a_smoothed_take(
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=30_000)
     folder = next(own_data_folder.iterdir())
     assert not (folder / JOURNAL).exists()
-    assert read_take(folder / "take.npz").smoothing == "offline"
+    assert read_take(folder / "take.npz").smoothing == "refine"
     raw = read_take(folder / "raw.npz")
     assert raw.smoothing == "off"
     assert len(raw.frame) >= 15
@@ -169,7 +169,7 @@ def test_after_a_kill_all_but_the_last_second_can_be_recovered(
     qtbot.waitUntil(lambda: len(parts.state.takes.entries.value) == 1, timeout=30_000)
     assert not feature.recovery.isVisible()
     take = TakeLibrary(own_data_folder).load(parts.state.takes.entries.value[0].id).take
-    assert take.smoothing == "offline"
+    assert take.smoothing == "refine"
     assert take.frame_time[-1] >= last_time - 1.0
     assert np.ptp(take.frame_time) >= seconds - 1.0
     assert len(take.frame) == len(take.frame_time)
