@@ -9,12 +9,7 @@ from pathlib import Path
 
 from pymaf_live.body import Body
 from pymaf_live.errors import EndlessSourceError, InputError, Interrupted
-from pymaf_live.pipeline.model_selection import (
-    ACCURATE_MODEL,
-    AUTO,
-    body_for_model,
-    shipped_models,
-)
+from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.sources import open_source
@@ -117,7 +112,9 @@ class _Recording:
             self.take_id = self._library.begin(self._path.name, self._path)
             self._library.mark_captured(self.take_id)
             folder = self._library.folder(self.take_id)
-            self._journal = TakeJournal(folder / JOURNAL, self._body, facts, model=model)
+            self._journal = TakeJournal(
+                folder / JOURNAL, self._body, facts, model=model, smoothing="refine"
+            )
         self._journal.add(result)
         total = f" of {facts.frame_count}" if facts.frame_count else ""
         self.detail = f"{self.frames}{total} frames"
@@ -134,8 +131,7 @@ class _Recording:
 
 def best_options(options: PipelineOptions) -> PipelineOptions:
     """Return the options with the most accurate model, unless the user chose one."""
-    accurate = str(options.model) == AUTO and ACCURATE_MODEL in shipped_models()
-    return replace(options, model=ACCURATE_MODEL if accurate else options.model, smoothing="off")
+    return replace(options, model=most_accurate_model(options.model), smoothing="off")
 
 
 def _results(pipeline: Pipeline, reporter: Reporter) -> Iterator[FrameResult]:

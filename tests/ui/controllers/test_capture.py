@@ -54,7 +54,7 @@ def test_the_whole_video_is_captured_and_opened_as_a_take(
     assert opened is not None
     assert len(opened.stored.raw.frame_time) == FRAMES
     assert opened.stored.about.captured
-    assert opened.stored.take.smoothing == "offline"
+    assert opened.stored.take.smoothing == "refine"
     origin = provenance_of(opened.stored)
     assert not origin.sparse
     assert f"all {FRAMES} frames" in parts.take_feature.timeline.origin.text()
