@@ -57,6 +57,7 @@ QFileDialog QToolButton {{ padding: 2px; }}
 QAbstractItemView {{
     background: {c.surface}; color: {c.text}; alternate-background-color: {c.panel};
     selection-background-color: {c.accent}; selection-color: {c.on_accent};
+    outline: none;  /* Fusion paints it over the text */
 }}
 QAbstractItemView::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
 QAbstractItemView::item:disabled {{ color: {c.disabled_text}; }}

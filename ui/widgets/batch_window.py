@@ -48,6 +48,8 @@ class BatchWindow(QWidget):
         Returns the initial folder for results.
     filters : str
         File filters of the dialog for adding files.
+    open_take : callable
+        Opens the take file of a finished row.
     parent : QWidget, optional
     """
 
@@ -57,6 +59,7 @@ class BatchWindow(QWidget):
         commands: BatchCommands,
         default_folder: Callable[[], Path],
         filters: str,
+        open_take: Callable[[Path], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
@@ -64,6 +67,7 @@ class BatchWindow(QWidget):
         self._commands = commands
         self._default_folder = default_folder
         self._filters = filters
+        self._open_take = open_take
         self.setWindowTitle("Batch – PyMAF Live")
         self.setObjectName("batch")
         self.setAcceptDrops(True)
@@ -114,6 +118,7 @@ class BatchWindow(QWidget):
         self.list.setMinimumHeight(4 * self.fontMetrics().height())
         self.resize(130 * letter, 44 * self.fontMetrics().height())
         self.list.itemSelectionChanged.connect(self._update_controls)
+        self.list.itemActivated.connect(lambda item, _: self._open(item))
         state.files.watch(self._on_files_change)
         state.running.watch(lambda _: self._update_controls())
         state.folder.watch(self._on_folder_change)
@@ -200,6 +205,14 @@ class BatchWindow(QWidget):
         for file in self.selected():
             self._commands.cancel(file.number)
 
+    def _open(self, item: QTreeWidgetItem) -> None:
+        """Open the take of a finished row, which has been written as npz."""
+        number = item.data(0, _NUMBER)
+        for file in self._state.files.value:
+            takes = [path for path in file.files if path.suffix == ".npz"]
+            if file.number == number and takes:
+                self._open_take(takes[0])
+
     def _again(self) -> None:
         for file in self.selected():
             self._commands.retry(file.number)
@@ -257,7 +270,9 @@ class BatchWindow(QWidget):
         left = time_left(file.seconds_left) if file.seconds_left is not None else ""
         activity = "  ".join(text for text in (file.detail, left) if text)
         item.setText(_LINE, activity if running else file.outcome)
+        opens = any(path.suffix == ".npz" for path in file.files)
         item.setToolTip(_LINE, file.outcome)
+        item.setToolTip(_STATE, "Double-click to open the take" if opens else "")
         bar = self.list.itemWidget(item, _PROGRESS)
         assert isinstance(bar, QProgressBar)
         bar.setAccessibleName(f"Progress of {file.name}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths
+from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -125,11 +125,14 @@ class ExportDialog(FittingDialog):
         self.capture = QPushButton("Capture the whole video instead")
         self.capture.setAutoDefault(False)
         self.capture.setVisible(False)
-        grid.addWidget(self.origin, 5, 1, 1, 2)
-        grid.addWidget(self.capture, 6, 1, 1, 2)
-        grid.setRowStretch(7, 1)
+        grid.setRowStretch(5, 1)
+        origin = QVBoxLayout()
+        origin.setContentsMargins(20, 14, 20, 0)
+        origin.addWidget(self.origin)
+        origin.addWidget(self.capture, 0, Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(origin)
         column.addWidget(ContentScroll(content), 1)
         buttons.setContentsMargins(20, 6, 20, 16)
         column.addWidget(buttons)

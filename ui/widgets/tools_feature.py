@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject
 
 from ui.state.commands import Commands
@@ -63,12 +65,18 @@ class ToolsFeature(QObject):
                 self._commands.batch,
                 lambda: self._state.export.folder.value or default_folder(),
                 FILE_FILTERS,
+                self._open_take,
                 window,
             )
         self.batch_window.show()
         self.batch_window.raise_()
         self.batch_window.activateWindow()
         return self.batch_window
+
+    def _open_take(self, path: Path) -> None:
+        self._commands.takes.open_file(path)
+        self._window.raise_()
+        self._window.activateWindow()
 
     def close(self) -> None:
         """Close the batch window; the program exits with its last window."""

@@ -22,7 +22,7 @@ from tests.helpers.model import write_fake_model
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from ui.app import WindowParts
-from ui.state.batch import FilePhase
+from ui.state.batch import BatchFile, FilePhase
 from ui.state.window import Phase, SourceChoice
 from ui.widgets.batch_window import BatchWindow
 
@@ -283,3 +283,22 @@ def test_existing_results_are_replaced_only_if_allowed(
     qtbot.waitUntil(lambda: phases(parts) == [FilePhase.DONE], timeout=5000)
     assert steps.options is not None
     assert steps.options.force
+
+
+def test_a_finished_row_opens_as_a_take_by_a_double_click(
+    open_window: OpenWindow, qtbot: QtBot, take_library: Path, tmp_path: Path
+) -> None:
+    parts = open_window()
+    npz = tmp_path / "dance.npz"
+    npz.write_bytes(next(take_library.glob("*/take.npz")).read_bytes())
+    window = parts.tools_feature.open_batch()
+    done = BatchFile(1, "dance.mp4", FilePhase.DONE, outcome="1 person", files=(npz,))
+    parts.state.batch.files.set((done,))
+    item = window.list.topLevelItem(0)
+    place = window.list.visualItemRect(item).center()
+    qtbot.mouseClick(window.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(window.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: parts.state.takes.opened.value is not None, timeout=20_000)
+    opened = parts.state.takes.opened.value
+    assert opened is not None
+    assert opened.stored.about.name == "dance"
