@@ -48,6 +48,7 @@ class ExportSettings(BaseModel):
     in_place: bool = False
     rest_first: bool = False
     mesh: bool = True
+    camera: bool = False
 
 
 class Settings(BaseModel):

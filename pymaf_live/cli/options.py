@@ -94,6 +94,10 @@ class MotionOptions:
         typer.Option("--mesh/--no-mesh", help="Include the skinned mesh, or only the skeleton."),
     ] = True
 
+    camera: Annotated[
+        bool, typer.Option("--camera", help="Include the camera, to render over the video.")
+    ] = False
+
     def export_options(self, formats: tuple[str, ...]) -> ExportOptions:
         """Return the options for an export into `formats`.
 

@@ -54,7 +54,7 @@ def write_scene(
         File units per metre: 1 or 100.
     reporter : Reporter
     options : ExportOptions
-        Uses `mesh`: include the skinned mesh.
+        Uses `mesh` and `camera`.
 
     Raises
     ------
@@ -67,6 +67,8 @@ def write_scene(
     content.add_bones()
     if options.mesh:
         content.add_mesh()
+    if options.camera:
+        content.add_camera()
     content.add_bind_pose()
     content.add_animation(StepReporter(reporter, 0.0, 0.8))
     top = [

@@ -12,16 +12,21 @@ from pymaf_live.export.fbx_document import DOCUMENT_ID, TICKS_PER_SECOND, time_s
 from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.export.view_camera import FAR, NAME, NEAR, view_camera
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array, Ints
 
 _SKIN_COLOUR = 0.72
+_MM_PER_INCH = 25.4
+_BY_FOCAL_LENGTH = 3
+"""Aperture mode in which focal length and sensor give the angle of view."""
 
 
 class SceneObjects:
     """Objects of a file and the connections between them.
 
-    Call `add_bones` first, then `add_mesh` (optional), `add_bind_pose` and `add_animation`.
+    Call `add_bones` first, then `add_mesh` and `add_camera` (optional), `add_bind_pose` and
+    `add_animation`.
 
     Parameters
     ----------
@@ -110,6 +115,38 @@ class SceneObjects:
         self._connect(material_id, self._mesh_id)
         self._connect(self._mesh_id, 0)
         self._add_skin(geometry_id)
+
+    def add_camera(self) -> None:
+        """Add the camera; those of FBX look along x, with y up."""
+        view = view_camera(self._scene)
+        attribute = self._add("NodeAttribute", NAME, "NodeAttribute", "Camera")
+        attribute_id = self._last_id
+        attribute.add("TypeFlags", "Camera")
+        properties = attribute.add("Properties70")
+        properties.add("P", "ApertureMode", "enum", "", "", Int32(_BY_FOCAL_LENGTH))
+        for name, value in (
+            ("FocalLength", view.focal_length_mm),
+            ("FilmWidth", view.sensor_mm[0] / _MM_PER_INCH),
+            ("FilmHeight", view.sensor_mm[1] / _MM_PER_INCH),
+            ("FilmAspectRatio", view.aspect),
+            ("AspectWidth", float(view.size[0])),
+            ("AspectHeight", float(view.size[1])),
+            ("FieldOfView", float(np.degrees(view.vertical_angle))),
+            ("NearPlane", NEAR * self._scale),
+            ("FarPlane", FAR * self._scale),
+        ):
+            properties.add("P", name, "Number", "", "A", value)
+        model = self._add("Model", NAME, "Model", "Camera")
+        model_id = self._last_id
+        properties = _add_model_properties(model)
+        axes = view.axes[:, [2, 1, 0]] * [-1.0, 1.0, 1.0]
+        angles = np.degrees(continuous_angles(axes[None, None], "zyx"))[0, 0, ::-1]
+        position = view.position * self._scale
+        _add_vector(properties, "Lcl Translation", position, "Lcl Translation", "", "A")
+        _add_vector(properties, "Lcl Rotation", angles, "Lcl Rotation", "", "A")
+        _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
+        self._connect(attribute_id, model_id)
+        self._connect(model_id, 0)
 
     def add_bind_pose(self) -> None:
         """Add the rest pose of the bones and, if there is one, of the mesh."""

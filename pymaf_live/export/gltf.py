@@ -27,6 +27,7 @@ from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.export.view_camera import FAR, NAME, NEAR, ViewCamera, view_camera
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
@@ -59,7 +60,7 @@ def write_scene(
         1: glTF has no other unit than metres.
     reporter : Reporter
     options : ExportOptions
-        Uses `mesh`: include the skinned mesh, not only the skeleton.
+        Uses `mesh` and `camera`.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def write_scene(
     Interrupted
         If the reporter is cancelled.
     """
-    write_document(path, scene, reporter, mesh=options.mesh)
+    write_document(path, scene, reporter, mesh=options.mesh, camera=options.camera)
 
 
 def write_document(
@@ -77,6 +78,7 @@ def write_document(
     reporter: Reporter,
     *,
     mesh: bool,
+    camera: bool = False,
     extensions: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a scene as glTF binary.
@@ -88,6 +90,8 @@ def write_document(
     reporter : Reporter
     mesh : bool
         Include the skinned mesh, not only the skeleton.
+    camera : bool
+        Include the camera.
     extensions : mapping, optional
         Extensions of the document by name; nodes 0, 1, 2, ... are the bones.
 
@@ -119,6 +123,11 @@ def write_document(
         nodes.append({"name": name, "mesh": 0, "skin": 0})
         document["meshes"] = [{"name": name, "primitives": [_primitive(buffer, scene)]}]
         document["materials"] = [_MATERIAL]
+    if camera:
+        view = view_camera(scene)
+        roots.append(len(nodes))
+        nodes.append(_camera_node(view))
+        document["cameras"] = [_perspective(view)]
     document["nodes"] = nodes
     document["scenes"] = [{"nodes": roots}]
     document["accessors"], document["bufferViews"] = buffer.accessors, buffer.views
@@ -187,6 +196,20 @@ def _bone_nodes(scene: Scene) -> list[dict[str, Any]]:
         children = np.flatnonzero(bones.parents == bone).tolist()
         nodes.append(node | ({"children": children} if children else {}))
     return nodes
+
+
+def _camera_node(view: ViewCamera) -> dict[str, Any]:
+    return {
+        "name": NAME,
+        "camera": 0,
+        "translation": view.position.tolist(),
+        "rotation": _xyzw(quaternion_from_matrix(view.axes)).tolist(),
+    }
+
+
+def _perspective(view: ViewCamera) -> dict[str, Any]:
+    perspective = {"aspectRatio": view.aspect, "yfov": view.vertical_angle, "znear": NEAR}
+    return {"name": NAME, "type": "perspective", "perspective": perspective | {"zfar": FAR}}
 
 
 def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pymaf_live.errors import UsageError
 Unit = Literal["m", "cm", "mm"]
 Rig = Literal["smpl", "mixamo", "mixamo-plain", "unreal", "unity", "vrm"]
 World = Literal["ground", "camera"]
-OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh"]
+OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh", "camera"]
 """Name of a field of `ExportOptions`."""
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -59,10 +59,14 @@ class ExportOptions:
     """Insert the rest pose as a frame before the first one."""
     mesh: bool = True
     """Include the skinned mesh, not only the skeleton."""
+    camera: bool = False
+    """Include the camera that the person was seen with."""
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate <= MAX_RATE:
             raise UsageError(f"the frame rate must be in 0..{MAX_RATE}, not {self.rate}")
+        if self.camera and self.in_place:
+            raise UsageError("a camera cannot show a person in place; choose one of both")
         for value, allowed, name in (
             (self.unit, (None, *UNITS), "unit"),
             (self.rig, RIGS, "rig"),

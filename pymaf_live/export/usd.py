@@ -27,6 +27,7 @@ from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
+from pymaf_live.export.view_camera import FAR, NAME, NEAR, view_camera
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
@@ -59,7 +60,7 @@ def write_scene(
         File units per metre: 1 or 100.
     reporter : Reporter
     options : ExportOptions
-        Uses `mesh`: include the skinned mesh.
+        Uses `mesh` and `camera`.
 
     Raises
     ------
@@ -133,6 +134,8 @@ def _write(
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
     if options.mesh:
         _define_mesh(stage, skeleton.GetPath(), scene, scale)
+    if options.camera:
+        _define_camera(stage, scene, scale)
     _set_motion(motion, scene, scale, reporter)
     stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {scene.rate}")
     if not stage.GetRootLayer().Save():
@@ -180,6 +183,20 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     binding.CreateJointIndicesPrimvar(False, count).Set(indices)
     weights = Vt.FloatArray.FromNumpy(weight.astype(np.float32).ravel())
     binding.CreateJointWeightsPrimvar(False, count).Set(weights)
+
+
+def _define_camera(stage: Any, scene: Scene, scale: float) -> None:
+    from pxr import Gf, UsdGeom
+
+    view = view_camera(scene)
+    camera = UsdGeom.Camera.Define(stage, f"{_root_path(scene)}/{NAME}")
+    matrix = _matrices(view.axes[None], view.position[None] * scale)[0]
+    camera.MakeMatrixXform().Set(matrix)
+    width, height = view.sensor_mm
+    camera.CreateHorizontalApertureAttr(width)
+    camera.CreateVerticalApertureAttr(height)
+    camera.CreateFocalLengthAttr(view.focal_length_mm)
+    camera.CreateClippingRangeAttr(Gf.Vec2f(NEAR * scale, FAR * scale))
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:

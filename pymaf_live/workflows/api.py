@@ -211,6 +211,7 @@ def export(
     in_place: bool = False,
     rest_first: bool = False,
     mesh: bool = True,
+    camera: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -220,10 +221,9 @@ def export(
     ----------
     take : Take
     path : str or path
-        File to write; its suffix selects the format: .bvh, .fbx, .glb, .npz, .csv, .amass.npz,
-        .smpl.npz, .vrma, .trc, .c3d,
-        .usd, .usda, .usdz, or a name that ends in _masks. Formats with one person per file add the
-        person's number or name for every person but the first.
+        File to write; its suffix selects the format: .bvh, .fbx, .glb, .npz, .csv, .trc, .c3d,
+        .amass.npz, .smpl.npz, .vrma, .usd, .usda, .usdz, or a name that ends in _masks. Formats
+        with one person per file add the person's number or name for every person but the first.
     rate : Fraction, float or str, optional
         Frames per second to resample to, such as 30 or '30000/1001'; the take's own by default.
     unit : {'m', 'cm', 'mm'}, optional
@@ -238,6 +238,8 @@ def export(
         Insert the rest pose before the first frame.
     mesh : bool
         Include the skinned mesh, or only the skeleton.
+    camera : bool
+        Include the camera, to render the person over the video.
     force : bool
         Replace existing files.
     progress : callable, optional
@@ -273,7 +275,7 @@ def export(
     from pymaf_live.workflows.export import export as export_take
 
     target = Path(path)
-    options = ExportOptions(_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh)
+    options = ExportOptions(_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh, camera)
     _require_supported(options, target)
     with CallbackReporter(progress) as reporter:
         exported = export_take(take, ExportRequest((target,), options, force=force), reporter)

@@ -47,6 +47,7 @@ def export_options(settings: ExportSettings) -> ExportOptions:
             in_place=settings.in_place,
             rest_first=settings.rest_first,
             mesh=settings.mesh,
+            camera=settings.camera,
         )
     except UsageError:
         return ExportOptions()
@@ -64,6 +65,7 @@ def export_settings(formats: tuple[str, ...], options: ExportOptions) -> ExportS
         in_place=options.in_place,
         rest_first=options.rest_first,
         mesh=options.mesh,
+        camera=options.camera,
     )
 
 

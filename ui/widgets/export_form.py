@@ -98,6 +98,8 @@ class ExportForm(QWidget):
                 box.addItem(texts.get(key, key), key)
             box.setCurrentIndex(max(0, box.findData(value)))
         self.mesh = QCheckBox("Include the body mesh")
+        self.camera = QCheckBox("Include the camera")
+        self.camera.setChecked(options.camera)
         self.in_place = QCheckBox("In place (no movement over the ground)")
         self.rest_first = QCheckBox("Start with a frame in the rest pose")
         self.mesh.setChecked(options.mesh)
@@ -133,6 +135,7 @@ class ExportForm(QWidget):
             ("unit", "&Unit", self.unit),
             ("world", "&Space", self.world),
             ("mesh", "", self.mesh),
+            ("camera", "", self.camera),
             ("in_place", "", self.in_place),
             ("rest_first", "", self.rest_first),
         )
@@ -175,6 +178,7 @@ class ExportForm(QWidget):
             in_place=self.in_place.isChecked(),
             rest_first=self.rest_first.isChecked(),
             mesh=self.mesh.isChecked(),
+            camera=self.camera.isChecked(),
         )
         defaults, supported = ExportOptions(), self._supported()
         unused = {name: getattr(defaults, name) for name in self.controls if name not in supported}
