@@ -13,6 +13,7 @@ from pymaf_live.cli.output import print_error
 from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.sources.camera_address import is_camera
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
+from pymaf_live.system.console import escape_unencodable_output
 from pymaf_live.system.native_logs import filter_native_logs
 
 _WINDOW_OPTIONS = ("--model", "--backend")
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run `main` and end the process with its exit code."""
+    escape_unencodable_output()
     if "--debug" in sys.argv:
         code = main()
     else:
