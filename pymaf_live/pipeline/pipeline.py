@@ -25,6 +25,7 @@ from pymaf_live.pipeline.health import Health, HealthMeter
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.threads import CLOSE_TIMEOUT_S, named_thread
 from pymaf_live.system.bounded_queue import BoundedQueue
+from pymaf_live.system.exit_hooks import close_at_exit
 from pymaf_live.types import Frame, FrameResult
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Pipeline:
             named_thread("decode", self._decode),
             named_thread("inference", self._infer),
         ]
+        close_at_exit(self)
         for thread in self._threads:
             thread.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
@@ -128,8 +129,9 @@ class Tracking:
         self.close()
 
     def __del__(self) -> None:
-        """Close."""
-        self.close()
+        """Close, unless the interpreter has: no thread could start any more."""
+        if not sys.is_finalizing():
+            self.close()
 
     @property
     def health(self) -> Health:

@@ -249,6 +249,23 @@ def test_ctrl_c_ends_a_script_and_its_threads() -> None:
     assert process.returncode == 0
 
 
+_LEAVING = """
+import pymaf_live as pl
+from pymaf_live.resources import resource
+tracking = pl.track(resource("demo.mp4"), model="lite")
+next(tracking)
+{}
+"""
+
+
+@pytest.mark.parametrize(("last", "code"), [("", 0), ("raise SystemExit(7)", 7), ("1 / 0", 1)])
+def test_a_script_may_end_while_it_tracks(last: str, code: int) -> None:
+    # the interpreter waited forever for a thread, or aborted (134)
+    script = [sys.executable, "-c", _LEAVING.format(last)]
+    finished = subprocess.run(script, cwd=ROOT, capture_output=True, timeout=300)
+    assert finished.returncode == code, finished.stderr
+
+
 def test_every_public_name_is_there() -> None:
     assert set(pl.__all__) <= set(dir(pl))
     for name in pl.__all__:
