@@ -28,6 +28,9 @@ _MIN_CONFIDENCE = 0.6
 """Smallest mean probability of a stance that 'auto' locks."""
 _MAX_SHIFT = 0.2
 """Largest distance that 'auto' moves a foot, m."""
+_KNEE_STIFFNESS = 0.05
+"""Change of a leg's length per turn of the knee, m/rad, below which the foot gives way rather than
+the knee (`solve_two_bone`): it is 0.2 where the knee is bent by 60 degrees, 0.02 at 6."""
 _RAMP = 0.15
 """Blend time before and after a stance, s."""
 _FOOT_ERROR, _GROUND_ERROR = 0.02, 0.02
@@ -256,7 +259,7 @@ def _with_leg_bent(
     leg = Leg(
         positions[:, hip], positions[:, knee], positions[:, ankle], world[:, hip], world[:, knee]
     )
-    thigh, shank = solve_two_bone(leg, positions[:, ankle] + shift)
+    thigh, shank = solve_two_bone(leg, positions[:, ankle] + shift, _KNEE_STIFFNESS)
     rotations = np.array(segment.rotations)
     rotations[:, hip] = _inverse(world[:, body.parents[hip]]) @ thigh
     rotations[:, knee] = _inverse(thigh) @ shank

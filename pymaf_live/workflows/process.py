@@ -59,6 +59,9 @@ class ProcessOptions:
     smoothing: Smoothing = "refine"
     """'refine' optimises the finished take as a whole, 'offline' smooths it more quickly; separate
     images are never smoothed."""
+    min_seen: float | None = None
+    """Seconds for which a person must have been measured; None: 0.5 s or a tenth of the take. Not
+    applied to boxes that the user drew."""
     foot_lock: FootLock = "auto"
     """'auto' and 'never' concern smoothed takes; 'always' also locks unsmoothed ones."""
     force: bool = False
@@ -173,7 +176,9 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         _add_health(summary, health, overlay)
         summary.notices += [recording.notice] if recording.notice else []
         summary.failures += source.failures
-        take = recording.take(StepReporter(reporter, refinement, share))
+        take = recording.take(
+            StepReporter(reporter, refinement, share), lambda raw: _tidied(raw, options, summary)
+        )
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)
@@ -251,6 +256,18 @@ def _add_health(summary: Summary, health: Health, overlay: OverlayWriter | None)
     if overlay is not None:
         summary.notices += overlay.notices
         summary.milliseconds |= overlay.milliseconds
+
+
+def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
+    from pymaf_live.tracking.take_tracks import tidy_tracks
+
+    if options.pipeline.boxes is not None:
+        return take
+    tidy = tidy_tracks(take, options.min_seen)
+    if tidy.left_out:
+        were = "1 person was" if tidy.left_out == 1 else f"{tidy.left_out} people were"
+        summary.notices.append(f"{were} seen only briefly and left out")
+    return tidy.take
 
 
 def _with_locked_feet(take: Take, body: Body, options: ProcessOptions) -> Take:

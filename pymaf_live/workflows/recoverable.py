@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -89,8 +90,17 @@ class RecoverableRecording:
             )
         self._journal.add(result)
 
-    def take(self, reporter: Reporter = SILENT) -> Take | None:
+    def take(
+        self, reporter: Reporter = SILENT, prepare: Callable[[Take], Take] = lambda take: take
+    ) -> Take | None:
         """Return the take recorded so far, smoothed if chosen; None before the first frame.
+
+        Parameters
+        ----------
+        reporter : Reporter
+            Only its progress is used.
+        prepare : callable
+            Applied to the recorded take before it is smoothed.
 
         Raises
         ------
@@ -100,7 +110,9 @@ class RecoverableRecording:
         if self._folder is None or not self.frames:
             return None
         content = read_journal(self._folder / JOURNAL)
-        return finished_take(content.take, content.smoothing, self._body, reporter=reporter)
+        return finished_take(
+            prepare(content.take), content.smoothing, self._body, reporter=reporter
+        )
 
     def __enter__(self) -> Self:
         """Return the recording."""

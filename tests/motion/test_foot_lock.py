@@ -187,3 +187,24 @@ def test_leg_reaches_targets_in_reach_and_stretches_to_others() -> None:
     np.testing.assert_allclose(same_hip[kept], hip_turn[kept], atol=1e-6)
     bent = Rotation.from_matrix(np.swapaxes(new_hip, 1, 2) @ new_knee).as_rotvec()
     assert (bent[:, 0] > -1e-6).all()
+
+
+def test_nearly_straight_knee_does_not_snap() -> None:
+    bends, thigh, shank = np.radians([6.0, 60.0]), 0.42, 0.4
+    upright = np.broadcast_to(np.eye(3), (2, 3, 3))
+    knee_turn = Rotation.from_rotvec(np.outer(bends, [1, 0, 0])).as_matrix()
+    hip = np.zeros((2, 3))
+    knee = hip + upright @ [0, -thigh, 0]
+    ankle = knee + knee_turn @ [0, -shank, 0]
+    leg = Leg(hip, knee, ankle, upright, knee_turn)
+    target = ankle * (1 - 0.006 / np.linalg.norm(ankle, axis=1, keepdims=True))
+
+    def turned(stiffness: float) -> np.ndarray:
+        new_hip, new_knee = solve_two_bone(leg, target, stiffness)
+        bent = Rotation.from_matrix(np.swapaxes(new_hip, 1, 2) @ new_knee).magnitude()
+        return np.degrees(np.abs(bent - bends))
+
+    assert turned(0.0)[0] > 8.0
+    assert turned(0.05)[0] < 4.0
+    # a bent knee still does its part
+    np.testing.assert_allclose(turned(0.05)[1], turned(0.0)[1], rtol=0.2)

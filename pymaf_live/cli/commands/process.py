@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -31,6 +31,28 @@ if TYPE_CHECKING:
     from pymaf_live.workflows.process import ProcessOptions, Summary
 
 
+@dataclass(frozen=True)
+class CleaningOptions:
+    """Options of cleaning up the finished motion."""
+
+    smoothing: Annotated[
+        Literal["refine", "offline", "live", "off"],
+        typer.Option(
+            help="Smoothing. refine optimises the whole finished take, offline smooths it faster."
+        ),
+    ] = "refine"
+    min_seen: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="Leave out people who were seen for a shorter time. Default: 0.5 s or a tenth of "
+            "the video, whichever is shorter.",
+        ),
+    ] = None
+    foot_lock: FootLockOption = "auto"
+
+
 @expand_option_groups
 def process(
     *,
@@ -55,13 +77,7 @@ def process(
         ),
     ] = None,
     estimation: EstimationOptions,
-    smoothing: Annotated[
-        Literal["refine", "offline", "live", "off"],
-        typer.Option(
-            help="Smoothing. refine optimises the whole finished take, offline smooths it faster."
-        ),
-    ] = "refine",
-    foot_lock: FootLockOption = "auto",
+    cleaning: CleaningOptions,
     motion: MotionOptions,
     force: ForceOption = False,
     cluster: Annotated[
@@ -95,8 +111,7 @@ def process(
         overlay=overlay,
         exports=formats,
         export_options=export_options,
-        smoothing=smoothing,
-        foot_lock=foot_lock,
+        **asdict(cleaning),
         force=force,
     )
     if boxes is not None:
