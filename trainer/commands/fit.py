@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from pymaf_live.errors import InputError, UsageError
+from pymaf_live.errors import InputError, ModelError, UsageError
 from trainer.commands.options import LandmarkFolder, LspetFolder
 from trainer.commands.progress import TerminalReporter
 from trainer.data.locations import BLAZEPOSE, FITS, LSPET, MOCAP
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trainer.fitting.pose_prior import PosePrior
     from trainer.fitting.targets import CropAnnotations
 
+_TEACHER = "pose_landmark_heavy.tflite"
 _KINDS: dict[str, Kind] = {"lspet": "lspet", "lsp": "lsp", "mpii": "mpii", "coco": "coco"}
 
 
@@ -87,9 +88,11 @@ def fit(
     """Fit bodies to annotated images, as pseudo labels."""
     from pymaf_live.body import default_body
     from trainer.data.fits import describe, read_fits, write_fits
+    from trainer.data.image_check import BlankedDataset, check_images
     from trainer.fitting.fitter import LIFTED_OPTIONS, FitOptions
     from trainer.rendering.contact_sheet import write_fit_sheets
     from trainer.training.checkpoint import checkpoint_landmark_file
+    from trainer.training.threads import use_free_cores
 
     if steps is not None and steps < 1:
         raise UsageError("--steps must be at least 1")
@@ -109,10 +112,17 @@ def fit(
         checkpoint_landmark_file(checkpoint, landmarks)
         if not mocap.is_dir():
             raise InputError(f"there is no folder {mocap}")
+    cache = teacher or out.with_name(f"teacher_{out.stem}.npz")
+    if not cache.exists() and not (landmarks / _TEACHER).is_file():
+        raise ModelError(f"the landmark file {landmarks / _TEACHER} does not exist")
     out.parent.mkdir(parents=True, exist_ok=True)
+    use_free_cores()
     with TerminalReporter() as reporter:
-        cache = teacher or out.with_name(f"teacher_{out.stem}.npz")
+        broken = check_images([people], reporter)[0]
+        people = BlankedDataset(people, broken)
         fits = _fit(body, people, cache, landmarks, before, evidence, second, options, reporter)
+    # a body fitted without its image has no evidence of its depth
+    fits.kept[broken] = False
     write_fits(out, fits)
     print(describe(fits))
     if sheets is not None:
@@ -152,14 +162,12 @@ def _fit(
     from trainer.fitting.fit import fit as fit_first_round
     from trainer.fitting.predictions import predict, read_predictions, write_predictions
     from trainer.fitting.refinement import refine_fits
-    from trainer.fitting.teacher import read_teacher_landmarks, run_teacher, write_teacher_landmarks
+    from trainer.fitting.teacher import read_teacher_landmarks, run_teacher_once
     from trainer.training.checkpoint import checkpoint_landmark_file
 
     annotated = evidence.annotated
-    if not teacher_cache.exists():
-        heavy = landmarks / "pose_landmark_heavy.tflite"
-        found = run_teacher(annotated.frame_from_crop, people.image, heavy, reporter)
-        write_teacher_landmarks(teacher_cache, found)
+    heavy = landmarks / _TEACHER
+    run_teacher_once(teacher_cache, annotated.frame_from_crop, people.image, heavy, reporter)
     teaching = read_teacher_landmarks(teacher_cache, len(people))
     fits = before
     if fits is None:

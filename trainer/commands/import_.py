@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pymaf_live.body.smpl_file import DEFAULT_SHAPE_COUNT
+from trainer.commands.progress import TerminalReporter
 
 app = typer.Typer(
     rich_markup_mode=None, help="Import a licensed body or a published checkpoint.",
@@ -55,9 +56,16 @@ def pymaf(
     """Import PyMAF's published checkpoint as an ONNX model."""
     from trainer.importers.pymaf import import_pymaf
 
-    path, difference = import_pymaf(
-        checkpoint, smpl=smpl, mean=mean, downsampling=downsampling, name=name, out=out
-    )
+    with TerminalReporter() as reporter:
+        path, difference = import_pymaf(
+            checkpoint,
+            smpl=smpl,
+            mean=mean,
+            downsampling=downsampling,
+            name=name,
+            out=out,
+            reporter=reporter,
+        )
     print(
         f"{path}: largest difference from torch {difference:.1e}; "
         f"use it with main.py process --model {path}"

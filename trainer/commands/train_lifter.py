@@ -78,12 +78,13 @@ def _teach(
 ) -> TaughtPeople:
     from trainer.fitting.targets import crop_annotations
     from trainer.fitting.taught_people import taught_people
-    from trainer.fitting.teacher import read_teacher_landmarks, run_teacher, write_teacher_landmarks
+    from trainer.fitting.teacher import read_teacher_landmarks, run_teacher_once
 
-    if not cache.exists():
-        frames = crop_annotations(people).frame_from_crop
-        heavy = landmarks / "pose_landmark_heavy.tflite"
-        write_teacher_landmarks(cache, run_teacher(frames, people.image, heavy, reporter))
+    frames, heavy = (
+        crop_annotations(people).frame_from_crop,
+        landmarks / "pose_landmark_heavy.tflite",
+    )
+    run_teacher_once(cache, frames, people.image, heavy, reporter)
     return taught_people(body, people, read_teacher_landmarks(cache, len(people)))
 
 

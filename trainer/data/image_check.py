@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from pymaf_live.errors import InputError
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
-from trainer.data.base import PersonDataset
+from pymaf_live.types import Image
+from trainer.data.base import PersonDataset, PersonLabels
 from trainer.data.image_files import ImageError
 
 MAX_BROKEN_SHARE = 0.01
@@ -40,28 +43,63 @@ def broken_allowed(count: int) -> int:
     return int(count * MAX_BROKEN_SHARE)
 
 
-def check_images(sets: Sequence[PersonDataset], reporter: Reporter = SILENT) -> None:
+def check_images(sets: Sequence[PersonDataset], reporter: Reporter = SILENT) -> list[list[int]]:
     """Check the images of data sets and report the broken ones by name.
+
+    Returns
+    -------
+    list of list of int
+        Rows of each set whose image is missing or broken.
 
     Raises
     ------
     InputError
         If more than `MAX_BROKEN_SHARE` of a set's images are missing or broken.
     """
+    broken = []
     for people in sets:
-        found: list[str] = []
+        found: dict[int, str] = {}
         blocks = range(0, len(people), _BLOCK)
         for start in report_each(blocks, reporter, f"checking the images of {people.name}"):
             for row in range(start, min(start + _BLOCK, len(people))):
                 try:
                     check_image(people, row)
                 except ImageError as error:
-                    found.append(str(error))
-            refuse_broken(people.name, len(people), found)
+                    found[row] = str(error)
+            refuse_broken(people.name, len(people), list(found.values()))
         if found:
-            reporter.message(
-                f"{people.name}: {len(found)} of {len(people)} skipped: {'; '.join(found)}"
-            )
+            listed = "; ".join(found.values())
+            reporter.message(f"{people.name}: {len(found)} of {len(people)} skipped: {listed}")
+        broken.append(list(found))
+    return broken
+
+
+class BlankedDataset:
+    """A data set whose broken images are black, for passes that take every row in turn.
+
+    Parameters
+    ----------
+    people : PersonDataset
+    broken : sequence of int
+        Rows from `check_images`. An image that breaks later is an error.
+    """
+
+    def __init__(self, people: PersonDataset, broken: Sequence[int]) -> None:
+        self.name, self._people, self._broken = people.name, people, frozenset(broken)
+
+    def __len__(self) -> int:
+        """Return the number of people."""
+        return len(self._people)
+
+    def image(self, row: int) -> Image:
+        """Return the image of a row, one black pixel for a broken one."""
+        if row in self._broken:
+            return np.zeros((1, 1, 3), np.uint8)
+        return self._people.image(row)
+
+    def labels(self, row: int) -> PersonLabels:
+        """Return the labels of a row."""
+        return self._people.labels(row)
 
 
 def refuse_broken(name: str, count: int, reasons: Sequence[str]) -> None:

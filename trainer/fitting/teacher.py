@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,13 +12,15 @@ import numpy as np
 
 from pymaf_live.errors import InputError
 from pymaf_live.inference.preprocess import cut
-from pymaf_live.system.atomic_write import atomic_write
+from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.types import Array, Crop, Image
 from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker, LandmarkBatch
 from trainer.body.heat_maps import heat_map_peaks
 
 _CHUNK = 32
+_BLOCK = 8 * _CHUNK
+"""People of a stored block; the teacher takes half a minute for one."""
 _LOWEST_PEAK = 0.1
 
 ImageReader = Callable[[int], Image]
@@ -53,6 +57,8 @@ def run_teacher(
     image: ImageReader,
     landmark_file: Path,
     reporter: Reporter = SILENT,
+    *,
+    finished: Path | None = None,
 ) -> TeacherLandmarks:
     """Run the teacher on every annotated crop of a set.
 
@@ -64,29 +70,82 @@ def run_teacher(
         Row to (H, W, 3) uint8 RGB image.
     landmark_file : Path
     reporter : Reporter
+    finished : Path, optional
+        Folder that finished blocks are written to and read from, so that an interrupted pass
+        continues. Blocks of another teacher or of other crops are not used.
     """
     landmarker = BlazePoseLandmarker(landmark_file, heat_maps=True)
-    chunks = []
-    rows = range(0, len(frame_from_crop), _CHUNK)
-    for start in report_each(rows, reporter, "teacher"):
-        block = range(start, min(start + _CHUNK, len(frame_from_crop)))
-        crops = [Crop(frame_from_crop[row], SIZE) for row in block]
-        cuts = [cut(image(row), crop) for row, crop in zip(block, crops, strict=True)]
-        plain, mirrored = landmarker.run_with_mirror(cuts)
-        points, heat = _peaks(plain, mirrored)
-        chunks.append(
-            TeacherLandmarks(
-                frame_from_crop=np.stack([crop.frame_from_crop for crop in crops]),
-                points=points,
-                world=(plain.world + mirrored.world) / 2,
-                visibility=(plain.visibility + mirrored.visibility) / 2,
-                presence=(plain.presence + mirrored.presence) / 2,
-                spread_2d=_half_distance(plain.points[..., :2], mirrored.points[..., :2]),
-                spread_3d=_half_distance(plain.world, mirrored.world),
-                heat=heat,
-            )
-        )
-    columns = [asdict(chunk) for chunk in chunks]
+    teacher = hashlib.sha256(landmark_file.read_bytes()).hexdigest()[:16]
+    blocks = []
+    for start in report_each(range(0, len(frame_from_crop), _BLOCK), reporter, "teacher"):
+        frames = frame_from_crop[start : start + _BLOCK]
+        path = None if finished is None else finished / f"{teacher}_{start:07d}.npz"
+        block = None if path is None else _finished_block(path, frames)
+        if block is None:
+            chunks = [
+                _run_chunk(landmarker, frames[first : first + _CHUNK], image, start + first)
+                for first in range(0, len(frames), _CHUNK)
+            ]
+            block = _joined(chunks)
+            if path is not None:
+                make_folder(path.parent)
+                write_teacher_landmarks(path, block)
+        blocks.append(block)
+    return _joined(blocks)
+
+
+def run_teacher_once(
+    path: Path,
+    frame_from_crop: Array,
+    image: ImageReader,
+    landmark_file: Path,
+    reporter: Reporter = SILENT,
+) -> None:
+    """Write the teacher's landmarks of a set unless they are there; see `run_teacher`.
+
+    The blocks of an interrupted pass are kept beside the file until it is complete.
+    """
+    if path.exists():
+        return
+    finished = path.with_name(f"{path.stem}_blocks")
+    landmarks = run_teacher(frame_from_crop, image, landmark_file, reporter, finished=finished)
+    write_teacher_landmarks(path, landmarks)
+    shutil.rmtree(finished, ignore_errors=True)
+
+
+def _run_chunk(
+    landmarker: BlazePoseLandmarker, frames: Array, image: ImageReader, first: int
+) -> TeacherLandmarks:
+    crops = [Crop(frame, SIZE) for frame in frames]
+    cuts = [cut(image(first + index), crop) for index, crop in enumerate(crops)]
+    plain, mirrored = landmarker.run_with_mirror(cuts)
+    points, heat = _peaks(plain, mirrored)
+    return TeacherLandmarks(
+        frame_from_crop=frames,
+        points=points,
+        world=(plain.world + mirrored.world) / 2,
+        visibility=(plain.visibility + mirrored.visibility) / 2,
+        presence=(plain.presence + mirrored.presence) / 2,
+        spread_2d=_half_distance(plain.points[..., :2], mirrored.points[..., :2]),
+        spread_3d=_half_distance(plain.world, mirrored.world),
+        heat=heat,
+    )
+
+
+def _finished_block(path: Path, frames: Array) -> TeacherLandmarks | None:
+    """Return the stored landmarks of crops, None if they are missing, damaged or of others."""
+    if not path.exists():
+        return None
+    try:
+        block = read_teacher_landmarks(path, len(frames))
+    except InputError:
+        return None
+    same = np.allclose(block.frame_from_crop, frames, rtol=1e-5, atol=1e-2)
+    return block if same else None
+
+
+def _joined(parts: Sequence[TeacherLandmarks]) -> TeacherLandmarks:
+    columns = [asdict(part) for part in parts]
     return TeacherLandmarks(
         **{name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
     )

@@ -17,6 +17,7 @@ from pymaf_live.body.smpl_file import read_smpl
 from pymaf_live.body.smpl_import import write_body
 from pymaf_live.errors import InputError, ModelError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.reporter import SILENT, Reporter
 from trainer.export.onnx import OUTPUT_NAMES, add_metadata, largest_difference, trace_module
 from trainer.importers.checkpoint import build_network, check_body, read_weights
 from trainer.importers.mesh_reduction import find_reduction
@@ -29,6 +30,7 @@ LICENCE = (
     "as the imported checkpoint and SMPL are: for non-commercial research, not to be passed on"
 )
 
+_DETAIL = "importing the checkpoint, about a minute"
 _MAX_DIFFERENCE = 1e-4
 
 
@@ -40,6 +42,7 @@ def import_pymaf(
     downsampling: Path | None = None,
     name: str = "pymaf",
     out: Path | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[Path, float]:
     """Make an ONNX file with the program's contract from a published checkpoint.
 
@@ -54,6 +57,7 @@ def import_pymaf(
         Of the model and of the body.
     out : Path, optional
         By default in the user's data folder.
+    reporter : Reporter
 
     Returns
     -------
@@ -68,7 +72,9 @@ def import_pymaf(
     ModelError
         If the ONNX file does not agree with torch.
     """
+    reporter.progress(0.0, _DETAIL)
     weights = read_weights(checkpoint)
+    reporter.progress(0.1, _DETAIL)
     shipped = body_by_name(SHIPPED_BODY)
     smpl_body = read_smpl(smpl, shipped)
     directions = smpl_body.pose_directions
@@ -83,11 +89,14 @@ def import_pymaf(
         body = write_body(draft, smpl_body, shipped)
         model = build_network(weights, body, reduction, directions, mean, checkpoint)
         make_folder(out.parent)
+        reporter.progress(0.3, _DETAIL)
         difference = _export(model, body, name, checkpoint, out)
+        reporter.progress(0.95, _DETAIL)
         body_path = user_body_path(name)
         make_folder(body_path.parent)
         with atomic_write(body_path) as temporary:
             shutil.copyfile(draft, temporary)
+    reporter.progress(1.0, _DETAIL)
     return out, difference
 
 
