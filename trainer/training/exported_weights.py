@@ -30,7 +30,7 @@ METADATA_KEY = "training"
 """Key of the ONNX file's metadata: JSON of the run's configuration, names and small parameters."""
 
 COMPANION_SUFFIX = ".training.json"
-"""Of a file beside an ONNX file that has no such metadata; it also names the file's SHA-256."""
+"""Suffix of the JSON file beside an ONNX file without such metadata; it names its SHA-256."""
 
 _MAX_STORED = 4096
 """Values; a larger parameter must be found among the initializers."""
