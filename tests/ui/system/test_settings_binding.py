@@ -73,6 +73,7 @@ def test_all_settings_are_restored_through_the_state(settings_file: Path, tmp_pa
         export=ExportSettings(formats=("glb",), rate="24", in_place=True),
         export_folder=tmp_path,
         batch_folder=tmp_path,
+        recent_files=(tmp_path / "dance.mp4",),
     )
     different = {
         name for name in Settings.model_fields if getattr(settings, name) != getattr(DEFAULTS, name)
