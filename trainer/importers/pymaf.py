@@ -72,9 +72,7 @@ def import_pymaf(
     ModelError
         If the ONNX file does not agree with torch.
     """
-    reporter.progress(0.0, _DETAIL)
     weights = read_weights(checkpoint)
-    reporter.progress(0.1, _DETAIL)
     shipped = body_by_name(SHIPPED_BODY)
     smpl_body = read_smpl(smpl, shipped)
     directions = smpl_body.pose_directions
@@ -89,7 +87,8 @@ def import_pymaf(
         body = write_body(draft, smpl_body, shipped)
         model = build_network(weights, body, reduction, directions, mean, checkpoint)
         make_folder(out.parent)
-        reporter.progress(0.3, _DETAIL)
+        # the files are in order: what follows takes long
+        reporter.progress(0.1, _DETAIL)
         difference = _export(model, body, name, checkpoint, out)
         reporter.progress(0.95, _DETAIL)
         body_path = user_body_path(name)
