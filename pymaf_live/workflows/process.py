@@ -264,6 +264,9 @@ def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
     if options.pipeline.boxes is not None:
         return take
     tidy = tidy_tracks(take, options.min_seen)
+    if tidy.joined:
+        tracks = "1 broken track" if tidy.joined == 1 else f"{tidy.joined} broken tracks"
+        summary.notices.append(f"joined {tracks} of people who were lost for a moment")
     if tidy.left_out:
         were = "1 person was" if tidy.left_out == 1 else f"{tidy.left_out} people were"
         summary.notices.append(f"{were} seen only briefly and left out")
