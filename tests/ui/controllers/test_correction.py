@@ -70,7 +70,7 @@ def test_a_box_around_a_person_re_estimates_where_the_track_was_wrong(
     opened = parts.state.takes.opened.value
     assert opened is not None
     assert opened.stored.take.smoothing == "offline"
-    assert opened.stored.about.corrections == ((20, 1),)
+    assert opened.stored.about.corrections == ((20, 2),)
     parts.take_feature.actions_.undo.trigger()
     np.testing.assert_array_equal(raw().translation, wrong.translation)
     parts.take_feature.actions_.redo.trigger()
