@@ -15,6 +15,7 @@ from tests.cli.helpers import program
 from tests.helpers.clip import write_clip
 from tests.helpers.paths import ROOT
 
+_KEPT = ("PATH", "DISPLAY", "LANG", "XAUTHORITY")
 _INTERNET = re.compile(r"sa_family=AF_INET6?\b")
 _LOOPBACK = re.compile(r'inet_addr\("127\.|inet_pton\(AF_INET6, "::1"')
 _DEMO = ROOT / "resources/demo.mp4"
@@ -44,7 +45,7 @@ def strace() -> str:
 @pytest.fixture
 def environment(tmp_path) -> dict[str, str]:
     """Return an environment with an empty home, in which libraries would start their telemetry."""
-    kept = {name: os.environ[name] for name in ("PATH", "DISPLAY", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
 
 
@@ -106,13 +107,18 @@ def test_commands_contact_no_one(strace, environment, tmp_path, arguments):
     assert _attempts(tmp_path / "log") == []
 
 
-def test_window_contacts_no_one(strace, environment, tmp_path):
+def test_window_contacts_no_one(strace, environment, tmp_path, qapp):
+    # `qapp` keeps the X server: it starts anew when its last client leaves
     log = tmp_path / "log"
-    with subprocess.Popen(_traced(strace, log, program()), env=environment, cwd=ROOT) as window:
-        time.sleep(8)
-        window.send_signal(signal.SIGTERM)
-        window.wait(30)
-    # the detector has been loaded by then
+    command = _traced(strace, log, program(_DEMO))
+    with subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True) as window:
+        try:
+            time.sleep(8)
+            assert window.poll() is None
+        finally:
+            # strace itself ignores the signal, the window does not
+            os.killpg(window.pid, signal.SIGTERM)
+        window.wait(60)
     assert "connect(" in log.read_text(errors="replace")
     assert _attempts(log) == []
 
