@@ -59,7 +59,7 @@ def test_a_person_is_placed_by_the_box_and_the_network(model: Path, body: Body) 
     estimator = estimator_for(model, VIDEO, boxes)
     result = estimator.estimate(Frame(0, 0.0, draw(*figures)))
     estimator.close()
-    assert [person.id for person in result.people] == [0, 1]
+    assert [person.id for person in result.people] == [1, 2]
     lsp = PointSet.keypoints(body, "lsp")
     assert result.camera is not None
     for person, (x0, y0, x1, y1) in zip(result.people, figures, strict=True):
@@ -105,7 +105,7 @@ def test_more_people_than_fit_one_request_are_all_estimated(model: Path) -> None
     estimator = estimator_for(model, VIDEO, boxes)
     result = estimator.estimate(Frame(0, 0.0, draw((0, 120, 640, 180))))
     estimator.close()
-    assert [person.id for person in result.people] == list(range(19))
+    assert [person.id for person in result.people] == list(range(1, 20))
 
 
 class OneBox(Detector):
@@ -139,7 +139,7 @@ def test_a_moving_person_is_tracked_without_running_the_detector_on_each_frame(
     for index in range(10):
         image = draw((100 + 8 * index, 120, 180 + 8 * index, 360))
         result = estimator.estimate(Frame(index, index / 30, image))
-        assert [person.id for person in result.people] == [0], f"frame {index}"
+        assert [person.id for person in result.people] == [1], f"frame {index}"
         centres.append(float(result.people[0].box[[0, 2]].mean()))
     estimator.close()
     np.testing.assert_allclose(np.diff(centres), 8, atol=3)

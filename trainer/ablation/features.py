@@ -116,7 +116,7 @@ def _source(
     for array in (*parts, np.asarray(rows, dtype=np.int64)):
         digest.update(np.ascontiguousarray(array).tobytes())
     encoder = hashlib.sha256(landmark_file.read_bytes()).hexdigest()
-    return {"data": digest.hexdigest(), "body": body.sha256, "encoder": encoder, "version": 1}
+    return {"data": digest.hexdigest(), "body": body.sha256, "encoder": encoder, "version": 2}
 
 
 def _check_source(path: Path, source: dict[str, str | int]) -> None:

@@ -132,7 +132,8 @@ def fake_features(body, people, seed=0):
     shapes = {
         "keypoints": (keypoints, 2), "keypoint_weight": (keypoints,), "joints_3d": (keypoints, 3),
         "joints_3d_weight": (keypoints,), "shape": (body.shape_count,), "joint_trust": (joints,),
-        "fitted": (), "person": (),
+        "fitted": (), "person": (), "landmarks": (33, 2), "landmark_weight": (33,),
+        "outline": (4, 2),
     }  # fmt: skip
     labels = {name: np.ones((2, people, *shape), np.float32) for name, shape in shapes.items()}
     labels["rotations"] = upright.astype(np.float32)
