@@ -176,9 +176,9 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         _add_health(summary, health, overlay)
         summary.notices += [recording.notice] if recording.notice else []
         summary.failures += source.failures
-        take = recording.take(
-            StepReporter(reporter, refinement, share), lambda raw: _tidied(raw, options, summary)
-        )
+        finishing = StepReporter(reporter, refinement, share)
+        take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
+        finishing.progress(1.0)
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)

@@ -8,14 +8,14 @@ from PySide6.QtCore import QObject, QTimer
 
 FAST_MS = 16
 """Interval while something happens: about 60 ticks per second."""
-SLOW_MS = 100
-"""Interval while idle; a tick costs about 0.2 ms, so 60 per second are more than 1 % of a core."""
+SLOW_MS = 200
+"""Interval while idle; a tick costs 0.2 to 1 ms, so 60 per second are several percent of a core."""
 _IDLE_TICKS = 30
 """Idle ticks before slowing down, about half a second: the last frames are still shown at once."""
 
 
 class TickTimer(QTimer):
-    """Ticks 60 times per second, and ten times after half a second without activity.
+    """Ticks 60 times per second, and five times after half a second without activity.
 
     Parameters
     ----------
