@@ -12,6 +12,7 @@ from torch import nn
 import trainer.network.pymaf as network
 import trainer.train as training
 from pymaf_live.errors import PymafLiveError
+from pymaf_live.system.atomic_write import atomic_write
 from trainer.network.encoder import EncoderOutput
 from trainer.training.datasets import Locations
 
@@ -93,7 +94,9 @@ def run(folder: Path, people: Path, text: str, environment=None, max_file_bytes=
     folder.mkdir(exist_ok=True, parents=True)
     path = folder / "run.toml"
     if not path.exists():
-        path.write_text(text)
+        # processes that train together write it at the same time; none may see half of it
+        with atomic_write(path) as temporary:
+            temporary.write_text(text)
     try:
         training.train(
             path,

@@ -69,6 +69,12 @@ def gradients(people, text, out, environment):
         save_file(found, out / f"{context.rank}.safetensors")
 
 
+def error_text(folder):
+    """Return the message of a run that ended with an error."""
+    path = folder / "error.txt"
+    return path.read_text() if path.exists() else "no message"
+
+
 def environments():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -114,7 +120,7 @@ def test_two_processes_train_like_one(people, tmp_path):
     ]
     for process in started:
         process.join(120)
-        assert process.exitcode == 0
+        assert process.exitcode == 0, error_text(tmp_path / "two")
     one, two = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
     # Adam's first steps follow the sign of gradients, even of pure rounding errors
     moments = [name for name in one if name.endswith(".mean")]
