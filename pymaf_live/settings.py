@@ -49,6 +49,7 @@ class ExportSettings(BaseModel):
     rest_first: bool = False
     mesh: bool = True
     camera: bool = False
+    one_file: bool = False
 
 
 class Settings(BaseModel):

@@ -97,6 +97,10 @@ class MotionOptions:
     camera: Annotated[
         bool, typer.Option("--camera", help="Include the camera, to render over the video.")
     ] = False
+    one_file: Annotated[
+        bool,
+        typer.Option("--one-file", help="Write all people into one file instead of one each."),
+    ] = False
 
     def export_options(self, formats: tuple[str, ...]) -> ExportOptions:
         """Return the options for an export into `formats`.

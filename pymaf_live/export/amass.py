@@ -18,7 +18,7 @@ from pymaf_live.body import Body
 from pymaf_live.body.rotations import about_x, axis_angle_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.per_person import PerPersonWriter, one_person
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
@@ -99,5 +99,5 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
 
 
 export_amass = PerPersonWriter(
-    suffix=".amass.npz", unit="m", write=_write_scene, read=read_back, plain_axes=True
+    suffix=".amass.npz", unit="m", write=one_person(_write_scene), read=read_back, plain_axes=True
 )

@@ -11,7 +11,7 @@ import numpy as np
 from pymaf_live.errors import OutputError
 from pymaf_live.export.euler import continuous_angles
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.per_person import PerPersonWriter, one_person
 from pymaf_live.export.readback_check import ReadBack, frames_to_check
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
@@ -168,7 +168,7 @@ def _read_with_bvhio(header: list[str], frames: list[str]) -> tuple[Array, list[
 export_bvh = PerPersonWriter(
     suffix=".bvh",
     unit="cm",
-    write=write_scene,
+    write=one_person(write_scene),
     read=read_back,
     plain_axes=True,  # BVH has no rest rotations
 )

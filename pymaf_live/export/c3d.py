@@ -15,14 +15,8 @@ import numpy as np
 
 from pymaf_live.body.rotations import about_x
 from pymaf_live.errors import OutputError
-from pymaf_live.export.markers import (
-    MISSING_MARKERS,
-    marker_names,
-    marker_positions,
-    verify_markers,
-)
+from pymaf_live.export.markers import marker_names, marker_positions, marker_writer
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.world import UNITS_PER_METRE
@@ -106,12 +100,4 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     return ReadBack(rate, len(positions), np.arange(len(positions)), names, positions)
 
 
-export_c3d = PerPersonWriter(
-    suffix=".c3d",
-    unit="mm",
-    write=write_scene,
-    read=read_back,
-    check=verify_markers,
-    plain_axes=True,
-    gaps=MISSING_MARKERS,
-)
+export_c3d = marker_writer(".c3d", write_scene, read_back)

@@ -10,7 +10,7 @@ import numpy as np
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions, Unit
-from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.per_person import PerPersonWriter, one_person
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
@@ -99,7 +99,7 @@ def _forward_kinematics(positions: Array, quaternions: Array, scene: Scene) -> A
 export_csv = PerPersonWriter(
     suffix=".csv",
     unit="m",
-    write=write_scene,
+    write=one_person(write_scene),
     read=read_back,
     plain_axes=True,  # the axes of the body itself
 )

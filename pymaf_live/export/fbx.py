@@ -1,4 +1,4 @@
-"""FBX export (binary 7.4), one file per person: skeleton, skinned mesh with normals, animation.
+"""FBX export (binary 7.4): skeletons, skinned meshes with normals, animation.
 
 A person's name is that of a Null above the bones, which Blender turns into the armature. It has no
 attribute of its own, so that importers that climb from bones to parents with one stop at the bones.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,15 @@ _STATED_RATE_TOLERANCE = 1e-5
 """Relative: FBX states 23.976 and the like, which are rounded."""
 
 
-def write_scene(
-    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+def write_scenes(
+    path: Path, scenes: Sequence[Scene], scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene; implements `per_person.WriteScene`.
+    """Write people into one file; implements `per_person.WriteScenes`.
 
     Parameters
     ----------
     path : Path
-    scene : Scene
+    scenes : sequence of Scene
     scale : float
         File units per metre: 1 or 100.
     reporter : Reporter
@@ -63,7 +64,7 @@ def write_scene(
     Interrupted
         If the reporter is cancelled.
     """
-    content = SceneObjects(scene, scale)
+    content = SceneObjects(scenes, scale)
     content.add_bones()
     if options.mesh:
         content.add_mesh()
@@ -73,7 +74,7 @@ def write_scene(
     content.add_animation(StepReporter(reporter, 0.0, 0.8))
     top = [
         *header_nodes(),
-        settings_node(scene.rate, content.ticks, scale),
+        settings_node(scenes[0].rate, content.ticks, scale),
         documents_node(),
         Node("References"),
         definitions_node(content.objects),
@@ -139,5 +140,5 @@ def _rate_note(scene: Scene) -> str:
 
 
 export_fbx = PerPersonWriter(
-    suffix=".fbx", unit="cm", write=write_scene, read=read_back, note=_rate_note
+    suffix=".fbx", unit="cm", write=write_scenes, read=read_back, note=_rate_note
 )

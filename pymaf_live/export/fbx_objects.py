@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -13,13 +15,22 @@ from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
 from pymaf_live.export.view_camera import FAR, NAME, NEAR, view_camera
-from pymaf_live.system.reporter import Reporter, report_progress
+from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
 from pymaf_live.types import Array, Ints
 
 _SKIN_COLOUR = 0.72
 _MM_PER_INCH = 25.4
 _BY_FOCAL_LENGTH = 3
 """Aperture mode in which focal length and sensor give the angle of view."""
+
+
+@dataclass
+class _Person:
+    """Ids of one person's objects in the file."""
+
+    scene: Scene
+    bone_ids: list[int] = field(default_factory=list)
+    mesh_id: int = 0
 
 
 class SceneObjects:
@@ -30,30 +41,34 @@ class SceneObjects:
 
     Parameters
     ----------
-    scene : Scene
+    scenes : sequence of Scene
+        One per person, all with the same frames and the same camera; bones have distinct names.
     scale : float
         File units per metre.
     """
 
-    def __init__(self, scene: Scene, scale: float) -> None:
+    def __init__(self, scenes: Sequence[Scene], scale: float) -> None:
         self.objects = Node("Objects")
         self.connections = Node("Connections")
-        self._scene = scene
+        self._people = [_Person(scene) for scene in scenes]
         self._scale = scale
         self._last_id = DOCUMENT_ID
-        self._bone_ids: list[int] = []
-        self._mesh_id = 0
-        self._times: Ints = _rounded_multiples(scene.frames, TICKS_PER_SECOND / scene.rate)
+        step = TICKS_PER_SECOND / scenes[0].rate
+        self._times: Ints = _rounded_multiples(scenes[0].frames, step)
         self.ticks = int(self._times[-1])
         """Time of the last frame, FBX ticks."""
 
     def add_bones(self) -> None:
-        """Add the bones, below a Null with the person's name if there is one."""
-        bones = self._scene.bones
+        """Add the bones, those of each person below a Null with their name if there is one."""
+        for person in self._people:
+            self._add_bones(person)
+
+    def _add_bones(self, person: _Person) -> None:
+        bones = person.scene.bones
         rest = np.degrees(continuous_angles(bones.rest_local_rotation[None], "zyx"))[0]
         top = 0
-        if self._scene.name:
-            _add_model_properties(self._add("Model", self._scene.name, "Model", "Null"))
+        if person.scene.name:
+            _add_model_properties(self._add("Model", person.scene.name, "Model", "Null"))
             top = self._last_id
             self._connect(top, 0)
         for bone, name in enumerate(bones.names):
@@ -61,21 +76,33 @@ class SceneObjects:
             attribute_id = self._last_id
             attribute.add("TypeFlags", "Skeleton")
             model = self._add("Model", name, "Model", "LimbNode")
-            self._bone_ids.append(self._last_id)
+            person.bone_ids.append(self._last_id)
             properties = _add_model_properties(model)
             offset = bones.offsets[bone] * self._scale
             _add_vector(properties, "Lcl Translation", offset, "Lcl Translation", "", "A")
             _add_vector(properties, "Lcl Rotation", rest[bone, ::-1], "Lcl Rotation", "", "A")
             _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
-            self._connect(attribute_id, self._bone_ids[bone])
+            self._connect(attribute_id, person.bone_ids[bone])
             parent = int(bones.parents[bone])
-            self._connect(self._bone_ids[bone], self._bone_ids[parent] if parent >= 0 else top)
+            self._connect(person.bone_ids[bone], person.bone_ids[parent] if parent >= 0 else top)
 
     def add_mesh(self) -> None:
-        """Add the mesh in the rest pose with normals, a material and its skin."""
-        scene = self._scene
+        """Add the meshes in the rest pose with normals, a material and their skins."""
+        material = self._add("Material", "body", "Material", "")
+        material_id = self._last_id
+        material.add("Version", Int32(102))
+        material.add("ShadingModel", "lambert")
+        material.add("MultiLayer", Int32(0))
+        colour = np.full(3, _SKIN_COLOUR)
+        _add_vector(material.add("Properties70"), "DiffuseColor", colour, "Color", "", "A")
+        for person in self._people:
+            self._add_mesh(person, material_id)
+
+    def _add_mesh(self, person: _Person, material_id: int) -> None:
+        scene = person.scene
         vertices, faces = scene.vertices, scene.body.faces
-        geometry = self._add("Geometry", "body", "Geometry", "Mesh")
+        name = f"{scene.name} body" if scene.name else "body"
+        geometry = self._add("Geometry", name, "Geometry", "Mesh")
         geometry_id = self._last_id
         polygons = faces.astype(np.int32)
         polygons[:, -1] = -polygons[:, -1] - 1  # marks the end of a polygon
@@ -100,25 +127,17 @@ class SceneObjects:
             element = layer.add("LayerElement")
             element.add("Type", kind)
             element.add("TypedIndex", Int32(0))
-        name = f"{scene.name} body" if scene.name else "body"
         model = self._add("Model", name, "Model", "Mesh")
-        self._mesh_id = self._last_id
+        person.mesh_id = self._last_id
         _add_model_properties(model)
-        material = self._add("Material", "body", "Material", "")
-        material_id = self._last_id
-        material.add("Version", Int32(102))
-        material.add("ShadingModel", "lambert")
-        material.add("MultiLayer", Int32(0))
-        colour = np.full(3, _SKIN_COLOUR)
-        _add_vector(material.add("Properties70"), "DiffuseColor", colour, "Color", "", "A")
-        self._connect(geometry_id, self._mesh_id)
-        self._connect(material_id, self._mesh_id)
-        self._connect(self._mesh_id, 0)
-        self._add_skin(geometry_id)
+        self._connect(geometry_id, person.mesh_id)
+        self._connect(material_id, person.mesh_id)
+        self._connect(person.mesh_id, 0)
+        self._add_skin(person, geometry_id)
 
     def add_camera(self) -> None:
         """Add the camera; those of FBX look along x, with y up."""
-        view = view_camera(self._scene)
+        view = view_camera(self._people[0].scene)
         attribute = self._add("NodeAttribute", NAME, "NodeAttribute", "Camera")
         attribute_id = self._last_id
         attribute.add("TypeFlags", "Camera")
@@ -149,12 +168,16 @@ class SceneObjects:
         self._connect(model_id, 0)
 
     def add_bind_pose(self) -> None:
-        """Add the rest pose of the bones and, if there is one, of the mesh."""
+        """Add the rest pose of each person's bones and, if there is one, of the mesh."""
+        for person in self._people:
+            self._add_bind_pose(person)
+
+    def _add_bind_pose(self, person: _Person) -> None:
         pose = self._add("Pose", "rest", "Pose", "BindPose")
         pose.add("Type", "BindPose")
         pose.add("Version", Int32(100))
-        pairs = list(zip(self._bone_ids, self._rest_matrices(), strict=True))
-        pairs += [(self._mesh_id, np.eye(4))] if self._mesh_id else []
+        pairs = list(zip(person.bone_ids, self._rest_matrices(person.scene), strict=True))
+        pairs += [(person.mesh_id, np.eye(4))] if person.mesh_id else []
         pose.add("NbPoseNodes", Int32(len(pairs)))
         for object_id, matrix in pairs:
             node = pose.add("PoseNode")
@@ -169,7 +192,6 @@ class SceneObjects:
         Interrupted
             If the reporter is cancelled.
         """
-        scene = self._scene
         stack = self._add("AnimationStack", "motion", "AnimStack", "")
         stack_id = self._last_id
         properties = stack.add("Properties70")
@@ -179,24 +201,33 @@ class SceneObjects:
         layer_id = self._last_id
         self._connect(layer_id, stack_id)
         times = packed(self._times)
+        count = len(self._people)
+        for index, person in enumerate(self._people):
+            step = StepReporter(reporter, index / count, (index + 1) / count)
+            self._add_motion(person, layer_id, times, step)
+
+    def _add_motion(
+        self, person: _Person, layer_id: int, times: Packed, reporter: Reporter
+    ) -> None:
+        scene, bone_ids = person.scene, person.bone_ids
         for bone, positions in scene.moving():
-            self._add_curves(layer_id, bone, "T", "Lcl Translation", positions * self._scale, times)
-        count = len(scene.bones.names)
+            values = positions * self._scale
+            self._add_curves(layer_id, bone_ids[bone], "T", "Lcl Translation", values, times)
         # not relative to a PreRotation, which assimp 5.2 applies twice
         angles = np.degrees(continuous_angles(scene.rotations, "zyx"))[..., ::-1]
-        for bone in range(count):
-            self._add_curves(layer_id, bone, "R", "Lcl Rotation", angles[:, bone], times)
-            report_progress(reporter, (bone + 1) / count)
+        for bone, bone_id in enumerate(bone_ids):
+            self._add_curves(layer_id, bone_id, "R", "Lcl Rotation", angles[:, bone], times)
+            report_progress(reporter, (bone + 1) / len(bone_ids))
 
-    def _add_skin(self, geometry_id: int) -> None:
-        scene = self._scene
+    def _add_skin(self, person: _Person, geometry_id: int) -> None:
+        scene = person.scene
         skin = self._add("Deformer", "skin", "Deformer", "Skin")
         skin_id = self._last_id
         skin.add("Version", Int32(101))
         skin.add("Link_DeformAcuracy", 50.0)
         self._connect(skin_id, geometry_id)
         bone, weight = influences(scene)
-        matrices = self._rest_matrices()
+        matrices = self._rest_matrices(scene)
         for index, name in enumerate(scene.bones.names):
             vertex, slot = np.nonzero((bone == index) & (weight > 0))
             cluster = self._add("Deformer", name, "SubDeformer", "Cluster")
@@ -209,10 +240,10 @@ class SceneObjects:
             cluster.add("TransformLink", matrices[index].T)
             cluster_id = self._last_id
             self._connect(cluster_id, skin_id)
-            self._connect(self._bone_ids[index], cluster_id)
+            self._connect(person.bone_ids[index], cluster_id)
 
     def _add_curves(
-        self, layer_id: int, bone: int, short: str, channel: str, values: Array, times: Packed
+        self, layer_id: int, bone_id: int, short: str, channel: str, values: Array, times: Packed
     ) -> None:
         node = self._add("AnimationCurveNode", short, "AnimCurveNode", "")
         node_id = self._last_id
@@ -220,7 +251,7 @@ class SceneObjects:
         for axis, letter in enumerate("XYZ"):
             properties.add("P", f"d|{letter}", "Number", "", "A", float(values[0, axis]))
         self._connect(node_id, layer_id)
-        self._connect(node_id, self._bone_ids[bone], channel)
+        self._connect(node_id, bone_id, channel)
         for axis, letter in enumerate("XYZ"):
             curve = self._add("AnimationCurve", "", "AnimCurve", "")
             curve.add("Default", float(values[0, axis]))
@@ -233,8 +264,8 @@ class SceneObjects:
             curve.add("KeyAttrRefCount", np.array([len(values)], dtype=np.int32))
             self._connect(self._last_id, node_id, f"d|{letter}")
 
-    def _rest_matrices(self) -> Array:
-        bones = self._scene.bones
+    def _rest_matrices(self, scene: Scene) -> Array:
+        bones = scene.bones
         matrices = np.tile(np.eye(4), (len(bones.names), 1, 1))
         matrices[:, :3, :3] = bones.rest_rotation
         matrices[:, :3, 3] = bones.rest_position * self._scale

@@ -63,8 +63,8 @@ class Format:
     unit: Unit
     """Default unit."""
     per_person: bool
-    """True if there is one file per person: of several people, the one with number 3 gets
-    ``name_person3`` or ``name_Ann`` and the suffix."""
+    """True if there is one file per person (unless they are to share one): of several people, the
+    one with number 3 gets ``name_person3`` or ``name_Ann`` and the suffix."""
     writer: Writer
     needs: str = ""
     """Optional module that an extra installs."""
@@ -163,13 +163,15 @@ class Format:
 _MOTION: frozenset[OptionName] = frozenset({"rate", "rig", "world", "in_place"})
 _MARKERS: frozenset[OptionName] = frozenset({"rate", "unit", "world", "in_place"})
 _SKELETON: frozenset[OptionName] = _MOTION | {"rest_first"}
+_PEOPLE: frozenset[OptionName] = frozenset({"mesh", "camera", "one_file"})
+"""Options of formats whose files can hold several people."""
 
 _USD = Format(
     name="usd",
     suffix=".usd",
-    title="USD: body and motion for Omniverse, Houdini, Maya (one file per person)",
+    title="USD: body and motion for Omniverse, Houdini, Maya",
     hint="",
-    options=_SKELETON | {"unit", "mesh", "camera"},
+    options=_SKELETON | _PEOPLE | {"unit"},
     unit="m",
     per_person=True,
     writer=export_usd,
@@ -192,9 +194,9 @@ _ALL = (
     Format(
         name="fbx",
         suffix=".fbx",
-        title="FBX: body and motion for Unreal, Unity, Blender, Maya (one file per person)",
+        title="FBX: body and motion for Unreal, Unity, Blender, Maya",
         hint="",
-        options=_SKELETON | {"unit", "mesh", "camera"},
+        options=_SKELETON | _PEOPLE | {"unit"},
         unit="cm",
         per_person=True,
         writer=export_fbx,
@@ -202,9 +204,9 @@ _ALL = (
     Format(
         name="glb",
         suffix=".glb",
-        title="glTF: body and motion for Blender, Godot and the web (one file per person)",
+        title="glTF: body and motion for Blender, Godot and the web",
         hint="Times are seconds and Blender keeps its scene's frame rate: set it before importing.",
-        options=_SKELETON | {"mesh", "camera"},
+        options=_SKELETON | _PEOPLE,
         unit="m",
         per_person=True,
         writer=export_glb,
@@ -296,14 +298,14 @@ _ALL = (
         _USD,
         name="usda",
         suffix=".usda",
-        title="USDA: USD as text (one file per person)",
+        title="USDA: USD as text",
         writer=export_usda,
     ),
     replace(
         _USD,
         name="usdz",
         suffix=".usdz",
-        title="USDZ: USD as a package (one file per person)",
+        title="USDZ: USD as a package",
         writer=export_usdz,
     ),
 )

@@ -1,17 +1,17 @@
-"""glTF binary export (.glb), one file per person: skeleton, skinned mesh with normals, animation.
+"""glTF binary export (.glb): skeletons, skinned meshes with normals, animation.
 
 Written to the glTF 2.0 specification (Khronos Group): metres, y up, the person facing +z. Rotations
 are quaternions (x, y, z, w) whose signs are continuous over time; times are seconds from the first
 frame. The animation's extras contain the exact rate, because times are 32-bit. A person's name is
-that of a node above the bones, of the skin and of the animation, from which programs name their
-objects.
+that of a node above the bones, of the skin and, in a file of one person, of the animation, from
+which programs name their objects. Several people share one animation, so that all of them play.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +47,15 @@ _INFLUENCES_PER_SET = 4
 """Influences of a vertex in one JOINTS/WEIGHTS attribute."""
 
 
-def write_scene(
-    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+def write_scenes(
+    path: Path, scenes: Sequence[Scene], scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene; implements `per_person.WriteScene`.
+    """Write people into one file; implements `per_person.WriteScenes`.
 
     Parameters
     ----------
     path : Path
-    scene : Scene
+    scenes : sequence of Scene
     scale : float
         1: glTF has no other unit than metres.
     reporter : Reporter
@@ -69,31 +69,32 @@ def write_scene(
     Interrupted
         If the reporter is cancelled.
     """
-    write_document(path, scene, reporter, mesh=options.mesh, camera=options.camera)
+    write_document(path, scenes, reporter, mesh=options.mesh, camera=options.camera)
 
 
 def write_document(
     path: Path,
-    scene: Scene,
+    scenes: Sequence[Scene],
     reporter: Reporter,
     *,
     mesh: bool,
     camera: bool = False,
     extensions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a scene as glTF binary.
+    """Write people as glTF binary.
 
     Parameters
     ----------
     path : Path
-    scene : Scene
+    scenes : sequence of Scene
+        One per person, all with the same frames and the same camera; bones have distinct names.
     reporter : Reporter
     mesh : bool
         Include the skinned mesh, not only the skeleton.
     camera : bool
         Include the camera.
     extensions : mapping, optional
-        Extensions of the document by name; nodes 0, 1, 2, ... are the bones.
+        Extensions of the document by name; nodes 0, 1, 2, ... are the first person's bones.
 
     Raises
     ------
@@ -102,29 +103,39 @@ def write_document(
     Interrupted
         If the reporter is cancelled.
     """
-    count = len(scene.bones.names)
     buffer = _Buffer()
-    nodes = _bone_nodes(scene)
-    roots = [0]
-    if scene.name:
-        # after the bones, whose node numbers are those of the skeleton
-        nodes.append({"name": scene.name, "children": [0]})
-        roots = [count]
+    nodes: list[dict[str, Any]] = []
+    roots: list[int] = []
+    first_bones: list[int] = []
+    for scene in scenes:
+        first = len(nodes)
+        first_bones.append(first)
+        nodes += _bone_nodes(scene, first)
+        roots.append(first)
+        if scene.name:
+            # after the bones, so that those of the first person are the first nodes
+            roots[-1] = len(nodes)
+            nodes.append({"name": scene.name, "children": [first]})
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
-        "animations": [_animation(buffer, scene, reporter)],
+        "animations": [_animation(buffer, scenes, first_bones, reporter)],
         # also without a mesh: it tells programs which nodes are bones
-        "skins": [_skin(buffer, scene)],
+        "skins": [
+            _skin(buffer, scene, first) for scene, first in zip(scenes, first_bones, strict=True)
+        ],
     }
     if mesh:
-        name = f"{scene.name} body" if scene.name else "body"
-        roots.append(len(nodes))
-        nodes.append({"name": name, "mesh": 0, "skin": 0})
-        document["meshes"] = [{"name": name, "primitives": [_primitive(buffer, scene)]}]
+        document["meshes"] = []
+        for index, scene in enumerate(scenes):
+            name = f"{scene.name} body" if scene.name else "body"
+            roots.append(len(nodes))
+            nodes.append({"name": name, "mesh": index, "skin": index})
+            primitive = _primitive(buffer, scene)
+            document["meshes"].append({"name": name, "primitives": [primitive]})
         document["materials"] = [_MATERIAL]
     if camera:
-        view = view_camera(scene)
+        view = view_camera(scenes[0])
         roots.append(len(nodes))
         nodes.append(_camera_node(view))
         document["cameras"] = [_perspective(view)]
@@ -183,7 +194,8 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def _bone_nodes(scene: Scene) -> list[dict[str, Any]]:
+def _bone_nodes(scene: Scene, first: int) -> list[dict[str, Any]]:
+    """Return the nodes of the bones, the first of which has the number `first`."""
     bones = scene.bones
     rest = _xyzw(quaternion_from_matrix(bones.rest_local_rotation))
     nodes: list[dict[str, Any]] = []
@@ -193,7 +205,7 @@ def _bone_nodes(scene: Scene) -> list[dict[str, Any]]:
             "translation": bones.offsets[bone].tolist(),
             "rotation": rest[bone].tolist(),
         }
-        children = np.flatnonzero(bones.parents == bone).tolist()
+        children = (first + np.flatnonzero(bones.parents == bone)).tolist()
         nodes.append(node | ({"children": children} if children else {}))
     return nodes
 
@@ -212,40 +224,45 @@ def _perspective(view: ViewCamera) -> dict[str, Any]:
     return {"name": NAME, "type": "perspective", "perspective": perspective | {"zfar": FAR}}
 
 
-def _animation(buffer: _Buffer, scene: Scene, reporter: Reporter) -> dict[str, Any]:
+def _animation(
+    buffer: _Buffer, scenes: Sequence[Scene], first_bones: Sequence[int], reporter: Reporter
+) -> dict[str, Any]:
+    scene = scenes[0]
     step = 1 / scene.rate
     times = np.arange(scene.frames) * float(step.numerator) / float(step.denominator)
     time_accessor = buffer.add(times, "SCALAR", bounds=True)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
-    def add_channel(bone: int, path: str, values: Array) -> None:
+    def add_channel(node: int, path: str, values: Array) -> None:
         output = buffer.add(values, "VEC3" if path == "translation" else "VEC4")
         samplers.append({"input": time_accessor, "output": output, "interpolation": "LINEAR"})
         channels.append(
-            {"sampler": len(samplers) - 1, "target": {"node": bone, "path": path}},
+            {"sampler": len(samplers) - 1, "target": {"node": node, "path": path}},
         )
 
-    for bone, positions in scene.moving():
-        add_channel(bone, "translation", positions)
-    for bone in range(len(scene.bones.names)):
-        quaternions = quaternion_from_matrix(scene.rotations[:, bone])
-        add_channel(bone, "rotation", _xyzw(_with_continuous_signs(quaternions)))
-        report_progress(reporter, 0.9 * (bone + 1) / len(scene.bones.names))
+    count = sum(len(each.bones.names) for each in scenes)
+    for each, first in zip(scenes, first_bones, strict=True):
+        for bone, positions in each.moving():
+            add_channel(first + bone, "translation", positions)
+        for bone in range(len(each.bones.names)):
+            quaternions = quaternion_from_matrix(each.rotations[:, bone])
+            add_channel(first + bone, "rotation", _xyzw(_with_continuous_signs(quaternions)))
+            report_progress(reporter, 0.9 * min(1.0, len(channels) / count))
     rate = scene.rate.as_integer_ratio()
     return {
-        "name": scene.name or "motion",
+        "name": scene.name if scene.name and len(scenes) == 1 else "motion",
         "channels": channels,
         "samplers": samplers,
         "extras": {"frame_rate": list(rate)},
     }
 
 
-def _skin(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
+def _skin(buffer: _Buffer, scene: Scene, first: int) -> dict[str, Any]:
     return {
         "name": scene.name or "skeleton",
-        "skeleton": 0,
-        "joints": list(range(len(scene.bones.names))),
+        "skeleton": first,
+        "joints": list(range(first, first + len(scene.bones.names))),
         "inverseBindMatrices": buffer.add(_inverse_bind_matrices(scene), "MAT4"),
     }
 
@@ -374,4 +391,4 @@ def _floats(document: Any, blob: bytes, index: int) -> Array:
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
 
 
-export_glb = PerPersonWriter(suffix=".glb", unit="m", write=write_scene, read=read_back)
+export_glb = PerPersonWriter(suffix=".glb", unit="m", write=write_scenes, read=read_back)

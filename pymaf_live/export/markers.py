@@ -16,6 +16,7 @@ from scipy.sparse import vstack
 
 from pymaf_live.body import PointSet
 from pymaf_live.errors import OutputError
+from pymaf_live.export.per_person import PerPersonWriter, ReadScene, WriteScene, one_person
 from pymaf_live.export.readback_check import ReadBack, verify_points, verify_timing
 from pymaf_live.export.scene import Scene
 from pymaf_live.types import Array
@@ -49,8 +50,22 @@ MARKERS: Mapping[str, str] = MappingProxyType(
 )
 """Key point of the body by the name of the marker."""
 _BATCH_FRAMES = 256
-MISSING_MARKERS = "the markers are missing there"
-"""Remark on the frames in which a person was not measured."""
+
+
+def marker_writer(suffix: str, write: WriteScene, read: ReadScene) -> PerPersonWriter:
+    """Return the writer of a marker format, in millimetres by default.
+
+    Scenes are on the body's own bones, as `marker_positions` requires.
+    """
+    return PerPersonWriter(
+        suffix=suffix,
+        unit="mm",
+        write=one_person(write),
+        read=read,
+        check=verify_markers,
+        plain_axes=True,
+        gaps="the markers are missing there",
+    )
 
 
 def marker_names(scene: Scene) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from pymaf_live.errors import UsageError
 Unit = Literal["m", "cm", "mm"]
 Rig = Literal["smpl", "mixamo", "mixamo-plain", "unreal", "unity", "vrm"]
 World = Literal["ground", "camera"]
-OptionName = Literal["rate", "unit", "rig", "world", "in_place", "rest_first", "mesh", "camera"]
+OptionName = Literal[
+    "rate", "unit", "rig", "world", "in_place", "rest_first", "mesh", "camera", "one_file"
+]
 """Name of a field of `ExportOptions`."""
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -61,12 +63,18 @@ class ExportOptions:
     """Include the skinned mesh, not only the skeleton."""
     camera: bool = False
     """Include the camera that the person was seen with."""
+    one_file: bool = False
+    """Write all people into one file instead of one file each."""
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate <= MAX_RATE:
             raise UsageError(f"the frame rate must be in 0..{MAX_RATE}, not {self.rate}")
         if self.camera and self.in_place:
             raise UsageError("a camera cannot show a person in place; choose one of both")
+        if self.one_file and self.in_place:
+            raise UsageError(
+                "people in place would stand inside each other in one file; choose one of both"
+            )
         for value, allowed, name in (
             (self.unit, (None, *UNITS), "unit"),
             (self.rig, RIGS, "rig"),

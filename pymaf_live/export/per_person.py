@@ -1,8 +1,8 @@
-"""Export of one verified file per person, shared by all formats with joints."""
+"""Export of verified files, of one person each or of all, shared by all formats with joints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pymaf_live.export.person_motion import (
     person_motion,
 )
 from pymaf_live.export.readback_check import ReadBack, verify_readback
-from pymaf_live.export.scene import Scene, build_scene
+from pymaf_live.export.scene import Scene, build_scene, with_distinct_bones
 from pymaf_live.export.world import UNITS_PER_METRE, WorldTransform, world_transform
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
@@ -30,9 +30,11 @@ from pymaf_live.takes.take import Take
 WriteScene = Callable[[Path, Scene, float, Reporter, ExportOptions], None]
 """Function that writes a scene: path, scene, file units per metre, reporter, options. The options
 name a unit."""
+WriteScenes = Callable[[Path, Sequence[Scene], float, Reporter, ExportOptions], None]
+"""Function that writes the scenes of several people into one file; else as `WriteScene`."""
 ReadScene = Callable[[Path, Scene, float], ReadBack]
 """Function that reads a file back: path, scene, file units per metre. The scene only says which
-bones and frames to read."""
+person, bones and frames to read."""
 VerifyScene = Callable[[Path, ReadBack, Scene], tuple[float, float]]
 """Function that compares what was read back with the scene: final path, content, scene. It returns
 the largest error in metres and the rate, and raises `OutputError` if they are not acceptable."""
@@ -108,19 +110,36 @@ def require_free(paths: list[Path], *, force: bool) -> None:
             raise OutputExistsError(target)
 
 
+def one_person(write: WriteScene) -> WriteScenes:
+    """Return the writer of a format whose files hold one person."""
+
+    def write_only(
+        path: Path,
+        scenes: Sequence[Scene],
+        scale: float,
+        reporter: Reporter,
+        options: ExportOptions,
+    ) -> None:
+        (scene,) = scenes
+        write(path, scene, scale, reporter, options)
+
+    return write_only
+
+
 def _no_note(scene: Scene) -> str:
     return ""
 
 
 @dataclass(frozen=True)
 class PerPersonWriter:
-    """Writes one file per person of a take; implements `formats.Writer`."""
+    """Writes one file per person of a take, or one of all; implements `formats.Writer`."""
 
     suffix: str
     """File suffix, added after the target's name and the person's suffix."""
     unit: Unit
     """Default unit."""
-    write: WriteScene
+    write: WriteScenes
+    """Called with one scene, unless the options ask for one file."""
     read: ReadScene
     """Independent reader that verifies a file before it gets its final name."""
     check: VerifyScene = verify_readback
@@ -133,6 +152,8 @@ class PerPersonWriter:
     """Rig of formats that have only one."""
     note: Callable[[Scene], str] = _no_note
     """Function that returns a remark on a file, beside the format's hint."""
+    distinct_bones: bool = True
+    """In a file of several people, put their names before those of their bones."""
 
     def __call__(
         self,
@@ -166,23 +187,47 @@ class PerPersonWriter:
         scale, options = UNITS_PER_METRE[unit], replace(options, unit=unit)
         if self.rig is not None:
             options = replace(options, rig=self.rig)
+        groups = [context.people] if options.one_file else [(each,) for each in context.people]
         done = []
-        for index, (person, target) in enumerate(zip(context.people, paths, strict=True)):
+        for index, (people, target) in enumerate(zip(groups, paths, strict=True)):
             step = StepReporter(reporter, index / len(paths), (index + 1) / len(paths))
-            motion = context.motion(person)
-            scene = build_scene(body, motion, options, plain_axes=self.plain_axes)
-            notes = [context.note, self.note(scene)] if index == 0 else []
-            notes.append(context.gap_note(motion, self.gaps))
+            motions = [context.motion(person) for person in people]
+            scenes = [
+                build_scene(body, motion, options, plain_axes=self.plain_axes) for motion in motions
+            ]
+            if len(scenes) > 1 and self.distinct_bones:
+                scenes = with_distinct_bones(scenes, options.rig)
+            notes = [context.note, self.note(scenes[0])] if index == 0 else []
+            notes += [context.gap_note(motion, self.gaps) for motion in motions]
             with atomic_write(target, force=force) as temporary:
-                self.write(temporary, scene, scale, StepReporter(step, 0.0, _WRITE_SHARE), options)
-                report_progress(step, _WRITE_SHARE)
-                error, rate = self.check(target, self.read(temporary, scene, scale), scene)
-                report_progress(step, 1.0)
+                writing = StepReporter(step, 0.0, _WRITE_SHARE)
+                self.write(temporary, scenes, scale, writing, options)
+                error, rate = self._verified(target, temporary, scenes, scale, step)
             note = "; ".join(note for note in notes if note)
             done.append(ExportedFile(target, error, rate, note))
         return done
 
+    def _verified(
+        self,
+        target: Path,
+        written: Path,
+        scenes: Sequence[Scene],
+        scale: float,
+        reporter: Reporter,
+    ) -> tuple[float, float]:
+        """Return the largest joint error (m) and the rate of a file, read back for each person."""
+        error, rate = 0.0, 0.0
+        for index, scene in enumerate(scenes):
+            done = index / len(scenes)
+            report_progress(reporter, _WRITE_SHARE + (1 - _WRITE_SHARE) * done)
+            largest, rate = self.check(target, self.read(written, scene, scale), scene)
+            error = max(error, largest)
+        report_progress(reporter, 1.0)
+        return error, rate
+
     def _paths(self, path: Path, context: ExportContext) -> list[Path]:
+        if context.options.one_file:
+            return [path]
         has_suffix = path.name.lower().endswith(self.suffix)
         stem = path.name[: -len(self.suffix)] if has_suffix else path.stem
         names = {person: person_name(context.take, person) for person in context.people}

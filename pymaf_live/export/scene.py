@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from pymaf_live.body import Body, PointSet, joint_transforms
-from pymaf_live.export.options import ExportOptions
+from pymaf_live.export.options import ExportOptions, Rig
 from pymaf_live.export.person_motion import PersonMotion
-from pymaf_live.export.rigs import Skeleton, rig_skeleton
+from pymaf_live.export.rigs import Skeleton, rig_skeleton, unique_names
 from pymaf_live.export.world import WorldTransform
 from pymaf_live.types import Array, Camera, Ints, Mask
 
@@ -122,6 +123,21 @@ def build_scene(
         camera=motion.camera,
         name=motion.name,
     )
+
+
+def with_distinct_bones(scenes: Sequence[Scene], rig: Rig) -> list[Scene]:
+    """Return scenes for one file, whose bones have the person's name before theirs.
+
+    Programs such as three.js and assimp find the bone of a curve by its name. The separator is that
+    of name spaces, except on the rig without colons.
+    """
+    separator = "_" if rig == "mixamo-plain" else ":"
+    distinct = []
+    prefixes = unique_names(tuple(scene.name for scene in scenes))
+    for scene, prefix in zip(scenes, prefixes, strict=True):
+        names = tuple(f"{prefix}{separator}{name}" for name in scene.bones.names)
+        distinct.append(replace(scene, bones=replace(scene.bones, names=names)))
+    return distinct
 
 
 def _local_rotations(world: Array, bones: Skeleton) -> Array:

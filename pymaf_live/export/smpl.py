@@ -19,7 +19,7 @@ from pymaf_live.body import Body
 from pymaf_live.body.rotations import axis_angle_from_matrix
 from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.per_person import PerPersonWriter, one_person
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter, report_progress
@@ -108,7 +108,7 @@ def _joints(body: Body, arrays: dict[str, Any], pose: str, trans: str) -> Array:
 export_smpl = PerPersonWriter(
     suffix=".smpl.npz",
     unit="m",
-    write=write_scene,
+    write=one_person(write_scene),
     read=read_back,
     plain_axes=True,
 )

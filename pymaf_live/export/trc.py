@@ -12,14 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.errors import OutputError
-from pymaf_live.export.markers import (
-    MISSING_MARKERS,
-    marker_names,
-    marker_positions,
-    verify_markers,
-)
+from pymaf_live.export.markers import marker_names, marker_positions, marker_writer
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.world import UNITS_PER_METRE
@@ -92,12 +86,4 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     return ReadBack(rate, len(times), np.arange(len(times)), names, positions)
 
 
-export_trc = PerPersonWriter(
-    suffix=".trc",
-    unit="mm",
-    write=write_scene,
-    read=read_back,
-    check=verify_markers,
-    plain_axes=True,
-    gaps=MISSING_MARKERS,
-)
+export_trc = marker_writer(".trc", write_scene, read_back)

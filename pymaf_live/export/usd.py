@@ -1,10 +1,10 @@
-"""USD export (UsdSkel), one file per person: skeleton, skinned mesh, animation.
+"""USD export (UsdSkel): skeletons, skinned meshes, animation.
 
 The suffix selects the encoding: .usd is a binary crate, .usda text, .usdz a package with a crate.
 
 Requires the extra `usd` (usd-core). y up; metersPerUnit and timeCodesPerSecond are set, and a frame
 is one time code. The root prim is named after the person, as far as an identifier allows it, and
-has the name itself as display name.
+has the name itself as display name. Several people are prims below one called `people`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import errno
 import os
 import tempfile
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,18 @@ from pymaf_live.errors import OutputError
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
+from pymaf_live.export.rigs import unique_names
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
 from pymaf_live.export.view_camera import FAR, NAME, NEAR, view_camera
-from pymaf_live.system.reporter import Reporter, report_progress
+from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
 from pymaf_live.types import Array
 
 MISSING = "USD requires the extra 'usd': pip install 'pymaf-live[usd]'"
 """Message for installations without usd-core."""
 _DEFAULT_NAME = "person"
+_GROUP = "people"
+"""Prim above several people."""
 _WRITE_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -47,15 +51,15 @@ _REPORT_INTERVAL = 500
 """Frames between progress reports."""
 
 
-def write_scene(
-    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+def write_scenes(
+    path: Path, scenes: Sequence[Scene], scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene; implements `per_person.WriteScene`.
+    """Write people into one file; implements `per_person.WriteScenes`.
 
     Parameters
     ----------
     path : Path
-    scene : Scene
+    scenes : sequence of Scene
     scale : float
         File units per metre: 1 or 100.
     reporter : Reporter
@@ -76,18 +80,18 @@ def write_scene(
     except ImportError as error:
         raise OutputError(f"cannot write USD: {MISSING}") from error
     try:
-        _write(path, scene, scale, reporter, options)
+        _write(path, scenes, scale, reporter, options)
     except Tf.ErrorException as error:
         raise _system_error(str(error)) from error
 
 
 def _write_package(
-    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+    path: Path, scenes: Sequence[Scene], scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    """Write a scene as .usdz; implements `per_person.WriteScene`."""
+    """Write people as .usdz; implements `per_person.WriteScenes`."""
     with tempfile.TemporaryDirectory() as folder:
         layer = Path(folder) / "motion.usdc"
-        write_scene(layer, scene, scale, reporter, options)
+        write_scenes(layer, scenes, scale, reporter, options)
         from pxr import Tf, UsdUtils
 
         try:
@@ -106,41 +110,55 @@ def _system_error(message: str) -> Exception:
 
 
 def _write(
-    path: Path, scene: Scene, scale: float, reporter: Reporter, options: ExportOptions
+    path: Path, scenes: Sequence[Scene], scale: float, reporter: Reporter, options: ExportOptions
 ) -> None:
-    from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
+    from pxr import Sdf, Usd, UsdGeom
 
+    rate, frames = scenes[0].rate, scenes[0].frames
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0 / scale)
-    stage.SetTimeCodesPerSecond(float(scene.rate))
-    stage.SetFramesPerSecond(float(scene.rate))
+    stage.SetTimeCodesPerSecond(float(rate))
+    stage.SetFramesPerSecond(float(rate))
     stage.SetStartTimeCode(0)
-    stage.SetEndTimeCode(scene.frames - 1)
-    root_path = _root_path(scene)
-    root = UsdSkel.Root.Define(stage, root_path)
-    stage.SetDefaultPrim(root.GetPrim())
+    stage.SetEndTimeCode(frames - 1)
+    roots = _root_paths(scenes)
+    top = f"/{_GROUP}" if len(scenes) > 1 else roots[0]
+    if len(scenes) > 1:
+        UsdGeom.Xform.Define(stage, top)
+    for index, (scene, root) in enumerate(zip(scenes, roots, strict=True)):
+        step = StepReporter(reporter, index / len(scenes), (index + 1) / len(scenes))
+        _define_person(stage, root, scene, scale, step, mesh=options.mesh)
+    stage.SetDefaultPrim(stage.GetPrimAtPath(top))
+    if options.camera:
+        _define_camera(stage, f"{top}/{NAME}", scenes[0], scale)
+    stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {rate}")
+    if not stage.GetRootLayer().Save():
+        raise OutputError(f"cannot write {path}: USD refuses to save")
+    report_progress(reporter, 1.0)
+
+
+def _define_person(
+    stage: Any, path: str, scene: Scene, scale: float, reporter: Reporter, *, mesh: bool
+) -> None:
+    from pxr import UsdSkel, Vt
+
+    root = UsdSkel.Root.Define(stage, path)
     if scene.name:
         root.GetPrim().SetDisplayName(scene.name)
     bones = scene.bones
-    skeleton = UsdSkel.Skeleton.Define(stage, _child_path(scene, "skeleton"))
+    skeleton = UsdSkel.Skeleton.Define(stage, _child_path(path, scene, "skeleton"))
     joints = Vt.TokenArray(_joint_paths(scene))
     skeleton.CreateJointsAttr(joints)
     skeleton.CreateBindTransformsAttr(_matrices(bones.rest_rotation, bones.rest_position * scale))
     skeleton.CreateRestTransformsAttr(_matrices(bones.rest_local_rotation, bones.offsets * scale))
-    motion = UsdSkel.Animation.Define(stage, _child_path(scene, "motion"))
+    motion = UsdSkel.Animation.Define(stage, _child_path(path, scene, "motion"))
     motion.CreateJointsAttr(joints)
     binding = UsdSkel.BindingAPI.Apply(skeleton.GetPrim())
     binding.CreateAnimationSourceRel().SetTargets([motion.GetPath()])
-    if options.mesh:
-        _define_mesh(stage, skeleton.GetPath(), scene, scale)
-    if options.camera:
-        _define_camera(stage, scene, scale)
+    if mesh:
+        _define_mesh(stage, _child_path(path, scene, "body"), skeleton.GetPath(), scene, scale)
     _set_motion(motion, scene, scale, reporter)
-    stage.SetMetadata(Sdf.Layer.CommentKey, f"frame rate {scene.rate}")
-    if not stage.GetRootLayer().Save():
-        raise OutputError(f"cannot write {path}: USD refuses to save")
-    report_progress(reporter, 1.0)
 
 
 def _set_motion(motion: Any, scene: Scene, scale: float, reporter: Reporter) -> None:
@@ -160,11 +178,11 @@ def _set_motion(motion: Any, scene: Scene, scale: float, reporter: Reporter) -> 
             report_progress(reporter, frame / scene.frames)
 
 
-def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
+def _define_mesh(stage: Any, path: str, skeleton: Any, scene: Scene, scale: float) -> None:
     from pxr import Gf, UsdGeom, UsdSkel, Vt
 
     vertices, faces = scene.vertices, scene.body.faces
-    mesh = UsdGeom.Mesh.Define(stage, _child_path(scene, "body"))
+    mesh = UsdGeom.Mesh.Define(stage, path)
     points = Vt.Vec3fArray.FromNumpy((vertices * scale).astype(np.float32))
     mesh.CreatePointsAttr(points)
     mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
@@ -185,11 +203,11 @@ def _define_mesh(stage: Any, skeleton: Any, scene: Scene, scale: float) -> None:
     binding.CreateJointWeightsPrimvar(False, count).Set(weights)
 
 
-def _define_camera(stage: Any, scene: Scene, scale: float) -> None:
+def _define_camera(stage: Any, path: str, scene: Scene, scale: float) -> None:
     from pxr import Gf, UsdGeom
 
     view = view_camera(scene)
-    camera = UsdGeom.Camera.Define(stage, f"{_root_path(scene)}/{NAME}")
+    camera = UsdGeom.Camera.Define(stage, path)
     matrix = _matrices(view.axes[None], view.position[None] * scale)[0]
     camera.MakeMatrixXform().Set(matrix)
     width, height = view.sensor_mm
@@ -206,10 +224,10 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     try:
         stage = Usd.Stage.Open(str(path))
         metres = UsdGeom.GetStageMetersPerUnit(stage)
-        root_path = _root_path(scene)
-        prim = stage.GetPrimAtPath(_child_path(scene, "skeleton"))
+        root = UsdSkel.Root(_person_prim(stage, scene.name))
+        path_of_root = str(root.GetPath())
+        prim = stage.GetPrimAtPath(_child_path(path_of_root, scene, "skeleton"))
         cache = UsdSkel.Cache()
-        root = UsdSkel.Root(stage.GetPrimAtPath(root_path))
         cache.Populate(root, Usd.TraverseInstanceProxies())
         query = cache.GetSkelQuery(UsdSkel.Skeleton(prim))
         order = [str(joint) for joint in query.GetJointOrder()]
@@ -218,7 +236,14 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
         for row, time in enumerate(times):
             matrices = np.array(query.ComputeJointSkelTransforms(Usd.TimeCode(time)))
             positions[row] = matrices[:, 3, :3]
-    except (Tf.ErrorException, ValueError, IndexError, TypeError, RuntimeError) as error:
+    except (
+        Tf.ErrorException,
+        ValueError,
+        IndexError,
+        TypeError,
+        RuntimeError,
+        StopIteration,
+    ) as error:
         raise OutputError(f"{path} cannot be read back: {error}") from error
     known = dict(zip(_joint_paths(scene), scene.bones.names, strict=True))
     names = tuple(known.get(joint, joint) for joint in order)
@@ -229,24 +254,35 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     return ReadBack(rate, len(times), np.arange(len(times)), names, positions * metres)
 
 
-def _root_path(scene: Scene) -> str:
-    """Return the path of a person's root prim."""
+def _person_prim(stage: Any, name: str) -> Any:
+    """Return the root prim of the person with a display name; without one, the only person's."""
+    from pxr import UsdSkel
+
+    roots = [prim for prim in stage.Traverse() if prim.IsA(UsdSkel.Root)]
+    return next(prim for prim in roots if not name or prim.GetDisplayName() == name)
+
+
+def _root_paths(scenes: Sequence[Scene]) -> list[str]:
+    """Return the path of each person's root prim."""
     from pxr import Tf
 
-    decomposed = unicodedata.normalize("NFKD", scene.name)
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    word = str(Tf.MakeValidIdentifier(plain)).strip("_")
-    # a name without Latin letters is only in the display name
-    return f"/{word if word[:1].isalpha() else _DEFAULT_NAME}"
+    words = []
+    for scene in scenes:
+        decomposed = unicodedata.normalize("NFKD", scene.name)
+        plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+        word = str(Tf.MakeValidIdentifier(plain)).strip("_")
+        # a name without Latin letters is only in the display name
+        words.append(word if word[:1].isalpha() else _DEFAULT_NAME)
+    above = f"/{_GROUP}" if len(scenes) > 1 else ""
+    return [f"{above}/{word}" for word in unique_names(tuple(words))]
 
 
-def _child_path(scene: Scene, kind: str) -> str:
-    """Return the path of a prim below the root: kind is 'skeleton', 'motion' or 'body'.
+def _child_path(root: str, scene: Scene, kind: str) -> str:
+    """Return the path of a prim below a root: kind is 'skeleton', 'motion' or 'body'.
 
     Blender names objects after these prims, so they have the person's name as well.
     """
-    root = _root_path(scene)
-    return f"{root}{root}_{kind}" if scene.name else f"{root}/{kind}"
+    return f"{root}/{root.rpartition('/')[2]}_{kind}" if scene.name else f"{root}/{kind}"
 
 
 def _joint_paths(scene: Scene) -> list[str]:
@@ -279,7 +315,12 @@ def _rate_note(scene: Scene) -> str:
 
 
 export_usd = PerPersonWriter(
-    suffix=".usd", unit="m", write=write_scene, read=read_back, note=_rate_note
+    suffix=".usd",
+    unit="m",
+    write=write_scenes,
+    read=read_back,
+    note=_rate_note,
+    distinct_bones=False,
 )
 export_usda = replace(export_usd, suffix=".usda")
 export_usdz = replace(export_usd, suffix=".usdz", write=_write_package)

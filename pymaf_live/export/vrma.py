@@ -12,7 +12,7 @@ from typing import Any
 
 from pymaf_live.export.gltf import read_back, write_document
 from pymaf_live.export.options import ExportOptions
-from pymaf_live.export.per_person import PerPersonWriter
+from pymaf_live.export.per_person import PerPersonWriter, one_person
 from pymaf_live.export.rig_presets import PRESETS
 from pymaf_live.export.scene import Scene
 from pymaf_live.system.reporter import Reporter
@@ -29,9 +29,9 @@ def write_scene(
         name: {"node": bone} for bone, name in enumerate(scene.bones.names) if name in humanoid
     }
     extension = {"specVersion": "1.0", "humanoid": {"humanBones": nodes}}
-    write_document(path, scene, reporter, mesh=False, extensions={EXTENSION: extension})
+    write_document(path, [scene], reporter, mesh=False, extensions={EXTENSION: extension})
 
 
 export_vrma = PerPersonWriter(
-    suffix=".vrma", unit="m", write=write_scene, read=read_back, rig="vrm"
+    suffix=".vrma", unit="m", write=one_person(write_scene), read=read_back, rig="vrm"
 )

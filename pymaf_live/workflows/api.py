@@ -212,6 +212,7 @@ def export(
     rest_first: bool = False,
     mesh: bool = True,
     camera: bool = False,
+    one_file: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -221,9 +222,9 @@ def export(
     ----------
     take : Take
     path : str or path
-        File to write; its suffix selects the format: .bvh, .fbx, .glb, .npz, .csv, .trc, .c3d,
-        .amass.npz, .smpl.npz, .vrma, .usd, .usda, .usdz, or a name that ends in _masks. Formats
-        with one person per file add the person's number or name for every person but the first.
+        File to write; its suffix selects the format (.bvh, .fbx, .glb, .npz, .csv, .trc, .c3d,
+        .amass.npz, .smpl.npz, .vrma, .usd, .usda, .usdz, _masks). If each person has a file, the
+        number or name is added for every person but the first.
     rate : Fraction, float or str, optional
         Frames per second to resample to, such as 30 or '30000/1001'; the take's own by default.
     unit : {'m', 'cm', 'mm'}, optional
@@ -232,19 +233,17 @@ def export(
         Convention of bone names, rest pose and bone axes.
     world : {'ground', 'camera'}
         'ground': upright, the floor at 0, the start at the origin. 'camera': the camera's frame.
-    in_place : bool
-        Remove the movement over the ground.
-    rest_first : bool
-        Insert the rest pose before the first frame.
-    mesh : bool
-        Include the skinned mesh, or only the skeleton.
-    camera : bool
-        Include the camera, to render the person over the video.
+    in_place, rest_first : bool
+        Remove the movement over the ground; insert the rest pose before the first frame.
+    mesh, camera : bool
+        Include the skinned mesh; include the camera, to render the person over the video.
+    one_file : bool
+        Write all people into one file instead of one each.
     force : bool
         Replace existing files.
     progress : callable, optional
-        Called with the finished part of the work (0..1) and the file's name. An exception that it
-        raises ends the export and is passed on; no incomplete file remains.
+        Called with the finished part of the work (0..1) and the file's name; an exception that it
+        raises ends the export.
 
     Returns
     -------
@@ -275,7 +274,8 @@ def export(
     from pymaf_live.workflows.export import export as export_take
 
     target = Path(path)
-    options = ExportOptions(_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh, camera)
+    choices = (_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh, camera, one_file)
+    options = ExportOptions(*choices)
     _require_supported(options, target)
     with CallbackReporter(progress) as reporter:
         exported = export_take(take, ExportRequest((target,), options, force=force), reporter)

@@ -2,8 +2,9 @@
 
 ``python blender_walk.py JOB.json OUT.npz``; the job lists files, each with its number
 of frames N, spread over its key range, and the K of them whose mesh to record. For file number i
-the npz contains i_names, i_heads (N, B, 3), i_vertices (K, V, 3), i_rate, i_first (the frame of the
-first key) and i_last; positions in Blender's world: metres, z up.
+the npz contains i_names, i_owners (of each bone its armature's name), i_heads (N, B, 3),
+i_vertices (K, V, 3), i_rate, i_first (the frame of the first key) and i_last; positions in
+Blender's world: metres, z up.
 """
 
 import json
@@ -27,20 +28,20 @@ def walk(path, frames, skinned):
     IMPORTERS[path.rpartition(".")[2]](path)
     scene = bpy.context.scene
     rate = scene.render.fps / scene.render.fps_base
-    armature = next(each for each in bpy.data.objects if each.type == "ARMATURE")
+    armatures = [each for each in bpy.data.objects if each.type == "ARMATURE"]
     meshes = [
         each
         for each in bpy.data.objects
         if each.type == "MESH" and any(m.type == "ARMATURE" for m in each.modifiers)
     ]
-    first, last = armature.animation_data.action.frame_range
+    first, last = armatures[0].animation_data.action.frame_range
     heads, vertices = [], []
     for index in range(frames):
         frame = first + index / (frames - 1) * (last - first)
         scene.frame_set(int(frame // 1), subframe=float(frame % 1))
         graph = bpy.context.evaluated_depsgraph_get()
-        posed = armature.evaluated_get(graph)
-        heads.append([tuple(posed.matrix_world @ bone.head) for bone in posed.pose.bones])
+        posed = [armature.evaluated_get(graph) for armature in armatures]
+        heads.append([tuple(a.matrix_world @ bone.head) for a in posed for bone in a.pose.bones])
         for each in meshes if index in skinned else ():
             shown = each.evaluated_get(graph)
             mesh = shown.to_mesh()
@@ -49,7 +50,8 @@ def walk(path, frames, skinned):
             world = np.array(shown.matrix_world)
             vertices.append(flat.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3])
     return {
-        "names": np.array([bone.name for bone in armature.pose.bones]),
+        "names": np.array([bone.name for a in armatures for bone in a.pose.bones]),
+        "owners": np.array([a.name for a in armatures for _ in a.pose.bones]),
         "heads": np.array(heads),
         "vertices": np.array(vertices),
         "rate": rate,

@@ -7,10 +7,12 @@ PYMAF_LIVE_JUDGES is `all` (as in CI). PYMAF_LIVE_NODE_MODULES names the folder 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +22,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.body import Body
+from pymaf_live.body.rotations import matrix_from_quaternion
 from pymaf_live.export.rigs import PRESETS
 from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, walking_past
@@ -37,7 +40,15 @@ RATES: Mapping[str, Fraction] = {
 """Frames per second of the take of each rig: whole, fractional and odd."""
 FRAMES = 14
 
+Y_UP_FROM_BLENDER = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+
+_WALK = Path(__file__).parent / "blender_walk.py"
 _PLAYER = Path(__file__).parent / "three_player.mjs"
+_VALIDATOR = """
+const validator = require('gltf-validator'), fs = require('fs');
+validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
+  .then((report) => console.log(JSON.stringify(report.issues)));
+"""
 _EXPORTS_PAGE = Path(__file__).parents[2] / "docs" / "exports.md"
 _STATED_MARGIN = 0.001
 """Millimetres, for the rounding of other machines."""
@@ -159,3 +170,98 @@ def play_in_three(folder: Path, job: Sequence[tuple[Path, list[float]]]) -> list
     assert done.returncode == 0, done.stderr[-2000:]
     result: list[dict[str, Any]] = json.loads(done.stdout)
     return result
+
+
+def walk_in_blender(
+    folder: Path, job: Sequence[tuple[Path, int, tuple[int, ...]]]
+) -> list[dict[str, Any]]:
+    """Import files in Blender; `blender_walk.py` describes the job and the arrays of each file."""
+    path, out = folder / "job.json", folder / "seen.npz"
+    path.write_text(json.dumps([[str(file), *rest] for file, *rest in job]), encoding="utf-8")
+    command = [blender_python(), str(_WALK), str(path), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(out) as found:
+        arrays = {name: found[name] for name in found.files}
+    return [
+        {
+            name.partition("_")[2]: values
+            for name, values in arrays.items()
+            if name.startswith(f"{index}_")
+        }
+        for index in range(len(job))
+    ]
+
+
+def blender_python() -> str:
+    """Return the Python that has Blender's module."""
+    given = os.environ.get("PYMAF_LIVE_BPY_PYTHON", "")
+    if given:
+        return given
+    if importlib.util.find_spec("bpy") is None:
+        unavailable(
+            "Blender's module bpy is not installed (PYMAF_LIVE_BPY_PYTHON names its Python)"
+        )
+    return sys.executable
+
+
+def assimp_scene(path: Path) -> dict[str, Any]:
+    """Return a file as assimp's default import settings load it."""
+    out = path.with_suffix(".json")
+    command = [program("assimp"), "export", str(path), str(out), "-fassjson"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+    content: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return content
+
+
+def assimp_positions(scene: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return the position (N, 3) of every node at each key of the first animation."""
+    channels = {channel["name"]: channel for channel in scene["animations"][0]["channels"]}
+    found: dict[str, np.ndarray] = {}
+
+    def visit(node: dict[str, Any], parent: np.ndarray) -> None:
+        local = np.tile(np.reshape(node["transformation"], (4, 4)), (FRAMES, 1, 1))
+        channel = channels.get(node["name"])
+        if channel is not None:  # replaces the node's own transform
+            local = np.tile(np.eye(4), (FRAMES, 1, 1))
+            rotations = np.array([key[1] for key in channel["rotationkeys"]])
+            local[:, :3, :3] = matrix_from_quaternion(rotations)
+            local[:, :3, 3] = [key[1] for key in channel["positionkeys"]]
+        world = parent @ local
+        found[node["name"]] = world[:, :3, 3]
+        for child in node.get("children", []):
+            visit(child, world)
+
+    visit(scene["rootnode"], np.tile(np.eye(4), (FRAMES, 1, 1)))
+    return found
+
+
+def through_fbx_sdk(path: Path, rate: int) -> Path:
+    """Return the glTF file that FBX2glTF, built on Autodesk's FBX SDK, makes of an FBX file.
+
+    It evaluates the animation at 24, 30 or 60 frames per second.
+    """
+    # npm installs it without the permission to execute it
+    converter = path.parent / "FBX2glTF"
+    if not converter.exists():
+        shutil.copyfile(npm_package("fbx2gltf") / "bin" / "Linux" / "FBX2glTF", converter)
+        converter.chmod(0o755)
+    converted = path.with_name(f"{path.stem}_sdk.glb")
+    command = [converter, "--binary", "--anim-framerate", f"bake{rate}"]
+    command += ["--input", path, "--output", converted]
+    subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return converted
+
+
+def khronos_report(path: Path) -> str:
+    """Return what the Khronos glTF validator reports of a file, as JSON."""
+    npm_package("gltf-validator")
+    done = subprocess.run(
+        [program("node"), "-e", _VALIDATOR, str(path)],
+        env=os.environ | {"NODE_PATH": str(node_modules() / "node_modules")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

@@ -6,11 +6,6 @@ names it; by default it is this one, if `bpy` is installed.
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,19 +21,18 @@ from tests.export.judges import (
     FRAMES,
     RATES,
     TOLERANCE,
+    Y_UP_FROM_BLENDER,
     joint_names,
     judged_take,
     largest_distance,
     require_stated,
-    unavailable,
+    walk_in_blender,
 )
 
 pytestmark = pytest.mark.interop
 
-WALK = Path(__file__).parent / "blender_walk.py"
 BLENDER_FROM_CAMERA = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """Rotation from the camera frame to Blender's world: z up, the person's front to -y."""
-Y_UP_FROM_BLENDER = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 SKINNED_FRAMES = (0, 7, 13)
 RIGS_WITH_MESH = ("smpl", "mixamo", "unreal")
 CASES = {
@@ -69,17 +63,6 @@ class Seen:
     take: Take
 
 
-def blender_python() -> str:
-    given = os.environ.get("PYMAF_LIVE_BPY_PYTHON", "")
-    if given:
-        return given
-    if importlib.util.find_spec("bpy") is None:
-        unavailable(
-            "Blender's module bpy is not installed (PYMAF_LIVE_BPY_PYTHON names its Python)"
-        )
-    return sys.executable
-
-
 @pytest.fixture(scope="module")
 def body() -> Body:
     return default_body()
@@ -87,30 +70,24 @@ def body() -> Body:
 
 @pytest.fixture(scope="module")
 def seen(body: Body, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    python = blender_python()
     folder = tmp_path_factory.mktemp("blender")
     takes, job = {}, []
     for name, options in CASES.items():
         take = judged_take(body, RATES[options.rig])
         FORMATS[Path(name).suffix[1:]](take, body, folder / name, options)
         takes[name] = take
-        job.append([str(folder / name), FRAMES, SKINNED_FRAMES])
-    (folder / "job.json").write_text(json.dumps(job))
-    command = [python, str(WALK), str(folder / "job.json"), str(folder / "seen.npz")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = np.load(folder / "seen.npz")
+        job.append((folder / name, FRAMES, SKINNED_FRAMES))
     return {
         name: Seen(
-            found[f"{index}_heads"],
-            found[f"{index}_vertices"],
-            float(found[f"{index}_rate"]),
-            float(found[f"{index}_first"]),
-            float(found[f"{index}_last"]),
-            found[f"{index}_names"].tolist(),
+            each["heads"],
+            each["vertices"],
+            float(each["rate"]),
+            float(each["first"]),
+            float(each["last"]),
+            each["names"].tolist(),
             takes[name],
         )
-        for index, name in enumerate(CASES)
+        for name, each in zip(CASES, walk_in_blender(folder, job), strict=True)
     }
 
 

@@ -97,6 +97,8 @@ def test_a_take_without_people_is_written_or_its_file_is_named(
     ("target", "flags", "message"),
     [
         ("a.npz", ["--rig", "unity"], "--rig has no effect on npz"),
+        ("a.bvh", ["--one-file"], "--one-file has no effect on bvh"),
+        ("a.glb", ["--one-file", "--in-place"], "choose one of both"),
         ("a.glb", ["--unit", "cm"], "--unit has no effect on glb"),
         ("a.glb", ["--rate", "often"], "not a frame rate"),
         ("a.blend", [], "must end in one of"),
@@ -116,6 +118,22 @@ def test_wrong_usage_is_reported_in_one_line_before_writing(
     assert message in error
     assert len(error.strip().splitlines()) == 1
     assert not folder.exists()
+
+
+def test_all_people_are_written_into_one_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body, times = default_body(), np.arange(4) / 30
+    turns = {person: moving_limbs(body, times) for person in (1, 2)}
+    places = {person: walking_past(times, float(person)) for person in turns}
+    write_take(tmp_path / "duo.npz", make_take(body, times, turns, places))
+    target = tmp_path / "out" / "duo.glb"
+    flags = ["--to", str(target), "--one-file", "--no-mesh"]
+    assert cli.main(["export", str(tmp_path / "duo.npz"), *flags]) == 0
+    assert [path.name for path in target.parent.iterdir()] == ["duo.glb"]
+    assert "joints within 0.000 mm" in capsys.readouterr().out
+    document = GLTF2().load_binary(str(target))
+    assert [skin.name for skin in document.skins] == ["person1", "person2"]
 
 
 def test_each_format_applies_the_options_it_supports(

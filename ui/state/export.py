@@ -48,6 +48,7 @@ def export_options(settings: ExportSettings) -> ExportOptions:
             rest_first=settings.rest_first,
             mesh=settings.mesh,
             camera=settings.camera,
+            one_file=settings.one_file,
         )
     except UsageError:
         return ExportOptions()
@@ -66,6 +67,7 @@ def export_settings(formats: tuple[str, ...], options: ExportOptions) -> ExportS
         rest_first=options.rest_first,
         mesh=options.mesh,
         camera=options.camera,
+        one_file=options.one_file,
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -100,6 +99,8 @@ class ExportForm(QWidget):
         self.mesh = QCheckBox("Include the body mesh")
         self.camera = QCheckBox("Include the camera")
         self.camera.setChecked(options.camera)
+        self.one_file = QCheckBox("All people in one file")
+        self.one_file.setChecked(options.one_file)
         self.in_place = QCheckBox("In place (no movement over the ground)")
         self.rest_first = QCheckBox("Start with a frame in the rest pose")
         self.mesh.setChecked(options.mesh)
@@ -136,6 +137,7 @@ class ExportForm(QWidget):
             ("world", "&Space", self.world),
             ("mesh", "", self.mesh),
             ("camera", "", self.camera),
+            ("one_file", "", self.one_file),
             ("in_place", "", self.in_place),
             ("rest_first", "", self.rest_first),
         )
@@ -170,19 +172,19 @@ class ExportForm(QWidget):
         UsageError
             If the frame rate is invalid.
         """
-        options = ExportOptions(
-            rate=self._rate(),
-            unit=self.unit.currentData(),
-            rig=self.rig.currentData(),
-            world=self.world.currentData(),
-            in_place=self.in_place.isChecked(),
-            rest_first=self.rest_first.isChecked(),
-            mesh=self.mesh.isChecked(),
-            camera=self.camera.isChecked(),
-        )
-        defaults, supported = ExportOptions(), self._supported()
-        unused = {name: getattr(defaults, name) for name in self.controls if name not in supported}
-        return replace(options, **unused)
+        values: dict[OptionName, Any] = {
+            "rate": self._rate(),
+            "unit": self.unit.currentData(),
+            "rig": self.rig.currentData(),
+            "world": self.world.currentData(),
+            "in_place": self.in_place.isChecked(),
+            "rest_first": self.rest_first.isChecked(),
+            "mesh": self.mesh.isChecked(),
+            "camera": self.camera.isChecked(),
+            "one_file": self.one_file.isChecked(),
+        }
+        supported = self._supported()
+        return ExportOptions(**{name: value for name, value in values.items() if name in supported})
 
     def problem(self) -> str:
         """Return why the form cannot be accepted, in one line; empty if it can."""

@@ -153,12 +153,27 @@ def test_the_dialog_shows_only_options_of_the_chosen_formats(qtbot: QtBot) -> No
     assert form.options() == ExportOptions()  # hidden options keep their defaults
 
 
+def test_options_that_exclude_each_other_matter_only_where_both_are_shown(qtbot: QtBot) -> None:
+    options = ExportOptions(one_file=True)
+    form = ExportForm(tuple(FORMATS.values()), ("fbx",), options)
+    qtbot.addWidget(form)
+    assert form.options() == options
+    form.in_place.setChecked(True)
+    assert "one file" in form.problem()
+    form.boxes["fbx"].setChecked(False)
+    form.boxes["bvh"].setChecked(True)
+    assert form.problem() == ""
+    assert form.options() == ExportOptions(in_place=True)
+
+
 def test_choices_are_stored_and_unknown_ones_ignored(
     open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.toml"
     monkeypatch.setattr("pymaf_live.settings.settings_path", lambda: file)
-    options = ExportOptions(rate=Fraction(30000, 1001), unit="m", rig="mixamo", mesh=False)
+    options = ExportOptions(
+        rate=Fraction(30000, 1001), unit="m", rig="mixamo", mesh=False, one_file=True
+    )
     parts = open_window()
     parts.state.export.formats.set(("bvh",))
     parts.state.export.options.set(options)
