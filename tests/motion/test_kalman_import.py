@@ -45,3 +45,40 @@ def test_loaded_filterpy_is_reused() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "True"
+
+
+STRESS = """
+import itertools, sys, threading, types
+import numpy
+from pymaf_live.motion import kalman_import
+sys.setswitchinterval(1e-5)
+stop = threading.Event()
+seen = []
+def import_others(number):  # as MediaPipe, vispy and OpenVINO do in other threads
+    for n in itertools.count():
+        if stop.is_set():
+            return
+        sys.modules[f"fake_{number}_{n}"] = types.ModuleType("fake")
+        if n % 50 == 49:
+            for k in range(n - 49, n + 1):
+                del sys.modules[f"fake_{number}_{k}"]
+        if any(name.startswith("filterpy") for name in sys.modules.copy()):
+            seen.append(n)
+threads = [threading.Thread(target=import_others, args=(number,)) for number in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(int(sys.argv[1])):
+    assert kalman_import._import_filter_only()(dim_x=2, dim_z=1).x.shape == (2, 1)
+stop.set()
+for thread in threads:
+    thread.join()
+print("filterpy seen by other threads:", len(seen))
+"""
+
+
+def test_import_changes_nothing_that_other_threads_see() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STRESS, "20"], capture_output=True, text=True, check=False
+    )
+    assert not done.stderr
+    assert done.stdout.strip() == "filterpy seen by other threads: 0"
