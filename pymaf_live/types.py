@@ -21,6 +21,10 @@ Image = npt.NDArray[np.uint8]
 """(H, W, 3) RGB, unless stated otherwise."""
 Mask = npt.NDArray[np.bool_]
 
+LONGEST_PAUSE = 10.0
+"""Seconds between two frames; longer ones are taken for a fault of the time stamps, or for a camera
+that was away, and are closed up where frames are played at a constant rate."""
+
 
 @dataclass(frozen=True)
 class SourceFacts:

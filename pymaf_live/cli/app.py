@@ -16,14 +16,8 @@ from pymaf_live.cli.commands.export import export
 from pymaf_live.cli.commands.live import live
 from pymaf_live.cli.commands.process import process
 from pymaf_live.cli.commands.recover import recover
-from pymaf_live.cli.output import PROGRAM, print_error
-from pymaf_live.errors import (
-    EndlessSourceError,
-    ModelError,
-    OutputExistsError,
-    PymafLiveError,
-    UsageError,
-)
+from pymaf_live.cli.output import PROGRAM, print_error, with_advice
+from pymaf_live.errors import ModelError, PymafLiveError, UsageError
 from pymaf_live.system.typer_errors import (
     CommandGroup,
     RaisedError,
@@ -97,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PymafLiveError as error:
         if debug:
             raise
-        print_error(_with_advice(error))
+        print_error(with_advice(error))
         return error.exit_code
     except Exception as error:
         cause = error.__cause__ if isinstance(error, RaisedError) else error
@@ -109,14 +103,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _print_unexpected(cause if isinstance(cause, Exception) else error)
     return code if isinstance(code, int) else 0
-
-
-def _with_advice(error: PymafLiveError) -> str:
-    if isinstance(error, OutputExistsError):
-        return f"{error}; add --force to replace {'them' if error.others else 'it'}"
-    if isinstance(error, EndlessSourceError):
-        return f"{error}; record it with {PROGRAM} live"
-    return str(error)
 
 
 def _print_unexpected(error: Exception) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from pymaf_live.errors import EndlessSourceError, OutputExistsError, PymafLiveError
+
 PROGRAM = "pymaf-live"
 """Name of the program in its messages."""
 
@@ -28,3 +30,12 @@ def single_line(text: str) -> str:
     """Return `text` without line breaks and control characters, which file names may contain."""
     words = " ".join(text.split())
     return "".join(c if c.isprintable() else "?" for c in words)
+
+
+def with_advice(error: PymafLiveError) -> str:
+    """Return the text of an error, with the option or command that helps."""
+    if isinstance(error, OutputExistsError):
+        return f"{error}; add --force to replace {'them' if error.others else 'it'}"
+    if isinstance(error, EndlessSourceError):
+        return f"{error}; record it with {PROGRAM} live"
+    return str(error)

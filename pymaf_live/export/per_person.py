@@ -23,9 +23,11 @@ from pymaf_live.export.scene import Scene, build_scene, with_distinct_bones
 from pymaf_live.export.world import UNITS_PER_METRE, WorldTransform, world_transform
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
+from pymaf_live.takes.editing import with_closed_gaps
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
+from pymaf_live.types import LONGEST_PAUSE
 
 WriteScene = Callable[[Path, Scene, float, Reporter, ExportOptions], None]
 """Function that writes a scene: path, scene, file units per metre, reporter, options. The options
@@ -90,10 +92,13 @@ def export_context(take: Take, body: Body, options: ExportOptions) -> ExportCont
         if removed:
             raise OutputError(f"the take of {take.source} has no rows with finite numbers")
         return None
+    take, closed = with_closed_gaps(take, LONGEST_PAUSE)
     transform = world_transform(take, body, options.world, people[0])
     notes = [transform.note] if transform.note else []
     if removed:
         notes.append(f"{removed} rows with numbers that are not finite were left out")
+    if closed:
+        notes.append(f"{closed:.0f} s without any frame were closed up")
     return ExportContext(take, body, options, people, transform, "; ".join(notes))
 
 

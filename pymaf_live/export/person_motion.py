@@ -21,6 +21,9 @@ _GRID_TOLERANCE = 0.1
 """Part of a frame's duration: time stamps this close to the uniform grid (such as those rounded to
 milliseconds) count as on it."""
 _MAX_FRAMES = 5_000_000
+_MAX_RATIO, _ALWAYS_ALLOWED = 600, 100_000
+"""Frames at a uniform rate for each measured one (10 s at 60 frames/s), and the number up to which
+the ratio does not matter: the size of an export depends on what was measured, not on its times."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def frame_grid(take: Take, rate: Fraction | None = None) -> Array:
     if np.abs(times - uniform).max() <= _GRID_TOLERANCE * float(step):
         return times
     count = round((times[-1] - times[0]) / float(step)) + 1
-    if count > _MAX_FRAMES:
+    if count > min(_MAX_FRAMES, max(_ALWAYS_ALLOWED, _MAX_RATIO * len(times))):
         raise OutputError(
             f"the take of {take.source} spans {times[-1] - times[0]:.0f} s, which is {count} "
             "frames: too long for this format"

@@ -16,7 +16,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pymaf_live.errors import InputError
-from pymaf_live.sources.timestamps import MonotonicClock
+from pymaf_live.sources.timestamps import PresentationClock, describe_corrections
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Frame, Image, SourceFacts
 
@@ -28,6 +28,8 @@ COMMON_RATES = tuple(
 )
 RATE_TOLERANCE = Fraction(1, 10_000)
 """Headers round: 900000/30029 means 30000/1001. Common rates differ by at least 1/1000."""
+_MAX_RATE_RATIO = 8
+"""Factor between a stream's coded and average rate above which the average is wrong."""
 MAX_PIXELS = 200_000_000
 MAX_THREADS = 4
 """Each decoding thread buffers its own frames; at 8K more threads cost gigabytes."""
@@ -76,25 +78,38 @@ class VideoSource:
     def frames(self) -> Iterator[Frame]:
         """Yield frames in the order of presentation; see `Source.frames`."""
         interval = float(1 / (self.facts.frame_rate or FALLBACK_RATE))
-        clock = MonotonicClock(interval)
+        clock = PresentationClock(interval)
         # PyAV would otherwise set up a converter for every frame
         converter = VideoReformatter()
         index = 0
         while not self._closed.is_set():
             before = index
-            for decoded in self._decoded(report_damage=index == 0):
+            decoded = self._decoded(report_damage=index == 0)
+            for frame, seconds in clock.times(self._stamped(decoded, clock)):
                 if self._closed.is_set():
                     return
-                stamp = self._stamp(decoded)
-                if index == before and index > 0:
-                    clock.restart(stamp if stamp is not None else 0.0)
-                image = self._upright(decoded, converter)
-                yield Frame(index, clock.time_for(stamp), image, arrived=time.monotonic())
+                image = self._upright(frame, converter)
+                yield Frame(index, seconds, image, arrived=time.monotonic())
                 index += 1
+            corrections = describe_corrections(clock)
+            if corrections and before == 0:
+                self.notices.append(f"{self._name}: {corrections}")
             if index == before and not self._closed.is_set():
                 raise InputError(f"nothing more in {self._name} can be decoded")
             if not self._loop:
                 return
+
+    def _stamped(
+        self, frames: Iterator[av.VideoFrame], clock: PresentationClock
+    ) -> Iterator[tuple[av.VideoFrame, float | None]]:
+        """Yield frames with their stamps; the first one continues an earlier pass."""
+        first = True
+        for frame in frames:
+            stamp = self._stamp(frame)
+            if first:
+                clock.restart(stamp or 0.0)
+            first = False
+            yield frame, stamp
 
     def frames_from(self, seconds: float) -> Generator[Frame, None, None]:
         """Yield frames from the last key frame at or before a time; indices count from it.
@@ -144,7 +159,7 @@ class VideoSource:
                 kind="video" if isinstance(self._path, Path) else "stream",
                 name=self._name,
                 size=self._size if self._rotation % 180 == 0 else self._size[::-1],
-                frame_rate=_nominal_rate(stream.average_rate),
+                frame_rate=_stream_rate(stream, stamped=first.pts is not None),
                 frame_count=None if self._loop else stream.frames or None,
                 duration=None if self._loop else duration,
                 live=False,
@@ -239,6 +254,19 @@ def _size_in_square_pixels(frame: av.VideoFrame, ratio: Fraction | None) -> tupl
     if ratio is None or ratio == 1 or not MIN_PIXEL_RATIO <= ratio <= MAX_PIXEL_RATIO:
         return frame.width, frame.height
     return max(1, round(frame.width * ratio)), frame.height
+
+
+def _stream_rate(stream: av.VideoStream, *, stamped: bool) -> Fraction:
+    """Return the nominal rate of a stream.
+
+    The average is frames by duration. Without time stamps, as in a raw H.264 stream, it is only
+    FFmpeg's default of 25; where the stamps jump it is far too low. The codec's own timing
+    information is right then.
+    """
+    average, coded = stream.average_rate, stream.guessed_rate
+    if coded and (not average or not stamped or average * _MAX_RATE_RATIO < coded):
+        average = coded
+    return _nominal_rate(average)
 
 
 def _nominal_rate(average: Fraction | None) -> Fraction:

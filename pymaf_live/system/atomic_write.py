@@ -11,6 +11,9 @@ from pathlib import Path
 
 from pymaf_live.errors import OutputError, OutputExistsError
 
+_MAX_STEM_BYTES = 150
+"""Part of a target's name that a temporary name repeats; names may have 255 bytes."""
+
 
 def make_folder(folder: Path) -> None:
     """Create an output folder and its parents.
@@ -40,7 +43,8 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
     target : Path
         Final path.
     force : bool
-        Replace an existing `target`.
+        Replace an existing `target`. Otherwise a target that appears while the block runs is not
+        replaced either.
 
     Raises
     ------
@@ -52,14 +56,14 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
     """
     if target.exists() and not force:
         raise OutputExistsError(target)
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+    temporary = _beside(target, f".{secrets.token_hex(4)}.part{target.suffix}")
     try:
         try:
             yield temporary
             if not temporary.exists():
                 raise OutputError(f"cannot write {target}: nothing was written")
             _flush_to_disk(temporary)
-            os.replace(temporary, target)
+            _publish(temporary, target, force=force)
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
@@ -93,14 +97,17 @@ def atomic_folder(target: Path, *, force: bool = True) -> Iterator[Path]:
         raise OutputExistsError(target)
     make_folder(target.parent)
     token = secrets.token_hex(4)
-    temporary = target.with_name(f".{target.name}.{token}.part")
-    replaced = target.with_name(f".{target.name}.{token}.old")
+    temporary = _beside(target, f".{token}.part")
+    replaced = _beside(target, f".{token}.old")
     try:
         try:
             temporary.mkdir()
             yield temporary
             if target.exists():
+                if not force:
+                    raise OutputExistsError(target)
                 os.replace(target, replaced)
+            # refused by the system if another program has made a folder with files meanwhile
             os.replace(temporary, target)
         except OSError as error:
             if replaced.exists() and not target.exists():
@@ -110,6 +117,30 @@ def atomic_folder(target: Path, *, force: bool = True) -> Iterator[Path]:
         with suppress(OSError):
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _beside(target: Path, ending: str) -> Path:
+    """Return a hidden path beside `target` whose name is never longer than systems allow."""
+    stem = target.stem if target.suffix and ending.endswith(target.suffix) else target.name
+    while len(os.fsencode(stem)) > _MAX_STEM_BYTES:
+        stem = stem[:-1]
+    return target.with_name(f".{stem}{ending}")
+
+
+def _publish(temporary: Path, target: Path, *, force: bool) -> None:
+    """Give a complete file its final name; without `force` never in place of another file."""
+    if force:
+        os.replace(temporary, target)
+        return
+    try:
+        # unlike a rename, a link fails where the name is taken, however late
+        os.link(temporary, target, follow_symlinks=False)
+    except FileExistsError:
+        raise OutputExistsError(target) from None
+    except (OSError, NotImplementedError):  # a file system without hard links
+        if target.exists():
+            raise OutputExistsError(target) from None
+        os.replace(temporary, target)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -68,6 +68,28 @@ def trimmed(take: Take) -> Take:
     )
 
 
+def with_closed_gaps(take: Take, longest: float) -> tuple[Take, float]:
+    """Return the take with pauses over `longest` seconds shortened to one frame's duration.
+
+    Such pauses come from wrong time stamps or from a camera that was away; a program that plays a
+    constant frame rate would need millions of frames for them.
+
+    Returns
+    -------
+    take : Take
+        The given one where no pause is that long. The first time stays.
+    seconds : float
+        Total length of the pauses.
+    """
+    steps = np.diff(take.frame_time)
+    long = steps > longest
+    if not long.any():
+        return take, 0.0
+    closed = np.where(long, float(1 / take.frame_rate), steps)
+    times = take.frame_time[0] + np.concatenate([[0.0], np.cumsum(closed)])
+    return replace(take, frame_time=times), float(steps[long].sum())
+
+
 def with_marker(take: Take, frame: int, name: str) -> Take:
     """Return the take with a marker at a frame; it replaces an existing one.
 

@@ -40,7 +40,9 @@ _NAMES = struct.pack("<d", math.nan)
 _MAX_BYTES = 4 << 30
 """Size of a journal that is read: the maximum size of a take plus its frame times."""
 _MAX_PEOPLE = 1000
-_SYNC_SECONDS = 1.0
+_SYNC_SECONDS = 0.4
+"""Seconds between two flushes to the disk itself; with the frame in between, a power cut loses less
+than half a second."""
 _MAX_NAME_BYTES = 1024
 
 

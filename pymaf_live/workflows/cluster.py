@@ -60,7 +60,7 @@ class ClusterResult:
 
     done: list[Summary] = field(default_factory=list)
     """Figures of the processed inputs, in the order of the inputs."""
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, PymafLiveError] = field(default_factory=dict)
     """Errors of the others, by input."""
 
 
@@ -107,7 +107,7 @@ def run_cluster(
     ------
     UsageError
         If Ray is not installed, or there is no such cluster.
-    OutputError, ModelError
+    ModelError
         The first that ended an input; results written until then stay.
     """
     names = result_names(inputs)
@@ -122,7 +122,7 @@ def run_cluster(
             try:
                 resolved = replace(_resolve(text, options.process), name=name)
             except (InputError, EndlessSourceError) as error:
-                result.errors[text] = str(error)
+                result.errors[text] = error
                 continue
             pending[task.remote(text, resolved, __version__, board)] = text, name
         progress = _ProgressReport(reporter, len(inputs))
@@ -205,25 +205,30 @@ def _collect(
         done: _TaskResult = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         # the last line of its traceback is the cause
-        result.errors[text] = f"{text}: its worker failed: {str(error).strip().splitlines()[-1]}"
+        reason = str(error).strip().splitlines()[-1]
+        result.errors[text] = InputError(f"{text}: its worker failed: {reason}")
         return None
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        result.errors[text] = f"{text}: its worker was lost several times ({lines[0]})"
+        result.errors[text] = InputError(f"{text}: its worker was lost several times ({lines[0]})")
         return None
     if done.failure is not None:
         failure = _error(*done.failure)
-        if not isinstance(failure, InputError):
+        if not isinstance(failure, (InputError, OutputError)):
             raise failure
-        result.errors[text] = str(failure)
+        result.errors[text] = failure
         return None
     if done.summary is None or options.out is None:
         return done.summary
-    for relative, content in done.files:
-        target = options.out / relative
-        make_folder(target.parent)
-        with atomic_write(target, force=options.force) as temporary:
-            temporary.write_bytes(content)
+    try:
+        for relative, content in done.files:
+            target = options.out / relative
+            make_folder(target.parent)
+            with atomic_write(target, force=options.force) as temporary:
+                temporary.write_bytes(content)
+    except OutputError as error:
+        result.errors[text] = error
+        return None
     files = [options.out / file for file in done.summary.files]
     return replace(done.summary, files=files)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pymaf_live.errors import Interrupted, OutputExistsError, UsageError
+from pymaf_live.errors import Interrupted, OutputError, OutputExistsError, UsageError
 from pymaf_live.export.options import ExportedFile, ExportOptions
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, report_progress
 from pymaf_live.takes.editing import trimmed
@@ -39,6 +39,9 @@ class ExportRequest:
     """Name or file of the body to retarget to first; None keeps the take's own."""
     force: bool = False
     """Replace existing files."""
+    keep_going: bool = False
+    """Write the other files where one cannot be written; the result names it. The take (npz) is
+    written first."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class ExportResult:
     """Targets left out because the user cancelled."""
     too_short: tuple[int, ...] = ()
     """Numbers of the people left out because they were seen for too short a time."""
+    failed: tuple[tuple[Path, OutputError], ...] = ()
+    """Targets that could not be written, where `ExportRequest.keep_going` is true."""
     retarget_error: Array | None = None
     """(R,) m, mean joint error of each row after retargeting; None without retargeting."""
 
@@ -88,7 +93,7 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     OutputExistsError
         If a target exists and `request.force` is false; nothing is written then.
     OutputError
-        If a file cannot be written or does not pass its check.
+        If a file cannot be written or does not pass its check, and `request.keep_going` is false.
     InputError
         If the body of the take is not installed.
     """
@@ -97,34 +102,44 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
 
     formats = [format_for_path(target) for target in request.targets]
     existing = [target for target in request.targets if target.exists()]
-    if existing and not request.force:
+    if existing and not request.force and not request.keep_going:
         raise OutputExistsError(existing[0], others=len(existing) - 1)
     selected = select(take, request.selection)
     take, body, retarget_error = _on_body(selected.take, request)
     if request.foot_lock != "never":
         take = lock_feet(take, body, request.foot_lock)
-    files: list[ExportedFile] = []
-    empty: list[Path] = []
-    count = len(request.targets)
-    for index, (target, kind) in enumerate(zip(request.targets, formats, strict=True)):
-        step = StepReporter(reporter, index / count, (index + 1) / count, f"writing {target.name}")
+    files: dict[Path, list[ExportedFile]] = {}
+    failed: list[tuple[Path, OutputError]] = []
+    order = list(zip(request.targets, formats, strict=True))
+    if request.keep_going:
+        # the take's own file first: the others can be made of it again
+        order.sort(key=lambda pair: pair[1].name != "npz")
+    not_written: tuple[Path, ...] = ()
+    for index, (target, kind) in enumerate(order):
+        step = StepReporter(
+            reporter, index / len(order), (index + 1) / len(order), f"writing {target.name}"
+        )
         try:
             report_progress(step, 0.0)
-            written = kind.write(
+            files[target] = kind.write(
                 take, body, target, request.options, force=request.force, reporter=step
             )
         except Interrupted:
-            return ExportResult(
-                tuple(files),
-                tuple(empty),
-                request.targets[index:],
-                selected.too_short,
-                retarget_error,
-            )
-        files += written
-        if not written:
-            empty.append(target)
-    return ExportResult(tuple(files), tuple(empty), (), selected.too_short, retarget_error)
+            not_written = tuple(target for target, _ in order[index:])
+            break
+        except OutputError as error:
+            if not request.keep_going:
+                raise
+            failed.append((target, error))
+    written = [target for target in request.targets if target in files]
+    return ExportResult(
+        tuple(file for target in written for file in files[target]),
+        tuple(target for target in written if not files[target]),
+        not_written,
+        selected.too_short,
+        tuple(failed),
+        retarget_error,
+    )
 
 
 class LateCancelReporter:

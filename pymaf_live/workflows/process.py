@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pymaf_live.errors import EndlessSourceError
+from pymaf_live.errors import EndlessSourceError, OutputError, PymafLiveError
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
@@ -99,6 +99,8 @@ class Summary:
     """Images that could not be read, and the reason."""
     not_written: list[str] = field(default_factory=list)
     """Names of files that were not written because there are no people."""
+    output_errors: list[str] = field(default_factory=list)
+    """Results that could not be written, and why; all others were."""
     interrupted: bool = False
     """True if the user stopped the work; the results hold what was done until then."""
     model: str = ""
@@ -136,9 +138,13 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
     ------
     EndlessSourceError
         If the source is live.
-    InputError, OutputError, ModelError
+    InputError, ModelError
         The first error. No incomplete file is left; the frames so far can be recovered from the
         take library (`workflows.recover`).
+    OutputError
+        If the journal of the frames, or none of the exports, can be written; the frames can then be
+        recovered as well. Otherwise a result that cannot be written is listed in the summary
+        (`output_errors`), and the others are written.
     """
     started = time.perf_counter()
     facts = source.facts
@@ -157,9 +163,8 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
             recording = run.enter_context(
                 RecoverableRecording(body, facts, options.smoothing, options.library)
             )
-            overlay = _open_overlay(facts, body, name, options)
-            if overlay is not None:
-                estimation.callback(overlay.close)
+            overlay = _Overlay(facts, body, name, options)
+            run.callback(overlay.close)
             progress = _FrameProgress(reporter, facts, refinement)
             for result in _results(pipeline, reporter, summary):
                 if summary.first_result_seconds is None:
@@ -167,13 +172,11 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
                 if options.on_result is not None:
                     options.on_result(result)
                 recording.add(result, pipeline.model)
-                if overlay is not None:
-                    overlay.add(result)
+                overlay.add(result)
                 progress.update(result, recording.frames)
-            if recording.frames and overlay is not None:
-                summary.files += overlay.finish()
             health = pipeline.health
-        _add_health(summary, health, overlay)
+        summary.model = health.model
+        summary.notices += health.notices
         summary.notices += [recording.notice] if recording.notice else []
         summary.failures += source.failures
         finishing = StepReporter(reporter, refinement, share)
@@ -182,9 +185,12 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)
-            _export(
-                take, name, options, StepReporter(LateCancelReporter(reporter), share, 1.0), summary
-            )
+            step = StepReporter(LateCancelReporter(reporter), share, 1.0)
+            failed = _export(take, name, options, step, summary)
+            overlay.finish(summary)
+            if failed is not None:
+                raise failed
+        overlay.add_figures(summary, health)
     summary.seconds = time.perf_counter() - started
     return ProcessResult(take, summary)
 
@@ -202,14 +208,46 @@ def _pipeline_options(facts: SourceFacts, options: ProcessOptions) -> PipelineOp
     return replace(options.pipeline, model=model, smoothing="live" if live else "off")
 
 
-def _open_overlay(
-    facts: SourceFacts, body: Body, name: str, options: ProcessOptions
-) -> OverlayWriter | None:
-    if not options.overlay or options.out is None:
-        return None
-    return OverlayWriter(
-        facts, body, options.out, name, renderer=options.renderer, force=options.force
-    )
+class _Overlay:
+    """Overlay of a run, if one is wanted; an error in it does not end the run."""
+
+    def __init__(self, facts: SourceFacts, body: Body, name: str, options: ProcessOptions) -> None:
+        self._writer: OverlayWriter | None = None
+        self._error: PymafLiveError | None = None
+        if options.overlay and options.out is not None:
+            self._writer = OverlayWriter(
+                facts, body, options.out, name, renderer=options.renderer, force=options.force
+            )
+
+    def add(self, result: FrameResult) -> None:
+        if self._writer is None or self._error is not None:
+            return
+        try:
+            self._writer.add(result)
+        except PymafLiveError as error:
+            self._error = error
+
+    def finish(self, summary: Summary) -> None:
+        """Wait until the overlay is written; add its files, or its error, to the summary."""
+        if self._writer is None:
+            return
+        try:
+            if self._error is not None:
+                raise self._error
+            summary.files[:0] = self._writer.finish()
+        except PymafLiveError as error:
+            summary.output_errors.append(str(error))
+
+    def add_figures(self, summary: Summary, health: Health) -> None:
+        """Add the time of each stage, and the overlay's notices, to the summary."""
+        summary.milliseconds = dict(health.milliseconds)
+        if self._writer is not None:
+            summary.milliseconds |= self._writer.milliseconds
+            summary.notices += self._writer.notices
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
 
 def _results(pipeline: Pipeline, reporter: Reporter, summary: Summary) -> Iterator[FrameResult]:
@@ -249,15 +287,6 @@ class _FrameProgress:
         return min(1.0, frames / facts.frame_count) if facts.frame_count else None
 
 
-def _add_health(summary: Summary, health: Health, overlay: OverlayWriter | None) -> None:
-    summary.model = health.model
-    summary.milliseconds = dict(health.milliseconds)
-    summary.notices += health.notices
-    if overlay is not None:
-        summary.notices += overlay.notices
-        summary.milliseconds |= overlay.milliseconds
-
-
 def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
     from pymaf_live.tracking.take_tracks import tidy_tracks
 
@@ -290,12 +319,18 @@ def _add_take(summary: Summary, take: Take) -> None:
 
 def _export(
     take: Take, name: str, options: ProcessOptions, reporter: Reporter, summary: Summary
-) -> None:
-    """Export the take into the formats of `options`; note the files in `summary`."""
-    if options.out is None:
-        return
+) -> OutputError | None:
+    """Export the take into the formats of `options`; note files and errors in `summary`.
+
+    Returns
+    -------
+    OutputError or None
+        The first error if no file of the take could be written.
+    """
+    if options.out is None or not options.exports:
+        return None
     targets = export_targets(options.out / name, options.exports)
-    request = ExportRequest(targets, options.export_options, force=options.force)
+    request = ExportRequest(targets, options.export_options, force=options.force, keep_going=True)
     exported = export(take, request, reporter)
     for file in exported.files:
         summary.files.append(file.path)
@@ -309,7 +344,11 @@ def _export(
         # every format of a take has the same notes: list each once
         summary.notices += [note for note in [file.note] if note not in ["", *summary.notices]]
     summary.not_written += [path.name for path in exported.empty]
+    summary.output_errors += [str(error) for _, error in exported.failed]
     if exported.interrupted:
         summary.interrupted = True
         left_out = ", ".join(path.name for path in exported.not_written)
         summary.notices.append(f"stopped; not written: {left_out}")
+    if exported.failed and not exported.files and not exported.empty:
+        return exported.failed[0][1]
+    return None

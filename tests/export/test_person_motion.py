@@ -50,6 +50,28 @@ def test_frame_that_is_not_finite_is_filled_and_noted(body: Body, tmp_path: Path
     assert "not seen in 1 of 12 frames" in done.note
 
 
+@pytest.mark.parametrize("pause", [10.1, 90_000.0])
+def test_frames_are_bounded_by_those_measured(body: Body, tmp_path: Path, pause: float) -> None:
+    take = walk(body)
+    late = take.frame_time + np.where(np.arange(12) < 5, 0.0, pause)
+    (done,) = FORMATS["bvh"].write(replace(take, frame_time=late), body, tmp_path / "a.bvh")
+    assert f"{pause:.0f} s without any frame were closed up" in done.note
+    assert "Frames: 12\n" in (tmp_path / "a.bvh").read_text()
+
+
+def test_short_pauses_stay(body: Body, tmp_path: Path) -> None:
+    take = walk(body)
+    late = take.frame_time + np.where(np.arange(12) < 5, 0.0, 2.0)
+    (done,) = FORMATS["bvh"].write(replace(take, frame_time=late), body, tmp_path / "a.bvh")
+    assert "closed up" not in done.note
+    assert "Frames: 72\n" in (tmp_path / "a.bvh").read_text()
+
+
+def test_rates_that_need_far_more_frames_than_measured_are_refused(body: Body) -> None:
+    with pytest.raises(OutputError, match="too long"):
+        frame_grid(walk(body), Fraction(1_000_000))
+
+
 def test_take_without_finite_rows_is_an_error(body: Body, tmp_path: Path) -> None:
     take = walk(body, 1)
     with pytest.raises(OutputError, match="finite"):
@@ -128,9 +150,16 @@ def test_resampling_interpolates_rotations_and_keeps_the_ends(body: Body) -> Non
 
 
 def test_frame_grid_of_a_long_take_does_not_drift(body: Body) -> None:
-    times = np.array([0.0, 36_000.0])
-    turns = np.repeat(standing(body, 1), 2, axis=0)
-    take = make_take(body, times, {1: turns}, {1: np.tile([0.0, 0.0, 4.0], (2, 1))}, rate=NTSC)
+    times = np.arange(0.0, 36_001.0, 5.0)  # a frame every five seconds
+    here = {1: np.array([0])}
+    take = make_take(
+        body,
+        times,
+        {1: standing(body, 1)},
+        {1: np.array([[0.0, 0.0, 4.0]])},
+        rate=NTSC,
+        frames=here,
+    )
     grid = frame_grid(take)
     assert len(grid) == round(36_000 * NTSC) + 1
     assert grid[-1] == pytest.approx(float((len(grid) - 1) / NTSC), abs=1e-9)

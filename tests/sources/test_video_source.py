@@ -15,7 +15,6 @@ import pytest
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import open_source, paced
-from pymaf_live.sources.timestamps import MonotonicClock
 from pymaf_live.sources.video import VideoSource
 from tests.helpers.paths import SHARED
 from tests.sources.synthetic import frame_image, steady, write_video
@@ -87,6 +86,55 @@ def test_non_square_pixels_become_square(tmp_path: Path) -> None:
     assert image.shape == (48, 128, 3)
     assert image[10, 50, 0] > 90  # still red before the middle
     assert image[10, 78, 2] > 90
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60])
+def test_a_raw_stream_has_the_rate_of_its_codec(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(8):
+            image = av.VideoFrame.from_ndarray(frame_image(index), format="rgb24")
+            image.pts, image.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(image))
+        container.mux(stream.encode(None))
+    source = open_source(str(path))
+    assert source.facts.frame_rate == rate
+    assert [f.time for f in source.frames()] == pytest.approx(np.arange(8) / rate)
+
+
+def test_a_jump_of_the_stamps_is_closed_up_and_said(tmp_path: Path) -> None:
+    ticks = [*steady(12), *(90_000 * 2000 + 3000 * k for k in range(12))]
+    source = open_source(str(write_video(tmp_path / "video.mkv", ticks)))
+    assert source.facts.frame_rate == 30
+    times = [frame.time for frame in source.frames()]
+    assert np.diff(times) == pytest.approx(np.full(23, 1 / 30), abs=1e-3)
+    (notice,) = source.notices
+    assert notice == (
+        f"{source.facts.name}: the time stamps are wrong at 1 place and were corrected; 2000 s "
+        "without frames were closed up"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("media/jump2000.ts", 24),
+        ("media/jump90000.ts", 24),
+        ("media/ptsspike.mkv", 30),
+        ("media/adpcm.avi", 30),
+        ("media/reschange.ts", 36),
+        ("hostile/ts_gap_80000s.ts", 20),
+        ("hostile/v040_len.ts", 12),
+    ],
+)
+def test_files_with_bad_stamps_keep_their_rate(name: str, frames: int) -> None:
+    path = SHARED / "cases" / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    times = [frame.time for frame in open_source(str(path)).frames()]
+    assert np.diff(times) == pytest.approx(np.full(frames - 1, 1 / 30), abs=2e-3)
 
 
 def test_times_count_from_the_containers_start(tmp_path: Path) -> None:
@@ -190,18 +238,6 @@ def test_times_increase_over_loops(tmp_path: Path) -> None:
     assert (frames[5].image == frames[0].image).all()
     assert (frames[11].image == frames[1].image).all()
     assert not (frames[1].image == frames[0].image).all()
-
-
-def test_clock_keeps_good_stamps_and_corrects_bad_ones() -> None:
-    clock = MonotonicClock(0.04)
-    assert [clock.time_for(t) for t in (0.5, 0.7, None)] == [0.5, 0.7, 0.74]
-    slipped = clock.time_for(0.72)
-    assert 0.74 < slipped < 0.75
-    assert clock.time_for(0.80) == 0.80
-    # a joined recording whose stamps restart at zero
-    assert [clock.time_for(0.0 + t) for t in (100.0, 1.0, 1.04)] == pytest.approx(
-        [100.0, 100.04, 100.08]
-    )
 
 
 def test_closing_a_waiting_paced_video_from_another_thread(tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def kill_while_recording(running: subprocess.Popen[str], library: TakeLibrary) -> None:
+def kill_while_recording(
+    running: subprocess.Popen[str], library: TakeLibrary, number: int = signal.SIGKILL
+) -> None:
     """Kill a process as soon as its journal has some 30 frames of a person."""
     limit = time.monotonic() + 90
     while time.monotonic() < limit and running.poll() is None:
@@ -79,7 +81,7 @@ def kill_while_recording(running: subprocess.Popen[str], library: TakeLibrary) -
         time.sleep(0.02)
     assert running.poll() is None, running.communicate()
     assert library.unfinished() == ()  # not while it is being written
-    running.send_signal(signal.SIGKILL)
+    running.send_signal(number)
     running.wait(30)
 
 
@@ -143,12 +145,15 @@ def test_a_killed_process_is_recovered(
     assert list(library.root.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGHUP], ids=["killed", "terminal closed"]
+)
 def test_a_killed_recording_is_recovered(
-    folder: Path, tmp_path: Path, library: TakeLibrary
+    folder: Path, tmp_path: Path, library: TakeLibrary, number: int
 ) -> None:
     target = tmp_path / "take.npz"
     running = start(folder, "live", "--source", folder / "walk.mp4", "--record", target)
-    kill_while_recording(running, library)
+    kill_while_recording(running, library, number)
     assert not target.exists()
     (recording,) = unfinished_recordings()
     result = recover(recording, RecoverOptions(tmp_path))

@@ -146,7 +146,8 @@ class BatchController(BatchCommands):
             return self._process(file.text, options, task)
 
         def done(summary: Summary) -> None:
-            phase = FilePhase.STOPPED if summary.interrupted else FilePhase.DONE
+            phase = FilePhase.FAILED if summary.output_errors else FilePhase.DONE
+            phase = FilePhase.STOPPED if summary.interrupted else phase
             self._finish(file.number, phase, _outcome(summary), tuple(summary.files), task)
 
         def failed(error: Exception) -> None:
@@ -215,4 +216,4 @@ def _outcome(summary: Summary) -> str:
         name, reason = summary.failures[0]
         more = f" and {len(summary.failures) - 1} more" if len(summary.failures) > 1 else ""
         parts.append(f"skipped {name}{more}: {reason}")
-    return "; ".join([*parts, *summary.notices])
+    return "; ".join([*parts, *summary.output_errors, *summary.notices])

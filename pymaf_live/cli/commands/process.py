@@ -19,11 +19,17 @@ from pymaf_live.cli.options import (
     MotionOptions,
     parse_formats,
 )
-from pymaf_live.cli.output import print_error, print_note
+from pymaf_live.cli.output import print_error, print_note, with_advice
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
 from pymaf_live.cli.take_output import check_text
 from pymaf_live.cli.unfinished import print_unfinished_hint
-from pymaf_live.errors import InputError, Interrupted
+from pymaf_live.errors import (
+    EndlessSourceError,
+    InputError,
+    Interrupted,
+    OutputError,
+    PymafLiveError,
+)
 from pymaf_live.resources import cache_folder
 
 if TYPE_CHECKING:
@@ -127,21 +133,21 @@ def process(
 
 def _process_in_turn(
     sources: Sequence[str], names: Sequence[str], options: ProcessOptions
-) -> tuple[list[Summary], dict[str, str], bool]:
+) -> tuple[list[Summary], dict[str, PymafLiveError], bool]:
     from pymaf_live.sources import open_source
     from pymaf_live.workflows.process import process
 
     done: list[Summary] = []
-    errors: dict[str, str] = {}
+    errors: dict[str, PymafLiveError] = {}
     with stop_on_signals() as stop:
         for text, name in zip(sources, names, strict=True):
             try:
                 source = open_source(text)
                 with TerminalReporter(name, stop) as reporter:
                     result = process(source, replace(options, name=name), reporter)
-            except InputError as error:
-                errors[text] = str(error)
-                print_error(error)
+            except (InputError, OutputError, EndlessSourceError) as error:
+                errors[text] = error
+                print_error(with_advice(error))
                 continue
             done.append(replace(result.summary, input=text))
             if stop.requested:
@@ -151,13 +157,13 @@ def _process_in_turn(
 
 def _process_on_cluster(
     sources: Sequence[str], options: ProcessOptions, address: str
-) -> tuple[list[Summary], dict[str, str], bool]:
+) -> tuple[list[Summary], dict[str, PymafLiveError], bool]:
     from pymaf_live.workflows.cluster import ClusterOptions, run_cluster
 
     with stop_on_signals() as stop, TerminalReporter("", stop) as reporter:
         result = run_cluster(sources, ClusterOptions(options, address), reporter)
-    for reason in result.errors.values():
-        print_error(reason)
+    for error in result.errors.values():
+        print_error(with_advice(error))
     return result.done, result.errors, stop.requested
 
 
@@ -189,7 +195,7 @@ def _image_names(source: Source) -> list[str]:
 
 def _print_outcome(
     done: Sequence[Summary],
-    errors: dict[str, str],
+    errors: dict[str, PymafLiveError],
     interrupted: bool,
     *,
     count: int,
@@ -200,9 +206,9 @@ def _print_outcome(
     code = 0
     if interrupted:
         code = Interrupted.exit_code
-    elif errors and not done:
-        code = InputError.exit_code
-    elif errors or failures or any(summary.not_written for summary in done):
+    elif errors or any(summary.output_errors for summary in done):
+        code = _code_of_failures(done, errors)
+    elif failures or any(summary.not_written for summary in done):
         code = 1
     if as_json:
         print(json.dumps(_json_report(code, done, errors), indent=2))
@@ -212,6 +218,8 @@ def _print_outcome(
         for summary in done:
             for file in summary.not_written:
                 print_error(f"{summary.input} contains no people; {file} was not written")
+        for reason in [reason for summary in done for reason in summary.output_errors]:
+            print_error(reason)
         for name, reason in failures:
             print_error(f"skipped {name}: {reason}")
     not_started = count - len(done) - len(errors)
@@ -222,7 +230,16 @@ def _print_outcome(
     return code
 
 
-def _json_report(code: int, done: Sequence[Summary], errors: dict[str, str]) -> dict[str, Any]:
+def _code_of_failures(done: Sequence[Summary], errors: dict[str, PymafLiveError]) -> int:
+    """Return the exit code that all inputs have in common, or 1 where some succeeded."""
+    codes = {error.exit_code for error in errors.values()}
+    codes |= {OutputError.exit_code if summary.output_errors else 0 for summary in done}
+    return codes.pop() if len(codes) == 1 else 1
+
+
+def _json_report(
+    code: int, done: Sequence[Summary], errors: dict[str, PymafLiveError]
+) -> dict[str, Any]:
     def as_dict(summary: Summary) -> dict[str, Any]:
         report = asdict(replace(summary, failures=[]))
         report["files"] = [str(file) for file in summary.files]
@@ -232,7 +249,7 @@ def _json_report(code: int, done: Sequence[Summary], errors: dict[str, str]) -> 
     return {
         "exit_code": code,
         "inputs": [as_dict(summary) for summary in done],
-        "errors": errors,
+        "errors": {text: str(error) for text, error in errors.items()},
     }
 
 
