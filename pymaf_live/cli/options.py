@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -138,3 +139,19 @@ def parse_formats(text: str) -> tuple[str, ...]:
         if name not in FORMATS:
             raise UsageError(f"unknown export format {name!r}; known are {', '.join(FORMATS)}")
     return names
+
+
+def parse_image_rate(text: str) -> Fraction:
+    """Return the frame rate of numbered images.
+
+    Raises
+    ------
+    UsageError
+        If it is not a number of frames per second.
+    """
+    from pymaf_live.export.options import parse_rate
+
+    rate = parse_rate(text)
+    if rate is None:
+        raise UsageError("--image-rate needs a number of frames per second, such as 30")
+    return rate

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from pymaf_live.errors import InputError
@@ -15,7 +17,13 @@ __all__ = ["Source", "expand", "open_source", "paced"]
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
-def open_source(text: str, *, loop: bool = False, reconnect_forever: bool = False) -> Source:
+def open_source(
+    text: str,
+    *,
+    loop: bool = False,
+    reconnect_forever: bool = False,
+    image_rate: Fraction | None = None,
+) -> Source:
     """Open a source of frames by the text that a user enters.
 
     Cameras and streams wait for their first frame (up to 10 s), files read their first frame: do
@@ -26,13 +34,16 @@ def open_source(text: str, *, loop: bool = False, reconnect_forever: bool = Fals
     text : str
         A number or /dev/video* for a camera (``0@1280x720@30`` with a size and a rate), an
         address (rtsp://, http:// and others) for a stream, otherwise a video, an image, a folder of
-        images, or a pattern such as ``shots/*.jpg``. A file whose name looks like a pattern is
-        opened as a file.
+        images, or a pattern such as ``shots/*.jpg`` or ``shots/%04d.png``. A file whose name looks
+        like a pattern is opened as a file.
     loop : bool
         Start files again at their end, forever, with times that keep increasing. Cameras and
         streams have no end.
     reconnect_forever : bool
         Wait without limit for a camera or stream that has gone away; otherwise 30 seconds.
+    image_rate : Fraction, optional
+        Frames per second of a folder or pattern of images that are one video; otherwise they are
+        separate images. Has no effect on other sources.
 
     Raises
     ------
@@ -59,13 +70,20 @@ def open_source(text: str, *, loop: bool = False, reconnect_forever: bool = Fals
     path = Path(text)
     try:
         if path.is_dir():
-            return _open_folder(path, loop)
+            return _open_folder(path, loop, image_rate)
         if path.exists():
             return _open_file(path, loop)
     except OSError as error:
         raise InputError(f"cannot read {text}: {error.strerror or error}") from error
+    from pymaf_live.sources.image_sequence import numbered_files
+
+    numbered = numbered_files(text)
+    if numbered is not None:
+        if not numbered:
+            raise InputError(f"no file matches {text}")
+        return _open_images(numbered, text, loop, image_rate)
     if glob.has_magic(text):
-        return _open_pattern(text, loop)
+        return _open_pattern(text, loop, image_rate)
     raise InputError(f"there is no file or folder {text}")
 
 
@@ -94,6 +112,7 @@ def expand(text: str) -> list[str]:
 
 
 def _open_file(path: Path, loop: bool) -> Source:
+    from pymaf_live.sources.animation import AnimationSource, is_animation
     from pymaf_live.sources.images import ImagesSource, is_image_file
     from pymaf_live.sources.video import VideoSource
 
@@ -106,29 +125,54 @@ def _open_file(path: Path, loop: bool) -> Source:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not start:
         raise InputError(f"{path} is empty")
+    if is_animation(path):
+        return AnimationSource(path, loop=loop)
     if is_image_file(path, start):
         return ImagesSource([path], name=str(path), loop=loop)
     return VideoSource(path, loop=loop)
 
 
-def _open_folder(path: Path, loop: bool) -> Source:
-    from pymaf_live.sources.images import ImagesSource, has_image_name, natural_order
+def _open_folder(path: Path, loop: bool, rate: Fraction | None) -> Source:
+    from pymaf_live.sources.images import UNREADABLE_SUFFIXES, has_image_name, natural_order
 
-    images = sorted((p for p in path.iterdir() if has_image_name(p)), key=natural_order)
+    files = sorted(path.iterdir(), key=natural_order)
+    images = [file for file in files if has_image_name(file)]
+    skipped = [
+        file
+        for file in files
+        if file.suffix.lower() in UNREADABLE_SUFFIXES and not file.name.startswith(".")
+    ]
     if not images:
-        raise InputError(f"there are no images in the folder {path}")
-    return ImagesSource(images, name=str(path), loop=loop, several=True)
+        named = f"; {skipped[0].name} is in a format that is not read" if skipped else ""
+        raise InputError(f"there are no images in the folder {path}{named}")
+    return _open_images(images, str(path), loop, rate, skipped)
 
 
-def _open_pattern(text: str, loop: bool) -> Source:
-    from pymaf_live.sources.images import ImagesSource, has_image_name, natural_order
+def _open_pattern(text: str, loop: bool, rate: Fraction | None) -> Source:
+    from pymaf_live.sources.images import has_image_name, natural_order
 
     files = [path for path in map(Path, glob.glob(text, recursive=True)) if path.is_file()]
     if not files:
         raise InputError(f"no file matches {text}")
     images = sorted(filter(has_image_name, files), key=natural_order)
     if images:
-        return ImagesSource(images, name=text, loop=loop, several=True)
+        return _open_images(images, text, loop, rate)
     if len(files) == 1:
         return _open_file(files[0], loop)
     raise InputError(f"{text} matches {len(files)} files that are not images; choose one of them")
+
+
+def _open_images(
+    images: Sequence[Path],
+    name: str,
+    loop: bool,
+    rate: Fraction | None,
+    skipped: Sequence[Path] = (),
+) -> Source:
+    if rate is not None:
+        from pymaf_live.sources.image_sequence import ImageSequenceSource
+
+        return ImageSequenceSource(images, rate, name=name, loop=loop)
+    from pymaf_live.sources.images import ImagesSource
+
+    return ImagesSource(images, name=name, loop=loop, several=True, skipped=skipped)

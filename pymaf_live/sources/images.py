@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,16 +15,26 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
-from pymaf_live.sources.image_headers import TIFF_ORIENTATION, claimed_image_size, tiff_tags
+from pymaf_live.sources.animation import is_animation
+from pymaf_live.sources.heif import decode_heif, upright
+from pymaf_live.sources.image_headers import image_header, is_heif
 from pymaf_live.types import Frame, Image, SourceFacts
 
 SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
         *("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "webp", "tif", "tiff"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "avif"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "avif", "heic", "heif", "hif"),
     )
 )
+UNREADABLE_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("jxl", "psd", "svg", "exr", "hdr", "tga", "ico", "gif", "raw", "cr2", "cr3", "nef"),
+        *("arw", "dng", "orf", "rw2", "raf", "j2k", "jxr", "pcx"),
+    )
+)
+"""Endings of images that are not read; in a folder they are named instead of passed over."""
 JPEG = b"\xff\xd8\xff"
 PNG = b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (JPEG, PNG, b"BM", b"II*\0", b"MM\0*")
@@ -34,6 +43,9 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 MAX_PIXELS = 200_000_000
 MAX_BYTES = 1_000_000_000
+MAX_DECODED_BYTES = 650_000_000
+"""Bytes that a decoder may allocate: 200 megapixels of plain RGB, fewer in deeper formats."""
+_BLENDED_ROWS = 64
 BACKGROUND = 255
 """Color behind transparent pixels: white."""
 
@@ -54,18 +66,30 @@ class ImagesSource:
         Name of the source.
     loop : bool
         Start again at the end, forever.
+    skipped : sequence of Path
+        Files of the folder that look like images of formats that cannot be read; they are listed in
+        `failures`.
     several : bool
         Skip unreadable images instead of ending the run; always true for more than one path.
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, name: str, loop: bool = False, several: bool = False
+        self,
+        paths: Sequence[Path],
+        *,
+        name: str,
+        loop: bool = False,
+        several: bool = False,
+        skipped: Sequence[Path] = (),
     ) -> None:
         self._paths = list(paths)
         self._loop = loop
         self._several = several or len(self._paths) > 1
         self._closed = threading.Event()
-        self.failures: list[tuple[str, str]] = []
+        self.failures: list[tuple[str, str]] = [
+            (path.name, f"{path} is in a format that is not read as an image ({path.suffix})")
+            for path in skipped
+        ]
         self.notices: list[str] = []
         size: tuple[int, int] | None = None
         if not self._several:
@@ -104,6 +128,8 @@ class ImagesSource:
                     if first_pass:
                         self.failures.append((path.name, str(error)))
                     continue
+                if first_pass and is_animation(path):
+                    self.notices.append(f"of the animation {path} only the first image is used")
                 yield Frame(index, float(index), image, path.name, time.monotonic())
                 index += 1
             if index == before:
@@ -125,7 +151,7 @@ def has_image_name(path: Path) -> bool:
 def is_image_file(path: Path, start: bytes) -> bool:
     """Return True if a file is an image, by its name or by its first 16 bytes."""
     webp = start.startswith(b"RIFF") and start[8:12] == b"WEBP"
-    return path.suffix.lower() in SUFFIXES or start.startswith(SIGNATURES) or webp
+    return path.suffix.lower() in SUFFIXES or start.startswith(SIGNATURES) or webp or is_heif(start)
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
@@ -155,19 +181,33 @@ def read_image(path: Path) -> Image:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not data:
         raise InputError(f"{path} is empty")
-    claimed = claimed_image_size(data)
-    if claimed is not None and math.prod(claimed) > MAX_PIXELS:
-        raise InputError(
-            f"{path} has {claimed[0]}x{claimed[1]} pixels; the limit is "
-            f"{MAX_PIXELS // 1_000_000} million"
-        )
-    image = _decode(data)
+    if is_heif(data):
+        try:
+            image: Image | None = decode_heif(data, MAX_PIXELS)
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
+    else:
+        _require_acceptable_size(path, data)
+        image = _decode(data)
     if image is None:
         raise InputError(f"{path} is not a readable image, or is damaged")
     if math.prod(image.shape[:2]) > MAX_PIXELS:
         raise InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels")
     image.flags.writeable = False
     return image
+
+
+def _require_acceptable_size(path: Path, data: bytes) -> None:
+    header = image_header(data)
+    if header is None:
+        raise InputError(f"{path} is not a readable image, or is damaged")
+    pixels = header.width * header.height
+    limit = min(MAX_PIXELS, MAX_DECODED_BYTES // header.pixel_bytes)
+    if pixels > limit:
+        raise InputError(
+            f"{path} has {header.width}x{header.height} pixels; the limit is "
+            f"{limit // 1_000_000} million in this format"
+        )
 
 
 def _decode(data: bytes) -> Image | None:
@@ -185,10 +225,14 @@ def _decode(data: bytes) -> Image | None:
             blended = _blend(raw)
             for kind, block in zip(np.ravel(np.asarray(kinds)), metadata, strict=False):
                 if int(kind) == cv2.IMAGE_METADATA_EXIF:
-                    blended = _upright(blended, np.asarray(block).tobytes())
+                    blended = upright(blended, np.asarray(block).tobytes())
             return np.ascontiguousarray(blended)
+        if raw.dtype.kind != "f":
+            raw = None  # not needed any more; both together would take twice the memory
         # IMREAD_COLOR_RGB leaves 16-bit TIFFs in BGR: swap here
         color = cv2.imdecode(encoded, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
+        if color is None and raw is None:
+            return None
         if color is None:  # float TIFFs can only be read unchanged
             color = cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR) if raw.ndim == 2 else raw
         return _to_8_bits(cv2.cvtColor(color, cv2.COLOR_BGR2RGB))
@@ -220,20 +264,13 @@ def _to_8_bits(image: npt.NDArray[Any] | None) -> Image | None:
 
 def _blend(bgra: npt.NDArray[Any]) -> Image:
     """Return an image with alpha (BGRA, 8 or 16 bits) blended onto the background, as RGB."""
-    narrow = _to_8_bits(bgra)
-    assert narrow is not None  # 8 or 16 bits
-    color = narrow[:, :, 2::-1].astype(np.uint32)
-    alpha = narrow[:, :, 3:].astype(np.uint32)
-    return ((color * alpha + BACKGROUND * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
-def _upright(image: Image, exif: bytes) -> Image:
-    """Return an image turned by its EXIF orientation, as OpenCV does without alpha."""
-    block = exif.removeprefix(b"Exif\0\0")
-    try:
-        orientation = tiff_tags(block).get(TIFF_ORIENTATION, 1)
-    except (struct.error, IndexError):  # ignore a damaged tag
-        return image
-    turns = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
-    turned = np.rot90(image, turns)
-    return turned[:, ::-1] if orientation in (2, 4, 5, 7) else turned
+    blended = np.empty((*bgra.shape[:2], 3), np.uint8)
+    # in strips: the wider numbers of a whole image would need many times its memory
+    for start in range(0, len(bgra), _BLENDED_ROWS):
+        narrow = _to_8_bits(bgra[start : start + _BLENDED_ROWS])
+        assert narrow is not None  # 8 or 16 bits
+        color = narrow[:, :, 2::-1].astype(np.uint32)
+        alpha = narrow[:, :, 3:].astype(np.uint32)
+        strip = (color * alpha + BACKGROUND * (255 - alpha) + 127) // 255
+        blended[start : start + _BLENDED_ROWS] = strip
+    return blended

@@ -30,7 +30,8 @@ RATE_TOLERANCE = Fraction(1, 10_000)
 """Headers round: 900000/30029 means 30000/1001. Common rates differ by at least 1/1000."""
 _MAX_RATE_RATIO = 8
 """Factor between a stream's coded and average rate above which the average is wrong."""
-MAX_PIXELS = 200_000_000
+MAX_FRAME_BYTES = 600_000_000
+"""Size of a decoded frame: 200 megapixels of RGB, fewer of deeper formats."""
 MAX_THREADS = 4
 """Each decoding thread buffers its own frames; at 8K more threads cost gigabytes."""
 CORES_PER_THREAD = 2
@@ -151,7 +152,7 @@ class VideoSource:
                 raise InputError(f"nothing in {self._name} can be decoded as video")
             self._rotation = round(first.rotation / 90) * 90 % 360
             self._size = _size_in_square_pixels(first, stream.sample_aspect_ratio)
-            if math.prod(self._size) > MAX_PIXELS:
+            if 3 * math.prod(self._size) > MAX_FRAME_BYTES:
                 raise InputError(f"{self._name} has larger frames than can be processed")
             self._start = (container.start_time or 0) / av.time_base
             duration = _duration(container, stream)
@@ -190,9 +191,10 @@ class VideoSource:
             if stream.codec_context is not None and not cover:
                 if stream.codec_context.name in TEXT_ART:
                     break
-                coded = stream.codec_context.width * stream.codec_context.height
-                if coded > MAX_PIXELS:
+                if _frame_bytes(stream.codec_context) > MAX_FRAME_BYTES:
                     raise InputError(f"{self._name} has larger frames than can be processed")
+                # a later frame may be larger than the header says
+                stream.codec_context.options = {"max_pixels": str(MAX_FRAME_BYTES // 3)}
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = _decoding_threads()
                 return stream
@@ -243,6 +245,17 @@ class VideoSource:
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
         image.flags.writeable = False
         return image
+
+
+def _frame_bytes(context: av.VideoCodecContext) -> int:
+    """Return the size of a decoded frame or of its RGB image, whichever is larger."""
+    pixels = context.width * context.height
+    pixel_format = context.format
+    if pixel_format is None:
+        return 4 * pixels
+    # per component and pixel; subsampled chroma counts in full, as the image will be RGB
+    sample = max((component.bits for component in pixel_format.components), default=8)
+    return pixels * max(3, len(pixel_format.components)) * (2 if sample > 8 else 1)
 
 
 def _decoding_threads() -> int:

@@ -184,7 +184,7 @@ def _resolve(text: str, options: ProcessOptions) -> ProcessOptions:
     from pymaf_live.pipeline.model_selection import select_model, shipped_models
     from pymaf_live.sources import open_source
 
-    source = open_source(text)
+    source = open_source(text, image_rate=options.image_rate)
     try:
         if source.facts.live:
             raise EndlessSourceError(text)
@@ -341,7 +341,8 @@ def _process_input(text: str, options: ProcessOptions, version: str, board: Any)
             library=TakeLibrary(Path(folder) / "takes"),
         )
         try:
-            done = process(open_source(text), options, _WorkerReporter(board, options.name))
+            source = open_source(text, image_rate=options.image_rate)
+            done = process(source, options, _WorkerReporter(board, options.name))
         except PymafLiveError as error:
             return _TaskResult(failure=(_error_kind(error), str(error)))
         files = [path for path in sorted(out.rglob("*")) if path.is_file()]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ class ProcessOptions:
     name: str = ""
     """Stem of the result files; empty: derived from the source's name."""
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    image_rate: Fraction | None = None
+    """Frames per second of images that are one video; used by callers that open the source."""
     overlay: bool = True
     """Write a video (or images) with the body drawn over the frames."""
     exports: tuple[str, ...] = ("bvh", "npz")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import struct
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image as Pillow
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources import expand, open_source
-from pymaf_live.sources.image_headers import claimed_image_size
+from pymaf_live.sources.image_headers import claimed_image_size, image_header
+from tests.helpers.paths import SHARED
 
 
 def scene(width: int = 40, height: int = 24) -> np.ndarray:
@@ -227,3 +231,137 @@ def test_a_pattern_of_videos_expands_to_one_source_per_file(tmp_path: Path) -> N
     assert expand(str(tmp_path / "*.mp4")) == [str(tmp_path / n) for n in ("a9.mp4", "a10.mp4")]
     for same in (str(tmp_path / "*.png"), str(tmp_path), "0", "rtsp://host/*"):
         assert expand(same) == [same]
+
+
+def save_heic(path: Path, image: np.ndarray, exif_block: bytes = b"") -> Path:
+    heif = pillow_heif.from_bytes("RGB", image.shape[1::-1], image.tobytes())
+    heif.save(str(path), quality=-1, chroma=444, **({"exif": exif_block} if exif_block else {}))
+    return path
+
+
+def test_heic_is_read_whatever_its_name(tmp_path: Path) -> None:
+    wanted = scene(64, 48)
+    path = save_heic(tmp_path / "IMG_0001.HEIC", wanted)
+    assert np.abs(read(path).astype(int) - wanted).max() <= 8
+    assert (read(path.rename(tmp_path / "renamed.jpg")) == read(save_heic(path, wanted))).all()
+    source = open_source(str(tmp_path))
+    assert [frame.name for frame in source.frames()] == ["IMG_0001.HEIC", "renamed.jpg"]
+
+
+def test_heic_is_turned_once() -> None:
+    """The container's rotation counts, or the EXIF tag where it has none: never both."""
+    pictures = SHARED / "cases" / "media"
+    if not pictures.exists():
+        pytest.skip(f"{pictures} is not there")
+    straight = read(pictures / "pics" / "phone.heic").astype(int)
+    turned = read(pictures / "pics" / "phone6.heic").astype(int)
+    assert np.abs(straight - turned).mean() < 2
+    assert read(pictures / "iphone_grid.heic").shape == (720, 1280, 3)  # six tiles
+
+
+def test_damaged_heic_is_one_line(tmp_path: Path) -> None:
+    data = save_heic(tmp_path / "a.heic", scene(64, 48)).read_bytes()
+    for cut in (20, len(data) // 2):
+        (tmp_path / "a.heic").write_bytes(data[:cut])
+        with pytest.raises(InputError, match=r"a\.heic"):
+            list(open_source(str(tmp_path / "a.heic")).frames())
+
+
+def test_avif_is_turned_by_its_container(tmp_path: Path) -> None:
+    image = Pillow.fromarray(scene(64, 48))
+    image.save(tmp_path / "a.avif", quality=100, subsampling="4:4:4", exif=b"Exif\0\0" + exif(6))
+    found = read(tmp_path / "a.avif").astype(int)
+    assert found.shape == (64, 48, 3)
+    assert np.abs(found - UPRIGHT[6](scene(64, 48))).mean() < 3
+
+
+def test_images_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", scene())
+    (tmp_path / "b.CR3").write_bytes(b"raw")
+    (tmp_path / "c.gif").write_bytes(b"GIF89a")
+    (tmp_path / ".d.psd").write_bytes(b"hidden")
+    (tmp_path / "notes.txt").write_text("no image")
+    source = open_source(str(tmp_path))
+    assert [frame.name for frame in source.frames()] == ["a.png"]
+    assert [name for name, _ in source.failures] == ["b.CR3", "c.gif"]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(InputError, match=r"no images in the folder .*; b\.CR3 is in a format"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
+def test_animations_are_videos(tmp_path: Path, suffix: str) -> None:
+    frames = [Pillow.new("RGBA", (32, 24), (50 * k, 0, 0, 255)) for k in range(4)]
+    frames[3] = Pillow.new("RGBA", (32, 24), (0, 0, 0, 0))
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=[40, 40, 80, 40], lossless=True
+    )
+    source = open_source(str(path))
+    assert (source.facts.kind, source.facts.frame_rate, source.facts.size) == (
+        "video",
+        25,
+        (32, 24),
+    )
+    found = list(source.frames())
+    assert [frame.time for frame in found] == pytest.approx([0.0, 0.04, 0.08, 0.16])
+    assert [frame.image[5, 5].tolist() for frame in found] == [
+        [0, 0, 0], [50, 0, 0], [100, 0, 0], [255, 255, 255],
+    ]  # fmt: skip
+    # beside others it is an image, and that is said
+    save(tmp_path / "b.jpg", scene())
+    folder = open_source(str(tmp_path))
+    assert len(list(folder.frames())) == 2
+    assert folder.notices == [f"of the animation {path} only the first image is used"]
+
+
+def test_numbered_images_are_a_video_where_a_rate_is_given(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 9, 10, 100):
+        save(tmp_path / f"shot{number}.png", scene(40, 24))
+    (tmp_path / "shot9.png").write_bytes(b"damaged")
+    save(tmp_path / "shot.png", scene())
+    source = open_source(str(tmp_path / "shot%d.png"), image_rate=Fraction(24))
+    assert (source.facts.kind, source.facts.frame_rate) == ("video", 24)
+    assert (source.facts.size, source.facts.frame_count) == ((40, 24), 6)
+    assert source.facts.duration == pytest.approx(0.25)
+    found = [(frame.name, round(24 * frame.time, 6)) for frame in source.frames()]
+    numbers = [("shot1", 0), ("shot2", 1), ("shot3", 2), ("shot10", 4), ("shot100", 5)]
+    assert found == [(f"{name}.png", time) for name, time in numbers]
+    assert [name for name, _ in source.failures] == ["shot9.png"]
+    # the same pattern without a rate: separate images
+    assert open_source(str(tmp_path / "shot%d.png")).facts.kind == "images"
+
+
+def test_padded_numbers(tmp_path: Path) -> None:
+    for name in ("a0001.png", "a0002.png", "a3.png", "a0010.png", "a12345.png"):
+        save(tmp_path / name, scene())
+    found = [frame.name for frame in open_source(str(tmp_path / "a%04d.png")).frames()]
+    assert found == ["a0001.png", "a0002.png", "a0010.png", "a12345.png"]
+    with pytest.raises(InputError, match="no file matches"):
+        open_source(str(tmp_path / "b%04d.png"))
+
+
+def test_limits_count_what_a_decoder_allocates(tmp_path: Path) -> None:
+    jpeg = cv2.imencode(".jpg", scene())[1].tobytes()
+    at = jpeg.index(b"\xff\xc0")
+    huge = jpeg[: at + 5] + struct.pack(">HH", 30_000, 30_000) + jpeg[at + 9 :]
+    png = struct.pack(">IIBBBBB", 12_000, 12_000, 16, 6, 0, 0, 0)
+    size = struct.pack(">HHIIII", 47, 0, 32_000, 32_000, 0, 0) + bytes(16) + b"\0\3"
+    contents = {
+        "stray.jpg": huge[:2] + b"\x00" + huge[2:],
+        "deep.png": b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + b"IHDR"
+        + png
+        + bytes(99)
+        + b"IEND",
+        "a.jp2": b"\xff\x4f\xff\x51" + size + bytes(100),
+        "a.ppm": b"P6 # comment\n20000 20000 255\n" + bytes(100),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="the limit is"):
+            list(open_source(str(tmp_path / name)).frames())
+    header = image_header(cv2.imencode(".tif", np.zeros((5, 7, 3), np.uint16))[1].tobytes())
+    assert header is not None
+    assert (header.width, header.height, header.pixel_bytes) == (7, 5, 6)

@@ -18,6 +18,7 @@ from pymaf_live.cli.options import (
     JsonOption,
     MotionOptions,
     parse_formats,
+    parse_image_rate,
 )
 from pymaf_live.cli.output import print_error, print_note, with_advice
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
@@ -74,6 +75,14 @@ def process(
         ),
     ] = "bvh,npz",
     overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True,
+    image_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N/M",
+            help="Frames per second of images that are one video: a folder, shots/*.png or "
+            "shots/%04d.png. Default: separate images.",
+        ),
+    ] = None,
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -107,6 +116,7 @@ def process(
     export_options = motion.export_options(formats)
     sources = [source for pattern in inputs for source in expand(pattern)]
     names = result_names(sources)
+    rate = None if image_rate is None else parse_image_rate(image_rate)
     options = ProcessOptions(
         out=out,
         pipeline=PipelineOptions(
@@ -119,6 +129,7 @@ def process(
         export_options=export_options,
         **asdict(cleaning),
         force=force,
+        image_rate=rate,
     )
     if boxes is not None:
         _require_boxes_match(options, boxes, sources)
@@ -142,7 +153,7 @@ def _process_in_turn(
     with stop_on_signals() as stop:
         for text, name in zip(sources, names, strict=True):
             try:
-                source = open_source(text)
+                source = open_source(text, image_rate=options.image_rate)
                 with TerminalReporter(name, stop) as reporter:
                     result = process(source, replace(options, name=name), reporter)
             except (InputError, OutputError, EndlessSourceError) as error:
@@ -175,7 +186,7 @@ def _require_boxes_match(options: ProcessOptions, path: Path, sources: Sequence[
     counts: list[int | None] = []
     for text in sources:
         try:
-            source = open_source(text)
+            source = open_source(text, image_rate=options.image_rate)
         except InputError:
             # reported when the input is processed
             continue
