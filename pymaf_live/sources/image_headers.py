@@ -59,12 +59,6 @@ def image_header(data: bytes) -> ImageHeader | None:
     return None
 
 
-def claimed_image_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height from the header of an image file; else None."""
-    header = image_header(data)
-    return None if header is None else (header.width, header.height)
-
-
 def is_heif(data: bytes) -> bool:
     """Return True if a file, given at least its first 12 bytes, is a still HEIC or AVIF image."""
     return data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS

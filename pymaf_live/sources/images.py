@@ -227,14 +227,16 @@ def _decode(data: bytes) -> Image | None:
                 if int(kind) == cv2.IMAGE_METADATA_EXIF:
                     blended = upright(blended, np.asarray(block).tobytes())
             return np.ascontiguousarray(blended)
-        if raw.dtype.kind != "f":
-            raw = None  # not needed any more; both together would take twice the memory
+        # only of float images: both together would take twice the memory
+        unchanged = raw if raw.dtype.kind == "f" else None
+        del raw
         # IMREAD_COLOR_RGB leaves 16-bit TIFFs in BGR: swap here
         color = cv2.imdecode(encoded, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
-        if color is None and raw is None:
-            return None
         if color is None:  # float TIFFs can only be read unchanged
-            color = cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR) if raw.ndim == 2 else raw
+            if unchanged is None:
+                return None
+            gray = unchanged.ndim == 2
+            color = cv2.cvtColor(unchanged, cv2.COLOR_GRAY2BGR) if gray else unchanged
         return _to_8_bits(cv2.cvtColor(color, cv2.COLOR_BGR2RGB))
     except cv2.error:
         return None
