@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import torch
+from torch import Tensor
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, PymafLiveError
@@ -21,6 +23,7 @@ from pymaf_live.system.signals import StopRequest
 from trainer.data.image_check import check_images
 from trainer.evaluation.preview import validation_preview
 from trainer.evaluation.validation import validate
+from trainer.network.encoder import EncoderOutput
 from trainer.network.pymaf import PyMAF
 from trainer.training.batches import batches, to_device
 from trainer.training.checkpoint import (
@@ -39,9 +42,10 @@ from trainer.training.datasets import (
     open_validation_set,
 )
 from trainer.training.distributed import distributed_context
+from trainer.training.feature_cache import cached_inputs
 from trainer.training.logger import TrainingLogger
 from trainer.training.loss_module import LossModule, ema_update
-from trainer.training.losses import Losses
+from trainer.training.losses import Labels, Losses
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.optimizer import TrainingOptimizer
 from trainer.training.schedule import TrainingClock, learning_rates
@@ -158,8 +162,24 @@ def train(
         validate_every = max(schedule.validate_every // schedule.batch, 1)
         spec = DatasetSpec(config, locations, model.encoder.size)
         stem_frozen = False
+        inputs: Iterator[tuple[Tensor | EncoderOutput, Labels]]
         first, saved = step, clock.restart()
-        for batch in batches(spec, context, schedule, step, save):
+        if schedule.cached_images:
+            inputs = cached_inputs(
+                out / "encoder_outputs",
+                model.encoder,
+                text,
+                spec,
+                context,
+                schedule,
+                step,
+                reporter,
+            )
+            clock.restart()
+        else:
+            made = batches(spec, context, schedule, step, save)
+            inputs = (to_device(batch, context.device) for batch in made)
+        for image, labels in inputs:
             # dropout depends on the step alone, and differs between processes
             torch.manual_seed(schedule.seed + step + _SEED_STRIDE * context.rank)
             rates = learning_rates(schedule, clock.position(step, steps))
@@ -170,7 +190,7 @@ def train(
 
             # forward, backward, step
             model.train()
-            loss, terms = loss_module(*to_device(batch, context.device), rates.frozen)
+            loss, terms = loss_module(image, labels, rates.frozen)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             clock.tick()

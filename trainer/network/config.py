@@ -44,6 +44,8 @@ class NetworkConfig(BaseModel):
     beside the point features (BlazePose encoders only)."""
     heatmaps: bool = Field(default=False, validation_alias=AliasChoices("heatmaps", "heat"))
     """Read these landmarks from the encoder's heatmaps where they have a peak."""
+    refiner_width: int = Field(default=0, ge=0)
+    """Width of the network that corrects the encoder's landmarks, `LandmarkRefiner`; 0 = none."""
     ik_steps: tuple[Annotated[int, Field(ge=1, le=8)], ...] = Field(
         default=(), validation_alias=AliasChoices("ik_steps", "pulls")
     )
@@ -119,6 +121,8 @@ class NetworkConfig(BaseModel):
             raise ValueError("ik_steps needs landmarks = true")
         if self.features == "none" and not self.landmarks:
             raise ValueError("features = 'none' needs landmarks = true")
+        if self.refiner_width and not self.landmarks:
+            raise ValueError("refiner_width needs landmarks = true")
         if self.heatmaps and not self.landmarks:
             raise ValueError("heatmaps needs landmarks = true")
         return self

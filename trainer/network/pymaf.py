@@ -28,6 +28,7 @@ from trainer.network.ik_step import TargetLandmarks, Trust
 from trainer.network.joint_limits import JointLimits
 from trainer.network.kinematic_chain import pose_from_columns
 from trainer.network.landmark_ik import LandmarkIK
+from trainer.network.landmark_refiner import LandmarkRefiner
 from trainer.network.network_body import NetworkBody, PosedBody
 from trainer.network.point_features import PointFeatures, sample_bilinear, sample_on_grid
 from trainer.network.regressor import Regressor
@@ -76,6 +77,12 @@ class PyMAF(nn.Module):
         self.register_buffer("start_shape", start.shape.reshape(1, -1))
         self.register_buffer("start_camera", start.camera.reshape(1, -1))
 
+        self.refiner: LandmarkRefiner | None = None
+        if config.refiner_width:
+            encoder = self.encoder
+            self.refiner = LandmarkRefiner(
+                encoder.channels, encoder.summary_width, config.refiner_width
+            )
         self.auxiliary: DenseHead | None = None
         if config.auxiliary != "none":
             coordinates = config.auxiliary == "dense"
@@ -152,6 +159,8 @@ class PyMAF(nn.Module):
         # a batch of 1, so that everything that depends only on the start is constant in an export
         pose, shape, camera = self.start_pose, self.start_shape, self.start_camera
         columns = self.body.columns(pose)
+        if self.refiner is not None:
+            encoded = self.refiner(encoded)
         landmarks = self._target_landmarks(encoded)
         dense = self._predict_dense(encoded)
         levels: list[LevelEstimate] = []

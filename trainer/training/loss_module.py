@@ -32,17 +32,21 @@ class LossModule(nn.Module):
         self.model, self.losses, self.bf16 = model, losses, bf16
 
     def forward(
-        self, image: Tensor, labels: Labels, frozen: bool
+        self, image: Tensor | EncoderOutput, labels: Labels, frozen: bool
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of crops (B, 3, S, S) and its terms.
 
         Parameters
         ----------
-        image : (B, 3, S, S) tensor
+        image : (B, 3, S, S) tensor or EncoderOutput
+            Crops, or what the encoder made of them before.
         labels : Labels
         frozen : bool
             Send no gradients to the encoder.
         """
+        if isinstance(image, EncoderOutput):
+            loss, terms = self.losses(self.model.estimate(image), labels)
+            return loss, terms
         with (
             torch.set_grad_enabled(not frozen),
             torch.autocast(image.device.type, torch.bfloat16, enabled=self.bf16),

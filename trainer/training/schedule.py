@@ -7,7 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 
 class Schedule(BaseModel):
@@ -25,6 +33,9 @@ class Schedule(BaseModel):
     """Keep the encoder's high-resolution stages frozen."""
     stem_images: NonNegativeInt = 0
     """Images at the end for which these stages train too, although `freeze_stem` is set."""
+    cached_images: NonNegativeInt = 0
+    """Crops whose encoder output is computed before the training, which every epoch draws again;
+    0 = new crops all the time. The encoder must be frozen throughout."""
     batch: PositiveInt = 32
     """Images of a step, over all processes."""
     learning_rate: float = 5e-5
@@ -55,6 +66,17 @@ class Schedule(BaseModel):
     def steps(self) -> int:
         """Steps of the whole run."""
         return math.ceil(self.images / self.batch)
+
+    @property
+    def cached_crops(self) -> int:
+        """`cached_images`, rounded up to whole batches."""
+        return math.ceil(self.cached_images / self.batch) * self.batch
+
+    @model_validator(mode="after")
+    def _check_cache(self) -> Schedule:
+        if self.cached_images and self.frozen_images < self.images:
+            raise ValueError("cached_images needs frozen_images = images: the encoder cannot train")
+        return self
 
 
 @dataclass(frozen=True)

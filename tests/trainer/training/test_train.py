@@ -44,6 +44,7 @@ activation = true
 landmarks = true
 heatmaps = true
 ik_steps = [1, 2, 1]
+refiner_width = 16
 [losses]
 landmarks = 1.0
 heatmaps = 0.5
