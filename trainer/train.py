@@ -163,22 +163,14 @@ def train(
         spec = DatasetSpec(config, locations, model.encoder.size)
         stem_frozen = False
         inputs: Iterator[tuple[Tensor | EncoderOutput, Labels]]
-        first, saved = step, clock.restart()
         if schedule.cached_images:
-            inputs = cached_inputs(
-                out / "encoder_outputs",
-                model.encoder,
-                text,
-                spec,
-                context,
-                schedule,
-                step,
-                reporter,
-            )
-            clock.restart()
+            folder = out / "encoder_outputs"
+            inputs = cached_inputs(folder, model.encoder, spec, context, step, reporter)
+            log.restart_timer(step)
         else:
             made = batches(spec, context, schedule, step, save)
             inputs = (to_device(batch, context.device) for batch in made)
+        first, saved = step, clock.restart()
         for image, labels in inputs:
             # dropout depends on the step alone, and differs between processes
             torch.manual_seed(schedule.seed + step + _SEED_STRIDE * context.rank)

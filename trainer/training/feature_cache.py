@@ -29,7 +29,6 @@ from trainer.training.batches import Batch, batches, to_device
 from trainer.training.datasets import DatasetSpec
 from trainer.training.distributed import DistributedContext
 from trainer.training.losses import Labels
-from trainer.training.schedule import Schedule
 
 _STATE = "state.json"
 _MAP = "map_{}"
@@ -80,25 +79,20 @@ class CachedCrops:
 def cached_inputs(
     folder: Path,
     encoder: Encoder,
-    config: str,
     spec: DatasetSpec,
     context: DistributedContext,
-    schedule: Schedule,
     first: int,
     reporter: Reporter,
 ) -> Iterator[tuple[EncoderOutput, Labels]]:
-    """Yield the encoder outputs and labels of every step from `first` on; compute missing ones.
+    """Compute missing encoder outputs, and return those of every step from `first` on with labels.
 
     Parameters
     ----------
     folder : Path
-        Of the outputs; those of another encoder or configuration are replaced.
+        Of the outputs; those of another encoder, other data or another augmentation are replaced.
     encoder : Encoder
-    config : str
-        Text of the run's configuration.
     spec : DatasetSpec
     context : DistributedContext
-    schedule : Schedule
     first : int
         Step.
     reporter : Reporter
@@ -116,25 +110,25 @@ def cached_inputs(
     def crops(step: int) -> Iterator[Batch]:
         return batches(spec, context, schedule.model_copy(update={"images": count}), step)
 
+    schedule = spec.config.schedule
     count = schedule.cached_crops
-    cache = CachedCrops(
-        _encoder_outputs(folder, encoder, config, crops, schedule, reporter), schedule.seed
+    cache = CachedCrops(_encoder_outputs(folder, encoder, spec, crops, reporter), schedule.seed)
+    return (
+        cache.read(step, schedule.batch, context.device) for step in range(first, schedule.steps)
     )
-    for step in range(first, schedule.steps):
-        yield cache.read(step, schedule.batch, context.device)
 
 
 def _encoder_outputs(
     folder: Path,
     encoder: Encoder,
-    config: str,
+    spec: DatasetSpec,
     crops: Callable[[int], Iterator[Batch]],
-    schedule: Schedule,
     reporter: Reporter,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a folder, filled."""
-    state, count, batch = folder / _STATE, schedule.cached_crops, schedule.batch
-    key = _key(encoder, config, count)
+    state, schedule = folder / _STATE, spec.config.schedule
+    count, batch = schedule.cached_crops, schedule.batch
+    key = _key(encoder, spec)
     done = _finished_crops(state, key)
     arrays = _open_arrays(folder, count) if done else {}
     if not arrays:
@@ -184,8 +178,16 @@ def _map_count(values: Mapping[str, object]) -> int:
     return sum(name.startswith(_MAP.format("")) for name in values)
 
 
-def _key(encoder: Encoder, config: str, count: int) -> str:
-    digest = hashlib.sha256(f"{count}\n{config}".encode())
+def _key(encoder: Encoder, spec: DatasetSpec) -> str:
+    """Return a digest of all that the outputs depend on: weights, data and augmentation."""
+    config = spec.config
+    content = {
+        "data": [spec.locations.resolve_set(one).model_dump_json() for one in config.data],
+        "augmentation": config.augmentation.model_dump_json(),
+        "network": [config.network.encoder, config.network.heatmaps, config.network.crop_rule],
+        "schedule": [config.schedule.cached_crops, config.schedule.batch, config.schedule.seed],
+    }
+    digest = hashlib.sha256(json.dumps(content).encode())
     for name, value in encoder.state_dict().items():
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

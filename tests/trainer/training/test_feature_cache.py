@@ -49,7 +49,7 @@ def read(people, folder, encoder, text=None, context=ALONE):
     text = text or cached_config()
     run = read_run_config(text, "tiny")
     spec = DatasetSpec(run, locations(people), TinyEncoder.size)
-    return cached_inputs(folder, encoder, text, spec, context, run.schedule, 0, SILENT)
+    return cached_inputs(folder, encoder, spec, context, 0, SILENT)
 
 
 def make_encoder(seed=0):
