@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pymaf_live.body import Body
@@ -26,12 +26,13 @@ from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import pck
 from trainer.evaluation.network import TorchNetwork
 from trainer.export.onnx import load_network
+from trainer.network.encoder import Encoder, EncoderOutput
 from trainer.network.ik_step import IKStep
 from trainer.network.pymaf import PyMAF
 from trainer.training.checkpoint import read_progress, save_average
 from trainer.training.malloc import keep_freed_memory
 
-_IMAGE_FACTORS = (1.0, 1.4)
+_IMAGE_FACTORS = (1.0, 1.4, 2.0, 3.0)
 _MOMENTA = (0.0, 0.15, 0.25)
 _TUNING_IMAGES = 500
 """Training images, the last before the held-out ones."""
@@ -45,6 +46,28 @@ class IKGain:
     """Factor on the weight of every landmark's error in the image."""
     momentum: float
     """Added to the momentum of every step but the first."""
+
+
+class _RepeatedEncoder(Encoder):
+    """Encoder that sees the same batches again and again, and computes each of them once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder, self.size = encoder, encoder.size
+        self.channels, self.summary_width = encoder.channels, encoder.summary_width
+        self._outputs: list[EncoderOutput] = []
+        self._next = 0
+
+    def forward(self, image: Tensor) -> EncoderOutput:
+        if self._next == len(self._outputs):
+            # no level reads the heatmaps, which are half of the output
+            self._outputs.append(replace(self.encoder(image), heatmaps=None))
+        self._next += 1
+        return self._outputs[self._next - 1]
+
+    def restart(self) -> None:
+        """Expect the first batch next."""
+        self._next = 0
 
 
 @torch.no_grad()
@@ -88,11 +111,14 @@ def tune_ik_gain(
     """
     bodies, scores = BodyPoser(body), {}
     joints = joint_set.joints[list(rows)]
+    encoder = _RepeatedEncoder(model.encoder)
     for image in _IMAGE_FACTORS:
         for momentum in _MOMENTA:
             gain = IKGain(image, momentum)
-            network = TorchNetwork(with_ik_gain(model, gain), "cpu")
-            inference = estimate_annotated(network, joint_set, rows)
+            other = with_ik_gain(model, gain)
+            other.encoder = encoder
+            inference = estimate_annotated(TorchNetwork(other, "cpu"), joint_set, rows)
+            encoder.restart()
             scores[gain] = pck(inference.points(bodies, "lsp"), joints)
     return with_ik_gain(model, max(scores, key=lambda gain: scores[gain])), scores
 
