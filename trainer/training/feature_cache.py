@@ -179,7 +179,7 @@ def _map_count(values: Mapping[str, object]) -> int:
 
 
 def _key(encoder: Encoder, spec: DatasetSpec) -> str:
-    """Return a digest of all that the outputs depend on: weights, data and augmentation."""
+    """Return a digest of what the outputs depend on: weights, data and augmentation."""
     config = spec.config
     content = {
         "data": [spec.locations.resolve_set(one).model_dump_json() for one in config.data],
