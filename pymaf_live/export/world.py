@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pymaf_live.body import Body, PointSet
+from pymaf_live.body import Body
 from pymaf_live.body.rotations import matrix_from_axis_angle
 from pymaf_live.export.options import World
-from pymaf_live.export.up_direction import estimate_up, levelling_rotation
+from pymaf_live.takes.ground import UP_OF_LEVEL_CAMERA, Ground, ground_of
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
 
@@ -27,14 +27,8 @@ Y_UP_FROM_CAMERA: Array = np.diag([1.0, -1.0, -1.0])
 UNITS_PER_METRE: Mapping[str, float] = MappingProxyType({"m": 1.0, "cm": 100.0, "mm": 1000.0})
 """File units per metre."""
 
-_GROUND_SAMPLES = 300
-_GROUND_PERCENTILE = 10.0
-"""Percentile of the lowest points of the body that is the ground: jumps and a few frames sunk by a
-bad estimate do not move it."""
 _REPORTED_TILT = 0.5
 """Smallest pitch or roll worth a note, degrees."""
-_BATCH_ROWS = 16
-"""Rows posed at once, to bound memory."""
 
 
 @dataclass(frozen=True)
@@ -63,32 +57,31 @@ def world_transform(take: Take, body: Body, world: World, first_person: int) -> 
     """
     if world == "camera":
         return WorldTransform(Y_UP_FROM_CAMERA, np.zeros(3))
-    up = estimate_up(take, body)
-    rotation = levelling_rotation(Y_UP_FROM_CAMERA @ up.direction) @ Y_UP_FROM_CAMERA
+    ground = ground_of(take, body)
+    rotation = levelling_rotation(Y_UP_FROM_CAMERA @ ground.up) @ Y_UP_FROM_CAMERA
     first = int(np.flatnonzero(take.person == first_person)[0])
     start = rotation @ np.asarray(take.joints[first, 0], dtype=np.float64)
-    shift = -np.array([start[0], _ground_height(take, body, rotation), start[2]])
-    return WorldTransform(rotation, shift, _tilt_note(up.direction, up.upright))
+    shift = -np.array([start[0], ground.height, start[2]])
+    return WorldTransform(rotation, shift, _tilt_note(ground))
 
 
-def _tilt_note(up: Array, upright: int) -> str:
-    if not upright:
+def levelling_rotation(up: Array) -> Array:
+    """Return the smallest rotation (3, 3) from `up`, in a y-up frame, to y."""
+    target = np.array([0.0, 1.0, 0.0])
+    axis = np.cross(up, target)
+    sine = float(np.linalg.norm(axis))
+    if sine < 1e-12:
+        return np.eye(3)
+    angle = np.arctan2(sine, float(up @ target))
+    return np.asarray(matrix_from_axis_angle(axis / sine * angle))
+
+
+def _tilt_note(ground: Ground) -> str:
+    up = ground.up
+    if not ground.upright and np.array_equal(up, UP_OF_LEVEL_CAMERA):
         return "no one stands upright; the camera was assumed to be level"
     pitch = np.degrees(np.arctan2(-up[2], -up[1]))
     roll = np.degrees(np.arctan2(up[0], -up[1]))
     if max(abs(pitch), abs(roll)) < _REPORTED_TILT:
         return ""
     return f"corrected the camera's pitch of {pitch:.1f} and roll of {roll:.1f} degrees"
-
-
-def _ground_height(take: Take, body: Body, rotation: Array) -> float:
-    """Return the height of the ground in metres, in the rotated frame."""
-    sample = np.unique(np.linspace(0, len(take.frame) - 1, _GROUND_SAMPLES).round().astype(int))
-    points = PointSet.vertices(body, body.sample_vertices)
-    lowest = []
-    for rows in np.array_split(sample, -(-len(sample) // _BATCH_ROWS)):
-        posed = points.pose(
-            matrix_from_axis_angle(take.pose[rows]), take.shape[rows], take.translation[rows]
-        )
-        lowest.append((posed @ rotation.T)[..., 1].min(axis=-1))
-    return float(np.percentile(np.concatenate(lowest), _GROUND_PERCENTILE))

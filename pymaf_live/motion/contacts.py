@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.motion.ground import Ground, fit_ground
+from pymaf_live.takes.ground import Ground
 from pymaf_live.types import Array
 
 _MIN_SPEED_LIMIT, _MAX_SPEED_LIMIT = 0.35, 0.9
@@ -46,7 +46,7 @@ class Stance:
         return slice(self.first, self.last + 1)
 
 
-def contact_probability(feet: Array, times: Array, up: Array) -> tuple[Array, Ground]:
+def contact_probability(feet: Array, times: Array, ground: Ground) -> Array:
     """Estimate the probability that feet are in contact with the ground.
 
     The speed is measured across the line of sight: a standing foot does not move in the image,
@@ -58,13 +58,12 @@ def contact_probability(feet: Array, times: Array, up: Array) -> tuple[Array, Gr
         Positions in m, camera frame, at N increasing times.
     times : (N,) array
         Seconds.
-    up : (3,) array
-        Unit vector.
+    ground : Ground
+        Where these points of a foot are when it rests.
 
     Returns
     -------
-    (N, K) array and Ground
-        The ground is fitted to the feet in contact.
+    (N, K) array
     """
     # imported here: a part of the program's start time that most commands do not need
     from scipy.ndimage import gaussian_filter1d, minimum_filter1d
@@ -73,25 +72,16 @@ def contact_probability(feet: Array, times: Array, up: Array) -> tuple[Array, Gr
     noise = float(np.median(speed.min(axis=1)))
     limit = float(np.clip(_NOISE_FACTOR * noise, _MIN_SPEED_LIMIT, _MAX_SPEED_LIMIT))
     slow = _soft_below(speed, limit, _SPEED_SOFTNESS * limit)
-    # first by the height over the lowest foot nearby, then over the ground fitted from these feet
-    height = feet @ up
+    # by the height over the ground, and over the lowest foot nearby: a person on a step stands too
+    height = ground.height_above(feet)
     rate = (len(times) - 1) / max(float(times[-1] - times[0]), 1e-6)
     window = max(1, round(_GROUND_WINDOW * rate))
     lowest = minimum_filter1d(height.min(axis=1), size=2 * window + 1, mode="nearest")
-    low = _soft_below(height - lowest[:, None], _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
-    probability = slow * low
-    resting = probability > 0.5
-    if resting.any():
-        ground = fit_ground(feet[resting], up)
-        # a person on a step stands as well, above the fitted ground
-        near_ground = _soft_below(ground.height_above(feet), _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
-        low = np.maximum(near_ground, _STEP_PENALTY * low)
-        probability = slow * low
-    else:
-        ground = Ground(up, float(np.percentile(height.min(axis=1), 10)))
+    near_lowest = _soft_below(height - lowest[:, None], _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
+    near_ground = _soft_below(height, _HEIGHT_LIMIT, _HEIGHT_SOFTNESS)
+    probability = slow * np.maximum(near_ground, _STEP_PENALTY * near_lowest)
     sigma = max(_SMOOTHING_TIME * rate, 1e-3)
-    smoothed = gaussian_filter1d(probability, sigma, axis=0, mode="nearest")
-    return np.asarray(smoothed), ground
+    return np.asarray(gaussian_filter1d(probability, sigma, axis=0, mode="nearest"))
 
 
 def find_stances(probability: Array, times: Array) -> list[Stance]:

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pymaf_live.body import Body, joint_transforms, pose_joints, project, rest_joints
+from pymaf_live.body import Body, PointSet, joint_transforms, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from pymaf_live.motion.contacts import Stance, contact_probability, find_stances
-from pymaf_live.motion.ground import Ground, fit_ground, up_from_standing_people
 from pymaf_live.motion.motion_model import RESET_GAP
 from pymaf_live.motion.outlier_gate import finite_row_mask
 from pymaf_live.motion.sparse_least_squares import SparseLeastSquares
 from pymaf_live.motion.two_bone import Leg, solve_two_bone
+from pymaf_live.takes.ground import Ground, ball_heights, ground_of
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera, Ints
@@ -41,6 +41,12 @@ _CORRELATION_TIME = 0.3
 """Time over which errors of the depth are correlated and count once, s."""
 _ACCELERATION = 2.0
 """Typical acceleration of the shift, m/s^2."""
+_PENETRATION = 0.02
+"""Depth in the ground up to which the body is not lifted, m: skin that a floor presses flat."""
+_MAX_LIFT = 0.3
+"""m"""
+_BATCH_ROWS = 64
+"""Rows posed at once, to bound memory."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,9 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     """Hold standing feet still and on one ground.
 
     For takes of a camera that does not move. Stances are found from how slow and low the feet are
-    (`contacts`). The body is then shifted, smoothly and mostly in depth, so that standing feet stay
-    at fixed anchors on the ground; the legs bend to cover the rest.
+    (`contacts`), over the ground of the take, which is the same for all people. The body is then
+    shifted, smoothly and mostly in depth, so that standing feet stay at fixed anchors on the
+    ground; the legs bend to cover the rest. Where the body would be in the ground, it is lifted.
 
     Parameters
     ----------
@@ -88,23 +95,15 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     segments = _segments(take, body)
     if not segments:
         return take
-    joints = [_posed(body, segment)[1] for segment in segments]
-    up = up_from_standing_people(np.concatenate(joints), names)
-    stances = []
-    resting = []
-    for segment, positions in zip(segments, joints, strict=True):
-        feet = positions[:, [names["left_foot"], names["right_foot"]]]
-        probability, _ = contact_probability(feet, segment.times, up)
-        own = find_stances(probability, segment.times)
-        stances.append(own)
-        resting += [np.median(feet[s.frames, s.foot], axis=0) for s in own]
-    if not resting:
-        return take
-    ground = fit_ground(np.array(resting), up)
-    locked = [
-        _locked(segment, own, ground, body, names, mode)
-        for segment, own in zip(segments, stances, strict=True)
-    ]
+    ground = ground_of(take, body)
+    locked = []
+    for segment in segments:
+        shape = np.asarray(take.shape[segment.rows[0]], dtype=np.float64)
+        balls = ground.raised(float(ball_heights(shape[None], body).mean()))
+        feet = _posed(body, segment)[1][:, [names[f"{side}_foot"] for side in _SIDES]]
+        stances = find_stances(contact_probability(feet, segment.times, balls), segment.times)
+        held = _locked(segment, stances, balls, body, names, mode)
+        locked.append(held if held is segment else _above_ground(held, shape, body, ground, names))
     return _with_segments(take, body, locked)
 
 
@@ -167,6 +166,44 @@ def _locked(
             rotations = _with_leg_bent(segment, foot_shift, side, body, names)
             segment = replace(segment, rotations=rotations)
     return segment
+
+
+def _above_ground(
+    segment: _Segment, shape: Array, body: Body, ground: Ground, names: Mapping[str, int]
+) -> _Segment:
+    """Return the segment with feet, then the whole body, lifted out of the ground, smoothly."""
+    part = body.skin_weights[body.sample_vertices].argmax(axis=1)
+    for side in _SIDES:
+        foot = np.isin(part, [names[f"{side}_ankle"], names[f"{side}_foot"]])
+        if not foot.any():
+            continue
+        lift = _lift(segment, shape, body, ground, np.asarray(body.sample_vertices)[foot])
+        if lift.any():
+            bent = _with_leg_bent(segment, lift[:, None] * ground.up, side, body, names)
+            segment = replace(segment, rotations=bent)
+    lift = _lift(segment, shape, body, ground, np.asarray(body.sample_vertices))
+    return replace(segment, root=segment.root + lift[:, None] * ground.up)
+
+
+def _lift(segment: _Segment, shape: Array, body: Body, ground: Ground, vertices: Ints) -> Array:
+    """Return by how much (N,) m to lift these vertices so that none is deep in the ground."""
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+    points = PointSet.vertices(body, vertices)
+    lowest = np.empty(len(segment.rows))
+    for rows in np.array_split(np.arange(len(lowest)), -(-len(lowest) // _BATCH_ROWS)):
+        shapes = np.broadcast_to(shape, (len(rows), len(shape)))
+        posed = points.pose(
+            segment.rotations[rows], shapes, segment.root[rows] - segment.rest[rows, 0]
+        )
+        lowest[rows] = ground.height_above(posed).min(axis=-1)
+    lift = np.maximum(-lowest - _PENETRATION, 0.0)
+    lift[lift > _MAX_LIFT] = 0.0  # on another floor, or the pose is wrong
+    rate = (len(lift) - 1) / (segment.times[-1] - segment.times[0])
+    size = 2 * max(1, round(_RAMP * rate)) + 1
+    # the mean of windows that all contain a frame is at least its own lift
+    smooth = uniform_filter1d(maximum_filter1d(lift, size, mode="nearest"), size, mode="nearest")
+    return np.asarray(smooth)
 
 
 def _fit_body_shift(

@@ -36,6 +36,7 @@ _MAX_SHAPES = 400
 _MAX_PIXELS = 1 << 20
 """Length of one side of a frame."""
 _MAX_TEXT = 4096
+_UNIT_TOLERANCE = 1e-6
 
 _AnyArray = npt.NDArray[Any]
 
@@ -60,6 +61,7 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "picture_camera": ("f8", ("F", 5)),
     "file_time": ("f8", ("F",)),
     "trim": ("i8", (2,)),
+    "ground": ("f8", (4,)),
     "marker_frame": ("i8", ("M",)),
     "marker_name": ("U", ("M",)),
     "person_number": ("i8", ("P",)),
@@ -69,6 +71,7 @@ _OPTIONAL = (
     ("picture_name", "picture_camera"),
     ("file_time",),
     ("trim",),
+    ("ground",),
     ("marker_frame", "marker_name"),
     ("person_number", "person_name"),
 )
@@ -314,7 +317,12 @@ def _problem(arrays: dict[str, _AnyArray]) -> str:
             return f"{name} has values that are not finite"
     if not 0 < sizes["J"] <= _MAX_JOINTS or sizes["S"] > _MAX_SHAPES:
         return "sizes out of range"
-    return _camera_problem(arrays) or _row_problem(arrays, sizes) or _edit_problem(arrays, sizes)
+    return (
+        _camera_problem(arrays)
+        or _ground_problem(arrays)
+        or _row_problem(arrays, sizes)
+        or _edit_problem(arrays, sizes)
+    )
 
 
 def _camera_problem(arrays: dict[str, _AnyArray]) -> str:
@@ -351,6 +359,12 @@ def _row_problem(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> s
     order = np.lexsort((person, frame))
     same = (np.diff(frame[order]) == 0) & (np.diff(person[order]) == 0)
     return "a person has two rows in one frame" if same.any() else ""
+
+
+def _ground_problem(arrays: dict[str, _AnyArray]) -> str:
+    if "ground" in arrays and abs(np.linalg.norm(arrays["ground"][:3]) - 1) > _UNIT_TOLERANCE:
+        return "the up direction of ground is not a unit vector"
+    return ""
 
 
 def _edit_problem(arrays: dict[str, _AnyArray], sizes: dict[str | int, int]) -> str:

@@ -65,4 +65,5 @@ def retarget_take(take: Take, source: Body, target: Body) -> tuple[Take, Array]:
         joint_names=target.joint_names,
         parents=target.parents,
         body_sha256=target.sha256,
+        ground=None,  # legs of another length reach another one
     ), found.error

@@ -6,6 +6,7 @@ person does not change; so a finished take has one shape per person, the robust 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,10 @@ _GAUSS_NEWTON_STEPS = 6
 _RIDGE = 1e-6
 """Square pixels per square metre; keeps the step finite if all points coincide."""
 _BATCH_ROWS = 4096
+_MIN_SIZE_CHANGE = 0.002
+"""Relative change of size below which a person stays as measured."""
+_SIZE_RIDGE = 1e-3
+"""Square metres; keeps coefficients small that hardly change the size."""
 
 
 def has_one_shape(take: Take) -> bool:
@@ -96,6 +101,36 @@ def person_shape(take: Take, body: Body, person: int) -> Array:
         if np.linalg.norm(to_metres @ (mean - before)) < _CONVERGED:
             break
     return np.asarray(mean)
+
+
+def with_sizes(take: Take, body: Body, sizes: Mapping[int, float]) -> Take:
+    """Return the take with people of other sizes, each as much further away as they are larger.
+
+    The shape is the one whose body is nearest to the scaled one; translations are solved again, so
+    that the image shows the same.
+
+    Parameters
+    ----------
+    take : Take
+        With one shape per person.
+    body : Body
+    sizes : mapping
+        Factor on the size of each person, by number.
+    """
+    shape = np.array(take.shape, dtype=np.float64)
+    points = body.sample_vertices
+    directions = body.shape_directions[points]
+    directions = (directions - directions.mean(axis=0)).reshape(-1, body.shape_count)
+    for person, factor in sizes.items():
+        rows = take.person == person
+        if abs(factor - 1) < _MIN_SIZE_CHANGE or not rows.any():
+            continue
+        own = shape[np.flatnonzero(rows)[0]]
+        vertices = body.template[points] + body.shape_directions[points] @ own
+        wanted = (factor - 1) * (vertices - vertices.mean(axis=0)).ravel()
+        normal = directions.T @ directions + _SIZE_RIDGE * np.eye(body.shape_count)
+        shape[rows] += np.linalg.solve(normal, directions.T @ wanted)
+    return _with_shape(take, body, shape)
 
 
 def _weighted_median(values: Array, weights: Array) -> float:

@@ -78,6 +78,9 @@ class Take:
     """Frames of the markers, increasing."""
     marker_name: tuple[str, ...] = ()
     """Name of each marker."""
+    ground: Array | None = None
+    """(4,) up direction u and height h (m) of the ground in the camera frame: its points p have
+    u @ p = h. None where it was not estimated."""
     person_number: tuple[int, ...] = ()
     """Numbers of the people that have a name, increasing."""
     person_name: tuple[str, ...] = ()

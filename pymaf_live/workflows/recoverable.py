@@ -12,6 +12,7 @@ from typing import Self
 from pymaf_live.body import Body
 from pymaf_live.errors import Interrupted, OutputError, PymafLiveError
 from pymaf_live.system.reporter import SILENT, Reporter
+from pymaf_live.takes.ground import with_ground
 from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.shape import with_one_shape
@@ -147,7 +148,9 @@ def finished_take(
     strength: float = 0.5,
     reporter: Reporter = SILENT,
 ) -> Take:
-    """Return a recorded take with one shape per person, smoothed as its recording was started.
+    """Return a recorded take with one shape per person and one ground, smoothed as recorded.
+
+    The ground is estimated before the smoothing, so that it is the same for every kind.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def finished_take(
         If the take was made with another body.
     """
     # before the smoothing, which would otherwise smooth the depth's jumps between the shapes
-    take = with_one_shape(recorded, body)
+    take = with_ground(with_one_shape(recorded, body), body)
     if smoothing not in ("offline", "refine") or not len(take.frame) or strength <= 0:
         return take
     from pymaf_live.motion import refine_take, smooth_offline

@@ -15,8 +15,8 @@ from pymaf_live.export.options import RIGS
 from pymaf_live.export.person_motion import person_motion
 from pymaf_live.export.rig_presets import PRESETS
 from pymaf_live.export.rigs import rig_skeleton, unique_names
-from pymaf_live.export.up_direction import estimate_up
 from pymaf_live.export.world import world_transform
+from pymaf_live.takes.ground import estimate_ground
 from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 
@@ -65,24 +65,24 @@ def degrees_between(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (-25, 0), (15, 10), (0, -20), (40, 5)])
 def test_up_is_estimated_from_people_who_walk(body: Body, pitch: float, roll: float) -> None:
     take, up = tilted(walking_about(body), body, pitch, roll)
-    found = estimate_up(take, body)
+    found = estimate_ground(take, body)
     assert found.upright > 0
     assert found.resting > 3
-    assert degrees_between(found.direction, up) < 1.5
+    assert degrees_between(found.up, up) < 1.5
 
 
 def test_ground_corrects_the_lean_of_all_people(body: Body) -> None:
     # a camera pitched down and people who all seem to lean, a common monocular error
     take, up = tilted(walking_about(body), body, -20, 0)
-    straight = degrees_between(estimate_up(take, body).direction, up)
+    straight = degrees_between(estimate_ground(take, body).up, up)
     lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
     ankle = (take.joints[:, [7]] + take.joints[:, [8]]) / 2
     tipped = ankle + (take.joints - ankle) @ lean.T
-    tipped[:, [7, 8]] = take.joints[:, [7, 8]]
+    tipped[:, [7, 8, 10, 11]] = take.joints[:, [7, 8, 10, 11]]
     leaning = replace(take, joints=tipped)
     by_posture = 6.0
     assert straight < 1.5
-    assert degrees_between(estimate_up(leaning, body).direction, up) < by_posture - 2
+    assert degrees_between(estimate_ground(leaning, body).up, up) < by_posture - 2
 
 
 @pytest.mark.parametrize(("lean", "roll"), [(3, 1.5), (-4, 2.0), (15, 1.0)])
@@ -95,7 +95,7 @@ def test_small_roll_is_ignored_and_large_roll_is_corrected(
     turns[:, 0] = side.as_matrix() @ turns[:, 0]
     take = make_take(body, np.arange(30) / 30, {1: turns}, {1: np.tile([0, 0.2, 4.0], (30, 1))})
     camera = np.array([0, -1.0, 0]) if abs(lean) < 10 else side.apply([0, -1.0, 0])
-    found = estimate_up(take, body).direction
+    found = estimate_ground(take, body).up
     assert degrees_between(found * [1, 1, 0], camera * [1, 1, 0]) < roll
 
 
@@ -103,9 +103,9 @@ def test_lying_person_does_not_tilt_the_world(body: Body) -> None:
     turns = standing(body, 20)
     turns[:, 0] = Rotation.from_euler("z", 90, degrees=True).as_matrix() @ turns[:, 0]
     take = make_take(body, np.arange(20) / 30, {1: turns}, {1: np.tile([0, 0.5, 4.0], (20, 1))})
-    found = estimate_up(take, body)
+    found = estimate_ground(take, body)
     assert found.upright == 0
-    np.testing.assert_allclose(found.direction, [0, -1, 0])
+    np.testing.assert_allclose(found.up, [0, -1, 0])
     assert "no one stands upright" in world_transform(take, body, "ground", 1).note
 
 

@@ -25,12 +25,21 @@ def camera_from_level(pitch: float, roll: float) -> np.ndarray:
 
 
 def scene(
-    body: Body, pitch: float, roll: float, people: int, *, count: int = 90, noise: float = 0.0
+    body: Body,
+    pitch: float,
+    roll: float,
+    people: int,
+    *,
+    count: int = 90,
+    noise: float = 0.0,
+    sizes: tuple[float, ...] = (),
 ) -> tuple[Take, np.ndarray]:
     """Return a take seen by the camera and which of its rows (R,) show a person who stands.
 
     The first half of the time people stand, lean and move their arms; then they walk to and fro.
     With `noise`, rotations have errors of 0.03 rad, and depths slow errors of 3 %, times `noise`.
+    `sizes` are factors on the people's distances from the camera: errors as of a network that takes
+    them for taller than they are.
     """
     random = np.random.default_rng(int(7 * pitch + roll + 100 + people))
     times = np.arange(count) / RATE
@@ -65,6 +74,8 @@ def scene(
             moves = moves @ matrix_from_axis_angle(error)
             drift = 1 + 0.03 * noise * np.sin(2 * np.pi * times / 2 + person)
             seen = (seen + root) * drift[:, None] - root
+        if sizes:
+            seen = (seen + root) * sizes[person] - root
         rotations[person], translations[person] = moves, seen
         shapes[person] = np.broadcast_to(shape, (count, len(shape)))
     take = make_take(body, times, rotations, translations, shapes=shapes)

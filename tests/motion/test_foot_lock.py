@@ -13,9 +13,9 @@ from pymaf_live.body import Body, default_body, project
 from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, find_stances
-from pymaf_live.motion.ground import fit_ground
 from pymaf_live.motion.two_bone import Leg, solve_two_bone
 from pymaf_live.takes import read_take, write_take
+from pymaf_live.takes.ground import ball_heights, estimate_ground
 from pymaf_live.takes.take import Take
 from tests.helpers.take import UPRIGHT, make_take, standing
 from tests.motion.benchmark import demo_case
@@ -135,7 +135,9 @@ def test_contacts_of_the_demo_are_detected(body: Body) -> None:
     case = demo_case(body)
     smooth = smooth_offline(case.measured, body)
     feet = feet_of(body)
-    probability, ground = contact_probability(smooth.joints[:, feet], smooth.frame_time, UP)
+    ground = estimate_ground(smooth, body)
+    balls = ground.raised(float(ball_heights(smooth.shape[:1], body).mean()))
+    probability = contact_probability(smooth.joints[:, feet], smooth.frame_time, balls)
     found = np.zeros(probability.shape, dtype=bool)
     for stance in find_stances(probability, smooth.frame_time):
         found[stance.frames, stance.foot] = True
@@ -144,22 +146,6 @@ def test_contacts_of_the_demo_are_detected(body: Body) -> None:
     assert (found & true).sum() > 0.9 * found.sum()
     # the demo's camera is level
     assert np.degrees(np.arccos(ground.up @ UP)) < 3.0
-
-
-def test_ground_is_fitted_to_feet_and_level_without_evidence() -> None:
-    random = np.random.default_rng(0)
-    up = Rotation.from_euler("x", 10, degrees=True).apply(UP)
-    across = np.cross(up, [0.0, 0.0, 1.0])
-    along = np.cross(across, up)
-    spread = random.uniform(-2, 2, (60, 2))
-    feet = 1.2 * -up + [0, 0, 5] + spread[:, :1] * across + spread[:, 1:] * along
-    feet[::10] += 0.5 * up  # a few stand on something
-    ground = fit_ground(feet, UP)
-    assert np.degrees(np.arccos(np.clip(ground.up @ up, -1, 1))) < 2.0
-    assert np.median(np.abs(ground.height_above(feet))) < 0.03
-    one = fit_ground(np.array([[0.3, 1.0, 4.0]]), UP)
-    np.testing.assert_allclose(one.up, UP, atol=1e-6)
-    assert one.height == pytest.approx(-1.0, abs=1e-6)
 
 
 def test_leg_reaches_targets_in_reach_and_stretches_to_others() -> None:

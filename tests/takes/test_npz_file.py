@@ -20,8 +20,16 @@ from pymaf_live.takes.take import Take
 from tests.helpers.paths import ROOT
 from tests.helpers.take import make_take, moving_limbs, standing, walking_past
 
-EDITED = {"file_time", "trim", "marker_frame", "marker_name", "person_number", "person_name"}
-"""Optional keys: those of edited takes and of recordings of a looped file."""
+OPTIONAL = {
+    "file_time",
+    "trim",
+    "ground",
+    "marker_frame",
+    "marker_name",
+    "person_number",
+    "person_name",
+}
+"""Keys of finished and edited takes and of recordings of a looped file."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +62,7 @@ def rewrite(path: Path, **changes: Any) -> None:
 
 
 def test_a_written_take_is_read_back(take: Take, tmp_path: Path) -> None:
+    take = replace(take, ground=np.array([0.0, -0.8, -0.6, -1.5]))
     write_take(tmp_path / "new" / "a.npz", take)
     again = read_take(tmp_path / "new" / "a.npz")
     for field in fields(Take):
@@ -77,8 +86,8 @@ def test_the_file_has_exactly_the_documented_keys_and_needs_no_pickle(
     ]
     documented = {name.strip(" `") for cell in cells for name in cell.split(",")}
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
-        assert set(file.files) == documented - EDITED
-        assert documented > EDITED
+        assert set(file.files) == documented - OPTIONAL
+        assert documented > OPTIONAL
         assert str(file["format"]) == "pymaf-live-take"
         assert int(file["version"]) == 2
         assert file["frame_rate"].tolist() == [30000, 1001]
@@ -110,6 +119,7 @@ def test_a_take_may_have_no_people(body: Body, tmp_path: Path) -> None:
         ({"translation": np.full((15, 3), np.nan)}, "not finite"),
         ({"joints": np.full((15, 24, 3), 1e300)}, "not finite"),
         ({"parents": np.full(24, -1)}, "tree"),
+        ({"ground": [0.0, -2.0, 0.0, -1.5]}, "not a unit vector"),
         ({"focal_length": 0.0}, "focal_length"),
         ({"body_sha256": "../../etc/passwd"}, "SHA-256"),
         ({"source": np.array({"a": 1}, dtype=object)}, "type object"),
