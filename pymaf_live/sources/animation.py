@@ -111,6 +111,10 @@ class AnimationSource:
             if not self._loop or index == before:
                 return
 
+    def again(self) -> AnimationSource:
+        """Return a new source of the same file."""
+        return AnimationSource(self._path, loop=self._loop)
+
     def close(self) -> None:
         """End `frames()`."""
         self._closed.set()

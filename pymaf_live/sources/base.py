@@ -12,8 +12,9 @@ class Source(Protocol):
     """Video, image folder, camera or stream that yields frames.
 
     One thread iterates over `frames()`; `close()` may be called from any thread. A source may also
-    have `trouble` (str, why no frame arrives at the moment) and `read_seconds` (float, time that
-    reading the last frame took, without waiting for it).
+    have `trouble` (str, why no frame arrives at the moment), `read_seconds` (float, time that
+    reading the last frame took, without waiting for it) and `again()` (a new source of the same
+    frames from the beginning, of files that can be read twice).
     """
 
     @property

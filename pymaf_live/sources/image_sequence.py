@@ -77,6 +77,10 @@ class ImageSequenceSource:
             if not self._loop:
                 return
 
+    def again(self) -> ImageSequenceSource:
+        """Return a new source of the same images."""
+        return ImageSequenceSource(self._paths, self._rate, name=self.facts.name, loop=self._loop)
+
     def close(self) -> None:
         """End `frames()`."""
         self._closed.set()

@@ -138,6 +138,10 @@ class VideoSource:
                 yield Frame(index, stamp, image, arrived=time.monotonic())
                 index += 1
 
+    def again(self) -> VideoSource | None:
+        """Return a new source of the same video."""
+        return VideoSource(self._path, loop=self._loop, name=self._name)
+
     def close(self) -> None:
         """End `frames()`."""
         # the container belongs to the thread that iterates: closing it under a running decoder

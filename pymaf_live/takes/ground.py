@@ -228,7 +228,9 @@ def _resting_feet(
     times = np.asarray(take.frame_time, dtype=np.float64)[take.frame]
     offsets = _ball_offsets(take, body)
     columns = [names[f"{side}_foot"] for side in _SIDES]
-    balls, offset, owner = [np.zeros((0, 3))], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
+    balls: list[Array] = [np.zeros((0, 3))]
+    offset: list[Array] = [np.zeros(0)]
+    owner: list[Ints] = [np.zeros(0, dtype=np.int64)]
     for index, person in enumerate(np.unique(take.person)):
         rows: Ints = np.flatnonzero((take.person == person) & ~take.predicted)
         if len(rows) < 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
 from pymaf_live.takes.journal import Smoothing
 from pymaf_live.takes.library import TakeLibrary
+from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
 from pymaf_live.types import FrameResult, SourceFacts
 from pymaf_live.workflows.export import (
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _ESTIMATION_SHARE = 0.9
 """Part of the progress that estimation takes where files are exported afterwards."""
+_DRAWING_START = 0.85
+"""Part of the progress after which a finished take is drawn over its video."""
 _REFINEMENT_START = 0.8
 """Part of that after which the finished take is refined."""
 
@@ -155,41 +158,46 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
     summary = Summary(facts.name, name)
     share = _ESTIMATION_SHARE if options.out is not None and options.exports else 1.0
     refinement = share * (_REFINEMENT_START if options.smoothing == "refine" else 1.0)
+    again = _second_pass(source, options)
+    before = StepReporter(reporter, 0.0, 1.0 if again is None else _DRAWING_START)
     with ExitStack() as run:
         with ExitStack() as estimation:
             estimation.callback(source.close)
             if facts.live:
                 raise EndlessSourceError(facts.name)
             # loads the models in its own threads, while the body is loaded here
-            pipeline = estimation.enter_context(Pipeline(source, _pipeline_options(facts, options)))
+            settings = _pipeline_options(options, draws=again is None)
+            pipeline = estimation.enter_context(Pipeline(source, settings))
             body = _body(options)
             recording = run.enter_context(
                 RecoverableRecording(body, facts, options.smoothing, options.library)
             )
             overlay = _Overlay(facts, body, name, options)
             run.callback(overlay.close)
-            progress = _FrameProgress(reporter, facts, refinement)
+            progress = _FrameProgress(before, facts, refinement)
             for result in _results(pipeline, reporter, summary):
                 if summary.first_result_seconds is None:
                     summary.first_result_seconds = time.perf_counter() - started
                 if options.on_result is not None:
                     options.on_result(result)
                 recording.add(result, pipeline.model)
-                overlay.add(result)
+                if again is None:
+                    overlay.add(result)
                 progress.update(result, recording.frames)
             health = pipeline.health
         summary.model = health.model
-        summary.notices += health.notices
-        summary.notices += [recording.notice] if recording.notice else []
+        summary.notices += [*health.notices, *([recording.notice] if recording.notice else [])]
         summary.failures += source.failures
-        finishing = StepReporter(reporter, refinement, share)
+        finishing = StepReporter(before, refinement, share)
         take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
-        finishing.progress(1.0)
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)
-            step = StepReporter(LateCancelReporter(reporter), share, 1.0)
-            failed = _export(take, name, options, step, summary)
+            late = LateCancelReporter(reporter)
+            end = 1.0 if again is None else _DRAWING_START
+            failed = _export(take, name, options, StepReporter(late, end * share, end), summary)
+            if again is not None:
+                overlay.draw(take, again, StepReporter(late, _DRAWING_START, 1.0))
             overlay.finish(summary)
             if failed is not None:
                 raise failed
@@ -202,10 +210,24 @@ def _body(options: ProcessOptions) -> Body:
     return body_for_model(options.pipeline.model)
 
 
-def _pipeline_options(facts: SourceFacts, options: ProcessOptions) -> PipelineOptions:
-    # a take smoothed at the end is made of the measurements; its overlay, which is drawn while the
-    # frames are estimated, shows the live filter's people
-    draws = options.overlay and options.out is not None
+def _second_pass(source: Source, options: ProcessOptions) -> Callable[[], Source] | None:
+    """Return the function that opens the source again for drawing the finished take.
+
+    None where the overlay is drawn while the frames are estimated: what the live filter shows is
+    then the result, or the source can be read only once.
+    """
+    if not options.overlay or options.out is None or source.facts.kind != "video":
+        return None
+    if options.smoothing not in ("refine", "offline"):
+        return None
+    again: Callable[[], Source] | None = getattr(source, "again", None)
+    return again
+
+
+def _pipeline_options(options: ProcessOptions, *, draws: bool) -> PipelineOptions:
+    # a take smoothed at the end is made of the measurements; an overlay that is drawn while the
+    # frames are estimated shows the live filter's people
+    draws = draws and options.overlay and options.out is not None
     live = options.smoothing == "live" or (options.smoothing != "off" and draws)
     model = most_accurate_model(options.pipeline.model)
     return replace(options.pipeline, model=model, smoothing="live" if live else "off")
@@ -217,6 +239,7 @@ class _Overlay:
     def __init__(self, facts: SourceFacts, body: Body, name: str, options: ProcessOptions) -> None:
         self._writer: OverlayWriter | None = None
         self._error: PymafLiveError | None = None
+        self._stopped = False
         if options.overlay and options.out is not None:
             self._writer = OverlayWriter(
                 facts, body, options.out, name, renderer=options.renderer, force=options.force
@@ -230,9 +253,31 @@ class _Overlay:
         except PymafLiveError as error:
             self._error = error
 
+    def draw(self, take: Take, again: Callable[[], Source], reporter: Reporter) -> None:
+        """Draw a finished take over the frames of its source, read once more."""
+        if self._writer is None:
+            return
+        count = len(take.frame_time)
+        try:
+            with closing(again()) as source:
+                for index, frame in zip(range(count), source.frames(), strict=False):
+                    if reporter.cancelled():
+                        self._stopped = True
+                        return
+                    reporter.progress(index / count, "drawing the overlay")
+                    people, camera = people_at(take, index), camera_at(take, index)
+                    self.add(FrameResult(frame, people, camera=camera))
+        except PymafLiveError as error:
+            self._error = error
+
     def finish(self, summary: Summary) -> None:
         """Wait until the overlay is written; add its files, or its error, to the summary."""
         if self._writer is None:
+            return
+        if self._stopped:
+            self._writer.close()
+            summary.interrupted = True
+            summary.notices.append("stopped; the overlay was not written")
             return
         try:
             if self._error is not None:

@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.sources import open_source
 from pymaf_live.takes import read_take
+from pymaf_live.types import FrameResult
+from pymaf_live.workflows.boxes_file import read_boxes
+from pymaf_live.workflows.overlay_writer import OverlayWriter
+from pymaf_live.workflows.process import ProcessOptions, process
 from pymaf_live.workflows.result_names import result_names
 from tests.cli.helpers import Run, Work, frame_count
 from tests.helpers.clip import SIZE, write_boxes, write_clip
@@ -50,6 +56,60 @@ def test_the_overlay_shows_the_body(run: Run, work: Work, tmp_path: Path) -> Non
     assert (changed & ~inside).sum() < 0.02 * changed.sum()
     assert take.picture_name == ("one.png",)
     assert take.smoothing == "off"
+
+
+@pytest.mark.parametrize("smoothing", ["refine", "offline", "live"])
+def test_the_overlay_of_a_video_draws_the_finished_take(
+    run: Run, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: str
+) -> None:
+    drawn: list[FrameResult] = []
+    add = OverlayWriter.add
+
+    def record(writer: OverlayWriter, result: FrameResult) -> None:
+        drawn.append(result)
+        add(writer, result)
+
+    monkeypatch.setattr(OverlayWriter, "add", record)
+    code, _, _ = run(
+        work.clip, "--out", tmp_path, "--boxes", work.boxes, "--export", "npz",
+        "--smoothing", smoothing,
+    )  # fmt: skip
+    assert code == 0
+    take = read_take(tmp_path / "walk.npz")
+    assert [result.frame.index for result in drawn] == list(range(12))
+    people = [person for result in drawn for person in result.people]
+    assert [person.id for person in people] == take.person.tolist()
+    # what the live filter shows moves less than 3 pixels behind in this clip; the take has no lag
+    limit = 0.01 if smoothing != "live" else 3.0
+    assert np.abs([p.joints_2d for p in people] - take.joints_2d).max() < limit
+    # every frame shows its own image: the figure moves to the right
+    centres = [
+        result.frame.image[:, :, 0].astype(float).sum(0) @ np.arange(SIZE[0]) for result in drawn
+    ]
+    assert (np.diff(centres) > 0).all()
+
+
+def test_a_stopped_overlay_leaves_the_exports(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StopsWhileDrawing:
+        stopped = False
+
+        def progress(self, fraction: float | None, detail: str = "") -> None:
+            self.stopped |= detail == "drawing the overlay"
+
+        def message(self, text: str) -> None:
+            raise AssertionError(text)
+
+        def cancelled(self) -> bool:
+            return self.stopped
+
+    pipeline = PipelineOptions(model=work.model, boxes=read_boxes(work.boxes))
+    options = ProcessOptions(out=tmp_path / "o", pipeline=pipeline, exports=("npz",))
+    done = process(open_source(str(work.clip)), options, StopsWhileDrawing())
+    assert done.summary.interrupted
+    assert [path.name for path in (tmp_path / "o").iterdir()] == [f"{done.summary.name}.npz"]
+    assert "stopped; the overlay was not written" in done.summary.notices
 
 
 def test_the_summary_can_be_printed_as_json(run: Run, work: Work, tmp_path: Path) -> None:
