@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pymaf_live.errors import OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.regular_file import open_regular
 
 _MAX_BYTES = 1 << 20
 
@@ -151,7 +152,7 @@ def load_settings(path: Path | None = None) -> tuple[Settings, str]:
     """
     path = path or settings_path()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return Settings(), ""
@@ -180,7 +181,7 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
     """
     path = path or settings_path()
     make_folder(path.parent)
-    with atomic_write(path) as temporary:
+    with atomic_write(path, private=True) as temporary:
         # TOML has no null: fields that are None are omitted and read as the default
         temporary.write_text(
             tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)), encoding="utf-8"

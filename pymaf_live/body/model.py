@@ -6,6 +6,7 @@ The sizes in a file are checked, never trusted.
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import zipfile
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pymaf_live.errors import ModelError
+from pymaf_live.system.npy import check_archive_size
+from pymaf_live.system.regular_file import open_regular
 from pymaf_live.types import Array, Ints
 
 # upper limits for a file: a hundred times today's body, far below what would fill the memory
 _MAX_VERTICES = 200_000
 _MAX_JOINTS = 256
 _MAX_SHAPES = 400
+_MAX_BYTES = 512 << 20
 _SUM_TOLERANCE = 1e-4
 _LOADING = threading.Lock()
 
@@ -118,9 +122,14 @@ def load_body(path: Path) -> Body:
 @lru_cache(maxsize=4)
 def _load_body(path: Path, _modified: int) -> Body:
     try:
-        content = path.read_bytes()
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open_regular(path) as file:
+            if path.stat().st_size > _MAX_BYTES:
+                raise ValueError("it is too large")
+            content = file.read(_MAX_BYTES)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_archive_size(archive, len(content), _MAX_BYTES)
+        with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
     except FileNotFoundError as error:
         raise ModelError(f"there is no body file {path}") from error
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:

@@ -21,7 +21,8 @@ from scipy.sparse import csr_matrix, issparse
 from pymaf_live.body.model import Body
 from pymaf_live.body.safe_pickle import load_arrays
 from pymaf_live.errors import InputError
-from pymaf_live.system.npy import check_zip_entry, read_npy_header
+from pymaf_live.system.npy import check_archive_size, check_zip_entry, read_npy_header
+from pymaf_live.system.regular_file import open_regular
 from pymaf_live.types import Array, Ints
 
 DEFAULT_SHAPE_COUNT = 10
@@ -93,7 +94,7 @@ def _read_entries(path: Path) -> Mapping[str, Any]:
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise InputError(f"{path} has {size} bytes, too many for a body")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             zipped = file.read(2) == b"PK"
         if zipped:
             return _read_zip_entries(path)
@@ -115,8 +116,7 @@ def _read_zip_entries(path: Path) -> dict[str, Any]:
             for info in archive.infolist()
             if (name := info.filename.removesuffix(".npy")) in (*_KEYS, "posedirs")
         }
-        if sum(info.file_size for info in wanted.values()) > _MAX_BYTES:
-            raise InputError(f"{path} is refused: its arrays are too large")
+        check_archive_size(archive, path.stat().st_size, _MAX_BYTES)
         return {name: read_zip_array(archive, info, path) for name, info in wanted.items()}
 
 

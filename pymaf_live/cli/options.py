@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -122,6 +123,19 @@ class MotionOptions:
             )
             raise UsageError(f"{flags} has no effect on {', '.join(formats) or 'no format'}")
         return options
+
+
+def parse_path(text: str) -> Path:
+    """Return a path of the command line; an empty text would mean the current folder.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the text is empty or has a character that no path can have.
+    """
+    if not text.strip() or "\0" in text:
+        raise typer.BadParameter("the path is empty" if not text.strip() else "not a path")
+    return Path(text)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:

@@ -43,7 +43,9 @@ class AudioTrack:
         self._target = target
         self._last_dts: int | None = None
         try:
-            self._source = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+            self._source = av.open(
+                f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, OSError) as error:
             raise NoAudioError(f"{path} cannot be read") from error
         try:

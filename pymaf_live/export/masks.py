@@ -24,6 +24,9 @@ _CHUNK_FRAMES = 32
 _MIN_DIGITS = 6
 """Smallest number of digits of a frame number in a file name."""
 
+_MAX_PIXELS = 200_000_000
+"""Pixels of an image; more than any source has."""
+
 
 def export_masks(
     take: Take, body: Body, path: Path, options: ExportOptions, *, force: bool, reporter: Reporter
@@ -39,6 +42,12 @@ def export_masks(
         return []
     if force and path.exists() and not _contains_only_images(path):
         raise OutputError(f"{path} contains other files than silhouettes; choose another name")
+    width, height = take.camera.size
+    if width * height > _MAX_PIXELS:
+        raise OutputError(
+            f"silhouettes of {width}x{height} pixels cannot be drawn; the limit is "
+            f"{_MAX_PIXELS // 1_000_000} million"
+        )
     report_progress(reporter, 0.0)
     with atomic_folder(path, force=force) as temporary:
         done = 0

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.device import NoDeviceError
 from pymaf_live.inference.engine import Engine
+from pymaf_live.inference.onnx_graph import require_bounded_graph
 from pymaf_live.inference.session import Session, first_line
 from pymaf_live.inference.tensorrt_library import PACKAGES, missing_reason, unavailable_reason
+from pymaf_live.resources import resource_folders
 
 if TYPE_CHECKING:
     from pymaf_live.inference.openvino_requests import BatchPolicy
@@ -80,6 +82,8 @@ def open_session(
     model = Path(model)
     if not model.is_file():
         raise ModelError(f"there is no model file {model}")
+    if model.parent not in resource_folders("models"):
+        require_bounded_graph(model)
     chain = BackendChain(
         model,
         BACKENDS if backend == "auto" else (backend,),

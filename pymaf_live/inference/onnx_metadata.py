@@ -7,17 +7,18 @@ are field 14, each a message of a key (1) and a value (2). Weights are skipped.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pymaf_live.errors import ModelError
+from pymaf_live.system.regular_file import open_regular
 
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_BYTES = 1 << 20
-_MAX_FIELDS = 10_000
+_MAX_FIELDS = 1_000_000
 
 
 def metadata_entries(path: Path) -> dict[str, str]:
@@ -28,14 +29,18 @@ def metadata_entries(path: Path) -> dict[str, str]:
     ModelError
         If the file cannot be read or is not ONNX.
     """
+    entries = {}
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
-            found = _fields(file, size, {_METADATA})
-        entries = {}
-        for _, content in found:
-            pair = dict(_fields(BytesIO(content), len(content), {_KEY, _VALUE}))
-            entries[pair.get(_KEY, b"").decode()] = pair.get(_VALUE, b"").decode()
+        with open_regular(path) as file:
+            for number, start, length in read_fields(file, 0, size):
+                if number != _METADATA:
+                    continue
+                if length > _MAX_BYTES:
+                    raise ValueError("its metadata are too long")
+                file.seek(start)
+                pair = _pair(file.read(length))
+                entries[pair.get(_KEY, b"").decode()] = pair.get(_VALUE, b"").decode()
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
     except ValueError as error:
@@ -43,34 +48,60 @@ def metadata_entries(path: Path) -> dict[str, str]:
     return entries
 
 
-def _fields(file: BinaryIO, end: int, wanted: set[int]) -> list[tuple[int, bytes]]:
-    """Return number and content of the wanted fields of type bytes, up to position `end`."""
-    found: list[tuple[int, bytes]] = []
+def read_fields(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield number, position and length in bytes of each field between two positions.
+
+    The file may be read elsewhere in between.
+
+    Raises
+    ------
+    ValueError
+        If the content is not a message.
+    """
+    position = start
     for _ in range(_MAX_FIELDS):
-        if file.tell() >= end:
-            return found
+        if position >= end:
+            return
+        file.seek(position)
         tag = _varint(file)
         number, wire = tag >> 3, tag & 7
+        begin = file.tell()
         if wire == _VARINT:
             _varint(file)
-            continue
-        length = {_FIXED64: 8, _FIXED32: 4}.get(wire)
-        if wire == _BYTES:
+            length = file.tell() - begin
+        elif wire == _BYTES:
             length = _varint(file)
-        if length is None or length > end - file.tell():
-            raise ValueError("it is damaged")
-        if number in wanted and wire == _BYTES:
-            if length > _MAX_BYTES:
-                raise ValueError("its metadata are too long")
-            found.append((number, file.read(length)))
+            begin = file.tell()
+        elif wire in (_FIXED64, _FIXED32):
+            length = 8 if wire == _FIXED64 else 4
         else:
-            file.seek(length, os.SEEK_CUR)
+            raise ValueError("it is damaged")
+        if length > end - begin:
+            raise ValueError("it is damaged")
+        yield number, begin, length
+        position = begin + length
     raise ValueError("it has too many fields")
+
+
+def varints(content: bytes) -> Iterator[int]:
+    """Yield the numbers that are packed in a field, as signed 64-bit integers."""
+    file = BytesIO(content)
+    while file.tell() < len(content):
+        value = _varint(file)
+        yield value - (1 << 64) if value >> 63 else value
+
+
+def _pair(content: bytes) -> dict[int, bytes]:
+    file = BytesIO(content)
+    return {
+        number: content[start : start + length]
+        for number, start, length in read_fields(file, 0, len(content))
+    }
 
 
 def _varint(file: BinaryIO) -> int:
     value = 0
-    for shift in range(0, 64, 7):
+    for shift in range(0, 70, 7):
         byte = file.read(1)
         if not byte:
             raise ValueError("it is truncated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -101,7 +102,7 @@ def expand(text: str) -> list[str]:
         One text per file for a pattern that matches files other than images, in natural order;
         otherwise `text` itself, so that the images of a pattern stay one source.
     """
-    if "://" in text or not glob.has_magic(text) or Path(text).exists():
+    if "://" in text or not glob.has_magic(text) or os.path.exists(text):
         return [text]
     from pymaf_live.sources.images import has_image_name, natural_order
 

@@ -18,6 +18,7 @@ from pymaf_live.errors import InputError
 from pymaf_live.sources.animation import is_animation
 from pymaf_live.sources.heif import decode_heif, upright
 from pymaf_live.sources.image_headers import image_header, is_heif
+from pymaf_live.system.regular_file import open_regular
 from pymaf_live.types import Frame, Image, SourceFacts
 
 SUFFIXES = frozenset(
@@ -176,7 +177,8 @@ def read_image(path: Path) -> Image:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is too large for an image")
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not data:

@@ -54,7 +54,7 @@ def without_password(address: str) -> str:
 
 def _is_finite(address: str) -> bool:
     try:
-        with av.open(address, timeout=(8.0, 5.0)) as container:
+        with av.open(address, timeout=(8.0, 5.0), metadata_errors="replace") as container:
             return container.duration is not None and container.duration > 0
     except (av.error.FFmpegError, OSError, ValueError):
         return False  # opening it as a live stream reports the error

@@ -176,11 +176,13 @@ class VideoSource:
         try:
             if isinstance(self._path, str):
                 allowed = {"protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto"}
-                return av.open(self._path, options=allowed, timeout=10.0)
+                return av.open(self._path, options=allowed, timeout=10.0, metadata_errors="replace")
             # the prefix keeps a colon in a name from being read as a protocol; the whitelist keeps
             # a playlist disguised as a video from opening addresses
             address = f"file:{self._path}"
-            return av.open(address, options={"protocol_whitelist": "file"})
+            return av.open(
+                address, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except av.error.InvalidDataError as error:
             raise InputError(f"{self._name} is not a video, or its start or end is missing") from (
                 error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +16,28 @@ _MAX_STEM_BYTES = 150
 """Part of a target's name that a temporary name repeats; names may have 255 bytes."""
 
 
-def make_folder(folder: Path) -> None:
-    """Create an output folder and its parents.
+def exists(target: Path) -> bool:
+    """Return True if there is an output, also a link that leads nowhere.
+
+    Raises
+    ------
+    OutputError
+        If there cannot be one of that name, or it is a pipe or a device.
+    """
+    try:
+        facts = target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    kind = stat.S_IFMT(facts.st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise OutputError(f"cannot write {target}: it is a pipe or a device")
+    return True
+
+
+def make_folder(folder: Path, *, private: bool = False) -> None:
+    """Create an output folder and its parents; a `private` one is for its owner alone.
 
     Raises
     ------
@@ -24,7 +45,9 @@ def make_folder(folder: Path) -> None:
         If the folder cannot be created or the path is a file.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+        if private and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
     except OSError as error:
         raise OutputError(
             f"cannot create the folder {folder}: {error.strerror or error}"
@@ -32,7 +55,7 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
+def atomic_write(target: Path, *, force: bool = True, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target` and rename it to `target` if the block succeeds.
 
     The temporary file keeps the target's suffix, so that writers that choose a format by suffix
@@ -45,6 +68,8 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
     force : bool
         Replace an existing `target`. Otherwise a target that appears while the block runs is not
         replaced either.
+    private : bool
+        Only its owner may read the file.
 
     Raises
     ------
@@ -54,7 +79,7 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
         If the operating system refuses to write (no space, no permission) or the block wrote
         nothing.
     """
-    if target.exists() and not force:
+    if exists(target) and not force:
         raise OutputExistsError(target)
     temporary = _beside(target, f".{secrets.token_hex(4)}.part{target.suffix}")
     try:
@@ -62,6 +87,8 @@ def atomic_write(target: Path, *, force: bool = True) -> Iterator[Path]:
             yield temporary
             if not temporary.exists():
                 raise OutputError(f"cannot write {target}: nothing was written")
+            if private:
+                temporary.chmod(0o600)
             _flush_to_disk(temporary)
             _publish(temporary, target, force=force)
         except OSError as error:
@@ -93,7 +120,7 @@ def atomic_folder(target: Path, *, force: bool = True) -> Iterator[Path]:
     OutputError
         If the operating system refuses to write.
     """
-    if target.exists() and not force:
+    if exists(target) and not force:
         raise OutputExistsError(target)
     make_folder(target.parent)
     token = secrets.token_hex(4)

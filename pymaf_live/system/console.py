@@ -18,3 +18,8 @@ def escape_unencodable_output() -> None:
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):
                 stream.reconfigure(errors="backslashreplace")
+
+
+def encodable(text: str) -> str:
+    """Return text with ``?`` for characters that UTF-8 lacks, such as bytes of odd file names."""
+    return text.encode(errors="replace").decode()

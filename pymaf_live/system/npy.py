@@ -13,6 +13,30 @@ _MAX_DIMENSIONS = 8
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Methods that NumPy writes; others (bzip2, LZMA) fail with errors of their own and have no use."""
 
+_MAX_RATIO, _ALWAYS_ALLOWED = 200, 64 << 20
+"""Bytes for each byte of the file, and the size up to which the ratio does not matter: real arrays
+are compressed tenfold at most, a bomb a thousandfold."""
+
+
+def check_archive_size(archive: zipfile.ZipFile, file_size: int, limit: int) -> None:
+    """Refuse an archive whose entries are together larger than `limit` or than plausible.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+    file_size : int
+        Bytes of the archive itself.
+    limit : int
+        Bytes.
+
+    Raises
+    ------
+    ValueError
+    """
+    total = sum(info.file_size for info in archive.infolist())
+    if total > min(limit, max(_ALWAYS_ALLOWED, _MAX_RATIO * file_size)):
+        raise ValueError(f"it declares {total} bytes, more than the limit")
+
 
 def read_npy_header(file: IO[bytes], entry_size: int) -> tuple[tuple[int, ...], bool, Any]:
     """Read the header of an array file and compare it with the size of the file.

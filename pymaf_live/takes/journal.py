@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError
+from pymaf_live.system.console import encodable
 from pymaf_live.takes.people import with_names
 from pymaf_live.takes.record_file import RecordWriter, read_records
 from pymaf_live.takes.rows import measured_rate, require_same_size, row_dtype, rows_from_people
@@ -120,7 +121,7 @@ class TakeJournal:
         """Rows written so far; a row is a person in a frame."""
         rate = facts.frame_rate
         header = _Facts(
-            source=facts.name,
+            source=encodable(facts.name),
             pictures=self._separate_images,
             frame_rate=None if rate is None else rate.as_integer_ratio(),
             joint_names=body.joint_names,
@@ -165,7 +166,7 @@ class TakeJournal:
         later = self._smoothing in ("offline", "refine")
         people = result.raw if later else result.people
         people = people[:_MAX_PEOPLE]
-        name = frame.name.encode()[:_MAX_NAME_BYTES]
+        name = frame.name.encode(errors="replace")[:_MAX_NAME_BYTES]
         header = _FRAME.pack(
             frame.time,
             math.nan if frame.file_time is None else frame.file_time,

@@ -8,19 +8,21 @@ of a camera's images. During a recording there is only ``recording.journal``.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
+from pymaf_live.system.console import encodable
 from pymaf_live.takes.editing import trimmed
 from pymaf_live.takes.journal import summarize_journal
 from pymaf_live.takes.npz_file import read_take, write_take
@@ -61,6 +63,15 @@ class AboutTake(BaseModel):
     first_person: Literal[1] = 1
     """Number of the first person. Files of earlier versions lack it and count from 0."""
 
+    @field_validator("created")
+    @classmethod
+    def _with_time_zone(cls, created: datetime) -> datetime:
+        """Take a date without a time zone for local time: the two kinds cannot be compared."""
+        try:
+            return created if created.tzinfo is not None else created.astimezone()
+        except (OverflowError, OSError, ValueError):
+            return created.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class TakeEntry:
@@ -92,9 +103,16 @@ class StoredTake:
     raw: Take
 
 
+def _stored_path(file: Path | None) -> Path | None:
+    """Return the absolute path of a source; None for names that JSON cannot hold."""
+    if file is None or encodable(str(file)) != str(file):
+        return None
+    return Path(os.path.realpath(file))
+
+
 def clean_name(text: str) -> str:
     """Return a name on one line with limited length; may be empty."""
-    return " ".join(text.split())[:_MAX_NAME_LENGTH].strip()
+    return encodable(" ".join(text.split())[:_MAX_NAME_LENGTH].strip())
 
 
 class TakeLibrary:
@@ -140,7 +158,7 @@ class TakeLibrary:
         """
         now = datetime.now().astimezone()
         take = now.strftime("%Y%m%d-%H%M%S")
-        make_folder(self.root)
+        make_folder(self.root, private=True)
         while True:
             try:
                 (self.root / take).mkdir()
@@ -155,7 +173,7 @@ class TakeLibrary:
             name=f"{clean_name(source)[:60] or 'Take'} {now:%d %b, %H.%M}",
             created=now,
             source=clean_name(source),
-            file=file.resolve() if file is not None else None,
+            file=_stored_path(file),
             temporary=temporary,
         )
         self._write_about(take, about)

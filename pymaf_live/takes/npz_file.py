@@ -20,7 +20,8 @@ import numpy.typing as npt
 from pymaf_live.body import Body
 from pymaf_live.errors import InputError, OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
-from pymaf_live.system.npy import check_zip_entry, read_npy_header
+from pymaf_live.system.npy import check_archive_size, check_zip_entry, read_npy_header
+from pymaf_live.system.regular_file import open_regular
 from pymaf_live.takes.rows import ROW_COLUMNS
 from pymaf_live.takes.take import Take
 
@@ -221,7 +222,8 @@ def _read_arrays(path: Path) -> dict[str, _AnyArray]:
         raise InputError(f"{path} is not a take: {why}") from cause
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            check_archive_size(archive, path.stat().st_size, _MAX_BYTES)
             entries = _entries(archive, refuse)
             # the version first: anything else may differ in a newer file
             _require_version(archive, entries, path, refuse)
@@ -267,15 +269,11 @@ def _array_names(entries: Mapping[str, zipfile.ZipInfo], refuse: Any) -> list[st
 
 def _entries(archive: zipfile.ZipFile, refuse: Any) -> dict[str, zipfile.ZipInfo]:
     entries: dict[str, zipfile.ZipInfo] = {}
-    total = 0
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name == info.filename or name in entries:
             refuse(f"unexpected entry {info.filename[:40]!r}")
         entries[name] = info
-        total += info.file_size
-    if total > _MAX_BYTES:
-        refuse(f"it declares {total} bytes, more than the limit")
     return entries
 
 

@@ -26,6 +26,7 @@ if sys.platform != "win32":
 
 _SIGNATURE = b"PyMAF Live journal 1\n"
 _HEADER = struct.Struct("<II")
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _MAX_RECORD_BYTES = 64 << 20
 
 
@@ -51,7 +52,8 @@ class RecordWriter:
         self._synced = time.monotonic()
         try:
             # unbuffered: appended records stay even if the program is killed
-            self._file = path.open("xb", buffering=0)
+            descriptor = os.open(path, _NEW_FILE, 0o600)
+            self._file = io.FileIO(descriptor, "wb")
             _lock(self._file)
             self._file.write(_SIGNATURE)
         except OSError as error:

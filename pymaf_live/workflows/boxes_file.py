@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pymaf_live.errors import InputError
+from pymaf_live.system.regular_file import open_regular
 from pymaf_live.types import Array
 
 _MAX_BYTES = 64 << 20
@@ -40,7 +41,8 @@ def read_boxes(path: Path) -> dict[str, Array]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError(f"the boxes file {path} is too large")
-        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        with open_regular(path) as file:
+            content = json.loads(file.read(), parse_constant=_refuse_constant)
     except OSError as error:
         raise InputError(f"cannot read the boxes file {path}: {error.strerror or error}") from error
     except _NotFiniteError as error:

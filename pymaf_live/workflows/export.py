@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pymaf_live.errors import Interrupted, OutputError, OutputExistsError, UsageError
 from pymaf_live.export.options import ExportedFile, ExportOptions
+from pymaf_live.system.atomic_write import exists
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter, report_progress
 from pymaf_live.takes.editing import trimmed
 from pymaf_live.takes.selection import TakeSelection, select
@@ -101,7 +102,7 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     from pymaf_live.motion import lock_feet
 
     formats = [format_for_path(target) for target in request.targets]
-    existing = [target for target in request.targets if target.exists()]
+    existing = [target for target in request.targets if exists(target)]
     if existing and not request.force and not request.keep_going:
         raise OutputExistsError(existing[0], others=len(existing) - 1)
     selected = select(take, request.selection)

@@ -15,6 +15,7 @@ from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.streaming import Address, VmcStream
+from pymaf_live.system.atomic_write import exists
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.library import TakeLibrary
 from pymaf_live.takes.take import Take
@@ -109,7 +110,7 @@ def require_recordable(options: RecordOptions) -> None:
     if file is None:
         return
     format_for_path(file)
-    if file.exists() and not options.force:
+    if exists(file) and not options.force:
         raise OutputExistsError(file)
     if not file.parent.is_dir():
         raise OutputError(f"the folder {file.parent} does not exist")

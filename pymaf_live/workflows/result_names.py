@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from pymaf_live.system.atomic_write import make_folder
 
 if TYPE_CHECKING:
     from pymaf_live.workflows.process import ProcessOptions
+
+_MAX_STEM_BYTES = 200
+"""Names of files may have 255 bytes on most systems."""
 
 
 def result_names(inputs: Sequence[str]) -> list[str]:
@@ -42,15 +46,24 @@ def result_stem(text: str) -> str:
         stem = Path(address.rpartition("/")[2] or address).stem
     else:
         path = Path(text)
-        if any(sign in text for sign in "*?[") and not path.exists():
+        if any(sign in text for sign in "*?[") and not os.path.exists(path):
             # a pattern is named after the folder it searches
             while any(sign in path.name for sign in "*?["):
                 path = path.parent
-            stem = path.resolve().name
+            stem = _real_name(path)
         else:
-            stem = path.resolve().name if path.is_dir() else path.stem
+            stem = _real_name(path) if os.path.isdir(path) else path.stem
     # remove characters that are not allowed on every system
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", stem).strip(" .") or "input"
+    clean = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", stem).strip(" .") or "input"
+    # room for an ending such as _person3_overlay.mp4
+    while len(os.fsencode(clean)) > _MAX_STEM_BYTES:
+        clean = clean[:-1]
+    return clean
+
+
+def _real_name(path: Path) -> str:
+    # unlike Path.resolve, this does not raise for links that lead in a circle
+    return os.path.basename(os.path.realpath(path))
 
 
 def existing_results(names: Sequence[str], options: ProcessOptions) -> list[Path]:
@@ -84,20 +97,19 @@ def require_writable(names: Sequence[str], options: ProcessOptions) -> None:
     """
     if options.out is None:
         return
-    existing = [] if options.force else existing_results(names, options)
-    if existing:
-        raise OutputExistsError(existing[0], others=len(existing) - 1)
-    make_folder(options.out)
-    probe = options.out / f".{names[0][:40] if names else 'x'}.probe"
     try:
-        probe.write_bytes(b"0")
+        existing = [] if options.force else existing_results(names, options)
+        if existing:
+            raise OutputExistsError(existing[0], others=len(existing) - 1)
+        make_folder(options.out)
+        # a name of its own, never an existing file or link
+        handle, probe = tempfile.mkstemp(prefix=".", suffix=".probe", dir=options.out)
+        os.close(handle)
+        os.unlink(probe)
     except OSError as error:
         raise OutputError(
             f"cannot write to the folder {options.out}: {error.strerror or error}"
         ) from error
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
 
 
 def _owner_of_person_file(name: str) -> str:

@@ -297,3 +297,12 @@ def test_without_usd_core_the_error_says_what_to_install(
     with pytest.raises(OutputError, match=r"pip install 'pymaf-live\[usd\]'"):
         FORMATS["usd"](take, body, tmp_path / "a.usd")
     assert not list(tmp_path.iterdir())
+
+
+def test_masks_larger_than_any_image_are_refused(body: Body, tmp_path: Path) -> None:
+    times = np.arange(2) / 30
+    take = make_take(body, times, {1: standing(body, 2)}, {1: np.tile([0.0, 0.0, 4.0], (2, 1))})
+    huge = replace(take, frame_size=(60_000, 60_000))
+    with pytest.raises(OutputError, match="60000x60000"):
+        FORMATS["mask"](huge, body, tmp_path / "a_masks")
+    assert list(tmp_path.iterdir()) == []

@@ -132,3 +132,20 @@ def test_image_copies_are_small_and_found_by_time(tmp_path: Path) -> None:
     # an independent reader: the content of a record is a plain JPEG
     decoded = cv2.imdecode(np.frombuffer(small_jpeg(image), np.uint8), cv2.IMREAD_COLOR)
     assert decoded.shape == (MAX_SIDE * 9 // 16, MAX_SIDE, 3)
+
+
+def test_a_date_without_a_time_zone_hides_no_take(take: Take, tmp_path: Path) -> None:
+    """Dates with and without a zone cannot be compared: the whole list was empty."""
+    library = TakeLibrary(tmp_path / "library")
+    first, second = (library.begin(name, None) for name in ("a.mp4", "b.mp4"))
+    for each in (first, second):
+        library.save(each, StoredTake(library.about(each), take, take))
+    path = library.folder(first) / "about.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "created": "2020-01-02T03:04:05"}))
+    entries = {entry.id: entry for entry in library.entries()}
+    assert entries.keys() == {first, second}
+    assert entries[first].about.created.tzinfo is not None
+    assert entries[first].about.created.year == 2020
+    path.write_text(json.dumps({**facts, "created": "0001-01-01T00:00:00"}))
+    assert len(library.entries()) == 2

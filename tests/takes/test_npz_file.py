@@ -211,3 +211,26 @@ def test_invalid_takes_are_not_written(take: Take, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_take(tmp_path / "file" / "a.npz", take)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "file"]
+
+
+def test_a_compressed_bomb_is_refused_unread(take: Take, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    write_take(path, take)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["pose"] = np.zeros((100_000_000, 1, 1), np.float32)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array_header_1_0(
+                    entry,
+                    {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape},
+                )
+                if name != "pose":
+                    entry.write(values.tobytes())
+                    continue
+                for _ in range(400):
+                    entry.write(bytes(1_000_000))
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(InputError, match="more than the limit"):
+        read_take(path)

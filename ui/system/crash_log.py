@@ -61,7 +61,9 @@ class CrashLog:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock_of(self._path)
             self._lock.tryLock(0)
-            self._file = self._path.open("w", encoding="utf-8")
+            # it contains paths and the program's state: for its owner alone
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
             self._file.write(_header())
             self._file.flush()
             faulthandler.enable(self._file, all_threads=True)

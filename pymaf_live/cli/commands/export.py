@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pymaf_live.cli.option_groups import expand_option_groups
-from pymaf_live.cli.options import FootLockOption, ForceOption, MotionOptions
+from pymaf_live.cli.options import FootLockOption, ForceOption, MotionOptions, parse_path
 from pymaf_live.cli.progress import TerminalReporter
 from pymaf_live.cli.take_output import print_exported
 from pymaf_live.errors import UsageError
@@ -78,10 +79,17 @@ def _numbers(text: str) -> tuple[int, ...]:
 @expand_option_groups
 def export(
     *,
-    paths: Annotated[list[Path], typer.Argument(metavar="TAKE.npz", help="Take to export.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(parser=parse_path, metavar="TAKE.npz", help="Take to export."),
+    ],
     to: Annotated[
         list[Path],
-        typer.Option(metavar="FILE...", help="Files to write; the suffix selects the format."),
+        typer.Option(
+            parser=parse_path,
+            metavar="FILE...",
+            help="Files to write; the suffix selects the format.",
+        ),
     ],
     motion: MotionOptions,
     foot_lock: FootLockOption = "never",
@@ -109,7 +117,7 @@ def export(
     # typer reads `--to a.bvh b.npz` as one option and one more argument
     take_path, targets = paths[0], (*to, *paths[1:])
     for target in targets:
-        if target.resolve() == take_path.resolve():
+        if os.path.realpath(target) == os.path.realpath(take_path):
             raise UsageError(f"{target} is the take itself")
     request = ExportRequest(
         targets,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pymaf_live.cli.option_groups import expand_option_groups
-from pymaf_live.cli.options import EstimationOptions, ForceOption
+from pymaf_live.cli.options import EstimationOptions, ForceOption, parse_path
 from pymaf_live.cli.output import print_note
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
 from pymaf_live.cli.take_output import print_exported
@@ -26,7 +26,9 @@ def live(
     *,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File to record into: take.npz or motion.bvh."),
+        typer.Option(
+            parser=parse_path, metavar="FILE", help="File to record into: take.npz or motion.bvh."
+        ),
     ] = None,
     vmc: Annotated[
         list[str] | None,

@@ -19,6 +19,7 @@ from pymaf_live.cli.options import (
     MotionOptions,
     parse_formats,
     parse_image_rate,
+    parse_path,
 )
 from pymaf_live.cli.output import print_error, print_note, with_advice
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
@@ -67,7 +68,12 @@ def process(
         list[str],
         typer.Argument(metavar="INPUT...", help="Videos, images, folders or file patterns."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results; created if missing.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=parse_path, metavar="FOLDER", help="Folder for the results; created if missing."
+        ),
+    ],
     export: Annotated[
         str,
         typer.Option(
@@ -86,6 +92,7 @@ def process(
     boxes: Annotated[
         Path | None,
         typer.Option(
+            parser=parse_path,
             metavar="FILE",
             help="JSON file with the boxes of people, instead of detecting them: "
             '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pymaf_live.cli.options import ForceOption
+from pymaf_live.cli.options import ForceOption, parse_path
 from pymaf_live.cli.output import print_error
 from pymaf_live.cli.progress import TerminalReporter
 from pymaf_live.cli.take_output import print_exported
@@ -16,7 +16,12 @@ from pymaf_live.errors import InputError
 
 def recover(
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the takes; created if missing.")] = Path(),
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=parse_path, metavar="FOLDER", help="Folder for the takes; created if missing."
+        ),
+    ] = Path(),
     discard: Annotated[
         bool, typer.Option("--discard", help="Remove the recordings instead of saving them.")
     ] = False,
