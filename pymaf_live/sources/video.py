@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources.timestamps import PresentationClock, describe_corrections
+from pymaf_live.sources.tone_mapping import ToneMapper, tone_mapper
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Frame, Image, SourceFacts
 
@@ -73,6 +74,7 @@ class VideoSource:
         self.notices: list[str] = []
         self._size = (0, 0)
         self._rotation = 0
+        self._tone_mapper: ToneMapper | None = None
         self._start = 0.0
         self.facts: SourceFacts = self._inspect()
 
@@ -154,6 +156,7 @@ class VideoSource:
             first = next(self._frames_of(container, stream, report_damage=False), None)
             if first is None:
                 raise InputError(f"nothing in {self._name} can be decoded as video")
+            self._tone_mapper = tone_mapper(int(first.color_trc), int(first.color_primaries))
             self._rotation = round(first.rotation / 90) * 90 % 360
             self._size = _size_in_square_pixels(first, stream.sample_aspect_ratio)
             if 3 * math.prod(self._size) > MAX_FRAME_BYTES:
@@ -246,8 +249,10 @@ class VideoSource:
     def _upright(self, frame: av.VideoFrame, converter: VideoReformatter) -> Image:
         width, height = self._size
         # one thread: it is fast, and the cores are needed elsewhere
-        converted = converter.reformat(frame, width, height, "rgb24", threads=1)
-        plain = np.asarray(converted.to_ndarray(), np.uint8)
+        mapper = self._tone_mapper
+        pixels = "rgb24" if mapper is None else "rgb48le"
+        converted = converter.reformat(frame, width, height, pixels, threads=1).to_ndarray()
+        plain = np.asarray(converted, np.uint8) if mapper is None else mapper(converted)
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
         image.flags.writeable = False
         return image
