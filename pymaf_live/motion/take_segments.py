@@ -15,6 +15,11 @@ from pymaf_live.takes.editing import select_rows
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera, Ints, Mask
 
+_JUMP, _JUMP_RATIO = 1.0, 2.0
+"""Body lengths that a person is elsewhere, and change of the apparent size, after a cut."""
+_STEADY_ROWS = 3
+"""Rows on each side whose median is compared: an outlier is not a cut."""
+
 
 @dataclass(frozen=True)
 class MeasuredSegment:
@@ -59,7 +64,7 @@ class SmoothedSegment:
 
 
 def measured_segments(take: Take, body: Body) -> list[MeasuredSegment]:
-    """Return the stretches of a take, split at gaps of more than `RESET_GAP`.
+    """Return the stretches of a take, split at gaps of more than `RESET_GAP` and at shot cuts.
 
     Rows that are predicted or not finite count as not measured.
 
@@ -79,9 +84,34 @@ def measured_segments(take: Take, body: Body) -> list[MeasuredSegment]:
             continue
         weight = np.maximum(np.asarray(take.score[rows], dtype=np.float64), 1e-3)
         shape = np.average(take.shape[rows], axis=0, weights=weight)
-        gaps = np.flatnonzero(np.diff(times[take.frame[rows]]) > RESET_GAP)
+        breaks = np.diff(times[take.frame[rows]]) > RESET_GAP
+        gaps = np.flatnonzero(breaks | _jumps(take.box[rows]))
         segments += [_segment(take, body, part, shape, times) for part in np.split(rows, gaps + 1)]
     return segments
+
+
+def _jumps(boxes: Array) -> Mask:
+    """Return (M - 1,) True between rows where a person is suddenly elsewhere and stays there.
+
+    No one moves by their own length within a frame: that is another shot. Single outliers are left
+    to the smoothing, which rejects them.
+    """
+    values = np.asarray(boxes, dtype=np.float64)
+    center = (values[:, :2] + values[:, 2:]) / 2
+    size = np.maximum((values[:, 2:] - values[:, :2]).max(axis=1), 1.0)
+    state = np.column_stack([center, size])
+    count = len(state) - 1
+    jumps = np.zeros(max(count, 0), dtype=bool)
+    # compared first from row to row, which is cheap
+    steps = np.linalg.norm(np.diff(center, axis=0), axis=1) / np.minimum(size[1:], size[:-1])
+    ratios = np.maximum(size[1:], size[:-1]) / np.minimum(size[1:], size[:-1])
+    for index in np.flatnonzero((steps > _JUMP) | (ratios > _JUMP_RATIO)):
+        before = np.median(state[max(0, index + 1 - _STEADY_ROWS) : index + 1], axis=0)
+        after = np.median(state[index + 1 : index + 1 + _STEADY_ROWS], axis=0)
+        smaller = min(before[2], after[2])
+        moved = np.linalg.norm(after[:2] - before[:2]) / smaller
+        jumps[index] = moved > _JUMP or max(before[2], after[2]) / smaller > _JUMP_RATIO
+    return jumps
 
 
 def _segment(take: Take, body: Body, rows: Ints, shape: Array, times: Array) -> MeasuredSegment:

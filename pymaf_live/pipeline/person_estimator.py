@@ -136,6 +136,8 @@ class PersonEstimator(FrameEstimator):
         people = raw
         if self._smoother is not None:
             with measure_stage(timings, "smooth"):
+                if self._tracker.starts_shot:
+                    self._smoother.reset()
                 people = self._smoother.update(frame.time, people, camera, restarted=restarted)
         return FrameResult(frame, people, raw, camera, timings, self._traces(accepted, camera))
 

@@ -90,6 +90,8 @@ class PersonTracker:
         self._user_boxes = False
         """The frame's crops come from user-drawn boxes."""
         self._awaits_update = False
+        self.starts_shot = False
+        """The frame does not continue the one before: motion must not be smoothed across it."""
 
     @property
     def notice(self) -> str:
@@ -126,9 +128,11 @@ class PersonTracker:
         previous, self._frame = self._frame, frame
         self._awaits_update = True
         self._user_boxes = boxes is not None
+        self.starts_shot = False
         if boxes is not None:
             return self._crops_of_boxes(frame, boxes)
-        if self._cuts.is_cut(frame.image) or _restarts(previous, frame):
+        self.starts_shot = self._cuts.is_cut(frame.image) or _restarts(previous, frame)
+        if self.starts_shot:
             self._table.cut()
             self._schedule.request()
         if self.needs_detection(frame.time) and self._detector is not None:

@@ -13,6 +13,7 @@ from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion import Smoother, smooth_offline
 from pymaf_live.motion.motion_model import MotionModel
+from pymaf_live.motion.take_segments import measured_segments
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Person
 from tests.helpers.take import make_take, moving_limbs, people_by_frame, standing, walking_past
@@ -243,6 +244,25 @@ def test_offline_fills_short_gaps_only(body: Body) -> None:
         long = smooth_offline(with_gap(body, 40, after), body)
         assert long.frame.tolist() == [*range(40), *range(after, 90)]
         assert not long.predicted.any()
+
+
+def test_no_one_is_dragged_over_a_cut(body: Body) -> None:
+    """The same person in another shot stands elsewhere from one frame to the next."""
+    times = np.arange(40) / 30
+    turns = moving_limbs(body, times)
+    places = np.tile([-2.5, 0.0, 6.0], (40, 1))
+    places[20:] = [1.5, 0.0, 3.0]
+    turns[20:] = turns[20:] @ turns[0].swapaxes(-1, -2)
+    take = make_take(body, times, {1: turns}, {1: places})
+    assert len(measured_segments(take, body)) == 2
+    smoothed = smooth_offline(take, body, 1.0)
+    off = np.linalg.norm(smoothed.translation - take.translation, axis=1)
+    assert off.max() < 0.05
+    # a single outlier is not a cut
+    places[:] = [0.0, 0.0, 5.0]
+    places[20] = [2.5, 0.0, 5.0]
+    outlier = make_take(body, times, {1: moving_limbs(body, times)}, {1: places})
+    assert len(measured_segments(outlier, body)) == 1
 
 
 def test_person_who_returns_after_a_long_gap_starts_anew(body: Body) -> None:

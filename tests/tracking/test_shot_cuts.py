@@ -41,6 +41,17 @@ def test_a_pan_a_flash_a_fade_and_noise_are_not_cuts() -> None:
     assert cuts(noisy) == []
 
 
+def test_a_cut_to_a_scene_of_the_same_brightness_but_other_colors_is_detected() -> None:
+    """A park and a studio may have the same grey levels in other places."""
+    grey = view(scene(5, 60), 0).astype(int)
+    park = np.clip(grey + np.array([-20, 25, -30]), 0, 255).astype(np.uint8)
+    studio = np.clip(grey[::-1, ::-1] + np.array([25, -10, 15]), 0, 255).astype(np.uint8)
+    assert cuts([park] * 2 + [studio] * 2) == [2]
+    # colored light alone is not a cut
+    lit = np.clip(park.astype(int) + np.array([40, -20, 10]), 0, 255).astype(np.uint8)
+    assert cuts([park, lit, park]) == []
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (2160, 3840)])
 def test_images_of_any_size_are_accepted(size: tuple[int, int]) -> None:
     frames = [np.full((*size, 3), level, np.uint8) for level in (0, 0, 255)]

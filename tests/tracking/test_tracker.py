@@ -116,10 +116,12 @@ def test_a_shot_cut_restarts_tracking() -> None:
     for index in range(3):
         crop = tracker.begin_frame(make_frame(index, image=shots[0].astype(np.uint8)))[0]
         assert crop.is_new == (index == 0)
+        assert not tracker.starts_shot
         assert is_shown(tracker, crop, person_at(150), 0.9)
     detector.people = [person_at(480)]
     crop = tracker.begin_frame(make_frame(3, image=shots[1].astype(np.uint8)))[0]
     assert crop.is_new
+    assert tracker.starts_shot  # so that the smoothing starts anew as well
     assert crop.crop.centre[0] == pytest.approx(480, abs=5)
     assert detector.runs == 2
 
