@@ -218,8 +218,8 @@ class VideoSource:
     def _frames_of(
         self, container: av.container.InputContainer, stream: av.VideoStream, *, report_damage: bool
     ) -> Iterator[av.VideoFrame]:
-        """Yield everything that can be decoded; report damage once if `report_damage`."""
-        damaged = 0
+        """Yield everything that can be decoded undamaged; report damage if `report_damage`."""
+        damaged = left_out = 0
         packets = container.demux(stream)
         ended = False
         while not ended and not self._closed.is_set():
@@ -231,15 +231,32 @@ class VideoSource:
                 # the rest of the file is missing; frames buffered in the decoder are still good
                 damaged += 1
                 packet = None
+            if packet is not None and packet.is_corrupt:
+                damaged += 1  # something of it may be decoded all the same
             ended = packet is None or packet.size == 0  # an empty packet flushes the decoder
             try:
                 decoded = stream.decode(packet)
             except (av.error.FFmpegError, OSError):
                 damaged += 1
                 continue
-            yield from decoded
-        if damaged and report_damage:
-            self.notices.append(f"{self._name} is damaged: {damaged} part(s) could not be read")
+            for frame in decoded:
+                if frame.is_corrupt:  # the decoder filled what was missing with something
+                    left_out += 1
+                else:
+                    yield frame
+        if report_damage:
+            self._report_damage(damaged, left_out)
+
+    def _report_damage(self, parts: int, frames: int) -> None:
+        found = []
+        if parts:
+            found.append(f"{parts} part(s) could not be read")
+        if frames:
+            found.append(
+                f"{frames} broken frame(s) were left out; those after them may be affected"
+            )
+        if found:
+            self.notices.append(f"{self._name} is damaged: {', '.join(found)}")
 
     def _stamp(self, frame: av.VideoFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:
