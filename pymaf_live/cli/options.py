@@ -155,8 +155,8 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
-def parse_image_rate(text: str) -> Fraction:
-    """Return the frame rate of numbered images.
+def parse_image_rate(text: str | None) -> Fraction | None:
+    """Return the frame rate of numbered images; None for separate ones.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def parse_image_rate(text: str) -> Fraction:
     """
     from pymaf_live.export.options import parse_rate
 
-    rate = parse_rate(text)
-    if rate is None:
+    rate = None if text is None else parse_rate(text)
+    if text is not None and rate is None:
         raise UsageError("--image-rate needs a number of frames per second, such as 30")
     return rate

@@ -145,6 +145,7 @@ def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
         # waits for it
         threads=0 if facts.live else 1,
         cache=options.cache,
+        every_image=facts.kind == "images",
     )
 
 

@@ -46,6 +46,7 @@ def open_detector(
     people: int = 1,
     threads: int = 0,
     cache: Path | None = None,
+    every_image: bool = False,
 ) -> Detector:
     """Open a person detector.
 
@@ -53,13 +54,16 @@ def open_detector(
     ----------
     prefer : {'auto', 'mediapipe', 'openvino'}
         'auto': for one person MediaPipe, or OpenVINO if MediaPipe's native library cannot be
-        loaded; for several people OpenVINO with tiled detection.
+        loaded, and tiled detection where that finds no one; for several people OpenVINO with tiled
+        detection.
     people : int
         Number of people to be tracked; a few more are detected.
     threads : int
         Threads of OpenVINO; 0 leaves the choice to it.
     cache : Path, optional
         Folder where OpenVINO stores compiled models, so that the next start is faster.
+    every_image : bool
+        The images do not belong together: what was found in one says nothing about the next.
 
     Raises
     ------
@@ -69,6 +73,7 @@ def open_detector(
     # the implementations import their libraries
     from pymaf_live.tracking.mediapipe_detector import MediaPipeDetector
     from pymaf_live.tracking.openvino_detector import OpenVinoDetector
+    from pymaf_live.tracking.small_people import SmallPeopleDetector
     from pymaf_live.tracking.tiled_detector import TiledDetector
 
     limit = people + _EXTRA_PEOPLE
@@ -81,13 +86,21 @@ def open_detector(
         except ModelError:
             # MediaPipe detects fewer of them, but does not need OpenVINO
             return MediaPipeDetector(limit)
+    whole: Detector
     try:
-        return MediaPipeDetector(limit)
+        whole = MediaPipeDetector(limit)
     except ModelError as error:
         if prefer == "mediapipe":
             raise
         notice = f"people are detected by OpenVINO instead of MediaPipe: {error}"
-        return OpenVinoDetector(limit, notice, threads=threads, cache=cache)
+        whole = OpenVinoDetector(limit, notice, threads=threads, cache=cache)
+    if prefer == "mediapipe":
+        return whole
+    return SmallPeopleDetector(
+        whole,
+        lambda: TiledDetector(limit, threads=threads, cache=cache),
+        every_image=every_image,
+    )
 
 
 def most_prominent_first(people: Sequence[Detection]) -> list[Detection]:

@@ -67,8 +67,16 @@ class TiledDetector(OpenVinoDetector):
 
     def detect(self, image: Image) -> list[Detection]:
         """Detect people in an image; see `Detector.detect`."""
+        size = self._squares.size
+        people = self._detect_in(image, tiles_of(image.shape[1], image.shape[0], size))
+        # no one at all: people may be smaller still
+        return people or self._detect_in(
+            image, small_tiles_of(image.shape[1], image.shape[0], size)
+        )
+
+    def _detect_in(self, image: Image, tiles: list[Crop]) -> list[Detection]:
         people: list[Detection] = []
-        for candidate in self._candidates(image):
+        for candidate in self._candidates(image, tiles):
             if len(people) == self._max_people:
                 break
             region = landmark_region(candidate.points, self._landmarker.size)
@@ -79,11 +87,11 @@ class TiledDetector(OpenVinoDetector):
                     people.append(detection_from_landmarks(landmarks))
         return sorted(people, key=lambda person: -joints_extent(person.box.reshape(2, 2)))
 
-    def _candidates(self, image: Image) -> list[_Candidate]:
-        """Return candidates over all tiles, one per person where possible, the largest first."""
+    def _candidates(self, image: Image, tiles: list[Crop]) -> list[_Candidate]:
+        """Return candidates over tiles, one per person where possible, the largest first."""
         found: list[_Candidate] = []
         pyramid = _pyramid(image)
-        for tile in tiles_of(image.shape[1], image.shape[0], self._squares.size):
+        for tile in tiles:
             level = min(int(np.log2(max(tile.scale, 1.0))), len(pyramid) - 1)
             people = self._squares.detect(
                 pyramid[level], _at_pyramid_level(tile, level), max_people=_MAX_PER_TILE
@@ -118,6 +126,27 @@ def tiles_of(width: int, height: int, size: int) -> list[Crop]:
         tile_centre = (along, across) if width >= height else (across, along)
         tiles.append(crop_about(np.array(tile_centre), side, 0.0, size))
     return tiles
+
+
+def small_tiles_of(width: int, height: int, size: int) -> list[Crop]:
+    """Return square tiles with half the image's shorter side that cover it, overlapping.
+
+    Parameters
+    ----------
+    width, height : int
+        Image size in pixels.
+    size : int
+        Side of the crops in crop pixels. Images in which a tile would have fewer pixels than that
+        have no tiles.
+    """
+    side = min(width, height) / 2
+    if side < size / 2:
+        return []
+    across, down = (
+        np.linspace(side / 2, length - side / 2, int(np.ceil((length - side) / (0.5 * side))) + 1)
+        for length in (width, height)
+    )
+    return [crop_about(np.array((x, y)) - 0.5, side, 0.0, size) for y in down for x in across]
 
 
 def _pyramid(image: Image) -> list[Image]:

@@ -247,7 +247,7 @@ def test_offline_fills_short_gaps_only(body: Body) -> None:
 
 
 def test_no_one_is_dragged_over_a_cut(body: Body) -> None:
-    """The same person in another shot stands elsewhere from one frame to the next."""
+    """In another shot the same person stands elsewhere from one frame to the next."""
     times = np.arange(40) / 30
     turns = moving_limbs(body, times)
     places = np.tile([-2.5, 0.0, 6.0], (40, 1))

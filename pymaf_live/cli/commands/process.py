@@ -40,6 +40,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ReadingOptions:
+    """Options of reading the inputs."""
+
+    image_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N/M",
+            help="Frames per second of images that are one video: a folder, shots/*.png or "
+            "shots/%04d.png. Default: separate images.",
+        ),
+    ] = None
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            parser=parse_path,
+            metavar="FILE",
+            help="JSON file with the boxes of people, instead of detecting them: "
+            '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class CleaningOptions:
     """Options of cleaning up the finished motion."""
 
@@ -81,23 +104,7 @@ def process(
         ),
     ] = "bvh,npz",
     overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True,
-    image_rate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|N/M",
-            help="Frames per second of images that are one video: a folder, shots/*.png or "
-            "shots/%04d.png. Default: separate images.",
-        ),
-    ] = None,
-    boxes: Annotated[
-        Path | None,
-        typer.Option(
-            parser=parse_path,
-            metavar="FILE",
-            help="JSON file with the boxes of people, instead of detecting them: "
-            '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
-        ),
-    ] = None,
+    reading: ReadingOptions,
     estimation: EstimationOptions,
     cleaning: CleaningOptions,
     motion: MotionOptions,
@@ -123,7 +130,7 @@ def process(
     export_options = motion.export_options(formats)
     sources = [source for pattern in inputs for source in expand(pattern)]
     names = result_names(sources)
-    rate = None if image_rate is None else parse_image_rate(image_rate)
+    boxes, rate = reading.boxes, parse_image_rate(reading.image_rate)
     options = ProcessOptions(
         out=out,
         pipeline=PipelineOptions(
@@ -284,6 +291,11 @@ def _print_summary(summary: Summary) -> None:
             f"{summary.name}: {found}, {summary.seconds:.1f} s ({rate:.1f} frames/s), "
             f"model {summary.model}"
         )
+        if not summary.rows:
+            print(
+                "  People smaller than a tenth of the image, or covered, may be missed: cut the image "
+                "closer, or mark them with --boxes."
+            )
     elif summary.interrupted:
         print(f"{summary.name}: stopped before the first frame; nothing was written")
     for file in summary.files:
