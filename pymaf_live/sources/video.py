@@ -268,8 +268,11 @@ class VideoSource:
         # one thread: it is fast, and the cores are needed elsewhere
         mapper = self._tone_mapper
         pixels = "rgb24" if mapper is None else "rgb48le"
-        converted = converter.reformat(frame, width, height, pixels, threads=1).to_ndarray()
-        plain = np.asarray(converted, np.uint8) if mapper is None else mapper(converted)
+        values = converter.reformat(frame, width, height, pixels, threads=1).to_ndarray()
+        if mapper is None:
+            plain = np.asarray(values, np.uint8)
+        else:
+            plain = mapper(np.asarray(values, np.uint16))
         image = np.ascontiguousarray(np.rot90(plain, self._rotation // 90))
         image.flags.writeable = False
         return image

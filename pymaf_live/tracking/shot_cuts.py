@@ -80,7 +80,7 @@ def chroma_histogram(differences: Array) -> Array:
             weight = np.abs(1 - right - part[:, 0]) * np.abs(1 - below - part[:, 1])
             bins = (low[:, 0] + right) * _CHROMA_BINS + low[:, 1] + below
             counts += np.bincount(bins, weight, len(counts))
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 def histogram(luminance: Array) -> Array:

@@ -293,8 +293,8 @@ def _print_summary(summary: Summary) -> None:
         )
         if not summary.rows:
             print(
-                "  People smaller than a tenth of the image, or covered, may be missed: cut the image "
-                "closer, or mark them with --boxes."
+                "  People smaller than a tenth of the image, or covered, may be missed: crop the "
+                "image, or mark them with --boxes."
             )
     elif summary.interrupted:
         print(f"{summary.name}: stopped before the first frame; nothing was written")

@@ -1,6 +1,5 @@
 """Tests of data-parallel training against training with one process."""
 
-import socket
 from dataclasses import replace
 
 import numpy as np
@@ -75,21 +74,31 @@ def error_text(folder):
     return path.read_text() if path.exists() else "no message"
 
 
+@pytest.fixture
 def environments():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
+    """Return the environments of two processes that meet at a store of this one, as in torchrun.
+
+    A port that is looked up and released first may be taken before the first process binds it.
+    """
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    shared = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+    yield [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
+    del store
 
 
 @pytest.mark.integration
-def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
+def test_two_processes_compute_the_gradients_of_one(people, environments, tmp_path):
     text = config(**LABELS)
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     runs = [(people, text, tmp_path / "one", {})]
-    runs += [(people, text, tmp_path / "two", environment) for environment in environments()]
+    runs += [(people, text, tmp_path / "two", environment) for environment in environments]
     started = [process_context().Process(target=gradients, args=run) for run in runs]
     for process in started:
         process.start()
@@ -111,12 +120,12 @@ def test_two_processes_compute_the_gradients_of_one(people, tmp_path):
 
 
 @pytest.mark.integration
-def test_two_processes_train_like_one(people, tmp_path):
+def test_two_processes_train_like_one(people, environments, tmp_path):
     text = config(**LABELS)
     assert finish_run(tmp_path / "one", people, text) == 0
     started = [
         start_run(tmp_path / "two", people, text, environment=environment)
-        for environment in environments()
+        for environment in environments
     ]
     for process in started:
         process.join(120)
