@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pymaf_live.errors import OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.regular_file import open_regular
+from pymaf_live.types import BodyStyle
 
 _MAX_BYTES = 1 << 20
 
@@ -77,6 +78,8 @@ class Settings(BaseModel):
     """Mirror the view of cameras; files and recordings are never mirrored."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Opacity of the mesh over the image."""
+    body_style: BodyStyle = "clothed"
+    """Appearance of people in the window and in overlays."""
     mesh: bool = True
     """Draw the mesh."""
     skeleton: bool = False

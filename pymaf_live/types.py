@@ -20,6 +20,9 @@ Ints = npt.NDArray[np.int64]
 Image = npt.NDArray[np.uint8]
 """(H, W, 3) RGB, unless stated otherwise."""
 Mask = npt.NDArray[np.bool_]
+BodyStyle = Literal["clothed", "plain", "grey", "wireframe", "skeleton", "confidence"]
+"""Appearance of people: in clothes with a shirt in the person's colour; all in the person's colour;
+grey; edges only; bones and joints only; coloured by the confidence of the nearest joints."""
 
 LONGEST_PAUSE = 10.0
 """Seconds between two frames; longer ones are taken for a fault of the time stamps, or for a camera

@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.rendering.alpha_blend import alpha_blend
-from pymaf_live.rendering.rasteriser import NEAR, nearest_faces
+from pymaf_live.rendering.rasteriser import NEAR, Floats, Ints32, nearest_faces
 from pymaf_live.rendering.scene import RenderScene, SceneBuilder
 from pymaf_live.rendering.strokes import INNER_PART, RIM_COLOUR, Strokes, scene_strokes
 from pymaf_live.rendering.style import OverlayStyle, shade
 from pymaf_live.types import Camera, Image, Person
 
 _SUBPIXEL_BITS = 4
+_EDGE_SLACK = 0.012
+"""Metres by which an edge may lie behind the surface at its middle and still be drawn."""
 
 
 class CpuOverlay:
@@ -41,9 +43,9 @@ class CpuOverlay:
         scene = self._builder.build(people, camera, (width, height), self._style)
         if scene is None:
             return drawn
-        if self._style.mesh:
+        if self._style.draws_mesh:
             alpha_blend(scene.region.crop(drawn), self._render_bodies(scene))
-        _draw_strokes(drawn, scene_strokes(scene, self._builder.surface.body.parents))
+        _draw_strokes(drawn, scene_strokes(scene, self._builder.surfaces.body.parents))
         return drawn
 
     def close(self) -> None:
@@ -51,19 +53,22 @@ class CpuOverlay:
 
     def _render_bodies(self, scene: RenderScene) -> npt.NDArray[np.uint8]:
         """Return the scene's region as (h, w, 4) RGBA, colours premultiplied."""
-        surface, camera, region = self._builder.surface, scene.camera, scene.region
-        corners, colours, faces, start = [], [], [], 0
+        surface, camera, region = scene.surface, scene.camera, scene.region
+        wireframe = scene.style.body == "wireframe" and not scene.style.parts
+        corners, colours, faces, edges, start = [], [], [], [], 0
         for posed in scene.people:
             vertices, normals = surface.pose(posed.mesh, posed.bones)
             corners.append(vertices)
-            if scene.style.parts:
-                colour = surface.part_colours
-            else:
-                colour = shade(vertices, normals, posed.colour)
+            tint = posed.paint[:, 3:]
+            colour = posed.paint[:, :3] * (1 - tint + tint * posed.colour)
+            if not scene.style.parts and not wireframe:
+                colour = shade(vertices, normals, colour)
             alpha = scene.style.opacity * posed.visibility
             opacity = np.full((len(vertices), 1), alpha, np.float32)
             colours.append(np.concatenate([colour * opacity, opacity], axis=1))
             faces.append(surface.faces + start)
+            if wireframe:
+                edges.append(surface.edges + start)
             start += len(vertices)
         points, values = np.concatenate(corners), np.concatenate(colours)
         depth = points[:, 2]
@@ -73,11 +78,53 @@ class CpuOverlay:
         all_faces = np.concatenate(faces)
         all_faces = all_faces[(depth[all_faces] > NEAR).all(axis=1)]
         size = (region.width, region.height)
+        if wireframe:
+            return _edge_layer(pixels, depth, values, all_faces, np.concatenate(edges), size)
         pixel, lit = nearest_faces(pixels, inverse, values, all_faces, size)
 
         layer = np.zeros((region.height * region.width, 4), np.uint8)
         layer[pixel] = np.rint(np.clip(lit, 0, 1) * np.float32(255))
         return layer.reshape(region.height, region.width, 4)
+
+
+def _edge_layer(
+    pixels: Floats, depth: Floats, values: Floats, faces: Ints32, edges: Ints32,
+    size: tuple[int, int],
+) -> npt.NDArray[np.uint8]:  # fmt: skip
+    """Return the edges that no surface hides as (h, w, 4) RGBA, colours premultiplied.
+
+    Parameters
+    ----------
+    pixels : (V, 2) array
+        Projected vertices.
+    depth : (V,) array
+        Metres.
+    values : (V, 4) array
+        RGBA 0..1, colours premultiplied.
+    faces : (F, 3) array
+        Surfaces in front of the camera.
+    edges : (E, 2) array
+    size : tuple of int
+        Width and height, px.
+    """
+    width, height = size
+    inverse = (1 / np.maximum(depth, NEAR)).astype(np.float32)
+    nearest = np.full(width * height, np.inf, np.float32)
+    # perspective: what is interpolated linearly in space is the depth itself
+    covered, seen = nearest_faces(pixels, inverse, depth[:, None].astype(np.float32), faces, size)
+    nearest[covered] = seen[:, 0]
+    edges = edges[(depth[edges] > NEAR).all(axis=1)]
+    middle = np.rint(pixels[edges].mean(axis=1)).astype(np.int64)
+    inside = ((middle >= 0) & (middle < (width, height))).all(axis=1)
+    edges, middle = edges[inside], middle[inside]
+    surface = nearest[middle[:, 1] * width + middle[:, 0]]
+    edges = edges[depth[edges].mean(axis=1) < surface + _EDGE_SLACK]
+    layer = np.zeros((height, width, 4), np.uint8)
+    ends = np.rint(pixels[edges] * (1 << _SUBPIXEL_BITS)).astype(np.int64).tolist()
+    colours = np.rint(np.clip(values[edges[:, 0]], 0, 1) * 255).tolist()
+    for (one, other), colour in zip(ends, colours, strict=True):
+        cv2.line(layer, one, other, colour, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return layer
 
 
 def _draw_strokes(drawn: Image, strokes: Strokes) -> None:

@@ -13,7 +13,7 @@ from pymaf_live.rendering.alpha_blend import alpha_blend
 from pymaf_live.rendering.cpu_overlay import CpuOverlay
 from pymaf_live.rendering.scene import SceneBuilder
 from pymaf_live.rendering.style import OverlayStyle
-from pymaf_live.rendering.surface import BodySurface
+from pymaf_live.rendering.surface import Surfaces
 from pymaf_live.types import Camera, Image, Person
 
 _SUPERSAMPLING = 2
@@ -80,7 +80,7 @@ def open_overlay(
     ModelError
         If OpenGL is required and not available.
     """
-    builder, style = SceneBuilder(BodySurface(body)), style or OverlayStyle()
+    builder, style = SceneBuilder(Surfaces(body)), style or OverlayStyle()
     if prefer == "cpu":
         return CpuOverlay(builder, style)
     try:
@@ -121,7 +121,7 @@ class OpenGLOverlay:
             from pymaf_live.rendering.texture_layer import TextureLayer
 
             self._context.make_current()
-            self._layer = TextureLayer(builder.surface)
+            self._layer = TextureLayer(builder.surfaces.body)
             self._max_size = TextureLayer.max_size()
         except Exception:
             self._context.close()

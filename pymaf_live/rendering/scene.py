@@ -10,8 +10,8 @@ import numpy as np
 
 from pymaf_live.body import project
 from pymaf_live.rendering.rasteriser import NEAR, Floats
-from pymaf_live.rendering.style import OverlayStyle, person_colour, person_visibility
-from pymaf_live.rendering.surface import BodySurface, RestMesh
+from pymaf_live.rendering.style import OverlayStyle, person_visibility
+from pymaf_live.rendering.surface import BodySurface, RestMesh, Surfaces
 from pymaf_live.types import Array, Camera, Image, Person
 
 _MAX_CACHED_MESHES = 16
@@ -53,6 +53,8 @@ class PosedBody:
     """(J, 3, 4) transforms from the rest body to the camera frame, m."""
     colour: Floats
     """(3,) sRGB 0..1."""
+    paint: Floats
+    """(V, 4) see `DisplayMesh.paint`."""
     visibility: float
     """0..1; people with low confidence are drawn fainter."""
     key: tuple[str, int]
@@ -72,6 +74,7 @@ class RenderScene:
     """Far plane in metres."""
     camera: Camera
     style: OverlayStyle
+    surface: BodySurface
     stroke: float
     """Radius of the skeleton's lines in image pixels."""
 
@@ -81,15 +84,15 @@ class SceneBuilder:
 
     Parameters
     ----------
-    surface : BodySurface
+    surfaces : Surfaces
     name : str
         Keeps the buffers of several builders apart that one visual draws.
     """
 
-    def __init__(self, surface: BodySurface, name: str = "") -> None:
-        self.surface = surface
+    def __init__(self, surfaces: Surfaces, name: str = "") -> None:
+        self.surfaces = surfaces
         self._name = name
-        self._meshes: OrderedDict[int, RestMesh] = OrderedDict()
+        self._meshes: OrderedDict[tuple[BodySurface, int], RestMesh] = OrderedDict()
 
     def build(
         self,
@@ -118,13 +121,14 @@ class SceneBuilder:
             None if there is nothing to draw.
         """
         stroke = max(1.2, 0.0022 * float(np.hypot(*size)))
+        surface = self.surfaces.of(style)
         posed, boxes, depths = [], [], []
         for person in people:
             visibility = person_visibility(person)
             if visibility <= 0:
                 continue
-            mesh = self._mesh(person)
-            bones = self.surface.bones(person)
+            mesh = self._mesh(surface, person)
+            bones = surface.bones(person)
             if view is not None:
                 person = person_in_view(person, view, camera)
                 bones = _transformed(bones, view)
@@ -132,13 +136,12 @@ class SceneBuilder:
             if extent is None:
                 continue
             box = extent[0]
-            if style.skeleton or style.points or style.box:
+            if style.draws_skeleton or style.points or style.box:
                 points = person.joints_2d[np.isfinite(person.joints_2d).all(axis=1)]
                 box = _union(box, points, stroke * 4)
-            tint = person_colour(person.id) if style.tint is None else style.tint
-            colour = np.asarray(tint, np.float32)
+            colour, paint = style.colour_of(person.id), surface.vertex_paint(style, person)
             posed.append(
-                PosedBody(person, mesh, bones, colour, visibility, (self._name, person.id))
+                PosedBody(person, mesh, bones, colour, paint, visibility, (self._name, person.id))
             )
             boxes.append(box)
             depths.append(extent[1])
@@ -152,14 +155,15 @@ class SceneBuilder:
             return None
         near = max(NEAR, float(np.min(depths)) * _NEAR_MARGIN)
         far = float(np.max(depths)) * _FAR_MARGIN
-        return RenderScene(tuple(posed), region, near, far, camera, style, stroke)
+        return RenderScene(tuple(posed), region, near, far, camera, style, surface, stroke)
 
-    def _mesh(self, person: Person) -> RestMesh:
-        mesh = self._meshes.get(person.id)
-        if mesh is None or not self.surface.same_shape(mesh.shape, person.shape):
-            mesh = self.surface.rest_mesh(person.shape)
-        self._meshes[person.id] = mesh
-        self._meshes.move_to_end(person.id)
+    def _mesh(self, surface: BodySurface, person: Person) -> RestMesh:
+        key = (surface, person.id)
+        mesh = self._meshes.get(key)
+        if mesh is None or not surface.same_shape(mesh.shape, person.shape):
+            mesh = surface.rest_mesh(person.shape)
+        self._meshes[key] = mesh
+        self._meshes.move_to_end(key)
         while len(self._meshes) > _MAX_CACHED_MESHES:
             self._meshes.popitem(last=False)
         return mesh

@@ -78,7 +78,7 @@ def scene_strokes(scene: RenderScene, parents: npt.NDArray[np.int64]) -> Strokes
     for posed in scene.people:
         if scene.style.box:
             parts.append(_box(posed, scene.stroke))
-        if scene.style.skeleton:
+        if scene.style.draws_skeleton:
             parts += _skeleton(posed, scene.stroke, parents)
         if scene.style.points:
             person = posed.person

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pymaf_live.types import Array, Person
+from pymaf_live.types import Array, BodyStyle, Person
 
 # sRGB 0..1: soft, clearly different from each other, the first of them rare in rooms, streets and
 # gardens
@@ -42,12 +42,18 @@ _JOINT_SCORES = (0.05, 0.35)
 _MIN_JOINT_FACTOR = 0.25
 
 
+GREY = (0.72, 0.73, 0.75)
+"""sRGB 0..1 of grey bodies."""
+
+
 @dataclass(frozen=True)
 class OverlayStyle:
     """Selection and appearance of what an overlay draws."""
 
     opacity: float = 0.85
     """Opacity of the body over the image, 0..1."""
+    body: BodyStyle = "plain"
+    """Appearance of people; a body that the clothes do not fit is drawn plain instead."""
     mesh: bool = True
     """Draw the body mesh."""
     skeleton: bool = False
@@ -60,6 +66,22 @@ class OverlayStyle:
     """Draw body parts in flat colours instead of the lit surface (dense correspondence)."""
     tint: tuple[float, float, float] | None = None
     """sRGB 0..1 of every body; None uses each person's own colour."""
+
+    @property
+    def draws_mesh(self) -> bool:
+        """True if the surface is drawn, or its edges."""
+        return self.mesh and self.body != "skeleton"
+
+    @property
+    def draws_skeleton(self) -> bool:
+        """True if bones and joints are drawn."""
+        return self.skeleton or (self.mesh and self.body == "skeleton")
+
+    def colour_of(self, person: int) -> npt.NDArray[np.float32]:
+        """Return the colour (3,) of a person by its number from 1, sRGB 0..1."""
+        if self.tint is not None:
+            return np.asarray(self.tint, np.float32)
+        return np.asarray(GREY, np.float32) if self.body == "grey" else person_colour(person)
 
 
 def person_colour(person: int) -> npt.NDArray[np.float32]:
@@ -115,7 +137,7 @@ def shade(points: Array, normals: Array, colour: Array) -> npt.NDArray[np.float3
         Metres, camera frame.
     normals : (N, 3) array
         Outward, unit length, camera frame.
-    colour : (3,) array
+    colour : (3,) or (N, 3) array
         sRGB 0..1.
 
     Returns

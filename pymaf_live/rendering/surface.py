@@ -1,19 +1,26 @@
-"""Body surface for rendering: shaped rest mesh, bone matrices, skinning and image extent."""
+"""Surface of a body for rendering: shaped rest mesh, bone matrices, skinning, image extent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
+from pymaf_live.body.display_mesh import (
+    WEIGHTS_PER_VERTEX,
+    DisplayMesh,
+    body_mesh,
+    display_mesh,
+    is_dressable,
+)
 from pymaf_live.body.normals import VertexNormals
-from pymaf_live.rendering.rasteriser import NEAR, Floats
-from pymaf_live.rendering.style import part_colours
-from pymaf_live.types import Array, Camera, Person
+from pymaf_live.rendering.rasteriser import NEAR, Floats, Ints32
+from pymaf_live.rendering.style import OverlayStyle, part_colours, score_colours
+from pymaf_live.types import Array, BodyStyle, Camera, Person
 
-WEIGHTS_PER_VERTEX = 4
 _SHAPE_TOLERANCE = 2e-4
 """Metres; shapes count as equal if no vertex differs by more than this."""
 
@@ -38,31 +45,55 @@ class BodySurface:
     Parameters
     ----------
     body : Body
+    mesh : DisplayMesh, optional
+        Mesh on the body's skeleton; the body's own by default.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, mesh: DisplayMesh | None = None) -> None:
         self.body = body
-        self.faces = body.faces.astype(np.int32)
-        self._template = body.template.astype(np.float32)
-        vertices = len(body.template)
-        self._directions = body.shape_directions.reshape(vertices * 3, -1).astype(np.float32)
+        mesh = mesh or body_mesh(body)
+        self.faces = mesh.faces
+        self.paint = mesh.paint
+        """(V, 4) see `DisplayMesh.paint`."""
+        self._template = mesh.template
+        vertices = len(mesh.template)
+        self._directions = mesh.directions.reshape(vertices * 3, -1)
         # greatest displacement of any vertex per unit of each coefficient, m
-        self._reach = np.linalg.norm(body.shape_directions, axis=1).max(axis=0)
-        corners = self.faces.ravel()
-        parts = np.zeros(vertices, np.int64)
-        parts[corners] = np.repeat(body.face_part, 3) - 1
-        self.part_colours = part_colours(int(body.face_part.max()))[parts]
-        """(V, 3) sRGB 0..1 of the body part that each vertex belongs to."""
-        self._normals = VertexNormals(body.faces, vertices)
-        self.joints, self.weights = _strongest(body.skin_weights, WEIGHTS_PER_VERTEX)
-        self._skin = body.skin_weights.astype(np.float32)
-        by_joint = csr_matrix(body.skin_weights.T > 0)
+        self._reach = np.linalg.norm(mesh.directions, axis=1).max(axis=0)
+        self._normals = VertexNormals(mesh.faces.astype(np.int64), vertices)
+        self.joints, self.weights = _strongest(mesh.skin_weights, WEIGHTS_PER_VERTEX)
+        self._skin = mesh.skin_weights
+        by_joint = csr_matrix(mesh.skin_weights.T > 0)
         self._moved, self._starts = by_joint.indices, by_joint.indptr
         zero = np.zeros(body.shape_count)
         self._rest_mean = rest_joints(body, zero)
         self._rest_directions = np.stack(
             [rest_joints(body, unit) - self._rest_mean for unit in np.eye(body.shape_count)], -1
         ).reshape(*self._rest_mean.shape, body.shape_count)
+
+    @cached_property
+    def part_paint(self) -> Floats:
+        """(V, 4) paint in the colours of the body parts; of the body's own mesh only."""
+        parts = np.zeros(len(self._template), np.int64)
+        parts[self.faces.ravel()] = np.repeat(self.body.face_part, 3) - 1
+        return _opaque(part_colours(int(self.body.face_part.max()))[parts])
+
+    @cached_property
+    def edges(self) -> Ints32:
+        """(E, 2) vertices of each edge of the mesh, once."""
+        pairs = np.concatenate(
+            [self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]
+        )
+        return np.unique(np.sort(pairs, axis=1), axis=0).astype(np.int32)
+
+    def vertex_paint(self, style: OverlayStyle, person: Person) -> Floats:
+        """Return the paint (V, 4) of a person, see `DisplayMesh.paint`; the same array if equal."""
+        if style.parts:
+            return self.part_paint
+        if style.body != "confidence":
+            return self.paint
+        colours = score_colours(person.joint_score)
+        return _opaque(np.asarray(self._skin @ colours, np.float32))
 
     def same_shape(self, one: Array, other: Array) -> bool:
         """Return True if two shapes (S,) are indistinguishable when rendered."""
@@ -130,6 +161,41 @@ class BodySurface:
             return np.array([0.0, 0.0, *camera.size]), depths
         pixels = corners[:, :2] / depth[:, None] * camera.focal_length + camera.principal_point
         return np.r_[pixels.min(axis=0), pixels.max(axis=0)], depths
+
+
+class Surfaces:
+    """Surfaces of one body, one per mesh that a style draws; made when first used.
+
+    Parameters
+    ----------
+    body : Body
+    """
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self._made: dict[str, BodySurface] = {}
+
+    def of(self, style: OverlayStyle) -> BodySurface:
+        """Return the surface that a style draws."""
+        return self._surface("body" if style.parts else _mesh_name(style.body))
+
+    def _surface(self, name: str) -> BodySurface:
+        # a body of another topology is drawn by its own mesh
+        if not is_dressable(self.body):
+            name = "body"
+        if name not in self._made:
+            mesh = None if name == "body" else display_mesh(self.body, name)
+            self._made[name] = BodySurface(self.body, mesh)
+        return self._made[name]
+
+
+def _opaque(colours: Floats) -> Floats:
+    """Return the paint (V, 4) of colours (V, 3) that are the same for everyone."""
+    return np.concatenate([colours, np.zeros((len(colours), 1), np.float32)], axis=1)
+
+
+def _mesh_name(style: BodyStyle) -> str:
+    return style if style in ("clothed", "wireframe") else "body"
 
 
 def _strongest(weights: Array, count: int) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vispy import gloo
 from vispy.gloo import gl
 
+from pymaf_live.body import Body
 from pymaf_live.rendering.scene import RenderScene
 from pymaf_live.rendering.strokes import scene_strokes
 from pymaf_live.rendering.surface import BodySurface
@@ -27,13 +28,13 @@ class TextureLayer:
 
     Parameters
     ----------
-    surface : BodySurface
+    body : Body
     """
 
-    def __init__(self, surface: BodySurface) -> None:
-        self._bodies = BodyVisual(surface)
+    def __init__(self, body: Body) -> None:
+        self._bodies: dict[BodySurface, BodyVisual] = {}
         self._strokes = StrokeVisual()
-        self._parents = surface.body.parents
+        self._parents = body.parents
         self._capacity = (_STEP, _STEP)
         self._texture = gloo.Texture2D(
             shape=(_STEP, _STEP, 4), format="rgba", interpolation="linear",
@@ -63,8 +64,10 @@ class TextureLayer:
             gloo.set_scissor(0, 0, *cleared)
             gloo.set_state(scissor_test=True, depth_mask=True)
             gloo.clear(color=(0.0, 0.0, 0.0, 0.0), depth=True)
-            if scene.style.mesh:
-                self._bodies.draw(scene)
+            if scene.style.draws_mesh:
+                if scene.surface not in self._bodies:
+                    self._bodies[scene.surface] = BodyVisual(scene.surface)
+                self._bodies[scene.surface].draw(scene)
             region = scene.region
             self._strokes.draw(
                 scene_strokes(scene, self._parents),

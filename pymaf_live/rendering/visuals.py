@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from vispy import gloo
 
 from pymaf_live.rendering import style as light
@@ -41,10 +42,11 @@ attribute vec3 a_position;
 attribute vec3 a_normal;
 attribute vec4 a_joints;
 attribute vec4 a_weights;
-attribute vec3 a_part;
+attribute vec4 a_paint;  // colour, share that is multiplied by the person's colour
+uniform vec3 u_colour;
 varying vec3 v_place;
 varying vec3 v_normal;
-varying vec3 v_part;
+varying vec3 v_colour;
 
 void main() {
     mat4 skin = a_weights.x * u_bones[int(a_joints.x)];
@@ -53,7 +55,7 @@ void main() {
     skin += a_weights.w * u_bones[int(a_joints.w)];
     vec4 place = skin * vec4(a_position, 1.0);
     v_place = place.xyz;
-    v_part = a_part;
+    v_colour = a_paint.xyz * mix(vec3(1.0), u_colour, a_paint.w);
     v_normal = (skin * vec4(a_normal, 0.0)).xyz;
     gl_Position = vec4(
         u_project.xy * place.xy + u_project.zw * place.z, u_depth.x * place.z + u_depth.y, place.z
@@ -62,12 +64,11 @@ void main() {
 """
 
 _BODY_FRAGMENT = f"""
-uniform vec3 u_colour;
 uniform float u_opacity;
-uniform float u_parts;  // 1: flat colours of the body parts
+uniform float u_flat;  // 1: colours without light
 varying vec3 v_place;
 varying vec3 v_normal;
-varying vec3 v_part;
+varying vec3 v_colour;
 
 void main() {{
     vec3 normal = normalize(v_normal);
@@ -82,8 +83,8 @@ void main() {{
     float light = {light.AMBIENT:.6f} - {light.SKY:.6f} * normal.y;
     light += {light.KEY:.6f} * key + {light.HEAD:.6f} * facing;
     light *= 1.0 - {light.RIM:.6f} * rim;
-    vec3 lit = clamp(u_colour * light + {light.GLOSS:.6f} * gloss, 0.0, 1.0);
-    lit = mix(lit, v_part, u_parts);
+    vec3 lit = clamp(v_colour * light + {light.GLOSS:.6f} * gloss, 0.0, 1.0);
+    lit = mix(lit, v_colour, u_flat);
     gl_FragColor = vec4(lit * u_opacity, u_opacity);
 }}
 """
@@ -172,11 +173,10 @@ class BodyVisual:
         self._program = gloo.Program(vertex, _BODY_FRAGMENT)
         self._program["a_joints"] = gloo.VertexBuffer(surface.joints)
         self._program["a_weights"] = gloo.VertexBuffer(surface.weights)
-        self._program["a_part"] = gloo.VertexBuffer(surface.part_colours)
-        small = len(surface.body.template) <= np.iinfo(np.uint16).max
-        self._faces = gloo.IndexBuffer(
-            surface.faces.ravel().astype(np.uint16 if small else np.uint32)
-        )
+        self._paint: tuple[Any, Any] = (None, None)
+        self._faces = _index_buffer(surface.faces, len(surface.paint))
+        self._edges: Any = None
+        self._surface = surface
         # vispy sets a whole array uniform only the first time: name each matrix
         self._bone_names = [f"u_bones[{joint}]" for joint in range(joints)]
         self._buffers: OrderedDict[tuple[str, int], tuple[RestMesh, Any, Any]] = OrderedDict()
@@ -193,7 +193,8 @@ class BodyVisual:
         span = far - near
         self._program["u_project"] = tuple(np.r_[scale, shift])
         self._program["u_depth"] = ((far + near) / span, -2 * far * near / span)
-        self._program["u_parts"] = float(scene.style.parts)
+        wireframe = scene.style.body == "wireframe" and not scene.style.parts
+        self._program["u_flat"] = float(scene.style.parts or wireframe)
         # the top row lies at the bottom, so the outside of a face runs clockwise
         gloo.set_state(
             depth_test=True, cull_face=True, blend=False, front_face="cw", depth_func="less"
@@ -201,13 +202,41 @@ class BodyVisual:
         gloo.set_cull_face("back")
         for posed in scene.people:
             self._program["u_opacity"] = scene.style.opacity * posed.visibility
-            self._draw_one(posed)
+            self._set_person(posed)
+            if wireframe:
+                self._draw_edges()
+            else:
+                self._program.draw("triangles", self._faces)
 
-    def _draw_one(self, posed: PosedBody) -> None:
+    def _draw_edges(self) -> None:
+        """Draw the edges that no surface hides."""
+        if self._edges is None:
+            self._edges = _index_buffer(self._surface.edges, len(self._surface.paint))
+        gloo.set_state(polygon_offset_fill=True, polygon_offset=(1.0, 2.0))
+        gloo.set_color_mask(False, False, False, False)
+        self._program.draw("triangles", self._faces)
+        gloo.set_color_mask(True, True, True, True)
+        gloo.set_state(
+            polygon_offset_fill=False,
+            polygon_offset=(0.0, 0.0),
+            depth_func="lequal",
+            line_width=1.5,
+        )
+        self._program.draw("lines", self._edges)
+        gloo.set_state(depth_func="less")
+
+    def _set_person(self, posed: PosedBody) -> None:
         positions, normals = self._uploaded(posed)
         program = self._program
         program["a_position"] = positions
         program["a_normal"] = normals
+        if self._paint[0] is not posed.paint:
+            if self._paint[1] is None:
+                self._paint = (posed.paint, gloo.VertexBuffer(posed.paint))
+                program["a_paint"] = self._paint[1]
+            else:
+                self._paint[1].set_data(posed.paint)
+                self._paint = (posed.paint, self._paint[1])
         matrices = np.zeros((len(posed.bones), 4, 4), np.float32)
         # GL reads matrices column by column
         matrices[:, :, :3] = posed.bones.transpose(0, 2, 1)
@@ -215,7 +244,6 @@ class BodyVisual:
         for name, matrix in zip(self._bone_names, matrices, strict=True):
             program[name] = matrix
         program["u_colour"] = tuple(posed.colour)
-        program.draw("triangles", self._faces)
 
     def _uploaded(self, posed: PosedBody) -> tuple[Any, Any]:
         """Return the person's vertex buffers, refilled only when the shape has changed."""
@@ -233,6 +261,11 @@ class BodyVisual:
                 normals.set_data(posed.mesh.normals)
         self._buffers[key] = (posed.mesh, positions, normals)
         return positions, normals
+
+
+def _index_buffer(indices: npt.NDArray[np.int32], vertices: int) -> Any:
+    small = vertices <= np.iinfo(np.uint16).max
+    return gloo.IndexBuffer(indices.ravel().astype(np.uint16 if small else np.uint32))
 
 
 class StrokeVisual:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pymaf_live.errors import InputError
+from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.reporter import SILENT, Reporter, raise_if_cancelled
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.journal import read_journal
@@ -104,7 +105,7 @@ def scaled_camera(camera: Camera, size: tuple[int, int]) -> Camera:
 
 def thumbnail_jpeg(take: Take, body: Body, images: TakeImages | None) -> bytes:
     """Return a small JPEG of the middle of a take, with the body drawn over it."""
-    from pymaf_live.rendering import open_overlay
+    from pymaf_live.rendering import OverlayStyle, open_overlay
     from pymaf_live.takes.image_copies import small_jpeg
 
     first, last = trim_of(take)
@@ -122,7 +123,8 @@ def thumbnail_jpeg(take: Take, body: Body, images: TakeImages | None) -> bytes:
     image = plain_background(size) if source is None else _reduced(source, size)
     people = people_at(take, frame)
     if people:
-        overlay = open_overlay(body, size, "cpu")  # OpenGL belongs to the window's thread
+        # OpenGL belongs to the window's thread
+        overlay = open_overlay(body, size, "cpu", OverlayStyle(body=DEFAULTS.body_style))
         try:
             image = overlay.draw(image, people, scaled_camera(camera, size))
         finally:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from pymaf_live.errors import OutputError
 from pymaf_live.pipeline.background_stage import BackgroundStage
 from pymaf_live.pipeline.frame_reader import queue_capacity
+from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.atomic_write import atomic_write, make_folder
-from pymaf_live.types import FrameResult, Image, SourceFacts
+from pymaf_live.types import BodyStyle, FrameResult, Image, SourceFacts
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
@@ -37,6 +38,7 @@ class OverlayWriter:
     name : str
         Stem of the results.
     renderer : {'auto', 'gl', 'cpu'}
+    body_style : BodyStyle
     force : bool
         Replace existing files.
     """
@@ -49,6 +51,7 @@ class OverlayWriter:
         name: str,
         *,
         renderer: Renderer = "auto",
+        body_style: BodyStyle = DEFAULTS.body_style,
         force: bool = False,
     ) -> None:
         self._facts = facts
@@ -56,6 +59,7 @@ class OverlayWriter:
         self._out = out
         self._name = name
         self._renderer = renderer
+        self._body_style = body_style
         self._force = force
         self.notices: list[str] = []
         self._files: list[Path] = []
@@ -98,10 +102,15 @@ class OverlayWriter:
 
     @contextmanager
     def _draw(self) -> Iterator[Callable[[FrameResult], None]]:
-        from pymaf_live.rendering import open_overlay
+        from pymaf_live.rendering import OverlayStyle, open_overlay
 
         # images of other sizes may follow; the size only allocates buffers for the first
-        overlay = open_overlay(self._body, self._facts.size or (16, 16), self._renderer)
+        overlay = open_overlay(
+            self._body,
+            self._facts.size or (16, 16),
+            self._renderer,
+            OverlayStyle(body=self._body_style),
+        )
 
         def draw(result: FrameResult) -> None:
             image = result.frame.image

@@ -16,12 +16,13 @@ from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
 from pymaf_live.takes.journal import Smoothing
 from pymaf_live.takes.library import TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
-from pymaf_live.types import FrameResult, SourceFacts
+from pymaf_live.types import BodyStyle, FrameResult, SourceFacts
 from pymaf_live.workflows.export import (
     ExportRequest,
     FootLock,
@@ -74,6 +75,8 @@ class ProcessOptions:
     """Replace existing files."""
     renderer: Renderer = "auto"
     """Renderer of the overlay."""
+    body_style: BodyStyle = DEFAULTS.body_style
+    """Appearance of people in the overlay."""
     on_result: Callable[[FrameResult], None] | None = None
     """Called with every result as it arrives."""
     library: TakeLibrary | None = None
@@ -242,7 +245,13 @@ class _Overlay:
         self._stopped = False
         if options.overlay and options.out is not None:
             self._writer = OverlayWriter(
-                facts, body, options.out, name, renderer=options.renderer, force=options.force
+                facts,
+                body,
+                options.out,
+                name,
+                renderer=options.renderer,
+                body_style=options.body_style,
+                force=options.force,
             )
 
     def add(self, result: FrameResult) -> None:

@@ -17,6 +17,7 @@ from pymaf_live.system.typer_errors import (
 )
 from trainer.commands.ablate import ablate
 from trainer.commands.build_body import build_body
+from trainer.commands.build_clothes import build_clothes
 from trainer.commands.check_body import check_body
 from trainer.commands.demo import demo
 from trainer.commands.evaluate import evaluate
@@ -63,6 +64,7 @@ app.command()(tune_ik)
 app.add_typer(import_app, name="import")
 app.command()(demo)
 app.command()(build_body)
+app.command()(build_clothes)
 app.command()(check_body)
 app.command()(mediapipe_task)
 

@@ -48,7 +48,8 @@ class CanvasBinding:
                 for part in (
                     *(people.selected_id, people.names, people.seen_ids, people.solo),
                     *(state.mirror, state.opacity, state.skeleton),
-                    *(view.mesh, view.points, view.box, view.ghost, view.layout, view.viewpoint),
+                    *(view.mesh, view.points, view.box, view.ghost, view.body_style),
+                    *(view.layout, view.viewpoint),
                     *(view.inside, view.inside_level, view.inside_points, view.inside_dense),
                     state.takes.drawing_box,
                 )
@@ -110,6 +111,7 @@ class CanvasBinding:
         return DisplayOptions(
             style=OverlayStyle(
                 opacity=state.opacity.value,
+                body=view.body_style.value,
                 mesh=view.mesh.value,
                 skeleton=state.skeleton.value,
                 points=view.points.value,

@@ -13,7 +13,7 @@ from vispy import app, gloo
 from pymaf_live.body import Body
 from pymaf_live.rendering import OverlayStyle
 from pymaf_live.rendering.scene import SceneBuilder
-from pymaf_live.rendering.surface import BodySurface
+from pymaf_live.rendering.surface import Surfaces
 from pymaf_live.types import FrameResult
 from ui.canvas.display_options import DisplayOptions
 from ui.canvas.free_view import FreeView
@@ -93,11 +93,11 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
 
     def _set_body(self, body: Body) -> None:
         self._body = body
-        surface = BodySurface(body)
-        self._scenes = SceneBuilder(surface)
-        self._ghost_scenes = SceneBuilder(surface, "ghost")
+        surfaces = Surfaces(body)
+        self._scenes = SceneBuilder(surfaces)
+        self._ghost_scenes = SceneBuilder(surfaces, "ghost")
         self._free_view = FreeView(body, self._scenes)
-        self._inside_view = InsideView(surface)
+        self._inside_view = InsideView(surfaces)
         self._painter: CanvasPainter | None = None
 
     @property
@@ -205,7 +205,7 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         width, height = self.physical_size
         if self._painter is None:
             # there is no context before the first paint
-            self._painter = CanvasPainter(self._scenes.surface)
+            self._painter = CanvasPainter(self._body)
         self._painter.begin_frame(width, height, _BACKGROUND)
         self._paint_areas(self._painter, Area(0, 0, width, height))
         self._painter.end_frame(_BACKGROUND)

@@ -10,7 +10,7 @@ from pymaf_live.rendering import OverlayStyle
 from pymaf_live.rendering.scene import SceneBuilder
 from pymaf_live.rendering.strokes import Strokes
 from pymaf_live.rendering.style import part_colours
-from pymaf_live.rendering.surface import BodySurface
+from pymaf_live.rendering.surface import Surfaces
 from pymaf_live.types import Crop, DenseMap, FrameResult, LevelTrace
 from ui.canvas.display_options import DisplayOptions, InsideOptions
 from ui.canvas.painter import CanvasPainter
@@ -27,11 +27,11 @@ class InsideView:
 
     Parameters
     ----------
-    surface : BodySurface
+    surfaces : Surfaces
     """
 
-    def __init__(self, surface: BodySurface) -> None:
-        self._surface = surface
+    def __init__(self, surfaces: Surfaces) -> None:
+        self._surfaces = surfaces
         self._builders: list[SceneBuilder] = []
 
     def draw(
@@ -83,10 +83,14 @@ class InsideView:
         inside: LevelTrace = result.level_traces[0]
         inside_options = options.inside or InsideOptions()
         while len(self._builders) <= level:
-            self._builders.append(SceneBuilder(self._surface, f"level {len(self._builders)}"))
+            self._builders.append(SceneBuilder(self._surfaces, f"level {len(self._builders)}"))
         height, width = result.frame.image.shape[:2]
         if result.camera is not None:
-            style = OverlayStyle(opacity=options.style.opacity, parts=inside_options.dense)
+            style = OverlayStyle(
+                opacity=options.style.opacity,
+                body=options.style.body,
+                parts=inside_options.dense,
+            )
             scene = self._builders[level].build(
                 [inside.levels[level]], result.camera, (width, height), style
             )

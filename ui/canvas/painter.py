@@ -15,9 +15,9 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 from vispy import gloo
 from vispy.gloo import gl
 
+from pymaf_live.body import Body
 from pymaf_live.rendering.scene import ImageRegion, RenderScene
 from pymaf_live.rendering.strokes import Strokes
-from pymaf_live.rendering.surface import BodySurface
 from pymaf_live.rendering.texture_layer import TextureLayer
 from pymaf_live.rendering.visuals import ImageVisual, StrokeVisual, TextureQuad
 from pymaf_live.types import Image
@@ -40,12 +40,12 @@ class CanvasPainter:
 
     Parameters
     ----------
-    surface : BodySurface
+    body : Body
     """
 
-    def __init__(self, surface: BodySurface) -> None:
+    def __init__(self, body: Body) -> None:
         self._image = ImageVisual()
-        self._bodies = TextureLayer(surface)
+        self._bodies = TextureLayer(body)
         self._strokes = StrokeVisual()
         self._uploaded: tuple[Image, float] | None = None
         self._layer: tuple[Any, TextureQuad] | None = None

@@ -79,7 +79,12 @@ class ApplicationController:
         self.sources = SourceController(
             state, tasks, options or PipelineOptions(), self.opener, self.discovery, messages
         )
-        self.batch = BatchController(state.batch, tasks, self._options)
+        self.batch = BatchController(
+            state.batch,
+            tasks,
+            self._options,
+            body_style=lambda: state.view.body_style.value,
+        )
         self.live_out = LiveOutController(
             state.live_out, tasks, lambda address: VmcStream(state.body.value, address)
         )

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.reporter import Reporter
+from pymaf_live.types import BodyStyle
 from ui.state.batch import BatchFile, BatchState, FilePhase
 from ui.state.commands import BatchCommands
 from ui.system.error_text import error_text
@@ -38,6 +40,8 @@ class BatchController(BatchCommands):
         Returns the current pipeline options.
     process : callable, optional
         Processes one file.
+    body_style : callable, optional
+        Returns the appearance of people in the overlays.
     """
 
     def __init__(
@@ -46,11 +50,13 @@ class BatchController(BatchCommands):
         tasks: TaskRunner,
         options: Callable[[], PipelineOptions],
         process: Process | None = None,
+        body_style: Callable[[], BodyStyle] = lambda: DEFAULTS.body_style,
     ) -> None:
         self._state = state
         self._tasks = tasks
         self._options = options
         self._process = process or _process
+        self._body_style = body_style
         self._texts: list[str] = []
         """All files that were ever added; a file's number is its position, from 1."""
         self._running: tuple[int, Task] | None = None
@@ -179,6 +185,7 @@ class BatchController(BatchCommands):
             name=name,
             pipeline=self._options(),
             overlay=self._state.overlay.value,
+            body_style=self._body_style(),
             exports=self._state.exports.value,
             export_options=self._state.options.value,
             smoothing="refine",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from pymaf_live.types import BodyStyle
 from ui.state.observable import Observable
 from ui.state.setting import UNCHANGED, setting
 
@@ -82,6 +83,8 @@ class ViewState:
         "layout", to_state=Layout, to_setting=lambda owner, layout: layout.value
     )
     viewpoint: Observable[Viewpoint] = field(default_factory=lambda: Observable(Viewpoint()))
+    body_style: Observable[BodyStyle] = setting("body_style")
+    """Appearance of people in the window and in overlays."""
     mesh: Observable[bool] = setting("mesh")
     """Draw the mesh."""
     points: Observable[bool] = setting("points")

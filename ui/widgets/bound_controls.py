@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QSizePolicy, QSlider, QToolButton
+from PySide6.QtWidgets import QCheckBox, QComboBox, QSizePolicy, QSlider, QToolButton
 
 from ui.state.observable import Observable
+
+_Value = TypeVar("_Value")
 
 
 def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
@@ -17,6 +22,20 @@ def check_box(text: str, value: Observable[bool], tip: str) -> QCheckBox:
     box.setAccessibleDescription(tip)
     value.watch(box.setChecked)
     box.toggled.connect(value.set)
+    return box
+
+
+def combo_box(
+    name: str, entries: Sequence[tuple[_Value, str]], value: Observable[_Value], tip: str
+) -> QComboBox:
+    """Return a combo box bound to a value; `entries` are values and their texts."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    for entry, text in entries:
+        box.addItem(text, entry)
+    value.watch(lambda entry: box.setCurrentIndex(box.findData(entry)))
+    box.activated.connect(lambda _: value.set(box.currentData()))
     return box
 
 

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from pymaf_live.types import BodyStyle
 from ui.state.window import WindowState
-from ui.widgets.bound_controls import action_button, check_box, percent_slider
+from ui.widgets.bound_controls import action_button, check_box, combo_box, percent_slider
 from ui.widgets.labels import heading, quiet_label, row_of
 
 _ABOUT_3D = (
     "Drag to turn and use the mouse wheel to zoom, or the arrow keys and + and − while the view "
     "has the focus. Grid cells are half a metre wide."
+)
+
+BODY_STYLES: tuple[tuple[BodyStyle, str], ...] = (
+    ("clothed", "Clothed"),
+    ("plain", "Plain, in the person's colour"),
+    ("grey", "Grey"),
+    ("wireframe", "Wireframe"),
+    ("skeleton", "Skeleton only"),
+    ("confidence", "Confidence of the joints"),
 )
 
 
@@ -42,7 +52,13 @@ class ViewPage(QWidget):
         self.opacity = percent_slider(
             "Opacity of the body, page", state.opacity, "Opacity of the body over the image"
         )
-        self.mesh = check_box("Body", view.mesh, "Draw the body mesh (H)")
+        self.body_style = combo_box(
+            "Appearance of people",
+            BODY_STYLES,
+            view.body_style,
+            "Appearance of people in the window and in overlay videos",
+        )
+        self.mesh = check_box("Body", view.mesh, "Draw the body (H)")
         self.skeleton = check_box("Skeleton", state.skeleton, "Draw bones and joints (S)")
         self.points = check_box(
             "Joints",
@@ -65,6 +81,10 @@ class ViewPage(QWidget):
         column.addWidget(heading("Show"))
         for box in (self.mesh, self.skeleton, self.points, self.box, self.ghost, self.mirror):
             column.addWidget(box)
+        style = QLabel("A&ppearance of people")
+        style.setBuddy(self.body_style)
+        column.addWidget(style)
+        column.addWidget(self.body_style)
         label = QLabel("&Opacity of the body")
         label.setBuddy(self.opacity)
         column.addWidget(label)

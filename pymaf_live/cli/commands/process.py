@@ -33,6 +33,8 @@ from pymaf_live.errors import (
     PymafLiveError,
 )
 from pymaf_live.resources import cache_folder
+from pymaf_live.settings import DEFAULTS
+from pymaf_live.types import BodyStyle
 
 if TYPE_CHECKING:
     from pymaf_live.sources import Source
@@ -104,6 +106,9 @@ def process(
         ),
     ] = "bvh,npz",
     overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True,
+    body_style: Annotated[
+        BodyStyle, typer.Option(help="Appearance of people in the overlay.")
+    ] = DEFAULTS.body_style,
     reading: ReadingOptions,
     estimation: EstimationOptions,
     cleaning: CleaningOptions,
@@ -139,6 +144,7 @@ def process(
             cache=cache_folder(),
         ),
         overlay=overlay,
+        body_style=body_style,
         exports=formats,
         export_options=export_options,
         **asdict(cleaning),

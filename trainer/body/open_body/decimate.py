@@ -1,4 +1,4 @@
-"""Mesh decimation of the left half of the skin: half-edge collapse with quadric errors.
+"""Mesh decimation by half-edge collapse with quadric errors.
 
 Garland and Heckbert, 'Surface simplification using quadric error metrics' (SIGGRAPH 1997), but a
 removed vertex merges into a neighbour instead of moving: the remaining vertices are original ones,
@@ -70,7 +70,15 @@ def is_toe_bone(bone: str) -> bool:
     return bone_and_side(bone)[0].startswith("toe")
 
 
-def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: Array) -> Ints:
+def decimate(
+    points: Array,
+    faces: Ints,
+    target: int,
+    locked: Set[int],
+    factor: Array,
+    *,
+    profile: bool = True,
+) -> Ints:
     """Remove vertices until `target` remain.
 
     Parameters
@@ -78,19 +86,21 @@ def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: 
     points : (V, 3) array
         Metres.
     faces : (F, 3) array
-        Oriented mesh whose boundary is the midline; boundary vertices merge along it only.
+        Oriented mesh; boundary vertices merge along the boundary only.
     target : int
     locked : set of int
         Vertices that are never removed.
     factor : (V,) array
         See `importance`.
+    profile : bool
+        The boundary is the body's midline, whose profile is kept; otherwise it may be any edge.
 
     Returns
     -------
     (F', 3) array
         Faces between the remaining vertices, in the original numbers.
     """
-    collapse = _Collapse(points, faces, locked, factor)
+    collapse = _Collapse(points, faces, locked, factor, profile=profile)
     collapse.run(target)
     return np.array(list(collapse.faces.values()))
 
@@ -98,7 +108,9 @@ def decimate(points: Array, faces: Ints, target: int, locked: Set[int], factor: 
 class _Collapse:
     """State of a decimation: faces by number, faces of each vertex, heap of collapses."""
 
-    def __init__(self, points: Array, faces: Ints, locked: Set[int], factor: Array) -> None:
+    def __init__(
+        self, points: Array, faces: Ints, locked: Set[int], factor: Array, *, profile: bool
+    ) -> None:
         self._points, self._locked, self._factor = points, locked, factor
         self.faces: dict[int, Face] = {i: tuple(face) for i, face in enumerate(faces.tolist())}
         self._faces_of: dict[int, set[int]] = defaultdict(set)
@@ -107,7 +119,7 @@ class _Collapse:
                 self._faces_of[vertex].add(number)
         edges = boundary_edges(faces)
         self._boundary = set(itertools.chain.from_iterable(edges))
-        self._quadrics = _quadrics(points, self.faces, edges)
+        self._quadrics = _quadrics(points, self.faces, edges, profile=profile)
         # a heap entry is outdated if the vertex's stamp has changed since
         self._stamp: dict[int, int] = defaultdict(int)
         self._heap: list[tuple[float, int, int, int]] = []
@@ -215,7 +227,7 @@ class _Collapse:
 
 
 def _quadrics(
-    points: Array, faces: dict[int, Face], boundary: list[tuple[int, int]]
+    points: Array, faces: dict[int, Face], boundary: list[tuple[int, int]], *, profile: bool
 ) -> dict[int, Array]:
     """Return the (4, 4) quadric of each vertex.
 
@@ -232,13 +244,32 @@ def _quadrics(
         plane = np.append(normal, -normal @ corners[0])
         for vertex in face:
             quadrics[vertex] += np.outer(plane, plane) * area
-    # planes through the boundary edges, orthogonal to the symmetry plane, preserve the profile
+    # planes through the boundary edges, orthogonal to the symmetry plane, preserve the profile;
+    # at any other edge they are orthogonal to the face there
+    across = {} if profile else _boundary_normals(points, faces, boundary)
     for a, b in boundary:
         along = points[b] - points[a]
         length = np.linalg.norm(along)
-        normal = np.cross(along / length, [1.0, 0, 0])
+        if length < 1e-9:
+            continue
+        normal = np.cross(along / length, across.get((a, b), np.array([1.0, 0, 0])))
         plane = np.append(normal, -normal @ points[a])
         quadric = np.outer(plane, plane) * length * length
         quadrics[a] += quadric
         quadrics[b] += quadric
     return quadrics
+
+
+def _boundary_normals(
+    points: Array, faces: dict[int, Face], boundary: list[tuple[int, int]]
+) -> dict[tuple[int, int], Array]:
+    """Return the unit normal (3,) of the face at each boundary edge."""
+    wanted = set(boundary)
+    normals: dict[tuple[int, int], Array] = {}
+    for face in faces.values():
+        corners = points[list(face)]
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        for edge in itertools.pairwise((*face, face[0])):
+            if edge in wanted:
+                normals[edge] = normal / max(float(np.linalg.norm(normal)), 1e-14)
+    return normals
