@@ -159,6 +159,47 @@ def with_rows(take: Take, person: int, first: int, last: int, new: Take) -> Take
     return replace(take, **{name: column[order] for name, column in columns.items()})
 
 
+def without_span(take: Take, first: int, last: int, person: int | None = None) -> Take:
+    """Return the take without a person, or anyone, in the frames `first` to `last`."""
+    return select_rows(take, np.flatnonzero(~_in_span(take, first, last, person)))
+
+
+def with_held_span(take: Take, first: int, last: int, person: int | None = None) -> Take:
+    """Return the take with people held still in the frames `first` to `last`.
+
+    Parameters
+    ----------
+    take : Take
+    first, last : int
+        Both included.
+    person : int, optional
+        Number of the person to hold; None holds everyone.
+
+    Returns
+    -------
+    Take
+        Each person keeps the motion of the first frame of the span in which they are. People who
+        are not in the span are not added.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ROW_NAMES}
+    inside = _in_span(take, first, last, person)
+    for number in np.unique(take.person[inside]):
+        rows = np.flatnonzero(inside & (take.person == number))
+        frames = np.arange(take.frame[rows[0]], last + 1)
+        for name in ROW_NAMES:
+            held = np.repeat(getattr(take, name)[rows[:1]], len(frames), axis=0)
+            columns[name].append(frames if name == "frame" else held)
+    if not columns["frame"]:
+        return take
+    kept = {name: getattr(take, name)[~inside] for name in ROW_NAMES}
+    merged: dict[str, Any] = {
+        name: np.concatenate([kept[name], *parts]).astype(kept[name].dtype)
+        for name, parts in columns.items()
+    }
+    order = np.lexsort((merged["person"], merged["frame"]))
+    return replace(take, **{name: column[order] for name, column in merged.items()})
+
+
 def person_rows(take: Take, frame: int) -> npt.NDArray[np.int64]:
     """Return the indices of the rows of a frame."""
     start, end = np.searchsorted(take.frame, [frame, frame + 1])
@@ -222,6 +263,11 @@ def _in_range(take: Take, person: int, first: int, last: int) -> npt.NDArray[np.
         (take.person == person) & (take.frame >= first) & (take.frame <= last)
     )
     return mask
+
+
+def _in_span(take: Take, first: int, last: int, person: int | None) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = (take.frame >= first) & (take.frame <= last)
+    return mask if person is None else mask & (take.person == person)
 
 
 def _markers(take: Take) -> dict[int, str]:

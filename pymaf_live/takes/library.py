@@ -15,7 +15,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -60,6 +60,10 @@ class AboutTake(BaseModel):
     """SHA-256 of the take file that was added to the library; empty for recordings."""
     corrections: tuple[tuple[int, int], ...] = ()
     """Frame and person of each box that the user drew."""
+    edited_spans: tuple[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], ...] = ()
+    """First and last frame of each span that the user held or deleted."""
+    feet_locked: bool = False
+    """Standing feet were held still when the take was smoothed."""
     first_person: Literal[1] = 1
     """Number of the first person. Files of earlier versions lack it and count from 0."""
 

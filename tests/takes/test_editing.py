@@ -14,11 +14,13 @@ from pymaf_live.takes import people_at, read_take, trimmed, write_take
 from pymaf_live.takes.editing import (
     disagreement,
     trim_of,
+    with_held_span,
     with_marker,
     with_moved_marker,
     with_rows,
     with_trim,
     without_marker,
+    without_span,
 )
 from pymaf_live.takes.take import Take
 from tests.helpers.take import make_take, moving_limbs, people_by_frame, standing, walking_past
@@ -179,3 +181,32 @@ def test_invalid_edits_are_refused(
     np.savez(path, **arrays)
     with pytest.raises(InputError, match=word):
         read_take(path)
+
+
+def test_a_deleted_span_has_no_people_and_the_rest_is_unchanged(take: Take) -> None:
+    cut = without_span(take, 12, 20)
+    assert not np.any((cut.frame >= 12) & (cut.frame <= 20))
+    assert len(cut.frame) == len(take.frame) - 18
+    only = without_span(take, 12, 20, person=2)
+    assert np.array_equal(only.frame[only.person == 1], np.arange(40))
+    assert np.array_equal(only.frame[only.person == 2], [10, 11, *range(21, 30)])
+
+
+def test_a_held_span_repeats_its_first_pose(take: Take) -> None:
+    held = with_held_span(take, 5, 15, person=1)
+    rows = np.flatnonzero((held.person == 1) & (held.frame >= 5) & (held.frame <= 15))
+    assert np.array_equal(held.frame[rows], np.arange(5, 16))
+    original = take.pose[(take.person == 1) & (take.frame == 5)]
+    np.testing.assert_array_equal(held.pose[rows], np.repeat(original, 11, axis=0))
+    assert np.all(np.diff(held.frame) >= 0)
+    # the other person, and the frames around the span, stay as they were
+    for outside in (held.person == 2, (held.person == 1) & (held.frame > 15)):
+        person, frame = held.person[outside][0], held.frame[outside]
+        same = (take.person == person) & np.isin(take.frame, frame)
+        np.testing.assert_array_equal(held.joints[outside], take.joints[same])
+    # a person who enters within the span is held from then on
+    both = with_held_span(take, 5, 15)
+    assert np.array_equal(
+        both.frame[(both.person == 2) & (both.frame <= 15)], [10, 11, 12, 13, 14, 15]
+    )
+    assert len(with_held_span(take, 100, 120).frame) == len(take.frame)

@@ -112,6 +112,8 @@ def open_window(
         **kinds: Any,
     ) -> WindowParts:
         state = WindowState()
+        # tests that look for the body by its colour need all of it in the person's colour
+        state.view.body_style.set("plain")
         open_estimator: EstimatorFactory = open_real_estimator if real else opener(**kinds)
         controller = ApplicationController(
             state,

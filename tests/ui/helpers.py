@@ -58,7 +58,6 @@ def open_synthetic(open_window: OpenWindow, qtbot: QtBot) -> WindowParts:
     parts.state.source.set(SourceChoice("file", "synthetic.mp4", "Synthetic"))
     parts.state.phase.set(Phase.PLAYING)
     parts.state.opacity.set(1.0)
-    parts.state.view.body_style.set("plain")
     activate(parts, qtbot)
     parts.window.canvas_area.setFocus()
     return parts

@@ -26,6 +26,7 @@ from ui.controllers.figures import FiguresController
 from ui.controllers.live_out import LiveOutController
 from ui.controllers.messages import Messages
 from ui.controllers.models import ModelController
+from ui.controllers.motion import MotionController
 from ui.controllers.people import PeopleController
 from ui.controllers.playback import PlaybackController
 from ui.controllers.problem_report import ReportController
@@ -116,17 +117,7 @@ class ApplicationController:
             self.recording,
             messages,
         )
-        self.editing = TakeEditController(state.takes, self.review)
-        self.correction = CorrectionController(
-            state.takes,
-            self._take_tasks,
-            self.store,
-            self.review,
-            self._options,
-            self._smoothing_strength,
-            open_estimator,
-            messages,
-        )
+        self._create_take_editors(open_estimator)
         self.people = PeopleController(
             state,
             self.editing,
@@ -140,6 +131,28 @@ class ApplicationController:
         self._create_child_process_controllers()
         self.figures = FiguresController(state, self._health)
         self._connect()
+
+    def _create_take_editors(self, open_estimator: EstimatorFactory) -> None:
+        self.editing = TakeEditController(
+            self._state.takes, self.review, lambda: self._state.people.selected_id.value
+        )
+        self.motion = MotionController(
+            self._state.takes,
+            self._take_tasks,
+            self.review,
+            self._smoothing_strength,
+            self._messages,
+        )
+        self.correction = CorrectionController(
+            self._state.takes,
+            self._take_tasks,
+            self.store,
+            self.review,
+            self._options,
+            self._smoothing_strength,
+            open_estimator,
+            self._messages,
+        )
 
     def _create_child_process_controllers(self) -> None:
         self.capture = CaptureController(

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from pymaf_live.takes.editing import (
     trim_of,
+    with_held_span,
     with_marker,
     with_moved_marker,
     with_trim,
     without_marker,
+    without_span,
 )
+from pymaf_live.takes.library import StoredTake
 from pymaf_live.takes.take import Take
 from ui.controllers.take_review import TakeReviewController
 from ui.state.commands import TakeEditCommands
@@ -26,11 +29,19 @@ class TakeEditController(TakeEditCommands):
     state : TakesState
     review : TakeReviewController
         Applies the edits.
+    person : callable
+        Returns the number of the selected person, None if no one is selected.
     """
 
-    def __init__(self, state: TakesState, review: TakeReviewController) -> None:
+    def __init__(
+        self,
+        state: TakesState,
+        review: TakeReviewController,
+        person: Callable[[], int | None],
+    ) -> None:
         self._state = state
         self._review = review
+        self._person = person
 
     def trim(self, first: int, last: int) -> None:
         """See `TakeEditCommands.trim`."""
@@ -77,6 +88,50 @@ class TakeEditController(TakeEditCommands):
             edited = with_moved_marker(take, frame, to)
             if edited.marker_frame != take.marker_frame:
                 self._edit_take("moving a marker", edited)
+
+    def select_span(self, first: int, last: int) -> None:
+        """See `TakeEditCommands.select_span`."""
+        if self._take is not None:
+            self._state.span.set((min(first, last), max(first, last)))
+
+    def start_span(self) -> None:
+        """See `TakeEditCommands.start_span`."""
+        span = self._state.span.value
+        self.select_span(self._frame, max(self._frame, span[1] if span else 0))
+
+    def end_span(self) -> None:
+        """See `TakeEditCommands.end_span`."""
+        span = self._state.span.value
+        self.select_span(min(self._frame, span[0] if span else self._frame), self._frame)
+
+    def hold_span(self) -> None:
+        """See `TakeEditCommands.hold_span`."""
+        self._change_span("hold", with_held_span)
+
+    def delete_span(self) -> None:
+        """See `TakeEditCommands.delete_span`."""
+        self._change_span("deleting a span", without_span)
+
+    def _change_span(self, text: str, change: Callable[[Take, int, int, int | None], Take]) -> None:
+        """Change the selected person in the selected span, or everyone if no one is selected."""
+        opened, span = self._state.opened.value, self._state.span.value
+        if opened is None or span is None:
+            return
+        first, last = span
+        person, stored = self._person(), opened.stored
+        about = stored.about.model_copy(
+            update={"edited_spans": (*stored.about.edited_spans, (first, last))}
+        )
+        # the measurement too: smoothing the take again must not bring the deleted motion back
+        self._review.edit(
+            text,
+            StoredTake(
+                about,
+                change(stored.take, first, last, person),
+                change(stored.raw, first, last, person),
+            ),
+        )
+        self._state.span.set(None)
 
     def change_people(self, text: str, change: Callable[[Take], Take]) -> None:
         """Change the people of the open take and of its measurement; can be undone.

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pymaf_live.body import Body
+from pymaf_live.takes.doubt import doubt_of
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.library import StoredTake
 from pymaf_live.workflows.take_images import open_take_images
@@ -74,6 +75,7 @@ class TakeReviewController(TakeReviewCommands):
         copies = self._store.library.image_copies(opened.id)
         self._window.mirror.set(False)
         self._window.live.set(False)
+        self._state.doubt.set(doubt_of(stored))
         self._state.opened.set(opened)
         self._window.phase.set(Phase.PAUSED)
         self._player = TakePlayer(
@@ -96,6 +98,8 @@ class TakeReviewController(TakeReviewCommands):
         self._take_tasks.cancel()
         self._state.drawing_box.set(False)
         self._state.opened.set(None)
+        self._state.doubt.set(None)
+        self._state.span.set(None)
         self._state.playhead.set(Playhead())
         self._tasks.submit("close take", player.close, lambda _: None, lambda _: None)
         self._window.take.set(self._latest_status())
@@ -135,6 +139,17 @@ class TakeReviewController(TakeReviewCommands):
         if self._player is not None:
             self.pause()
             self._player.seek(self._player.frame + frames)
+
+    def go_to_doubt(self, *, forward: bool) -> None:
+        """See `TakeReviewCommands.go_to_doubt`."""
+        doubt, player = self._state.doubt.value, self._player
+        if doubt is None or player is None:
+            return
+        find = doubt.next_place if forward else doubt.previous_place
+        frame = find(player.frame)
+        if frame is not None:
+            self.pause()
+            player.seek(frame)
 
     # -- editing ------------------------------------------------------------------------------
 
@@ -176,6 +191,7 @@ class TakeReviewController(TakeReviewCommands):
         # the name is not part of the edits: undoing an edit keeps it
         about = stored.about.model_copy(update={"name": opened.stored.about.name})
         stored = replace(stored, about=about)
+        self._state.doubt.set(doubt_of(stored))
         self._state.opened.set(replace(opened, stored=stored))
         self._player.replace(stored.take, stored.raw)
         first, last = trim_of(stored.take)

@@ -13,6 +13,7 @@ from typing import Protocol
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.types import Array
 from ui.state.source import SourceChoice
+from ui.state.take import Smoothing
 
 
 class SourceCommands(Protocol):
@@ -130,6 +131,19 @@ class TakeReviewCommands(Protocol):
     def step(self, frames: int) -> None:
         """Pause and move by a number of frames; negative is backwards."""
 
+    def go_to_doubt(self, *, forward: bool) -> None:
+        """Pause at the next or previous place where the motion is doubtful."""
+
+
+class MotionCommands(Protocol):
+    """Process the measurement of the open take again; can be undone."""
+
+    def set_smoothing(self, smoothing: Smoothing) -> None:
+        """Refine or smooth the take, or show the measurement."""
+
+    def lock_feet(self, locked: bool) -> None:
+        """Hold standing feet still, or not."""
+
 
 class TakeEditCommands(Protocol):
     """Edit the open take; every edit can be undone."""
@@ -154,6 +168,21 @@ class TakeEditCommands(Protocol):
 
     def move_marker(self, frame: int, to: int) -> None:
         """Move the marker of a frame to another frame."""
+
+    def select_span(self, first: int, last: int) -> None:
+        """Select the frames from `first` to `last`, both included."""
+
+    def start_span(self) -> None:
+        """Start the selected span at the current frame."""
+
+    def end_span(self) -> None:
+        """End the selected span at the current frame."""
+
+    def hold_span(self) -> None:
+        """Hold people still from the start of the selected span to its end."""
+
+    def delete_span(self) -> None:
+        """Remove people from the selected span."""
 
     def undo(self) -> None:
         """Undo the last edit."""
@@ -301,6 +330,10 @@ class Commands(Protocol):
     @property
     def editing(self) -> TakeEditCommands:
         """Edits of the open take."""
+
+    @property
+    def motion(self) -> MotionCommands:
+        """Smoothing of the open take."""
 
     @property
     def correction(self) -> CorrectionCommands:

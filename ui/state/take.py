@@ -6,11 +6,14 @@ import operator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pymaf_live.takes.doubt import Doubt
 from pymaf_live.takes.library import StoredTake, TakeEntry, UnfinishedRecording
 from ui.state.observable import Observable
 from ui.state.setting import setting
 
 CountDown = Literal[0, 3, 5]
+Smoothing = Literal["refine", "offline", "off"]
+"""Processing of the open take's measurement."""
 PRE_ROLLS = (0.0, 2.0, 5.0, 10.0)
 """Pre-roll lengths to choose from, seconds."""
 
@@ -64,6 +67,14 @@ class TakesState:
     opened: Observable[OpenTake | None] = field(
         default_factory=lambda: Observable[OpenTake | None](None, operator.is_)
     )
+    doubt: Observable[Doubt | None] = field(
+        default_factory=lambda: Observable[Doubt | None](None, operator.is_)
+    )
+    """Confidence over the frames of the open take."""
+    span: Observable[tuple[int, int] | None] = field(
+        default_factory=lambda: Observable[tuple[int, int] | None](None)
+    )
+    """First and last frame of the selected span of the open take."""
     playhead: Observable[Playhead] = field(default_factory=lambda: Observable(Playhead()))
     undo_text: Observable[str] = field(default_factory=lambda: Observable(""))
     """Name of the edit that can be undone; empty if there is none."""

@@ -33,6 +33,7 @@ _SHAPES = {
     "marker": '<path d="M6 2h12v20l-6-5-6 5z"/>',
     "box": '<path fill-rule="evenodd" d="M3 3h18v18H3zM5.5 5.5v13h13v-13zM11 8h2v3h3v2h-3v3h-2v-3'
     'H8v-2h3z"/>',
+    "doubt": '<path fill-rule="evenodd" d="M12 2l11 19H1zM11 9v6h2V9zM11 16.5v2h2v-2z"/>',
     "undo": '<path d="M9 3L3 8.5 9 14v-4h5a3.5 3.5 0 0 1 0 7H8v3h6a6.5 6.5 0 0 0 0-13H9z"/>',
     "redo": '<path d="M15 3l6 5.5-6 5.5v-4h-5a3.5 3.5 0 0 0 0 7h6v3h-6a6.5 6.5 0 0 1 0-13h5z"/>',
     "dismiss": '<path d="M6 4.6L4.6 6l6 6-6 6L6 19.4l6-6 6 6 1.4-1.4-6-6 6-6L18 4.6l-6 6z"/>',

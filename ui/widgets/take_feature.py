@@ -12,6 +12,7 @@ from ui.state.view import Layout
 from ui.state.window import WindowState
 from ui.widgets.box_overlay import BoxOverlay
 from ui.widgets.main_window import MainWindow
+from ui.widgets.motion_menu import MotionMenu
 from ui.widgets.recovery_banner import RecoveryBanner
 from ui.widgets.take_actions import TakeActions, TakeCallbacks
 from ui.widgets.takes_page import TakesPage
@@ -56,17 +57,20 @@ class TakeFeature(QObject):
             lambda: window.exports.start_for(state.takes.selected.value)
         )
         window.side_panel.add_page("takes", "Takes", self.page)
+        self.motion = motion = MotionMenu(self, state.takes, commands)
         self.timeline = Timeline(
             state.takes,
             state.speed,
             (actions.previous, actions.next),
             (actions.trim_start, actions.trim_end, actions.marker, actions.box),
             (actions.undo, actions.redo, actions.close_take),
+            motion.menu,
             window.actions_.capture,
         )
         self.video_bar = VideoBar(state, actions.previous, actions.next, commands.playback.seek)
         self.timeline.track.frame_requested.connect(commands.review.seek)
         self.timeline.track.trimmed.connect(commands.editing.trim)
+        self.timeline.track.span_selected.connect(commands.editing.select_span)
         self.timeline.track.marker_moved.connect(commands.editing.move_marker)
         self.recovery = RecoveryBanner(
             state.takes, commands.recording.recover, commands.recording.discard
@@ -78,11 +82,13 @@ class TakeFeature(QObject):
         window.canvas_area.canvas.installEventFilter(self)
         self._place_widgets()
         actions.add_to(window.menus.take)
+        window.menus.take.addMenu(motion.menu)
         state.takes.opened.watch(self._on_opened_change)
         state.sources.position.watch(lambda _: self._enable_actions())
         state.takes.playhead.watch(self._on_playhead_change)
         state.takes.undo_text.watch(actions.show_undo)
         state.takes.redo_text.watch(actions.show_redo)
+        state.takes.task.watch(lambda _: motion.show_choice())
         state.takes.drawing_box.watch(self._on_boxing_change)
         state.takes.count_down_left.watch(self._on_counting_change)
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QToolButton,
@@ -20,6 +21,7 @@ from ui.state.observable import Observable
 from ui.state.provenance import provenance_of
 from ui.state.take import OpenTake, Playhead, TakesState, TaskStatus
 from ui.widgets.formatting import clock
+from ui.widgets.icons import icon
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 from ui.widgets.timeline_track import TimelineTrack
 from ui.widgets.video_bar import speed_box
@@ -35,6 +37,8 @@ class Timeline(QWidget):
         Playback speed.
     left, middle, right : sequences of QAction
         Actions in the three groups of the button row.
+    motion : QMenu
+        Menu of the motion button.
     capture : QAction
         Captures the whole video that the take was recorded from.
     parent : QWidget, optional
@@ -47,6 +51,7 @@ class Timeline(QWidget):
         left: Sequence[QAction],
         middle: Sequence[QAction],
         right: Sequence[QAction],
+        motion: QMenu,
         capture: QAction,
         parent: QWidget | None = None,
     ) -> None:
@@ -69,10 +74,21 @@ class Timeline(QWidget):
         row.addWidget(self.position)
         row.addSpacing(10)
         self._add(row, middle)
+        self.motion = QToolButton()
+        self.motion.setIcon(icon("doubt"))
+        self.motion.setIconSize(QSize(18, 18))
+        self.motion.setToolTip("Doubtful places, spans, smoothing and foot lock")
+        self.motion.setProperty("role", "tool")
+        self.motion.setAccessibleName("Motion: doubtful places, spans, smoothing, foot lock")
+        self.motion.setMenu(motion)
+        self.motion.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.motion.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        row.addWidget(self.motion)
         row.addWidget(self.note, 1)
         self.speed = speed_box(speed)
         row.addWidget(self.speed)
         self._add(row, right)
+        line.may_hide(self.motion)  # the Take menu has its entries too
         line.may_hide(self.speed)
         line.may_hide(self.position)
         column = QVBoxLayout(self)
@@ -93,6 +109,8 @@ class Timeline(QWidget):
         origin.addWidget(self.capture)
         column.addLayout(origin)
         state.opened.watch(self._on_opened_change)
+        state.doubt.watch(lambda _: self._show_doubt())
+        state.span.watch(self.track.show_span)
         state.playhead.watch(self._on_playhead_change)
 
     def _add(self, row: QHBoxLayout, actions: Sequence[QAction]) -> None:
@@ -109,6 +127,7 @@ class Timeline(QWidget):
     def _on_opened_change(self, opened: OpenTake | None) -> None:
         self.setVisible(opened is not None)
         self.track.show_take(opened.stored.take if opened is not None else None)
+        self._show_doubt()
         note = ""
         if opened is not None and not opened.has_images:
             note = "The video of this take was moved or deleted."
@@ -121,6 +140,14 @@ class Timeline(QWidget):
             origin is not None and origin.sparse and self._capture_action.isVisible()
         )
         self._on_playhead_change(self._state.playhead.value)
+
+    def _show_doubt(self) -> None:
+        opened, doubt = self._state.opened.value, self._state.doubt.value
+        # the two change one after the other
+        if opened is None or doubt is None:
+            self.track.show_doubt(None)
+        elif len(doubt.score) == len(opened.stored.take.frame_time):
+            self.track.show_doubt(doubt)
 
     def _on_playhead_change(self, playhead: Playhead) -> None:
         opened = self._state.opened.value

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from pymaf_live.takes.doubt import Doubt
 from pymaf_live.takes.editing import trim_of
 from pymaf_live.takes.take import Take
 from ui.system.theme import colours
+from ui.widgets.doubt_strip import DoubtStrip
 
 _LARGE_STEP = 10
 """Frames per step with Shift."""
@@ -16,6 +19,8 @@ _LARGE_STEP = 10
 
 class TimelineTrack(QWidget):
     """Scrub by dragging anywhere, trim by dragging the brackets, move markers by their flags.
+
+    Dragging with Shift selects a span. A strip below shows where the motion is doubtful.
 
     Left and Right move the playhead by a frame, with Shift by ten frames, and with Ctrl together
     with the marker at the playhead. Home and End go to the ends of the trim range.
@@ -27,12 +32,18 @@ class TimelineTrack(QWidget):
     """First and last frame of the new trim range, after a bracket is released."""
     marker_moved = Signal(int, int)
     """Old and new frame of a marker, after it is released."""
+    span_selected = Signal(int, int)
+    """First and last frame of a span, while it is dragged with Shift."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._take: Take | None = None
         self._frame = 0
         self._trim = (0, 0)
+        self._strip = DoubtStrip()
+        self._span: tuple[int, int] | None = None
+        self._anchor = 0
+        """Frame where the selection of a span started."""
         self._dragged: str | None = None
         self._marker: tuple[int, int] | None = None
         """Original and current frame of the marker being dragged."""
@@ -48,18 +59,29 @@ class TimelineTrack(QWidget):
             self._trim = trim_of(take)
         self.update()
 
+    def show_doubt(self, doubt: Doubt | None) -> None:
+        """Show the confidence over the take in the strip below; None shows none."""
+        self._strip.set_doubt(doubt, self._take.frame_time if self._take else np.zeros(0))
+        self.update()
+
+    def show_span(self, span: tuple[int, int] | None) -> None:
+        """Show the selected span; None shows none."""
+        self._span = span
+        self.update()
+
     def show_frame(self, frame: int) -> None:
         """Move the playhead to a frame."""
         self._frame = frame
         if self._take is not None:
             time = self._take.frame_time[frame] - self._take.frame_time[0]
             count = len(self._take.frame_time)
-            self.setAccessibleDescription(f"{time:.2f} s, frame {frame + 1} of {count}")
+            text = f"{time:.2f} s, frame {frame + 1} of {count}"
+            self.setAccessibleDescription(", ".join(filter(None, (text, self._strip.text(frame)))))
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size two lines of text high."""
-        return QSize(round(30 * self._unit()), round(2.4 * self.fontMetrics().height()))
+        """Return a size three lines of text high."""
+        return QSize(round(30 * self._unit()), round(2.9 * self.fontMetrics().height()))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the same size as `sizeHint`."""
@@ -82,7 +104,10 @@ class TimelineTrack(QWidget):
             self._dragged, self._marker = "marker", (marker, marker)
             self.frame_requested.emit(marker)
             return
-        self._dragged = self._bracket_at(event.position()) or "frame"
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._dragged, self._anchor = "span", self._frame_at(event.position().x())
+        else:
+            self._dragged = self._bracket_at(event.position()) or "frame"
         self._drag(event.position().x())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
@@ -98,7 +123,7 @@ class TimelineTrack(QWidget):
             self.setCursor(
                 Qt.CursorShape.SizeHorCursor if draggable else Qt.CursorShape.PointingHandCursor
             )
-            self.setToolTip("" if marker is None else self._marker_name(marker))
+            self.setToolTip(self._tool_tip(position, marker))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Report the new trim range or marker position."""
@@ -147,6 +172,8 @@ class TimelineTrack(QWidget):
         first, last = self.x_of(self._trim[0]), self.x_of(self._trim[1])
         painter.setBrush(QColor(theme.accent_disabled))
         painter.drawRect(QRectF(first, groove.top(), max(1.0, last - first), groove.height()))
+        self._paint_span(painter)
+        self._strip.paint(painter, self._strip_area())
         self._paint_markers(painter)
         self._paint_brackets(painter, first, last)
         painter.setBrush(QColor(theme.text))
@@ -157,6 +184,16 @@ class TimelineTrack(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QColor(theme.accent))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+
+    def _paint_span(self, painter: QPainter) -> None:
+        if self._span is None:
+            return
+        groove = self._groove()
+        left, right = (self.x_of(min(frame, self._last())) for frame in self._span)
+        colour = QColor(colours().accent)
+        colour.setAlpha(120)
+        painter.setBrush(colour)
+        painter.drawRect(QRectF(left, groove.top(), max(2.0, right - left), groove.height()))
 
     def _paint_markers(self, painter: QPainter) -> None:
         assert self._take is not None
@@ -196,7 +233,16 @@ class TimelineTrack(QWidget):
     def _groove(self) -> QRectF:
         unit = self._unit()
         height = 0.8 * self.fontMetrics().height()
-        return QRectF(1.5 * unit, (self.height() - height) / 2, self.width() - 3 * unit, height)
+        return QRectF(1.5 * unit, height, self.width() - 3 * unit, height)
+
+    def _strip_area(self) -> QRectF:
+        groove = self._groove()
+        top = groove.bottom() + 1.2 * self._unit()
+        height = min(0.5 * self.fontMetrics().height(), self.height() - top - 2)
+        return QRectF(groove.left(), round(top), groove.width(), max(3.0, round(height)))
+
+    def _last(self) -> int:
+        return len(self._take.frame_time) - 1 if self._take is not None else 0
 
     def _fraction(self, frame: int) -> float:
         """Return the position of a frame, 0..1, by its time: camera frames are not equidistant."""
@@ -231,6 +277,12 @@ class TimelineTrack(QWidget):
         }
         return distances[min(distances)] if distances and min(distances) <= self._unit() else None
 
+    def _tool_tip(self, position: QPointF, marker: int | None) -> str:
+        if marker is not None:
+            return self._marker_name(marker)
+        over_strip = self._strip_area().contains(position)
+        return self._strip.text(self._frame_at(position.x())) if over_strip else ""
+
     def _marker_name(self, frame: int) -> str:
         assert self._take is not None
         return self._take.marker_name[self._take.marker_frame.index(frame)]
@@ -241,6 +293,8 @@ class TimelineTrack(QWidget):
             self._trim = (min(frame, self._trim[1]), self._trim[1])
         elif self._dragged == "last":
             self._trim = (self._trim[0], max(frame, self._trim[0]))
+        elif self._dragged == "span":
+            self.span_selected.emit(self._anchor, frame)
         elif self._marker is not None:
             self._marker = (self._marker[0], frame)
         self.update()

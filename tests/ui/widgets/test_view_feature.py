@@ -59,6 +59,7 @@ def test_the_appearance_of_people_is_chosen_on_the_view_page(
     parts: WindowParts, qtbot: QtBot, body: Body
 ) -> None:
     parts.state.result.set(result_of(standing_person(body, CAMERA)))
+    assert WindowState().view.body_style.value == "clothed"
     choice = parts.window.findChild(ViewPage).body_style
     shown = {}
     for name in ("clothed", "plain", "grey", "wireframe", "skeleton", "confidence"):
