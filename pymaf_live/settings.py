@@ -52,6 +52,8 @@ class ExportSettings(BaseModel):
     mesh: bool = True
     camera: bool = False
     one_file: bool = False
+    video: bool = False
+    """Write a video with the body as well."""
 
 
 class Settings(BaseModel):
@@ -111,6 +113,10 @@ class Settings(BaseModel):
     """Seconds before the start that become part of a recording."""
     export: ExportSettings = Field(default_factory=lambda: ExportSettings())
     """Options of the last export."""
+    export_presets: Annotated[dict[str, ExportSettings], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+    """Named choices of the export dialog."""
     export_folder: Path = Field(
         default_factory=lambda: platformdirs.user_documents_path() / "PyMAF"
     )

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pymaf_live.errors import Interrupted
 from pymaf_live.export.options import ExportedFile, ExportOptions
-from pymaf_live.system.reporter import StepReporter
+from pymaf_live.system.reporter import Reporter, StepReporter
+from pymaf_live.takes.take import Take
+from pymaf_live.workflows.background import write_body_video_in_background
+from pymaf_live.workflows.body_video import BodyVideoRequest
 from pymaf_live.workflows.export import ExportRequest, ExportResult, export, export_targets
 from ui.controllers.messages import Messages
 from ui.controllers.take_store import TakeStore
 from ui.controllers.takes import TakesController
 from ui.state.commands import ExportCommands
-from ui.state.export import ExportProgress, all_formats, file_stems
+from ui.state.export import ExportProgress, all_formats, file_stems, video_target
 from ui.state.window import TakePhase, WindowState
 from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
+_FILES_SHARE = 0.2
+"""Part of the progress that motion files take where a video is written as well."""
 _UPDATE_INTERVAL = 0.1
 """Seconds between two updates of the progress."""
 
@@ -34,6 +41,8 @@ class ExportController(ExportCommands):
         Has the takes to write.
     store : TakeStore
     messages : Messages
+    write_video : callable, optional
+        Writes a video with the body; blocks.
     """
 
     def __init__(
@@ -43,6 +52,7 @@ class ExportController(ExportCommands):
         takes: TakesController,
         store: TakeStore,
         messages: Messages,
+        write_video: Callable[[BodyVideoRequest, Reporter], str] = write_body_video_in_background,
     ) -> None:
         self._window = state
         self._state = state.export
@@ -50,6 +60,7 @@ class ExportController(ExportCommands):
         self._takes = takes
         self._store = store
         self._messages = messages
+        self._write_video = write_video
         self._task = Task()
         self._next_update = 0.0
         self._formats_requested = False
@@ -62,6 +73,8 @@ class ExportController(ExportCommands):
         force: bool,
         options: ExportOptions | None = None,
         takes: tuple[str, ...] = (),
+        *,
+        video: bool = False,
     ) -> None:
         """See `ExportCommands.start`."""
         options = options or ExportOptions()
@@ -72,6 +85,7 @@ class ExportController(ExportCommands):
             return
         self._window.take.set(replace(status, phase=TakePhase.EXPORTING))
         self._state.formats.set(formats)
+        self._state.video.set(video)
         self._state.options.set(options)
         self._task = task = Task()
         self._state.progress.set(ExportProgress("Preparing…", 0.0))
@@ -82,11 +96,16 @@ class ExportController(ExportCommands):
             for number, (take_id, path) in enumerate(stems.items()):
                 take = self._takes.stored_take(take_id) if takes else self._takes.current_take()
                 request = ExportRequest(export_targets(path, formats), options, force=force)
+                exported = take_id or self._takes.current_id
                 step = StepReporter(task, number / len(stems), (number + 1) / len(stems))
-                results.append(export(take, request, step))
+                # most of the time goes into the video
+                share = (_FILES_SHARE if formats else 0.0) if video else 1.0
+                results.append(export(take, request, StepReporter(step, 0.0, share)))
+                if video and not results[-1].interrupted:
+                    rest = StepReporter(step, share, 1.0)
+                    results[-1] = self._with_video(results[-1], take, exported, path, force, rest)
                 if results[-1].interrupted:
                     break
-                exported = take_id or self._takes.current_id
                 if exported is not None and results[-1].files:
                     self._store.mark_exported(exported)
             return _joined(results)
@@ -114,6 +133,31 @@ class ExportController(ExportCommands):
             self._messages.error(error)
 
         self._tasks.submit("export", work, done, failed)
+
+    def _with_video(
+        self,
+        result: ExportResult,
+        take: Take,
+        take_id: str | None,
+        stem: Path,
+        force: bool,
+        reporter: Reporter,
+    ) -> ExportResult:
+        """Write a take's video with the body and add it to the result of its export."""
+        library, target = self._store.library, video_target(stem)
+        request = BodyVideoRequest(
+            take,
+            target,
+            library.about(take_id).file if take_id is not None else None,
+            library.image_copies(take_id) if take_id is not None else None,
+            body_style=self._window.view.body_style.value,
+            force=force,
+        )
+        try:
+            notice = self._write_video(request, reporter)
+        except Interrupted:
+            return replace(result, not_written=(target,))
+        return replace(result, files=(*result.files, ExportedFile(target, note=notice)))
 
     def _mark_open_take(self) -> None:
         """Keep the mark of the open take, which is written with its next edit."""

@@ -83,6 +83,8 @@ class ExportCommands(Protocol):
         force: bool,
         options: ExportOptions | None = None,
         takes: tuple[str, ...] = (),
+        *,
+        video: bool = False,
     ) -> None:
         """Write the take as `stem` with the ending of each format.
 

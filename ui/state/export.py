@@ -54,7 +54,9 @@ def export_options(settings: ExportSettings) -> ExportOptions:
         return ExportOptions()
 
 
-def export_settings(formats: tuple[str, ...], options: ExportOptions) -> ExportSettings:
+def export_settings(
+    formats: tuple[str, ...], options: ExportOptions, *, video: bool = False
+) -> ExportSettings:
     """Return the settings that store formats and options."""
     rate = "" if options.rate is None else str(options.rate)
     return ExportSettings(
@@ -68,7 +70,13 @@ def export_settings(formats: tuple[str, ...], options: ExportOptions) -> ExportS
         mesh=options.mesh,
         camera=options.camera,
         one_file=options.one_file,
+        video=video,
     )
+
+
+def video_target(stem: Path) -> Path:
+    """Return the path of the video with the body of a take called `stem`."""
+    return stem.with_name(f"{stem.name}_overlay.mp4")
 
 
 def _if_folder(path: Path) -> Path | None:
@@ -91,10 +99,18 @@ class ExportState:
         "export", to_state=lambda stored: stored.formats, to_setting=never_stored
     )
     """Names of the formats chosen last; stored together with the options."""
+    video: Observable[bool] = setting(
+        "export", to_state=lambda stored: stored.video, to_setting=never_stored
+    )
+    """Write a video with the body as well; stored together with the options."""
+    presets: Observable[dict[str, ExportSettings]] = setting("export_presets")
+    """Named choices; every change makes a new mapping."""
     options: Observable[ExportOptions] = setting(
         "export",
         to_state=export_options,
-        to_setting=lambda owner, options: export_settings(owner.formats.value, options),
+        to_setting=lambda owner, options: export_settings(
+            owner.formats.value, options, video=owner.video.value
+        ),
     )
     """Options chosen last."""
     folder: Observable[Path | None] = setting(

@@ -22,10 +22,13 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.export.options import ExportOptions
-from ui.state.export import file_stems
+from pymaf_live.settings import ExportSettings
+from ui.state.export import export_options, export_settings, file_stems, video_target
+from ui.state.observable import Observable
 from ui.state.provenance import Provenance
 from ui.system.screen_fit import fit_to_screen
 from ui.widgets.export_form import ExportForm
+from ui.widgets.export_presets import ExportPresets
 from ui.widgets.fitting import ContentScroll, FittingDialog
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ class ExportRequest:
     force: bool
     """Replace existing files."""
     options: ExportOptions = field(default_factory=ExportOptions)
+    video: bool = False
+    """Write a video with the body as well."""
 
 
 class ExportDialog(FittingDialog):
@@ -62,6 +67,8 @@ class ExportDialog(FittingDialog):
         Names of the take's people, which become part of file names.
     several : tuple of str
         Names of the takes where several are exported, each by its own name.
+    video : bool
+        Initial choice of the video with the body.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class ExportDialog(FittingDialog):
         *,
         people: Collection[str] = (),
         several: tuple[str, ...] = (),
+        video: bool = False,
     ) -> None:
         super().__init__(parent)
         self._people = people
@@ -90,6 +98,11 @@ class ExportDialog(FittingDialog):
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         self.form = ExportForm(formats, chosen, options or ExportOptions())
+        self.video = QCheckBox("Video with the body (MP4)")
+        self.video.setAccessibleName(self.video.text())
+        self.video.setToolTip("The images of the take with its people drawn over them")
+        self.video.toggled.connect(lambda on: self.form.require_format(not on))
+        self.video.setChecked(video)
         self.form.changed.connect(self._on_form_change)
         self.replace = QCheckBox()
         self.note = QLabel()
@@ -115,24 +128,15 @@ class ExportDialog(FittingDialog):
             grid.addWidget(label, row, 0)
             grid.addWidget(line, row, 1)
         grid.addWidget(browse, 1, 2)
-        grid.addWidget(self.form, 2, 1, 1, 2)
-        grid.addWidget(self.note, 3, 1, 1, 2)
-        grid.addWidget(self.replace, 4, 1, 1, 2)
-        self.origin = QLabel()
-        self.origin.setProperty("role", "secondary")
-        self.origin.setWordWrap(True)
-        self.origin.setVisible(False)
-        self.capture = QPushButton("Capture the whole video instead")
-        self.capture.setAutoDefault(False)
-        self.capture.setVisible(False)
-        grid.setRowStretch(5, 1)
-        origin = QVBoxLayout()
-        origin.setContentsMargins(20, 14, 20, 0)
-        origin.addWidget(self.origin)
-        origin.addWidget(self.capture, 0, Qt.AlignmentFlag.AlignLeft)
+        grid.addWidget(self.video, 2, 1, 1, 2)
+        grid.addWidget(self.form, 3, 1, 1, 2)
+        grid.addWidget(self.note, 4, 1, 1, 2)
+        grid.addWidget(self.replace, 5, 1, 1, 2)
+        self._grid = grid
+        grid.setRowStretch(7, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(origin)
+        column.addLayout(self._origin_line())
         column.addWidget(ContentScroll(content), 1)
         buttons.setContentsMargins(20, 6, 20, 16)
         column.addWidget(buttons)
@@ -145,6 +149,20 @@ class ExportDialog(FittingDialog):
             self.name.setEnabled(False)
         self._validate()
 
+    def _origin_line(self) -> QVBoxLayout:
+        self.origin = QLabel()
+        self.origin.setProperty("role", "secondary")
+        self.origin.setWordWrap(True)
+        self.origin.setVisible(False)
+        self.capture = QPushButton("Capture the whole video instead")
+        self.capture.setAutoDefault(False)
+        self.capture.setVisible(False)
+        origin = QVBoxLayout()
+        origin.setContentsMargins(20, 14, 20, 0)
+        origin.addWidget(self.origin)
+        origin.addWidget(self.capture, 0, Qt.AlignmentFlag.AlignLeft)
+        return origin
+
     def request(self) -> ExportRequest:
         """Return the current choice.
 
@@ -154,7 +172,29 @@ class ExportDialog(FittingDialog):
             If the frame rate is invalid; the dialog cannot be accepted then.
         """
         chosen, force = self.form.chosen(), self.replace.isChecked()
-        return ExportRequest(self._stem(), chosen, force, self.form.options())
+        video = self.video.isChecked()
+        return ExportRequest(self._stem(), chosen, force, self.form.options(), video)
+
+    def show_presets(self, presets: Observable[dict[str, ExportSettings]]) -> None:
+        """Offer named choices of formats and options."""
+        row = ExportPresets(presets, self._choice, self._choose)
+        label = QLabel("&Preset")
+        label.setBuddy(row.names)
+        self._grid.addWidget(label, 6, 0)
+        self._grid.addWidget(row, 6, 1, 1, 2)
+        self.presets = row
+
+    def _choice(self) -> ExportSettings | None:
+        """Return the current choice as settings; None if the form is not valid."""
+        if self.form.problem():
+            return None
+        return export_settings(
+            self.form.chosen(), self.form.options(), video=self.video.isChecked()
+        )
+
+    def _choose(self, settings: ExportSettings) -> None:
+        self.form.choose(settings.formats, export_options(settings))
+        self.video.setChecked(settings.video)
 
     def show_origin(self, origin: Provenance, capture: QAction) -> None:
         """Say how the take came about; offer a capture of the whole video if that is better."""
@@ -186,6 +226,8 @@ class ExportDialog(FittingDialog):
             for each in (self._stems() if valid else [])
             for path in existing(each, self.form.chosen_formats(), self._people)
         ]
+        if valid and self.video.isChecked():
+            replaced += [each for each in map(video_target, self._stems()) if each.exists()]
         self.note.setText(problem)
         self.note.setVisible(bool(problem))
         self.replace.setText(f"Replace {', '.join(path.name for path in replaced)}")

@@ -71,7 +71,12 @@ class ExportFlow:
         if request is not None:
             self._state.export.folder.set(request.stem.parent)
             self._commands.export.start(
-                request.stem, request.formats, request.force, request.options, takes
+                request.stem,
+                request.formats,
+                request.force,
+                request.options,
+                takes,
+                video=request.video,
             )
 
     def ask(self, name: str, folder: Path, several: tuple[str, ...] = ()) -> ExportRequest | None:
@@ -95,7 +100,9 @@ class ExportFlow:
             self._window,
             people=tuple(self._state.people.names.value.values()),
             several=several,
+            video=export.video.value,
         )
+        dialog.show_presets(export.presets)
         opened = self._state.takes.opened.value
         if opened is not None and not several:
             dialog.show_origin(provenance_of(opened.stored), self._capture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,28 @@ class ExportForm(QWidget):
         parts.addLayout(self._grid, 1)
         outer.addLayout(parts)
         outer.addWidget(self.note)
+
+    def choose(self, formats: Collection[str], options: ExportOptions) -> None:
+        """Show other formats and options."""
+        for name, box in self.boxes.items():
+            box.setChecked(name in formats)
+        self.rate.setCurrentText(_rate_text(options))
+        for choice, value in (
+            (self.unit, options.unit),
+            (self.rig, options.rig),
+            (self.world, options.world),
+        ):
+            choice.setCurrentIndex(max(0, choice.findData(value)))
+        self.mesh.setChecked(options.mesh)
+        self.camera.setChecked(options.camera)
+        self.one_file.setChecked(options.one_file)
+        self.in_place.setChecked(options.in_place)
+        self.rest_first.setChecked(options.rest_first)
+
+    def require_format(self, required: bool) -> None:
+        """Set whether at least one format must be chosen."""
+        self._required = required
+        self._on_change()
 
     def chosen(self) -> tuple[str, ...]:
         """Return the names of the checked formats."""

@@ -86,6 +86,16 @@ class CleaningOptions:
     foot_lock: FootLockOption = "auto"
 
 
+@dataclass(frozen=True)
+class OverlayOptions:
+    """Options of the overlay."""
+
+    overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True
+    body_style: Annotated[BodyStyle, typer.Option(help="Appearance of people in the overlay.")] = (
+        DEFAULTS.body_style
+    )
+
+
 @expand_option_groups
 def process(
     *,
@@ -105,10 +115,7 @@ def process(
             metavar="NAME,...", help="Export formats, separated by commas; see docs/exports.md."
         ),
     ] = "bvh,npz",
-    overlay: Annotated[bool, typer.Option(help="Draw the body over the images.")] = True,
-    body_style: Annotated[
-        BodyStyle, typer.Option(help="Appearance of people in the overlay.")
-    ] = DEFAULTS.body_style,
+    drawing: OverlayOptions,
     reading: ReadingOptions,
     estimation: EstimationOptions,
     cleaning: CleaningOptions,
@@ -143,8 +150,7 @@ def process(
             boxes=None if boxes is None else read_boxes(boxes),
             cache=cache_folder(),
         ),
-        overlay=overlay,
-        body_style=body_style,
+        **asdict(drawing),
         exports=formats,
         export_options=export_options,
         **asdict(cleaning),
