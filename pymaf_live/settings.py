@@ -107,7 +107,13 @@ class Settings(BaseModel):
     """Width of the panel, logical pixels; 0: the page's preferred width."""
     live_out_address: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
     """Receiver of the motion stream, host:port; other machines only after the user agreed."""
-    count_down: Literal[0, 3, 5] = 0
+    always_on_top: bool = False
+    """Keep the window above others."""
+    green_background: bool = False
+    """Show only the people, on green."""
+    framing: bool = True
+    """Check the framing of cameras before a recording."""
+    count_down: Literal[0, 3, 5, 10, 20, 30] = 0
     """Seconds before a recording starts."""
     pre_roll: Annotated[float, Field(ge=0, le=10)] = 2.0
     """Seconds before the start that become part of a recording."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ui.widgets.help_feature import HelpFeature
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
+    from ui.widgets.screen_feature import ScreenFeature
     from ui.widgets.settings_feature import SettingsFeature
     from ui.widgets.take_feature import TakeFeature
     from ui.widgets.tools_feature import ToolsFeature
@@ -41,6 +42,7 @@ class WindowParts:
     settings_feature: SettingsFeature
     help_feature: HelpFeature
     people_page: PeoplePage
+    screen_feature: ScreenFeature
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -138,6 +140,7 @@ def assemble(
     from ui.widgets.help_feature import HelpFeature
     from ui.widgets.main_window import MainWindow
     from ui.widgets.people_page import PeoplePage
+    from ui.widgets.screen_feature import ScreenFeature
     from ui.widgets.settings_feature import SettingsFeature
     from ui.widgets.take_feature import TakeFeature
     from ui.widgets.tools_feature import ToolsFeature
@@ -158,6 +161,7 @@ def assemble(
     take_feature = TakeFeature(window, state, controller)
     tools_feature = ToolsFeature(window, state, controller)
     settings_feature = SettingsFeature(window, state)
+    screen_feature = ScreenFeature(window, state)
     help_feature = HelpFeature(window, state, controller)
     SpaceKey(window)
     people_page = PeoplePage(state, controller.people)
@@ -180,6 +184,7 @@ def assemble(
         settings_feature,
         help_feature,
         people_page,
+        screen_feature,
     )
     return parts
 

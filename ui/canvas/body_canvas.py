@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
 _BACKGROUND = (0.09, 0.10, 0.12, 1.0)
+_GREEN = (0.0, 0.694, 0.251, 1.0)
+"""The usual green of chroma keying."""
 _GHOST_STYLE = OverlayStyle(opacity=0.55, tint=(0.93, 0.94, 0.96))
 _TIMING_INTERVAL = 4
 """One paint out of this many is timed, which waits for the graphics card."""
@@ -206,9 +208,10 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         if self._painter is None:
             # there is no context before the first paint
             self._painter = CanvasPainter(self._body)
-        self._painter.begin_frame(width, height, _BACKGROUND)
+        background = _GREEN if self._options.green_background else _BACKGROUND
+        self._painter.begin_frame(width, height, background)
         self._paint_areas(self._painter, Area(0, 0, width, height))
-        self._painter.end_frame(_BACKGROUND)
+        self._painter.end_frame(background)
 
     def _paint_areas(self, painter: CanvasPainter, canvas: Area) -> None:
         image_area, free_area = {
@@ -242,7 +245,8 @@ class BodyCanvas(app.Canvas):  # type: ignore[misc]
         height, width = result.frame.image.shape[:2]
         viewport = Viewport.fit(area, (0, 0, width, height), options.mirrored)
         self._image_viewport = viewport
-        painter.draw_image(viewport, result.frame.image)
+        if not options.green_background:
+            painter.draw_image(viewport, result.frame.image)
         camera = result.camera
         if camera is None:
             return

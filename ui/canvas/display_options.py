@@ -36,6 +36,8 @@ class DisplayOptions:
     style: OverlayStyle = field(default_factory=OverlayStyle)
     mirrored: bool = False
     """Exchange left and right, on the screen only."""
+    green_background: bool = False
+    """Show the people alone, on green."""
     ghost: bool = False
     """Draw the people before smoothing, pale, behind the smoothed ones."""
     layout: Layout = Layout.PICTURE

@@ -107,7 +107,8 @@ class FreeView:
         centre = np.array(_DEFAULT_TARGET) if self._centre is None else self._centre
         target = np.array([centre[0], self._floor - _TARGET_HEIGHT, centre[2]])
         view = view_from(options.viewpoint, target)
-        painter.draw_strokes(viewport, self._ground(view, camera, centre))
+        if not options.green_background:
+            painter.draw_strokes(viewport, self._ground(view, camera, centre))
         if ghost is not None:
             ghosts, ghost_style = ghost
             scene = ghosts.build(result.raw, camera, size, ghost_style, view)

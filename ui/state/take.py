@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from pymaf_live.takes.doubt import Doubt
 from pymaf_live.takes.library import StoredTake, TakeEntry, UnfinishedRecording
 from ui.state.observable import Observable
 from ui.state.setting import setting
 
-CountDown = Literal[0, 3, 5]
+CountDown = Literal[0, 3, 5, 10, 20, 30]
+COUNT_DOWNS: tuple[CountDown, ...] = get_args(CountDown)
 Smoothing = Literal["refine", "offline", "off"]
 """Processing of the open take's measurement."""
 PRE_ROLLS = (0.0, 2.0, 5.0, 10.0)

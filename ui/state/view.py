@@ -91,6 +91,12 @@ class ViewState:
     """Draw the joints as dots, coloured by their score."""
     box: Observable[bool] = setting("box")
     """Draw the boxes of the people."""
+    always_on_top: Observable[bool] = setting("always_on_top")
+    """Keep the window above others."""
+    green_background: Observable[bool] = setting("green_background")
+    """Show only the people, on green."""
+    framing: Observable[bool] = setting("framing")
+    """Check the framing of cameras before a recording."""
     ghost: Observable[bool] = setting("ghost")
     """Draw the body before smoothing, pale, behind the smoothed one."""
 

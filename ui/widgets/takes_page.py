@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from pymaf_live.takes.library import TakeEntry
 from ui.state.commands import TakeCommands
-from ui.state.take import PRE_ROLLS, CountDown, OpenTake, TakesState
+from ui.state.take import COUNT_DOWNS, PRE_ROLLS, CountDown, OpenTake, TakesState
 from ui.widgets.confirmation import confirm
 from ui.widgets.formatting import breakable, clock
 from ui.widgets.icons import icon
@@ -47,7 +47,7 @@ class TakesPage(QWidget):
         self._filling = False
         self.count_down = QComboBox()
         self.count_down.setAccessibleName("Countdown before a recording")
-        for seconds in (0, 3, 5):
+        for seconds in COUNT_DOWNS:
             self.count_down.addItem("Off" if not seconds else f"{seconds} s", seconds)
         self.pre_roll = QComboBox()
         self.pre_roll.setAccessibleName("Pre-roll")
