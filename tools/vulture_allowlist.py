@@ -7,6 +7,7 @@ _.model_config
 _.hints_seen
 _.live_out_address
 _.export_folder
+_.export_presets
 _.batch_folder
 # Qt, vispy and pickle call these methods
 _.dragEnterEvent
