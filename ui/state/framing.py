@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.types import FrameResult, Image
+from pymaf_live.types import FrameResult, Image, Mask
 
 _DARK = 45.0
 """Mean brightness 0..255 of the person's surroundings below which an image is too dark."""
@@ -35,7 +35,8 @@ def framing_advice(
         return ""  # the view says so itself
     width, height = result.frame.image.shape[1::-1]
     person = max(result.people, key=lambda each: float(np.ptp(each.joints_2d[:, 1])))
-    inside = (person.joints_2d >= 0).all(axis=1) & (person.joints_2d < (width, height)).all(axis=1)
+    points = person.joints_2d
+    inside: Mask = np.asarray(((points >= 0) & (points < (width, height))).all(axis=1))
     visible = dict(zip(joint_names, inside, strict=False))
     if not visible.get(_HEAD, True):
         return "Tilt the camera up or step back: your head is not visible."
