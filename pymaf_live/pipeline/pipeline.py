@@ -31,6 +31,7 @@ from pymaf_live.types import Frame, FrameResult
 if TYPE_CHECKING:
     from pymaf_live.sources import Source
 
+_READY_POLL_S = 0.1
 _LIVE_RESULTS = 8
 """Results of a live source that are kept until they are read."""
 
@@ -236,6 +237,7 @@ class Pipeline:
     def _decode(self) -> None:
         error: BaseException | None = None
         try:
+            self._wait_for_models()
             before = time.perf_counter()
             for frame in self.source.frames():
                 elapsed = time.perf_counter() - before
@@ -248,6 +250,12 @@ class Pipeline:
             error = caught
         # an error caused by closing the source while it is being read is not the user's concern
         self._frames.finish(None if self._stop.is_set() else error)
+
+    def _wait_for_models(self) -> None:
+        """Wait until a file that is played live can be estimated; a camera has no such time."""
+        if self._live and self.source.facts.kind in ("video", "images"):
+            while not self._ready.wait(_READY_POLL_S) and not self._stop.is_set():
+                pass
 
     def _infer(self) -> None:
         error: BaseException | None = None

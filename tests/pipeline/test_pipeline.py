@@ -15,6 +15,7 @@ from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedErr
 from pymaf_live.pipeline.estimator import FrameEstimator
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
+from pymaf_live.sources import paced
 from pymaf_live.types import Camera, Frame, FrameResult, SourceFacts
 
 
@@ -111,6 +112,18 @@ def test_a_live_source_keeps_the_newest_frame_and_counts_dropped_ones() -> None:
     assert len(indices) == health.frames
     assert health.delay is not None
     assert health.delay < 1
+
+
+def test_a_file_that_is_played_live_waits_for_the_models() -> None:
+    def open_slowly(facts: SourceFacts, options: PipelineOptions) -> FrameEstimator:
+        time.sleep(0.6)  # twice as long as the file
+        return SlowEstimator()
+
+    source = paced(ListedSource(10))
+    with Pipeline(source, PipelineOptions(), open_estimator=open_slowly) as pipeline:
+        indices = [result.frame.index for result in pipeline.results()]
+    assert indices[0] == 0
+    assert len(indices) > 1
 
 
 def test_the_latest_result_never_blocks_and_older_ones_are_dropped() -> None:
