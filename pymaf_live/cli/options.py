@@ -34,6 +34,10 @@ _FLAGS = {"mesh": "--no-mesh"}
 """Flags that are not called as their option."""
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing results.")]
+InsecureOption = Annotated[
+    bool,
+    typer.Option("--insecure", help="Accept any certificate of an https or rtsps address."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 

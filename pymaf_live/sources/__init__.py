@@ -24,6 +24,7 @@ def open_source(
     loop: bool = False,
     reconnect_forever: bool = False,
     image_rate: Fraction | None = None,
+    insecure: bool = False,
 ) -> Source:
     """Open a source of frames by the text that a user enters.
 
@@ -45,6 +46,8 @@ def open_source(
     image_rate : Fraction, optional
         Frames per second of a folder or pattern of images that are one video; otherwise they are
         separate images. Has no effect on other sources.
+    insecure : bool
+        Accept any certificate of an https or rtsps address.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def open_source(
         from pymaf_live.sources.stream import open_stream
 
         policy = RECONNECT_FOREVER if reconnect_forever else ReconnectPolicy()
-        return open_stream(text, loop=loop, reconnect=policy)
+        return open_stream(text, loop=loop, reconnect=policy, insecure=insecure)
     if not text or "\0" in text:
         raise InputError("the name of the input is empty" if not text else "not a file name")
     path = Path(text)
@@ -115,6 +118,7 @@ def expand(text: str) -> list[str]:
 def _open_file(path: Path, loop: bool) -> Source:
     from pymaf_live.sources.animation import AnimationSource, is_animation
     from pymaf_live.sources.images import ImagesSource, is_image_file
+    from pymaf_live.sources.playlist import require_own_files
     from pymaf_live.sources.video import VideoSource
 
     if not path.is_file():
@@ -126,6 +130,7 @@ def _open_file(path: Path, loop: bool) -> Source:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if not start:
         raise InputError(f"{path} is empty")
+    require_own_files(path, start)
     if is_animation(path):
         return AnimationSource(path, loop=loop)
     if is_image_file(path, start):

@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from pymaf_live.errors import InputError
 from pymaf_live.sources.timestamps import PresentationClock, describe_corrections
+from pymaf_live.sources.tls import ffmpeg_options
 from pymaf_live.sources.tone_mapping import ToneMapper, tone_mapper
 from pymaf_live.system.cpu import available_cores
 from pymaf_live.types import Frame, Image, SourceFacts
@@ -58,6 +59,8 @@ class VideoSource:
         Start again at the end, forever; times keep increasing.
     name : str
         Name of the source; the path by default.
+    insecure : bool
+        Accept any certificate of an https address.
 
     Raises
     ------
@@ -65,10 +68,13 @@ class VideoSource:
         If nothing in the file can be decoded as video.
     """
 
-    def __init__(self, path: Path | str, *, loop: bool = False, name: str = "") -> None:
+    def __init__(
+        self, path: Path | str, *, loop: bool = False, name: str = "", insecure: bool = False
+    ) -> None:
         self._path = path
         self._name = name or str(path)
         self._loop = loop
+        self._insecure = insecure
         self._closed = threading.Event()
         self.failures: list[tuple[str, str]] = []
         self.notices: list[str] = []
@@ -179,6 +185,7 @@ class VideoSource:
         try:
             if isinstance(self._path, str):
                 allowed = {"protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto"}
+                allowed |= ffmpeg_options(insecure=self._insecure)
                 return av.open(self._path, options=allowed, timeout=10.0, metadata_errors="replace")
             # the prefix keeps a colon in a name from being read as a protocol; the whitelist keeps
             # a playlist disguised as a video from opening addresses

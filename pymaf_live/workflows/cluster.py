@@ -184,7 +184,7 @@ def _resolve(text: str, options: ProcessOptions) -> ProcessOptions:
     from pymaf_live.pipeline.model_selection import select_model, shipped_models
     from pymaf_live.sources import open_source
 
-    source = open_source(text, image_rate=options.image_rate)
+    source = open_source(text, image_rate=options.image_rate, insecure=options.insecure)
     try:
         if source.facts.live:
             raise EndlessSourceError(text)
@@ -341,7 +341,7 @@ def _process_input(text: str, options: ProcessOptions, version: str, board: Any)
             library=TakeLibrary(Path(folder) / "takes"),
         )
         try:
-            source = open_source(text, image_rate=options.image_rate)
+            source = open_source(text, image_rate=options.image_rate, insecure=options.insecure)
             done = process(source, options, _WorkerReporter(board, options.name))
         except PymafLiveError as error:
             return _TaskResult(failure=(_error_kind(error), str(error)))

@@ -58,6 +58,8 @@ class ProcessOptions:
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     image_rate: Fraction | None = None
     """Frames per second of images that are one video; used by callers that open the source."""
+    insecure: bool = False
+    """Accept any certificate of an address; used like `image_rate`."""
     overlay: bool = True
     """Write a video (or images) with the body drawn over the frames."""
     exports: tuple[str, ...] = ("bvh", "npz")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +19,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.errors import InputError
-from pymaf_live.sources import camera, open_source
+from pymaf_live.sources import camera, open_source, tls
 from pymaf_live.sources.live import LiveSource, ReconnectPolicy
 from pymaf_live.sources.stream import open_stream, without_password
 from tests.sources.synthetic import steady, write_video
@@ -217,6 +220,11 @@ class Loopback(http.server.BaseHTTPRequestHandler):
     """Network camera that sends JPEGs; /stalls stops after ten, /ends closes the connection."""
 
     def do_GET(self) -> None:
+        if self.path.startswith("/private"):
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.end_headers()
+            return
         if self.path == "/video.mp4":
             data = self.server.video  # type: ignore[attr-defined]
             self.send_response(200)
@@ -307,6 +315,60 @@ def test_a_video_at_an_address_is_read_like_a_file(server: str) -> None:
     frames = list(source.frames())
     assert [frame.time for frame in frames] == [k / 30 for k in range(12)]
     source.close()
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Return the address of a server with a certificate of its own, and that certificate."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+         str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    loopback = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Loopback)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loopback.socket = context.wrap_socket(loopback.socket, server_side=True)
+    loopback.daemon_threads = True
+    loopback.done = False  # type: ignore[attr-defined]
+    loopback.video = write_video(  # type: ignore[attr-defined]
+        tmp_path / "f.mp4", steady(12), options={"movflags": "+faststart"}
+    ).read_bytes()
+    threading.Thread(target=loopback.serve_forever, daemon=True).start()
+    yield f"https://localhost:{loopback.server_address[1]}", certificate
+    loopback.done = True  # type: ignore[attr-defined]
+    loopback.shutdown()
+    loopback.server_close()
+
+
+@pytest.mark.parametrize("path", ["video.mp4", "camera"])
+def test_certificates_are_checked_unless_told_otherwise(
+    encrypted: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    server, certificate = encrypted
+    monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", raising=False)
+    with pytest.raises(InputError, match=r"certificate that is not trusted \(self.signed"):
+        open_source(f"{server}/{path}")
+    source = open_source(f"{server}/{path}", insecure=True)
+    assert len(list(islice(source.frames(), 3))) == 3
+    assert source.notices == [f"the certificate of {server}/{path} was not checked"]
+    source.close()
+    monkeypatch.setattr(tls, "ca_file", lambda: str(certificate))
+    source = open_source(f"{server}/{path}")
+    assert len(list(islice(source.frames(), 3))) == 3
+    assert source.notices == []
+    source.close()
+
+
+def test_a_wrong_password_is_called_so(server: str) -> None:
+    address = server.replace("://", "://me:secret@")
+    with pytest.raises(InputError, match="wrong user name or password") as caught:
+        open_source(f"{address}/private")
+    assert "secret" not in str(caught.value)
 
 
 def test_an_unreachable_address_is_one_line_without_the_password() -> None:

@@ -240,6 +240,21 @@ def test_missing_and_special_files_are_refused(tmp_path: Path) -> None:
         open_source("x" * 5000 + ".mp4")
 
 
+@pytest.mark.parametrize("name", ["/etc/secret.mp4", "../a.mp4", "file:a.mp4", "C:\\\\a.mp4"])
+@pytest.mark.parametrize("kind", ["m3u8", "key", "concat"])
+def test_a_playlist_reads_no_files_elsewhere(tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / "list.m3u8"
+    path.write_text(
+        {
+            "m3u8": f"#EXTM3U\n#EXTINF:1,\n{name}\n#EXT-X-ENDLIST\n",
+            "key": f'#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="{name}"\na.ts\n',
+            "concat": f"ffconcat version 1.0\nfile '{name}'\n",
+        }[kind]
+    )
+    with pytest.raises(InputError, match="elsewhere"):
+        open_source(str(path))
+
+
 def test_special_characters_in_names_have_no_meaning(tmp_path: Path) -> None:
     path = write_video(tmp_path / "plain.mp4", steady(3)).rename(tmp_path / "http:%03d [x]*.mp4")
     assert len(list(open_source(str(path)).frames())) == 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pymaf_live.cli.option_groups import expand_option_groups
-from pymaf_live.cli.options import EstimationOptions, ForceOption, parse_path
+from pymaf_live.cli.options import EstimationOptions, ForceOption, InsecureOption, parse_path
 from pymaf_live.cli.output import print_note
 from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
 from pymaf_live.cli.take_output import print_exported
@@ -46,6 +46,7 @@ def live(
     ] = None,
     smoothing: Annotated[Literal["live", "off"], typer.Option(help="Smooth the motion.")] = "live",
     estimation: EstimationOptions,
+    insecure: InsecureOption = False,
     force: ForceOption = False,
 ) -> int:
     """Record or stream a camera without a window; Ctrl-C stops and saves."""
@@ -72,7 +73,7 @@ def live(
     require_recordable(options)
     print_unfinished_hint()
     with stop_on_signals() as stop:
-        opened = open_source(source)
+        opened = open_source(source, insecure=insecure)
         with TerminalReporter(source, stop) as reporter:
             result = record_source(opened, options, reporter)
     code = _print_result(result)

@@ -15,6 +15,7 @@ from pymaf_live.cli.options import (
     EstimationOptions,
     FootLockOption,
     ForceOption,
+    InsecureOption,
     JsonOption,
     MotionOptions,
     parse_formats,
@@ -62,6 +63,7 @@ class ReadingOptions:
             '{"a.jpg" or frame index: [[x0, y0, x1, y1], ...]}, pixels.',
         ),
     ] = None
+    insecure: InsecureOption = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def process(
         **asdict(cleaning),
         force=force,
         image_rate=rate,
+        insecure=reading.insecure,
     )
     if boxes is not None:
         _require_boxes_match(options, boxes, sources)
@@ -179,7 +182,7 @@ def _process_in_turn(
     with stop_on_signals() as stop:
         for text, name in zip(sources, names, strict=True):
             try:
-                source = open_source(text, image_rate=options.image_rate)
+                source = open_source(text, image_rate=options.image_rate, insecure=options.insecure)
                 with TerminalReporter(name, stop) as reporter:
                     result = process(source, replace(options, name=name), reporter)
             except (InputError, OutputError, EndlessSourceError) as error:
@@ -212,7 +215,7 @@ def _require_boxes_match(options: ProcessOptions, path: Path, sources: Sequence[
     counts: list[int | None] = []
     for text in sources:
         try:
-            source = open_source(text, image_rate=options.image_rate)
+            source = open_source(text, image_rate=options.image_rate, insecure=options.insecure)
         except InputError:
             # reported when the input is processed
             continue
