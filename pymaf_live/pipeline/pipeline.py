@@ -23,7 +23,7 @@ from pymaf_live.pipeline.frame_reader import (
 )
 from pymaf_live.pipeline.health import Health, HealthMeter
 from pymaf_live.pipeline.options import PipelineOptions
-from pymaf_live.pipeline.threads import CLOSE_TIMEOUT_S, named_thread
+from pymaf_live.pipeline.threads import CLOSE_TIMEOUT_S, named_thread, wait_to_start
 from pymaf_live.system.bounded_queue import BoundedQueue
 from pymaf_live.system.exit_hooks import close_at_exit
 from pymaf_live.types import Frame, FrameResult
@@ -31,7 +31,6 @@ from pymaf_live.types import Frame, FrameResult
 if TYPE_CHECKING:
     from pymaf_live.sources import Source
 
-_READY_POLL_S = 0.1
 _LIVE_RESULTS = 8
 """Results of a live source that are kept until they are read."""
 
@@ -81,8 +80,7 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
         self._meter = HealthMeter()
         self.inspect = False
-        """Fill `FrameResult.level_traces` with the network's intermediate levels; may be set at any
-        time."""
+        """Fill `FrameResult.level_traces` with the network's levels; may be set at any time."""
 
     def start(self) -> None:
         """Start the threads; returns at once, before models are loaded."""
@@ -237,7 +235,7 @@ class Pipeline:
     def _decode(self) -> None:
         error: BaseException | None = None
         try:
-            self._wait_for_models()
+            wait_to_start(self.source.facts, self._ready, self._stop)
             before = time.perf_counter()
             for frame in self.source.frames():
                 elapsed = time.perf_counter() - before
@@ -250,12 +248,6 @@ class Pipeline:
             error = caught
         # an error caused by closing the source while it is being read is not the user's concern
         self._frames.finish(None if self._stop.is_set() else error)
-
-    def _wait_for_models(self) -> None:
-        """Wait until a file that is played live can be estimated; a camera has no such time."""
-        if self._live and self.source.facts.kind in ("video", "images"):
-            while not self._ready.wait(_READY_POLL_S) and not self._stop.is_set():
-                pass
 
     def _infer(self) -> None:
         error: BaseException | None = None

@@ -24,6 +24,8 @@ _USUAL = 0.1
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _WEBP_ANIMATION = 0x02
 _MAX_CHUNKS = 1000
+_DAMAGE = (OSError, EOFError, ValueError, SyntaxError, struct.error)
+"""Errors that Pillow raises for damaged files."""
 
 
 def is_animation(path: Path) -> bool:
@@ -125,7 +127,9 @@ class AnimationSource:
 
         try:
             return Pillow.open(self._path, formats=["WEBP", "PNG"])
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        except Pillow.DecompressionBombError as error:
+            raise InputError(f"{self._path} has larger frames than can be processed") from error
+        except (*_DAMAGE, UnidentifiedImageError) as error:
             raise InputError(f"{self._path} is not a readable image, or is damaged") from error
 
     def _image(self, opened: Any, number: int) -> Image | None:
@@ -134,7 +138,7 @@ class AnimationSource:
         try:
             opened.seek(number)
             rgba = opened.convert("RGBA")
-        except (OSError, EOFError, ValueError, SyntaxError):
+        except (*_DAMAGE, Pillow.DecompressionBombError):
             return None
         white = Pillow.new("RGBA", rgba.size, "white")
         image = np.array(Pillow.alpha_composite(white, rgba).convert("RGB"), np.uint8)

@@ -346,7 +346,7 @@ def encrypted(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 @pytest.mark.parametrize("path", ["video.mp4", "camera"])
-def test_certificates_are_checked_unless_told_otherwise(
+def test_certificates_are_checked_unless_the_user_trusts_all(
     encrypted: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     server, certificate = encrypted
