@@ -27,7 +27,7 @@ PACKAGES = ("pymaf_live", "ui", "trainer", "tools", "tests")
 """Folders whose Python files are checked."""
 
 ROOT_MODULES = {
-    "pymaf_live": {"__init__", "errors", "resources", "settings", "types"},
+    "pymaf_live": {"__init__", "__main__", "errors", "resources", "settings", "types"},
     "ui": {"__init__", "app", "entry"},
     "trainer": {"__init__", "__main__", "train"},
 }
