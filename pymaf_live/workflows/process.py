@@ -159,8 +159,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
     """
     started = time.perf_counter()
     facts = source.facts
-    name = options.name or result_stem(facts.name)
-    summary = Summary(facts.name, name)
+    summary = Summary(facts.name, options.name or result_stem(facts.name))
     share = _ESTIMATION_SHARE if options.out is not None and options.exports else 1.0
     refinement = share * (_REFINEMENT_START if options.smoothing == "refine" else 1.0)
     again = _second_pass(source, options)
@@ -177,12 +176,12 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
             recording = run.enter_context(
                 RecoverableRecording(body, facts, options.smoothing, options.library)
             )
-            overlay = _Overlay(facts, body, name, options)
+            overlay = _Overlay(facts, body, summary.name, options)
             run.callback(overlay.close)
             progress = _FrameProgress(before, facts, refinement)
             for result in _results(pipeline, reporter, summary):
-                if summary.first_result_seconds is None:
-                    summary.first_result_seconds = time.perf_counter() - started
+                elapsed = time.perf_counter() - started
+                summary.first_result_seconds = summary.first_result_seconds or elapsed
                 if options.on_result is not None:
                     options.on_result(result)
                 recording.add(result, pipeline.model)
@@ -195,12 +194,13 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         summary.failures += source.failures
         finishing = StepReporter(before, refinement, share)
         take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
+        finishing.progress(1.0)
         if take is not None:
             take = _with_locked_feet(take, body, options)
             _add_take(summary, take)
             late = LateCancelReporter(reporter)
             end = 1.0 if again is None else _DRAWING_START
-            failed = _export(take, name, options, StepReporter(late, end * share, end), summary)
+            failed = _export(take, options, StepReporter(late, end * share, end), summary)
             if again is not None:
                 overlay.draw(take, again, StepReporter(late, _DRAWING_START, 1.0))
             overlay.finish(summary)
@@ -377,7 +377,7 @@ def _add_take(summary: Summary, take: Take) -> None:
 
 
 def _export(
-    take: Take, name: str, options: ProcessOptions, reporter: Reporter, summary: Summary
+    take: Take, options: ProcessOptions, reporter: Reporter, summary: Summary
 ) -> OutputError | None:
     """Export the take into the formats of `options`; note files and errors in `summary`.
 
@@ -388,7 +388,7 @@ def _export(
     """
     if options.out is None or not options.exports:
         return None
-    targets = export_targets(options.out / name, options.exports)
+    targets = export_targets(options.out / summary.name, options.exports)
     request = ExportRequest(targets, options.export_options, force=options.force, keep_going=True)
     exported = export(take, request, reporter)
     for file in exported.files:
