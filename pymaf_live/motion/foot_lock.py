@@ -31,6 +31,8 @@ _MAX_SHIFT = 0.2
 _KNEE_STIFFNESS = 0.05
 """Change of a leg's length per turn of the knee, m/rad, below which the foot gives way rather than
 the knee (`solve_two_bone`): it is 0.2 where the knee is bent by 60 degrees, 0.02 at 6."""
+_KNEE_EASING = 0.05
+"""Time over which changes of a knee's angle are averaged, s; meanwhile the foot gives way."""
 _RAMP = 0.15
 """Blend time before and after a stance, s."""
 _FOOT_ERROR, _GROUND_ERROR = 0.02, 0.02
@@ -296,13 +298,14 @@ def _with_leg_bent(
     leg = Leg(
         positions[:, hip], positions[:, knee], positions[:, ankle], world[:, hip], world[:, knee]
     )
-    thigh, shank = solve_two_bone(leg, positions[:, ankle] + shift, _KNEE_STIFFNESS)
+    rate = (len(shift) - 1) / (segment.times[-1] - segment.times[0])
+    target = positions[:, ankle] + shift
+    thigh, shank = solve_two_bone(leg, target, _KNEE_STIFFNESS, _KNEE_EASING * rate)
     rotations = np.array(segment.rotations)
     rotations[:, hip] = _inverse(world[:, body.parents[hip]]) @ thigh
     rotations[:, knee] = _inverse(thigh) @ shank
     rotations[:, ankle] = _inverse(shank) @ world[:, ankle]
-    moved = (shift != 0).any(axis=1)
-    return np.where(moved[:, None, None, None], rotations, segment.rotations)
+    return rotations
 
 
 def _inverse(rotations: Array) -> Array:

@@ -29,7 +29,9 @@ class Leg:
     """World rotation of the shank."""
 
 
-def solve_two_bone(leg: Leg, target: Array, stiffness: float = 0.0) -> tuple[Array, Array]:
+def solve_two_bone(
+    leg: Leg, target: Array, stiffness: float = 0.0, easing: float = 0.0
+) -> tuple[Array, Array]:
     """Return world rotations of thigh and shank that bring the ankle to a target (N, 3) m.
 
     The knee bends in the leg's plane, then the leg rotates by the smallest angle towards the
@@ -47,6 +49,9 @@ def solve_two_bone(leg: Leg, target: Array, stiffness: float = 0.0) -> tuple[Arr
         Metres.
     stiffness : float
         0 reaches the target exactly.
+    easing : float
+        Standard deviation, in poses that follow each other in time, over which the change of the
+        knee's angle is averaged.
 
     Returns
     -------
@@ -68,6 +73,10 @@ def solve_two_bone(leg: Leg, target: Array, stiffness: float = 0.0) -> tuple[Arr
         change = distance - np.linalg.norm(leg.ankle - leg.hip, axis=-1)
         resistance = (stiffness * bend_angle) ** 2
         bend_angle = bend_angle * change**2 / np.maximum(change**2 + resistance, 1e-18)
+    if easing > 0:
+        from scipy.ndimage import gaussian_filter1d
+
+        bend_angle = gaussian_filter1d(bend_angle, easing, mode="nearest")
     bend = matrix_from_axis_angle(axis * bend_angle[:, None])
     ankle = leg.knee + (bend @ shank[..., None])[..., 0]
     swing = _rotation_between_units(unit_vectors(ankle - leg.hip), unit_vectors(target - leg.hip))

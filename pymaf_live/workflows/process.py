@@ -37,6 +37,7 @@ from pymaf_live.workflows.result_names import result_stem
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.sources import Source
+    from pymaf_live.tracking.camera_motion import CameraMotion
 
 _POLL_SECONDS = 0.1
 _ESTIMATION_SHARE = 0.9
@@ -72,7 +73,7 @@ class ProcessOptions:
     """Seconds for which a person must have been measured; None: 0.5 s or a tenth of the take. Not
     applied to boxes that the user drew."""
     foot_lock: FootLock = "auto"
-    """'auto' and 'never' concern smoothed takes; 'always' also locks unsmoothed ones."""
+    """'auto' locks feet of smoothed takes where the camera stands still, 'always' in every case."""
     force: bool = False
     """Replace existing files."""
     renderer: Renderer = "auto"
@@ -176,7 +177,8 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
             recording = run.enter_context(
                 RecoverableRecording(body, facts, options.smoothing, options.library)
             )
-            overlay = _Overlay(facts, body, summary.name, options)
+            overlay = _Overlay(facts, body, summary.name, options, again)
+            camera = _CameraCheck(facts, options)
             run.callback(overlay.close)
             progress = _FrameProgress(before, facts, refinement)
             for result in _results(pipeline, reporter, summary):
@@ -185,8 +187,8 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
                 if options.on_result is not None:
                     options.on_result(result)
                 recording.add(result, pipeline.model)
-                if again is None:
-                    overlay.add(result)
+                overlay.add(result)
+                camera.add(result)
                 progress.update(result, recording.frames)
             health = pipeline.health
         summary.model = health.model
@@ -196,13 +198,12 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
         finishing.progress(1.0)
         if take is not None:
-            take = _with_locked_feet(take, body, options)
+            take = _with_locked_feet(take, body, options, moving=camera.moves(summary))
             _add_take(summary, take)
             late = LateCancelReporter(reporter)
             end = 1.0 if again is None else _DRAWING_START
             failed = _export(take, options, StepReporter(late, end * share, end), summary)
-            if again is not None:
-                overlay.draw(take, again, StepReporter(late, _DRAWING_START, 1.0))
+            overlay.draw(take, StepReporter(late, _DRAWING_START, 1.0))
             overlay.finish(summary)
             if failed is not None:
                 raise failed
@@ -239,9 +240,20 @@ def _pipeline_options(options: ProcessOptions, *, draws: bool) -> PipelineOption
 
 
 class _Overlay:
-    """Overlay of a run, if one is wanted; an error in it does not end the run."""
+    """Overlay of a run, if one is wanted; an error in it does not end the run.
 
-    def __init__(self, facts: SourceFacts, body: Body, name: str, options: ProcessOptions) -> None:
+    With `again`, from `_second_pass`, it is drawn at the end instead of while frames arrive.
+    """
+
+    def __init__(
+        self,
+        facts: SourceFacts,
+        body: Body,
+        name: str,
+        options: ProcessOptions,
+        again: Callable[[], Source] | None,
+    ) -> None:
+        self._again = again
         self._writer: OverlayWriter | None = None
         self._error: PymafLiveError | None = None
         self._stopped = False
@@ -257,6 +269,10 @@ class _Overlay:
             )
 
     def add(self, result: FrameResult) -> None:
+        if self._again is None:
+            self._add(result)
+
+    def _add(self, result: FrameResult) -> None:
         if self._writer is None or self._error is not None:
             return
         try:
@@ -264,20 +280,20 @@ class _Overlay:
         except PymafLiveError as error:
             self._error = error
 
-    def draw(self, take: Take, again: Callable[[], Source], reporter: Reporter) -> None:
+    def draw(self, take: Take, reporter: Reporter) -> None:
         """Draw a finished take over the frames of its source, read once more."""
-        if self._writer is None:
+        if self._writer is None or self._again is None:
             return
         count = len(take.frame_time)
         try:
-            with closing(again()) as source:
+            with closing(self._again()) as source:
                 for index, frame in zip(range(count), source.frames(), strict=False):
                     if reporter.cancelled():
                         self._stopped = True
                         return
                     reporter.progress(index / count, "drawing the overlay")
                     people, camera = people_at(take, index), camera_at(take, index)
-                    self.add(FrameResult(frame, people, camera=camera))
+                    self._add(FrameResult(frame, people, camera=camera))
         except PymafLiveError as error:
             self._error = error
 
@@ -307,6 +323,29 @@ class _Overlay:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+class _CameraCheck:
+    """Finds out if the camera moves, where that decides about the foot lock."""
+
+    def __init__(self, facts: SourceFacts, options: ProcessOptions) -> None:
+        self._motion: CameraMotion | None = None
+        if facts.kind == "video" and options.foot_lock == "auto" and options.smoothing != "off":
+            from pymaf_live.tracking.camera_motion import CameraMotion
+
+            self._motion = CameraMotion()
+
+    def add(self, result: FrameResult) -> None:
+        if self._motion is not None:
+            boxes = [person.box for person in result.people]
+            self._motion.add(result.frame.image, boxes, result.frame.time)
+
+    def moves(self, summary: Summary) -> bool:
+        """Return True, and say so in the summary, if the camera moves."""
+        if self._motion is None or not self._motion.moves:
+            return False
+        summary.notices.append("the camera moves; feet were not held in place")
+        return True
 
 
 def _results(pipeline: Pipeline, reporter: Reporter, summary: Summary) -> Iterator[FrameResult]:
@@ -361,10 +400,10 @@ def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
     return tidy.take
 
 
-def _with_locked_feet(take: Take, body: Body, options: ProcessOptions) -> Take:
+def _with_locked_feet(take: Take, body: Body, options: ProcessOptions, *, moving: bool) -> Take:
     from pymaf_live.motion import lock_feet
 
-    if options.smoothing == "off" and options.foot_lock != "always":
+    if (moving or options.smoothing == "off") and options.foot_lock != "always":
         return take
     return lock_feet(take, body, options.foot_lock)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -110,6 +112,33 @@ def test_a_stopped_overlay_leaves_the_exports(
     assert done.summary.interrupted
     assert [path.name for path in (tmp_path / "o").iterdir()] == [f"{done.summary.name}.npz"]
     assert "stopped; the overlay was not written" in done.summary.notices
+
+
+@pytest.mark.parametrize("pan", [0, 1])
+def test_feet_are_not_locked_to_a_moving_image(run: Run, tmp_path: Path, pan: int) -> None:
+    width, height = SIZE
+    random = np.random.default_rng(1)
+    coarse = random.uniform(0, 90, (height // 6, 2 * width // 6)).astype(np.float32)
+    wide = cv2.resize(coarse, (2 * width, height), interpolation=cv2.INTER_CUBIC).clip(0, 90)
+    clip = tmp_path / "pan.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(30), options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index in range(24):
+            image = np.repeat(wide[:, pan * index :][:, :width, None], 3, axis=2).astype(np.uint8)
+            image[height // 4 : height * 3 // 4, 64:90] = 255
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({str(i): [[54, 20, 100, 90]] for i in range(24)}))
+    code, _, lines = run(
+        clip, "--out", tmp_path, "--boxes", boxes, "--no-overlay", "--export", "npz",
+        "--smoothing", "offline",
+    )  # fmt: skip
+    assert code == 0
+    said = any("the camera moves; feet were not held in place" in line for line in lines)
+    assert said is bool(pan)
 
 
 def test_the_summary_can_be_printed_as_json(run: Run, work: Work, tmp_path: Path) -> None:

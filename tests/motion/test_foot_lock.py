@@ -192,5 +192,17 @@ def test_nearly_straight_knee_does_not_snap() -> None:
 
     assert turned(0.0)[0] > 8.0
     assert turned(0.05)[0] < 4.0
+    # a jump of the target reaches a bent knee over several frames
+    still = Leg(
+        *(np.repeat(part[1:], 20, axis=0) for part in (hip, knee, ankle, upright, knee_turn))
+    )
+    jump = still.ankle.copy()
+    jump[10:] *= 0.98
+    steps = []
+    for easing in (0.0, 1.5):
+        new_hip, new_knee = solve_two_bone(still, jump, easing=easing)
+        bent = Rotation.from_matrix(np.swapaxes(new_hip, 1, 2) @ new_knee).magnitude()
+        steps.append(np.abs(np.diff(bent)).max())
+    assert steps[1] < 0.35 * steps[0]
     # a bent knee still does its part
     np.testing.assert_allclose(turned(0.05)[1], turned(0.0)[1], rtol=0.2)
