@@ -114,7 +114,7 @@ def _background_step(before: Image, after: Image, points: Array) -> Array:
     """
     if len(points) < _MIN_POINTS:
         return np.eye(3)
-    moved, there, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None)  # type: ignore[call-overload]
+    moved, there, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None)
     back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None)
     error = np.linalg.norm(back - points, axis=-1).ravel()
     good = (there.ravel() == 1) & (again.ravel() == 1) & (error < _MAX_BACKWARD_ERROR)
