@@ -23,6 +23,7 @@ from pymaf_live.takes.library import TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
 from pymaf_live.types import BodyStyle, FrameResult, SourceFacts
+from pymaf_live.workflows.camera_check import CameraCheck
 from pymaf_live.workflows.export import (
     ExportRequest,
     FootLock,
@@ -37,7 +38,6 @@ from pymaf_live.workflows.result_names import result_stem
 if TYPE_CHECKING:
     from pymaf_live.body import Body
     from pymaf_live.sources import Source
-    from pymaf_live.tracking.camera_motion import CameraMotion
 
 _POLL_SECONDS = 0.1
 _ESTIMATION_SHARE = 0.9
@@ -178,7 +178,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
                 RecoverableRecording(body, facts, options.smoothing, options.library)
             )
             overlay = _Overlay(facts, body, summary.name, options, again)
-            camera = _CameraCheck(facts, options)
+            camera = CameraCheck(facts, wanted=_depends_on_camera(options))
             run.callback(overlay.close)
             progress = _FrameProgress(before, facts, refinement)
             for result in _results(pipeline, reporter, summary):
@@ -198,7 +198,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
         finishing.progress(1.0)
         if take is not None:
-            take = _with_locked_feet(take, body, options, moving=camera.moves(summary))
+            take = _with_locked_feet(take, body, options, moving=camera.moves(summary.notices))
             _add_take(summary, take)
             late = LateCancelReporter(reporter)
             end = 1.0 if again is None else _DRAWING_START
@@ -325,29 +325,6 @@ class _Overlay:
             self._writer.close()
 
 
-class _CameraCheck:
-    """Finds out if the camera moves, where that decides about the foot lock."""
-
-    def __init__(self, facts: SourceFacts, options: ProcessOptions) -> None:
-        self._motion: CameraMotion | None = None
-        if facts.kind == "video" and options.foot_lock == "auto" and options.smoothing != "off":
-            from pymaf_live.tracking.camera_motion import CameraMotion
-
-            self._motion = CameraMotion()
-
-    def add(self, result: FrameResult) -> None:
-        if self._motion is not None:
-            boxes = [person.box for person in result.people]
-            self._motion.add(result.frame.image, boxes, result.frame.time)
-
-    def moves(self, summary: Summary) -> bool:
-        """Return True, and say so in the summary, if the camera moves."""
-        if self._motion is None or not self._motion.moves:
-            return False
-        summary.notices.append("the camera moves; feet were not held in place")
-        return True
-
-
 def _results(pipeline: Pipeline, reporter: Reporter, summary: Summary) -> Iterator[FrameResult]:
     while True:
         if reporter.cancelled() and not summary.interrupted:
@@ -398,6 +375,10 @@ def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
         were = "1 person was" if tidy.left_out == 1 else f"{tidy.left_out} people were"
         summary.notices.append(f"{were} seen only briefly and left out")
     return tidy.take
+
+
+def _depends_on_camera(options: ProcessOptions) -> bool:
+    return options.foot_lock == "auto" and options.smoothing != "off"
 
 
 def _with_locked_feet(take: Take, body: Body, options: ProcessOptions, *, moving: bool) -> Take:
