@@ -96,7 +96,7 @@ class MotionModel:
             depth=VelocityProcess(0.012 * responsiveness, 1.5, 2.0),
             # even the smoothest setting follows fast motion
             rotation=VelocityProcess(
-                7.0 * 8.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 16.0
+                7.0 * 8.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 10.0
             ),
             output_delay=0.02 * strength,
         )
@@ -127,6 +127,9 @@ class MotionModel:
         return np.asarray((self.rotation_error * (1 + 2 * uncertainty)) ** 2)
 
 
+FAST_TURN, FAST_WALK = 2.0, 1.0
+"""Speeds at which the output delay is halved: of a joint, rad/s, and of the root across the line of
+sight, m/s."""
 INITIAL_ANGULAR_SPEED = 3.0
 """Standard deviation of a new person's joint velocities, rad/s."""
 INITIAL_SPEED = 1.0

@@ -6,11 +6,25 @@ import numpy as np
 
 from pymaf_live.body.rotations import axis_angle_from_rotation, matrix_from_axis_angle
 from pymaf_live.motion import root_position_filter, rotation_filter
-from pymaf_live.motion.motion_model import MotionModel
+from pymaf_live.motion.motion_model import FAST_TURN, FAST_WALK, MotionModel
 from pymaf_live.motion.outlier_gate import GateDecision, Measurement, OutlierGate
-from pymaf_live.motion.root_position_filter import PositionState, RootPositionFilter
+from pymaf_live.motion.root_position_filter import (
+    PositionState,
+    RootPositionFilter,
+    bearing_from_position,
+    position_from_bearing,
+)
 from pymaf_live.motion.rotation_filter import RotationState
 from pymaf_live.types import Array, Ints
+
+
+def _share_of_delay(velocities: Array, fast: float) -> Array:
+    """Return the part (..., 1) of the delay with which parts of these velocities are shown.
+
+    A viewer sees the delay of what moves fast and the jitter of what does not.
+    """
+    speed = np.linalg.norm(velocities, axis=-1, keepdims=True)
+    return np.asarray(1 / (1 + (speed / fast) ** 2))
 
 
 class PersonFilter:
@@ -96,8 +110,14 @@ class PersonFilter:
             self.position.shrink_covariance(model)
         return decision
 
+    def output_delays(self, model: MotionModel) -> tuple[Array, float]:
+        """Return by how many seconds the joints (J, 1) and the root's bearing are shown late."""
+        across = self.position.velocity[:2] * self.position.position[2]
+        joints = model.output_delay * _share_of_delay(self.rotation.velocities, FAST_TURN)
+        return joints, model.output_delay * float(_share_of_delay(across, FAST_WALK)[0])
+
     def delayed_output(self, model: MotionModel) -> tuple[Array, Array]:
-        """Return the state `model.output_delay` before now, smoothed by the last measurement.
+        """Return the state up to `model.output_delay` before now, smoothed by the last measurement.
 
         Never earlier than the beginning of the last step; parts that have just jumped are returned
         as they are now.
@@ -110,15 +130,16 @@ class PersonFilter:
         """
         rotations, position = self.rotation.rotations, self.position.position
         step = self._step_duration
-        fraction = min(model.output_delay / step, 1.0) if step else 0.0
-        if not fraction:
+        if not step or not model.output_delay:
             return rotations, position
+        joint_delay, root_delay = self.output_delays(model)
         rotation_before, position_before = self._previous
         F = model.rotation.transition(step)
         start = rotation_filter.rts_smooth(
             [rotation_before, self.predicted[0]], [rotation_before, self.rotation], [F, F]
         )
-        back = fraction * axis_angle_from_rotation(np.swapaxes(rotations, -1, -2) @ start[0])
+        back = axis_angle_from_rotation(np.swapaxes(rotations, -1, -2) @ start[0])
+        back *= np.minimum(joint_delay / step, 1.0)
         back[self._jumped[:-1]] = 0.0
         rotations = rotations @ matrix_from_axis_angle(back)
         if not self._jumped[-1]:
@@ -128,5 +149,8 @@ class PersonFilter:
                 [position_before, self.position.state],
                 [F, F],
             )
-            position = position + fraction * (start[0] - position)
+            now, then = bearing_from_position(position), bearing_from_position(start[0])
+            # the depth jitters most, and its delay shows least
+            part = np.array([root_delay, root_delay, model.output_delay]) / step
+            position = position_from_bearing(now + np.minimum(part, 1.0) * (then - now))
         return rotations, position

@@ -56,13 +56,13 @@ class RotationState:
             self.nis,
         )
 
-    def coasted(self, dt: float) -> RotationState:
-        """Return rotations and velocities dt seconds later without measurements.
+    def coasted(self, dt: float | Array) -> RotationState:
+        """Return rotations and velocities dt seconds, or (J, 1) s, later without measurements.
 
         The best guess is that the last motion continues for a while; the faster decay of the
         process model is right only on average.
         """
-        left = float(np.exp(-COAST_DECAY_RATE * dt))
+        left = np.exp(-COAST_DECAY_RATE * np.asarray(dt))
         step = self.velocities * ((1 - left) / COAST_DECAY_RATE)
         rotations = self.rotations @ matrix_from_axis_angle(step)
         return RotationState(rotations, self.velocities * left, self.covariance, self.nis)

@@ -196,9 +196,9 @@ class _SmoothedPerson:
             predicted=True,
         )
         # with the same delay as measured people
-        ahead = max(age - model.output_delay, 0.0)
-        rotations = self._filter.rotation.coasted(ahead).rotations
-        position = self._filter.position.extrapolated(ahead, model)
+        joint_delay, root_delay = self._filter.output_delays(model)
+        rotations = self._filter.rotation.coasted(np.maximum(age - joint_delay, 0.0)).rotations
+        position = self._filter.position.extrapolated(max(age - root_delay, 0.0), model)
         return self._with_motion(fading, rotations, position, camera)
 
     def _with_motion(

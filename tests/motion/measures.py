@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pymaf_live.body import project
+from pymaf_live.takes.take import Take
+
 FURTHEST = 8
 """Largest delay that is searched, frames."""
 
@@ -76,3 +79,22 @@ def foot_slide(joints: np.ndarray, feet: Sequence[int], standing: np.ndarray) ->
 def reprojection_error(seen: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean distance in px of joints (F, J, 2) from the true ones in the image."""
     return float(np.linalg.norm(seen - truth, axis=-1).mean())
+
+
+def fast_wrist_error(joints: np.ndarray, truth: Take) -> float:
+    """Return the 95th percentile of the wrists' error in the fastest tenth of the frames, px.
+
+    Fast in the image, where a viewer sees an arm that trails behind.
+
+    Parameters
+    ----------
+    joints : (F, J, 3) array
+        Metres, camera frame.
+    truth : Take
+        One person in every frame.
+    """
+    wrists = [truth.joint_names.index(name) for name in ("left_wrist", "right_wrist")]
+    true = project(np.asarray(truth.joints), truth.camera)[:, wrists]
+    speed = np.linalg.norm(np.diff(true, axis=0, prepend=true[:1]), axis=-1)
+    error = np.linalg.norm(project(joints, truth.camera)[:, wrists] - true, axis=-1)
+    return float(np.percentile(error[speed >= np.percentile(speed, 90)], 95))
