@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pymaf_live.takes import read_take
+from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from tests.cli.helpers import Work, frame_count, partial_files, program, stderr_lines
 from tests.helpers.clip import write_boxes, write_clip
 
@@ -22,7 +23,7 @@ LONG = 2000
 
 @pytest.fixture
 def running(tmp_path: Path, work: Work) -> Iterator[subprocess.Popen[str]]:
-    """`process` on a long video, after it has started to write the overlay."""
+    """`process` on a long video, after it has started to record frames."""
     clip = write_clip(tmp_path / "long.mp4", LONG, size=(64, 48), noise=60)
     boxes = write_boxes(tmp_path / "b.json", LONG, size=(64, 48), every=50)
     process = subprocess.Popen(
@@ -32,9 +33,9 @@ def running(tmp_path: Path, work: Work) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     limit = time.monotonic() + 25
-    # the file exists from the start; some kilobytes mean that it contains frames
+    # the journal, for the overlay is drawn when all frames are estimated
     while time.monotonic() < limit and not any(
-        path.stat().st_size > 4096 for path in (tmp_path / "o").glob(".long_overlay*")
+        path.stat().st_size > 30_000 for path in TakeLibrary().root.glob(f"*/{JOURNAL}")
     ):
         time.sleep(0.1)
     yield process
