@@ -28,7 +28,9 @@ def pack(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint whose averaged weights are packed too."),
+        typer.Option(
+            metavar="FILE", help="Checkpoint or exported .onnx whose weights are packed too."
+        ),
     ] = None,
     mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 24.0,
     lspet: LspetFolder = LSPET,

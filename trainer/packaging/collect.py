@@ -42,7 +42,7 @@ def pack_run(
     config_file : Path, optional
         Configuration of the run; its data, its validation set and its encoder's file are packed.
     start : Path, optional
-        Checkpoint whose averaged weights are packed.
+        Checkpoint whose averaged weights are packed, or an exported ONNX file.
     landmarks : Path
         Folder of BlazePose's files.
     largest : int
@@ -78,8 +78,8 @@ def _run_data(config: RunConfig, locations: dict[str, Path]) -> dict[str, Path]:
     """Return the named locations that a run reads: its data sets and its validation set."""
     names = {"lspet", "fits", "ccp"}
     for one in config.data or (FITTED_LSPET,):
-        paths = (path for path in (one.folder, one.fits, one.labels) if path is not None)
-        names |= {path.parts[0] for path in paths if path.parts}
+        paths = (one.folder, one.fits, one.labels, one.teacher)
+        names |= {path.parts[0] for path in paths if path is not None and path.parts}
     for name in sorted(names):
         if name not in locations:
             raise InputError(f"the location of {name} is unknown; give --data {name}=FOLDER")
