@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,9 +27,6 @@ from trainer.network.regressor import Regressor
 
 METADATA_KEY = "training"
 """Key of the ONNX file's metadata: JSON of the run's configuration, names and small parameters."""
-
-COMPANION_SUFFIX = ".training.json"
-"""Suffix of the JSON file beside an ONNX file without such metadata; it names its SHA-256."""
 
 _MAX_STORED = 4096
 """Values; a larger parameter must be found among the initializers."""
@@ -136,7 +132,9 @@ def read_exported_weights(path: Path) -> tuple[dict[str, Tensor], str]:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is not an ONNX file: {first}") from error
     if entry is None:
-        entry = _read_companion(path)
+        raise InputError(
+            f"{path} has no weights to train from; export it again with `python -m trainer export`"
+        )
     try:
         content = json.loads(entry)
         weights = {
@@ -149,23 +147,6 @@ def read_exported_weights(path: Path) -> tuple[dict[str, Tensor], str]:
         return weights, str(content["config"])
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"{path} has damaged training weights: {error}") from error
-
-
-def _read_companion(path: Path) -> str:
-    """Read the entry of a file that was exported before files had it, from the JSON beside it."""
-    companion = path.with_suffix(COMPANION_SUFFIX)
-    try:
-        content = json.loads(companion.read_text(encoding="utf-8"))
-        same = content["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        same = False
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{companion} is damaged: {error}") from error
-    if not same:
-        raise InputError(
-            f"{path} has no weights to train from; export it again with `python -m trainer export`"
-        )
-    return json.dumps(content)
 
 
 def _as_stored(values: npt.NDArray[Any], shape: list[int], *, transposed: bool) -> Tensor:

@@ -1,12 +1,11 @@
 """Test that training can start from the bundled models."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+import onnx  # noqa: E402
 
 from pymaf_live.body import default_body  # noqa: E402
 from pymaf_live.errors import InputError  # noqa: E402
@@ -17,10 +16,10 @@ from trainer.network.estimates import InitialEstimate  # noqa: E402
 from trainer.network.pymaf import PyMAF  # noqa: E402
 from trainer.training.checkpoint import load_matching  # noqa: E402
 from trainer.training.config import read_config_file  # noqa: E402
-from trainer.training.exported_weights import read_exported_weights  # noqa: E402
+from trainer.training.exported_weights import METADATA_KEY, read_exported_weights  # noqa: E402
 
 
-@pytest.mark.parametrize(("kind", "file"), [("lite", "own.toml"), ("full", "rounds/full_9.toml")])
+@pytest.mark.parametrize(("kind", "file"), [("lite", "own.toml"), ("full", "rounds/full_11.toml")])
 def test_network_from_a_bundled_file_equals_it(blazepose, kind, file):
     onnxruntime = import_onnxruntime()
 
@@ -38,15 +37,19 @@ def test_network_from_a_bundled_file_equals_it(blazepose, kind, file):
     assert np.abs(torch.sigmoid(output.joint_score).numpy() - expected[1]).max() < 2e-3
 
 
-def test_companion_of_another_file_is_refused(tmp_path):
-    path = tmp_path / "lite.onnx"
-    shutil.copy(resource("models/lite.onnx"), path)
+def test_file_without_training_weights_is_refused(tmp_path):
+    model = onnx.load(resource("models/lite.onnx"))
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "lite.onnx")
     with pytest.raises(InputError, match="export it again"):
-        read_exported_weights(path)
-    companion = path.with_suffix(".training.json")
-    companion.write_text(json.dumps({"sha256": "0"}))
-    with pytest.raises(InputError, match="export it again"):
-        read_exported_weights(path)
-    companion.write_text("{")
-    with pytest.raises(InputError, match="is damaged"):
-        read_exported_weights(path)
+        read_exported_weights(tmp_path / "lite.onnx")
+
+
+def test_damaged_training_weights_are_refused(tmp_path):
+    model = onnx.load(resource("models/lite.onnx"))
+    for entry in model.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = '{"config": "", "names": {"x": ["missing", false, [1]]}, "stored": {}}'
+    onnx.save(model, tmp_path / "lite.onnx")
+    with pytest.raises(InputError, match="damaged training weights"):
+        read_exported_weights(tmp_path / "lite.onnx")
