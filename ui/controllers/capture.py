@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,10 @@ from pymaf_live.workflows.background import capture_in_background
 from pymaf_live.workflows.capture import CaptureOptions
 from ui.controllers.messages import Messages
 from ui.controllers.take_store import TakeStore
+from ui.controllers.task_progress import TaskProgress
 from ui.state.capture import CaptureProgress
 from ui.state.commands import CaptureCommands
 from ui.state.window import TakePhase, WindowState, video_of
-from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 _UPDATE_INTERVAL = 0.2
@@ -70,23 +69,21 @@ class CaptureController(CaptureCommands):
         self._smoothing_strength = smoothing_strength
         self._messages = messages
         self._capture = capture
-        self._task = Task()
-        self._next_update = 0.0
+        self._progress = TaskProgress(state.capture.progress, _UPDATE_INTERVAL)
 
     def start(self) -> None:
         """See `CaptureCommands.start`."""
         video = video_of(self._window)
-        if video is None or self._state.progress.value is not None:
+        if video is None or self._progress.running:
             return
         self._pause()
-        self._task = task = Task()
-        self._state.progress.set(CaptureProgress(video, "Starting…"))
+        task = self._progress.start(CaptureProgress(video, "Starting…"))
         options = CaptureOptions(
             self._options(), self._smoothing_strength() or 0.5, self._store.library
         )
 
         def done(entry: TakeEntry) -> None:
-            self._state.progress.set(None)
+            self._progress.end()
             self._store.refresh()
             recording = self._window.take.value.phase is TakePhase.RECORDING
             if video_of(self._window) == video and not recording:
@@ -95,7 +92,7 @@ class CaptureController(CaptureCommands):
                 self._messages.take(f"{video.name} was captured.", entry.id)
 
         def failed(error: Exception) -> None:
-            self._state.progress.set(None)
+            self._progress.end()
             self._messages.error(error)
             self._store.refresh()
 
@@ -103,18 +100,14 @@ class CaptureController(CaptureCommands):
 
     def cancel(self) -> None:
         """See `CaptureCommands.cancel`."""
-        self._task.cancel()
-        progress = self._state.progress.value
-        if progress is not None:
-            self._state.progress.set(replace(progress, text="Cancelling…", stopping=True))
+        self._progress.cancel()
 
     def tick(self) -> None:
         """Update the progress when it is due; never blocks."""
-        progress, now = self._state.progress.value, time.monotonic()
-        if progress is None or progress.stopping or now < self._next_update:
+        due = self._progress.due()
+        if due is None:
             return
-        self._next_update = now + _UPDATE_INTERVAL
-        task = self._task
+        task, progress = due
         self._state.progress.set(
             replace(
                 progress,
@@ -126,4 +119,4 @@ class CaptureController(CaptureCommands):
 
     def close(self) -> None:
         """End the capture: the window is closing. What was captured can be recovered."""
-        self._task.abandon()
+        self._progress.abandon()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +16,10 @@ from pymaf_live.workflows.export import ExportRequest, ExportResult, export, exp
 from ui.controllers.messages import Messages
 from ui.controllers.take_store import TakeStore
 from ui.controllers.takes import TakesController
+from ui.controllers.task_progress import TaskProgress
 from ui.state.commands import ExportCommands
 from ui.state.export import ExportProgress, all_formats, file_stems, video_target
 from ui.state.window import TakePhase, WindowState
-from ui.system.task import Task
 from ui.system.task_runner import TaskRunner
 
 _FILES_SHARE = 0.2
@@ -61,8 +60,7 @@ class ExportController(ExportCommands):
         self._store = store
         self._messages = messages
         self._write_video = write_video
-        self._task = Task()
-        self._next_update = 0.0
+        self._progress = TaskProgress(state.export.progress, _UPDATE_INTERVAL)
         self._formats_requested = False
         state.take.watch(lambda status: self._on_take_change(status.phase))
 
@@ -87,8 +85,7 @@ class ExportController(ExportCommands):
         self._state.formats.set(formats)
         self._state.video.set(video)
         self._state.options.set(options)
-        self._task = task = Task()
-        self._state.progress.set(ExportProgress("Preparing…", 0.0))
+        task = self._progress.start(ExportProgress("Preparing…", 0.0))
         stems = self._stems(stem, takes)
 
         def work() -> ExportResult:
@@ -111,7 +108,7 @@ class ExportController(ExportCommands):
             return _joined(results)
 
         def done(result: ExportResult) -> None:
-            self._state.progress.set(None)
+            self._progress.end()
             written = list(result.files)
             files = [each.path for each in written]
             self._store.refresh()
@@ -128,7 +125,7 @@ class ExportController(ExportCommands):
             self._messages.done(report(stem.parent, written, hints, len(stems)), files)
 
         def failed(error: Exception) -> None:
-            self._state.progress.set(None)
+            self._progress.end()
             self._window.take.set(status)
             self._messages.error(error)
 
@@ -178,24 +175,20 @@ class ExportController(ExportCommands):
 
     def cancel(self) -> None:
         """See `ExportCommands.cancel`."""
-        self._task.cancel()
-        progress = self._state.progress.value
-        if progress is not None:
-            self._state.progress.set(replace(progress, text="Cancelling…", stopping=True))
+        self._progress.cancel()
 
     def tick(self) -> None:
         """Update the progress when it is due; never blocks."""
-        progress, now = self._state.progress.value, time.monotonic()
-        if progress is None or progress.stopping or now < self._next_update:
+        due = self._progress.due()
+        if due is None:
             return
-        self._next_update = now + _UPDATE_INTERVAL
-        task = self._task
+        task, progress = due
         text = f"{task.detail[:1].upper()}{task.detail[1:]}…" if task.detail else progress.text
         self._state.progress.set(ExportProgress(text, task.fraction or 0.0, task.seconds_left))
 
     def close(self) -> None:
         """Cancel the export: the window is closing."""
-        self._task.cancel()
+        self._progress.close()
 
     def _on_take_change(self, phase: TakePhase) -> None:
         """Load the formats once there is a take, so that the dialog opens at once."""
