@@ -38,7 +38,7 @@ def tidy_tracks(take: Take, min_seen: float | None = None) -> TidyTake:
 
     A track continues another if it starts after its end, within 2 s, near where that one ended and
     at about its size in the image; of several candidates the nearest does. The person who was seen
-    longest always stays. Takes of separate images are returned as they are.
+    longest and people with a name always stay. Takes of separate images are returned as they are.
 
     Parameters
     ----------
@@ -61,7 +61,8 @@ def tidy_tracks(take: Take, min_seen: float | None = None) -> TidyTake:
         for person in people
     }
     longest = max(seen, key=lambda person: seen[person])
-    brief = [person for person in people if seen[person] < min_seen and person != longest]
+    kept = {longest, *take.person_number}
+    brief = [person for person in people if seen[person] < min_seen and person not in kept]
     left = without_people(take, brief) if brief else take
     return TidyTake(left, before - len(people), len(brief))
 

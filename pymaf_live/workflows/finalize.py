@@ -15,6 +15,7 @@ from pymaf_live.takes.journal import read_journal
 from pymaf_live.takes.library import JOURNAL, StoredTake, TakeEntry, TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
+from pymaf_live.tracking.take_tracks import tidy_tracks
 from pymaf_live.types import Camera, Image
 from pymaf_live.workflows.recoverable import finished_take
 from pymaf_live.workflows.take_images import TakeImages, open_take_images, plain_background
@@ -39,7 +40,10 @@ class FinalizeOptions:
 def finalize(
     library: TakeLibrary, take_id: str, options: FinalizeOptions, reporter: Reporter = SILENT
 ) -> TakeEntry:
-    """Make the take of a recording in the library, smoothed offline; then remove the recording.
+    """Make the take of a recording in the library, smoothed; then remove the recording.
+
+    Broken tracks are joined, and people who were seen only briefly left out, as in `process`,
+    unless the measurements are kept.
 
     Parameters
     ----------
@@ -70,6 +74,8 @@ def finalize(
     step(0.0)
     recorded = read_journal(library.folder(take_id) / JOURNAL)
     raw = recorded.take
+    if options.smoothing_strength > 0:
+        raw = tidy_tracks(raw).take
     step(0.15)
     body = options.body
     if body is None:

@@ -46,6 +46,12 @@ def test_a_brief_ghost_elsewhere_is_left_out_and_counted(body: Body) -> None:
     assert people_of(tidy_tracks(take, 0.0).take) == (1, 2)
 
 
+def test_someone_with_a_name_is_not_left_out(body: Body) -> None:
+    take = take_of(body, {1: (range(120), -1.0), 2: (range(40, 46), 1.2)})
+    named = replace(take, person_number=(2,), person_name=("Ann",))
+    assert people_of(tidy_tracks(named).take) == (1, 2)
+
+
 def test_people_who_are_there_together_or_far_apart_stay_apart(body: Body) -> None:
     together = take_of(body, {1: (range(70), 0.0), 2: (range(60, 120), 0.1)})
     assert people_of(tidy_tracks(together).take) == (1, 2)
