@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pymaf_live.body import Body
-from pymaf_live.errors import UsageError
 from pymaf_live.motion.forward_backward import smooth_forward_backward
 from pymaf_live.motion.motion_model import MotionModel
 from pymaf_live.motion.outlier_gate import Measurement
-from pymaf_live.motion.take_segments import join_segments, measured_segments, with_motion
-from pymaf_live.takes.npz_file import require_body
+from pymaf_live.motion.take_segments import MeasuredSegment, smoothed_take
 from pymaf_live.takes.take import Take
+from pymaf_live.types import Array
 
 
 def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
@@ -35,13 +34,9 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
     UsageError
         If the strength is not in 0..1.
     """
-    require_strength(strength)
-    require_body(take, body)
-    if strength == 0:
-        return take
-    model = MotionModel.offline(strength)
-    segments = []
-    for segment in measured_segments(take, body):
+
+    def smooth(segment: MeasuredSegment) -> tuple[Array, Array]:
+        model = MotionModel.offline(strength)
         score = take.joint_score[segment.rows]
         measurements = [
             Measurement(segment.rotations[row], segment.positions[row], score[row])
@@ -49,18 +44,6 @@ def smooth_offline(take: Take, body: Body, strength: float = 0.5) -> Take:
             else None
             for row, there in zip(segment.row_of_frame, segment.measured, strict=True)
         ]
-        smooth = smooth_forward_backward(measurements, segment.times, body.joint_mirror, model)
-        segments.append(with_motion(segment, *smooth))
-    return join_segments(take, body, segments, "offline")
+        return smooth_forward_backward(measurements, segment.times, body.joint_mirror, model)
 
-
-def require_strength(strength: float) -> None:
-    """Check a smoothing strength.
-
-    Raises
-    ------
-    UsageError
-        If it is not in 0..1.
-    """
-    if not 0 <= strength <= 1:
-        raise UsageError(f"the smoothing strength must be in 0..1, not {strength:g}")
+    return smoothed_take(take, body, strength, "offline", smooth)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pymaf_live.body import Body, pose_joints, project, rest_joints
 from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from pymaf_live.errors import InputError
+from pymaf_live.errors import InputError, UsageError
 from pymaf_live.motion.motion_model import MAX_COAST, RESET_GAP
 from pymaf_live.motion.outlier_gate import finite_row_mask
+from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.editing import select_rows
+from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Camera, Ints, Mask
 
@@ -61,6 +64,51 @@ class SmoothedSegment:
     """(N,) factor on the row's scores."""
     predicted: Mask
     """(N,)"""
+
+
+def smoothed_take(
+    take: Take,
+    body: Body,
+    strength: float,
+    smoothing: str,
+    smooth: Callable[[MeasuredSegment], tuple[Array, Array]],
+    reporter: Reporter = SILENT,
+) -> Take:
+    """Return a measured take with every stretch of it smoothed.
+
+    Parameters
+    ----------
+    take : Take
+        As measured, not smoothed yet.
+    body : Body
+        Body that the take was made with.
+    strength : float
+        0 returns the take as it is.
+    smoothing : str
+        Name of the smoothing, for the new take.
+    smooth : callable
+        Returns rotations (N, J, 3, 3) and positions (N, 3) m of a stretch of N frames.
+    reporter : Reporter
+        Only its progress is used.
+
+    Raises
+    ------
+    InputError
+        If the take was made with another body, or has a person twice in a frame.
+    UsageError
+        If the strength is not in 0..1.
+    """
+    if not 0 <= strength <= 1:
+        raise UsageError(f"the smoothing strength must be in 0..1, not {strength:g}")
+    require_body(take, body)
+    if strength == 0:
+        return take
+    segments = measured_segments(take, body)
+    done = []
+    for number, segment in enumerate(segments):
+        reporter.progress(number / len(segments), "smoothing the motion")
+        done.append(with_motion(segment, *smooth(segment)))
+    return join_segments(take, body, done, smoothing)
 
 
 def measured_segments(take: Take, body: Body) -> list[MeasuredSegment]:

@@ -7,7 +7,6 @@ import numpy as np
 from pymaf_live.body import Body
 from pymaf_live.body.rotations import axis_angle_from_rotation, matrix_from_axis_angle
 from pymaf_live.motion.motion_model import MotionModel
-from pymaf_live.motion.offline import require_strength
 from pymaf_live.motion.refinement.hypotheses import Choice, choose_poses
 from pymaf_live.motion.refinement.trajectory import (
     HingeLimit,
@@ -16,14 +15,8 @@ from pymaf_live.motion.refinement.trajectory import (
     TrajectoryFit,
 )
 from pymaf_live.motion.root_position_filter import bearing_from_position, position_from_bearing
-from pymaf_live.motion.take_segments import (
-    MeasuredSegment,
-    join_segments,
-    measured_segments,
-    with_motion,
-)
+from pymaf_live.motion.take_segments import MeasuredSegment, smoothed_take
 from pymaf_live.system.reporter import SILENT, Reporter
-from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array
 
@@ -72,17 +65,14 @@ def refine_take(take: Take, body: Body, strength: float = 0.5, reporter: Reporte
     UsageError
         If the strength is not in 0..1.
     """
-    require_strength(strength)
-    require_body(take, body)
-    if strength == 0:
-        return take
-    model = MotionModel.refined(strength)
-    segments = measured_segments(take, body)
-    refined = []
-    for number, segment in enumerate(segments):
-        reporter.progress(number / len(segments), "refining the motion")
-        refined.append(with_motion(segment, *_refined(take, body, segment, model)))
-    return join_segments(take, body, refined, "refine")
+    return smoothed_take(
+        take,
+        body,
+        strength,
+        "refine",
+        lambda segment: _refined(take, body, segment, MotionModel.refined(strength)),
+        reporter,
+    )
 
 
 def _refined(
