@@ -129,14 +129,18 @@ class MotionOptions:
         return options
 
 
-def parse_path(text: str) -> Path:
+def parse_path(text: str | Path) -> Path:
     """Return a path of the command line; an empty text would mean the current folder.
+
+    A default, which is a path already, is returned unchanged.
 
     Raises
     ------
     typer.BadParameter
         If the text is empty or has a character that no path can have.
     """
+    if isinstance(text, Path):
+        return text
     if not text.strip() or "\0" in text:
         raise typer.BadParameter("the path is empty" if not text.strip() else "not a path")
     return Path(text)
