@@ -262,10 +262,11 @@ def test_refused_rename_is_an_output_error_and_leaves_nothing(
     body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # simulated, because root may write anywhere
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "replace", refuse)
+    for rename in ("replace", "link", "rename"):
+        monkeypatch.setattr(os, rename, refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         FORMATS["bvh"](one_person(body, 2), body, tmp_path / "a.bvh")
     assert not list(tmp_path.iterdir())
