@@ -321,7 +321,7 @@ def test_a_damaged_model_is_reported_by_the_cpus_backend(
     tmp_path: Path, installed_fake: Any
 ) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises(ModelError, match=r"bad\.onnx is not a readable model"):
+    with pytest.raises(ModelError, match=r"bad\.onnx is not an ONNX file"):
         open_session(tmp_path / "bad.onnx")
 
 
