@@ -152,7 +152,12 @@ def test_a_killed_recording_is_recovered(
     folder: Path, tmp_path: Path, library: TakeLibrary, number: int
 ) -> None:
     target = tmp_path / "take.npz"
-    running = start(folder, "live", "--source", folder / "walk.mp4", "--record", target)
+    # under nohup the tests ignore a closed terminal, and so would the programs that they start
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        running = start(folder, "live", "--source", folder / "walk.mp4", "--record", target)
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
     kill_while_recording(running, library, number)
     assert not target.exists()
     (recording,) = unfinished_recordings()
