@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from pymaf_live.errors import InputError
 from trainer.data.augmentation import Augmentation
@@ -27,6 +27,13 @@ class RunConfig(BaseModel):
     data: tuple[DatasetConfig, ...] = ()
     """Data sets and their shares; none = LSPET with its fits."""
     schedule: Schedule
+
+    @model_validator(mode="after")
+    def _check_cached_heatmaps(self) -> RunConfig:
+        # a loss that silently stays zero would look like distillation in the log
+        if self.schedule.cached_images and self.losses.heatmaps:
+            raise ValueError("cached_images stores no heatmaps; set heatmaps = 0 in [losses]")
+        return self
 
 
 def read_run_config(text: str, name: str) -> RunConfig:
@@ -51,7 +58,8 @@ def read_run_config(text: str, name: str) -> RunConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{name}: {key}: {first['msg']}") from error
+        where = f"{name}: {key}" if key else name
+        raise InputError(f"{where}: {first['msg']}") from error
 
 
 def read_config_file(path: Path) -> tuple[str, RunConfig]:

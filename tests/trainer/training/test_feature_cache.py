@@ -142,6 +142,12 @@ def test_cache_with_a_training_encoder_is_refused():
         read_run_config(text, "tiny")
 
 
+def test_cache_with_a_loss_of_heatmaps_is_refused():
+    text = cached_config().replace("[schedule]", "[losses]\nheatmaps = 0.5\n[schedule]")
+    with pytest.raises(InputError, match="^tiny: Value error, cached_images stores no heatmaps"):
+        read_run_config(text, "tiny")
+
+
 @pytest.mark.integration
 def test_run_trains_on_cached_outputs(people, tmp_path, monkeypatch):
     monkeypatch.setattr(network, "_make_encoder", lambda *_: TinyEncoder())
