@@ -144,7 +144,7 @@ def test_cache_with_a_training_encoder_is_refused():
 
 def test_cache_with_a_loss_of_heatmaps_is_refused():
     text = cached_config().replace("[schedule]", "[losses]\nheatmaps = 0.5\n[schedule]")
-    with pytest.raises(InputError, match="^tiny: Value error, cached_images stores no heatmaps"):
+    with pytest.raises(InputError, match=r"^tiny: Value error, cached_images stores no heatmaps"):
         read_run_config(text, "tiny")
 
 
