@@ -78,6 +78,10 @@ class Settings(BaseModel):
     """Restart files at their end in the window."""
     mirror_cameras: bool = True
     """Mirror the view of cameras; files and recordings are never mirrored."""
+    volume: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Volume of the sound in the window."""
+    muted: bool = False
+    """Play videos and takes without sound."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Opacity of the mesh over the image."""
     body_style: BodyStyle = "clothed"

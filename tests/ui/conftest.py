@@ -27,6 +27,7 @@ from tests.ui.fakes import StandingEstimator, opener, write_clip
 from ui.app import WindowParts, assemble
 from ui.controllers.application import ApplicationController
 from ui.state.window import SourceChoice, WindowState
+from ui.system.sound_output import OpenOutput
 from ui.system.theme import apply_theme
 
 OpenWindow = Callable[..., WindowParts]
@@ -109,6 +110,7 @@ def open_window(
         options: PipelineOptions | None = None,
         real: bool = False,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] | None = None,
+        open_output: OpenOutput = lambda fill: None,
         **kinds: Any,
     ) -> WindowParts:
         state = WindowState()
@@ -123,6 +125,7 @@ def open_window(
             ),
             list_cameras=list_cameras or (lambda: cameras),
             open_estimator=open_estimator,
+            open_output=open_output,
         )
         parts = assemble(state, controller)
         opened.append(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from pymaf_live.body import Body, default_body, pose_joints, project
 from pymaf_live.pipeline.estimator import FrameEstimator
+from pymaf_live.sources.sound import SAMPLE_RATE, Samples
 from pymaf_live.types import Camera, Frame, FrameResult, Person, SourceFacts
 
 UPRIGHT = np.diag([1.0, -1.0, -1.0])
@@ -99,6 +101,76 @@ def write_clip(
         for packet in stream.encode():
             container.mux(packet)
     return path
+
+
+def write_clip_with_sound(path: Path, frames: int, rate: int = 30) -> Path:
+    """Write a .mov whose samples tell their own time: `time_of_sample` reads it."""
+    seconds = frames / rate
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=Fraction(rate))
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        video.codec_context.gop_size = 10
+        sound = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="stereo")
+        for index in range(frames):
+            image = _figure((320, 240), np.sin(index / 8))
+            for packet in video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in video.encode():
+            container.mux(packet)
+        times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        values = np.rint(32767 * (_QUIET + times / _LOUD_SECONDS)).astype(np.int16)
+        for start in range(0, len(values), 1024):
+            block = np.repeat(values[start : start + 1024], 2)[None]
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start
+            frame.time_base = Fraction(1, SAMPLE_RATE)
+            for packet in sound.encode(frame):
+                container.mux(packet)
+        for packet in sound.encode():
+            container.mux(packet)
+    return path
+
+
+_QUIET, _LOUD_SECONDS = 0.1, 20.0
+
+
+def time_of_sample(value: float) -> float | None:
+    """Return the time in the file of a sample at full volume; None for silence."""
+    return (value - _QUIET) * _LOUD_SECONDS if value > _QUIET / 2 else None
+
+
+class FakeOutput:
+    """Sound device that requests samples in real time and records them."""
+
+    latency = 0.06
+    _PERIOD = 0.02
+
+    def __init__(self, fill: Callable[[int], Samples]) -> None:
+        self.heard: list[tuple[float, float]] = []
+        """`time.monotonic()` at which the first sample of a block is heard, and its value."""
+        self._fill = fill
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fake sound device", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        start, played = time.monotonic(), 0
+        while not self._closed.is_set():
+            due = round((time.monotonic() - start) * SAMPLE_RATE)
+            count = min(max(due - played, 1), SAMPLE_RATE // 10)
+            samples = self._fill(count)
+            assert samples.shape == (count, 2)
+            assert samples.dtype == np.float32
+            at = start + played / SAMPLE_RATE + self.latency
+            # behind the ramp that keeps a jump from clicking
+            inside = min(count - 1, 200)
+            self.heard.append((at + inside / SAMPLE_RATE, float(samples[inside, 0])))
+            played += count
+            self._closed.wait(self._PERIOD)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
 
 
 def _figure(size: tuple[int, int], sway: float) -> npt.NDArray[np.uint8]:

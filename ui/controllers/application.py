@@ -32,6 +32,7 @@ from ui.controllers.playback import PlaybackController
 from ui.controllers.problem_report import ReportController
 from ui.controllers.recording import RecordingController
 from ui.controllers.smoothing import SmoothingController, offline_strength
+from ui.controllers.sound import SoundController
 from ui.controllers.source_discovery import SourceDiscovery
 from ui.controllers.source_session import OpenPipeline, SessionOpener
 from ui.controllers.sources import SourceController
@@ -41,6 +42,7 @@ from ui.controllers.take_store import TakeStore
 from ui.controllers.take_tasks import TakeTasks
 from ui.controllers.takes import TakesController
 from ui.state.window import Phase, SourceChoice, WindowState
+from ui.system.sound_output import OpenOutput, open_sound_output
 from ui.system.task_runner import TaskRunner
 
 _CLOSE_SECONDS = 2.0
@@ -61,6 +63,8 @@ class ApplicationController:
         Returns the cameras of this machine; may take a second.
     open_estimator : callable, optional
         Opens the estimator that re-estimates parts of a take.
+    open_output : callable, optional
+        Opens the output of sound.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class ApplicationController:
         open_pipeline: OpenPipeline = Pipeline,
         list_cameras: Callable[[], tuple[SourceChoice, ...]] = find_cameras,
         open_estimator: EstimatorFactory = open_estimator,
+        open_output: OpenOutput = open_sound_output,
     ) -> None:
         self._state = state
         self._tasks = tasks = TaskRunner()
@@ -130,6 +135,7 @@ class ApplicationController:
         self.playback = PlaybackController(state.takes, self.sources, self.review)
         self._create_child_process_controllers()
         self.figures = FiguresController(state, self._health)
+        self.sound = SoundController(state, tasks, open_output)
         self._connect()
 
     def _create_take_editors(self, open_estimator: EstimatorFactory) -> None:
@@ -196,6 +202,7 @@ class ApplicationController:
         self.review.tick()
         self.sources.tick()
         self.figures.tick()
+        self.sound.tick()
 
     def close(self) -> bool:
         """End all threads within 2 s; return True if all have ended."""
@@ -210,6 +217,7 @@ class ApplicationController:
         self.models.close()
         self.export.close()
         self.sources.shut_down()
+        self.sound.close()
         self.live_out.close()
         return self._tasks.wait(limit - time.monotonic())
 

@@ -152,7 +152,14 @@ class TakePlayer:
             if self._background is None or self._background.shape[1::-1] != camera.size:
                 self._background = plain_background(camera.size)
             image = self._background
-        frame = Frame(number, self._time(number), image, arrived=time.monotonic())
+        file_time = take.file_time
+        frame = Frame(
+            number,
+            self._time(number),
+            image,
+            arrived=time.monotonic(),
+            file_time=None if file_time is None else float(file_time[number]),
+        )
         raw = people_at(self._raw, number)
         self._show(FrameResult(frame, people_at(take, number), raw, camera))
 

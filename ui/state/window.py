@@ -24,6 +24,7 @@ from ui.state.observable import Observable
 from ui.state.people import PeopleState
 from ui.state.preferences import PreferencesState
 from ui.state.setting import setting
+from ui.state.sound import SoundState
 from ui.state.source import IMAGE_SUFFIXES, SourceState
 from ui.state.source import SourceChoice as SourceChoice
 from ui.state.take import TakesState
@@ -180,6 +181,7 @@ class WindowState:
     export: ExportState = field(default_factory=ExportState)
     live_out: LiveOutState = field(default_factory=LiveOutState)
     models: ModelState = field(default_factory=ModelState)
+    sound: SoundState = field(default_factory=SoundState)
     people: PeopleState = field(default_factory=PeopleState)
     takes: TakesState = field(default_factory=TakesState)
     view: ViewState = field(default_factory=ViewState)

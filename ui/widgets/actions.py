@@ -45,12 +45,14 @@ class Actions(QObject):
         self.mirror = self._action("Mirror", None, "M", checkable=True)
         self.mirror.setToolTip("Mirror the view (M). Recordings are never mirrored.")
         self.loop = self._action("Loop files", None, "L", checkable=True)
+        self.mute = self._action("Mute", "sound", "Shift+M", checkable=True)
         self.panel = self._action("Side panel", None, "P", checkable=True)
         for action, value in (
             (self.panel, state.view.panel),
             (self.skeleton, state.skeleton),
             (self.mirror, state.mirror),
             (self.loop, state.loop),
+            (self.mute, state.sound.muted),
         ):
             value.watch(action.setChecked)
             action.toggled.connect(value.set)
@@ -65,6 +67,8 @@ class Actions(QObject):
         state.capture.progress.watch(lambda _: self._update_capture())
         state.take.watch(lambda _: self._update_capture())
         state.sources.queue.watch(self._on_queue_change)
+        state.sound.available.watch(self.mute.setEnabled)
+        state.sound.muted.watch(lambda off: self.mute.setIcon(icon("muted" if off else "sound")))
 
     def _action(
         self,

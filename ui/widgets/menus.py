@@ -45,7 +45,7 @@ class Menus:
         self.take: QMenu = bar.addMenu("&Take")
         self.take.addActions([actions.capture, actions.record, actions.export])
         self.view: QMenu = bar.addMenu("&View")
-        self.view.addActions([actions.pause, actions.loop])
+        self.view.addActions([actions.pause, actions.loop, actions.mute])
         self.view.addSeparator()
         self.view.addAction(actions.panel)
         self._pages: QMenu = self.view.addMenu("Panel &page")

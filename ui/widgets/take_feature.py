@@ -14,6 +14,7 @@ from ui.widgets.box_overlay import BoxOverlay
 from ui.widgets.main_window import MainWindow
 from ui.widgets.motion_menu import MotionMenu
 from ui.widgets.recovery_banner import RecoveryBanner
+from ui.widgets.sound_control import SoundControl
 from ui.widgets.take_actions import TakeActions, TakeCallbacks
 from ui.widgets.takes_page import TakesPage
 from ui.widgets.timeline import TaskProgress, Timeline
@@ -66,8 +67,15 @@ class TakeFeature(QObject):
             (actions.undo, actions.redo, actions.close_take),
             motion.menu,
             window.actions_.capture,
+            SoundControl(state.sound, window.actions_.mute),
         )
-        self.video_bar = VideoBar(state, actions.previous, actions.next, commands.playback.seek)
+        self.video_bar = VideoBar(
+            state,
+            actions.previous,
+            actions.next,
+            window.actions_.mute,
+            commands.playback.seek,
+        )
         self.timeline.track.frame_requested.connect(commands.review.seek)
         self.timeline.track.trimmed.connect(commands.editing.trim)
         self.timeline.track.span_selected.connect(commands.editing.select_span)

@@ -23,6 +23,7 @@ from ui.state.take import OpenTake, Playhead, TakesState, TaskStatus
 from ui.widgets.formatting import clock
 from ui.widgets.icons import icon
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
+from ui.widgets.sound_control import SoundControl
 from ui.widgets.timeline_track import TimelineTrack
 from ui.widgets.video_bar import speed_box
 
@@ -41,6 +42,7 @@ class Timeline(QWidget):
         Menu of the motion button.
     capture : QAction
         Captures the whole video that the take was recorded from.
+    sound : SoundControl
     parent : QWidget, optional
     """
 
@@ -53,6 +55,7 @@ class Timeline(QWidget):
         right: Sequence[QAction],
         motion: QMenu,
         capture: QAction,
+        sound: SoundControl,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -85,10 +88,12 @@ class Timeline(QWidget):
         self.motion.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         row.addWidget(self.motion)
         row.addWidget(self.note, 1)
+        row.addWidget(sound)
         self.speed = speed_box(speed)
         row.addWidget(self.speed)
         self._add(row, right)
         line.may_hide(self.motion)  # the Take menu has its entries too
+        line.may_hide(sound)  # the View menu has Mute
         line.may_hide(self.speed)
         line.may_hide(self.position)
         column = QVBoxLayout(self)

@@ -20,6 +20,7 @@ from ui.state.observable import Observable
 from ui.state.source import Position
 from ui.state.window import WindowState
 from ui.widgets.formatting import clock
+from ui.widgets.sound_control import SoundControl
 
 _STEPS_PER_SECOND = 1000
 SPEEDS = (0.25, 0.5, 1.0, 2.0)
@@ -33,6 +34,7 @@ class VideoBar(QWidget):
     state : WindowState
     previous, following : QAction
         Move by a frame.
+    mute : QAction
     seek : callable
         Continues at a time in seconds.
     parent : QWidget, optional
@@ -43,6 +45,7 @@ class VideoBar(QWidget):
         state: WindowState,
         previous: QAction,
         following: QAction,
+        mute: QAction,
         seek: Callable[[float], None],
         parent: QWidget | None = None,
     ) -> None:
@@ -67,6 +70,8 @@ class VideoBar(QWidget):
             row.addWidget(button)
         row.addWidget(self.slider, 1)
         row.addWidget(self.position)
+        self.sound = SoundControl(state.sound, mute)
+        row.addWidget(self.sound)
         row.addWidget(self.speed)
         state.sources.position.watch(self._on_position_change)
 
