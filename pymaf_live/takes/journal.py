@@ -91,6 +91,9 @@ class TakeJournal:
         Smoothing of the finished take. 'offline' and 'refine' store the people as they were
         measured, to be smoothed when the recording has ended; otherwise the people of the
         results are stored. Separate images are never smoothed.
+    continued : Take, optional
+        What the file contains, of an interrupted recording of the same source, body and model,
+        which is continued; see `read_journal`.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class TakeJournal:
         *,
         model: str = "",
         smoothing: Smoothing = "offline",
+        continued: Take | None = None,
     ) -> None:
         self._source = facts.name
         self._separate_images = facts.kind == "images"
@@ -132,8 +136,16 @@ class TakeJournal:
             smoothing=self._smoothing,
             first_person=1,
         )
-        self._records = RecordWriter(path, sync_every=_SYNC_SECONDS)
-        self._records.append(header.model_dump_json().encode())
+        self._records = RecordWriter(path, sync_every=_SYNC_SECONDS, append=continued is not None)
+        if continued is None:
+            self._records.append(header.model_dump_json().encode())
+        else:
+            times = continued.frame_time
+            self.frames, self.rows = len(times), len(continued.frame)
+            self._first_time, self._last_time = float(times[0]), float(times[-1])
+            self._camera = Camera(
+                continued.focal_length, continued.principal_point, continued.frame_size
+            )
 
     @property
     def seconds(self) -> float:

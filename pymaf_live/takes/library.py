@@ -216,6 +216,16 @@ class TakeLibrary:
                 )
         return tuple(sorted(found, key=lambda each: each.about.created))
 
+    def interrupted_capture(self, file: Path) -> str | None:
+        """Return the id of the latest interrupted capture of a video; None if there is none."""
+        path = _stored_path(file)
+        found = [
+            each.id
+            for each in self.unfinished()
+            if each.about.captured and path is not None and each.about.file == path
+        ]
+        return found[-1] if found else None
+
     def about(self, take: str) -> AboutTake:
         """Return the facts about a take.
 

@@ -26,7 +26,8 @@ if sys.platform != "win32":
 
 _SIGNATURE = b"PyMAF Live journal 1\n"
 _HEADER = struct.Struct("<II")
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _MAX_RECORD_BYTES = 64 << 20
 
 
@@ -39,23 +40,31 @@ class RecordWriter:
         File to create; must not exist.
     sync_every : float
         Seconds between two flushes to the disk itself; a power cut loses no more than that.
+    append : bool
+        Continue an existing file behind its last whole record; what follows that is removed.
 
     Raises
     ------
     OutputError
         Here and in all methods, if the file cannot be written.
+    InputError
+        If the file to continue is not a record file.
     """
 
-    def __init__(self, path: Path, *, sync_every: float = math.inf) -> None:
+    def __init__(self, path: Path, *, sync_every: float = math.inf, append: bool = False) -> None:
         self._path = path
         self._sync_every = sync_every
         self._synced = time.monotonic()
         try:
             # unbuffered: appended records stay even if the program is killed
-            descriptor = os.open(path, _NEW_FILE, 0o600)
+            descriptor = os.open(path, os.O_WRONLY | _BINARY if append else _NEW_FILE, 0o600)
             self._file = io.FileIO(descriptor, "wb")
             _lock(self._file)
-            self._file.write(_SIGNATURE)
+            if append:
+                self._file.truncate(_end_of_records(path))
+                self._file.seek(0, os.SEEK_END)
+            else:
+                self._file.write(_SIGNATURE)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -102,6 +111,16 @@ def _lock(file: io.FileIO) -> None:
     if sys.platform != "win32":
         with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _end_of_records(path: Path) -> int:
+    """Return the position behind the last record that is whole and not the mark of the end."""
+    end = len(_SIGNATURE)
+    with path.open("rb") as file:
+        for position, content in read_records(file):
+            if content:
+                end = position + len(content)
+    return end
 
 
 def read_records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

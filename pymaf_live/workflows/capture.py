@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,12 @@ from pymaf_live.errors import EndlessSourceError, InputError, Interrupted
 from pymaf_live.pipeline.model_selection import body_for_model, most_accurate_model
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.sources import open_source
+from pymaf_live.sources import Source, open_source
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
-from pymaf_live.takes.journal import TakeJournal
+from pymaf_live.takes.journal import TakeJournal, read_journal
 from pymaf_live.takes.library import JOURNAL, TakeEntry, TakeLibrary
-from pymaf_live.types import FrameResult, SourceFacts
+from pymaf_live.takes.take import Take
+from pymaf_live.types import Frame, FrameResult, SourceFacts
 from pymaf_live.workflows.finalize import FinalizeOptions, finalize
 
 _POLL_SECONDS = 0.1
@@ -39,15 +41,16 @@ class CaptureOptions:
 def capture(path: Path, options: CaptureOptions, reporter: Reporter = SILENT) -> TakeEntry:
     """Measure every frame of a video and add the result to the take library.
 
-    The frames are written to a journal as they are measured: after a crash they are offered as an
-    interrupted recording (`TakeLibrary.unfinished`).
+    The frames are written to a journal as they are measured. An interrupted capture of the same
+    video with the same model is continued behind its last frame; without that, its frames can be
+    recovered (`TakeLibrary.unfinished`).
 
     Parameters
     ----------
     path : Path
     options : CaptureOptions
     reporter : Reporter
-        Cancelling it removes what was captured.
+        Cancelling it keeps what was captured, to be continued later.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def capture(path: Path, options: CaptureOptions, reporter: Reporter = SILENT) ->
     Raises
     ------
     InputError, ModelError, OutputError
-        The frames so far stay in the library as an interrupted recording.
+        The frames so far stay in the library as an interrupted capture.
     EndlessSourceError
         If the source is live.
     Interrupted
@@ -66,30 +69,68 @@ def capture(path: Path, options: CaptureOptions, reporter: Reporter = SILENT) ->
     pipeline_options = best_options(options.pipeline)
     body = body_for_model(pipeline_options.model)
     recording = _Recording(library, path, body)
+    recording.find_interrupted()
     try:
-        with ExitStack() as run:
-            source = open_source(str(path))
-            run.callback(source.close)
-            facts = source.facts
-            if facts.live:
-                raise EndlessSourceError(facts.name)
-            pipeline = run.enter_context(Pipeline(source, pipeline_options))
-            run.callback(recording.close)
-            step = StepReporter(reporter, 0.0, _ESTIMATION_SHARE)
-            for result in _results(pipeline, reporter):
-                recording.add(result, facts, pipeline.model)
-                step.progress(_fraction(facts, result, recording.frames), recording.detail)
-        if recording.take_id is None:
-            raise InputError(f"{path} has no frames")
-        return finalize(
-            library,
-            recording.take_id,
-            FinalizeOptions(options.smoothing_strength, body),
-            StepReporter(reporter, _ESTIMATION_SHARE, 1.0),
-        )
-    except Interrupted:
-        recording.discard()
-        raise
+        _measure(path, pipeline_options, recording, reporter)
+    except _OtherModelError:
+        # measurements of two models do not mix; those of the other one can still be recovered
+        recording = _Recording(library, path, body)
+        _measure(path, pipeline_options, recording, reporter)
+    if recording.take_id is None:
+        raise InputError(f"{path} has no frames")
+    return finalize(
+        library,
+        recording.take_id,
+        FinalizeOptions(options.smoothing_strength, body),
+        StepReporter(reporter, _ESTIMATION_SHARE, 1.0),
+    )
+
+
+def _measure(
+    path: Path, options: PipelineOptions, recording: _Recording, reporter: Reporter
+) -> None:
+    """Write the frames of a video that the recording does not have yet."""
+    with ExitStack() as run:
+        source = open_source(str(path))
+        run.callback(source.close)
+        facts = source.facts
+        if facts.live:
+            raise EndlessSourceError(facts.name)
+        rest = _LaterFrames(source, recording.last_time)
+        pipeline = run.enter_context(Pipeline(rest, options))
+        run.callback(recording.close)
+        step = StepReporter(reporter, 0.0, _ESTIMATION_SHARE)
+        for result in _results(pipeline, reporter):
+            recording.add(result, facts, pipeline.model)
+            step.progress(_fraction(facts, result, recording.frames), recording.detail)
+
+
+class _OtherModelError(Exception):
+    """The interrupted capture was made with another model."""
+
+
+class _LaterFrames:
+    """The frames of a source after a time; the earlier ones are decoded and dropped."""
+
+    def __init__(self, source: Source, last_time: float) -> None:
+        self._source = source
+        self._last_time = last_time
+        self.facts = source.facts
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        return self._source.failures
+
+    @property
+    def notices(self) -> list[str]:
+        return self._source.notices
+
+    def frames(self) -> Iterator[Frame]:
+        # decoded from the start: time stamps that are corrected depend on those before
+        return (frame for frame in self._source.frames() if frame.time > self._last_time)
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class _Recording:
@@ -100,6 +141,9 @@ class _Recording:
         self._path = path
         self._body = body
         self._journal: TakeJournal | None = None
+        self._before: Take | None = None
+        """Frames of the interrupted capture."""
+        self._first_new_person = 0
         self.take_id: str | None = None
         self.detail = ""
 
@@ -107,26 +151,53 @@ class _Recording:
     def frames(self) -> int:
         return self._journal.frames if self._journal is not None else 0
 
+    @property
+    def last_time(self) -> float:
+        """Time of the last frame of the interrupted capture."""
+        return -math.inf if self._before is None else float(self._before.frame_time[-1])
+
+    def find_interrupted(self) -> None:
+        """Continue the interrupted capture of this video if there is a usable one."""
+        take_id = self._library.interrupted_capture(self._path)
+        if take_id is None:
+            return
+        try:
+            before = read_journal(self._library.folder(take_id) / JOURNAL).take
+        except InputError:
+            return
+        if before.body_sha256 == self._body.sha256:
+            self.take_id, self._before = take_id, before
+            # the tracker starts anew; `finalize` joins tracks that continue one another
+            self._first_new_person = int(before.person.max(initial=0))
+
     def add(self, result: FrameResult, facts: SourceFacts, model: str) -> None:
         if self._journal is None:
-            self.take_id = self._library.begin(self._path.name, self._path)
-            self._library.mark_captured(self.take_id)
-            folder = self._library.folder(self.take_id)
-            self._journal = TakeJournal(
-                folder / JOURNAL, self._body, facts, model=model, smoothing="refine"
-            )
-        self._journal.add(result)
+            self._journal = self._open(facts, model)
+        shift = self._first_new_person
+        raw = tuple(replace(person, id=person.id + shift) for person in result.raw)
+        self._journal.add(replace(result, raw=raw))
         total = f" of {facts.frame_count}" if facts.frame_count else ""
         self.detail = f"{self.frames}{total} frames"
+
+    def _open(self, facts: SourceFacts, model: str) -> TakeJournal:
+        if self._before is not None and self._before.model != model:
+            raise _OtherModelError
+        if self.take_id is None:
+            self.take_id = self._library.begin(self._path.name, self._path)
+            self._library.mark_captured(self.take_id)
+        return TakeJournal(
+            self._library.folder(self.take_id) / JOURNAL,
+            self._body,
+            facts,
+            model=model,
+            smoothing="refine",
+            continued=self._before,
+        )
 
     def close(self) -> None:
         """Close the journal; `finalize` makes the take of it, or `recover` after an error."""
         if self._journal is not None:
             self._journal.close(complete=False)
-
-    def discard(self) -> None:
-        if self.take_id is not None:
-            self._library.delete(self.take_id)
 
 
 def best_options(options: PipelineOptions) -> PipelineOptions:

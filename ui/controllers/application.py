@@ -170,6 +170,7 @@ class ApplicationController:
             self._options,
             self._smoothing_strength,
             self._messages,
+            self.recording.find_interrupted,
         )
         self.report = ReportController(self._state, self._tasks, self._messages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,8 @@ class CaptureController(CaptureCommands):
     smoothing_strength : callable
         Returns the strength of the offline smoothing, 0..1.
     messages : Messages
+    find_interrupted : callable
+        Lists the interrupted recordings anew.
     capture : Capture, optional
         Captures a video; blocks.
     """
@@ -57,6 +60,7 @@ class CaptureController(CaptureCommands):
         options: Callable[[], PipelineOptions],
         smoothing_strength: Callable[[], float],
         messages: Messages,
+        find_interrupted: Callable[[], None],
         capture: Capture = capture_in_background,
     ) -> None:
         self._window = state
@@ -68,15 +72,32 @@ class CaptureController(CaptureCommands):
         self._options = options
         self._smoothing_strength = smoothing_strength
         self._messages = messages
+        self._find_interrupted = find_interrupted
         self._capture = capture
         self._progress = TaskProgress(state.capture.progress, _UPDATE_INTERVAL)
 
     def start(self) -> None:
         """See `CaptureCommands.start`."""
         video = video_of(self._window)
-        if video is None or self._progress.running:
+        if video is not None:
+            self._start(video)
+
+    def resume(self, video: Path) -> None:
+        """See `CaptureCommands.resume`."""
+        self._start(video)
+
+    def _start(self, video: Path) -> None:
+        if self._progress.running:
             return
         self._pause()
+        interrupted, path = self._window.takes.interrupted, Path(os.path.realpath(video))
+        interrupted.set(
+            tuple(
+                each
+                for each in interrupted.value
+                if not (each.about.captured and each.about.file == path)
+            )
+        )
         task = self._progress.start(CaptureProgress(video, "Starting…"))
         options = CaptureOptions(
             self._options(), self._smoothing_strength() or 0.5, self._store.library
@@ -95,6 +116,7 @@ class CaptureController(CaptureCommands):
             self._progress.end()
             self._messages.error(error)
             self._store.refresh()
+            self._find_interrupted()
 
         self._tasks.submit("capture", lambda: self._capture(video, options, task), done, failed)
 

@@ -257,7 +257,10 @@ class CaptureCommands(Protocol):
         """Measure every frame in the background; the take is opened when it is done."""
 
     def cancel(self) -> None:
-        """Cancel the capture and remove what was captured."""
+        """Stop the capture; what was captured is kept, and can be continued."""
+
+    def resume(self, video: Path) -> None:
+        """Continue the interrupted capture of a video."""
 
 
 class ReportCommands(Protocol):

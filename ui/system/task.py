@@ -31,6 +31,8 @@ class Task:
         """Current step, such as the name of the file."""
         self.messages: list[str] = []
         self._started: float | None = None
+        self._first_fraction = 0.0
+        """Fraction at that time; more than 0 where earlier work is continued."""
         self._cancelled = threading.Event()
         self._abandoned = threading.Event()
 
@@ -46,7 +48,7 @@ class Task:
         # from the first report on, since loading the models says nothing about the rate; again
         # where another step starts from 0
         if self._started is None or (fraction or 0.0) < (self.fraction or 0.0):
-            self._started = time.monotonic()
+            self._started, self._first_fraction = time.monotonic(), fraction or 0.0
         self.fraction, self.detail = fraction, detail
 
     def message(self, text: str) -> None:
@@ -74,9 +76,10 @@ class Task:
         """Remaining time at the rate so far; None until it can be estimated."""
         fraction = self.fraction
         elapsed = 0.0 if self._started is None else time.monotonic() - self._started
-        if not fraction or elapsed < _ESTIMATE_AFTER:
+        done = (fraction or 0.0) - self._first_fraction
+        if not fraction or done <= 0 or elapsed < _ESTIMATE_AFTER:
             return None
-        return elapsed * (1 - fraction) / fraction
+        return elapsed * (1 - fraction) / done
 
     def cancel(self) -> None:
         """Ask the task to finish early; what it keeps is up to the workflow."""

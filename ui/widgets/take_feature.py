@@ -81,7 +81,10 @@ class TakeFeature(QObject):
         self.timeline.track.span_selected.connect(commands.editing.select_span)
         self.timeline.track.marker_moved.connect(commands.editing.move_marker)
         self.recovery = RecoveryBanner(
-            state.takes, commands.recording.recover, commands.recording.discard
+            state.takes,
+            commands.recording.recover,
+            commands.recording.discard,
+            commands.capture.resume,
         )
         self.task_progress = TaskProgress(state.takes)
         self.task_progress.cancel.clicked.connect(commands.correction.cancel)

@@ -10,8 +10,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from pymaf_live.body import default_body
+from pymaf_live.errors import Interrupted
 from pymaf_live.pipeline.options import PipelineOptions
+from pymaf_live.workflows.capture import CaptureOptions, capture
 from tests.helpers.model import write_fake_model
+from tests.helpers.reporter import RecordingReporter
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import write_clip
 from tests.ui.helpers import activate, canvas_pixels, play
@@ -78,6 +81,25 @@ def test_a_cancelled_capture_leaves_nothing(
     library = parts.controller.store.library
     assert not library.root.exists() or not list(library.root.iterdir())
     assert parts.state.source.value == SourceChoice.from_path(video)
+
+
+def test_an_interrupted_capture_is_offered_and_continued(
+    open_window: OpenWindow, qtbot: QtBot, video: Path, options: PipelineOptions
+) -> None:
+    with pytest.raises(Interrupted):
+        capture(video, CaptureOptions(options), RecordingReporter(cancel_after=0.3))
+    parts = open_window(options=options)
+    parts.controller.capture._capture = capture  # a process of its own would take seconds
+    banner = parts.take_feature.recovery
+    qtbot.waitUntil(banner.isVisible, timeout=10_000)
+    assert banner.text.text().startswith("A capture of 0:0")
+    assert "video.mp4" in banner.text.text()
+    qtbot.mouseClick(banner.resume, Qt.MouseButton.LeftButton)
+    assert not banner.isVisible()
+    qtbot.waitUntil(lambda: bool(parts.state.takes.entries.value), timeout=60_000)
+    entry = parts.state.takes.entries.value[0]
+    assert len(parts.controller.store.library.load(entry.id).raw.frame_time) == FRAMES
+    assert not parts.state.takes.interrupted.value
 
 
 def test_a_sparse_recording_offers_to_capture_the_whole_video(
