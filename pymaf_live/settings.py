@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pymaf_live.errors import OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.regular_file import open_regular
-from pymaf_live.types import BodyStyle
+from pymaf_live.types import BodyStyle, Legs
 
 _MAX_BYTES = 1 << 20
 
@@ -70,6 +70,8 @@ class Settings(BaseModel):
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx"] = "auto"
     smoothing_strength: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Strength of the smoothing, 0..1; 0 is off."""
+    legs: Legs = "auto"
+    """Pose of legs that are not seen."""
     people: Annotated[int, Field(ge=1, le=16)] | None = None
     """Maximum number of people to track; None: one in a live source, several in a file."""
     fov: Annotated[float, Field(gt=1, lt=179)] | None = None

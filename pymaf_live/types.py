@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 BodyStyle = Literal["clothed", "plain", "grey", "wireframe", "skeleton", "confidence"]
 """Appearance of people: in clothes with a shirt in the person's colour; all in the person's colour;
 grey; edges only; bones and joints only; coloured by the confidence of the nearest joints."""
+Legs = Literal["auto", "standing", "seated", "measured"]
+"""Pose of legs that are not seen: standing or seated by the measured thighs, or one of the two, or
+as the network invents them."""
 
 LONGEST_PAUSE = 10.0
 """Seconds between two frames; longer ones are taken for a fault of the time stamps, or for a camera

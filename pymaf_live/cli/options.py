@@ -30,6 +30,13 @@ FootLockOption = Annotated[
     Literal["auto", "always", "never"],
     typer.Option(help="Hold standing feet still: where contact is certain, always, or never."),
 ]
+LegsOption = Annotated[
+    Literal["auto", "standing", "seated", "measured"],
+    typer.Option(
+        help="Legs that are not seen: standing or seated, whichever the thighs suggest, always one "
+        "of them, or as the network guesses them. Has no effect with --smoothing off."
+    ),
+]
 _FLAGS = {"mesh": "--no-mesh"}
 """Flags that are not called as their option."""
 
@@ -63,6 +70,7 @@ class EstimationOptions:
     ] = None
     model: ModelOption = "auto"
     backend: BackendOption = "auto"
+    legs: LegsOption = "auto"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pymaf_live.cli.output import print_error, print_note
+from pymaf_live.takes.legs import rest_note
 
 if TYPE_CHECKING:
     from pymaf_live.takes.take import Take
@@ -25,6 +26,9 @@ def print_exported(take: Take, exported: ExportResult) -> int:
         print(f"{file.path}{check_text(check)}")
         if file.note:
             print_note(f"{file.path.name}: {file.note}")
+    note = rest_note(take)
+    if note:
+        print_note(note)
     if exported.too_short:
         numbers = ", ".join(map(str, exported.too_short))
         print_note(f"left out for being seen too briefly: person {numbers}")

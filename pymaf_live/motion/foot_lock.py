@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from pymaf_live.body import Body, PointSet, joint_transforms, pose_joints, project, rest_joints
-from pymaf_live.body.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from pymaf_live.body import Body, PointSet
 from pymaf_live.motion.contacts import Stance, contact_probability, find_stances
-from pymaf_live.motion.motion_model import RESET_GAP
-from pymaf_live.motion.outlier_gate import finite_row_mask
+from pymaf_live.motion.posed_segments import (
+    PosedSegment,
+    posed_segments,
+    with_posed_segments,
+)
 from pymaf_live.motion.sparse_least_squares import SparseLeastSquares
 from pymaf_live.motion.two_bone import Leg, solve_two_bone
 from pymaf_live.takes.ground import Ground, ball_heights, ground_of
+from pymaf_live.takes.legs import legs_at_rest
 from pymaf_live.takes.npz_file import require_body
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Camera, Ints
+from pymaf_live.types import Array, Ints
 
 FootLock = Literal["auto", "always", "never"]
 
@@ -51,22 +54,6 @@ _BATCH_ROWS = 64
 """Rows posed at once, to bound memory."""
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """Stretch of one person's rows without a gap; N rows."""
-
-    rows: Ints
-    """(N,) rows of the take."""
-    times: Array
-    """(N,) s"""
-    rotations: Array
-    """(N, J, 3, 3)"""
-    rest: Array
-    """(N, J, 3) m, rest joints."""
-    root: Array
-    """(N, 3) m, root joint."""
-
-
 def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     """Hold standing feet still and on one ground.
 
@@ -74,6 +61,7 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     (`contacts`), over the ground of the take, which is the same for all people. The body is then
     shifted, smoothly and mostly in depth, so that standing feet stay at fixed anchors on the
     ground; the legs bend to cover the rest. Where the body would be in the ground, it is lifted.
+    Legs at rest (`rest_legs`) do not stand anywhere.
 
     Parameters
     ----------
@@ -94,57 +82,35 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     names = {name: index for index, name in enumerate(body.joint_names)}
     if mode == "never" or take.picture_name or not {*_REQUIRED_JOINTS, "neck"} <= names.keys():
         return take
-    segments = _segments(take, body)
+    segments = posed_segments(take, body)
     if not segments:
         return take
-    ground = ground_of(take, body)
+    ground, resting = ground_of(take, body), legs_at_rest(take)
     locked = []
     for segment in segments:
         shape = np.asarray(take.shape[segment.rows[0]], dtype=np.float64)
         balls = ground.raised(float(ball_heights(shape[None], body).mean()))
-        feet = _posed(body, segment)[1][:, [names[f"{side}_foot"] for side in _SIDES]]
-        stances = find_stances(contact_probability(feet, segment.times, balls), segment.times)
+        feet = segment.posed(body)[1][:, [names[f"{side}_foot"] for side in _SIDES]]
+        contact = contact_probability(feet, segment.times, balls)
+        contact[resting[segment.rows]] = 0.0
+        stances = find_stances(contact, segment.times)
         held = _locked(segment, stances, balls, body, names, mode)
         locked.append(held if held is segment else _above_ground(held, shape, body, ground, names))
-    return _with_segments(take, body, locked)
-
-
-def _segments(take: Take, body: Body) -> list[_Segment]:
-    segments = []
-    times = np.asarray(take.frame_time, dtype=np.float64)
-    finite = finite_row_mask(take)
-    for person in np.unique(take.person):
-        rows = np.flatnonzero((take.person == person) & finite)
-        own = times[take.frame[rows]]
-        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(own) > RESET_GAP) + 1):
-            if len(part) < 3 or (np.diff(own[part]) <= 0).any():
-                continue
-            selected = rows[part]
-            rest = rest_joints(body, np.asarray(take.shape[selected], dtype=np.float64))
-            root = np.asarray(take.translation[selected], dtype=np.float64) + rest[:, 0]
-            rotations = matrix_from_axis_angle(take.pose[selected])
-            segments.append(_Segment(selected, own[part], rotations, rest, root))
-    return segments
-
-
-def _posed(body: Body, segment: _Segment) -> tuple[Array, Array]:
-    """Return world rotations (N, J, 3, 3) and positions (N, J, 3) m of the joints."""
-    world, positions = joint_transforms(body, segment.rotations, segment.rest)
-    return world, positions + (segment.root - segment.rest[:, 0])[:, None]
+    return with_posed_segments(take, body, locked)
 
 
 def _locked(
-    segment: _Segment,
+    segment: PosedSegment,
     stances: list[Stance],
     ground: Ground,
     body: Body,
     names: Mapping[str, int],
     mode: FootLock,
-) -> _Segment:
+) -> PosedSegment:
     """Return the segment with the body shifted and the legs bent for its stances."""
     if mode == "auto":
         stances = [stance for stance in stances if stance.confidence >= _MIN_CONFIDENCE]
-    feet = _posed(body, segment)[1][:, [names[f"{side}_foot"] for side in _SIDES]]
+    feet = segment.posed(body)[1][:, [names[f"{side}_foot"] for side in _SIDES]]
     while stances:
         shift, anchors = _fit_body_shift(segment, feet, stances, ground)
         if mode == "always":
@@ -171,8 +137,8 @@ def _locked(
 
 
 def _above_ground(
-    segment: _Segment, shape: Array, body: Body, ground: Ground, names: Mapping[str, int]
-) -> _Segment:
+    segment: PosedSegment, shape: Array, body: Body, ground: Ground, names: Mapping[str, int]
+) -> PosedSegment:
     """Return the segment with feet, then the whole body, lifted out of the ground, smoothly."""
     part = body.skin_weights[body.sample_vertices].argmax(axis=1)
     for side in _SIDES:
@@ -187,7 +153,7 @@ def _above_ground(
     return replace(segment, root=segment.root + lift[:, None] * ground.up)
 
 
-def _lift(segment: _Segment, shape: Array, body: Body, ground: Ground, vertices: Ints) -> Array:
+def _lift(segment: PosedSegment, shape: Array, body: Body, ground: Ground, vertices: Ints) -> Array:
     """Return by how much (N,) m to lift these vertices so that none is deep in the ground."""
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
@@ -209,7 +175,7 @@ def _lift(segment: _Segment, shape: Array, body: Body, ground: Ground, vertices:
 
 
 def _fit_body_shift(
-    segment: _Segment, feet: Array, stances: list[Stance], ground: Ground
+    segment: PosedSegment, feet: Array, stances: list[Stance], ground: Ground
 ) -> tuple[Array, Array]:
     """Return the shift of the body (N, 3) m and the anchors (S, 3) m of the stances.
 
@@ -235,7 +201,7 @@ def _fit_body_shift(
     return solution[:count], solution[count:]
 
 
-def _add_shift_penalty(system: SparseLeastSquares, every: Ints, segment: _Segment) -> None:
+def _add_shift_penalty(system: SparseLeastSquares, every: Ints, segment: PosedSegment) -> None:
     rays = segment.root / np.linalg.norm(segment.root, axis=1, keepdims=True)
     count, times = len(rays), segment.times
     rate = (count - 1) / (times[-1] - times[0])
@@ -287,14 +253,14 @@ def _smoothstep(fraction: Array) -> Array:
 
 
 def _with_leg_bent(
-    segment: _Segment, shift: Array, side: str, body: Body, names: Mapping[str, int]
+    segment: PosedSegment, shift: Array, side: str, body: Body, names: Mapping[str, int]
 ) -> Array:
     """Return rotations (N, J, 3, 3) that move one ankle by `shift` (N, 3) m.
 
     The foot keeps its orientation.
     """
     hip, knee, ankle = (names[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-    world, positions = _posed(body, segment)
+    world, positions = segment.posed(body)
     leg = Leg(
         positions[:, hip], positions[:, knee], positions[:, ankle], world[:, hip], world[:, knee]
     )
@@ -310,25 +276,3 @@ def _with_leg_bent(
 
 def _inverse(rotations: Array) -> Array:
     return np.swapaxes(rotations, -1, -2)
-
-
-def _with_segments(take: Take, body: Body, segments: list[_Segment]) -> Take:
-    """Return the take with the segments' poses and everything that follows from them."""
-    camera = Camera(take.focal_length, np.asarray(take.principal_point), take.frame_size)
-    changed: dict[str, Any] = {
-        name: np.array(getattr(take, name))
-        for name in ("pose", "translation", "joints", "joints_2d", "box")
-    }
-    for segment in segments:
-        shape = np.asarray(take.shape[segment.rows], dtype=np.float64)
-        translation = segment.root - segment.rest[:, 0]
-        joints = pose_joints(body, segment.rotations, shape, translation)
-        joints_2d = project(joints, camera)
-        changed["pose"][segment.rows] = axis_angle_from_matrix(segment.rotations)
-        changed["translation"][segment.rows] = translation
-        changed["joints"][segment.rows] = joints
-        changed["joints_2d"][segment.rows] = joints_2d
-        changed["box"][segment.rows] = np.concatenate(
-            [joints_2d.min(axis=1), joints_2d.max(axis=1)], axis=1
-        )
-    return replace(take, **changed)

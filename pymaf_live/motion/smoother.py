@@ -10,10 +10,13 @@ import numpy as np
 from pymaf_live.body import Body, joint_transforms, project, rest_joints
 from pymaf_live.errors import UsageError
 from pymaf_live.motion.kalman_import import kalman_filter_class
+from pymaf_live.motion.leg_rest import LegRest, LowerBody, RestPose, observe_legs
 from pymaf_live.motion.motion_model import MAX_COAST, RESET_GAP, SHAPE_MEMORY, MotionModel
 from pymaf_live.motion.outlier_gate import Measurement
 from pymaf_live.motion.person_filter import PersonFilter
-from pymaf_live.types import Array, Camera, Person
+from pymaf_live.takes.ground import UP_OF_LEVEL_CAMERA
+from pymaf_live.takes.legs import leg_evidence
+from pymaf_live.types import Array, Camera, Legs, Person
 
 _MIN_STEP = 1e-6
 """Shortest time step that is filtered, seconds."""
@@ -34,6 +37,8 @@ class Smoother:
     body : Body
     strength : float
         0 leaves everything as it is; above, from responsive to 1, the smoothest and slowest.
+    legs : {'auto', 'standing', 'seated', 'measured'}
+        Pose of legs that are not seen (`leg_rest`).
 
     Raises
     ------
@@ -41,7 +46,9 @@ class Smoother:
         If the strength is not in 0..1.
     """
 
-    def __init__(self, body: Body, strength: float = 0.5) -> None:
+    def __init__(self, body: Body, strength: float = 0.5, legs: Legs = "auto") -> None:
+        self.legs: Legs = legs
+        """May be set at any time, from any thread."""
         self._skeleton = _ShapedSkeleton(body)
         self._people: dict[int, _SmoothedPerson] = {}
         self._time = -np.inf
@@ -120,6 +127,7 @@ class Smoother:
                 self._people[person.id] = state
             elif time - state.time > _MIN_STEP:
                 state.update(time, person, model)
+            state.observe_legs(time, person, camera, self.legs)
             smoothed.append(state.current(person, camera, model))
         extrapolated = [
             state.extrapolated(time, camera, model)
@@ -134,6 +142,7 @@ class _ShapedSkeleton:
 
     def __init__(self, body: Body) -> None:
         self.body = body
+        self.lower = LowerBody(body)
         self._mean = rest_joints(body, np.zeros(body.shape_count))
         directions = rest_joints(body, np.eye(body.shape_count)) - self._mean
         self._directions = directions.reshape(body.shape_count, -1)
@@ -162,6 +171,8 @@ class _SmoothedPerson:
         self._shape_age = 0.0
         self._rest = skeleton.rest(self._shape)
         self._filter = PersonFilter(self._measurement(person), skeleton.body.joint_mirror, model)
+        self._leg_rest = LegRest()
+        self._pose_of_rest: RestPose | None = None
 
     def _measurement(self, person: Person) -> Measurement:
         # the root joint is where the averaged body appears as large as the measured one
@@ -180,6 +191,23 @@ class _SmoothedPerson:
             self._shape_age = min(self._shape_age + dt, SHAPE_MEMORY)
             self._shape += (person.shape - self._shape) * dt / (self._shape_age + dt)
             self._rest = self._skeleton.rest(self._shape)
+
+    def observe_legs(self, time: float, person: Person, camera: Camera, legs: Legs) -> None:
+        """Decide whether the legs rest, by a measured person."""
+        lower = self._skeleton.lower
+        if not lower.complete:
+            return
+        names = self._skeleton.body.joint_names
+        evidence = leg_evidence(names, person.joint_score, person.joints_2d, camera.size)
+        seen = observe_legs(
+            lower,
+            evidence[None],
+            self._filter.rotation.rotations[None],
+            self._rest[None],
+            self._filter.position.position[None],
+            UP_OF_LEVEL_CAMERA,
+        )
+        self._pose_of_rest = self._leg_rest.update(time, seen[0], legs)
 
     def current(self, person: Person, camera: Camera, model: MotionModel) -> Person:
         """Return a measured person with the smoothed motion."""
@@ -204,6 +232,10 @@ class _SmoothedPerson:
     def _with_motion(
         self, person: Person, rotations: Array, position: Array, camera: Camera
     ) -> Person:
+        lower, pose = self._skeleton.lower, self._pose_of_rest
+        if pose is not None and pose.weight > 0:
+            rotations, position = lower.put_to_rest(rotations, position, self._rest, pose)
+            person = replace(person, joint_score=lower.faded(person.joint_score, pose.weight))
         translation = position - self._rest[0]
         joints = joint_transforms(self._skeleton.body, rotations, self._rest)[1] + translation
         joints_2d = project(joints, camera)

@@ -48,7 +48,7 @@ def open_estimator(facts: SourceFacts, options: PipelineOptions) -> PersonEstima
         else None
     )
     opening_smoother = (
-        run_in_background("open smoother", lambda: _open_smoother(options.smoothing_strength))
+        run_in_background("open smoother", lambda: _open_smoother(options))
         if options.smoothing == "live" and not images
         else None
     )
@@ -149,11 +149,11 @@ def _open_detector(facts: SourceFacts, options: PipelineOptions) -> Detector:
     )
 
 
-def _open_smoother(strength: float) -> Smoother:
+def _open_smoother(options: PipelineOptions) -> Smoother:
     from pymaf_live.body import default_body
     from pymaf_live.motion import Smoother
 
-    return Smoother(default_body(), strength)
+    return Smoother(default_body(), options.smoothing_strength, options.legs)
 
 
 def _smoother_for(smoother: Smoother, body: Body) -> Smoother:
@@ -161,4 +161,6 @@ def _smoother_for(smoother: Smoother, body: Body) -> Smoother:
     from pymaf_live.body import default_body
     from pymaf_live.motion import Smoother
 
-    return smoother if body.sha256 == default_body().sha256 else Smoother(body, smoother.strength)
+    if body.sha256 == default_body().sha256:
+        return smoother
+    return Smoother(body, smoother.strength, smoother.legs)

@@ -10,7 +10,7 @@ from typing import Literal
 import platformdirs
 
 from pymaf_live.settings import DEFAULTS, Settings
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Legs
 
 MAX_PEOPLE_IN_FILES = 4
 """Maximum number of people tracked in a file where `PipelineOptions.people` is not set."""
@@ -34,6 +34,8 @@ class PipelineOptions:
     smoothing: Literal["live", "off"] = "live"
     smoothing_strength: float = DEFAULTS.smoothing_strength
     """Strength of the live smoothing, 0..1."""
+    legs: Legs = DEFAULTS.legs
+    """Pose of legs that are not seen; without smoothing they are as measured."""
     boxes: Mapping[str, Array] | None = None
     """User-drawn boxes (N, 4) in frame pixels, by image name or by frame index as text; replaces
     detection and tracking. A frame without boxes has no people."""
@@ -69,5 +71,6 @@ def pipeline_options(
         fov=settings.fov,
         smoothing="live" if settings.smoothing_strength > 0 else "off",
         smoothing_strength=settings.smoothing_strength,
+        legs=settings.legs,
         cache=platformdirs.user_cache_path("pymaf-live", appauthor=False) / "models",
     )

@@ -142,7 +142,7 @@ class PersonEstimator(FrameEstimator):
         return FrameResult(frame, people, raw, camera, timings, self._traces(accepted, camera))
 
     def adjust(self, options: PipelineOptions) -> None:
-        """Apply smoothing mode, strength and field of view between two frames.
+        """Apply smoothing mode, strength, legs and field of view between two frames.
 
         Must be called in the thread that runs `estimate`. Smoothing that was off may be turned on.
         """
@@ -157,6 +157,8 @@ class PersonEstimator(FrameEstimator):
             from pymaf_live.motion import Smoother
 
             self._smoother = Smoother(self._body, strength)
+        if self._smoother is not None:
+            self._smoother.legs = options.legs
 
     def close(self) -> None:
         """Close the session and the detector."""

@@ -168,7 +168,7 @@ class Pipeline:
             self._new_options, self._reconfigured = options, done
 
     def update_parameters(self, options: PipelineOptions) -> None:
-        """Apply the smoothing and the field of view of `options` from the next frame on.
+        """Apply the smoothing, the legs and the field of view of `options` from the next frame on.
 
         All other options stay; `reconfigure` changes those. Callable from any thread, never
         blocks.
@@ -309,12 +309,8 @@ class Pipeline:
         if options is None:
             return
         estimator.adjust(options)
-        self.options = replace(
-            self.options,
-            smoothing=options.smoothing,
-            smoothing_strength=options.smoothing_strength,
-            fov=options.fov,
-        )
+        applied = ("smoothing", "smoothing_strength", "legs", "fov")
+        self.options = replace(self.options, **{name: getattr(options, name) for name in applied})
 
     def _replace_estimator(self, estimator: FrameEstimator) -> FrameEstimator:
         """Open the estimator of a pending `reconfigure`; return the estimator to continue with."""

@@ -26,6 +26,7 @@ import numpy as np
 from pymaf_live.body import Body, rest_joints
 from pymaf_live.body.vectors import angle_between, unit_vectors
 from pymaf_live.takes.editing import select_rows
+from pymaf_live.takes.legs import legs_seen
 from pymaf_live.takes.shape import with_sizes
 from pymaf_live.takes.take import Take
 from pymaf_live.types import Array, Ints, Mask
@@ -131,6 +132,8 @@ def with_ground(take: Take, body: Body) -> Take:
     if take.ground is not None or take.picture_camera is not None:
         return take
     finite = np.isfinite(take.joints).all(axis=(1, 2)) & np.isfinite(take.shape).all(axis=1)
+    if not (finite & legs_seen(take)).any():
+        return take
     ground = estimate_ground(select_rows(take, np.flatnonzero(finite)), body)
     if not ground.upright and not ground.resting:
         return take
@@ -144,7 +147,8 @@ def estimate_ground(take: Take, body: Body) -> Ground:
     Parameters
     ----------
     take : Take
-        Finite rows only; of a camera that does not move.
+        Finite rows only; of a camera that does not move. Rows whose legs are not seen do not count,
+        unless there are no others; then the camera is level and the lowest feet are on the ground.
     body : Body
         With SMPL's joint names; without them the camera is assumed to be level.
     """
@@ -152,6 +156,12 @@ def estimate_ground(take: Take, body: Body) -> Ground:
     required = {f"{side}_{part}" for side in _SIDES for part in ("hip", "knee", "ankle", "foot")}
     if not {*required, "neck"} <= set(names) or not len(take.frame):
         return Ground(UP_OF_LEVEL_CAMERA, 0.0)
+    seen = legs_seen(take)
+    if not seen.any():
+        joints = np.asarray(take.joints, dtype=np.float64)
+        up = UP_OF_LEVEL_CAMERA
+        return Ground(up, _lowest_feet(take, body, joints, names, up))
+    take = select_rows(take, np.flatnonzero(seen))
     joints = np.asarray(take.joints, dtype=np.float64)
     axes, straight = _body_axes(joints, names)
     upright = straight & (angle_between(axes, UP_OF_LEVEL_CAMERA) < _MAX_TILT)

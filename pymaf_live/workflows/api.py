@@ -20,7 +20,7 @@ import numpy as np
 
 from pymaf_live.errors import EndlessSourceError, InputError, UsageError
 from pymaf_live.takes.take import Take
-from pymaf_live.types import Array, Frame, Image, Person, SourceFacts
+from pymaf_live.types import Array, Frame, Image, Legs, Person, SourceFacts
 from pymaf_live.workflows.api_arguments import (
     Backend,
     CallbackReporter,
@@ -43,6 +43,7 @@ def process(
     backend: Backend = "auto",
     smoothing: Literal["refine", "offline", "live", "off"] = "refine",
     foot_lock: Literal["auto", "always", "never"] = "auto",
+    legs: Legs = "auto",
     boxes: Mapping[str, Array] | None = None,
     progress: Progress | None = None,
 ) -> Take:
@@ -66,6 +67,9 @@ def process(
         Separate images are never smoothed.
     foot_lock : {'auto', 'always', 'never'}
         Hold standing feet still: where contact is certain, always, or never.
+    legs : {'auto', 'standing', 'seated', 'measured'}
+        Pose of legs that are not seen: standing or seated, as the thighs suggest, always one of
+        them, or as the network guesses them. Their joints then have the score 0.
     boxes : mapping, optional
         Boxes of people instead of detecting them: (N, 4) arrays of x0, y0, x1, y1 in pixels by
         image name or by frame index as text.
@@ -98,7 +102,7 @@ def process(
     from pymaf_live.workflows.process import process as process_source
 
     options = ProcessOptions(
-        pipeline=pipeline_options(people, fov, model, backend, "live", boxes),
+        pipeline=pipeline_options(people, fov, model, backend, "live", boxes, legs),
         smoothing=smoothing,
         foot_lock=foot_lock,
     )

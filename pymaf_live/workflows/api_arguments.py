@@ -11,7 +11,7 @@ from pymaf_live.errors import Interrupted
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.resources import cache_folder
 from pymaf_live.system.reporter import SilentReporter
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Legs
 
 if TYPE_CHECKING:
     from pymaf_live.sources import Source
@@ -73,6 +73,7 @@ def pipeline_options(
     backend: Backend,
     smoothing: Literal["live", "off"],
     boxes: Mapping[str, Array] | None,
+    legs: Legs = "auto",
 ) -> PipelineOptions:
     """Return the options of a pipeline that uses the user's cache of compiled models.
 
@@ -90,5 +91,6 @@ def pipeline_options(
         fov=fov,
         smoothing=smoothing,
         boxes=boxes,
+        legs=legs,
         cache=cache_folder(),
     )

@@ -81,7 +81,7 @@ def capture(path: Path, options: CaptureOptions, reporter: Reporter = SILENT) ->
     return finalize(
         library,
         recording.take_id,
-        FinalizeOptions(options.smoothing_strength, body),
+        FinalizeOptions(options.smoothing_strength, body, pipeline_options.legs),
         StepReporter(reporter, _ESTIMATION_SHARE, 1.0),
     )
 

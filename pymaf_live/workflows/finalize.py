@@ -16,7 +16,7 @@ from pymaf_live.takes.library import JOURNAL, StoredTake, TakeEntry, TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
 from pymaf_live.tracking.take_tracks import tidy_tracks
-from pymaf_live.types import Camera, Image
+from pymaf_live.types import Camera, Image, Legs
 from pymaf_live.workflows.recoverable import finished_take
 from pymaf_live.workflows.take_images import TakeImages, open_take_images, plain_background
 
@@ -35,6 +35,8 @@ class FinalizeOptions:
     """Strength 0..1 of the offline smoothing; 0 keeps the measurements."""
     body: Body | None = None
     """Body of the recording; None finds it among the installed ones."""
+    legs: Legs = DEFAULTS.legs
+    """Pose of legs that are not seen."""
 
 
 def finalize(
@@ -82,7 +84,9 @@ def finalize(
         from pymaf_live.body.registry import body_by_hash
 
         body = body_by_hash(raw.body_sha256)
-    smoothed = finished_take(raw, recorded.smoothing, body, options.smoothing_strength)
+    smoothed = finished_take(
+        raw, recorded.smoothing, body, options.smoothing_strength, legs=options.legs
+    )
     step(0.75)
     about = library.about(take_id)
     thumbnail = b""

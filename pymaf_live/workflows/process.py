@@ -19,6 +19,7 @@ from pymaf_live.pipeline.pipeline import Pipeline
 from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.reporter import SILENT, Reporter, StepReporter
 from pymaf_live.takes.journal import Smoothing
+from pymaf_live.takes.legs import rest_note
 from pymaf_live.takes.library import TakeLibrary
 from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
@@ -174,9 +175,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
             settings = _pipeline_options(options, draws=again is None)
             pipeline = estimation.enter_context(Pipeline(source, settings))
             body = _body(options)
-            recording = run.enter_context(
-                RecoverableRecording(body, facts, options.smoothing, options.library)
-            )
+            recording = run.enter_context(_recording(body, facts, options))
             overlay = _Overlay(facts, body, summary.name, options, again)
             camera = CameraCheck(facts, wanted=_depends_on_camera(options))
             run.callback(overlay.close)
@@ -214,6 +213,12 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
 
 def _body(options: ProcessOptions) -> Body:
     return body_for_model(options.pipeline.model)
+
+
+def _recording(body: Body, facts: SourceFacts, options: ProcessOptions) -> RecoverableRecording:
+    return RecoverableRecording(
+        body, facts, options.smoothing, options.library, legs=options.pipeline.legs
+    )
 
 
 def _second_pass(source: Source, options: ProcessOptions) -> Callable[[], Source] | None:
@@ -394,6 +399,7 @@ def _add_take(summary: Summary, take: Take) -> None:
     summary.rows = len(take.frame)
     summary.people = len(set(take.person.tolist()))
     summary.frames_with_people = len(set(take.frame.tolist()))
+    summary.notices += [note for note in [rest_note(take)] if note]
 
 
 def _export(

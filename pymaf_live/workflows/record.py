@@ -158,6 +158,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
                 options.pipeline.smoothing,
                 options.library,
                 repeatable=False,
+                legs=options.pipeline.legs,
             )
         )
         pipeline = Pipeline(live, _pipeline_options(options))

@@ -17,7 +17,7 @@ from pymaf_live.takes.journal import Smoothing, TakeJournal, read_journal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.takes.shape import with_one_shape
 from pymaf_live.takes.take import Take
-from pymaf_live.types import FrameResult, SourceFacts
+from pymaf_live.types import FrameResult, Legs, SourceFacts
 
 
 class RecoverableRecording:
@@ -39,6 +39,8 @@ class RecoverableRecording:
         searched at the next start; `notice` then says so.
     repeatable : bool
         The source can be processed again, so that giving up (Ctrl-C) removes the journal.
+    legs : {'auto', 'standing', 'seated', 'measured'}
+        See `finished_take`.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class RecoverableRecording:
         library: TakeLibrary | None = None,
         *,
         repeatable: bool = True,
+        legs: Legs = "auto",
     ) -> None:
+        self._legs: Legs = legs
         self._body = body
         self._facts = facts
         self._smoothing = smoothing
@@ -112,7 +116,11 @@ class RecoverableRecording:
             return None
         content = read_journal(self._folder / JOURNAL)
         return finished_take(
-            prepare(content.take), content.smoothing, self._body, reporter=reporter
+            prepare(content.take),
+            content.smoothing,
+            self._body,
+            reporter=reporter,
+            legs=self._legs,
         )
 
     def __enter__(self) -> Self:
@@ -147,10 +155,12 @@ def finished_take(
     body: Body,
     strength: float = 0.5,
     reporter: Reporter = SILENT,
+    legs: Legs = "auto",
 ) -> Take:
     """Return a recorded take with one shape per person and one ground, smoothed as recorded.
 
-    The ground is estimated before the smoothing, so that it is the same for every kind.
+    The ground is estimated before the smoothing, so that it is the same for every kind. With the
+    smoothing, legs that are not seen are put to rest (`motion.rest_legs`).
 
     Raises
     ------
@@ -161,8 +171,10 @@ def finished_take(
     take = with_ground(with_one_shape(recorded, body), body)
     if smoothing not in ("offline", "refine") or not len(take.frame) or strength <= 0:
         return take
-    from pymaf_live.motion import refine_take, smooth_offline
+    from pymaf_live.motion import refine_take, rest_legs, smooth_offline
 
     if smoothing == "refine":
-        return refine_take(take, body, strength, reporter)
-    return smooth_offline(take, body, strength)
+        take = refine_take(take, body, strength, reporter)
+    else:
+        take = smooth_offline(take, body, strength)
+    return rest_legs(take, body, legs)

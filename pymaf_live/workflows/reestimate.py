@@ -117,7 +117,13 @@ def reestimate(
     finally:
         images.close()
     measured = replace(found.raw, trim=None)
-    smoothed = finished_take(measured, _smoothing_of(stored), body, options.smoothing_strength)
+    smoothed = finished_take(
+        measured,
+        _smoothing_of(stored),
+        body,
+        options.smoothing_strength,
+        legs=options.pipeline.legs,
+    )
     take = replace(
         smoothed,
         trim=stored.take.trim,

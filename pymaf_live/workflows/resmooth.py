@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pymaf_live.settings import DEFAULTS
 from pymaf_live.system.reporter import SILENT, Reporter, raise_if_cancelled
 from pymaf_live.takes.library import StoredTake
+from pymaf_live.types import Legs
 from pymaf_live.workflows.recoverable import finished_take
 
 
@@ -20,6 +22,8 @@ class MotionOptions:
     """Hold standing feet still where contact is certain."""
     strength: float = 0.5
     """Strength of the smoothing, 0..1."""
+    legs: Legs = DEFAULTS.legs
+    """Pose of legs that are not seen."""
 
 
 def resmooth(stored: StoredTake, options: MotionOptions, reporter: Reporter = SILENT) -> StoredTake:
@@ -42,7 +46,9 @@ def resmooth(stored: StoredTake, options: MotionOptions, reporter: Reporter = SI
     from pymaf_live.motion import lock_feet
 
     body = body_by_hash(stored.raw.body_sha256)
-    take = finished_take(stored.raw, options.smoothing, body, options.strength, reporter)
+    take = finished_take(
+        stored.raw, options.smoothing, body, options.strength, reporter, options.legs
+    )
     raise_if_cancelled(reporter, "the take was kept as it is")
     if options.lock_feet:
         take = lock_feet(take, body, "auto")

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.types import FrameResult
+from pymaf_live.types import FrameResult, Legs
 from pymaf_live.workflows.api_arguments import (
     Backend,
     SourceLike,
@@ -28,6 +28,7 @@ def track(
     model: str | Path = "auto",
     backend: Backend = "auto",
     smoothing: Literal["live", "off"] = "live",
+    legs: Legs = "auto",
     realtime: bool = False,
 ) -> Tracking:
     """Track the people in a camera, a file or a stream, frame by frame.
@@ -48,6 +49,8 @@ def track(
         As in `process`.
     smoothing : {'live', 'off'}
         Filter the motion, or return the measurements.
+    legs : {'auto', 'standing', 'seated', 'measured'}
+        As in `process`.
     realtime : bool
         Play files at their own rate and drop frames as a camera does; by default every frame of a
         file is returned.
@@ -78,7 +81,7 @@ def track(
     >>> first.people[0].joints.shape
     (24, 3)
     """
-    options = pipeline_options(people, fov, model, backend, smoothing, None)
+    options = pipeline_options(people, fov, model, backend, smoothing, None, legs)
     opened = open_source_like(source)
     if realtime:
         from pymaf_live.sources import paced

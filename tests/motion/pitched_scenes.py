@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -13,6 +15,8 @@ from tests.helpers.take import UPRIGHT, make_take, moving_limbs
 RATE = 30.0
 CAMERA_HEIGHT = 2.2
 """Metres over the ground."""
+_MARGIN = 3000
+"""px on every side of the image."""
 
 
 def true_up(pitch: float, roll: float) -> np.ndarray:
@@ -79,6 +83,14 @@ def scene(
         rotations[person], translations[person] = moves, seen
         shapes[person] = np.broadcast_to(shape, (count, len(shape)))
     take = make_take(body, times, rotations, translations, shapes=shapes)
+    # an image so large that all feet are in it
+    take = replace(
+        take,
+        frame_size=tuple(2 * _MARGIN + side for side in take.frame_size),
+        principal_point=take.principal_point + _MARGIN,
+        joints_2d=take.joints_2d + _MARGIN,
+        box=take.box + _MARGIN,
+    )
     return take, np.asarray(take.frame_time)[take.frame] < times[-1] / 2
 
 

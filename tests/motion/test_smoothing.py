@@ -59,7 +59,8 @@ def walker(body: Body, times: np.ndarray) -> Take:
 
 
 def live(body: Body, take: Take, strength: float = 0.5) -> list[tuple[Person, ...]]:
-    smoother, camera = Smoother(body, strength), take.camera
+    # walkers leave the image, where legs would come to rest
+    smoother, camera = Smoother(body, strength, "measured"), take.camera
     return [
         smoother.update(float(time), people, camera)
         for time, people in zip(take.frame_time, people_by_frame(take), strict=True)
@@ -375,7 +376,8 @@ def test_empty_take_stays_empty_and_another_body_is_refused(body: Body) -> None:
 
 def test_frame_is_smoothed_in_less_than_ten_milliseconds(body: Body) -> None:
     take = noisy(body, walker(body, seconds(60)))
-    smoother, camera, people = Smoother(body), take.camera, people_by_frame(take)
+    smoother, camera = Smoother(body, legs="measured"), take.camera
+    people = people_by_frame(take)
     taken = []
     for time, seen in zip(take.frame_time, people, strict=True):
         start = clock.perf_counter()

@@ -147,6 +147,7 @@ class ApplicationController:
             self._take_tasks,
             self.review,
             self._smoothing_strength,
+            lambda: self._state.preferences.legs.value,
             self._messages,
         )
         self.correction = CorrectionController(

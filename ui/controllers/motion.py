@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pymaf_live.takes.library import StoredTake
 from pymaf_live.takes.take import Take
+from pymaf_live.types import Legs
 from pymaf_live.workflows.resmooth import MotionOptions, resmooth
 from ui.controllers.messages import Messages
 from ui.controllers.take_review import TakeReviewController
@@ -30,6 +31,8 @@ class MotionController(MotionCommands):
     review : TakeReviewController
     smoothing_strength : callable
         Returns the strength of the offline smoothing, 0..1.
+    legs : callable
+        Returns the pose of legs that are not seen.
     messages : Messages
     """
 
@@ -39,12 +42,14 @@ class MotionController(MotionCommands):
         take_tasks: TakeTasks,
         review: TakeReviewController,
         smoothing_strength: Callable[[], float],
+        legs: Callable[[], Legs],
         messages: Messages,
     ) -> None:
         self._state = state
         self._take_tasks = take_tasks
         self._review = review
         self._smoothing_strength = smoothing_strength
+        self._legs = legs
         self._messages = messages
         self._cache: OrderedDict[MotionOptions, tuple[Take, Take]] = OrderedDict()
         """Measurement and processed take of the latest choices."""
@@ -65,7 +70,7 @@ class MotionController(MotionCommands):
         opened = self._state.opened.value
         if opened is None or self._take_tasks.has_cancellable:
             return
-        options = MotionOptions(smoothing, lock, self._smoothing_strength() or 0.5)
+        options = MotionOptions(smoothing, lock, self._smoothing_strength() or 0.5, self._legs())
         stored = opened.stored
         raw, take = self._cache.get(options, (None, None))
         if raw is stored.raw and take is not None:

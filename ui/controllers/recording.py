@@ -249,7 +249,9 @@ class RecordingController(RecordingCommands):
         self._window.take.set(TakeStatus(TakePhase.RECORDING))
 
     def _finalize(self, take_id: str, task: Task) -> TakeEntry:
-        options = FinalizeOptions(self._smoothing_strength())
+        options = FinalizeOptions(
+            self._smoothing_strength(), legs=self._window.preferences.legs.value
+        )
         return finalize(self._store.library, take_id, options, task)
 
     def _count_down(self) -> None:

@@ -1,4 +1,4 @@
-"""Apply smoothing strength and field of view while a source plays."""
+"""Apply smoothing strength, legs and field of view while a source plays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ui.state.preferences import PreferencesState
 
 
 class SmoothingController:
-    """Turns changes of smoothing and field of view into pipeline options.
+    """Turns changes of smoothing, legs and field of view into pipeline options.
 
     Parameters
     ----------
@@ -33,8 +33,10 @@ class SmoothingController:
         self._update_parameters = update_parameters
         state.smoothing_strength.set(offline_strength(options()))
         state.fov.set(options().fov)
+        state.legs.set(options().legs)
         state.smoothing_strength.watch(lambda _: self._apply())
         state.fov.watch(lambda _: self._apply())
+        state.legs.watch(lambda _: self._apply())
 
     def _apply(self) -> None:
         strength = self._state.smoothing_strength.value
@@ -44,6 +46,7 @@ class SmoothingController:
             smoothing_strength=strength,
             smoothing="live" if strength > 0 else "off",
             fov=self._state.fov.value,
+            legs=self._state.legs.value,
         )
         if after != before:
             self._update_parameters(after)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pymaf_live.motion.smoothing_metrics import SmoothingMetrics
+from pymaf_live.types import Legs
 from ui.state.observable import Observable
 from ui.state.setting import setting
 
@@ -32,6 +33,8 @@ class PreferencesState:
     theme: Observable[ThemeName] = setting("theme")
     smoothing_strength: Observable[float] = setting("smoothing_strength")
     """Strength of the smoothing, 0..1; 0 is off."""
+    legs: Observable[Legs] = setting("legs")
+    """Pose of legs that are not seen."""
     people: Observable[int | None] = setting("people")
     """Maximum number of people to track; None: one in a live source, several in a file."""
     fov: Observable[float | None] = setting("fov")

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from pymaf_live.motion.smoothing_metrics import SmoothingMetrics
+from pymaf_live.types import Legs
 from ui.state.preferences import ThemeName
 from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.labels import heading, quiet_label
@@ -24,13 +25,19 @@ _THEMES: tuple[tuple[ThemeName, str], ...] = (
     ("light", "Light"),
     ("dark", "Dark"),
 )
+_LEGS: tuple[tuple[Legs, str], ...] = (
+    ("auto", "Automatic"),
+    ("standing", "Standing"),
+    ("seated", "Seated"),
+    ("measured", "As estimated"),
+)
 _STEPS = 100
 _DEFAULT_FOV = 53.1
 """Degrees along the diagonal, for a camera whose focal length is the image's diagonal."""
 
 
 class SettingsPage(QWidget):
-    """Theme, smoothing strength with its measured effect, mirroring and field of view.
+    """Theme, smoothing strength with its measured effect, legs, mirroring and field of view.
 
     Parameters
     ----------
@@ -54,6 +61,14 @@ class SettingsPage(QWidget):
             "Smoothing of the live motion. Takes are smoothed again when they are finished, "
             "without delay."
         )
+        self.legs = QComboBox()
+        self.legs.setAccessibleName("Pose of legs that are not in the image")
+        self.legs.setToolTip(
+            "Legs under a desk or below the edge of the image are put into this pose, and the "
+            "hips are held. Automatic chooses between standing and seated."
+        )
+        for choice, text in _LEGS:
+            self.legs.addItem(text, choice)
         ends = QHBoxLayout()
         ends.addWidget(quiet_label("Responsive", wrap=False))
         ends.addStretch(1)
@@ -85,7 +100,8 @@ class SettingsPage(QWidget):
         for part in above:
             column.addWidget(part)
         column.addLayout(ends)
-        for below in (self.jitter, self.delay, *camera):
+        legs = (heading("Legs out of view"), self.legs)
+        for below in (self.jitter, self.delay, *legs, *camera):
             column.addWidget(below)
         column.addStretch(1)
         self._bind()
@@ -98,6 +114,8 @@ class SettingsPage(QWidget):
             lambda value: self.smoothing.setValue(round(_STEPS * value))
         )
         self.smoothing.valueChanged.connect(self._on_slide)
+        preferences.legs.watch(lambda name: self.legs.setCurrentIndex(self.legs.findData(name)))
+        self.legs.activated.connect(lambda _: preferences.legs.set(self.legs.currentData()))
         preferences.smoothing_metrics.watch(self._on_effect_change)
         self._state.mirror_cameras.watch(self.mirror.setChecked)
         self.mirror.toggled.connect(self._on_mirror)

@@ -50,6 +50,7 @@ def test_all_settings_are_restored_through_the_state(settings_file: Path, tmp_pa
         model_files=(tmp_path / "mine.onnx",),
         backend="openvino",
         smoothing_strength=0.25,
+        legs="seated",
         people=3,
         fov=70.5,
         loop=False,
@@ -145,7 +146,7 @@ def test_pipeline_options_have_the_names_and_defaults_of_the_settings() -> None:
     assert (options.people, options.fov, options.smoothing) == (2, 60.0, "off")
     assert (options.model, options.backend) == ("lite", "auto")
     defaults = PipelineOptions()
-    for name in ("model", "backend", "people", "fov", "smoothing_strength"):
+    for name in ("model", "backend", "people", "fov", "legs", "smoothing_strength"):
         assert getattr(defaults, name) == getattr(DEFAULTS, name)
 
 

@@ -31,6 +31,8 @@ def test_settings_of_the_pages_are_restored_and_a_damaged_file_is_set_aside(
     page.fov.setValue(77.5)
     page.theme.setCurrentIndex(page.theme.findData("light"))
     page.theme.activated.emit(page.theme.currentIndex())
+    page.legs.setCurrentIndex(page.legs.findData("seated"))
+    page.legs.activated.emit(page.legs.currentIndex())
     page.mirror.click()
     parts.window.side_panel.show_page("health")
     SettingsBinding().save(parts.state)
@@ -39,6 +41,7 @@ def test_settings_of_the_pages_are_restored_and_a_damaged_file_is_set_aside(
     assert again.preferences.smoothing_strength.value == 0.8
     assert again.preferences.fov.value == 77.5
     assert again.preferences.theme.value == "light"
+    assert again.preferences.legs.value == "seated"
     assert not again.mirror_cameras.value
     assert again.view.panel_page.value == "health"
     assert again.view.panel.value
