@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,8 +16,9 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[1]
     if entry is None or Path(str(entry.__file__)).resolve().parents[1] != beside:
         from pymaf_live.cli.app import main as run_command
+        from pymaf_live.system.exit_hooks import end_process
 
-        sys.exit(run_command())
+        end_process(run_command())
     entry.run()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +10,8 @@ from pymaf_live.cli import app as cli
 from pymaf_live.cli.output import print_error
 from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.sources.camera_address import is_camera
-from pymaf_live.system.bounded_queue import THREAD_PREFIX
 from pymaf_live.system.console import escape_unencodable_output
+from pymaf_live.system.exit_hooks import end_process
 from pymaf_live.system.native_logs import filter_native_logs
 
 _WINDOW_OPTIONS = ("--model", "--backend")
@@ -44,13 +42,7 @@ def run() -> None:
     else:
         with filter_native_logs():
             code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
-        # a thread that still loads a model or hangs in a driver would abort the interpreter's
-        # shutdown, and the exit code would be lost
-        os._exit(code)
-    sys.exit(code)
+    end_process(code)
 
 
 def _is_for_window(args: Sequence[str]) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any, Literal
 
 from pymaf_live.errors import ModelError
 from pymaf_live.inference.engine import Images, Outputs
+from pymaf_live.system.exit_hooks import NativeThread
 
 BatchPolicy = Literal["single", "lazy", "eager"]
 """When two people share one request. Compiling the model for two takes time at the start: 'lazy'
@@ -185,7 +185,7 @@ class PairModel:
             except BaseException as error:
                 future.set_exception(error)
 
-        Thread(target=work, name="openvino pairs", daemon=True).start()
+        NativeThread("openvino pairs", work).start()
 
     def _finish_compiling(self) -> None:
         assert self._compiling is not None

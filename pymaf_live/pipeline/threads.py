@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from pymaf_live.system.bounded_queue import THREAD_PREFIX
+from pymaf_live.system.exit_hooks import NativeThread
 from pymaf_live.types import SourceFacts
 
 T = TypeVar("T")
@@ -18,11 +19,8 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 def named_thread(name: str, target: Callable[[], None]) -> threading.Thread:
-    """Return an unstarted daemon thread with the program's name prefix.
-
-    It is a daemon so that a device that hangs in its driver does not keep the process alive.
-    """
-    return threading.Thread(target=target, name=THREAD_PREFIX + name, daemon=True)
+    """Return an unstarted `NativeThread` with the program's name prefix."""
+    return NativeThread(THREAD_PREFIX + name, target)
 
 
 def run_in_background(name: str, work: Callable[[], T]) -> Future[T]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pymaf_live.errors import InputError
+from pymaf_live.system.exit_hooks import NativeThread
 from pymaf_live.types import Frame, Image, SourceFacts
 
 # errors are reported in one line of ours, not in many of OpenCV's and its FFmpeg's
@@ -69,7 +70,7 @@ class LiveSource:
     The thread is an exception to the rule that only the pipeline creates threads: OpenCV may hang
     forever in opening or reading when a camera is unplugged, and the only cure is to leave that
     thread behind and open the device in a new object from a new thread. An abandoned thread
-    releases its device as soon as it wakes up; it is a daemon, so it cannot keep the program alive.
+    releases its device as soon as it wakes up; it cannot keep the program alive.
 
     Times are seconds from the first frame to the moment a frame was grabbed, on one clock across
     reconnections. Indices count the grabbed frames, so gaps show how many were dropped.
@@ -146,6 +147,11 @@ class LiveSource:
         with self._wake:
             self._reader.abandoned = True
             self._wake.notify_all()
+
+    def __del__(self) -> None:
+        """End the thread of a source that nobody closed."""
+        if hasattr(self, "_reader"):
+            self._reader.abandoned = True
 
     def _wait_for_first(self) -> _GrabbedFrame:
         until = time.monotonic() + self._policy.first_frame_timeout
@@ -242,7 +248,10 @@ class _Reader:
         self._wake = wake
         self._number = first_number
         self._fingerprint: int | None = None
-        threading.Thread(target=self._run, name="capture", daemon=True).start()
+        NativeThread("capture", self._run, self._abandon).start()
+
+    def _abandon(self) -> None:
+        self.abandoned = True
 
     def _run(self) -> None:
         capture: Capture | None = None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from pymaf_live.sources.base import Source
+from pymaf_live.system.exit_hooks import NativeThread
 from pymaf_live.types import Frame, SourceFacts
 
 QUEUE_LENGTH = 2
@@ -43,7 +44,7 @@ class ReadAheadSource:
         """Yield frames; see `Source.frames`."""
         # one queue per iteration: a thread that was left behind cannot disturb the next one
         ready: queue.Queue[Frame | BaseException | None] = queue.Queue(QUEUE_LENGTH)
-        threading.Thread(target=self._read, args=(ready,), name="read-ahead", daemon=True).start()
+        NativeThread("read-ahead", lambda: self._read(ready), self._closed.set).start()
         while not self._closed.is_set():
             try:
                 item = ready.get(timeout=0.1)

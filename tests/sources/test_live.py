@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -217,7 +218,8 @@ def test_closing_a_hanging_device_from_another_thread() -> None:
 
 
 class Loopback(http.server.BaseHTTPRequestHandler):
-    """Network camera that sends JPEGs; /stalls stops after ten, /ends closes the connection."""
+    """Network camera that sends JPEGs; /stalls stops after ten, /ends closes the connection, and
+    /slow sends two per second."""
 
     def do_GET(self) -> None:
         if self.path.startswith("/private"):
@@ -254,7 +256,7 @@ class Loopback(http.server.BaseHTTPRequestHandler):
                     + data
                     + b"\r\n"
                 )
-                time.sleep(1 / 30)
+                time.sleep(0.5 if self.path == "/slow" else 1 / 30)
         except OSError:
             return
 
@@ -307,6 +309,37 @@ def test_closing_a_stalled_stream_ends_within_a_second(server: str) -> None:
     start = time.monotonic()
     list(source.frames())
     assert time.monotonic() - start < 2.0
+
+
+_LEFT_EARLY = """
+from pymaf_live.sources import open_source
+source = open_source("{0}/slow")
+next(source.frames())
+{1}
+"""
+
+
+@pytest.mark.parametrize(("last", "code"), [("", 0), ("del source", 0), ("raise SystemExit(7)", 7)])
+def test_a_script_that_leaves_a_slow_camera_open_ends_with_its_own_code(
+    server: str, last: str, code: int
+) -> None:
+    # OpenCV returned into an interpreter that was shutting down, and aborted the process (134)
+    script = _LEFT_EARLY.format(server, last)
+    running = [
+        subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    ended = [(each.communicate(timeout=60)[1], each.returncode) for each in running]
+    assert ended == [(b"", code)] * 3
+
+
+def test_a_source_that_nobody_closes_ends_its_thread(server: str) -> None:
+    before = set(threading.enumerate())
+    source = open_source(f"{server}/camera")
+    started = [each for each in threading.enumerate() if each not in before]
+    reading = next(each for each in started if each.name == "capture")
+    del source
+    reading.join(5)
+    assert not reading.is_alive()
 
 
 def test_a_video_at_an_address_is_read_like_a_file(server: str) -> None:

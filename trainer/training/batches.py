@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pymaf_live.errors import PymafLiveError
+from pymaf_live.system.exit_hooks import NativeThread
 from trainer.training.datasets import DatasetSpec, SampleStream
 from trainer.training.distributed import DistributedContext
 from trainer.training.losses import Labels
@@ -126,8 +127,7 @@ def _make_in_thread(dataset: _Batches, steps: range) -> Iterator[Batch | PymafLi
                 except queue.Full:
                     continue
 
-    thread = threading.Thread(target=make_batches, name="batches", daemon=True)
-    thread.start()
+    NativeThread("batches", make_batches, stopped.set).start()
     try:
         for _ in steps:
             item = finished.get()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from pymaf_live.system.exit_hooks import NativeThread
+
 T = TypeVar("T")
 
 THREAD_PREFIX = "pymaf-live window"
@@ -52,8 +54,7 @@ class TaskRunner:
             else:
                 self._outcomes.put(lambda: done(result))
 
-        # daemon: a camera whose driver hangs must not keep the program alive
-        thread = threading.Thread(target=run, name=f"{THREAD_PREFIX} {name}", daemon=True)
+        thread = NativeThread(f"{THREAD_PREFIX} {name}", run)
         self._threads = [each for each in self._threads if each.is_alive()]
         self._threads.append(thread)
         thread.start()
