@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pymaf_live.cli.options import BackendOption, JsonOption, ModelOption
-from pymaf_live.errors import InputError, ModelError, UsageError
+from pymaf_live.errors import InputError, ModelError, PymafLiveError, UsageError
 from pymaf_live.resources import cache_folder
 
 
@@ -44,11 +44,23 @@ def bench(
         bool,
         typer.Option("--self-test", help="Compare a back-end's outputs and speed with OpenVINO's."),
     ] = False,
+    soak: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            min=0.05,
+            max=100_000,
+            help="Track a camera that fails again and again, and report the growth of memory, "
+            "threads and descriptors.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Measure this machine: time per stage, frames per second, first result, memory."""
     if self_test:
         return _self_test(model, backend, as_json)
+    if soak is not None:
+        return _soak(clip, model, backend, soak, as_json)
     from pymaf_live.diagnostics.benchmark import measure
     from pymaf_live.diagnostics.benchmark_report import (
         compare_figures,
@@ -82,6 +94,30 @@ def bench(
     if before is not None:
         print_changes(figures["against"])
     return 0
+
+
+def _soak(clip: Path | None, model: str, backend: str, minutes: float, as_json: bool) -> int:
+    from pymaf_live.cli.progress import TerminalReporter, stop_on_signals
+    from pymaf_live.diagnostics.soak import print_soak, soak
+    from pymaf_live.pipeline.model_selection import resolve_model
+    from pymaf_live.resources import resource
+
+    if clip is not None and not clip.is_file():
+        raise InputError(f"{clip} does not exist")
+    with stop_on_signals() as stop, TerminalReporter("soak", stop) as reporter:
+        figures = soak(
+            clip or resource("demo.mp4"),
+            resolve_model(model),
+            backend,
+            minutes,
+            cache=cache_folder(),
+            reporter=reporter,
+        )
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print_soak(figures)
+    return 0 if figures["steady"] else PymafLiveError.exit_code
 
 
 def _self_test(model: str, backend: str, as_json: bool) -> int:
