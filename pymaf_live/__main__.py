@@ -16,9 +16,9 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[1]
     if entry is None or Path(str(entry.__file__)).resolve().parents[1] != beside:
         from pymaf_live.cli.app import main as run_command
-        from pymaf_live.system.exit_hooks import end_process
+        from pymaf_live.system.program import run_program
 
-        end_process(run_command())
+        run_program(run_command)
     entry.run()
 
 

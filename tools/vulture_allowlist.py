@@ -81,3 +81,7 @@ _.__class__
 published_speed
 # MkDocs calls its hooks
 on_files
+# http.server calls its handlers and reads this attribute
+do_GET
+log_message
+_.daemon_threads

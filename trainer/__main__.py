@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from pymaf_live.system.console import escape_unencodable_output
+from pymaf_live.system.program import run_program
 from trainer.commands.app import main
 
 if __name__ == "__main__":
-    escape_unencodable_output()
-    sys.exit(main())
+    run_program(main)

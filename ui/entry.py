@@ -10,9 +10,7 @@ from pymaf_live.cli import app as cli
 from pymaf_live.cli.output import print_error
 from pymaf_live.errors import InputError, PymafLiveError
 from pymaf_live.sources.camera_address import is_camera
-from pymaf_live.system.console import escape_unencodable_output
-from pymaf_live.system.exit_hooks import end_process
-from pymaf_live.system.native_logs import filter_native_logs
+from pymaf_live.system.program import DEBUG_OPTION, run_program
 
 _WINDOW_OPTIONS = ("--model", "--backend")
 
@@ -36,13 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run `main` and end the process with its exit code."""
-    escape_unencodable_output()
-    if "--debug" in sys.argv:
-        code = main()
-    else:
-        with filter_native_logs():
-            code = main()
-    end_process(code)
+    run_program(main)
 
 
 def _is_for_window(args: Sequence[str]) -> bool:
@@ -67,9 +59,9 @@ def _missing_file(args: Sequence[str]) -> str:
 def _open_window(args: Sequence[str]) -> int:
     from ui.app import run_window
 
-    debug = "--debug" in args
+    debug = DEBUG_OPTION in args
     try:
-        return run_window([text for text in args if text != "--debug"])
+        return run_window([text for text in args if text != DEBUG_OPTION])
     except PymafLiveError as error:
         if debug:
             raise

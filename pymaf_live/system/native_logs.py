@@ -1,7 +1,7 @@
 """Keeping the log lines of native libraries off the terminal.
 
-MediaPipe, TensorFlow Lite and absl write to file descriptor 2 themselves; neither Python's logging
-nor their environment variables stop them.
+MediaPipe, TensorFlow Lite, absl, OpenCV's decoders, Qt and Mesa write to file descriptor 2
+themselves; neither Python's logging nor their environment variables stop all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from collections.abc import Iterator
 # absl's "W0000 00:00:17...", TensorFlow Lite's "INFO: ...", absl's notice about itself
 _LOG_LINE = re.compile(
     rb"(?:[IWE]\d{4} |INFO: |WARNING: Logging before |WARNING: All log messages)"
+)
+
+# the last words of a process that aborts
+_FATAL_LINE = re.compile(
+    rb"terminate called|\s*what\(\):|FATAL|Fatal |Assert|malloc|free\(|double free|corrupted|"
+    rb".*(?:Qt platform plugin|could not connect to display|stack smashing|std::bad_alloc)"
 )
 
 
@@ -59,10 +65,11 @@ def suppress_native_logs() -> Iterator[None]:
 
 @contextlib.contextmanager
 def filter_native_logs() -> Iterator[None]:
-    """Filter native log lines out of the standard error stream while the block runs.
+    """Keep the output of native code off the standard error stream while the block runs.
 
     For a whole program: MediaPipe's threads log at any time. `sys.stderr` bypasses the filter, so
-    that it remains a terminal; other output of native code is passed on by a background thread.
+    that it remains a terminal; a background thread passes on only the last words of a process that
+    aborts.
     """
     try:
         saved = os.dup(2)
@@ -79,7 +86,7 @@ def filter_native_logs() -> Iterator[None]:
     def pass_on() -> None:
         with open(read_end, "rb") as lines:
             for line in lines:
-                if not is_log_line(line):
+                if _FATAL_LINE.match(line):
                     os.write(saved, line)
 
     filter_thread = threading.Thread(target=pass_on, name="stderr filter", daemon=True)

@@ -40,6 +40,38 @@ def test_exported_file_name_outside_the_encoding_is_escaped(tmp_path):
 
 @pytest.mark.parametrize("entry", ["ui.entry", "trainer.__main__"])
 def test_both_programs_escape_their_output(entry):
-    code = f"import {entry} as e; e.escape_unencodable_output(); print('日本語')"
+    code = f"import {entry} as e; e.run_program(lambda: print('日本語') or 0)"
     finished = _run([sys.executable, "-c", code], "cp437", ROOT)
     assert finished.stdout.decode("ascii").strip() == _ESCAPED
+
+
+_NOISE = """
+import logging, os, sys, warnings
+from pymaf_live.system.program import run_program
+import vispy.util
+
+def main():
+    warnings.warn("a library's warning")
+    logging.getLogger("library.part").error("a library's record")
+    vispy.util.logger.warning("a toolkit's record")
+    logging.getLogger("pymaf_live.part").error("our record")
+    os.write(2, b"Corrupt JPEG data: premature end\\n")
+    print("our line", file=sys.stderr)
+    os.write(2, b"terminate called after throwing\\n")
+    return 4
+
+run_program(main)
+"""
+
+
+def test_only_the_program_writes_to_the_terminal_unless_asked():
+    command = [sys.executable, "-c", _NOISE]
+    quiet = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert quiet.returncode == 4
+    assert sorted(quiet.stderr.splitlines()) == [
+        "our line", "our record", "terminate called after throwing",
+    ]  # fmt: skip
+    debug = subprocess.run([*command, "--debug"], cwd=ROOT, capture_output=True, text=True)
+    assert debug.returncode == 4
+    for text in ("library's warning", "library's record", "toolkit's record", "Corrupt JPEG"):
+        assert text in debug.stderr

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from pymaf_live.errors import OutputError, PymafLiveError, UsageError
+from pymaf_live.system.program import DEBUG_OPTION
 from pymaf_live.system.typer_errors import (
     CommandGroup,
     RaisedError,
@@ -84,11 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG_OPTION in given
+    given = [argument for argument in given if argument != DEBUG_OPTION]
     command = typer.main.get_command(app)
     try:
         code = command.main(given, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except PymafLiveError as error:
+        if debug:
+            raise
         return _fail(str(error), error.exit_code)
     except RaisedError as error:
         return _fail_on_system_error(error.__cause__ or error)
