@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pymaf_live.body import Body
-from pymaf_live.errors import OutputError, OutputExistsError
+from pymaf_live.errors import OutputError, OutputExistsError, PymafLiveError
 from pymaf_live.export.file_names import person_name, person_suffixes, scene_names
 from pymaf_live.export.options import ExportedFile, ExportOptions, Rig, Unit
 from pymaf_live.export.person_motion import (
@@ -43,6 +43,8 @@ the largest error in metres and the rate, and raises `OutputError` if they are n
 
 _WRITE_SHARE = 0.7
 """Part of the progress of one file that is writing; the rest is reading it back."""
+_MAX_REASON = 200
+"""Characters of another reader's error message."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +227,22 @@ class PerPersonWriter:
         for index, scene in enumerate(scenes):
             done = index / len(scenes)
             report_progress(reporter, _WRITE_SHARE + (1 - _WRITE_SHARE) * done)
-            largest, rate = self.check(target, self.read(written, scene, scale), scene)
+            largest, rate = self._check(target, written, scene, scale)
             error = max(error, largest)
         report_progress(reporter, 1.0)
         return error, rate
+
+    def _check(
+        self, target: Path, written: Path, scene: Scene, scale: float
+    ) -> tuple[float, float]:
+        try:
+            return self.check(target, self.read(written, scene, scale), scene)
+        except PymafLiveError:
+            raise
+        except Exception as error:
+            # what a disk or a network drive has damaged may make a reader fail in any way
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON]
+            raise OutputError(f"cannot write {target}: it cannot be read back: {reason}") from error
 
     def _paths(self, path: Path, context: ExportContext) -> list[Path]:
         if context.options.one_file:
