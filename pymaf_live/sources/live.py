@@ -149,7 +149,7 @@ class LiveSource:
             self._wake.notify_all()
 
     def __del__(self) -> None:
-        """End the thread of a source that nobody closed."""
+        """End the thread of a source that is never closed."""
         if hasattr(self, "_reader"):
             self._reader.abandoned = True
 

@@ -146,7 +146,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     **{kind: read_back(writer) for kind, writer in EXPORTS.items()},
 }
 SLOW = {"fbx": 5}
-"""Kinds whose reader runs in a process of its own: one of so many examples."""
+"""Kinds whose reader runs in a process of its own: one example of five is read."""
 
 
 calls: Counter[str] = Counter()

@@ -332,7 +332,7 @@ def test_a_script_that_leaves_a_slow_camera_open_ends_with_its_own_code(
     assert ended == [(b"", code)] * 3
 
 
-def test_a_source_that_nobody_closes_ends_its_thread(server: str) -> None:
+def test_a_source_that_is_never_closed_ends_its_thread(server: str) -> None:
     before = set(threading.enumerate())
     source = open_source(f"{server}/camera")
     started = [each for each in threading.enumerate() if each not in before]
