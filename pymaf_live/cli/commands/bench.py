@@ -50,8 +50,7 @@ def bench(
             metavar="MINUTES",
             min=0.05,
             max=100_000,
-            help="Track a camera that fails again and again, and report the growth of memory, "
-            "threads and descriptors.",
+            help="Track a failing camera for this time; report growth of memory and threads.",
         ),
     ] = None,
     as_json: JsonOption = False,
