@@ -11,6 +11,7 @@ import typer
 
 from pymaf_live import __version__
 from pymaf_live.cli.commands.bench import bench
+from pymaf_live.cli.commands.character import character
 from pymaf_live.cli.commands.doctor import doctor
 from pymaf_live.cli.commands.export import export
 from pymaf_live.cli.commands.live import live
@@ -25,7 +26,7 @@ from pymaf_live.system.typer_errors import (
     usage_message,
 )
 
-_COMMAND_FUNCTIONS = (process, export, live, recover, bench, doctor)
+_COMMAND_FUNCTIONS = (process, export, live, recover, character, bench, doctor)
 COMMANDS = tuple(function.__name__ for function in _COMMAND_FUNCTIONS)
 """Names of the commands."""
 

@@ -125,16 +125,38 @@ class MotionOptions:
             If the frame rate is not valid, or no format of `formats` has one of the options.
         """
         from pymaf_live.export.formats import FORMATS, unsupported_options
-        from pymaf_live.export.options import ExportOptions, parse_rate
 
-        options = ExportOptions(**{**asdict(self), "rate": parse_rate(self.rate)})
+        options = self._options()
         unsupported = unsupported_options(options, [FORMATS[name] for name in formats])
         if unsupported:
-            flags = ", ".join(
-                _FLAGS.get(name, f"--{name.replace('_', '-')}") for name in unsupported
-            )
-            raise UsageError(f"{flags} has no effect on {', '.join(formats) or 'no format'}")
+            names = ", ".join(formats) or "no format"
+            raise UsageError(f"{_flags(unsupported)} has no effect on {names}")
         return options
+
+    def character_options(self) -> ExportOptions:
+        """Return the options for an export of a character.
+
+        Raises
+        ------
+        UsageError
+            If the frame rate is not valid, or an option does not apply to characters.
+        """
+        from pymaf_live.export.character import OPTIONS
+
+        options = self._options()
+        unsupported = tuple(sorted(options.changed() - OPTIONS))
+        if unsupported:
+            raise UsageError(f"{_flags(unsupported)} has no effect on a character")
+        return options
+
+    def _options(self) -> ExportOptions:
+        from pymaf_live.export.options import ExportOptions, parse_rate
+
+        return ExportOptions(**{**asdict(self), "rate": parse_rate(self.rate)})
+
+
+def _flags(names: tuple[str, ...]) -> str:
+    return ", ".join(_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in names)
 
 
 def parse_path(text: str | Path) -> Path:

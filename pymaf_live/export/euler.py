@@ -8,8 +8,9 @@ import numpy as np
 
 from pymaf_live.types import Array, Mask
 
-Order = Literal["zxy", "zyx"]
-"""R = Rz Rx Ry (usual in BVH), R = Rz Ry Rx (FBX's default, there called XYZ)."""
+Order = Literal["zxy", "zyx", "yzx", "xzy", "yxz", "xyz"]
+"""Order of the matrix product: R = Rz Rx Ry (usual in BVH), R = Rz Ry Rx (FBX's default, there
+called XYZ) and the other orders of FBX files."""
 
 _GIMBAL_LOCK = 1e-6
 """Distance from the pole, radians, within which only the sum or difference of the outer two angles
@@ -27,7 +28,7 @@ def continuous_angles(rotations: Array, order: Order) -> Array:
     ----------
     rotations : (N, K, 3, 3) array
         N frames in order, K joints.
-    order : {'zxy', 'zyx'}
+    order : Order
 
     Returns
     -------

@@ -96,21 +96,46 @@ def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
     """
     checked = frames_to_check(scene.frames)
     seconds = [float(frame / scene.rate) for frame in checked]
-    command = [sys.executable, "-m", "pymaf_live.export.fbx_reader", str(path)]
-    text = "\n".join(repr(second) for second in seconds)
     try:
-        process = subprocess.run(
-            command, input=text.encode(), capture_output=True, timeout=_READ_TIMEOUT, check=False
-        )
-        if process.returncode:
-            raise ValueError(process.stderr.decode(errors="replace").strip().splitlines()[-1:])
-        with np.load(BytesIO(process.stdout), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _read(path, seconds)
         names = tuple(str(name) for name in arrays["names"])
         frames = int(arrays["frames"])
         return ReadBack(_rate(arrays), frames, checked, names, arrays["positions"])
     except (OSError, ValueError, KeyError, EOFError, subprocess.TimeoutExpired) as error:
         raise OutputError(f"{path} cannot be read back: {error}") from error
+
+
+def read_nodes(path: Path, seconds: list[float]) -> dict[str, Any]:
+    """Read the nodes of any file at K times, in its units and axes, with ufbx.
+
+    Returns
+    -------
+    dict
+        `names` (B,), `parents` (B,) with -1 at the root, and `positions` (K, B, 3) under the file's
+        last animation stack.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read.
+    """
+    try:
+        return _read(path, seconds, "nodes")
+    except (OSError, EOFError, subprocess.TimeoutExpired) as error:
+        raise ValueError(str(error)) from error
+
+
+def _read(path: Path, seconds: list[float], *options: str) -> dict[str, Any]:
+    """Return what the reader writes for a file at some times."""
+    command = [sys.executable, "-m", "pymaf_live.export.fbx_reader", str(path), *options]
+    text = "\n".join(repr(second) for second in seconds)
+    process = subprocess.run(
+        command, input=text.encode(), capture_output=True, timeout=_READ_TIMEOUT, check=False
+    )
+    if process.returncode:
+        raise ValueError(process.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    with np.load(BytesIO(process.stdout), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _rate(arrays: dict[str, Any]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Literal
 
 from pymaf_live import __version__
 from pymaf_live.export.fbx_nodes import VERSION, Int32, Node, raw_bytes
@@ -57,7 +58,7 @@ def header_nodes() -> list[Node]:
     ]
 
 
-def settings_node(rate: Fraction, ticks: int, scale: float) -> Node:
+def settings_node(rate: Fraction, ticks: int, scale: float, up: Literal["y", "z"] = "y") -> Node:
     """Return the global settings: axes, unit, frame rate and time span.
 
     Parameters
@@ -68,14 +69,18 @@ def settings_node(rate: Fraction, ticks: int, scale: float) -> Node:
         Time of the last frame.
     scale : float
         File units per metre.
+    up : {'y', 'z'}
+        Axis that is up; the front is +z or -y.
     """
     settings = Node("GlobalSettings")
     settings.add("Version", Int32(1000))
     properties = settings.add("Properties70")
-    axes = {"UpAxis": 1, "FrontAxis": 2, "CoordAxis": 0}
-    for name, axis in axes.items():
+    axes = {"UpAxis": (1, 1), "FrontAxis": (2, 1), "CoordAxis": (0, 1)}
+    if up == "z":
+        axes |= {"UpAxis": (2, 1), "FrontAxis": (1, -1)}
+    for name, (axis, sign) in axes.items():
         properties.add("P", name, "int", "Integer", "", Int32(axis))
-        properties.add("P", f"{name}Sign", "int", "Integer", "", Int32(1))
+        properties.add("P", f"{name}Sign", "int", "Integer", "", Int32(sign))
     properties.add("P", "OriginalUpAxis", "int", "Integer", "", Int32(1))
     properties.add("P", "OriginalUpAxisSign", "int", "Integer", "", Int32(1))
     for name in ("UnitScaleFactor", "OriginalUnitScaleFactor"):
@@ -89,14 +94,14 @@ def settings_node(rate: Fraction, ticks: int, scale: float) -> Node:
     return settings
 
 
-def documents_node() -> Node:
-    """Return the node that declares the scene document."""
+def documents_node(animation: str = "motion") -> Node:
+    """Return the node that declares the scene document and its active animation."""
     documents = Node("Documents")
     documents.add("Count", Int32(1))
     document = documents.add("Document", DOCUMENT_ID, "", "Scene")
     properties = document.add("Properties70")
     properties.add("P", "SourceObject", "object", "", "")
-    properties.add("P", "ActiveAnimStackName", "KString", "", "", "motion")
+    properties.add("P", "ActiveAnimStackName", "KString", "", "", animation)
     document.add("RootNode", 0)
     return documents
 
@@ -113,15 +118,20 @@ def definitions_node(objects: Node) -> Node:
     return definitions
 
 
-def takes_node(ticks: int) -> Node:
+def takes_node(ticks: int, animation: str = "motion") -> Node:
     """Return the node that lists the one take, which ends at `ticks`."""
     takes = Node("Takes")
-    takes.add("Current", "motion")
-    take = takes.add("Take", "motion")
-    take.add("FileName", "motion.tak")
+    takes.add("Current", animation)
+    add_take(takes, ticks, animation)
+    return takes
+
+
+def add_take(takes: Node, ticks: int, animation: str) -> None:
+    """Add a take that ends at `ticks` to the list of takes."""
+    take = takes.add("Take", animation)
+    take.add("FileName", f"{animation}.tak")
     take.add("LocalTime", 0, ticks)
     take.add("ReferenceTime", 0, ticks)
-    return takes
 
 
 def time_span(name: str, ticks: int) -> list[tuple[str, int]]:

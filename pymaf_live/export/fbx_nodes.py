@@ -1,7 +1,7 @@
 """FBX's binary container: a tree of named nodes with typed properties.
 
-Written to the description of the format that the Blender Foundation published in 2013. Version 7.4,
-whose offsets are 32-bit.
+Written to the description of the format that the Blender Foundation published in 2013. Our files
+have version 7.4, whose offsets are 32-bit; files that are read keep theirs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy.typing as npt
 from pymaf_live.system.reporter import SILENT, Reporter, report_progress
 
 VERSION = 7400
+WIDE_VERSION = 7500
+"""Version from which offsets are 64-bit."""
 
-_HEADER = b"Kaydara FBX Binary  \0\x1a\0"
+HEADER = b"Kaydara FBX Binary  \0\x1a\0"
 _FOOTER_ID = bytes.fromhex("fabcab09d0c8d466b176fb831cf7267e")
 _FOOTER_END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
-_NULL_RECORD = b"\0" * 13
-"""End of a list of nodes."""
 _ARRAY_TYPES = {"float32": b"f", "float64": b"d", "int32": b"i", "int64": b"l"}
 _MIN_COMPRESSED_SIZE = 128
 _COMPRESSION_LEVEL = 1
@@ -86,7 +86,9 @@ def object_name(name: str, kind: str) -> bytes:
     return name.encode() + b"\0\x01" + kind.encode()
 
 
-def write_file(file: BinaryIO, top: list[Node], reporter: Reporter = SILENT) -> None:
+def write_file(
+    file: BinaryIO, top: list[Node], reporter: Reporter = SILENT, version: int = VERSION
+) -> None:
     """Write top-level nodes as a file.
 
     Raises
@@ -96,30 +98,37 @@ def write_file(file: BinaryIO, top: list[Node], reporter: Reporter = SILENT) -> 
     Interrupted
         If the reporter is cancelled.
     """
-    file.write(_HEADER + struct.pack("<I", VERSION))
+    file.write(HEADER + struct.pack("<I", version))
+    size = offset_size(version)
     for index, node in enumerate(top):
-        _write(file, node)
+        _write(file, node, size)
         report_progress(reporter, (index + 1) / len(top))
-    file.write(_NULL_RECORD + _FOOTER_ID)
+    file.write(b"\0" * (3 * size + 1) + _FOOTER_ID)
     padding = 16 - file.tell() % 16  # at least one byte
-    file.write(b"\0" * padding + b"\0" * 4 + struct.pack("<I", VERSION))
+    file.write(b"\0" * padding + b"\0" * 4 + struct.pack("<I", version))
     file.write(b"\0" * 120 + _FOOTER_END)
 
 
-def _write(file: BinaryIO, node: Node) -> None:
+def offset_size(version: int) -> int:
+    """Return the number of bytes of an offset."""
+    return 8 if version >= WIDE_VERSION else 4
+
+
+def _write(file: BinaryIO, node: Node, size: int) -> None:
     start = file.tell()
     name = node.name.encode()
     properties = b"".join(_encoded(value) for value in node.properties)
-    file.write(b"\0" * 12 + struct.pack("<B", len(name)) + name + properties)
+    file.write(b"\0" * (3 * size) + struct.pack("<B", len(name)) + name + properties)
     for child in node.children:
-        _write(file, child)
+        _write(file, child, size)
     if node.children or node.scope or not node.properties:
-        file.write(_NULL_RECORD)
+        file.write(b"\0" * (3 * size + 1))
     end = file.tell()
-    if end >= 1 << 32:
+    if end >= 1 << (8 * size):
         raise OverflowError
     file.seek(start)
-    file.write(struct.pack("<III", end, len(node.properties), len(properties)))
+    code = "<III" if size == 4 else "<QQQ"
+    file.write(struct.pack(code, end, len(node.properties), len(properties)))
     file.seek(end)
 
 

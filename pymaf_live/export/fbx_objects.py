@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.export.euler import continuous_angles
-from pymaf_live.export.fbx_document import DOCUMENT_ID, TICKS_PER_SECOND, time_span
-from pymaf_live.export.fbx_nodes import Int32, Node, Packed, object_name, packed
+from pymaf_live.export.fbx_builder import (
+    ObjectTable,
+    add_model_properties,
+    add_vector,
+    frame_ticks,
+)
+from pymaf_live.export.fbx_document import DOCUMENT_ID
+from pymaf_live.export.fbx_nodes import Int32, Node, Packed, packed
 from pymaf_live.export.scene import Scene
 from pymaf_live.export.skin import influences
 from pymaf_live.export.view_camera import FAR, NAME, NEAR, view_camera
 from pymaf_live.system.reporter import Reporter, StepReporter, report_progress
-from pymaf_live.types import Array, Ints
+from pymaf_live.types import Array
 
 _SKIN_COLOUR = 0.72
 _MM_PER_INCH = 25.4
@@ -33,7 +38,7 @@ class _Person:
     mesh_id: int = 0
 
 
-class SceneObjects:
+class SceneObjects(ObjectTable):
     """Objects of a file and the connections between them.
 
     Call `add_bones` first, then `add_mesh` and `add_camera` (optional), `add_bind_pose` and
@@ -48,13 +53,10 @@ class SceneObjects:
     """
 
     def __init__(self, scenes: Sequence[Scene], scale: float) -> None:
-        self.objects = Node("Objects")
-        self.connections = Node("Connections")
+        super().__init__(Node("Objects"), Node("Connections"), DOCUMENT_ID)
         self._people = [_Person(scene) for scene in scenes]
         self._scale = scale
-        self._last_id = DOCUMENT_ID
-        step = TICKS_PER_SECOND / scenes[0].rate
-        self._times: Ints = _rounded_multiples(scenes[0].frames, step)
+        self._times = frame_ticks(scenes[0].frames, scenes[0].rate)
         self.ticks = int(self._times[-1])
         """Time of the last frame, FBX ticks."""
 
@@ -68,33 +70,33 @@ class SceneObjects:
         rest = np.degrees(continuous_angles(bones.rest_local_rotation[None], "zyx"))[0]
         top = 0
         if person.scene.name:
-            _add_model_properties(self._add("Model", person.scene.name, "Model", "Null"))
-            top = self._last_id
-            self._connect(top, 0)
+            add_model_properties(self.add("Model", person.scene.name, "Model", "Null"))
+            top = self.last_id
+            self.connect(top, 0)
         for bone, name in enumerate(bones.names):
-            attribute = self._add("NodeAttribute", name, "NodeAttribute", "LimbNode")
-            attribute_id = self._last_id
+            attribute = self.add("NodeAttribute", name, "NodeAttribute", "LimbNode")
+            attribute_id = self.last_id
             attribute.add("TypeFlags", "Skeleton")
-            model = self._add("Model", name, "Model", "LimbNode")
-            person.bone_ids.append(self._last_id)
-            properties = _add_model_properties(model)
+            model = self.add("Model", name, "Model", "LimbNode")
+            person.bone_ids.append(self.last_id)
+            properties = add_model_properties(model)
             offset = bones.offsets[bone] * self._scale
-            _add_vector(properties, "Lcl Translation", offset, "Lcl Translation", "", "A")
-            _add_vector(properties, "Lcl Rotation", rest[bone, ::-1], "Lcl Rotation", "", "A")
-            _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
-            self._connect(attribute_id, person.bone_ids[bone])
+            add_vector(properties, "Lcl Translation", offset, "Lcl Translation", "", "A")
+            add_vector(properties, "Lcl Rotation", rest[bone, ::-1], "Lcl Rotation", "", "A")
+            add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
+            self.connect(attribute_id, person.bone_ids[bone])
             parent = int(bones.parents[bone])
-            self._connect(person.bone_ids[bone], person.bone_ids[parent] if parent >= 0 else top)
+            self.connect(person.bone_ids[bone], person.bone_ids[parent] if parent >= 0 else top)
 
     def add_mesh(self) -> None:
         """Add the meshes in the rest pose with normals, a material and their skins."""
-        material = self._add("Material", "body", "Material", "")
-        material_id = self._last_id
+        material = self.add("Material", "body", "Material", "")
+        material_id = self.last_id
         material.add("Version", Int32(102))
         material.add("ShadingModel", "lambert")
         material.add("MultiLayer", Int32(0))
         colour = np.full(3, _SKIN_COLOUR)
-        _add_vector(material.add("Properties70"), "DiffuseColor", colour, "Color", "", "A")
+        add_vector(material.add("Properties70"), "DiffuseColor", colour, "Color", "", "A")
         for person in self._people:
             self._add_mesh(person, material_id)
 
@@ -102,8 +104,8 @@ class SceneObjects:
         scene = person.scene
         vertices, faces = scene.vertices, scene.body.faces
         name = f"{scene.name} body" if scene.name else "body"
-        geometry = self._add("Geometry", name, "Geometry", "Mesh")
-        geometry_id = self._last_id
+        geometry = self.add("Geometry", name, "Geometry", "Mesh")
+        geometry_id = self.last_id
         polygons = faces.astype(np.int32)
         polygons[:, -1] = -polygons[:, -1] - 1  # marks the end of a polygon
         geometry.add("GeometryVersion", Int32(124))
@@ -127,19 +129,19 @@ class SceneObjects:
             element = layer.add("LayerElement")
             element.add("Type", kind)
             element.add("TypedIndex", Int32(0))
-        model = self._add("Model", name, "Model", "Mesh")
-        person.mesh_id = self._last_id
-        _add_model_properties(model)
-        self._connect(geometry_id, person.mesh_id)
-        self._connect(material_id, person.mesh_id)
-        self._connect(person.mesh_id, 0)
+        model = self.add("Model", name, "Model", "Mesh")
+        person.mesh_id = self.last_id
+        add_model_properties(model)
+        self.connect(geometry_id, person.mesh_id)
+        self.connect(material_id, person.mesh_id)
+        self.connect(person.mesh_id, 0)
         self._add_skin(person, geometry_id)
 
     def add_camera(self) -> None:
         """Add the camera; those of FBX look along x, with y up."""
         view = view_camera(self._people[0].scene)
-        attribute = self._add("NodeAttribute", NAME, "NodeAttribute", "Camera")
-        attribute_id = self._last_id
+        attribute = self.add("NodeAttribute", NAME, "NodeAttribute", "Camera")
+        attribute_id = self.last_id
         attribute.add("TypeFlags", "Camera")
         properties = attribute.add("Properties70")
         properties.add("P", "ApertureMode", "enum", "", "", Int32(_BY_FOCAL_LENGTH))
@@ -155,17 +157,17 @@ class SceneObjects:
             ("FarPlane", FAR * self._scale),
         ):
             properties.add("P", name, "Number", "", "A", value)
-        model = self._add("Model", NAME, "Model", "Camera")
-        model_id = self._last_id
-        properties = _add_model_properties(model)
+        model = self.add("Model", NAME, "Model", "Camera")
+        model_id = self.last_id
+        properties = add_model_properties(model)
         axes = view.axes[:, [2, 1, 0]] * [-1.0, 1.0, 1.0]
         angles = np.degrees(continuous_angles(axes[None, None], "zyx"))[0, 0, ::-1]
         position = view.position * self._scale
-        _add_vector(properties, "Lcl Translation", position, "Lcl Translation", "", "A")
-        _add_vector(properties, "Lcl Rotation", angles, "Lcl Rotation", "", "A")
-        _add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
-        self._connect(attribute_id, model_id)
-        self._connect(model_id, 0)
+        add_vector(properties, "Lcl Translation", position, "Lcl Translation", "", "A")
+        add_vector(properties, "Lcl Rotation", angles, "Lcl Rotation", "", "A")
+        add_vector(properties, "Lcl Scaling", np.ones(3), "Lcl Scaling", "", "A")
+        self.connect(attribute_id, model_id)
+        self.connect(model_id, 0)
 
     def add_bind_pose(self) -> None:
         """Add the rest pose of each person's bones and, if there is one, of the mesh."""
@@ -173,7 +175,7 @@ class SceneObjects:
             self._add_bind_pose(person)
 
     def _add_bind_pose(self, person: _Person) -> None:
-        pose = self._add("Pose", "rest", "Pose", "BindPose")
+        pose = self.add("Pose", "rest", "Pose", "BindPose")
         pose.add("Type", "BindPose")
         pose.add("Version", Int32(100))
         pairs = list(zip(person.bone_ids, self._rest_matrices(person.scene), strict=True))
@@ -192,14 +194,7 @@ class SceneObjects:
         Interrupted
             If the reporter is cancelled.
         """
-        stack = self._add("AnimationStack", "motion", "AnimStack", "")
-        stack_id = self._last_id
-        properties = stack.add("Properties70")
-        for name, time in time_span("Local", self.ticks) + time_span("Reference", self.ticks):
-            properties.add("P", name, "KTime", "Time", "", time)
-        self._add("AnimationLayer", "motion", "AnimLayer", "")
-        layer_id = self._last_id
-        self._connect(layer_id, stack_id)
+        layer_id = self.add_stack("motion", self.ticks)
         times = packed(self._times)
         count = len(self._people)
         for index, person in enumerate(self._people):
@@ -212,25 +207,25 @@ class SceneObjects:
         scene, bone_ids = person.scene, person.bone_ids
         for bone, positions in scene.moving():
             values = positions * self._scale
-            self._add_curves(layer_id, bone_ids[bone], "T", "Lcl Translation", values, times)
+            self.add_curves(layer_id, bone_ids[bone], "T", "Lcl Translation", values, times)
         # not relative to a PreRotation, which assimp 5.2 applies twice
         angles = np.degrees(continuous_angles(scene.rotations, "zyx"))[..., ::-1]
         for bone, bone_id in enumerate(bone_ids):
-            self._add_curves(layer_id, bone_id, "R", "Lcl Rotation", angles[:, bone], times)
+            self.add_curves(layer_id, bone_id, "R", "Lcl Rotation", angles[:, bone], times)
             report_progress(reporter, (bone + 1) / len(bone_ids))
 
     def _add_skin(self, person: _Person, geometry_id: int) -> None:
         scene = person.scene
-        skin = self._add("Deformer", "skin", "Deformer", "Skin")
-        skin_id = self._last_id
+        skin = self.add("Deformer", "skin", "Deformer", "Skin")
+        skin_id = self.last_id
         skin.add("Version", Int32(101))
         skin.add("Link_DeformAcuracy", 50.0)
-        self._connect(skin_id, geometry_id)
+        self.connect(skin_id, geometry_id)
         bone, weight = influences(scene)
         matrices = self._rest_matrices(scene)
         for index, name in enumerate(scene.bones.names):
             vertex, slot = np.nonzero((bone == index) & (weight > 0))
-            cluster = self._add("Deformer", name, "SubDeformer", "Cluster")
+            cluster = self.add("Deformer", name, "SubDeformer", "Cluster")
             cluster.add("Version", Int32(100))
             cluster.add("UserData", "", "")
             if len(vertex):
@@ -238,31 +233,9 @@ class SceneObjects:
                 cluster.add("Weights", weight[vertex, slot])
             cluster.add("Transform", np.linalg.inv(matrices[index]).T)
             cluster.add("TransformLink", matrices[index].T)
-            cluster_id = self._last_id
-            self._connect(cluster_id, skin_id)
-            self._connect(person.bone_ids[index], cluster_id)
-
-    def _add_curves(
-        self, layer_id: int, bone_id: int, short: str, channel: str, values: Array, times: Packed
-    ) -> None:
-        node = self._add("AnimationCurveNode", short, "AnimCurveNode", "")
-        node_id = self._last_id
-        properties = node.add("Properties70")
-        for axis, letter in enumerate("XYZ"):
-            properties.add("P", f"d|{letter}", "Number", "", "A", float(values[0, axis]))
-        self._connect(node_id, layer_id)
-        self._connect(node_id, bone_id, channel)
-        for axis, letter in enumerate("XYZ"):
-            curve = self._add("AnimationCurve", "", "AnimCurve", "")
-            curve.add("Default", float(values[0, axis]))
-            curve.add("KeyVer", Int32(4008))
-            curve.add("KeyTime", times)
-            curve.add("KeyValueFloat", values[:, axis].astype(np.float32))
-            curve.add("KeyAttrFlags", np.array([24836], dtype=np.int32))  # linear between keys
-            attributes = np.array([0, 0, 9.42e-30, 0], dtype=np.float32)
-            curve.add("KeyAttrDataFloat", attributes)
-            curve.add("KeyAttrRefCount", np.array([len(values)], dtype=np.int32))
-            self._connect(self._last_id, node_id, f"d|{letter}")
+            cluster_id = self.last_id
+            self.connect(cluster_id, skin_id)
+            self.connect(person.bone_ids[index], cluster_id)
 
     def _rest_matrices(self, scene: Scene) -> Array:
         bones = scene.bones
@@ -270,38 +243,3 @@ class SceneObjects:
         matrices[:, :3, :3] = bones.rest_rotation
         matrices[:, :3, 3] = bones.rest_position * self._scale
         return matrices
-
-    def _add(self, node: str, name: str, kind: str, subtype: str) -> Node:
-        self._last_id += 1
-        added = self.objects.add(node, self._last_id, object_name(name, kind), subtype)
-        added.scope = True  # an animation layer has no children of its own
-        return added
-
-    def _connect(self, child: int, parent: int, channel: str = "") -> None:
-        if channel:
-            self.connections.add("C", "OP", child, parent, channel)
-        else:
-            self.connections.add("C", "OO", child, parent)
-
-
-def _rounded_multiples(count: int, step: Fraction) -> Ints:
-    # integer arithmetic: as floats, multiples of a step of 1.5e9 ticks would lose their last digits
-    n, d = step.numerator, step.denominator
-    return np.array([(2 * frame * n + d) // (2 * d) for frame in range(count)], dtype=np.int64)
-
-
-def _add_model_properties(model: Node) -> Node:
-    model.add("Version", Int32(232))
-    properties = model.add("Properties70")
-    properties.add("P", "RotationActive", "bool", "", "", Int32(1))
-    properties.add("P", "InheritType", "enum", "", "", Int32(1))
-    properties.add("P", "DefaultAttributeIndex", "int", "Integer", "", Int32(0))
-    model.add("Shading", True)
-    model.add("Culling", "CullingOff")
-    return properties
-
-
-def _add_vector(
-    properties: Node, name: str, values: Array, kind: str, label: str, flags: str = ""
-) -> None:
-    properties.add("P", name, kind, label, flags, *(float(value) for value in values))

@@ -1,7 +1,9 @@
 """FBX reader that runs as a separate process: reads a file with ufbx and writes an npz.
 
 ``python -m pymaf_live.export.fbx_reader FILE`` reads times in seconds, one per line, from stdin and
-writes the npz to stdout. ufbx's Python module crashes if its objects are destroyed in the wrong
+writes the npz to stdout: the bones of one of our files. With a further argument ``nodes`` it writes
+the positions of all nodes of any file, in the file's own units and axes, under its last animation
+stack. ufbx's Python module crashes if its objects are destroyed in the wrong
 order; therefore no object is destroyed before the process ends.
 """
 
@@ -31,6 +33,8 @@ def main() -> None:
     gc.disable()
     seconds = [float(line) for line in sys.stdin.read().split()]
     scene = _keep(ufbx.load_file(sys.argv[1]))
+    if sys.argv[2:] == ["nodes"]:
+        _write_nodes(scene, seconds, ufbx)
     settings = _keep(scene.settings)
     axes = _keep(settings.axes)
     if axes.up != ufbx.CoordinateAxis.POSITIVE_Y:
@@ -50,6 +54,31 @@ def main() -> None:
         seconds=duration,
         names=np.array(names),
         positions=positions * float(settings.unit_meters),
+    )
+    sys.stdout.buffer.write(out.getvalue())
+    _exit("")
+
+
+def _write_nodes(scene: Any, seconds: list[float], ufbx: Any) -> None:
+    """Write the positions of all nodes and end the process."""
+    stacks = _keep(scene.anim_stacks)
+    if not len(stacks):
+        _exit("the file has no animation")
+    anim = _keep(_keep(stacks[len(stacks) - 1]).anim)
+    nodes = [_keep(node) for node in _keep(scene.nodes)]
+    every = list(range(len(nodes)))
+    index = {int(node.element_id): number for number, node in enumerate(nodes)}
+    parents = [_keep(node.parent) for node in nodes]
+    positions = np.empty((len(seconds), len(every), 3))
+    for row, second in enumerate(seconds):
+        positions[row] = _positions(_keep(ufbx.evaluate_scene(scene, anim, second)), every)
+    out = BytesIO()
+    np.savez(
+        out,
+        allow_pickle=False,
+        positions=positions,
+        names=np.array([str(node.name) for node in nodes]),
+        parents=np.array([-1 if p is None else index[int(p.element_id)] for p in parents]),
     )
     sys.stdout.buffer.write(out.getvalue())
     _exit("")

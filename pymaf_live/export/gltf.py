@@ -9,19 +9,30 @@ which programs name their objects. Several people share one animation, so that a
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pymaf_live import __version__
 from pymaf_live.body.normals import vertex_normals
 from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import OutputError
+from pymaf_live.export.gltf_buffer import (
+    ARRAY_BUFFER,
+    BYTE,
+    ELEMENT_ARRAY_BUFFER,
+    ELEMENT_SIZE,
+    FLOAT,
+    INT,
+    SHORT,
+    BinaryBuffer,
+    with_continuous_signs,
+    write_chunks,
+    xyzw,
+)
 from pymaf_live.export.options import ExportOptions
 from pymaf_live.export.per_person import PerPersonWriter
 from pymaf_live.export.readback_check import ReadBack
@@ -31,10 +42,6 @@ from pymaf_live.export.view_camera import FAR, NAME, NEAR, ViewCamera, view_came
 from pymaf_live.system.reporter import Reporter, report_progress
 from pymaf_live.types import Array
 
-_FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
-_ELEMENT_SIZE = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
-_MAGIC, _JSON_CHUNK, _BINARY_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _MATERIAL = {
     "name": "body",
     "pbrMetallicRoughness": {
@@ -103,7 +110,7 @@ def write_document(
     Interrupted
         If the reporter is cancelled.
     """
-    buffer = _Buffer()
+    buffer = BinaryBuffer()
     nodes: list[dict[str, Any]] = []
     roots: list[int] = []
     first_bones: list[int] = []
@@ -146,58 +153,14 @@ def write_document(
     if extensions:
         document["extensions"] = dict(extensions)
         document["extensionsUsed"] = list(extensions)
-    _write_chunks(path, document, buffer)
+    write_chunks(path, document, buffer)
     report_progress(reporter, 1.0)
-
-
-class _Buffer:
-    """Binary part of a file and the tables that describe it."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.views: list[dict[str, Any]] = []
-        self.accessors: list[dict[str, Any]] = []
-
-    def add(
-        self,
-        values: npt.NDArray[Any],
-        kind: str,
-        component: int = _FLOAT,
-        *,
-        bounds: bool = False,
-        target: int | None = None,
-    ) -> int:
-        """Add an array, one element of `kind` per row, and return the index of its accessor."""
-        dtype = {_FLOAT: "<f4", _BYTE: "u1", _SHORT: "<u2", _INT: "<u4"}[component]
-        array = np.ascontiguousarray(values, dtype=dtype).reshape(-1, _ELEMENT_SIZE[kind])
-        content = array.tobytes()
-        view: dict[str, Any] = {
-            "buffer": 0,
-            "byteOffset": self.size,
-            "byteLength": len(content),
-        }
-        self.views.append(view | ({} if target is None else {"target": target}))
-        accessor: dict[str, Any] = {
-            "bufferView": len(self.views) - 1,
-            "componentType": component,
-            "count": len(array),
-            "type": kind,
-        }
-        if bounds:
-            accessor["min"] = array.min(axis=0).tolist()
-            accessor["max"] = array.max(axis=0).tolist()
-        self.accessors.append(accessor)
-        padding = -len(content) % 4
-        self.parts += [content, b"\0" * padding]
-        self.size += len(content) + padding
-        return len(self.accessors) - 1
 
 
 def _bone_nodes(scene: Scene, first: int) -> list[dict[str, Any]]:
     """Return the nodes of the bones, the first of which has the number `first`."""
     bones = scene.bones
-    rest = _xyzw(quaternion_from_matrix(bones.rest_local_rotation))
+    rest = xyzw(quaternion_from_matrix(bones.rest_local_rotation))
     nodes: list[dict[str, Any]] = []
     for bone, name in enumerate(bones.names):
         node: dict[str, Any] = {
@@ -215,7 +178,7 @@ def _camera_node(view: ViewCamera) -> dict[str, Any]:
         "name": NAME,
         "camera": 0,
         "translation": view.position.tolist(),
-        "rotation": _xyzw(quaternion_from_matrix(view.axes)).tolist(),
+        "rotation": xyzw(quaternion_from_matrix(view.axes)).tolist(),
     }
 
 
@@ -225,7 +188,7 @@ def _perspective(view: ViewCamera) -> dict[str, Any]:
 
 
 def _animation(
-    buffer: _Buffer, scenes: Sequence[Scene], first_bones: Sequence[int], reporter: Reporter
+    buffer: BinaryBuffer, scenes: Sequence[Scene], first_bones: Sequence[int], reporter: Reporter
 ) -> dict[str, Any]:
     scene = scenes[0]
     step = 1 / scene.rate
@@ -247,7 +210,7 @@ def _animation(
             add_channel(first + bone, "translation", positions)
         for bone in range(len(each.bones.names)):
             quaternions = quaternion_from_matrix(each.rotations[:, bone])
-            add_channel(first + bone, "rotation", _xyzw(_with_continuous_signs(quaternions)))
+            add_channel(first + bone, "rotation", xyzw(with_continuous_signs(quaternions)))
             report_progress(reporter, 0.9 * min(1.0, len(channels) / count))
     rate = scene.rate.as_integer_ratio()
     return {
@@ -258,7 +221,7 @@ def _animation(
     }
 
 
-def _skin(buffer: _Buffer, scene: Scene, first: int) -> dict[str, Any]:
+def _skin(buffer: BinaryBuffer, scene: Scene, first: int) -> dict[str, Any]:
     return {
         "name": scene.name or "skeleton",
         "skeleton": first,
@@ -267,23 +230,23 @@ def _skin(buffer: _Buffer, scene: Scene, first: int) -> dict[str, Any]:
     }
 
 
-def _primitive(buffer: _Buffer, scene: Scene) -> dict[str, Any]:
+def _primitive(buffer: BinaryBuffer, scene: Scene) -> dict[str, Any]:
     vertices, faces = scene.vertices, scene.body.faces
     bone, weight = influences(scene, multiple_of=_INFLUENCES_PER_SET)
-    component = _BYTE if len(scene.bones.names) <= 256 else _SHORT
+    component = BYTE if len(scene.bones.names) <= 256 else SHORT
     attributes = {
-        "POSITION": buffer.add(vertices, "VEC3", bounds=True, target=_ARRAY_BUFFER),
-        "NORMAL": buffer.add(vertex_normals(vertices, faces), "VEC3", target=_ARRAY_BUFFER),
+        "POSITION": buffer.add(vertices, "VEC3", bounds=True, target=ARRAY_BUFFER),
+        "NORMAL": buffer.add(vertex_normals(vertices, faces), "VEC3", target=ARRAY_BUFFER),
     }
     for index in range(bone.shape[1] // _INFLUENCES_PER_SET):
         part = slice(index * _INFLUENCES_PER_SET, (index + 1) * _INFLUENCES_PER_SET)
         attributes[f"JOINTS_{index}"] = buffer.add(
-            bone[:, part], "VEC4", component, target=_ARRAY_BUFFER
+            bone[:, part], "VEC4", component, target=ARRAY_BUFFER
         )
-        attributes[f"WEIGHTS_{index}"] = buffer.add(weight[:, part], "VEC4", target=_ARRAY_BUFFER)
+        attributes[f"WEIGHTS_{index}"] = buffer.add(weight[:, part], "VEC4", target=ARRAY_BUFFER)
     return {
         "attributes": attributes,
-        "indices": buffer.add(faces, "SCALAR", _INT, target=_ELEMENT_ARRAY_BUFFER),
+        "indices": buffer.add(faces, "SCALAR", INT, target=ELEMENT_ARRAY_BUFFER),
         "material": 0,
     }
 
@@ -295,30 +258,6 @@ def _inverse_bind_matrices(scene: Scene) -> Array:
     matrices[:, :3, :3] = rotation
     matrices[:, :3, 3] = -np.einsum("bij,bj->bi", rotation, scene.bones.rest_position)
     return np.swapaxes(matrices, 1, 2).reshape(-1, 16)
-
-
-def _xyzw(wxyz: Array) -> Array:
-    return np.asarray(wxyz[..., [1, 2, 3, 0]])
-
-
-def _with_continuous_signs(quaternions: Array) -> Array:
-    """Return quaternions (N, 4) with signs such that interpolation takes the short way."""
-    dots = (quaternions[1:] * quaternions[:-1]).sum(axis=-1)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0))
-    return np.asarray(quaternions * np.r_[1.0, signs][:, None])
-
-
-def _write_chunks(path: Path, document: dict[str, Any], buffer: _Buffer) -> None:
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 4)
-    total = 12 + 8 + len(text) + 8 + buffer.size
-    if total >= 1 << 32:
-        raise OutputError(f"cannot write {path}: the motion is too long for a .glb file")
-    with path.open("wb") as file:
-        file.write(struct.pack("<III", _MAGIC, 2, total))
-        file.write(struct.pack("<II", len(text), _JSON_CHUNK) + text)
-        file.write(struct.pack("<II", buffer.size, _BINARY_CHUNK))
-        file.writelines(buffer.parts)
 
 
 def read_back(path: Path, scene: Scene, scale: float) -> ReadBack:
@@ -342,8 +281,8 @@ def _bone_positions(document: Any, blob: bytes) -> ReadBack:
     times: Array = np.zeros(0)
     for channel in animation.channels:
         sampler = animation.samplers[channel.sampler]
-        times = _floats(document, blob, sampler.input)[:, 0]
-        values = _floats(document, blob, sampler.output)
+        times = floats(document, blob, sampler.input)[:, 0]
+        values = floats(document, blob, sampler.output)
         animated[channel.target.node, channel.target.path] = values
     parents = {
         child: index for index, node in enumerate(document.nodes) for child in node.children or []
@@ -380,13 +319,14 @@ def _bone_positions(document: Any, blob: bytes) -> ReadBack:
     return ReadBack(rate, len(times), np.arange(len(times)), names, stacked)
 
 
-def _floats(document: Any, blob: bytes, index: int) -> Array:
+def floats(document: Any, blob: bytes, index: int) -> Array:
+    """Return the values (N, K) of an accessor of floats."""
     accessor = document.accessors[index]
-    if accessor.componentType != _FLOAT:
+    if accessor.componentType != FLOAT:
         raise ValueError(f"accessor {index} does not contain floats")
     view = document.bufferViews[accessor.bufferView]
     start = (view.byteOffset or 0) + (accessor.byteOffset or 0)
-    width = _ELEMENT_SIZE[accessor.type]
+    width = ELEMENT_SIZE[accessor.type]
     values = np.frombuffer(blob, "<f4", accessor.count * width, start)
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
 

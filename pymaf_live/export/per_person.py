@@ -117,6 +117,28 @@ def require_free(paths: list[Path], *, force: bool) -> None:
             raise OutputExistsError(target)
 
 
+def person_paths(path: Path, suffix: str, context: ExportContext) -> list[Path]:
+    """Return the file of each person, or the one file if all share it.
+
+    Parameters
+    ----------
+    path : Path
+        Target as the user named it.
+    suffix : str
+        File suffix of the format.
+    context : ExportContext
+    """
+    if context.options.one_file:
+        return [path]
+    has_suffix = path.name.lower().endswith(suffix)
+    stem = path.name[: -len(suffix)] if has_suffix else path.stem
+    names = {person: person_name(context.take, person) for person in context.people}
+    return [
+        path.with_name(f"{stem}{person_suffix}{path.name[len(stem) :]}")
+        for person_suffix in person_suffixes(context.people, names)
+    ]
+
+
 def one_person(write: WriteScene) -> WriteScenes:
     """Return the writer of a format whose files hold one person."""
 
@@ -186,7 +208,7 @@ class PerPersonWriter:
         context = export_context(take, body, options)
         if context is None:
             return []
-        paths = self._paths(path, context)
+        paths = person_paths(path, self.suffix, context)
         require_free(paths, force=force)
         make_folder(path.parent)
         report_progress(reporter, 0.0)
@@ -243,14 +265,3 @@ class PerPersonWriter:
             # what a disk or a network drive has damaged may make a reader fail in any way
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON]
             raise OutputError(f"cannot write {target}: it cannot be read back: {reason}") from error
-
-    def _paths(self, path: Path, context: ExportContext) -> list[Path]:
-        if context.options.one_file:
-            return [path]
-        has_suffix = path.name.lower().endswith(self.suffix)
-        stem = path.name[: -len(self.suffix)] if has_suffix else path.stem
-        names = {person: person_name(context.take, person) for person in context.people}
-        return [
-            path.with_name(f"{stem}{person_suffix}{path.name[len(stem) :]}")
-            for person_suffix in person_suffixes(context.people, names)
-        ]

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pymaf_live.body import Body, PointSet
+from pymaf_live.body.two_bone import Leg, solve_two_bone
 from pymaf_live.motion.contacts import Stance, contact_probability, find_stances
 from pymaf_live.motion.posed_segments import (
     PosedSegment,
@@ -16,7 +17,6 @@ from pymaf_live.motion.posed_segments import (
     with_posed_segments,
 )
 from pymaf_live.motion.sparse_least_squares import SparseLeastSquares
-from pymaf_live.motion.two_bone import Leg, solve_two_bone
 from pymaf_live.takes.ground import Ground, ball_heights, ground_of
 from pymaf_live.takes.legs import legs_at_rest
 from pymaf_live.takes.npz_file import require_body

@@ -32,6 +32,7 @@ from pymaf_live.workflows.api_arguments import (
 
 if TYPE_CHECKING:
     from pymaf_live.export.options import ExportOptions, Rig, Unit, World
+    from pymaf_live.workflows.export import ExportRequest
 
 
 def process(
@@ -217,6 +218,7 @@ def export(
     mesh: bool = True,
     camera: bool = False,
     one_file: bool = False,
+    character: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -243,16 +245,18 @@ def export(
         Include the skinned mesh; include the camera, to render the person over the video.
     one_file : bool
         Write all people into one file instead of one each.
+    character : str or path, optional
+        Character to put the motion on: a .vrm, .glb, .gltf or .fbx file, or 'alex' (shipped). The
+        suffix is then .glb, .vrm, .vrma or .fbx; `rate`, `world` and `in_place` apply.
     force : bool
         Replace existing files.
     progress : callable, optional
-        Called with the finished part of the work (0..1) and the file's name; an exception that it
-        raises ends the export.
+        Called with the finished part of the work (0..1) and the file's name; its exceptions end the
+        export.
 
     Returns
     -------
     list of Path
-        The files that were written.
 
     Raises
     ------
@@ -274,16 +278,24 @@ def export(
     ['dance.bvh']
     """
     from pymaf_live.export.options import ExportOptions
-    from pymaf_live.workflows.export import ExportRequest
     from pymaf_live.workflows.export import export as export_take
 
-    target = Path(path)
     choices = (_parse_rate(rate), unit, rig, world, in_place, rest_first, mesh, camera, one_file)
-    options = ExportOptions(*choices)
-    _require_supported(options, target)
+    request = _export_request(Path(path), ExportOptions(*choices), character, force=force)
     with CallbackReporter(progress) as reporter:
-        exported = export_take(take, ExportRequest((target,), options, force=force), reporter)
+        exported = export_take(take, request, reporter)
     return [file.path for file in exported.files]
+
+
+def _export_request(
+    target: Path, options: ExportOptions, character: str | os.PathLike[str] | None, *, force: bool
+) -> ExportRequest:
+    from pymaf_live.workflows.character import open_character
+    from pymaf_live.workflows.export import ExportRequest
+
+    _require_supported(options, target, with_character=character is not None)
+    opened = None if character is None else open_character(os.fspath(character))
+    return ExportRequest((target,), options, character=opened, force=force)
 
 
 def _parse_rate(rate: Fraction | float | str | None) -> Fraction | None:
@@ -292,9 +304,14 @@ def _parse_rate(rate: Fraction | float | str | None) -> Fraction | None:
     return rate if isinstance(rate, Fraction) or rate is None else parse_rate(str(rate))
 
 
-def _require_supported(options: ExportOptions, target: Path) -> None:
+def _require_supported(options: ExportOptions, target: Path, *, with_character: bool) -> None:
+    from pymaf_live.export.character import OPTIONS
     from pymaf_live.export.formats import format_for_path, unsupported_options
 
+    if with_character:
+        if unknown := sorted(options.changed() - OPTIONS):
+            raise UsageError(f"characters have no option {', '.join(unknown)}")
+        return
     chosen = format_for_path(target)
     unsupported = unsupported_options(options, [chosen])
     if unsupported:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,7 @@ from pymaf_live.workflows.recoverable import finished_take
 
 if TYPE_CHECKING:
     from pymaf_live.body import Body
+    from pymaf_live.characters.retarget import Retargeter
 
 FootLock = Literal["auto", "always", "never"]
 
@@ -36,6 +39,8 @@ class ExportRequest:
     """People and time range; all by default."""
     smoothing: Literal["off", "offline"] = "off"
     """'offline' smooths a take that was measured without smoothing."""
+    character: Retargeter | None = None
+    """Character to write instead of the body, from `workflows.character.open_character`."""
     body: str | None = None
     """Name or file of the body to retarget to first; None keeps the take's own."""
     force: bool = False
@@ -98,10 +103,9 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
     InputError
         If the body of the take is not installed.
     """
-    from pymaf_live.export.formats import format_for_path
     from pymaf_live.motion import lock_feet
 
-    formats = [format_for_path(target) for target in request.targets]
+    writers = [_writer(target, request) for target in request.targets]
     existing = [target for target in request.targets if exists(target)]
     if existing and not request.force and not request.keep_going:
         raise OutputExistsError(existing[0], others=len(existing) - 1)
@@ -111,18 +115,18 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
         take = lock_feet(take, body, request.foot_lock)
     files: dict[Path, list[ExportedFile]] = {}
     failed: list[tuple[Path, OutputError]] = []
-    order = list(zip(request.targets, formats, strict=True))
-    if request.keep_going:
+    order = list(zip(request.targets, writers, strict=True))
+    if request.keep_going and request.character is None:
         # the take's own file first: the others can be made of it again
-        order.sort(key=lambda pair: pair[1].name != "npz")
+        order.sort(key=lambda pair: not _is_take(pair[0]))
     not_written: tuple[Path, ...] = ()
-    for index, (target, kind) in enumerate(order):
+    for index, (target, write) in enumerate(order):
         step = StepReporter(
             reporter, index / len(order), (index + 1) / len(order), f"writing {target.name}"
         )
         try:
             report_progress(step, 0.0)
-            files[target] = kind.write(
+            files[target] = write(
                 take, body, target, request.options, force=request.force, reporter=step
             )
         except Interrupted:
@@ -141,6 +145,30 @@ def export(take: Take, request: ExportRequest, reporter: Reporter = SILENT) -> E
         tuple(failed),
         retarget_error,
     )
+
+
+def _is_take(target: Path) -> bool:
+    from pymaf_live.export.formats import format_for_path
+
+    return format_for_path(target).name == "npz"
+
+
+def _writer(target: Path, request: ExportRequest) -> Callable[..., list[ExportedFile]]:
+    """Return the function that writes a target; its arguments are those of `Format.write`.
+
+    Raises
+    ------
+    UsageError
+        If the ending belongs to no format, or to none that can hold the character.
+    """
+    if request.character is None:
+        from pymaf_live.export.formats import format_for_path
+
+        return format_for_path(target).write
+    from pymaf_live.export.character import export_character, require_character_format
+
+    require_character_format(target, request.character.character)
+    return partial(export_character, retargeter=request.character)
 
 
 class LateCancelReporter:

@@ -144,9 +144,9 @@ def test_wrong_file_is_not_kept(
 def test_file_with_a_wrong_rate_is_not_kept(
     body: Body, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floats = gltf._floats
+    floats = gltf.floats
     monkeypatch.setattr(
-        gltf, "_floats", lambda d, b, i: floats(d, b, i) * (1.001 if i == 0 else 1.0)
+        gltf, "floats", lambda d, b, i: floats(d, b, i) * (1.001 if i == 0 else 1.0)
     )
     with pytest.raises(OutputError, match=r"29\.9401 frames per second instead of 29\.97"):
         FORMATS["glb"](take, body, tmp_path / "a.glb")

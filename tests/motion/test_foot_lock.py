@@ -10,10 +10,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pymaf_live.body import Body, default_body, project
+from pymaf_live.body.two_bone import Leg, solve_two_bone
 from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, find_stances
-from pymaf_live.motion.two_bone import Leg, solve_two_bone
 from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.ground import ball_heights, estimate_ground
 from pymaf_live.takes.take import Take

@@ -13,6 +13,7 @@ _PAGES = (
     "multiple-people.md",
     "live-streaming.md",
     "models.md",
+    "characters.md",
     "own-bodies.md",
     "troubleshooting.md",
 )

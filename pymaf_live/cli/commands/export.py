@@ -16,6 +16,8 @@ from pymaf_live.cli.take_output import print_exported
 from pymaf_live.errors import UsageError
 
 if TYPE_CHECKING:
+    from pymaf_live.characters.retarget import Retargeter
+    from pymaf_live.export.options import ExportOptions
     from pymaf_live.takes.selection import TakeSelection
 
 
@@ -69,6 +71,57 @@ class SelectionOptions:
         )
 
 
+@dataclass(frozen=True)
+class CharacterOptions:
+    """Options of an export on a character."""
+
+    character: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Put the motion on a character: a .vrm, .glb, .gltf or .fbx file, or alex.",
+            show_default=False,
+        ),
+    ] = None
+    bone_map: Annotated[
+        Path | None,
+        typer.Option(
+            parser=parse_path,
+            metavar="FILE.json",
+            help="Bone mapping of the character, instead of the saved one.",
+            show_default=False,
+        ),
+    ] = None
+
+    def export_options(self, motion: MotionOptions, targets: tuple[Path, ...]) -> ExportOptions:
+        """Return the options of the files.
+
+        Raises
+        ------
+        UsageError
+            If an option does not apply, or an ending belongs to no format.
+        """
+        from pymaf_live.export.formats import format_for_path
+
+        if self.character is not None:
+            return motion.character_options()
+        if self.bone_map is not None:
+            raise UsageError("--bone-map needs --character")
+        return motion.export_options(tuple(format_for_path(target).name for target in targets))
+
+    def opened(self) -> Retargeter | None:
+        """Return the character, None without one.
+
+        Raises
+        ------
+        InputError
+            If it cannot be used.
+        """
+        from pymaf_live.workflows.character import open_character
+
+        return None if self.character is None else open_character(self.character, self.bone_map)
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) < 2 or not all(part.isdecimal() for part in parts):
@@ -101,6 +154,7 @@ def export(
             help="Retarget to another body first: open, an imported body, or a body file.",
         ),
     ] = None,
+    character: CharacterOptions,
     selection: SelectionOptions,
     smoothing: Annotated[
         Literal["off", "offline"],
@@ -109,7 +163,6 @@ def export(
     force: ForceOption = False,
 ) -> int:
     """Export a take to other formats, or to another body."""
-    from pymaf_live.export.formats import format_for_path
     from pymaf_live.takes import read_take
     from pymaf_live.workflows.export import ExportRequest
     from pymaf_live.workflows.export import export as export_take
@@ -121,7 +174,8 @@ def export(
             raise UsageError(f"{target} is the take itself")
     request = ExportRequest(
         targets,
-        motion.export_options(tuple(format_for_path(target).name for target in targets)),
+        character.export_options(motion, targets),
+        character=character.opened(),
         foot_lock=foot_lock,
         selection=selection.take_selection(),
         smoothing=smoothing,

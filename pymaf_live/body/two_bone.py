@@ -1,4 +1,4 @@
-"""Two-bone inverse kinematics of a leg: hip and knee rotations that place the ankle."""
+"""Two-bone inverse kinematics of a leg or an arm: two rotations that place the limb's end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _KNEE_AXIS_WEIGHT = 0.05
 
 @dataclass(frozen=True)
 class Leg:
-    """N poses of a leg; positions (N, 3) m, rotations (N, 3, 3) in the same world."""
+    """N poses of a leg; positions (N, 3) m, rotations (N, 3, 3) in the same world.
+
+    An arm is a leg with shoulder, elbow and wrist for hip, knee and ankle.
+    """
 
     hip: Array
     knee: Array
@@ -27,6 +30,8 @@ class Leg:
     """World rotation of the thigh."""
     knee_rotation: Array
     """World rotation of the shank."""
+    hinge: Array | None = None
+    """(N, 3) axis that the knee bends about; None: the x axis of `knee_rotation`, as in SMPL."""
 
 
 def solve_two_bone(
@@ -62,9 +67,8 @@ def solve_two_bone(
     distance = np.clip(
         np.linalg.norm(target - leg.hip, axis=-1), np.abs(a - b) + 1e-3, _MAX_STRETCH * (a + b)
     )
-    # in SMPL a knee bends about its x axis
-    normal = np.cross(thigh, shank) / (a * b)[:, None]
-    normal = normal + _KNEE_AXIS_WEIGHT * leg.knee_rotation[..., 0]
+    hinge = leg.knee_rotation[..., 0] if leg.hinge is None else leg.hinge
+    normal = np.cross(thigh, shank) / (a * b)[:, None] + _KNEE_AXIS_WEIGHT * hinge
     axis = unit_vectors(normal - _projected(normal, unit_vectors(thigh)))
     current = np.arctan2((np.cross(thigh, shank) * axis).sum(-1), (thigh * shank).sum(-1))
     cosine = (distance**2 - a**2 - b**2) / (2 * a * b)
