@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QTransform
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
@@ -42,6 +42,31 @@ _SHAPES = {
     "redo": '<path d="M15 3l6 5.5-6 5.5v-4h-5a3.5 3.5 0 0 0 0 7h6v3h-6a6.5 6.5 0 0 1 0-13h5z"/>',
     "dismiss": '<path d="M6 4.6L4.6 6l6 6-6 6L6 19.4l6-6 6 6 1.4-1.4-6-6 6-6L18 4.6l-6 6z"/>',
 }
+_PAGES = {
+    "takes": '<path fill-rule="evenodd" d="M2 5h20v14H2zM4 7v2h2V7zM4 11v2h2v-2zM4 15v2h2v-2zM18 7'
+    'v2h2V7zM18 11v2h2v-2zM18 15v2h2v-2zM9 8v8l7-4z"/>',
+    "view": '<path fill-rule="evenodd" d="M12 5C6.5 5 2.5 9 1 12c1.5 3 5.5 7 11 7s9.5-4 11-7'
+    "c-1.5-3-5.5-7-11-7zm0 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zm0 2a2.5 2.5 0 1 0 0 5 2.5 2.5"
+    ' 0 0 0 0-5z"/>',
+    "inside": '<path d="M12 2l10 5-10 5L2 7zM4.3 10.8L12 14.6l7.7-3.8L22 12l-10 5-10-5z'
+    'M4.3 15.8L12 19.6l7.7-3.8L22 17l-10 5-10-5z"/>',
+    "live_out": '<path fill-rule="evenodd" d="M12 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4zM7.8 7.8l1.4 1.4a4'
+    " 4 0 0 0 0 5.6l-1.4 1.4a6 6 0 0 1 0-8.4zM16.2 7.8a6 6 0 0 1 0 8.4l-1.4-1.4a4 4 0 0 0 0-5.6z"
+    "M4.9 4.9l1.5 1.5a8 8 0 0 0 0 11.2l-1.5 1.5a10 10 0 0 1 0-14.2zM19.1 4.9a10 10 0 0 1 0 14.2"
+    'l-1.5-1.5a8 8 0 0 0 0-11.2z"/>',
+    "model": '<path fill-rule="evenodd" d="M8 2h2v3h4V2h2v3h3v3h3v2h-3v4h3v2h-3v3h-3v3h-2v-3h-4v3H8'
+    'v-3H5v-3H2v-2h3v-4H2V8h3V5h3zM8 8v8h8V8z"/>',
+    "health": '<path d="M2 11h4.4l2.1-6h1.8l3.4 10 1.8-4H22v2.2h-5.1L14.4 19h-1.8L9.3 9l-1.4 4.2'
+    'H2z"/>',
+    "settings": '<path fill-rule="evenodd" d="M10.3 2h3.4l.5 2.7 1.9.8L18.4 4l2.4 2.4-1.5 2.3.8 1.9'
+    " 2.7.5v3.4l-2.7.5-.8 1.9 1.5 2.3-2.4 2.4-2.3-1.5-1.9.8-.5 2.7h-3.4l-.5-2.7-1.9-.8-2.3 1.5"
+    "L3.2 19.2l1.5-2.3-.8-1.9L1.2 14.5v-3.4l2.7-.5.8-1.9L3.2 6.4 5.6 4l2.3 1.5"
+    ' 1.9-.8zM12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z"/>',
+    "people": '<circle cx="9" cy="7" r="4"/><path d="M1 21c0-5 3-8 8-8s8 3 8 8zM15 11a4 4 0 1 0-1'
+    "-7.9A6 6 0 0 1 15 7a6 6 0 0 1-1.6 4zM18.9 21H23c0-4.4-2.3-7.2-6.3-7.9"
+    'a9.6 9.6 0 0 1 2.2 7.9z"/>',
+}
+"""Shapes of the side panel's tabs by the names of the pages."""
 _COLOURS = {"record": "record", "stop": "record"}
 _SIZES = (16, 20, 24, 32, 48, 64, 96)
 _cache: dict[tuple[str, str, Palette], QIcon] = {}
@@ -72,6 +97,19 @@ def icon(name: str, colour: str = "") -> QIcon:
         _cache[key] = built
         _names[built.cacheKey()] = (name, colour)
     return _cache[key]
+
+
+def page_icon(name: str) -> QIcon:
+    """Return the icon of a page of the side panel for a tab on the right edge; may be empty.
+
+    Qt turns such tabs by 90 degrees with all they contain; the icon is turned back.
+    """
+    built = QIcon()
+    if name in _PAGES:
+        for size in _SIZES:
+            upright = _render(_PAGES[name], colours().text, size)
+            built.addPixmap(upright.transformed(QTransform().rotate(-90)))
+    return built
 
 
 def redraw_icons(window: QWidget) -> None:

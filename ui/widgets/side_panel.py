@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.state.view import ViewState
+from ui.widgets.icons import page_icon
 
 _MIN_LETTERS, _DEFAULT_LETTERS = 34, 44
 """Minimum and default width of a page in average letters of the window's font."""
@@ -63,7 +64,7 @@ class SidePanel(QWidget):
         Parameters
         ----------
         name : str
-            Key for `show_page` and the settings; never displayed.
+            Key for `show_page`, the settings and the icon; never displayed.
         title : str
             Text of the tab; a word or two.
         widget : QWidget
@@ -93,7 +94,7 @@ class SidePanel(QWidget):
         keys = f" (Alt+{len(self._names)})" if len(self._names) < 10 else ""
         page = self._view.panel_page.value
         self.tabs.blockSignals(True)
-        self.tabs.addTab(title)
+        self.tabs.add_tab(page_icon(name), title)
         self.tabs.setTabToolTip(len(self._names) - 1, f"{title}{keys}")
         self.tabs.blockSignals(False)
         self._on_page_change(page)
@@ -101,7 +102,7 @@ class SidePanel(QWidget):
 
     def page_titles(self) -> tuple[tuple[str, str], ...]:
         """Return name and title of all pages in the order of the tabs."""
-        return tuple((name, self.tabs.tabText(number)) for number, name in enumerate(self._names))
+        return tuple(zip(self._names, self.tabs.titles, strict=True))
 
     def page(self, name: str) -> QWidget:
         """Return the widget that was added as `name`."""
@@ -137,6 +138,8 @@ class SidePanel(QWidget):
         """Recompute widths when the font or the theme changes."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            for number, name in enumerate(self._names):
+                self.tabs.setTabIcon(number, page_icon(name))
             self._set_open(self._view.panel.value)
 
     def _on_click(self, index: int) -> None:
@@ -221,6 +224,42 @@ class _TabBar(QTabBar):
         self.setDrawBase(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.titles: list[str] = []
+        self._full_height = 0
+        """Height of all tabs with their titles; 0: to be measured."""
+
+    def add_tab(self, icon: QIcon, title: str) -> None:
+        """Add a tab; where the window is too low for all titles, only the icons are shown."""
+        self.titles.append(title)
+        number = self.addTab(icon, title)
+        self.setAccessibleTabName(number, title)
+        self._full_height = 0
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Measure the titles again when the font or the theme changes."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._full_height = 0
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Show or hide the titles."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if not self._full_height:
+            self._show_titles(True)
+            lengths = (self.tabSizeHint(number).height() for number in range(self.count()))
+            self._full_height = sum(lengths)
+        self._show_titles(self._full_height <= self.height())
+
+    def _show_titles(self, shown: bool) -> None:
+        for number, title in enumerate(self.titles):
+            text = title if shown or self.tabIcon(number).isNull() else ""
+            if self.tabText(number) != text:
+                self.setTabText(number, text)
 
     def set_collapsed(self, collapsed: bool) -> None:
         """Show no tab as selected while the panel is collapsed."""

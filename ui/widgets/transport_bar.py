@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 from ui.state.window import TakePhase, TakeStatus, WindowState
 from ui.widgets.actions import Actions
 from ui.widgets.formatting import clock
+from ui.widgets.icons import icon
 from ui.widgets.responsive_row import ElidedLabel, ResponsiveRow
 
 
@@ -86,8 +87,14 @@ def _capture_button(action: QAction) -> QToolButton:
     """Return the primary button of an open video, hidden where there is none."""
     button = _button(action, "Capture the whole video in the background")
     button.setProperty("role", "primary")
-    action.changed.connect(lambda: button.setVisible(action.isVisible()))
-    button.setVisible(action.isVisible())
+
+    def update() -> None:
+        button.setVisible(action.isVisible())
+        # menus show the action's own icon, in the text colour
+        button.setIcon(icon("capture", "on_accent"))
+
+    action.changed.connect(update)
+    update()
     return button
 
 

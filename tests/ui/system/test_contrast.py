@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QMenuBar,
     QPlainTextEdit,
     QPushButton,
+    QRadioButton,
     QSpinBox,
     QStatusBar,
     QTabBar,
@@ -33,7 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from tests.ui.helpers import rgb_of
-from ui.system.theme import apply_theme
+from ui.system.theme import apply_theme, colours
 
 pytestmark = pytest.mark.window
 
@@ -286,3 +287,16 @@ def test_every_state_of_every_control_is_readable(theme: str) -> None:
             measured[name] = 1.0
     low = {name: round(value, 2) for name, value in measured.items() if value < MIN_CONTRAST}
     assert not low, f"{theme}: {low}"
+
+
+@pytest.mark.parametrize("kind", [QCheckBox, QRadioButton])
+def test_the_frame_of_a_box_can_be_seen(theme: str, kind: type[QCheckBox | QRadioButton]) -> None:
+    holder = QWidget()
+    holder.setObjectName("holder")
+    holder.setStyleSheet(f"QWidget#holder {{ background: {colours().panel}; }}")
+    QVBoxLayout(holder).addWidget(kind())
+    pixels = rgb_of(holder.grab().toImage())
+    ground = luminance(pixels[0, 0])
+    lights = [luminance(colour) for colour in pixels.reshape(-1, 3)]
+    ratios = [(max(each, ground) + 0.05) / (min(each, ground) + 0.05) for each in lights]
+    assert max(ratios) >= 3.0  # WCAG 2.1, success criterion 1.4.11
