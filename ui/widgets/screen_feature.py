@@ -7,23 +7,16 @@ from PySide6.QtWidgets import QApplication
 
 from ui.state.window import WindowState
 from ui.widgets.action_factory import make_action, make_switch
+from ui.widgets.feature import Feature
 from ui.widgets.framing_hint import FramingHint
 from ui.widgets.main_window import MainWindow
 
 
-class ScreenFeature(QObject):
-    """Adds its entries to the View menu of a window.
-
-    Parameters
-    ----------
-    window : MainWindow
-        Becomes the parent.
-    state : WindowState
-    """
+class ScreenFeature(Feature):
+    """Adds its entries to the View menu of a window; see `Feature`."""
 
     def __init__(self, window: MainWindow, state: WindowState) -> None:
-        super().__init__(window)
-        self._window = window
+        super().__init__(window, state)
         view = state.view
         self.full_screen = make_action(self, "Full screen", "F11", "Fill the screen, or return")
         self.full_screen.setCheckable(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from ui.state.preferences import CrashReport
@@ -13,6 +13,7 @@ from ui.system.crash_log import delete_log, mark_seen
 from ui.system.theme import apply_theme
 from ui.widgets.action_factory import make_action
 from ui.widgets.crash_report_banner import CrashReportBanner
+from ui.widgets.feature import Feature
 from ui.widgets.health_page import HealthPage
 from ui.widgets.hints_banner import HintsBanner
 from ui.widgets.icons import redraw_icons
@@ -20,20 +21,11 @@ from ui.widgets.main_window import MainWindow
 from ui.widgets.settings_page import SettingsPage
 
 
-class SettingsFeature(QObject):
-    """Adds its pages, banners and menu entries to a window.
-
-    Parameters
-    ----------
-    window : MainWindow
-        Becomes the parent.
-    state : WindowState
-    """
+class SettingsFeature(Feature):
+    """Adds its pages, banners and menu entries to a window; see `Feature`."""
 
     def __init__(self, window: MainWindow, state: WindowState) -> None:
-        super().__init__(window)
-        self._window = window
-        self._state = state
+        super().__init__(window, state)
         self.health = HealthPage(state)
         self.settings = SettingsPage(state)
         window.side_panel.add_page("health", "Health", self.health)

@@ -11,6 +11,7 @@ from ui.state.take import OpenTake, Playhead
 from ui.state.view import Layout
 from ui.state.window import WindowState
 from ui.widgets.box_overlay import BoxOverlay
+from ui.widgets.feature import Feature
 from ui.widgets.main_window import MainWindow
 from ui.widgets.motion_menu import MotionMenu
 from ui.widgets.recovery_banner import RecoveryBanner
@@ -21,7 +22,7 @@ from ui.widgets.timeline import TaskProgress, Timeline
 from ui.widgets.video_bar import VideoBar
 
 
-class TakeFeature(QObject):
+class TakeFeature(Feature):
     """Adds the takes page, timeline, menu entries, countdown and recovery banner to a window.
 
     Parameters
@@ -33,9 +34,7 @@ class TakeFeature(QObject):
     """
 
     def __init__(self, window: MainWindow, state: WindowState, commands: Commands) -> None:
-        super().__init__(window)
-        self._window = window
-        self._state = state
+        super().__init__(window, state)
         self._commands = commands
         self._previous_layout: Layout | None = None
         callbacks = TakeCallbacks(

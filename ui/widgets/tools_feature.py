@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject
-
 from ui.state.commands import Commands
 from ui.state.live_out import LiveOutStatus
 from ui.state.window import WindowState
 from ui.widgets.action_factory import make_action
 from ui.widgets.batch_window import BatchWindow
 from ui.widgets.export_dialog import default_folder
+from ui.widgets.feature import Feature
 from ui.widgets.live_out_page import LiveOutPage, StreamIndicator
 from ui.widgets.main_window import FILE_FILTERS, MainWindow
 from ui.widgets.model_page import ModelPage
 
 
-class ToolsFeature(QObject):
+class ToolsFeature(Feature):
     """Adds its menu, pages and status indicator to a window.
 
     Parameters
@@ -29,7 +28,7 @@ class ToolsFeature(QObject):
     """
 
     def __init__(self, window: MainWindow, state: WindowState, commands: Commands) -> None:
-        super().__init__(window)
+        super().__init__(window, state)
         self._window, self._state, self._commands = window, state, commands
         self.batch_window: BatchWindow | None = None
         self.live_out_page = LiveOutPage(state.live_out, commands.live_out)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup
 
 from ui.state.view import FRONT, SIDE, TOP, Layout, Viewpoint
 from ui.state.window import WindowState
 from ui.widgets.action_factory import make_action, make_switch
+from ui.widgets.feature import Feature
 from ui.widgets.inside_page import InsidePage
 from ui.widgets.main_window import MainWindow
 from ui.widgets.view_page import ViewPage
@@ -27,18 +27,11 @@ _VIEWPOINTS = (
 )
 
 
-class ViewFeature(QObject):
-    """Adds its entries and pages to a window.
-
-    Parameters
-    ----------
-    window : MainWindow
-        Becomes the parent.
-    state : WindowState
-    """
+class ViewFeature(Feature):
+    """Adds its entries and pages to a window; see `Feature`."""
 
     def __init__(self, window: MainWindow, state: WindowState) -> None:
-        super().__init__(window)
+        super().__init__(window, state)
         self._view = state.view
         view = state.view
         self.layouts = self._layout_actions()
