@@ -17,6 +17,15 @@ _GAUSS_NEWTON_STEPS = 4
 """The third step moves a body 2 m away by less than a millimetre."""
 _RIDGE = 1e-6
 """Square pixels per square metre; keeps the step finite if all points coincide."""
+_UNSEEN_WEIGHT = 0.01
+"""Weight of joints outside the image in close-ups, relative to those inside. In close-ups of the
+demo the median error of the visible joints is 28 % of the shoulders' width with 1, 22 with 0.05 and
+19 with 0.01."""
+_FEET_OUTSIDE, _CLOSE_UP = 0.2, 0.4
+"""Share of the joints outside the image up to which all count alike, and from which on the image
+shows so little that those outside are only a guess."""
+_EDGE = 0.1
+"""Distance from the image, relative to the body's extent, from which on a joint is outside."""
 
 
 def person_from_estimate(
@@ -28,7 +37,8 @@ def person_from_estimate(
     therefore holds relative to the ray through the body, not to the camera's axis: the root
     rotation becomes V R R_0, with the crop's in-plane rotation R and the shortest rotation V from
     the axis to the ray. The translation minimises the distance between the perspective projection
-    of the joints and their positions in the crop (least squares, Gauss-Newton). It starts at depth
+    of the joints and their positions in the crop (least squares, Gauss-Newton); in close-ups joints
+    outside the image, which are a guess, hardly count. It starts at depth
     z = 2 f / (b s), with focal length f, crop side b and scale s; for a near body the true position
     differs, because nearer parts appear larger.
 
@@ -129,14 +139,27 @@ def _fit_translation(posed: Array, observed: Array, camera: Camera, initial: Arr
     the camera no such translation exists.
     """
     best: Array = initial
-    residuals = _Residuals.of(posed + initial, observed, camera)
+    weight = _seen_weights(observed, camera)
+    residuals = _Residuals.of(posed + initial, observed, camera, weight)
     for _ in range(_GAUSS_NEWTON_STEPS):
         candidate = best + residuals.step()
-        after = _Residuals.of(posed + candidate, observed, camera)
+        after = _Residuals.of(posed + candidate, observed, camera, weight)
         if not (after.error < residuals.error and candidate[2] > MIN_DEPTH):
             break
         best, residuals = candidate, after
     return best
+
+
+def _seen_weights(observed: Array, camera: Camera) -> Array:
+    """Return weights (N,) of points (N, 2) px: smaller outside the image, in close-ups."""
+    last = np.asarray(camera.size, dtype=np.float64) - 1
+    distance = np.hypot(*(observed - np.clip(observed, 0.0, last)).T)
+    extent = max(float(np.ptp(observed, axis=0).max()), 1.0)
+    outside = np.minimum(distance / (_EDGE * extent), 1.0)
+    doubt = (float(outside.mean()) - _FEET_OUTSIDE) / (_CLOSE_UP - _FEET_OUTSIDE)
+    weight = _UNSEEN_WEIGHT ** (min(max(doubt, 0.0), 1.0) * outside)
+    # a body entirely outside is placed by all of its joints
+    return np.asarray(weight / weight.max())
 
 
 @dataclass(frozen=True)
@@ -149,16 +172,19 @@ class _Residuals:
     """(N, 2) x/z, y/z."""
     residuals: Array
     """(N, 2) px"""
+    weight: Array
+    """(N,)"""
     error: float
-    """Sum of squared residuals, px^2."""
+    """Weighted sum of squared residuals, px^2."""
 
     @classmethod
-    def of(cls, points: Array, observed: Array, camera: Camera) -> _Residuals:
+    def of(cls, points: Array, observed: Array, camera: Camera, weight: Array) -> _Residuals:
         depth = np.maximum(points[:, 2:], MIN_DEPTH)
         directions = points[:, :2] / depth
         residuals = observed - (directions * camera.focal_length + camera.principal_point)
         magnification = camera.focal_length / depth[:, 0]
-        return cls(magnification, directions, residuals, float(np.vdot(residuals, residuals)))
+        error = float(weight @ np.square(residuals).sum(axis=1))
+        return cls(magnification, directions, residuals, weight, error)
 
     def step(self) -> Array:
         """Return the translation (3,) of the Gauss-Newton step.
@@ -166,10 +192,11 @@ class _Residuals:
         A pixel x moves by m dx - m (x/z) dz, with magnification m. The block of dx and dy in the
         normal equations is a multiple of the identity, so dz is solved first.
         """
-        square = np.square(self.magnification)
+        square = self.weight * np.square(self.magnification)
+        weighted = self.weight * self.magnification
         coupling = square @ self.directions
-        gradient_xy = self.magnification @ self.residuals
-        gradient_z = -float(self.magnification @ (self.directions * self.residuals).sum(axis=1))
+        gradient_xy = weighted @ self.residuals
+        gradient_z = -float(weighted @ (self.directions * self.residuals).sum(axis=1))
         block_xy = float(square.sum()) + _RIDGE
         block_z = float(square @ np.square(self.directions).sum(axis=1)) + _RIDGE
         dz = (gradient_z + float(coupling @ gradient_xy) / block_xy) / (

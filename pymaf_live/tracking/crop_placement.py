@@ -6,7 +6,14 @@ import numpy as np
 
 from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
 from pymaf_live.errors import ModelError
-from pymaf_live.tracking.crop import SIDE, CropRule, crop_from_box, crop_from_points, trunk_turn
+from pymaf_live.tracking.crop import (
+    SIDE,
+    CropRule,
+    crop_about,
+    crop_from_box,
+    crop_from_points,
+    trunk_turn,
+)
 from pymaf_live.tracking.detections import DetectionFeatures
 from pymaf_live.tracking.overlap import joints_extent
 from pymaf_live.tracking.trunk_orientation import TrunkOrientationEstimator
@@ -23,6 +30,12 @@ LSPET with `full`: .609 of the joints are correct at 1.45, .613 at 1.65, .579 at
 the crop with the highest joint score."""
 
 _DETECTED_BOX_SIDE = 1.75
+
+_CUT_MARGIN = 1.5
+"""Side of the crop of a person whose larger part is outside the image, relative to the crop rule's
+around the visible part. Of 70 LSPET images cut off at the chest (`lite`), the median error is 34 %
+of the shoulders' width with the crop rule's side, 29 % with 1.3 to 1.7 times that, 33 % with 2.3;
+and crops that follow the visible part alone shrink from frame to frame."""
 
 _MIN_TRUNK = 0.1
 """Length of the trunk as a fraction of the extent below which its direction means nothing: it is
@@ -69,10 +82,13 @@ class CropPlacer:
         if person.trunk is None:
             return self._from_box(image, person.box, _DETECTED_BOX_SIDE)
         turn = trunk_turn(*person.trunk) if self._rule.turned else 0.0
-        return crop_from_points(found.points, turn, self._size, self._rule.side), True
+        return self._around_visible(found.points, turn, image), True
 
-    def from_keypoints(self, keypoints: Array, previous: Crop) -> Crop:
-        """Return the crop of LSP key points (14, 2) that were estimated in the crop `previous`."""
+    def from_keypoints(self, keypoints: Array, previous: Crop, image: Image) -> Crop:
+        """Return the crop of LSP key points (14, 2) that were estimated in the crop `previous`.
+
+        It is centred on the part of the person inside the image.
+        """
         points = np.asarray(keypoints, dtype=np.float64)
         if not self._rule.turned:
             return crop_from_points(points, 0.0, self._size, self._rule.side)
@@ -82,7 +98,22 @@ class CropPlacer:
         )
         long_enough = np.hypot(*(shoulder - hip)) >= _MIN_TRUNK * joints_extent(points)
         turn = trunk_turn(hip, shoulder) if long_enough else previous.turn
-        return crop_from_points(points, turn, self._size, self._rule.side)
+        return self._around_visible(points, turn, image)
+
+    def _around_visible(self, points: Array, turn: float, image: Image) -> Crop:
+        """Return the crop of a person with points (N, 2), centred on the part inside an image.
+
+        Where joints lie outside is a guess, so there the person ends at the image's edge: the crop
+        does not jump when a joint leaves the image. It is larger around a part than around a whole
+        person, but not larger than for the whole person: where a chest fills the crop, the network
+        takes the image's edge for the feet.
+        """
+        whole = crop_from_points(points, turn, self._size, self._rule.side)
+        height, width = image.shape[:2]
+        inside = np.clip(points, 0.0, np.array([width - 1.0, height - 1.0]))
+        visible = crop_from_points(inside, turn, self._size, self._rule.side)
+        side = min(_CUT_MARGIN * visible.side, whole.side)
+        return crop_about(visible.centre, side, turn, self._size)
 
     def _from_box(self, image: Image, box: Array, side: float) -> tuple[Crop, bool]:
         turn = self._trunk_turn(image, box)

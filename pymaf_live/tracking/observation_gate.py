@@ -12,6 +12,9 @@ from pymaf_live.tracking.tracker_config import TrackerConfig
 from pymaf_live.tracking.tracks import Track
 from pymaf_live.types import Array, Frame
 
+_CLOSE_UP_SHARE = 0.25
+"""Share of key points outside the image from which on it shows only a part of a person."""
+
 
 class ObservationGate:
     """Judges observations by their key points, their scores and, in doubt, the detector.
@@ -33,6 +36,10 @@ class ObservationGate:
         config = self._config
         if track is None or not self.is_plausible(observation.keypoints, frame):
             return False
+        confident = self._scored and observation.joint_score >= config.confident_joint_score
+        if confident and _is_close_up(observation.keypoints, frame):
+            # the network knows these joints, but rarely a part of a person as a person
+            return True
         if track.is_new:
             return observation.score >= config.new_track_score
         if observation.score < config.keep_score:
@@ -67,3 +74,10 @@ class ObservationGate:
             return False
         track.last_detected_at = frame.time
         return True
+
+
+def _is_close_up(keypoints: Array, frame: Frame) -> bool:
+    """Return True if a good part of the key points (14, 2) is outside the frame."""
+    height, width = frame.image.shape[:2]
+    outside = ((keypoints < 0) | (keypoints >= (width, height))).any(axis=1)
+    return bool(outside.mean() > _CLOSE_UP_SHARE)

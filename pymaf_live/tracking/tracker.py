@@ -160,7 +160,7 @@ class PersonTracker:
         track = self._table.tracks.get(crop.person)
         if track is None or not crop.is_new or not self._gate.is_plausible(keypoints, frame):
             return None
-        refined = self._placer.from_keypoints(keypoints, crop.crop)
+        refined = self._placer.from_keypoints(keypoints, crop.crop, frame.image)
         if crop.is_upright and not track.from_user_box and is_well_placed(crop.crop, refined):
             return None
         track.crop, track.is_upright = refined, True
@@ -273,18 +273,18 @@ class PersonTracker:
     ) -> None:
         current = observation.tracked_crop.crop
         upcoming = observation.tracked_crop.upcoming_crops
-        keypoints = observation.keypoints
+        keypoints, place = observation.keypoints, self._placer.from_keypoints
         if isinstance(known, LostTrack):
             track = self._table.resume(known, current, frame.time)
         else:
             track = known
         if not upcoming or observation.person != known.person:
-            track.crop = stabilised(self._placer.from_keypoints(keypoints, current), current)
+            track.crop = stabilised(place(keypoints, current, frame.image), current)
             track.upcoming_crops = (track.crop,) * self.config.lookahead_frames
         else:
             # inference on the next frames has started at these crops already
             track.crop, last = upcoming[0], upcoming[-1]
-            newest = stabilised(self._placer.from_keypoints(keypoints, last), last)
+            newest = stabilised(place(keypoints, last, frame.image), last)
             track.upcoming_crops = (*upcoming[1:], newest)
         track.update(keypoints, frame.index, frame.time)
         track.joint_score = observation.joint_score

@@ -199,8 +199,12 @@ def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
         crop = crop_about(middle, 1.75 * float(np.ptp(flat, axis=0).max()), 0.0, 256)
         estimate = estimate_seen_by(body, rotations, shape, translation, camera, crop)
         person = person_from_estimate(body, estimate, crop, camera)
-        assert person.joints[feet, 1].max() == pytest.approx(height, abs=0.05)
-        np.testing.assert_allclose(person.joints[0, [0, 2]], place, rtol=0.03, atol=0.05)
+        # legs out of sight are a guess, so the rest places such a person
+        seen = (flat[:, 1] < camera.size[1]).mean() > 0.8
+        assert person.joints[feet, 1].max() == pytest.approx(height, abs=0.05 if seen else 0.15)
+        np.testing.assert_allclose(
+            person.joints[0, [0, 2]], place, rtol=0.03 if seen else 0.08, atol=0.05
+        )
 
 
 def test_points_of_a_person_equal_points_posed_in_the_camera_frame(body):
