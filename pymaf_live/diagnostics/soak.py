@@ -28,6 +28,7 @@ MAX_SLOPE = 10.0
 FAULT_INTERVAL_S = 20.0
 _WARM_UP_SHARE = 0.25
 """Part of the run, at its start, that does not count: caches fill, and faults happen first."""
+_PARTS = 20
 _SAMPLE_S = 2.0
 _STATUS = Path("/proc/self/status")
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -102,9 +103,9 @@ def summarize(samples: npt.NDArray[np.float64]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Of the last three quarters of the run: 'minutes', 'slope' (kB per minute; median of the
-        slopes between any two samples, so that single peaks do not count), 'memory' [first,
-        last] (kB, medians of a tenth of the samples), 'threads' and 'descriptors' [least, most,
+        Of the last three quarters of the run: 'minutes', 'memory' (kB, the least in each of 20
+        parts of equal length), 'slope' of it (kB per minute; median of the slopes between any two
+        parts, so that single peaks do not count), 'threads' and 'descriptors' [least, most,
         growth], where growth is the difference of the least numbers of second and first half;
         'frames' of the whole run; 'steady' if nothing grows.
 
@@ -119,11 +120,14 @@ def summarize(samples: npt.NDArray[np.float64]) -> dict[str, Any]:
     if len(counted) < 8:
         raise InputError("the run was too short to measure")
     seconds, memory = counted[:, 0], counted[:, 1]
-    tenth = max(1, len(counted) // 10)
+    # images in queues come and go, megabytes each: the least of each part shows what stays
+    parts = np.array_split(np.arange(len(counted)), min(_PARTS, len(counted)))
+    least = np.array([memory[part].min() for part in parts])
+    middle = np.array([seconds[part].mean() for part in parts])
     figures: dict[str, Any] = {
         "minutes": round(float(seconds[-1] - seconds[0]) / 60, 2),
-        "slope": round(60 * float(theilslopes(memory, seconds)[0]), 2),
-        "memory": [int(np.median(part)) for part in (memory[:tenth], memory[-tenth:])],
+        "slope": round(60 * float(theilslopes(least, middle)[0]), 2),
+        "memory": [int(each) for each in least],
         "frames": int(samples[-1, 4]),
     }
     growth = 0
@@ -139,7 +143,7 @@ def summarize(samples: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 def print_soak(figures: dict[str, Any]) -> None:
     """Print the figures of `soak`."""
-    before, after = figures["memory"]
+    before, after = figures["memory"][0], figures["memory"][-1]
     faults = ", ".join(f"{count} x {name}" for name, count in figures["faults"].items())
     print(f"{figures['frames']} frames; faults: {faults}")
     print(

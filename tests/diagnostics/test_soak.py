@@ -44,13 +44,13 @@ def samples(slope: float = 0.0, threads: int = 0, descriptors: int = 0) -> np.nd
 
 def test_memory_threads_and_descriptors_that_grow_are_reported() -> None:
     steady = summarize(samples())
-    assert abs(steady["slope"]) < 2
+    assert abs(steady["slope"]) < 6
     assert steady["threads"] == [11, 12, 0]
     assert steady["descriptors"] == [8, 8, 0]
     assert steady["steady"]
     assert steady["frames"] == 35_980
     leaking = summarize(samples(slope=30))
-    assert leaking["slope"] == pytest.approx(30, abs=2)
+    assert leaking["slope"] == pytest.approx(30, abs=6)
     assert not leaking["steady"]
     assert summarize(samples(threads=4))["threads"][2] == 1
     assert not summarize(samples(threads=4))["steady"]
