@@ -24,7 +24,7 @@ from pymaf_live.workflows.recover import unfinished_recordings
 from tests.helpers.clip import write_boxes, write_clip
 from tests.helpers.model import write_fake_model
 
-FRAMES = {"a": 90, "b": 900, "c": 90}
+FRAMES = {"a": 30, "b": 400, "c": 30}
 """Frames of each video; `b` is long enough for its worker to be found and killed."""
 
 pytestmark = pytest.mark.integration

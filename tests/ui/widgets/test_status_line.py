@@ -17,9 +17,9 @@ def test_figures_are_shown_during_playback(
 ) -> None:
     parts = open_window(each=0.02)
     play(parts, qtbot, clip)
-    qtbot.wait(2500)
+    # slower where other tests run beside it
+    qtbot.waitUntil(lambda: 5 < parts.state.figures.value.frames_per_second < 32, timeout=20_000)
     figures = parts.state.figures.value
-    assert 5 < figures.frames_per_second < 32
     assert figures.delay is not None
     assert 20 < figures.delay < 1000  # the estimator alone takes 20
     line = parts.window.status_line
