@@ -33,3 +33,16 @@ def crop_units_from_pixels(points: Array, size: int) -> Array:
 def pixels_from_crop_units(units: Array, size: int) -> Array:
     """Convert crop units (outer edges at -1 and 1) to crop pixels (pixel centres at integers)."""
     return (units + 1) * (size / 2) - 0.5
+
+
+def rotation_from_axis_to(ray: Array) -> Array:
+    """Return the shortest rotation (3, 3) from the camera's axis to a ray (3,) in front of it."""
+    x, y, z = ray / np.linalg.norm(ray)
+    # Rodrigues' formula for the axis (0, 0, 1) x (x, y, z), whose length is the sine
+    return np.array(
+        [
+            [1 - x * x / (1 + z), -x * y / (1 + z), x],
+            [-x * y / (1 + z), 1 - y * y / (1 + z), y],
+            [-x, -y, z],
+        ]
+    )

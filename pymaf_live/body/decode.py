@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pymaf_live.body.camera import MIN_DEPTH, crop_points_2d, pixels_from_crop_units, project
+from pymaf_live.body.camera import (
+    MIN_DEPTH,
+    crop_points_2d,
+    pixels_from_crop_units,
+    project,
+    rotation_from_axis_to,
+)
 from pymaf_live.body.kinematics import PointSet, joint_transforms, rest_joints
 from pymaf_live.body.model import Body
 from pymaf_live.body.rotations import about_z
@@ -89,7 +95,7 @@ def person_with_points(
     units = crop_points_2d(in_crop, estimate.camera)
     observed = crop.to_frame(pixels_from_crop_units(units, crop.size))
     ray = np.append((observed[0] - camera.principal_point) / camera.focal_length, 1.0)
-    rotation = _rotation_from_axis_to(ray) @ about_z(crop.turn)
+    rotation = rotation_from_axis_to(ray) @ about_z(crop.turn)
     rotations = np.array(estimate.rotations, dtype=np.float64)
     rotations[0] = rotation @ rotations[0]
     # the root rotates about its own joint
@@ -117,19 +123,6 @@ def person_with_points(
         joint_score=np.asarray(estimate.joint_score, dtype=np.float64),
     )
     return person, pixels
-
-
-def _rotation_from_axis_to(ray: Array) -> Array:
-    """Return the shortest rotation (3, 3) from the camera's axis to a ray (3,) in front of it."""
-    x, y, z = ray / np.linalg.norm(ray)
-    # Rodrigues' formula for the axis (0, 0, 1) x (x, y, z), whose length is the sine
-    return np.array(
-        [
-            [1 - x * x / (1 + z), -x * y / (1 + z), x],
-            [-x * y / (1 + z), 1 - y * y / (1 + z), y],
-            [-x, -y, z],
-        ]
-    )
 
 
 def _fit_translation(posed: Array, observed: Array, camera: Camera, initial: Array) -> Array:

@@ -17,6 +17,7 @@ from pymaf_live.motion.posed_segments import (
     with_posed_segments,
 )
 from pymaf_live.motion.sparse_least_squares import SparseLeastSquares
+from pymaf_live.motion.steady_view import steadied, unsteadied
 from pymaf_live.takes.ground import Ground, ball_heights, ground_of
 from pymaf_live.takes.legs import legs_at_rest
 from pymaf_live.takes.npz_file import require_body
@@ -57,11 +58,11 @@ _BATCH_ROWS = 64
 def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     """Hold standing feet still and on one ground.
 
-    For takes of a camera that does not move. Stances are found from how slow and low the feet are
-    (`contacts`), over the ground of the take, which is the same for all people. The body is then
-    shifted, smoothly and mostly in depth, so that standing feet stay at fixed anchors on the
-    ground; the legs bend to cover the rest. Where the body would be in the ground, it is lifted.
-    Legs at rest (`rest_legs`) do not stand anywhere.
+    Where the take tells how the camera moves, feet are held still in the world. Stances are found
+    from how slow and low the feet are (`contacts`), over the ground of the take, which is the same
+    for all people. The body is then shifted, smoothly and mostly in depth, so that standing feet
+    stay at fixed anchors on the ground; the legs bend to cover the rest. Where the body would be in
+    the ground, it is lifted. Legs at rest (`rest_legs`) do not stand anywhere.
 
     Parameters
     ----------
@@ -82,6 +83,9 @@ def lock_feet(take: Take, body: Body, mode: FootLock = "auto") -> Take:
     names = {name: index for index, name in enumerate(body.joint_names)}
     if mode == "never" or take.picture_name or not {*_REQUIRED_JOINTS, "neck"} <= names.keys():
         return take
+    if take.camera_motion is not None:
+        steady = steadied(take)
+        return unsteadied(lock_feet(steady, body, mode), take)
     segments = posed_segments(take, body)
     if not segments:
         return take

@@ -43,6 +43,8 @@ def trimmed(take: Take) -> Take:
     frame_columns: dict[str, Any] = {"frame_time": take.frame_time[inside]}
     if take.file_time is not None:
         frame_columns["file_time"] = take.file_time[inside]
+    if take.camera_motion is not None:
+        frame_columns["camera_motion"] = take.camera_motion[inside]
     if take.picture_camera is not None:
         frame_columns["picture_name"] = take.picture_name[inside]
         cameras = take.picture_camera[inside]

@@ -63,6 +63,7 @@ _SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "file_time": ("f8", ("F",)),
     "trim": ("i8", (2,)),
     "ground": ("f8", (4,)),
+    "camera_motion": ("f8", ("F", 4)),
     "marker_frame": ("i8", ("M",)),
     "marker_name": ("U", ("M",)),
     "person_number": ("i8", ("P",)),
@@ -73,6 +74,7 @@ _OPTIONAL = (
     ("file_time",),
     ("trim",),
     ("ground",),
+    ("camera_motion",),
     ("marker_frame", "marker_name"),
     ("person_number", "person_name"),
 )
@@ -333,6 +335,9 @@ def _camera_problem(arrays: dict[str, _AnyArray]) -> str:
     pictures = arrays.get("picture_camera")
     if pictures is not None and not (pictures[:, :3] > 0).all():
         return "picture_camera has sizes or focal lengths that are not positive"
+    motion = arrays.get("camera_motion")
+    if motion is not None and not (motion[:, 3] > 0).all():
+        return "camera_motion has zooms that are not positive"
     if not re.fullmatch(r"[0-9a-f]{64}", str(arrays["body_sha256"][()])):
         return "body_sha256 is not a SHA-256"
     return ""

@@ -81,6 +81,10 @@ class Take:
     ground: Array | None = None
     """(4,) up direction u and height h (m) of the ground in the camera frame: its points p have
     u @ p = h. None where it was not estimated."""
+    camera_motion: Array | None = None
+    """(F, 4) how the camera has turned since the first frame: axis-angle (rad) of the rotation from
+    its frame of reference to that of the first one, and its zoom relative to the first. None where
+    the camera stood still or its motion is unknown."""
     person_number: tuple[int, ...] = ()
     """Numbers of the people that have a name, increasing."""
     person_name: tuple[str, ...] = ()

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pymaf_live.types import Array, Image
+from pymaf_live.body.camera import rotation_from_axis_to
+from pymaf_live.body.rotations import about_z, axis_angle_from_matrix
+from pymaf_live.types import Array, Camera, Image
 
 _WIDTH = 320
 """Width of the reduced images, pixels."""
@@ -49,6 +51,9 @@ class CameraMotion:
         self._points: Array = np.zeros((0, 1, 2), np.float32)
         self._transform = np.eye(3)
         self._corners: list[Array] = []
+        self._transforms: list[Array] = []
+        """From pixels of the first reduced frame to those of each frame."""
+        self._scale = 1.0
         self._times: list[float] = []
         self._diagonal = 1.0
 
@@ -73,6 +78,8 @@ class CameraMotion:
         corners = np.array([[0, 0, 1], [size[0], 0, 1], [0, size[1], 1], [*size, 1]], np.float64)
         self._corners.append((corners @ self._transform.T)[:, :2])
         self._times.append(seconds)
+        self._transforms.append(self._transform)
+        self._scale = scale
         self._diagonal = float(np.hypot(*size))
         self._last, self._points = grey, _background_points(grey, boxes, scale)
 
@@ -81,6 +88,29 @@ class CameraMotion:
         """True if the camera moves by more than feet may while they stand."""
         shifts = self.shifts()
         return bool(len(shifts)) and float((shifts > _MOVING).mean()) > _MOVING_SHARE
+
+    def turns(self, camera: Camera) -> Array:
+        """Return rotation and zoom of the camera since the first frame, as `Take.camera_motion`.
+
+        Parameters
+        ----------
+        camera : Camera
+            Of the frames.
+
+        Returns
+        -------
+        (F, 4) array
+        """
+        centre = np.append(np.asarray(camera.principal_point) * self._scale, 1.0)
+        turns = np.empty((len(self._transforms), 4))
+        for index, transform in enumerate(self._transforms):
+            a, b = transform[0, 0], transform[1, 0]
+            seen = (np.linalg.solve(transform, centre) - centre)[:2] / self._scale
+            towards = rotation_from_axis_to(np.append(seen / camera.focal_length, 1.0))
+            rotation = towards @ about_z(-float(np.arctan2(b, a)))
+            turns[index, :3] = axis_angle_from_matrix(rotation)
+            turns[index, 3] = np.hypot(a, b)
+        return turns
 
     def shifts(self) -> Array:
         """Return how far the image's corners move within half a second, relative to the diagonal.

@@ -1,17 +1,19 @@
-"""Check of a run's video for a moving camera, which decides about the foot lock."""
+"""Motion of the camera of a run's video, with which feet are held in the world."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymaf_live.types import FrameResult, SourceFacts
 
 if TYPE_CHECKING:
+    from pymaf_live.takes.take import Take
     from pymaf_live.tracking.camera_motion import CameraMotion
 
 
 class CameraCheck:
-    """Finds out if the camera moves while the frames of a video are estimated.
+    """Finds out how the camera moves while the frames of a video are estimated.
 
     Parameters
     ----------
@@ -33,9 +35,13 @@ class CameraCheck:
             boxes = [person.box for person in result.people]
             self._motion.add(result.frame.image, boxes, result.frame.time)
 
-    def moves(self, notices: list[str]) -> bool:
-        """Return True, and say so in the notices, if the camera moves."""
-        if self._motion is None or not self._motion.moves:
-            return False
-        notices.append("the camera moves; feet were not held in place")
-        return True
+    def mark(self, take: Take, notices: list[str]) -> Take:
+        """Return a take that tells how its camera moves, if it does, and say so in the notices."""
+        motion = self._motion
+        if motion is None or not motion.moves:
+            return take
+        turns = motion.turns(take.camera)
+        if len(turns) != len(take.frame_time):
+            return take
+        notices.append("the camera moves; feet were held in place over the background")
+        return replace(take, camera_motion=turns)

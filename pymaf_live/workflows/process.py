@@ -74,7 +74,7 @@ class ProcessOptions:
     """Seconds for which a person must have been measured; None: 0.5 s or a tenth of the take. Not
     applied to boxes that the user drew."""
     foot_lock: FootLock = "auto"
-    """'auto' locks feet of smoothed takes where the camera stands still, 'always' in every case."""
+    """'auto' locks the feet of smoothed takes that clearly stand, 'always' all that seem to."""
     force: bool = False
     """Replace existing files."""
     renderer: Renderer = "auto"
@@ -197,7 +197,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         take = recording.take(finishing, lambda raw: _tidied(raw, options, summary))
         finishing.progress(1.0)
         if take is not None:
-            take = _with_locked_feet(take, body, options, moving=camera.moves(summary.notices))
+            take = _with_locked_feet(camera.mark(take, summary.notices), body, options)
             _add_take(summary, take)
             late = LateCancelReporter(reporter)
             end = 1.0 if again is None else _DRAWING_START
@@ -383,13 +383,13 @@ def _tidied(take: Take, options: ProcessOptions, summary: Summary) -> Take:
 
 
 def _depends_on_camera(options: ProcessOptions) -> bool:
-    return options.foot_lock == "auto" and options.smoothing != "off"
+    return options.foot_lock != "never" and options.smoothing != "off"
 
 
-def _with_locked_feet(take: Take, body: Body, options: ProcessOptions, *, moving: bool) -> Take:
+def _with_locked_feet(take: Take, body: Body, options: ProcessOptions) -> Take:
     from pymaf_live.motion import lock_feet
 
-    if (moving or options.smoothing == "off") and options.foot_lock != "always":
+    if options.smoothing == "off" and options.foot_lock != "always":
         return take
     return lock_feet(take, body, options.foot_lock)
 

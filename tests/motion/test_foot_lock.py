@@ -14,6 +14,7 @@ from pymaf_live.body.two_bone import Leg, solve_two_bone
 from pymaf_live.cli.app import main
 from pymaf_live.motion import lock_feet, smooth_offline
 from pymaf_live.motion.contacts import contact_probability, find_stances
+from pymaf_live.motion.steady_view import steadied, unsteadied
 from pymaf_live.takes import read_take, write_take
 from pymaf_live.takes.ground import ball_heights, estimate_ground
 from pymaf_live.takes.take import Take
@@ -102,6 +103,38 @@ def test_export_locks_feet_only_on_request(body: Body, tmp_path: Path) -> None:
     assert slid["held"] < 5e-3 < 0.1 < slid["as_is"]
     wrong = ["export", str(recorded), "--to", str(tmp_path / "x.npz"), "--foot-lock", "maybe"]
     assert main(wrong) == 2
+
+
+def panned(body: Body) -> Take:
+    """Return the swaying person as seen by a camera that pans, tilts and zooms by hand."""
+    world = swaying(body)
+    times = world.frame_time
+    turns = np.c_[
+        0.02 * np.sin(2 * times), 0.15 * np.sin(1.5 * times), 0 * times, 1 + 0.1 * times / times[-1]
+    ]
+    return unsteadied(world, replace(world, camera_motion=turns))
+
+
+def test_feet_are_held_in_the_world_where_the_camera_moves(body: Body, tmp_path: Path) -> None:
+    take, feet = panned(body), feet_of(body)
+    np.testing.assert_allclose(steadied(take).joints, swaying(body).joints, atol=1e-9)
+    assert np.ptp(take.joints[:, feet, 0]) > 1.0
+    locked = lock_feet(take, body)
+    assert np.ptp(steadied(locked).joints[:, feet], axis=0).max() < 5e-3
+    # the body stays where the camera sees it
+    assert np.abs(locked.joints_2d - take.joints_2d)[:, 0].max() < 15
+    # without knowing the motion they would be held in the camera's frame, or not at all
+    blind = replace(
+        lock_feet(replace(take, camera_motion=None), body), camera_motion=take.camera_motion
+    )
+    assert np.ptp(steadied(blind).joints[:, feet], axis=0).max() > 0.05
+    # so does a take in a file, and a part of it
+    write_take(tmp_path / "pan.npz", take)
+    arguments = ["--to", str(tmp_path / "held.npz"), "--foot-lock", "auto", "--from", "1"]
+    assert main(["export", str(tmp_path / "pan.npz"), *arguments]) == 0
+    held = read_take(tmp_path / "held.npz")
+    assert 80 < len(held.frame_time) < 100
+    assert np.ptp(steadied(held).joints[:, feet], axis=0).max() < 8e-3
 
 
 def test_moving_person_is_not_locked(body: Body) -> None:

@@ -24,6 +24,7 @@ OPTIONAL = {
     "file_time",
     "trim",
     "ground",
+    "camera_motion",
     "marker_frame",
     "marker_name",
     "person_number",
@@ -62,7 +63,8 @@ def rewrite(path: Path, **changes: Any) -> None:
 
 
 def test_a_written_take_is_read_back(take: Take, tmp_path: Path) -> None:
-    take = replace(take, ground=np.array([0.0, -0.8, -0.6, -1.5]))
+    motion = np.c_[np.linspace(0, 0.3, 12), np.zeros((12, 2)), np.linspace(1, 1.5, 12)]
+    take = replace(take, ground=np.array([0.0, -0.8, -0.6, -1.5]), camera_motion=motion)
     write_take(tmp_path / "new" / "a.npz", take)
     again = read_take(tmp_path / "new" / "a.npz")
     for field in fields(Take):
@@ -120,6 +122,8 @@ def test_a_take_may_have_no_people(body: Body, tmp_path: Path) -> None:
         ({"joints": np.full((15, 24, 3), 1e300)}, "not finite"),
         ({"parents": np.full(24, -1)}, "tree"),
         ({"ground": [0.0, -2.0, 0.0, -1.5]}, "not a unit vector"),
+        ({"camera_motion": np.zeros((12, 4))}, "not positive"),
+        ({"camera_motion": np.ones((11, 4))}, "should be 12"),
         ({"focal_length": 0.0}, "focal_length"),
         ({"body_sha256": "../../etc/passwd"}, "SHA-256"),
         ({"source": np.array({"a": 1}, dtype=object)}, "type object"),

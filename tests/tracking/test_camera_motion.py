@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from pymaf_live.tracking.camera_motion import CameraMotion
+from pymaf_live.types import Camera
 
 SIZE = (320, 180)
 FRAMES = 30
@@ -61,6 +63,36 @@ def test_camera_motion_is_separated_from_that_of_people(
     if speed:  # half a second is 15 frames
         expected = 15 * speed / np.hypot(*SIZE)
         np.testing.assert_allclose(np.median(motion.shifts()), expected, rtol=0.05)
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "roll", "zoom"), [(6, 0, 0, 1), (3, -4, 3, 1.2)])
+def test_pan_tilt_roll_and_zoom_are_measured(
+    scenery: np.ndarray, yaw: float, pitch: float, roll: float, zoom: float
+) -> None:
+    camera = Camera.for_frame(SIZE)
+    motion = CameraMotion()
+    end = Rotation.from_euler("yxz", [yaw, pitch, roll], degrees=True).as_rotvec()
+    far = scenery.shape[1] / 2, scenery.shape[0] / 2
+    for index in range(FRAMES):
+        done = index / (FRAMES - 1)
+        factor = 1 + (zoom - 1) * done
+        # pixels of the frame from those of the scenery, which is far away
+        to_frame = np.diag([camera.focal_length * factor, camera.focal_length * factor, 1.0])
+        to_frame[:2, 2] = camera.principal_point
+        to_scenery = np.diag([camera.focal_length, camera.focal_length, 1.0])
+        to_scenery[:2, 2] = far
+        turned = Rotation.from_rotvec(end * done).as_matrix()
+        homography = to_frame @ turned.T @ np.linalg.inv(to_scenery)
+        image = cv2.warpPerspective(scenery, homography, SIZE, flags=cv2.INTER_LINEAR)
+        drawn, box = with_walker(image, index)
+        motion.add(drawn, [box], index / 30)
+    turns = motion.turns(camera)
+    assert turns.shape == (FRAMES, 4)
+    np.testing.assert_allclose(turns[0], [0, 0, 0, 1], atol=1e-9)
+    error = Rotation.from_rotvec(turns[-1, :3]).inv() * Rotation.from_rotvec(end)
+    # a similarity transform shifts the edges as far as the centre
+    assert np.degrees(error.magnitude()) < 0.08 * np.degrees(np.linalg.norm(end))
+    assert turns[-1, 3] == pytest.approx(zoom, rel=0.01)
 
 
 def test_plain_walls_and_cuts_are_no_motion(scenery: np.ndarray) -> None:
