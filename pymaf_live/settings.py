@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pymaf_live.errors import OutputError
 from pymaf_live.system.atomic_write import atomic_write, make_folder
 from pymaf_live.system.regular_file import open_regular
-from pymaf_live.types import BodyStyle, Legs
+from pymaf_live.types import BodyStyle, Legs, StreamProtocol
 
 _MAX_BYTES = 1 << 20
 
@@ -111,6 +111,8 @@ class Settings(BaseModel):
     """Name of the panel's page."""
     panel_width: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Width of the panel, logical pixels; 0: the page's preferred width."""
+    live_out_protocol: StreamProtocol = "vmc"
+    """Protocol of the motion stream; streams are off at every start."""
     live_out_address: Annotated[str, Field(max_length=300)] = "127.0.0.1:39539"
     """Receiver of the motion stream, host:port; other machines only after the user agreed."""
     always_on_top: bool = False

@@ -26,6 +26,8 @@ grey; edges only; bones and joints only; coloured by the confidence of the neare
 Legs = Literal["auto", "standing", "seated", "measured"]
 """Pose of legs that are not seen: standing or seated by the measured thighs, or one of the two, or
 as the network invents them."""
+StreamProtocol = Literal["vmc", "vrchat", "live_link", "web"]
+"""Protocols of live streams; see `streaming.protocols`."""
 
 LONGEST_PAUSE = 10.0
 """Seconds between two frames; longer ones are taken for a fault of the time stamps, or for a camera

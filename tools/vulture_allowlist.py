@@ -6,6 +6,7 @@ _.model_config
 # the window binds settings to its state by name (ui/state/setting.py)
 _.hints_seen
 _.live_out_address
+_.live_out_protocol
 _.export_folder
 _.export_presets
 _.batch_folder

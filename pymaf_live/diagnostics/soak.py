@@ -223,13 +223,13 @@ class _SamplingReporter:
 def _main(arguments: Sequence[str]) -> int:
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import open_source
-    from pymaf_live.streaming import parse_address
+    from pymaf_live.streaming import StreamTarget
     from pymaf_live.workflows.record import RecordOptions, record
 
     address, receiver, seconds, model, backend, cache, samples = arguments
     pipeline: Any = {"backend": backend}
     options = RecordOptions(
-        streams=(parse_address(receiver),),
+        streams=(StreamTarget.parse("vmc", receiver),),
         pipeline=PipelineOptions(model=model, cache=Path(cache) if cache else None, **pipeline),
     )
     try:

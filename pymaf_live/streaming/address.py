@@ -38,8 +38,14 @@ class Address:
             return self.host.rstrip(".").lower() == "localhost"
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """Parse ``HOST:PORT``, ``HOST``, ``[IPv6]:PORT`` or ``:PORT`` (this computer).
+
+    Parameters
+    ----------
+    text : str
+    default_port : int
+        Port where the text has none.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def parse_address(text: str) -> Address:
     stripped = text.strip()
     if len(stripped) > _MAX_LENGTH:
         raise UsageError(f"The address is too long. Write it like {_EXAMPLE}.")
-    host, port = stripped, str(DEFAULT_PORT)  # also a bare IPv6 address
+    host, port = stripped, str(default_port)  # also a bare IPv6 address
     bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", stripped)
     if bracketed:
         host, port = bracketed.group(1), port if bracketed.group(2) is None else bracketed.group(2)

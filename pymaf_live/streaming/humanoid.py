@@ -23,7 +23,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pymaf_live.body import Body, joint_transforms, rest_joints
-from pymaf_live.body.rotations import quaternion_from_matrix
+from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
 from pymaf_live.errors import ModelError
 from pymaf_live.types import Array, Ints, Person
 
@@ -110,9 +110,10 @@ class Humanoid:
         self.names = tuple(bone for bone, joint in BONES.items() if joint in index)
         self._joints = np.array([index[BONES[bone]] for bone in self.names])
         bone_of_joint = {int(joint): number for number, joint in enumerate(self._joints)}
-        self._parents = tuple(
+        self.parents = tuple(
             _parent_bone(int(joint), body.parents, bone_of_joint) for joint in self._joints
         )
+        """(B,) index of each bone's parent, None at the root."""
         self._mean = rest_joints(body, np.zeros(body.shape_count))
         # joints are linear in the shape, which is faster than regressing them from the mesh
         self._directions = (
@@ -140,7 +141,7 @@ class Humanoid:
         relative = world @ np.swapaxes(t_pose, -1, -2)
         local, positions = np.empty_like(relative), np.empty((len(relative), 3))
         root = UNITY_FROM_CAMERA @ person.joints[self._joints[0]] - origin
-        for bone, parent in enumerate(self._parents):
+        for bone, parent in enumerate(self.parents):
             if parent is None:
                 local[bone] = relative[bone]
                 positions[bone] = _UNITY_FROM_UPRIGHT @ root  # mirrored back with the others below
@@ -152,6 +153,16 @@ class Humanoid:
         return HumanoidPose(
             self.names, positions @ _UNITY_FROM_UPRIGHT, np.roll(quaternions, -1, axis=-1)
         )
+
+    def world(self, pose: HumanoidPose) -> tuple[Array, Array]:
+        """Return rotations (B, 3, 3) and positions (B, 3) m of the bones in Unity's world frame."""
+        rotations = matrix_from_quaternion(np.roll(pose.rotations, 1, axis=-1))
+        positions = np.array(pose.positions)
+        for bone, parent in enumerate(self.parents):
+            if parent is not None:
+                positions[bone] = positions[parent] + rotations[parent] @ positions[bone]
+                rotations[bone] = rotations[parent] @ rotations[bone]
+        return rotations, positions
 
     def _rest(self, shape: Array) -> Array:
         if self._directions is None:

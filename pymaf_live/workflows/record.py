@@ -14,7 +14,7 @@ from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedErr
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.streaming import Address, VmcStream
+from pymaf_live.streaming import LiveStream, StreamTarget
 from pymaf_live.system.atomic_write import exists
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.library import TakeLibrary
@@ -44,8 +44,8 @@ class RecordOptions:
     file: Path | None = None
     """File to write when the recording ends; the ending selects the format. None records nothing:
     a stream may run for days."""
-    streams: tuple[Address, ...] = ()
-    """Addresses to send VMC packets to; of several, each receives another person."""
+    streams: tuple[StreamTarget, ...] = ()
+    """Receivers to stream to; of several of one protocol, each receives another person."""
     seconds: float | None = None
     """Duration by the source's time stamps; None: until the source ends or the user cancels."""
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
@@ -58,17 +58,20 @@ class RecordOptions:
     def __post_init__(self) -> None:
         if self.file is None and not self.streams:
             raise UsageError("nothing to do: neither a file nor a streaming address is given")
-        if len(set(self.streams)) < len(self.streams):
-            raise UsageError("two people cannot be streamed to one address; give each a port")
+        addresses = [target.address for target in self.streams]
+        if len(set(addresses)) < len(addresses):
+            raise UsageError("two streams cannot have one address; give each a port")
 
 
 @dataclass(frozen=True)
 class StreamFigures:
-    """Figures of one streaming address."""
+    """Figures of one stream."""
 
-    address: Address
+    target: StreamTarget
     sent: int
     """Poses sent."""
+    lost: int
+    """Poses that could not be sent."""
     failure: str
     """Reason why the last packets could not be sent; empty where they were."""
 
@@ -169,7 +172,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
             journal = _JournalThread(recording, pipeline)
             run.callback(journal.close)
             pipeline.set_recorder(journal.add)
-        streams = _open_streams(body, options.streams, pipeline, run)
+        streams = _open_streams(body, options.streams, pipeline, run, reporter)
         failure = _run(pipeline, frames, options.seconds, reporter)
         if journal is not None:
             failure = journal.finish() or failure
@@ -190,7 +193,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
         frames.seconds,
         take,
         exported,
-        tuple(StreamFigures(s.address, s.sent, s.failure) for s in streams),
+        _stream_figures(options, streams),
         health,
         (*health.notices, *([recording.notice] if recording.notice else [])),
         failure,
@@ -198,21 +201,44 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
 
 
 def _open_streams(
-    body: Body, addresses: tuple[Address, ...], pipeline: Pipeline, run: ExitStack
-) -> list[VmcStream]:
+    body: Body,
+    targets: tuple[StreamTarget, ...],
+    pipeline: Pipeline,
+    run: ExitStack,
+    reporter: Reporter,
+) -> list[LiveStream]:
     """Open the streams and feed them with the pipeline's results; `run` closes them."""
-    streams = [VmcStream(body, address) for address in addresses]
-    for number, stream in enumerate(streams):
+    streams = []
+    protocols = [target.protocol for target in targets]
+    for index, target in enumerate(targets):
+        stream = target.open(body)
         run.callback(stream.close)
-        stream.select_person(number if len(streams) > 1 else None)
+        if protocols.count(target.protocol) > 1:
+            stream.select_person(1 + protocols[:index].count(target.protocol))
+        if stream.url:
+            reporter.message(f"the body is shown at {stream.url}")
         pipeline.subscribe(stream.send)
+        streams.append(stream)
     return streams
+
+
+def _stream_figures(options: RecordOptions, streams: list[LiveStream]) -> tuple[StreamFigures, ...]:
+    return tuple(
+        StreamFigures(target, stream.sent, stream.lost, stream.failure)
+        for target, stream in zip(options.streams, streams, strict=True)
+    )
+
+
+def _people_streamed(options: RecordOptions) -> int:
+    """Return the number of people that different streams of one protocol need."""
+    protocols = [target.protocol for target in options.streams]
+    return max((protocols.count(each) for each in protocols), default=1)
 
 
 def _pipeline_options(options: RecordOptions) -> PipelineOptions:
     pipeline = options.pipeline
-    if len(options.streams) > 1:
-        return replace(pipeline, people=max(pipeline.people or 1, len(options.streams)))
+    if _people_streamed(options) > 1:
+        return replace(pipeline, people=max(pipeline.people or 1, _people_streamed(options)))
     return pipeline
 
 

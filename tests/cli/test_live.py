@@ -61,6 +61,9 @@ def test_live_streams_the_estimated_poses(
         ([], "--record"),
         (["--vmc", "127.0.0.1:0"], "1 to 65535"),
         (["--vmc", "http://there"], "not a port"),
+        (["--vrchat", "127.0.0.1:x"], "not a port"),
+        (["--web", "192.0.2.1"], "this computer only"),
+        (["--web", ":39580", "--live-link", ":39580"], "give each a port"),
         (["--vmc", ":39540", "--vmc", "127.0.0.1:39540"], "give each a port"),
     ],
 )

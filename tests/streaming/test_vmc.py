@@ -182,7 +182,7 @@ def test_another_person_is_streamed_only_after_the_first_has_left(
 ) -> None:
     now = time.monotonic()
     clock = [now]
-    monkeypatch.setattr("pymaf_live.streaming.vmc.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pymaf_live.streaming.streamed_person.time.monotonic", lambda: clock[0])
     one = make_person(body, rest_rotations(body), (0.0, 0.0, 3.0), number=1)
     two = make_person(body, rest_rotations(body), (1.0, 0.0, 3.0), number=2)
 

@@ -16,7 +16,6 @@ from pymaf_live.pipeline.estimator_factory import open_estimator
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.streaming import VmcStream
 from ui.controllers.batch import BatchController
 from ui.controllers.cameras import find_cameras
 from ui.controllers.capture import CaptureController
@@ -92,7 +91,7 @@ class ApplicationController:
             body_style=lambda: state.view.body_style.value,
         )
         self.live_out = LiveOutController(
-            state.live_out, tasks, lambda address: VmcStream(state.body.value, address)
+            state.live_out, tasks, lambda target: target.open(state.body.value)
         )
         self.models = ModelController(
             state.models, tasks, self._options, self.sources.reconfigure, tell=messages.done

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pymaf_live.errors import PymafLiveError
-from pymaf_live.streaming import Address, VmcStream, parse_address
+from pymaf_live.streaming import LiveStream, StreamTarget
 from pymaf_live.types import FrameResult
 from ui.controllers.source_session import SourceSession
 from ui.state.commands import LiveOutCommands
@@ -36,19 +36,19 @@ class LiveOutController(LiveOutCommands):
     tasks : TaskRunner
         Resolving a host name may take seconds.
     open_stream : callable
-        Opens a stream to an address; called in a thread.
+        Opens a stream to a target; called in a thread.
     """
 
     def __init__(
         self,
         state: LiveOutState,
         tasks: TaskRunner,
-        open_stream: Callable[[Address], VmcStream],
+        open_stream: Callable[[StreamTarget], LiveStream],
     ) -> None:
         self._state = state
         self._tasks = tasks
         self._open_stream = open_stream
-        self._stream: VmcStream | None = None
+        self._stream: LiveStream | None = None
         self._pipeline: ResultPublisher | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._person: int | None = None
@@ -62,26 +62,26 @@ class LiveOutController(LiveOutCommands):
         self._latest_request += 1
         request_id = self._latest_request
         try:
-            address = parse_address(self._state.address.value)
+            target = self._state.target()
         except PymafLiveError as error:
             self._state.status.set(LiveOutStatus(error=error_text(error)))
             return
-        self._state.status.set(LiveOutStatus(LiveOutPhase.OPENING, str(address)))
+        self._state.status.set(LiveOutStatus(LiveOutPhase.OPENING, str(target)))
 
-        def opened(stream: VmcStream) -> None:
+        def opened(stream: LiveStream) -> None:
             if request_id != self._latest_request:
                 stream.close()
                 return
             self._stream = stream
             stream.select_person(self._person)
-            self._state.status.set(LiveOutStatus(LiveOutPhase.WAITING, str(address)))
+            self._state.status.set(LiveOutStatus(LiveOutPhase.WAITING, str(target), url=stream.url))
             self._subscribe()
 
         def failed(error: Exception) -> None:
             if request_id == self._latest_request:
                 self._state.status.set(LiveOutStatus(error=error_text(error)))
 
-        self._tasks.submit("live out", lambda: self._open_stream(address), opened, failed)
+        self._tasks.submit("live out", lambda: self._open_stream(target), opened, failed)
 
     def stop(self) -> None:
         """See `LiveOutCommands.stop`."""
@@ -125,7 +125,11 @@ class LiveOutController(LiveOutCommands):
         rate = round(stream.rate, 1)
         phase = LiveOutPhase.SENDING if rate > 0 else LiveOutPhase.WAITING
         error = f"Nothing can be sent: {sentence(stream.failure)}" if stream.failure else ""
-        self._state.status.set(LiveOutStatus(phase, str(stream.address), rate, error))
+        self._state.status.set(
+            LiveOutStatus(
+                phase, self._state.status.value.address, rate, stream.lost, stream.url, error
+            )
+        )
 
     def close(self) -> None:
         """End the stream: the window is closing."""

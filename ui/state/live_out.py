@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any
 
 from pymaf_live.errors import UsageError
-from pymaf_live.streaming.address import parse_address
+from pymaf_live.streaming import StreamTarget
+from pymaf_live.types import StreamProtocol
 from ui.state.observable import Observable
 from ui.state.setting import UNCHANGED, never_stored, setting
 
@@ -30,6 +31,10 @@ class LiveOutStatus:
     """Receiver while the stream is on."""
     rate: float = 0.0
     """Poses per second."""
+    lost: int = 0
+    """Poses that could not be sent."""
+    url: str = ""
+    """Address of a page that shows the motion; empty: there is none."""
     error: str = ""
     """Reason why the stream could not be started or nothing can be sent; one line."""
 
@@ -46,8 +51,9 @@ def _stored_address(owner: Any, address: str) -> object:
 
 @dataclass
 class LiveOutState:
-    """Address and status of the stream."""
+    """Protocol, address and status of the stream."""
 
+    protocol: Observable[StreamProtocol] = setting("live_out_protocol")
     address: Observable[str] = setting("live_out_address", to_setting=_stored_address)
     """Address as typed, valid or not."""
     status: Observable[LiveOutStatus] = field(default_factory=lambda: Observable(LiveOutStatus()))
@@ -59,11 +65,21 @@ class LiveOutState:
     )
     """Addresses that the user agreed to send to."""
 
+    def target(self) -> StreamTarget:
+        """Return the protocol and the address.
+
+        Raises
+        ------
+        UsageError
+            If the address is not valid.
+        """
+        return StreamTarget.parse(self.protocol.value, self.address.value)
+
     @property
     def agreed_address(self) -> str | None:
         """The address if it is valid and motion may be sent there without asking."""
         try:
-            address = parse_address(self.address.value)
+            address = self.target().address
         except UsageError:
             return None
         return str(address) if address.loopback or str(address) in self.allowed.value else None

@@ -35,7 +35,7 @@ class ToolsFeature(Feature):
         window.side_panel.add_page("live_out", "Live out", self.live_out_page)
         self.indicator = StreamIndicator(state.live_out, brief=True)
         window.status_line.addPermanentWidget(self.indicator)
-        self.live_out = make_action(self, "Live out", "Ctrl+L", "Stream the motion over VMC")
+        self.live_out = make_action(self, "Live out", "Ctrl+L", "Stream the motion live")
         self.live_out.setCheckable(True)
         self.live_out.triggered.connect(self.live_out_page.toggle)
         state.live_out.status.watch(self._on_live_out_change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,7 +18,63 @@ from pymaf_live.errors import UsageError
 from pymaf_live.resources import cache_folder
 
 if TYPE_CHECKING:
+    from pymaf_live.streaming import StreamTarget
+    from pymaf_live.types import StreamProtocol
     from pymaf_live.workflows.record import RecordResult
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """Receivers of live streams; none by default."""
+
+    vmc: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Stream as VMC, such as to 127.0.0.1:39539 (this machine). Given several times, "
+            "each address receives a different person.",
+        ),
+    ] = None
+    vrchat: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Stream VRChat's OSC trackers; usual port 9000."),
+    ] = None
+    live_link: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Stream JSON to Unreal's Live Link (plugin JSONLiveLink); usual port 54321.",
+        ),
+    ] = None
+    web: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Show the body in a web page of this machine, such as 127.0.0.1:39580.",
+        ),
+    ] = None
+
+    def targets(self) -> tuple[StreamTarget, ...]:
+        """Return the targets of all options.
+
+        Raises
+        ------
+        UsageError
+            If a text is not an address.
+        """
+        from pymaf_live.streaming import StreamTarget
+
+        texts: dict[StreamProtocol, list[str] | None] = {
+            "vmc": self.vmc,
+            "vrchat": self.vrchat,
+            "live_link": self.live_link,
+            "web": self.web,
+        }
+        return tuple(
+            StreamTarget.parse(protocol, text)
+            for protocol, given in texts.items()
+            for text in given or ()
+        )
 
 
 @expand_option_groups
@@ -30,14 +86,7 @@ def live(
             parser=parse_path, metavar="FILE", help="File to record into: take.npz or motion.bvh."
         ),
     ] = None,
-    vmc: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Stream as VMC, such as to 127.0.0.1:39539 (this machine). Given several times, "
-            "each address receives a different person.",
-        ),
-    ] = None,
+    streaming: StreamOptions,
     source: Annotated[
         str, typer.Option(help="Camera number or device, stream address, or video played live.")
     ] = "0",
@@ -53,15 +102,15 @@ def live(
     from pymaf_live.pipeline.model_selection import resolve_model
     from pymaf_live.pipeline.options import PipelineOptions
     from pymaf_live.sources import open_source
-    from pymaf_live.streaming import parse_address
     from pymaf_live.workflows.record import RecordOptions, require_recordable
     from pymaf_live.workflows.record import record as record_source
 
-    if record is None and not vmc:
-        raise UsageError("nothing to do; add --record FILE, --vmc HOST:PORT or both")
+    targets = streaming.targets()
+    if record is None and not targets:
+        raise UsageError("nothing to do; add --record FILE, --vmc HOST:PORT or another stream")
     options = RecordOptions(
         file=record,
-        streams=tuple(parse_address(text) for text in vmc or ()),
+        streams=targets,
         seconds=seconds,
         pipeline=PipelineOptions(
             **{**asdict(estimation), "model": resolve_model(estimation.model)},
@@ -86,7 +135,9 @@ def _print_result(result: RecordResult) -> int:
     """Print what was streamed and recorded, and return the exit code."""
     code = 0
     for stream in result.streams:
-        print(f"{stream.sent} poses sent to {stream.address}")
+        print(f"{stream.sent} poses sent to {stream.target}")
+        if stream.lost:
+            print_note(f"{stream.lost} poses to {stream.target} were lost")
         if stream.failure:
             print_note(f"the last packets could not be sent: {stream.failure}")
     take = result.take

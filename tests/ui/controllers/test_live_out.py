@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
+from websockets.sync.client import connect
 
 from pymaf_live.body import default_body
 from pymaf_live.streaming.humanoid import BONES
@@ -97,6 +99,45 @@ def test_the_stream_continues_across_sources_and_during_a_recording(
         qtbot.waitUntil(lambda: status.value.phase is LiveOutPhase.WAITING, timeout=15_000)
     parts.tools_feature.live_out.trigger()
     assert not parts.tools_feature.live_out.isChecked()
+
+
+def test_another_protocol_is_chosen_and_a_page_is_served(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    parts = open_window(each=0.02)
+    open_page(parts, qtbot)
+    page, state = parts.tools_feature.live_out_page, parts.state.live_out
+
+    def choose(protocol: str) -> None:
+        page.protocol.setCurrentIndex(page.protocol.findData(protocol))
+        page.protocol.activated.emit(page.protocol.currentIndex())
+
+    choose("vrchat")
+    assert state.address.value == "127.0.0.1:9000"
+    assert "VRChat" in page.purpose.text()
+    choose("web")
+    assert state.address.value == "127.0.0.1:39580"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        state.address.set(f"127.0.0.1:{taken.getsockname()[1]}")
+        choose("vmc")
+        choose("web")  # a port of the user's own is kept
+        page.switch.click()
+        qtbot.waitUntil(lambda: bool(state.status.value.error))
+        assert "Cannot listen" in page.problem.text()
+        assert not state.status.value.on
+    page.switch.click()
+    qtbot.waitUntil(lambda: state.status.value.on and page.show_page.isVisible())
+    assert not page.protocol.isEnabled()
+    url = state.status.value.url
+    with connect(url.replace("http://", "ws://").replace("/?", "/stream?")) as client:
+        parts.window.open_choice(clip)
+        qtbot.waitUntil(lambda: state.status.value.phase is LiveOutPhase.SENDING, timeout=15_000)
+        assert '"hello"' in str(client.recv(timeout=5))
+        assert '"people"' in str(client.recv(timeout=5))
+        page.switch.click()
+    assert not page.show_page.isVisible()
 
 
 def test_an_invalid_address_is_reported_while_typing(open_window: OpenWindow, qtbot: QtBot) -> None:
