@@ -1,5 +1,7 @@
 """Tests of projection and of decoding estimates into the camera frame."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -88,12 +90,11 @@ def test_person_beside_the_axis_keeps_its_orientation(body, across, down):
     true = estimate_of(body, 5)
     place = np.array([across, down, 6.0])
     joints = pose_joints(body, true.rotations, true.shape) + place
-    towards, _ = Rotation.align_vectors(joints[:1], [[0.0, 0.0, 1.0]])
-    rotations = true.rotations.copy()
-    rotations[0] = towards.as_matrix().T @ rotations[0]
     # the crop's camera: weak perspective, fitted to the true projection
     pixels = project(joints, camera)
     crop = crop_about(pixels.mean(axis=0), 1.75 * np.ptp(pixels, axis=0).max(), 0.0, 256)
+    rotations = true.rotations.copy()
+    rotations[0] = rotation_towards(crop.centre, camera).T @ rotations[0]
     units = crop_units_from_pixels(crop.to_crop(pixels), crop.size)
     flat = pose_joints(body, rotations, true.shape)[:, :2]
     design = np.concatenate(
@@ -158,28 +159,35 @@ def test_field_of_view_along_the_diagonal():
     assert Camera.for_frame((640, 480)).focal_length == pytest.approx(800)
 
 
-def estimate_seen_by(body, rotations, shape, translation, camera, crop):
-    """Return a perfect network's estimate: the weak perspective nearest to the truth."""
-    joints = pose_joints(body, rotations, shape, translation)
-    root = project(joints[:1], camera)[0]
-    ray = np.append((root - camera.principal_point) / camera.focal_length, 1.0)
-    ray /= np.linalg.norm(ray)
+def rotation_towards(pixel, camera):
+    """Return the shortest rotation from the camera's axis to the ray through a pixel."""
+    ray = np.append((pixel - camera.principal_point) / camera.focal_length, 1.0)
     axis = np.cross([0.0, 0.0, 1.0], ray)
-    angle = np.arctan2(np.linalg.norm(axis), ray[2])
-    towards = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix()
+    length = np.linalg.norm(axis)
+    angle = np.arctan2(length, ray[2])
+    return Rotation.from_rotvec(axis / max(length, 1e-12) * angle).as_matrix()
+
+
+def estimate_seen_by(body, rotations, shape, translation, camera, crop):
+    """Return a perfect network's estimate: the weak perspective nearest to what is in view."""
+    joints = pose_joints(body, rotations, shape, translation)
     in_crop = rotations.copy()
-    in_crop[0] = towards.T @ rotations[0]
+    in_crop[0] = rotation_towards(crop.centre, camera).T @ rotations[0]
     own = pose_joints(body, in_crop, shape)
     units = crop_units_from_pixels(crop.to_crop(project(joints, camera)), crop.size)
-    p, u = own[:, :2] - own[:, :2].mean(axis=0), units - units.mean(axis=0)
+    pixels = project(joints, camera)
+    inside = (pixels >= 0).all(axis=1) & (pixels < camera.size).all(axis=1)
+    flat, units = own[inside, :2], units[inside]
+    p, u = flat - flat.mean(axis=0), units - units.mean(axis=0)
     scale = float((p * u).sum() / (p * p).sum())
-    shift = units.mean(axis=0) / scale - own[:, :2].mean(axis=0)
+    shift = units.mean(axis=0) / scale - flat.mean(axis=0)
     return Estimate(in_crop, shape, np.array([scale, *shift]), 1.0, np.ones(body.joint_count))
 
 
 @pytest.mark.parametrize("height", [0.8, 1.6, 2.4])
 def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
-    camera = Camera.for_frame((1280, 720))
+    # everybody is in view: joints outside the frame hardly count
+    camera = Camera(700.0, np.array([639.5, 639.5]), (1280, 1280))
     random = np.random.default_rng(5)
     feet = [body.joint_names.index(name) for name in ("left_foot", "right_foot")]
     for place in [(-1.5, 3.5), (0.3, 5.0), (1.0, 4.2), (-2.0, 9.0), (3.0, 7.0)]:
@@ -205,6 +213,58 @@ def test_people_of_all_sizes_and_depths_stand_on_one_ground(body, height):
         np.testing.assert_allclose(
             person.joints[0, [0, 2]], place, rtol=0.03 if seen else 0.08, atol=0.05
         )
+
+
+def seated(body, camera):
+    """Return a person 1 m before a webcam: rotations, translation, crop of what is in view."""
+    rotations = np.tile(np.eye(3), (body.joint_count, 1, 1))
+    rotations[0] = Rotation.from_euler("x", np.pi).as_matrix()
+    for side in ("left", "right"):
+        for joint, angle in (("hip", -1.4), ("knee", 1.4)):
+            turn = Rotation.from_euler("x", angle).as_matrix()
+            rotations[body.joint_names.index(f"{side}_{joint}")] = turn
+    joints = pose_joints(body, rotations, np.zeros(body.shape_count))
+    head = joints[body.joint_names.index("head")]
+    translation = np.array([0.05, -0.15, 1.0]) - head
+    pixels = project(joints + translation, camera)
+    width, height = camera.size
+    inside = (pixels >= 0).all(axis=1) & (pixels < [width, height]).all(axis=1)
+    pelvis = pixels[body.joint_names.index("pelvis")]
+    assert pelvis[1] > height
+    seen = pixels[inside]
+    middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    return rotations, translation, crop_about(middle, 1.75 * np.ptp(seen, axis=0).max(), 0.0, 256)
+
+
+def test_person_before_a_webcam_is_not_tilted_by_hips_below_the_frame(body):
+    """The crop is seen along its own centre; the hips' ray is 40 degrees and more below it."""
+    camera = Camera.for_frame((640, 480))
+    rotations, translation, crop = seated(body, camera)
+    shape = np.zeros(body.shape_count)
+    estimate = estimate_seen_by(body, rotations, shape, translation, camera, crop)
+    person = person_from_estimate(body, estimate, crop, camera)
+    apart = Rotation.from_matrix(person.rotations[0].T @ rotations[0]).magnitude()
+    assert np.degrees(apart) < 0.5
+
+
+def test_guessed_joints_out_of_view_do_not_move_the_joints_in_view(body):
+    """The position is that of a fit to the joints in view alone, wherever the legs are guessed."""
+    camera = Camera.for_frame((640, 480))
+    rotations, translation, crop = seated(body, camera)
+    shape = np.zeros(body.shape_count)
+    estimate = estimate_seen_by(body, rotations, shape, translation, camera, crop)
+    guessed = estimate.rotations.copy()
+    for side in ("left", "right"):
+        hip = body.joint_names.index(f"{side}_hip")
+        guessed[hip] = Rotation.from_euler("x", 0.8).as_matrix() @ guessed[hip]
+    upper = [body.joint_names.index(name) for name in ("head", "neck", "left_collar", "spine2")]
+    person = person_from_estimate(body, replace(estimate, rotations=guessed), crop, camera)
+    units = crop_points_2d(pose_joints(body, guessed, shape), estimate.camera)
+    seen = crop.to_frame(pixels_from_crop_units(units, crop.size))[upper]
+    posed = (person.joints - person.translation)[upper]
+    best = least_squares(lambda t: (project(posed + t, camera) - seen).ravel(), translation).x
+    apart = np.linalg.norm(person.joints_2d[upper] - project(posed + best, camera), axis=1)
+    assert apart.max() < 0.01 * crop.side
 
 
 def test_points_of_a_person_equal_points_posed_in_the_camera_frame(body):
