@@ -13,7 +13,7 @@ class InsideOptions:
     """Display options of the "Inside" view, which shows the network's levels."""
 
     level: int = 0
-    """Level shown alone, from 1; 0 shows all levels side by side."""
+    """Level shown alone, from 1; 0 shows all levels."""
     points: bool = True
     """Mark where each level sampled the image features."""
     dense: bool = False

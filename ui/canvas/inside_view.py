@@ -1,6 +1,8 @@
-"""Inside view: the network's levels side by side, with their sample points and dense map."""
+"""Inside view: the network's levels in tiles, with their sample points and dense map."""
 
 from __future__ import annotations
+
+import math
 
 import cv2
 import numpy as np
@@ -20,6 +22,8 @@ _POINT_COLOUR = np.array([0.99, 0.85, 0.35])
 _MAX_MAP_SIDE = 512
 """Side in pixels of the dense map when drawn over the image."""
 _MAP_OPACITY = 0.85
+ROOM = 1.03
+"""Side of a tile relative to the crop in it, so that dots on the crop's edge are not cut."""
 
 
 class InsideView:
@@ -103,8 +107,9 @@ class InsideView:
 
 
 def _square_of(crop: Crop) -> Rectangle:
-    """Return the upright square with a crop's centre and side, pixel edges at integers."""
-    (x, y), half = crop.centre + 0.5, crop.side / 2
+    """Return the upright square around a crop, which may be turned, pixel edges at integers."""
+    reach = abs(math.cos(crop.turn)) + abs(math.sin(crop.turn))
+    (x, y), half = crop.centre + 0.5, ROOM * reach * crop.side / 2
     return (float(x - half), float(y - half), float(x + half), float(y + half))
 
 

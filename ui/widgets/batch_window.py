@@ -29,6 +29,7 @@ from ui.state.export import all_formats
 from ui.system.screen_fit import fit_to_screen
 from ui.widgets.export_form import ExportForm
 from ui.widgets.fitting import ContentScroll
+from ui.widgets.folders import remember_folder, start_folder
 from ui.widgets.formatting import time_left
 from ui.widgets.labels import quiet_label
 from ui.widgets.message_bar import open_folder
@@ -125,7 +126,9 @@ class BatchWindow(QWidget):
 
     def ask_files(self) -> None:
         """Ask for files and add them."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Add files", "", self._filters)
+        start = start_folder("video")
+        paths, _ = QFileDialog.getOpenFileNames(self, "Add files", start, self._filters)
+        remember_folder("video", paths[0] if paths else "")
         self._commands.add([Path(path) for path in paths])
 
     def ask_folder(self) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from pymaf_live.types import FrameResult
 from ui.state.window import Phase, TakePhase, TakeStatus, WindowState
 
 _EMPTY_RESULTS = 20
 """Results without people before the note appears; detection may need a moment."""
+
+_OPENING = "Opening"
 
 
 class CanvasArea(QWidget):
@@ -35,6 +37,7 @@ class CanvasArea(QWidget):
         self.note = QLabel()
         self.note.setObjectName("canvasNote")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.progress = QProgressBar()
         self.badge = QLabel("●  REC")
         self.badge.setStyleSheet(
             "color: white; background: rgba(200, 50, 45, 220); border-radius: 6px;"
@@ -43,7 +46,7 @@ class CanvasArea(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(canvas, 0, 0)
-        grid.addWidget(self.note, 0, 0, Qt.AlignmentFlag.AlignCenter)
+        grid.addWidget(self._note_with_progress(), 0, 0, Qt.AlignmentFlag.AlignCenter)
         corner = QWidget()
         corner.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         inner = QGridLayout(corner)
@@ -54,6 +57,18 @@ class CanvasArea(QWidget):
         state.sources.opening.watch(lambda _: self._update_note())
         state.result.watch(self._on_result_change)
         state.take.watch(self._on_take_change)
+
+    def _note_with_progress(self) -> QWidget:
+        self.progress.setRange(0, 0)  # animated: how long a model takes to load is not known
+        self.progress.setTextVisible(False)
+        self.progress.setFixedSize(18 * self.fontMetrics().averageCharWidth(), 6)
+        self.progress.setAccessibleName("Opening the source")
+        whole = QWidget()
+        whole.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        column = QVBoxLayout(whole)
+        column.addWidget(self.note)
+        column.addWidget(self.progress, 0, Qt.AlignmentFlag.AlignHCenter)
+        return whole
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         """Pass the keyboard focus to the canvas."""
@@ -75,7 +90,7 @@ class CanvasArea(QWidget):
         opening = self._state.sources.opening.value
         if opening or phase is Phase.OPENING or (phase is Phase.PLAYING and result is None):
             source = opening or self._state.source.value
-            text = f"Opening {source.title}…" if source else "Opening…"
+            text = f"{_OPENING} {source.title}…" if source else f"{_OPENING}…"
         elif self._empty_results >= (1 if phase is Phase.ENDED else _EMPTY_RESULTS):
             text = "No people detected."
             if self._state.live.value:
@@ -83,3 +98,4 @@ class CanvasArea(QWidget):
         if text != self.note.text():
             self.note.setText(text)
         self.note.setVisible(bool(text))
+        self.progress.setVisible(text.startswith(_OPENING))

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.widgets.fitting import FittingDialog
+from ui.widgets.folders import remember_folder, start_folder
 
 _ABOUT = (
     "Neither file comes with PyMAF Live. Both stay on this computer, under their owners' licences. "
@@ -69,7 +70,9 @@ class CheckpointDialog(FittingDialog):
         browse.setAccessibleName(f"Browse for {name}")
 
         def ask_file() -> None:
-            path, _ = QFileDialog.getOpenFileName(self, name, "", filters)
+            start = line.text() or start_folder("model")
+            path, _ = QFileDialog.getOpenFileName(self, name, start, filters)
+            remember_folder("model", path)
             if path:
                 line.setText(path)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -249,10 +249,3 @@ class ExportDialog(FittingDialog):
 def existing(stem: Path, formats: tuple[Format, ...], people: Collection[str] = ()) -> list[Path]:
     """Return the files that an export would replace, including those of further people."""
     return [path for entry in formats for path in entry.existing(stem, people)]
-
-
-def default_folder() -> Path:
-    """Return the user's folder for videos, or the home folder."""
-    where = QStandardPaths.StandardLocation.MoviesLocation
-    movies = Path(QStandardPaths.writableLocation(where) or Path.home())
-    return movies if movies.is_dir() else Path.home()

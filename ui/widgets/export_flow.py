@@ -12,7 +12,8 @@ from ui.state.commands import Commands
 from ui.state.export import all_formats
 from ui.state.provenance import provenance_of
 from ui.state.window import TakePhase, WindowState
-from ui.widgets.export_dialog import ExportDialog, ExportRequest, default_folder
+from ui.widgets.export_dialog import ExportDialog, ExportRequest
+from ui.widgets.folders import default_folder
 
 
 class ExportFlow:

@@ -34,8 +34,8 @@ from ui.widgets.address_dialog import AddressDialog
 from ui.widgets.canvas_area import CanvasArea
 from ui.widgets.confirmation import confirm
 from ui.widgets.export_bar import ExportBar
-from ui.widgets.export_dialog import default_folder
 from ui.widgets.export_flow import ExportFlow
+from ui.widgets.folders import default_folder
 from ui.widgets.icons import window_icon
 from ui.widgets.menus import Menus
 from ui.widgets.message_bar import MessageBar

@@ -23,6 +23,7 @@ from ui.state.commands import ModelCommands
 from ui.state.model import BuildProgress, Option
 from ui.state.window import Figures, WindowState
 from ui.widgets.checkpoint_dialog import CheckpointDialog
+from ui.widgets.folders import remember_folder, start_folder
 from ui.widgets.icons import icon
 from ui.widgets.labels import DetailsLabel, heading, quiet_label
 
@@ -93,15 +94,21 @@ class ModelPage(QWidget):
 
     def ask_file(self) -> None:
         """Ask for a model file and add it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Add model file", "", "Models (*.onnx)")
+        path = self._ask("Add model file", "Models (*.onnx)")
         if path:
             self._commands.add(Path(path))
 
     def ask_body(self) -> None:
         """Ask for the SMPL body file and import it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Import SMPL body", "", "SMPL (*.pkl *.npz)")
+        path = self._ask("Import SMPL body", "SMPL (*.pkl *.npz)")
         if path:
             self._commands.import_body(Path(path))
+
+    def _ask(self, title: str, filters: str) -> str:
+        """Return the file that the user chose; empty if the dialog was cancelled."""
+        path, _ = QFileDialog.getOpenFileName(self, title, start_folder("model"), filters)
+        remember_folder("model", path)
+        return path
 
     def ask_checkpoint(self) -> None:
         """Ask for the PyMAF checkpoint and the SMPL body, and import them."""

@@ -9,8 +9,8 @@ from ui.state.live_out import LiveOutStatus
 from ui.state.window import WindowState
 from ui.widgets.action_factory import make_action
 from ui.widgets.batch_window import BatchWindow
-from ui.widgets.export_dialog import default_folder
 from ui.widgets.feature import Feature
+from ui.widgets.folders import default_folder
 from ui.widgets.live_out_page import LiveOutPage, StreamIndicator
 from ui.widgets.main_window import FILE_FILTERS, MainWindow
 from ui.widgets.model_page import ModelPage

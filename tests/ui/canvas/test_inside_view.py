@@ -22,6 +22,7 @@ from tests.ui.helpers import (
     result_of,
 )
 from ui.app import WindowParts
+from ui.canvas.inside_view import ROOM
 
 pytestmark = pytest.mark.window
 CROP_SIDE = 400
@@ -59,7 +60,7 @@ def test_the_levels_are_shown_side_by_side_or_alone(
     assert width > height
     side = width // 3
     # the crop fills a tile's width: 0.3 m at 4 m distance are 0.3 f / 4 of its pixels
-    offset = 0.3 * CAMERA.focal_length / 4 * side / CROP_SIDE
+    offset = 0.3 * CAMERA.focal_length / 4 * side / CROP_SIDE / ROOM
     for number, shift in enumerate(shifts):
         left, _, across, _ = extent(shown[:, number * side : (number + 1) * side])
         centre = left + across / 2 - side / 2
@@ -81,7 +82,7 @@ def test_sample_points_are_drawn_as_dots(parts: WindowParts, qtbot: QtBot, body:
     left, top, width, height = extent(changed, 4)
     assert max(width, height) < 20  # one dot
     canvas = parts.window.canvas_area.canvas
-    scale = min(canvas.width(), canvas.height()) / CROP_SIDE
+    scale = min(canvas.width(), canvas.height()) / CROP_SIDE / ROOM
     offset = (np.array([240.0, 60.0]) + 0.5 - np.array(SIZE) / 2) * scale
     dot = np.array([left + width / 2, top + height / 2])
     expected = np.array([canvas.width(), canvas.height()]) / 2 + offset
@@ -118,7 +119,7 @@ def test_body_parts_are_coloured_and_the_dense_map_has_its_own_tile(
     tile = shown[:, width // 2 :]
     coloured = np.ptp(tile, axis=2) > 60
     left, _, across, down = extent(coloured)
-    side = min(width // 2, height)
+    side = min(width // 2, height) / ROOM
     assert across == pytest.approx(side / 2, abs=0.03 * side)
     assert down == pytest.approx(side, abs=0.03 * side)
     assert left + across == pytest.approx(tile.shape[1] / 2, abs=0.03 * side)

@@ -130,3 +130,37 @@ def test_a_program_that_the_system_ends_reports_no_crash(qapp: object, tmp_path:
         assert latest_crash_report(runs) is None
     finally:
         process.kill()
+
+
+def test_opening_shows_that_it_goes_on(
+    open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
+) -> None:
+    parts = open_window(opening=0.7)
+    area = parts.window.canvas_area
+    parts.window.open_choice(clip)
+    qtbot.waitUntil(area.progress.isVisible, timeout=10_000)
+    assert area.note.text() == f"Opening {clip.title}…"
+    assert area.progress.maximum() == 0  # animated
+    qtbot.waitUntil(lambda: parts.state.drawn.value is not None, timeout=20_000)
+    assert not area.progress.isVisible()
+
+
+def test_file_dialogs_start_where_a_file_was_chosen_last(
+    open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[str] = []
+    chosen = tmp_path / "videos" / "a.mp4"
+    chosen.parent.mkdir()
+
+    def ask(_parent: object, _title: str, start: str, _filters: str) -> tuple[list[str], str]:
+        starts.append(start)
+        return [str(chosen)], ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", ask)
+    monkeypatch.setattr("ui.widgets.folders._last", {})
+    batch = open_window().tools_feature.open_batch()
+    batch.ask_files()
+    batch.ask_files()
+    assert Path(starts[0]).is_dir()
+    assert Path(starts[0]) != Path.cwd()
+    assert starts[1] == str(chosen.parent)
