@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ui.widgets.take_feature import TakeFeature
     from ui.widgets.tools_feature import ToolsFeature
     from ui.widgets.view_feature import ViewFeature
+    from ui.widgets.virtual_camera_feature import VirtualCameraFeature
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which a Python thread yields to another; Python's default is 5 ms."""
@@ -43,6 +44,7 @@ class WindowParts:
     help_feature: HelpFeature
     people_page: PeoplePage
     screen_feature: ScreenFeature
+    virtual_camera: VirtualCameraFeature
 
 
 def run_window(argv: Sequence[str] = ()) -> int:
@@ -145,6 +147,7 @@ def assemble(
     from ui.widgets.take_feature import TakeFeature
     from ui.widgets.tools_feature import ToolsFeature
     from ui.widgets.view_feature import ViewFeature
+    from ui.widgets.virtual_camera_feature import VirtualCameraFeature
 
     canvas = CanvasBinding(state)
 
@@ -154,6 +157,7 @@ def assemble(
             on_close()
         controller.close()
         parts.tools_feature.close()
+        parts.virtual_camera.close()
         canvas.close()
 
     window = MainWindow(state, controller, canvas.widget, on_close=close)
@@ -162,6 +166,7 @@ def assemble(
     tools_feature = ToolsFeature(window, state, controller)
     settings_feature = SettingsFeature(window, state)
     screen_feature = ScreenFeature(window, state)
+    virtual_camera = VirtualCameraFeature(window, state)
     help_feature = HelpFeature(window, state, controller)
     SpaceKey(window)
     people_page = PeoplePage(state, controller.people)
@@ -185,6 +190,7 @@ def assemble(
         help_feature,
         people_page,
         screen_feature,
+        virtual_camera,
     )
     return parts
 

@@ -95,6 +95,8 @@ class ViewState:
     """Keep the window above others."""
     green_background: Observable[bool] = setting("green_background")
     """Show only the people, on green."""
+    virtual_camera: Observable[bool] = field(default_factory=lambda: Observable(False))
+    """Show the view to other programs as a camera; never on at the start."""
     framing: Observable[bool] = setting("framing")
     """Check the framing of cameras before a recording."""
     ghost: Observable[bool] = setting("ghost")
@@ -103,7 +105,7 @@ class ViewState:
     inside: Observable[bool] = field(default_factory=lambda: Observable(False))
     """Show the levels of the network instead of the image."""
     inside_level: Observable[int] = field(default_factory=lambda: Observable(0))
-    """Level shown alone, from 1; 0: all side by side."""
+    """Level shown alone, from 1; 0: all of them."""
     inside_points: Observable[bool] = field(default_factory=lambda: Observable(True))
     """Show where each level sampled the image features."""
     inside_dense: Observable[bool] = field(default_factory=lambda: Observable(False))
