@@ -54,6 +54,8 @@ class ExportSettings(BaseModel):
     one_file: bool = False
     video: bool = False
     """Write a video with the body as well."""
+    transparent_video: bool = False
+    """The video shows the people alone, on a transparent background."""
 
 
 class Settings(BaseModel):

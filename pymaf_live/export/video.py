@@ -1,4 +1,7 @@
-"""Overlay video: H.264 at the source's size, with its exact times and its audio."""
+"""Overlay video: H.264 at the source's size, with its exact times and its audio.
+
+A transparent one is ProRes 4444 instead.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,8 @@ class OverlayVideo:
     audio_from : Path, optional
         File whose audio is copied up to the end of the video, in sync with its own images. If it
         has no readable audio, the video is silent and `notice` says why.
+    transparent : bool
+        Write images with alpha, as ProRes 4444 in a MOV file.
     force : bool
         Replace an existing file.
 
@@ -65,8 +70,10 @@ class OverlayVideo:
         frame_rate: Fraction | None,
         audio_from: Path | None = None,
         *,
+        transparent: bool = False,
         force: bool = False,
     ) -> None:
+        self._transparent = transparent
         self.notice = ""
         """Remark on what the video lacks and why; '' if nothing."""
         self._path = path
@@ -91,7 +98,7 @@ class OverlayVideo:
                 self._container = av.open(
                     f"file:{self._temporary}",
                     "w",
-                    format="mp4",
+                    format="mov" if transparent else "mp4",
                     # index at the beginning, so that playback starts before the download ends
                     options={"movflags": "+faststart"},
                 )
@@ -124,7 +131,8 @@ class OverlayVideo:
         Parameters
         ----------
         image : Image
-            (H, W, 3) uint8 RGB of the video's size.
+            (H, W, 3) uint8 RGB of the video's size; (H, W, 4) with straight alpha if the video is
+            transparent.
         time : float
             Presentation time in seconds from the start of the source's container, later than all
             before; exact to 1/90000 s.
@@ -138,7 +146,8 @@ class OverlayVideo:
         """
         if not self._open:
             raise ValueError("the video is closed")
-        if image.shape != (self._size[1], self._size[0], 3) or image.dtype != np.uint8:
+        channels = 4 if self._transparent else 3
+        if image.shape != (self._size[1], self._size[0], channels) or image.dtype != np.uint8:
             raise ValueError(f"an image of {image.shape} in a video of {self._size}")
         if not (math.isfinite(time) and time >= -1.0):
             raise ValueError(f"invalid presentation time: {time}")
@@ -189,15 +198,17 @@ class OverlayVideo:
                 raise aborted
 
     def _add_stream(self, rate: Fraction) -> av.VideoStream:
-        stream = self._container.add_stream(
-            "libx264",
-            rate=rate,
+        codec, pixels, options = (
+            ("prores_ks", "yuva444p10le", {"profile": "4444", "alpha_bits": "8"})
+            if self._transparent
             # no B-frames: with them the muxer computes the duration from decoding times, and
             # players cut videos of variable rate short
-            options={"preset": "veryfast", "crf": "20", "bf": "0"},
+            else ("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "bf": "0"})
         )
+        stream = self._container.add_stream(codec, rate=rate, options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = self._even_size
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixels
         context = stream.codec_context
         # both, or the muxer rounds times to the nominal rate
         stream.time_base = TIME_BASE
@@ -215,9 +226,11 @@ class OverlayVideo:
             width, height = self._size
             padding = ((0, self._even_size[1] - height), (0, self._even_size[0] - width), (0, 0))
             image = np.pad(image, padding, mode="edge")
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        rgb = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(image), format="rgba" if self._transparent else "rgb24"
+        )
         frame = rgb.reformat(
-            format="yuv420p",
+            format="yuva444p10le" if self._transparent else "yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             dst_colorspace=Colorspace.ITU709,

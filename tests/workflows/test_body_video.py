@@ -11,6 +11,7 @@ import pytest
 
 from pymaf_live.body import default_body
 from pymaf_live.errors import Interrupted, OutputExistsError
+from pymaf_live.rendering import OverlayStyle
 from pymaf_live.system.reporter import SilentReporter
 from pymaf_live.takes.editing import with_trim
 from pymaf_live.takes.take import Take
@@ -85,3 +86,27 @@ def test_a_cancelled_video_leaves_no_file_and_an_existing_one_is_kept(
     with pytest.raises(OutputExistsError):
         write_body_video(BodyVideoRequest(take, target, renderer="cpu"))
     assert target.read_bytes() == b"mine"
+
+
+def test_a_transparent_video_lies_over_any_image_as_the_body_does(
+    take: Take, clip: Path, tmp_path: Path
+) -> None:
+    solid, target = tmp_path / "d.mp4", tmp_path / "d_people.mov"
+    write_body_video(BodyVideoRequest(take, solid, clip, renderer="cpu"))
+    request = BodyVideoRequest(take, target, clip, renderer="cpu", transparent=True)
+    write_body_video(request)
+    with av.open(str(target)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "prores"
+        layers = [each.to_ndarray(format="rgba").astype(int) for each in container.decode(video=0)]
+    assert len(layers) == 8
+    drawn_frames, images, opacity = frames_of(solid), frames_of(clip), OverlayStyle().opacity
+    for layer, (_, drawn), (_, image) in zip(layers, drawn_frames, images, strict=True):
+        alpha = layer[..., 3:] / 255
+        assert alpha[:5].max() < 0.02
+        assert alpha.max() > 0.98
+        alpha = alpha * opacity  # over the images one sees through the people a little
+        laid_over = layer[..., :3] * alpha + image * (1 - alpha)
+        # two lossy codecs, one with half the color resolution
+        assert np.abs(laid_over - drawn).mean() < 4
+        assert np.abs(image - drawn).mean() > np.abs(laid_over - drawn).mean()

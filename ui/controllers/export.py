@@ -73,6 +73,7 @@ class ExportController(ExportCommands):
         takes: tuple[str, ...] = (),
         *,
         video: bool = False,
+        transparent_video: bool = False,
     ) -> None:
         """See `ExportCommands.start`."""
         options = options or ExportOptions()
@@ -84,6 +85,7 @@ class ExportController(ExportCommands):
         self._window.take.set(replace(status, phase=TakePhase.EXPORTING))
         self._state.formats.set(formats)
         self._state.video.set(video)
+        self._state.transparent_video.set(transparent_video)
         self._state.options.set(options)
         task = self._progress.start(ExportProgress("Preparing…", 0.0))
         stems = self._stems(stem, takes)
@@ -141,13 +143,15 @@ class ExportController(ExportCommands):
         reporter: Reporter,
     ) -> ExportResult:
         """Write a take's video with the body and add it to the result of its export."""
-        library, target = self._store.library, video_target(stem)
+        library, transparent = self._store.library, self._state.transparent_video.value
+        target = video_target(stem, transparent=transparent)
         request = BodyVideoRequest(
             take,
             target,
             library.about(take_id).file if take_id is not None else None,
             library.image_copies(take_id) if take_id is not None else None,
             body_style=self._window.view.body_style.value,
+            transparent=transparent,
             force=force,
         )
         try:

@@ -85,6 +85,7 @@ class ExportCommands(Protocol):
         takes: tuple[str, ...] = (),
         *,
         video: bool = False,
+        transparent_video: bool = False,
     ) -> None:
         """Write the take as `stem` with the ending of each format.
 

@@ -55,7 +55,11 @@ def export_options(settings: ExportSettings) -> ExportOptions:
 
 
 def export_settings(
-    formats: tuple[str, ...], options: ExportOptions, *, video: bool = False
+    formats: tuple[str, ...],
+    options: ExportOptions,
+    *,
+    video: bool = False,
+    transparent_video: bool = False,
 ) -> ExportSettings:
     """Return the settings that store formats and options."""
     rate = "" if options.rate is None else str(options.rate)
@@ -71,12 +75,13 @@ def export_settings(
         camera=options.camera,
         one_file=options.one_file,
         video=video,
+        transparent_video=transparent_video,
     )
 
 
-def video_target(stem: Path) -> Path:
+def video_target(stem: Path, *, transparent: bool = False) -> Path:
     """Return the path of the video with the body of a take called `stem`."""
-    return stem.with_name(f"{stem.name}_overlay.mp4")
+    return stem.with_name(f"{stem.name}{'_people.mov' if transparent else '_overlay.mp4'}")
 
 
 def _if_folder(path: Path) -> Path | None:
@@ -103,13 +108,20 @@ class ExportState:
         "export", to_state=lambda stored: stored.video, to_setting=never_stored
     )
     """Write a video with the body as well; stored together with the options."""
+    transparent_video: Observable[bool] = setting(
+        "export", to_state=lambda stored: stored.transparent_video, to_setting=never_stored
+    )
+    """The video shows the people alone; stored together with the options."""
     presets: Observable[dict[str, ExportSettings]] = setting("export_presets")
     """Named choices; every change makes a new mapping."""
     options: Observable[ExportOptions] = setting(
         "export",
         to_state=export_options,
         to_setting=lambda owner, options: export_settings(
-            owner.formats.value, options, video=owner.video.value
+            owner.formats.value,
+            options,
+            video=owner.video.value,
+            transparent_video=owner.transparent_video.value,
         ),
     )
     """Options chosen last."""

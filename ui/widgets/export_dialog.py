@@ -47,6 +47,8 @@ class ExportRequest:
     options: ExportOptions = field(default_factory=ExportOptions)
     video: bool = False
     """Write a video with the body as well."""
+    transparent_video: bool = False
+    """The video shows the people alone, on a transparent background."""
 
 
 class ExportDialog(FittingDialog):
@@ -69,6 +71,8 @@ class ExportDialog(FittingDialog):
         Names of the takes where several are exported, each by its own name.
     video : bool
         Initial choice of the video with the body.
+    transparent_video : bool
+        Initial choice of its background.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class ExportDialog(FittingDialog):
         people: Collection[str] = (),
         several: tuple[str, ...] = (),
         video: bool = False,
+        transparent_video: bool = False,
     ) -> None:
         super().__init__(parent)
         self._people = people
@@ -98,11 +103,7 @@ class ExportDialog(FittingDialog):
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         self.form = ExportForm(formats, chosen, options or ExportOptions())
-        self.video = QCheckBox("Video with the body (MP4)")
-        self.video.setAccessibleName(self.video.text())
-        self.video.setToolTip("The images of the take with its people drawn over them")
-        self.video.toggled.connect(lambda on: self.form.require_format(not on))
-        self.video.setChecked(video)
+        self._add_video(video, transparent_video)
         self.form.changed.connect(self._on_form_change)
         self.replace = QCheckBox()
         self.note = QLabel()
@@ -128,10 +129,10 @@ class ExportDialog(FittingDialog):
             grid.addWidget(label, row, 0)
             grid.addWidget(line, row, 1)
         grid.addWidget(browse, 1, 2)
-        grid.addWidget(self.video, 2, 1, 1, 2)
-        grid.addWidget(self.form, 3, 1, 1, 2)
-        grid.addWidget(self.note, 4, 1, 1, 2)
-        grid.addWidget(self.replace, 5, 1, 1, 2)
+        for row, widget in enumerate(
+            (self.video, self.transparent, self.form, self.note, self.replace), 2
+        ):
+            grid.addWidget(widget, row, 1, 1, 2)
         self._grid = grid
         grid.setRowStretch(7, 1)
         column = QVBoxLayout(self)
@@ -163,6 +164,20 @@ class ExportDialog(FittingDialog):
         origin.addWidget(self.capture, 0, Qt.AlignmentFlag.AlignLeft)
         return origin
 
+    def _add_video(self, video: bool, transparent: bool) -> None:
+        self.video = QCheckBox("Video with the body (MP4)")
+        self.video.setAccessibleName(self.video.text())
+        self.video.setToolTip("The images of the take with its people drawn over them")
+        self.transparent = QCheckBox("People alone, on a transparent background (MOV)")
+        self.transparent.setAccessibleName(self.transparent.text())
+        self.transparent.setToolTip("ProRes 4444 with alpha, to be laid over other videos")
+        self.transparent.setChecked(transparent)
+        self.transparent.toggled.connect(lambda _: self.form.changed.emit())
+        self.transparent.setEnabled(video)
+        self.video.toggled.connect(self.transparent.setEnabled)
+        self.video.toggled.connect(lambda on: self.form.require_format(not on))
+        self.video.setChecked(video)
+
     def request(self) -> ExportRequest:
         """Return the current choice.
 
@@ -173,15 +188,16 @@ class ExportDialog(FittingDialog):
         """
         chosen, force = self.form.chosen(), self.replace.isChecked()
         video = self.video.isChecked()
-        return ExportRequest(self._stem(), chosen, force, self.form.options(), video)
+        transparent = self.transparent.isChecked()
+        return ExportRequest(self._stem(), chosen, force, self.form.options(), video, transparent)
 
     def show_presets(self, presets: Observable[dict[str, ExportSettings]]) -> None:
         """Offer named choices of formats and options."""
         row = ExportPresets(presets, self._choice, self._choose)
         label = QLabel("&Preset")
         label.setBuddy(row.names)
-        self._grid.addWidget(label, 6, 0)
-        self._grid.addWidget(row, 6, 1, 1, 2)
+        self._grid.addWidget(label, 7, 0)
+        self._grid.addWidget(row, 7, 1, 1, 2)
         self.presets = row
 
     def _choice(self) -> ExportSettings | None:
@@ -189,12 +205,16 @@ class ExportDialog(FittingDialog):
         if self.form.problem():
             return None
         return export_settings(
-            self.form.chosen(), self.form.options(), video=self.video.isChecked()
+            self.form.chosen(),
+            self.form.options(),
+            video=self.video.isChecked(),
+            transparent_video=self.transparent.isChecked(),
         )
 
     def _choose(self, settings: ExportSettings) -> None:
         self.form.choose(settings.formats, export_options(settings))
         self.video.setChecked(settings.video)
+        self.transparent.setChecked(settings.transparent_video)
 
     def show_origin(self, origin: Provenance, capture: QAction) -> None:
         """Say how the take came about; offer a capture of the whole video if that is better."""
@@ -227,7 +247,9 @@ class ExportDialog(FittingDialog):
             for path in existing(each, self.form.chosen_formats(), self._people)
         ]
         if valid and self.video.isChecked():
-            replaced += [each for each in map(video_target, self._stems()) if each.exists()]
+            transparent = self.transparent.isChecked()
+            videos = (video_target(each, transparent=transparent) for each in self._stems())
+            replaced += [each for each in videos if each.exists()]
         self.note.setText(problem)
         self.note.setVisible(bool(problem))
         self.replace.setText(f"Replace {', '.join(path.name for path in replaced)}")

@@ -78,6 +78,7 @@ class ExportFlow:
                 request.options,
                 takes,
                 video=request.video,
+                transparent_video=request.transparent_video,
             )
 
     def ask(self, name: str, folder: Path, several: tuple[str, ...] = ()) -> ExportRequest | None:
@@ -102,6 +103,7 @@ class ExportFlow:
             people=tuple(self._state.people.names.value.values()),
             several=several,
             video=export.video.value,
+            transparent_video=export.transparent_video.value,
         )
         dialog.show_presets(export.presets)
         opened = self._state.takes.opened.value

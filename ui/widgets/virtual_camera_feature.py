@@ -34,7 +34,7 @@ class VirtualCameraFeature(Feature):
         super().__init__(window, state)
         self.open_sink = open_sink
         self._camera: VirtualCamera | None = None
-        self._told = False
+        self._reported = False
         self._next_image = 0.0
         self.switch = make_switch(
             self,
@@ -56,7 +56,7 @@ class VirtualCameraFeature(Feature):
 
     def _on_switch_change(self, on: bool) -> None:
         if on and self._camera is None:
-            self._camera, self._told = VirtualCamera(self.open_sink), False
+            self._camera, self._reported = VirtualCamera(self.open_sink), False
             self._timer.start()
             self._send()
         elif not on and self._camera is not None:
@@ -72,8 +72,8 @@ class VirtualCameraFeature(Feature):
         if camera.error is not None:
             self._state.message.set(Message("error", str(camera.error)))
             self._state.view.virtual_camera.set(False)
-        elif camera.device and not self._told:
-            self._told = True
+        elif camera.device and not self._reported:
+            self._reported = True
             text = f"Other programs see the view as the camera {camera.device}."
             self._state.message.set(Message("done", text))
 

@@ -98,3 +98,31 @@ def test_the_video_is_written_beside_the_other_files(
     assert request.file is not None
     assert request.file.is_file()
     assert take_window.state.export.video.value
+
+
+def test_the_people_alone_are_written_on_a_transparent_background(
+    take_window: WindowParts, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[BodyVideoRequest] = []
+
+    def write(request: BodyVideoRequest, reporter: Reporter) -> str:
+        requests.append(request)
+        request.target.write_bytes(b"video")
+        return ""
+
+    monkeypatch.setattr(take_window.controller.export, "_write_video", write)
+    dialog = ExportDialog(tuple(FORMATS.values()), "walk", tmp_path, (), video=True)
+    qtbot.addWidget(dialog)
+    assert dialog.transparent.isEnabled()
+    dialog.transparent.setChecked(True)
+    chosen = dialog.request()
+    assert chosen.transparent_video
+    dialog.video.setChecked(False)
+    assert not dialog.transparent.isEnabled()
+    take_window.controller.export.start(
+        chosen.stem, (), False, video=chosen.video, transparent_video=chosen.transparent_video
+    )
+    qtbot.waitUntil(lambda: bool(requests), timeout=30_000)
+    assert requests[0].transparent
+    assert requests[0].target == tmp_path / "walk_people.mov"
+    qtbot.waitUntil(lambda: take_window.state.take.value.phase is TakePhase.READY, timeout=30_000)

@@ -132,7 +132,7 @@ def test_a_program_that_the_system_ends_reports_no_crash(qapp: object, tmp_path:
         process.kill()
 
 
-def test_opening_shows_that_it_goes_on(
+def test_opening_is_shown_by_an_animated_bar(
     open_window: OpenWindow, qtbot: QtBot, clip: SourceChoice
 ) -> None:
     parts = open_window(opening=0.7)
