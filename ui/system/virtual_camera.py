@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pymaf_live.errors import OutputError
-from pymaf_live.pipeline.threads import named_thread
-from pymaf_live.system.bounded_queue import BoundedQueue
+from pymaf_live.system.bounded_queue import THREAD_PREFIX, BoundedQueue
 from pymaf_live.types import Image
 
 SIZE = (1280, 720)
@@ -76,7 +75,9 @@ class VirtualCamera:
         """Name of the camera once it is open."""
         self.error: Exception | None = None
         """Reason why nothing is sent (any longer)."""
-        self._thread = named_thread("virtual camera", self._run)
+        self._thread = threading.Thread(
+            target=self._run, name=f"{THREAD_PREFIX}virtual camera", daemon=True
+        )
         self._thread.start()
 
     def put(self, image: Image) -> None:
