@@ -79,6 +79,8 @@ class Pipeline:
         self._ready = threading.Event()
         self._threads: list[threading.Thread] = []
         self._meter = HealthMeter()
+        self.transform: Callable[[FrameResult], FrameResult] | None = None
+        """Applied to every result before all others receive it, in the inference thread."""
         self.inspect = False
         """Fill `FrameResult.level_traces` with the network's levels; may be set at any time."""
 
@@ -297,6 +299,8 @@ class Pipeline:
 
     def _deliver(self, result: FrameResult) -> bool:
         """Pass a result to recorder, subscribers and queue; return False once it is closed."""
+        if self.transform is not None:
+            result = self.transform(result)
         if self._recorder is not None:
             self._recorder(result)
         for subscriber in self._subscribers:

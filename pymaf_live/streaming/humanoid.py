@@ -17,15 +17,20 @@ joint between two bones is applied to the lower bone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from pymaf_live.body import Body, joint_transforms, rest_joints
-from pymaf_live.body.rotations import matrix_from_quaternion, quaternion_from_matrix
+from pymaf_live.body import Body, joint_transforms, project, rest_joints
+from pymaf_live.body.rotations import (
+    axis_angle_from_rotation,
+    matrix_from_axis_angle,
+    matrix_from_quaternion,
+    quaternion_from_matrix,
+)
 from pymaf_live.errors import ModelError
-from pymaf_live.types import Array, Ints, Person
+from pymaf_live.types import Array, Camera, Ints, Person
 
 BONES: Mapping[str, str] = MappingProxyType(
     {
@@ -163,6 +168,45 @@ class Humanoid:
                 positions[bone] = positions[parent] + rotations[parent] @ positions[bone]
                 rotations[bone] = rotations[parent] @ rotations[bone]
         return rotations, positions
+
+    def with_bones(
+        self, person: Person, bones: Mapping[str, tuple[Array, float]], camera: Camera
+    ) -> Person:
+        """Return a person with other rotations of some bones.
+
+        Parameters
+        ----------
+        person : Person
+        bones : mapping
+            Rotation (4,) x, y, z, w as in `HumanoidPose`, and its weight 0..1, by the bone's name;
+            the hips' does not count.
+        camera : Camera
+        """
+        rest = self._rest(person.shape)
+        t_pose = self._t_pose(rest[self._joints])
+        rotations = np.array(person.rotations)
+        for index, name in enumerate(self.names):
+            parent = self.parents[index]
+            if name not in bones or parent is None:
+                continue
+            quaternion, weight = bones[name]
+            joint = int(self._joints[index])
+            world, _ = joint_transforms(self._body, rotations, rest)
+            above = world[self._joints[parent]] @ t_pose[parent].T
+            local = matrix_from_quaternion(np.roll(quaternion, 1))
+            wanted = above @ _UNITY_FROM_UPRIGHT @ local @ _UNITY_FROM_UPRIGHT @ t_pose[index]
+            target = world[self._body.parents[joint]].T @ wanted
+            turn = axis_angle_from_rotation(rotations[joint].T @ target)
+            rotations[joint] = rotations[joint] @ matrix_from_axis_angle(weight * turn)
+        joints = joint_transforms(self._body, rotations, rest)[1] + person.translation
+        joints_2d = project(joints, camera)
+        return replace(
+            person,
+            rotations=rotations,
+            joints=joints,
+            joints_2d=joints_2d,
+            box=np.r_[joints_2d.min(axis=0), joints_2d.max(axis=0)],
+        )
 
     def _rest(self, shape: Array) -> Array:
         if self._directions is None:

@@ -14,7 +14,7 @@ from pymaf_live.pipeline.background_stage import BackgroundStage, StageClosedErr
 from pymaf_live.pipeline.health import Health
 from pymaf_live.pipeline.options import PipelineOptions
 from pymaf_live.pipeline.pipeline import Pipeline
-from pymaf_live.streaming import LiveStream, StreamTarget
+from pymaf_live.streaming import Address, LiveStream, StreamTarget, TrackerMerger, VmcInput
 from pymaf_live.system.atomic_write import exists
 from pymaf_live.system.reporter import SILENT, Reporter
 from pymaf_live.takes.library import TakeLibrary
@@ -46,6 +46,9 @@ class RecordOptions:
     a stream may run for days."""
     streams: tuple[StreamTarget, ...] = ()
     """Receivers to stream to; of several of one protocol, each receives another person."""
+    inputs: tuple[Address, ...] = ()
+    """Addresses at which other trackers' heads and hands are received over VMC, the most important
+    first."""
     seconds: float | None = None
     """Duration by the source's time stamps; None: until the source ends or the user cancels."""
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
@@ -172,6 +175,7 @@ def record(source: Source, options: RecordOptions, reporter: Reporter = SILENT) 
             journal = _JournalThread(recording, pipeline)
             run.callback(journal.close)
             pipeline.set_recorder(journal.add)
+        _open_inputs(body, options.inputs, pipeline, run)
         streams = _open_streams(body, options.streams, pipeline, run, reporter)
         failure = _run(pipeline, frames, options.seconds, reporter)
         if journal is not None:
@@ -220,6 +224,18 @@ def _open_streams(
         pipeline.subscribe(stream.send)
         streams.append(stream)
     return streams
+
+
+def _open_inputs(
+    body: Body, addresses: tuple[Address, ...], pipeline: Pipeline, run: ExitStack
+) -> None:
+    """Merge the heads and hands of other trackers into the pipeline's results."""
+    inputs = []
+    for address in addresses:
+        inputs.append(VmcInput(address))
+        run.callback(inputs[-1].close)
+    if inputs:
+        pipeline.transform = TrackerMerger(body, inputs).merge
 
 
 def _stream_figures(options: RecordOptions, streams: list[LiveStream]) -> tuple[StreamFigures, ...]:

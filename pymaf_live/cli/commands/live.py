@@ -18,14 +18,14 @@ from pymaf_live.errors import UsageError
 from pymaf_live.resources import cache_folder
 
 if TYPE_CHECKING:
-    from pymaf_live.streaming import StreamTarget
+    from pymaf_live.streaming import Address, StreamTarget
     from pymaf_live.types import StreamProtocol
     from pymaf_live.workflows.record import RecordResult
 
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """Receivers of live streams; none by default."""
+    """Receivers of live streams, and other trackers; none by default."""
 
     vmc: Annotated[
         list[str] | None,
@@ -53,6 +53,26 @@ class StreamOptions:
             help="Show the body in a web page of this machine, such as 127.0.0.1:39580.",
         ),
     ] = None
+    vmc_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Take head and hands from another tracker that sends VMC here, such as to "
+            "127.0.0.1:39540. Given several times, the first one that sends has priority.",
+        ),
+    ] = None
+
+    def inputs(self) -> tuple[Address, ...]:
+        """Return the addresses to listen on.
+
+        Raises
+        ------
+        UsageError
+            If a text is not an address.
+        """
+        from pymaf_live.streaming import DEFAULT_INPUT_PORT, parse_address
+
+        return tuple(parse_address(text, DEFAULT_INPUT_PORT) for text in self.vmc_in or ())
 
     def targets(self) -> tuple[StreamTarget, ...]:
         """Return the targets of all options.
@@ -111,6 +131,7 @@ def live(
     options = RecordOptions(
         file=record,
         streams=targets,
+        inputs=streaming.inputs(),
         seconds=seconds,
         pipeline=PipelineOptions(
             **{**asdict(estimation), "model": resolve_model(estimation.model)},
