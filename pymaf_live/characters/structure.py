@@ -159,10 +159,10 @@ def _humanoid(
     up = np.zeros(3)
     up[axis] = np.sign(trunk[axis])
     height = points @ up
-    head = _head(character, joints, height, arms.centre)
+    above = _above_chest(character, joints, height, arms.centre)
     leg, other_leg = _leg(legs.first, height), _leg(legs.second, height)
     arm = _arm(character, joints, points, arms.first)
-    if head is None or not leg or not other_leg or not arm:
+    if not above or not leg or not other_leg or not arm:
         return {}
     other_arm = tuple(arms.second[arms.first.index(node)] for node in arm)
     forward = 3 - axis - lateral
@@ -172,7 +172,9 @@ def _humanoid(
     facing = np.zeros(3)
     facing[forward] = np.sign(toes)
     left = np.cross(up, facing)
-    found = {"hips": _hips(character, legs.centre, arms.centre), "head": head}
+    found = {"hips": _hips(character, legs.centre, arms.centre), "head": above[-1]}
+    if len(above) > 1:
+        found["neck"] = above[0]
     for side, sign in (("left", 1.0), ("right", -1.0)):
         own_leg = (
             leg if sign * float((points[leg[0]] - points[other_leg[0]]) @ left) > 0 else other_leg
@@ -201,8 +203,8 @@ def _hips(character: Character, legs: int, arms: int) -> int:
     return node if node >= 0 else legs
 
 
-def _head(character: Character, joints: set[int], height: Array, chest: int) -> int | None:
-    """Return the second node of the chain that rises from the chest, or its only one."""
+def _above_chest(character: Character, joints: set[int], height: Array, chest: int) -> list[int]:
+    """Return neck and head, or the head alone: the chain that rises from the chest."""
     chain: list[int] = []
     node = chest
     while True:
@@ -212,7 +214,7 @@ def _head(character: Character, joints: set[int], height: Array, chest: int) -> 
             break
         node = max(centre, key=lambda c: float(height[c]))
         chain.append(node)
-    return chain[min(1, len(chain) - 1)] if chain else None
+    return chain[:2]
 
 
 def _has_mirror(character: Character, joints: set[int], node: int, others: list[int]) -> bool:

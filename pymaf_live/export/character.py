@@ -192,8 +192,7 @@ def _write_glb(path: Path, job: _Job, reporter: Reporter) -> tuple[str, _Expecte
         axes = job.retargeter.measures.axes
         document, buffer = new_parts(character, axes)
         nodes, note = np.arange(len(character.parents)), _CONVERTED
-        world = np.eye(4)
-        world[:3, :3] = axes * character.metres
+        world = _upright(axes, character.metres)
     else:
         document, buffer = original_parts(character)
         nodes, note, world = character.source_nodes, "", np.eye(4)
@@ -214,12 +213,20 @@ def _write_vrma(path: Path, job: _Job, reporter: Reporter) -> tuple[str, _Expect
     for name, node in zip(("spine", "chest", "upperChest"), job.retargeter.spine, strict=False):
         humanoid.setdefault(name, node)
     t_pose = job.t_pose.local(character, slice(0, 1))[0]
-    document, buffer = skeleton_parts(character, t_pose, humanoid)
+    axes = job.retargeter.measures.axes
+    document, buffer = skeleton_parts(character, t_pose, humanoid, axes)
     nodes = np.arange(len(character.parents))
     add_animation(document, buffer, character, job.motion, nodes, job.rate, job.name, reporter)
     finish(document, buffer)
     write_chunks(path, document, buffer)
-    return "", _expected(job, nodes, np.eye(4))
+    return "", _expected(job, nodes, _upright(axes, character.metres))
+
+
+def _upright(axes: Array, metres: float) -> Array:
+    """Return the transform (4, 4) of a file world to metres, y up, facing +z."""
+    world = np.eye(4)
+    world[:3, :3] = axes * metres
+    return world
 
 
 def _write_fbx(path: Path, job: _Job, reporter: Reporter) -> tuple[str, _Expected]:

@@ -87,7 +87,6 @@ def new_parts(character: Character, axes: Array) -> tuple[dict[str, Any], Binary
     """
     buffer = BinaryBuffer()
     nodes = [_node(character, node) for node in range(len(character.parents))]
-    roots = np.flatnonzero(character.parents < 0).tolist()
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
@@ -105,12 +104,14 @@ def new_parts(character: Character, axes: Array) -> tuple[dict[str, Any], Binary
         ]
         document["samplers"] = [{"wrapS": 10497, "wrapT": 10497}]
     skins: list[dict[str, Any]] = []
+    # the parents of a skinned mesh do not move it: it belongs to the scene
+    shown: list[int] = []
     for index, mesh in enumerate(character.meshes):
         document["meshes"].append({"name": mesh.name, "primitives": [_primitive(buffer, mesh)]})
         placed: dict[str, Any] = {"name": mesh.name, "mesh": index}
         if mesh.skinned:
             placed["skin"] = _skin_index(buffer, skins, mesh)
-            roots.append(len(nodes))
+            shown.append(len(nodes))
         else:
             matrix = mesh.inverse_bind[0]
             if not np.allclose(matrix, np.eye(4), atol=1e-9):
@@ -119,13 +120,8 @@ def new_parts(character: Character, axes: Array) -> tuple[dict[str, Any], Binary
         nodes.append(placed)
     if skins:
         document["skins"] = [skin["skin"] for skin in skins]
-    if character.metres != 1 or not np.allclose(axes, np.eye(3)):
-        whole = {"name": "character", "children": roots}
-        whole["rotation"] = xyzw(quaternion_from_matrix(axes)).tolist()
-        whole["scale"] = [character.metres] * 3
-        roots = [len(nodes)]
-        nodes.append(whole)
-    document["scenes"] = [{"nodes": roots}]
+    roots = _placed_roots(character, axes, nodes)
+    document["scenes"] = [{"nodes": [*roots, *shown]}]
     document["bufferViews"], document["accessors"] = buffer.views, buffer.accessors
     return document, buffer
 
@@ -199,7 +195,7 @@ def add_animation(
 
 
 def skeleton_parts(
-    character: Character, local: Array, humanoid: dict[str, int]
+    character: Character, local: Array, humanoid: dict[str, int], axes: Array
 ) -> tuple[dict[str, Any], BinaryBuffer]:
     """Return a document of nodes only: a VRM animation without its channels.
 
@@ -210,6 +206,8 @@ def skeleton_parts(
         Local transforms of the T-pose.
     humanoid : dict
         Node of each bone, by VRM 1.0's names.
+    axes : (3, 3) array
+        Rotation from the file world to y up, facing +z.
     """
     buffer = BinaryBuffer()
     nodes = []
@@ -220,7 +218,7 @@ def skeleton_parts(
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"PyMAF Live {__version__}"},
         "scene": 0,
-        "scenes": [{"nodes": np.flatnonzero(character.parents < 0).tolist()}],
+        "scenes": [{"nodes": _placed_roots(character, axes, nodes)}],
         "nodes": nodes,
         "bufferViews": buffer.views,
         "accessors": buffer.accessors,
@@ -233,6 +231,17 @@ def skeleton_parts(
         },
     }
     return document, buffer
+
+
+def _placed_roots(character: Character, axes: Array, nodes: list[dict[str, Any]]) -> list[int]:
+    """Return the nodes of the scene: the roots, or one above them that turns them upright."""
+    roots: list[int] = np.flatnonzero(character.parents < 0).tolist()
+    if character.metres == 1 and np.allclose(axes, np.eye(3)):
+        return roots
+    rotation = xyzw(quaternion_from_matrix(axes)).tolist()
+    scale = [character.metres] * 3
+    nodes.append({"name": "character", "children": roots, "rotation": rotation, "scale": scale})
+    return [len(nodes) - 1]
 
 
 def _node(character: Character, node: int) -> dict[str, Any]:

@@ -5,11 +5,13 @@
 // MODULES is the folder that contains node_modules. The job lists files, each with the times in
 // seconds to play. For each file the output has the names of the bones, their world positions
 // (times, bones, xyz), the numbers of clips and tracks, the length of the clip in seconds, the
-// number of skinned meshes, and the warnings.
+// number of skinned meshes, that of those with a texture, and the warnings.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+
+import "./node_polyfills.mjs";
 
 const [modules, jobPath] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(modules, "node_modules", "three", path)).href);
@@ -49,9 +51,11 @@ async function play([path, times]) {
   const [scene, clips] = await read(path);
   const bones = [];
   let skinned = 0;
+  let textured = 0;
   scene.traverse((node) => {
     if (node.isBone && node.name !== "ENDSITE") bones.push(node);
     if (node.isSkinnedMesh) skinned += 1;
+    if (node.isSkinnedMesh && node.material.map) textured += 1;
   });
   const mixer = new THREE.AnimationMixer(scene);
   for (const clip of clips) {
@@ -72,6 +76,7 @@ async function play([path, times]) {
     tracks: clips.flatMap((clip) => clip.tracks.map((track) => track.name)),
     duration: Math.max(0, ...clips.map((clip) => clip.duration)),
     skinned,
+    textured,
     warnings: [...warnings],
   };
 }

@@ -9,6 +9,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import "./node_polyfills.mjs";
+
 const [modules, avatarPath, motionPath, timesPath] = process.argv.slice(2);
 const url = (...path) => pathToFileURL(join(modules, "node_modules", ...path)).href;
 const THREE = await import(url("three", "build", "three.module.js"));
