@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pymaf_live.characters.files import FileTooLargeError, read_file
 from pymaf_live.characters.gltf_container import ContainerError
 from pymaf_live.characters.gltf_reader import checked_influences
 from pymaf_live.characters.model import (
@@ -27,7 +28,6 @@ from pymaf_live.characters.model import (
 )
 from pymaf_live.characters.textures import checked_texture, read_neighbour
 from pymaf_live.errors import InputError
-from pymaf_live.system.regular_file import open_regular
 from pymaf_live.types import Array, Ints
 
 _TIMEOUT = 120
@@ -44,12 +44,11 @@ def read_fbx(path: Path) -> Character:
         If the file is missing, damaged or too large.
     """
     try:
-        with open_regular(path) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+        content = read_file(path, MAX_FILE_BYTES)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise InputError(f"{path}: the file has more than {MAX_FILE_BYTES >> 20} MB")
+    except FileTooLargeError as error:
+        raise InputError(f"{path}: {error}") from error
     arrays = _read_in_child(path)
     try:
         return _character(path, hashlib.sha256(content).hexdigest(), arrays)

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
+from pymaf_live.characters.files import FileTooLargeError, read_file
 from pymaf_live.characters.model import MAX_FILE_BYTES
-from pymaf_live.system.regular_file import open_regular
 
 _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 _MAX_JSON_BYTES = 64 << 20
@@ -144,10 +144,10 @@ def read_container(path: Path) -> tuple[Container, bytes]:
     OSError
         If the file cannot be read.
     """
-    with open_regular(path) as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ContainerError(f"the file has more than {MAX_FILE_BYTES >> 20} MB")
+    try:
+        content = read_file(path, MAX_FILE_BYTES)
+    except FileTooLargeError as error:
+        raise ContainerError(str(error)) from error
     text, binary = _chunks(content) if content[:4] == b"glTF" else (content, None)
     document = parse_json(text)
     asset = document.get("asset")
@@ -239,10 +239,8 @@ def uri_content(path: Path, uri: object, limit: int) -> bytes:
         raise ContainerError(f"{uri[:80]!r} is not a file beside this one")
     neighbour = path.parent.joinpath(*parts)
     try:
-        with open_regular(neighbour) as file:
-            content = file.read(limit + 1)
+        return read_file(neighbour, limit)
     except OSError as error:
         raise ContainerError(f"the file {name[:80]} beside it cannot be read") from error
-    if len(content) > limit:
-        raise ContainerError(f"the file {name[:80]} beside it is too large")
-    return content
+    except FileTooLargeError as error:
+        raise ContainerError(f"the file {name[:80]} beside it is too large") from error

@@ -220,7 +220,8 @@ class _Reader:
         flat = self.file.array(skin["inverseBindMatrices"], ("MAT4",), MAX_NODES)
         if len(flat) < len(joints):
             raise ContainerError("a skin has fewer matrices than joints")
-        matrices = flat[: len(joints)].astype(np.float64).reshape(-1, 4, 4)
+        with np.errstate(invalid="ignore"):
+            matrices = flat[: len(joints)].astype(np.float64).reshape(-1, 4, 4)
         matrices = np.swapaxes(matrices, 1, 2)
         matrices[:, 3] = [0.0, 0.0, 0.0, 1.0]
         if not np.isfinite(matrices).all():
@@ -298,7 +299,8 @@ class _Reader:
         )
 
     def _floats(self, index: object, kind: str) -> Array:
-        values = self.file.array(index, (kind,), MAX_VERTICES).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            values = self.file.array(index, (kind,), MAX_VERTICES).astype(np.float64)
         if not np.isfinite(values).all():
             raise ContainerError("a mesh has numbers that are not finite")
         return np.asarray(values)
