@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
+import sys
 from collections.abc import Callable, Generator
 from typing import Protocol
 
@@ -10,6 +13,11 @@ from pymaf_live.sources.sound import SAMPLE_RATE, Samples
 
 _log = logging.getLogger(__name__)
 
+_AlsaHandler = ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+)
+_drop_message = _AlsaHandler(lambda *_: None)
+"""Referenced here for as long as ALSA may call it."""
 _PERIOD_MS = 25
 _PERIODS = 3
 
@@ -42,6 +50,7 @@ class _Device:
     def __init__(self, fill: Callable[[int], Samples]) -> None:
         import miniaudio
 
+        _silence_alsa()
         # without this list the library's null device would pretend that there is one
         real = [each for each in miniaudio.Backend if each.name not in ("NULL", "CUSTOM")]
         self._device = miniaudio.PlaybackDevice(
@@ -60,6 +69,13 @@ class _Device:
 
     def close(self) -> None:
         self._device.close()
+
+
+def _silence_alsa() -> None:
+    """Keep ALSA from printing a page of lines where there is no sound card."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_drop_message)
 
 
 def _requests(fill: Callable[[int], Samples]) -> Generator[Samples, int, None]:

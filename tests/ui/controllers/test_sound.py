@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from pymaf_live.takes.journal import TakeJournal
 from pymaf_live.takes.library import JOURNAL, TakeLibrary
 from pymaf_live.types import FrameResult
 from pymaf_live.workflows.finalize import FinalizeOptions, finalize
-from tests.helpers.paths import SHARED
+from tests.helpers.paths import ROOT, SHARED
 from tests.ui.conftest import OpenWindow
 from tests.ui.fakes import FakeOutput, StandingEstimator, time_of_sample, write_clip_with_sound
 from ui.app import WindowParts
@@ -202,6 +204,42 @@ def test_every_sample_is_heard_within_60_ms_of_its_image(loud_clip: Path) -> Non
     finally:
         player.close()
     assert worst < LIMIT
+
+
+def test_the_library_is_quiet_and_asks_for_samples_at_their_rate() -> None:
+    pytest.importorskip("miniaudio")
+    # the null device of the library keeps time like a real one
+    run = subprocess.run(
+        [sys.executable, "-c", _REAL_LIBRARY], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert run.stderr == ""
+    seconds, after_close = map(float, run.stdout.split())
+    assert 0.3 < seconds < 2.0
+    assert after_close == 0
+
+
+_REAL_LIBRARY = """
+import time, miniaudio, numpy as np
+from ui.system import sound_output
+counts = []
+def fill(count):
+    counts.append(count)
+    return np.zeros((count, 2), np.float32)
+output = sound_output.open_sound_output(fill)  # prints nothing, whether there is a device or not
+if output is not None:
+    output.close()
+real = miniaudio.PlaybackDevice
+miniaudio.PlaybackDevice = lambda **options: real(
+    **{**options, "backends": [miniaudio.Backend.NULL]}
+)
+counts.clear()
+output = sound_output.open_sound_output(fill)
+time.sleep(0.5)
+output.close()
+asked = sum(counts)
+time.sleep(0.1)
+print(asked / 48000, sum(counts) - asked)
+"""
 
 
 @pytest.mark.parametrize("name", ["dance_three_portrait_audio", "street_people_audio"])
