@@ -21,6 +21,8 @@ JOIN_TIMEOUT_S = 12.0
 """Longest time that the end of a script waits for threads in native code. OpenCV takes up to 8 s to
 open a stream and 10 s to read a camera; a call that takes longer hangs in a driver, and does not
 return while the interpreter shuts down."""
+WORK_TIMEOUT_S = 60.0
+"""Longest wait for threads that no device can hold up, such as one that loads a model."""
 
 
 class Closeable(Protocol):
@@ -34,7 +36,8 @@ class NativeThread(threading.Thread):
     """Daemon thread that may spend a long time in native code.
 
     It is a daemon, so that a device that hangs in its driver does not keep the process alive. The
-    end of a script waits for it, for `JOIN_TIMEOUT_S` at most.
+    end of a script waits for it, for `JOIN_TIMEOUT_S` at most if it has a `stop`, else for
+    `WORK_TIMEOUT_S`.
 
     Parameters
     ----------
@@ -101,12 +104,13 @@ def _end_threads() -> None:
         left = list(_open)
     for closeable in left:
         closeable.close()
-    deadline = time.monotonic() + JOIN_TIMEOUT_S
+    start = time.monotonic()
     for thread in _running():
         if thread.stop is not None:
             thread.stop()
     for thread in _running():
-        thread.join(max(0.0, deadline - time.monotonic()))
+        limit = WORK_TIMEOUT_S if thread.stop is None else JOIN_TIMEOUT_S
+        thread.join(max(0.0, start + limit - time.monotonic()))
 
 
 def _running() -> list[NativeThread]:
