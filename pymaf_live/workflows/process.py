@@ -25,6 +25,7 @@ from pymaf_live.takes.playback import camera_at, people_at
 from pymaf_live.takes.take import Take
 from pymaf_live.types import BodyStyle, FrameResult, SourceFacts
 from pymaf_live.workflows.camera_check import CameraCheck
+from pymaf_live.workflows.doubles import notices_about_doubles
 from pymaf_live.workflows.export import (
     ExportRequest,
     FootLock,
@@ -199,6 +200,7 @@ def process(source: Source, options: ProcessOptions, reporter: Reporter = SILENT
         if take is not None:
             take = _with_locked_feet(camera.mark(take, summary.notices), body, options)
             _add_take(summary, take)
+            summary.notices += notices_about_doubles(take)
             late = LateCancelReporter(reporter)
             end = 1.0 if again is None else _DRAWING_START
             failed = _export(take, options, StepReporter(late, end * share, end), summary)
