@@ -92,11 +92,11 @@ class MotionModel:
         """Return the live model for a strength above 0 (responsive) and up to 1 (smooth)."""
         responsiveness = 4.0 ** (1 - 2 * strength)
         return cls(
-            lateral=VelocityProcess(0.008 * responsiveness, 6.0, 2.0),
-            depth=VelocityProcess(0.012 * responsiveness, 1.5, 2.0),
+            lateral=VelocityProcess(0.008 * responsiveness, 12.0, 2.0),
+            depth=VelocityProcess(0.006 * responsiveness, 1.5, 2.0),
             # even the smoothest setting follows fast motion
             rotation=VelocityProcess(
-                7.0 * 8.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 2), 10.0
+                7.0 * 8.0 ** (1 - 2 * strength), 2.0 ** (2 * strength - 1), 7.0
             ),
             output_delay=0.02 * strength,
         )
@@ -107,6 +107,7 @@ class MotionModel:
         responsiveness = 8.0 ** (1 - 2 * strength)
         return replace(
             cls.live(strength),
+            lateral=VelocityProcess(0.008 * 4.0 ** (1 - 2 * strength), 6.0, 2.0),
             depth=VelocityProcess(0.03 * 4.0 ** (1 - 2 * strength), 1.5, 1.0),
             rotation=VelocityProcess(3.5 * responsiveness, 0.35 * 4.0 ** (strength - 0.5), 6.0),
         )
@@ -117,6 +118,7 @@ class MotionModel:
         model, responsiveness = cls.live(strength), 8.0 ** (1 - 2 * strength)
         return replace(
             model,
+            lateral=replace(model.lateral, speed_gain=6.0),
             depth=replace(model.depth, noise_density=0.09 * 4.0 ** (1 - 2 * strength)),
             rotation=VelocityProcess(1.75 * responsiveness, 0.5 * 4.0 ** (strength - 0.5), 6.0),
         )
