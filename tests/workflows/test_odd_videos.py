@@ -31,7 +31,7 @@ def test_a_blurred_person_faces_the_camera() -> None:
     assert (matrix_from_axis_angle(take.pose[:, 0])[:, 2, 2] < 0).all()
 
 
-def test_no_body_is_drawn_where_nobody_is() -> None:
+def test_no_body_is_drawn_in_an_empty_scene() -> None:
     take = pl.process(shared_case("gone3s.mp4"), people=1, model="lite", smoothing="live")
     shown = set(take.frame.tolist())
     assert len(take.frame_time) == 150
