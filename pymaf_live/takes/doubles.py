@@ -90,7 +90,7 @@ def _are_mirrored(take: Take, rows: tuple[Ints, Ints], other_side: list[int]) ->
     mirror = other[:, 0] @ flip @ np.swapaxes(one[:, 0], 1, 2)
     left, _, right = np.linalg.svd(mirror.mean(axis=0))
     mean = np.broadcast_to(left @ right, mirror.shape)
-    return float(_angles(mirror, mean).mean()) < _MIRROR_WOBBLE
+    return bool(float(_angles(mirror, mean).mean()) < _MIRROR_WOBBLE)
 
 
 def _angles(one: Array, other: Array) -> Array:
