@@ -231,7 +231,9 @@ def test_a_folder_is_one_input_with_an_overlay_per_image(
         boxes[name] = [[0, 0, image.shape[1], image.shape[0]]]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     code, _, lines = run(folder, "--out", tmp_path / "o", "--boxes", tmp_path / "boxes.json")
-    assert (code, lines) == (0, [])
+    assert code == 0
+    # nobody is in these images, so legs may well be missing
+    assert all("the legs are not seen" in line for line in lines)
     take = read_take(tmp_path / "o" / "album.npz")
     assert take.picture_name == tuple(images)
     assert take.picture_camera is not None
