@@ -28,7 +28,8 @@ _UNSEEN_WEIGHT = 0.002
 demo the median error of visible joints is 28 % of the shoulder width with 1, 22 with 0.05 and
 19 with 0.01; before a webcam (dressed test people) 16.7 with 0.01, 16.2 with this."""
 _UNSURE_WEIGHT = 0.2
-"""Weight of a joint whose score is 0, relative to one of score 1."""
+"""Weight of a joint whose score is 0, relative to one of score 1. Test people before a webcam
+(`full`) miss the image by 15.4 % of the shoulder width with it, 15.8 with 1."""
 _FEET_OUTSIDE, _CLOSE_UP = 0.1, 0.25
 """Share of the joints outside the image up to which all count alike, and from which on the image
 shows so little that those outside are only a guess."""
