@@ -31,7 +31,7 @@ from pymaf_live.export.gltf_buffer import write_chunks
 from pymaf_live.export.options import Rig
 from pymaf_live.export.rig_presets import PRESETS
 from pymaf_live.export.rigs import rig_skeleton
-from pymaf_live.types import Array
+from pymaf_live.types import Array, Ints
 
 SHIRT = (0.23, 0.43, 0.72)
 """sRGB colour of the shirt."""
@@ -61,7 +61,11 @@ def alex(rig: Rig, body: Body | None = None) -> Character:
     joint_nodes = np.flatnonzero(bones.joint >= 0)
     order = np.argsort(-mesh.skin_weights, axis=1)[:, :4]
     weights = np.take_along_axis(mesh.skin_weights, order, axis=1).astype(np.float64)
-    texture, uv = _palette(mesh)
+    texture, painted = _palette(mesh)
+    outside = _without_inner_layer(mesh)
+    vertex, colour, faces = _one_colour_a_face(outside.astype(np.int64), painted)
+    colours = texture.size[0] // _BLOCK
+    uv = np.column_stack([(colour + 0.5) / colours, np.full(len(colour), 0.5)])
     names = PRESETS[rig].names
     joints = zip(body.joint_names, joint_nodes, strict=True)
     humanoid = {names[joint]: int(node) for joint, node in joints if joint in names}
@@ -76,17 +80,17 @@ def alex(rig: Rig, body: Body | None = None) -> Character:
         meshes=(
             CharacterMesh(
                 name="Alex",
-                vertices=vertices,
-                faces=mesh.faces.astype(np.int64),
+                vertices=vertices[vertex],
+                faces=faces,
                 uv=uv,
                 material=0,
                 nodes=joint_nodes,
                 inverse_bind=np.linalg.inv(placed[joint_nodes]),
-                joints=order.astype(np.int64),
-                weights=weights / weights.sum(axis=1, keepdims=True),
+                joints=order[vertex].astype(np.int64),
+                weights=(weights / weights.sum(axis=1, keepdims=True))[vertex],
             ),
         ),
-        materials=(Material("Alex", (1.0, 1.0, 1.0, 1.0), 0),),
+        materials=(Material("Alex", (1.0, 1.0, 1.0, 1.0), 0, double_sided=True),),
         textures=(texture,),
         metres=1.0,
         humanoid=humanoid if rig == "vrm" else {},
@@ -100,8 +104,8 @@ def _skinned(mesh: DisplayMesh, world: Array, shift: Array) -> Array:
     return np.asarray(moved + mesh.skin_weights @ shift)
 
 
-def _palette(mesh: DisplayMesh) -> tuple[Texture, Array]:
-    """Return a texture with one square per colour of the mesh, and each vertex's place in it."""
+def _palette(mesh: DisplayMesh) -> tuple[Texture, Ints]:
+    """Return a texture with one square per colour of the mesh, and each vertex's colour (V,)."""
     share = mesh.paint[:, 3:]
     colours = mesh.paint[:, :3] * (1 - share + share * np.array(SHIRT))
     table, index = np.unique((255 * colours).round().astype(np.uint8), axis=0, return_inverse=True)
@@ -109,8 +113,38 @@ def _palette(mesh: DisplayMesh) -> tuple[Texture, Array]:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(file, "PNG", optimize=True)
     size = (image.shape[1], image.shape[0])
-    uv = np.column_stack([(index.ravel() + 0.5) / len(table), np.full(len(index.ravel()), 0.5)])
-    return Texture("alex.png", file.getvalue(), "image/png", size), uv
+    return Texture("alex.png", file.getvalue(), "image/png", size), index.ravel()
+
+
+def _without_inner_layer(mesh: DisplayMesh) -> Ints:
+    """Return the faces without the inner layer of the cloth at hems, cuffs and collars.
+
+    It lies exactly on the outer one, turned inwards and painted darker, for renderers that draw
+    outsides only. Others, such as Blender, draw both at the same depth, and dark patches show.
+    """
+    _, place = np.unique(mesh.template, axis=0, return_inverse=True)
+    corners = np.sort(place.ravel()[mesh.faces], axis=1)
+    _, triangle, count = np.unique(corners, axis=0, return_inverse=True, return_counts=True)
+    brightness = mesh.paint[mesh.faces, :3].sum(axis=(1, 2))
+    brightest = np.zeros(len(count))
+    np.maximum.at(brightest, triangle.ravel(), brightness)
+    return np.asarray(mesh.faces[brightness == brightest[triangle.ravel()]])
+
+
+def _one_colour_a_face(faces: Ints, colour: Ints) -> tuple[Ints, Ints, Ints]:
+    """Split vertices where colours meet, so that no triangle runs across the palette.
+
+    Returns
+    -------
+    vertex, colour : (N,) arrays
+        Of the new vertices: the vertex that they copy, and their colour.
+    faces : (F, 3) array
+        Of the new vertices.
+    """
+    own = np.median(colour[faces], axis=1).astype(np.int64)
+    pairs = np.stack([faces.ravel(), np.repeat(own, 3)], axis=1)
+    unique, index = np.unique(pairs, axis=0, return_inverse=True)
+    return unique[:, 0], unique[:, 1], index.reshape(-1, 3)
 
 
 def with_twist_bones(character: Character) -> Character:

@@ -122,3 +122,11 @@ def test_a_creature_is_no_humanoid() -> None:
     assert mapping.bones == {}
     with pytest.raises(InputError, match="no bone was found for hips, head"):
         require_mapping(snake, mapping)
+
+
+def test_alex_has_no_triangles_on_each_other_and_one_colour_a_triangle(alex_files):
+    mesh = load_character(alex_files["vrm"]).meshes[0]
+    _, place = np.unique(mesh.vertices.round(6), axis=0, return_inverse=True)
+    corners = np.sort(place.ravel()[mesh.faces], axis=1)
+    assert len(np.unique(corners, axis=0)) == len(corners)
+    assert np.ptp(mesh.uv[mesh.faces], axis=1).max() == 0
