@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import fields
 
 import cv2
@@ -81,11 +81,16 @@ def batches(
         )
     else:
         made = _make_in_thread(dataset, steps)
-    for batch in made:
-        if isinstance(batch, PymafLiveError):
-            save()
-            raise batch
-        yield batch
+    try:
+        for batch in made:
+            if isinstance(batch, PymafLiveError):
+                save()
+                raise batch
+            yield batch
+    finally:
+        # a thread ends now, not when the last traceback that refers to it is forgotten
+        if isinstance(made, Generator):
+            made.close()
 
 
 def to_device(batch: Batch, device: str) -> tuple[Tensor, Labels]:

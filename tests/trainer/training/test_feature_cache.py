@@ -1,6 +1,7 @@
 """Tests of encoder outputs that are computed once for a run with a frozen encoder."""
 
 import json
+import threading
 from dataclasses import fields
 
 import numpy as np
@@ -84,6 +85,18 @@ def test_cached_outputs_are_the_encoders(people, tmp_path):
         for row, points in zip(encoded.summary, labels.keypoints, strict=True):
             assert torch.equal(row, expected[points.numpy().tobytes()])
         assert [tuple(one.shape) for one in encoded.maps] == [(4, 4, n, n) for n in (4, 8, 16)]
+
+
+def test_the_thread_that_makes_batches_ends_with_the_last_use_of_them(people):
+    run = read_run_config(cached_config(), "tiny")
+    spec = DatasetSpec(run, locations(people), TinyEncoder.size)
+    before = set(threading.enumerate())
+    made = batches(spec, ALONE, run.schedule, 0)
+    next(made)
+    (thread,) = (one for one in set(threading.enumerate()) - before if one.name == "batches")
+    made.close()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_interrupted_pass_continues_where_it_stopped(people, tmp_path, monkeypatch):
