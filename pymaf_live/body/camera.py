@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymaf_live.types import Array, Camera
+from pymaf_live.body.rotations import about_z
+from pymaf_live.types import Array, Camera, Crop
 
 MIN_DEPTH = 0.05
 """Metres; points nearer than this are projected as if at this distance, so that none diverges."""
@@ -33,6 +34,21 @@ def crop_units_from_pixels(points: Array, size: int) -> Array:
 def pixels_from_crop_units(units: Array, size: int) -> Array:
     """Convert crop units (outer edges at -1 and 1) to crop pixels (pixel centres at integers)."""
     return (units + 1) * (size / 2) - 0.5
+
+
+def ray_through(pixel: Array, camera: Camera) -> Array:
+    """Return the ray (3,) through a pixel (2,), with z = 1."""
+    return np.append((pixel - camera.principal_point) / camera.focal_length, 1.0)
+
+
+def camera_from_crop(crop: Crop, camera: Camera) -> Array:
+    """Return the rotation (3, 3) from a crop's frame to the camera frame.
+
+    A crop is seen as if by a distant camera that looks straight at its centre: the rotation is V R,
+    with the crop's in-plane rotation R and the shortest rotation V from the camera's axis to the
+    ray through the crop's centre.
+    """
+    return rotation_from_axis_to(ray_through(crop.centre, camera)) @ about_z(crop.turn)
 
 
 def rotation_from_axis_to(ray: Array) -> Array:

@@ -8,14 +8,14 @@ import numpy as np
 
 from pymaf_live.body.camera import (
     MIN_DEPTH,
+    camera_from_crop,
     crop_points_2d,
     pixels_from_crop_units,
     project,
-    rotation_from_axis_to,
+    ray_through,
 )
 from pymaf_live.body.kinematics import PointSet, joint_transforms, rest_joints
 from pymaf_live.body.model import Body
-from pymaf_live.body.rotations import about_z
 from pymaf_live.types import Array, Camera, Crop, Estimate, Person
 
 _MIN_SCALE = 1e-3
@@ -98,7 +98,7 @@ def person_with_points(
     world, in_crop = joint_transforms(body, estimate.rotations, rest)
     units = crop_points_2d(in_crop, estimate.camera)
     observed = crop.to_frame(pixels_from_crop_units(units, crop.size))
-    rotation = rotation_from_axis_to(_ray(crop.centre, camera)) @ about_z(crop.turn)
+    rotation = camera_from_crop(crop, camera)
     rotations = np.array(estimate.rotations, dtype=np.float64)
     rotations[0] = rotation @ rotations[0]
     # the root rotates about its own joint
@@ -107,7 +107,7 @@ def person_with_points(
     scale = max(float(estimate.camera[0]), _MIN_SCALE)
     depth = 2 * camera.focal_length / (crop.side * scale)
     weight = _seen_weights(observed, camera) * _score_weights(estimate.joint_score)
-    initial = _ray(observed[0], camera) * depth - root
+    initial = ray_through(observed[0], camera) * depth - root
     translation = _fit_translation(posed, observed, weight, camera, initial)
     joints = posed + translation
     joints_2d = project(joints, camera)
@@ -128,11 +128,6 @@ def person_with_points(
         joint_score=np.asarray(estimate.joint_score, dtype=np.float64),
     )
     return person, pixels
-
-
-def _ray(pixel: Array, camera: Camera) -> Array:
-    """Return the ray (3,) through a pixel (2,), with z = 1."""
-    return np.append((pixel - camera.principal_point) / camera.focal_length, 1.0)
 
 
 def _fit_translation(

@@ -70,7 +70,7 @@ def _open_taught(folder: Path, body: Body) -> SyntheticDataset:
 
     # refuses test sets
     open_dataset(DatasetConfig(kind="synthetic", folder=folder), body)
-    return read_synthetic(folder)
+    return read_synthetic(folder, body)
 
 
 def _teach(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pymaf_live.body.keypoints import LSP_NAMES
-from pymaf_live.types import Array, Crop, Image
+from pymaf_live.types import Array, Camera, Crop, Image
 
 FACE_NAMES = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 """COCO's face points; the first rows of the body's key-point set `coco`."""
@@ -46,6 +46,9 @@ class PersonLabels:
     """(K, 4) m, relative to the hip centre, in the frame of `crop`, and a weight 0..1."""
     pelvis: Array | None = None
     """(3,) m, Human3.6M's pelvis in the frame of `joints_3d`, where the set has it."""
+    view: Camera | None = None
+    """Camera of the image, where it is known: body and joints are then in the frame of a camera
+    that looks straight at the centre of `crop`."""
     landmarks: Array | None = None
     """(33, 3) BlazePose's landmarks of a teacher, x, y in image pixels and a weight 0..1."""
 

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from pymaf_live.body import Body, crop_units_from_pixels
-from pymaf_live.body.rotations import about_z
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.tracking.crop import crop_about
 from pymaf_live.types import Array, Crop, Image
@@ -18,6 +17,7 @@ from trainer.body.blazepose_landmarker import MIRROR as LANDMARK_MIRROR
 from trainer.data.augmentation import Augmentation
 from trainer.data.base import KEYPOINT_MIRROR, KEYPOINT_NAMES, PersonDataset, PersonLabels
 from trainer.data.crop_augmentation import Framing, augment_framing, image_outline
+from trainer.data.crop_views import turn_between
 from trainer.data.occlusion import add_occluders, body_mask, paste_person, trunk_mask
 from trainer.data.photometric import augment_photometric
 
@@ -119,7 +119,7 @@ class CropDataset:
     ) -> Sample:
         crop, varied = known.crop, framing.crop
         points = known.keypoints[:, :2]
-        turn = about_z(crop.turn - varied.turn)
+        turn = turn_between(crop, varied, known.view)
         weight = known.keypoints[:, 2] * np.where(framing.shows(points), 1.0, outside_weight)
         joints_3d = np.zeros((_POINTS, 4)) if known.joints_3d is None else known.joints_3d
         landmarks = np.zeros((LANDMARKS, 3)) if known.landmarks is None else known.landmarks
@@ -153,7 +153,7 @@ class CropDataset:
 
     def _camera_in(self, camera: Array, root: Array, crop: Crop, varied: Crop) -> Array:
         """Convert a camera (3,) of `crop` to the crop `varied`; `root` (2,) is the root joint."""
-        # the crop's rotation leaves the root joint J_0 in place, so only the shift changes
+        # a rotation of the body leaves its root joint J_0 in place, so only the shift changes
         scale, shift = float(camera[0]), np.asarray(camera[1:], dtype=np.float64)
         in_image = crop.to_frame(((scale * (root + shift)) + 1) * (crop.size / 2) - 0.5)
         now = crop_units_from_pixels(varied.to_crop(in_image), varied.size)

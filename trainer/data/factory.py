@@ -138,7 +138,7 @@ def _ccp(config: DatasetConfig) -> PersonDataset:
 
 
 def _synthetic(config: DatasetConfig, body: Body) -> PersonDataset:
-    people = read_synthetic(config.folder)
+    people = read_synthetic(config.folder, body)
     people.check_body(body.sha256)
     try:
         test = bool(json.loads(people.table.settings)["test"])

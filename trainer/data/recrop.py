@@ -8,10 +8,10 @@ import numpy as np
 
 from pymaf_live.body import Body, crop_units_from_pixels, pixels_from_crop_units, rest_joints
 from pymaf_live.body.keypoints import LSP_NAMES
-from pymaf_live.body.rotations import about_z
 from pymaf_live.tracking.crop import SIDE, CropRule, crop_about, crop_from_points
 from pymaf_live.types import Array, Crop, Image
 from trainer.data.base import BodyLabel, PersonDataset, PersonLabels
+from trainer.data.crop_views import turn_between
 from trainer.data.image_check import check_image
 
 _MIN_BOX_JOINTS = 4
@@ -48,7 +48,7 @@ class RecroppedDataset:
         """Return the labels of a row in the frame of the rule's crop."""
         known = self._people.labels(row)
         crop = recrop(known, self._rule, known.crop.size)
-        turn = about_z(known.crop.turn - crop.turn)
+        turn = turn_between(known.crop, crop, known.view)
         joints = known.joints_3d
         if joints is not None:
             joints = np.column_stack([joints[:, :3] @ turn.T, joints[:, 3]])

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pymaf_live.body import Body, default_body
 from pymaf_live.errors import InputError
-from pymaf_live.types import Array, Crop, Image
+from pymaf_live.types import Array, Camera, Crop, Image
 from trainer.data.base import KEYPOINT_NAMES, BodyLabel, PersonLabels
+from trainer.data.crop_views import CropViews
 from trainer.data.image_files import ImageError, check_encoded
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
@@ -38,9 +40,10 @@ class SyntheticLabels:
     visibility: npt.NDArray[np.uint8]
     """(N, K) `OUTSIDE`, `HIDDEN` or `VISIBLE`."""
     joints_3d: Array
-    """(N, K, 3) m, relative to the hip centre, frame of the crop."""
+    """(N, K, 3) m, relative to the hip centre; frame of the camera, turned in the plane by the
+    crop's rotation."""
     rotations: Array
-    """(N, J, 3, 3) frame of the crop."""
+    """(N, J, 3, 3) the same frame."""
     shape: Array
     """(N, S)"""
     camera: Array
@@ -85,9 +88,21 @@ class Perspective:
     translation: Array
     """(N, 3) m, of the root."""
 
+    def camera(self, row: int) -> Camera:
+        """Return the camera of a row; the picture may be a part of what it took."""
+        principal = self.principal[row].astype(np.float64)
+        size = (round(2 * float(principal[0])) + 1, round(2 * float(principal[1])) + 1)
+        return Camera(float(self.focal[row]), principal, size)
 
-def read_synthetic(folder: Path) -> SyntheticDataset:
+
+def read_synthetic(folder: Path, body: Body | None = None) -> SyntheticDataset:
     """Open a set that ``python -m trainer synthesize`` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+    body : Body, optional
+        That the labels were made with; the default is the bundled body.
 
     Raises
     ------
@@ -104,7 +119,7 @@ def read_synthetic(folder: Path) -> SyntheticDataset:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} contains no synthetic labels: {error}") from error
     try:
-        return SyntheticDataset(folder, labels_from_arrays(arrays))
+        return SyntheticDataset(folder, labels_from_arrays(arrays), body or default_body())
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path} is invalid: {error}") from error
 
@@ -227,8 +242,9 @@ def _check_values(arrays: dict[str, npt.NDArray[np.generic]]) -> None:
 class SyntheticDataset:
     """A `PersonDataset` of synthetic people; images are decoded on demand, from one thread."""
 
-    def __init__(self, folder: Path, labels: SyntheticLabels) -> None:
+    def __init__(self, folder: Path, labels: SyntheticLabels, body: Body) -> None:
         self.name = folder.name
+        self._views = CropViews(body)
         self.table = labels
         self._folder = folder
         self._zips: dict[int, zipfile.ZipFile] = {}
@@ -301,13 +317,16 @@ class SyntheticDataset:
         return np.asarray(decoded, np.uint8)
 
     def labels(self, row: int) -> PersonLabels:
-        """Return the labels of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside 0."""
+        """Return the labels of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside 0.
+
+        Where the camera is known, their frame is that of a camera looking at the crop's centre.
+        """
         labels = self.table
         weight = np.array([0.0, HIDDEN_WEIGHT, 1.0])[labels.visibility[row]]
         points = labels.keypoints[row].astype(np.float64)
         joints = labels.joints_3d[row].astype(np.float64)
         rotations = labels.rotations[row].astype(np.float64)
-        return PersonLabels(
+        known = PersonLabels(
             crop=Crop(labels.frame_from_crop[row].astype(np.float64), labels.crop_size),
             keypoints=np.column_stack([points, weight]),
             body=BodyLabel(
@@ -318,3 +337,6 @@ class SyntheticDataset:
             ),
             joints_3d=np.column_stack([joints, np.ones(len(joints))]),
         )
+        if labels.perspective is None:
+            return known
+        return self._views.seen_from_crop(known, labels.perspective.camera(row))

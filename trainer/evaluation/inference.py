@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymaf_live.body.keypoints import LSP_HIPS, LSP_SHOULDERS
-from pymaf_live.body.rotations import about_z
 from pymaf_live.inference.preprocess import cut
 from pymaf_live.system.reporter import SILENT, Reporter, report_each
 from pymaf_live.tracking.crop import crop_from_box, crop_from_points, trunk_turn
-from pymaf_live.types import Array, Crop, Image, Ints
+from pymaf_live.types import Array, Camera, Crop, Image, Ints
+from trainer.data.crop_views import turn_between
 from trainer.data.lspet import annotated_turn
 from trainer.evaluation.mesh_eval import BodyPoser, to_image_pixels
 from trainer.evaluation.network import Estimates, Network
@@ -126,22 +126,25 @@ def box_crop(box: Array, network: Network) -> Crop:
     return crop_from_box(box, 0.0, network.size, network.rule.side)
 
 
-def between_crops(points: Array, source: Sequence[Crop], target: Sequence[Crop]) -> Array:
-    """Rotate 3D points (N, K, 3) from the frames of N crops to those of N others.
+def turns_between(
+    source: Sequence[Crop], target: Sequence[Crop], cameras: Sequence[Camera | None] | None = None
+) -> Array:
+    """Return the rotations (N, 3, 3) from the frames of N crops to those of N others.
 
-    The frames differ by the crops' in-plane rotations only; the origin stays.
+    Parameters
+    ----------
+    source, target : sequence of Crop
+    cameras : sequence of Camera or None, optional
+        Of the images, where known; without them the frames differ in the plane only.
     """
-    return np.asarray(np.einsum("nij,nkj->nki", _turns(source, target), points))
-
-
-def turn_roots(roots: Array, source: Sequence[Crop], target: Sequence[Crop]) -> Array:
-    """Rotate root rotations (N, 3, 3) from the frames of N crops to those of N others."""
-    return np.asarray(_turns(source, target) @ roots)
-
-
-def _turns(source: Sequence[Crop], target: Sequence[Crop]) -> Array:
-    turns = [about_z(a.turn - b.turn) for a, b in zip(source, target, strict=True)]
+    known = cameras or [None] * len(source)
+    turns = [turn_between(*one) for one in zip(source, target, known, strict=True)]
     return np.reshape(turns, (-1, 3, 3))
+
+
+def turn_points(points: Array, turns: Array) -> Array:
+    """Rotate each of N sets of points (N, K, 3) by its rotation (N, 3, 3) about the origin."""
+    return np.asarray(np.einsum("nij,nkj->nki", turns, points))
 
 
 def _concatenate(parts: Sequence[Estimates]) -> Estimates:

@@ -19,7 +19,13 @@ from trainer.body.blazepose_landmarker import SIZE, BlazePoseLandmarker
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.fits import Fits
 from trainer.data.lspet import ImageStore, JointSet, annotated_crop
-from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, joint_crop
+from trainer.evaluation.inference import (
+    CropEstimates,
+    estimate_crops,
+    joint_crop,
+    turn_points,
+    turns_between,
+)
 from trainer.evaluation.mesh_eval import BodyPoser
 from trainer.evaluation.metrics import mpjpe, pa_mpjpe, pck
 from trainer.evaluation.network import Network
@@ -74,7 +80,7 @@ def measure_lspet(
     # the network's crops may be turned otherwise than the annotated ones of the fits
     indices = np.flatnonzero(kept).tolist()
     annotated = [annotated_crop(joint_set.joints[rows[index]], SIZE) for index in indices]
-    true = between_crops(true, annotated, [found.crops[index] for index in indices])
+    true = turn_points(true, turns_between(annotated, [found.crops[index] for index in indices]))
     estimated = [
         bodies.joints(estimates.rotations[level][kept], estimates.shape[level][kept])
         for level in levels

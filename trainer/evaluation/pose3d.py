@@ -22,7 +22,7 @@ from trainer.data.base import FACE_NAMES, PersonDataset, PersonLabels
 from trainer.data.lspet import LIMBS
 from trainer.data.recrop import recrop
 from trainer.evaluation.facing import facing_figures
-from trainer.evaluation.inference import CropEstimates, between_crops, estimate_crops, turn_roots
+from trainer.evaluation.inference import CropEstimates, estimate_crops, turn_points, turns_between
 from trainer.evaluation.mesh_eval import PAPER_HIPS, BodyPoser, to_image_pixels
 from trainer.evaluation.metrics import joint_error, mpjpe, pa_mpjpe, pck, vertex_error
 from trainer.evaluation.network import Network
@@ -152,10 +152,14 @@ def _against_bodies(
     labels = [known[row].body for row in rows]
     rotations = np.stack([label.rotations for label in labels if label is not None])
     shape = np.stack([label.shape for label in labels if label is not None])
-    crops = [known[row].crop for row in rows], [found.crops[row] for row in rows]
+    turns = turns_between(
+        [known[row].crop for row in rows],
+        [found.crops[row] for row in rows],
+        [known[row].view for row in rows],
+    )
     posers = [truth[row] for row in rows]
     true, true_root, true_mesh, true_joints = (
-        between_crops(_pose_each(posers, points, rotations, shape), *crops)
+        turn_points(_pose_each(posers, points, rotations, shape), turns)
         for points in (
             BodyPoser.paper_joints, BodyPoser.pelvis, BodyPoser.vertices, BodyPoser.joints
         )
@@ -167,7 +171,7 @@ def _against_bodies(
         )
     }  # fmt: skip
     figures["people"] = len(rows)
-    true_roots = turn_roots(rotations[:, 0], *crops)
+    true_roots = turns @ rotations[:, 0]
     limbs = list(LIMBS)
     for level_rotations, level_shape in zip(
         found.estimates.rotations[:, rows], found.estimates.shape[:, rows], strict=True
@@ -230,7 +234,9 @@ def _against_joints(
             if one.pelvis is None:
                 root = joints[list(PAPER_HIPS)].mean(axis=0, keepdims=True)
             points = np.concatenate([one.joints_3d[:count, :3], pelvis[None]])
-            true = between_crops(points[None], [one.crop], [found.crops[row]])[0]
+            true = turn_points(
+                points[None], turns_between([one.crop], [found.crops[row]], [one.view])
+            )[0]
             error = joint_error((joints - root)[mask], (true[:-1] - true[-1])[mask])
             plain.append(1000 * error)
             aligned.append(pa_mpjpe(joints[None, mask], true[None, :-1][:, mask]))

@@ -245,7 +245,7 @@ def _dressed_landmarkers(context: EvaluationContext) -> dict[str, Any]:
 
 
 def _open_synthetic(context: EvaluationContext, folder: Path | None) -> SyntheticDataset:
-    people = read_synthetic(require(folder))
+    people = read_synthetic(require(folder), context.model.body)
     people.check_body(context.model.body.sha256)
     return people
 

@@ -12,6 +12,7 @@ from pymaf_live.body import crop_points_2d, crop_units_from_pixels
 from pymaf_live.body.rotations import about_z
 from pymaf_live.tracking.crop import crop_from_points
 from pymaf_live.types import Array, Crop
+from trainer.data.crop_views import nearest_camera
 from trainer.data.lspet import annotated_turn
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE
 from trainer.synthesis.person_layer import SUPERSAMPLING, Layer
@@ -135,26 +136,6 @@ def crop_labels(
         camera=camera,
         misfit=float(misses.max()) if len(misses) else 0.0,
     )
-
-
-def nearest_camera(points: Array, units: Array, weights: Array) -> Array:
-    """Return the s, tx, ty (3,) whose s (p + t) is nearest to crop places, by least squares.
-
-    Parameters
-    ----------
-    points : (N, 2) array
-        p, metres.
-    units : (N, 2) array
-        Crop places.
-    weights : (N,) array
-    """
-    w = weights[:, None] / weights.sum()
-    mean_p, mean_u = (w * points).sum(axis=0), (w * units).sum(axis=0)
-    p, u = points - mean_p, units - mean_u
-    spread = float((w * p * p).sum())
-    scale = float((w * p * u).sum()) / spread if spread > 1e-12 else 1.0
-    scale = max(scale, 1e-3)
-    return np.asarray(np.r_[scale, mean_u / scale - mean_p])
 
 
 def keypoint_visibility(

@@ -14,6 +14,7 @@ from pymaf_live.errors import InputError, OutputError, UsageError
 from pymaf_live.tracking.crop import SIDE
 from trainer.body.joint_limits import violates_joint_limits
 from trainer.data.base import KEYPOINT_NAMES
+from trainer.data.crop_views import nearest_camera
 from trainer.data.motion.clips import FREE_FORMATS
 from trainer.data.synthetic import HIDDEN, OUTSIDE, VISIBLE, read_synthetic
 from trainer.synthesis import generate as command
@@ -22,7 +23,6 @@ from trainer.synthesis.everyday_poses import EverydayPoses
 from trainer.synthesis.generate import SynthesisOptions, generator, synthesize, take_finished
 from trainer.synthesis.poses import TEST_CLIPS, Poses
 from trainer.synthesis.render_sample import SampleRenderer
-from trainer.synthesis.truth import nearest_camera
 from trainer.synthesis.wardrobe import Wardrobe, pose_figure
 
 

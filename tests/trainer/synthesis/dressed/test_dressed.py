@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from pymaf_live.body import PointSet, default_body, pixels_from_crop_units
-from pymaf_live.body.camera import crop_points_2d
+from pymaf_live.body import (
+    PointSet,
+    default_body,
+    person_from_estimate,
+    pixels_from_crop_units,
+)
+from pymaf_live.body.camera import camera_from_crop, crop_points_2d
 from pymaf_live.body.rotations import about_z, matrix_from_axis_angle
 from pymaf_live.errors import InputError
+from pymaf_live.types import Estimate
 from tests.helpers.paths import SHARED
 from trainer.commands.app import main
+from trainer.data.augmentation import Augmentation
+from trainer.data.crop_augmentation import augment_framing
+from trainer.data.crops import CropDataset
 from trainer.data.synthetic import VISIBLE, read_synthetic
 from trainer.synthesis.backdrops import Backdrops
 from trainer.synthesis.dressed.cameras import looking_at
@@ -196,8 +205,48 @@ def test_labels_project_to_the_key_points(small_set: Path) -> None:
 
 
 @needs_clothes
-def test_the_weak_camera_is_near_the_visible_key_points(small_set: Path) -> None:
+def test_decoding_a_label_with_its_camera_gives_the_true_orientation(small_set: Path) -> None:
     people, body = read_synthetic(small_set), default_body()
+    table = people.table
+    assert table.perspective is not None
+    for row in range(len(people)):
+        labels = people.labels(row)
+        assert labels.body is not None
+        assert labels.view is not None
+        estimate = Estimate(
+            rotations=labels.body.rotations,
+            shape=labels.body.shape,
+            camera=labels.body.camera,
+            score=1.0,
+            joint_score=np.ones(body.joint_count),
+        )
+        person = person_from_estimate(body, estimate, labels.crop, labels.view)
+        true = about_z(labels.crop.turn) @ table.rotations[row, 0]
+        np.testing.assert_allclose(person.rotations[0], true, atol=1e-5)
+        # 3D joints and bodies have left the camera's frame together
+        posed = PointSet.keypoints(body, "lsp").pose(labels.body.rotations, labels.body.shape)
+        joints = labels.joints_3d[:14, :3]
+        np.testing.assert_allclose(posed - posed[[2, 3]].mean(axis=0), joints, atol=1e-4)
+
+
+@needs_clothes
+def test_an_augmented_crop_has_the_labels_of_its_own_view(small_set: Path) -> None:
+    people, body = read_synthetic(small_set), default_body()
+    crops = CropDataset([people], body, 256, Augmentation(shift=0.3, turn=20.0))
+    for row in range(len(people)):
+        labels, random = people.labels(row), np.random.default_rng(row)
+        assert labels.body is not None
+        assert labels.view is not None
+        framing = augment_framing(labels, people.image(row), 256, random, crops.augmentation)
+        sample = crops._labelled(np.zeros((256, 256, 3), np.uint8), labels, framing, 1.0)
+        own = camera_from_crop(labels.crop, labels.view) @ labels.body.rotations[0]
+        augmented = camera_from_crop(framing.crop, labels.view) @ sample.rotations[0]
+        np.testing.assert_allclose(augmented, own, atol=1e-9)
+
+
+@needs_clothes
+def test_the_weak_camera_is_near_the_visible_key_points(small_set: Path) -> None:
+    people, body, misses = read_synthetic(small_set), default_body(), []
     lsp = PointSet.keypoints(body, "lsp")
     for row in range(len(people)):
         labels, table = people.labels(row), people.table
@@ -206,9 +255,9 @@ def test_the_weak_camera_is_near_the_visible_key_points(small_set: Path) -> None
         wanted = labels.crop.to_crop(labels.keypoints[:14, :2])
         inside = table.visibility[row][:14] > 0
         miss = np.linalg.norm(found - wanted, axis=1)[inside].max()
-        assert miss == pytest.approx(table.misfit[row] * 128, rel=0.03, abs=1.0) or (
-            miss < table.misfit[row] * 128 + 1.0
-        )
+        misses.append(miss)
+    # a camera that looks at the crop's centre is nearer to weak perspective than the picture's
+    assert np.mean(misses) < 128 * table.misfit.mean()
 
 
 @needs_clothes
