@@ -319,7 +319,7 @@ class SyntheticDataset:
     def labels(self, row: int) -> PersonLabels:
         """Return the labels of a row; hidden key points weigh `HIDDEN_WEIGHT`, those outside 0.
 
-        Where the camera is known, their frame is that of a camera looking at the crop's centre.
+        Where the camera is known, their frame is that of a camera turned to the crop's centre.
         """
         labels = self.table
         weight = np.array([0.0, HIDDEN_WEIGHT, 1.0])[labels.visibility[row]]

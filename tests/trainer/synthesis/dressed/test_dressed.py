@@ -256,7 +256,7 @@ def test_the_weak_camera_is_near_the_visible_key_points(small_set: Path) -> None
         inside = table.visibility[row][:14] > 0
         miss = np.linalg.norm(found - wanted, axis=1)[inside].max()
         misses.append(miss)
-    # a camera that looks at the crop's centre is nearer to weak perspective than the picture's
+    # a camera turned to the crop's centre is nearer to weak perspective than the picture's
     assert np.mean(misses) < 128 * table.misfit.mean()
 
 
