@@ -13,7 +13,7 @@ from pymaf_live.rendering.scene import SceneBuilder
 from pymaf_live.rendering.strokes import Strokes
 from pymaf_live.rendering.style import part_colours
 from pymaf_live.rendering.surface import Surfaces
-from pymaf_live.types import Crop, DenseMap, FrameResult, LevelTrace
+from pymaf_live.types import Array, Crop, DenseMap, FrameResult, LevelTrace
 from ui.canvas.display_options import DisplayOptions, InsideOptions
 from ui.canvas.painter import CanvasPainter
 from ui.canvas.viewport import Area, Rectangle, Viewport, tiles
@@ -101,9 +101,14 @@ class InsideView:
             painter.draw_scene(viewport, scene)
         if inside_options.points:
             radius = max(0.004 * inside.crop.side, 1.2 / viewport.scale)
-            painter.draw_strokes(
-                viewport, Strokes.dots(inside.sample_points[level], _POINT_COLOUR, radius)
-            )
+            points = _inside_image(inside.sample_points[level], (width, height))
+            painter.draw_strokes(viewport, Strokes.dots(points, _POINT_COLOUR, radius))
+
+
+def _inside_image(points: Array, size: tuple[int, int]) -> Array:
+    """Return the points (N, 2) px that lie in the image; beyond it a crop is black."""
+    inside = ((points >= -0.5) & (points <= np.asarray(size) - 0.5)).all(axis=1)
+    return np.asarray(points[inside])
 
 
 def _square_of(crop: Crop) -> Rectangle:

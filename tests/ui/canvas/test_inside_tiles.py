@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pymaf_live.types import Crop
-from ui.canvas.inside_view import _square_of
+from ui.canvas.inside_view import _inside_image, _square_of
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, -100])
@@ -23,3 +23,8 @@ def test_no_sample_point_of_the_grid_leaves_its_tile(degrees: float) -> None:
     assert (points < [x1, y1]).all()
     # and no more than it needs
     assert np.ptp(points[:, 0]) > 0.95 * (x1 - x0)
+
+
+def test_no_dot_is_drawn_beside_the_image() -> None:
+    points = np.array([[0.0, 0.0], [-8.0, 20.0], [639.0, 479.0], [640.0, 20.0], [20.0, 481.0]])
+    assert _inside_image(points, (640, 480)).tolist() == [[0, 0], [639, 479]]
