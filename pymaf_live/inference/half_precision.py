@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pymaf_live.errors import ModelError
+from pymaf_live.inference.stored_weights import unpack_weights
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -64,7 +65,7 @@ _MAX_BYTES = 1 << 30
 
 
 def read_model(path: Path) -> ModelProto:
-    """Read an ONNX file; weights stored in fp16 and cast to f32 become f32 constants.
+    """Read an ONNX file; weights stored in fp16 or int8 become f32 constants.
 
     Raises
     ------
@@ -74,7 +75,6 @@ def read_model(path: Path) -> ModelProto:
         If the package ``onnx`` is missing.
     """
     import onnx
-    from onnx import numpy_helper
 
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -93,26 +93,7 @@ def read_model(path: Path) -> ModelProto:
             f"{path} uses ONNX opset {opset}, and TensorRT reads GridSample wrongly above "
             f"{LAST_OPSET}: export it again"
         )
-    graph = model.graph
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    users: dict[str, int] = {}
-    for node in graph.node:
-        for name in node.input:
-            users[name] = users.get(name, 0) + 1
-    kept = []
-    for node in graph.node:
-        tensor = stored.get(node.input[0]) if node.op_type == "Cast" else None
-        if (
-            tensor is None
-            or tensor.data_type != onnx.TensorProto.FLOAT16
-            or node.attribute[0].i != onnx.TensorProto.FLOAT
-            or users[tensor.name] != 1
-        ):
-            kept.append(node)
-            continue
-        values = numpy_helper.to_array(tensor).astype(np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
-    _set_nodes(graph, kept)
+    unpack_weights(model)
     return model
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from trainer.commands.options import LandmarkFolder
+from trainer.commands.options import LandmarkFolder, LspetFolder
 from trainer.commands.progress import TerminalReporter
-from trainer.data.locations import BLAZEPOSE
+from trainer.data.locations import BLAZEPOSE, LSPET
 
 
 def export(
@@ -24,6 +24,11 @@ def export(
         ),
     ],
     landmarks: LandmarkFolder = BLAZEPOSE,
+    weights: Annotated[
+        Literal["f16", "int8"],
+        typer.Option(help="How the file stores them; int8 halves it and needs --lspet."),
+    ] = "f16",
+    lspet: LspetFolder = LSPET,
     levels: Annotated[
         Literal["last", "all"], typer.Option(help="Pyramid levels whose estimates are outputs.")
     ] = "last",
@@ -39,7 +44,7 @@ def export(
         Literal["f16", "f32"], typer.Option(help="Precision of the engines.")
     ] = "f16",
 ) -> None:
-    """Export a checkpoint to ONNX with fp16 weights."""
+    """Export a checkpoint to ONNX."""
     from trainer.export.tensorrt import build_engines, parse_capabilities
 
     # options are checked before the long work
@@ -48,14 +53,23 @@ def export(
         with TerminalReporter() as reporter:
             build_engines(checkpoint, out, capabilities, precision, reporter)
         return
-    _export_model(checkpoint, out, landmarks, all_levels=levels == "all", version=version)
+    calibration = lspet if weights == "int8" else None
+    _export_model(
+        checkpoint, out, landmarks, calibration, all_levels=levels == "all", version=version
+    )
     if capabilities:
         with TerminalReporter() as reporter:
             build_engines(out, out.parent / "engines", capabilities, precision, reporter)
 
 
 def _export_model(
-    checkpoint: Path, out: Path, landmarks: Path, *, all_levels: bool, version: str
+    checkpoint: Path,
+    out: Path,
+    landmarks: Path,
+    calibration: Path | None,
+    *,
+    all_levels: bool,
+    version: str,
 ) -> None:
     from trainer.export.onnx import export as export_onnx
     from trainer.training.checkpoint import checkpoint_landmark_file
@@ -66,5 +80,6 @@ def _export_model(
         landmark_file=checkpoint_landmark_file(checkpoint, landmarks),
         all_levels=all_levels,
         version=version,
+        calibration=calibration,
     )
     print(f"{out}: largest difference from torch {difference:.1e}")

@@ -19,7 +19,15 @@ from pymaf_live.errors import ModelError
 from pymaf_live.system.atomic_write import atomic_write
 from pymaf_live.system.onnxruntime_import import import_onnxruntime
 from pymaf_live.types import Array
+from trainer.data.lspet import read_joint_set
 from trainer.export.constant_folding import fold_constants
+from trainer.export.int8_weights import (
+    Int8Weight,
+    round_encoder,
+    round_linear_layers,
+    store_as_int8,
+)
+from trainer.export.quantize import training_crops
 from trainer.network.estimates import InitialEstimate
 from trainer.network.pymaf import PyMAF
 from trainer.training.checkpoint import load_average, read_progress
@@ -37,6 +45,8 @@ for nearest."""
 OUTPUT_NAMES = ["rotations", "shape", "camera", "score", "joint_score"]
 LICENCE = "Apache-2.0 weights; trained on LSPET pictures (research use), see the model card"
 
+_CALIBRATION_CROPS = 64
+"""Training crops that int8 weights are chosen on."""
 _MIN_ROUNDED = 64
 """Values; smaller parameters stay in full precision."""
 _MIN_HALVED = 4096
@@ -79,8 +89,9 @@ def export(
     landmark_file: Path | None = None,
     all_levels: bool = False,
     version: str = "1",
+    calibration: Path | None = None,
 ) -> float:
-    """Write the ONNX file of a run with fp16 weights, and compare it with torch.
+    """Write the ONNX file of a run with fp16 or int8 weights, and compare it with torch.
 
     Parameters
     ----------
@@ -91,6 +102,9 @@ def export(
     all_levels : bool
         Output the estimates of earlier levels too.
     version : str
+    calibration : Path, optional
+        Folder of the packed LSPET set: large weights are stored in int8, with the encoder's scales
+        and biases chosen on training crops; None = all in fp16.
 
     Returns
     -------
@@ -105,12 +119,17 @@ def export(
     model, body, text = load_network(checkpoint, landmark_file)
     round_weights(model)
     model = with_folded_start(model)
+    rounded: list[Int8Weight] = []
+    if calibration is not None:
+        crops = training_crops(read_joint_set(calibration), _CALIBRATION_CROPS, model.encoder.size)
+        rounded = [*round_encoder(model.encoder, crops), *round_linear_layers(model)]
     config = read_run_config(text, str(checkpoint))
     size = model.encoder.size
     with atomic_write(out) as temporary:
         graph = fold_constants(trace_model(model, all_levels=all_levels))
         arrays = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
         trainable = training_metadata(model, arrays, text)
+        store_as_int8(graph, rounded)
         graph = _store_as_fp16(graph)
         add_metadata(
             graph,

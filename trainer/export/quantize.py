@@ -120,10 +120,7 @@ def quantize(path: Path, out: Path, lspet: Path) -> float:
         If it is more than `MAX_DISTANCE_MM`; nothing is written then.
     """
     model, joint_set = read_model(path), read_joint_set(lspet)
-    held_out = len(joint_set) - VALIDATION_COUNT
-    step = max(held_out // _CALIBRATION_CROPS, 1)
-    rows = range(0, held_out, step)[:_CALIBRATION_CROPS]
-    quantized = quantize_encoder(model, annotated_crops(joint_set, rows, _size(model)))
+    quantized = quantize_encoder(model, training_crops(joint_set, _CALIBRATION_CROPS, _size(model)))
     distance = vertex_distance(
         model, quantized, _held_out_crops(model, joint_set), default_body()
     )  # fmt: skip
@@ -194,6 +191,13 @@ def _size(model: ModelProto) -> int:
 
 def _metadata(model: ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def training_crops(joint_set: JointSet, count: int, size: int) -> Crops:
+    """Return crops of people that are not held out as network input, (count, 3, S, S)."""
+    held_out = len(joint_set) - VALIDATION_COUNT
+    step = max(held_out // count, 1)
+    return annotated_crops(joint_set, range(0, held_out, step)[:count], size)
 
 
 def annotated_crops(joint_set: JointSet, rows: Sequence[int], size: int) -> Crops:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from pymaf_live.errors import InputError, ModelError
+from pymaf_live.inference.stored_weights import unpack_weights
 from trainer.network.pymaf import PyMAF
 from trainer.network.regressor import Regressor
 
@@ -123,10 +124,8 @@ def read_exported_weights(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         graph = onnx.load(path)
         entry = {item.key: item.value for item in graph.metadata_props}.get(METADATA_KEY)
-        arrays = {
-            tensor.name.removesuffix(".half"): numpy_helper.to_array(tensor)
-            for tensor in graph.graph.initializer
-        }
+        unpack_weights(graph)
+        arrays = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
     # protobuf's and onnx's exceptions have no common base class
     except Exception as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
