@@ -17,7 +17,13 @@ import av
 import av.container
 import av.error
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    VideoReformatter,
+)
 
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.audio_track import AudioTrack, NoAudioError
@@ -86,6 +92,8 @@ class OverlayVideo:
             )
         rate = frame_rate if frame_rate is not None and frame_rate > 0 else FALLBACK_RATE
         self._interval = max(1, round(1 / (rate * TIME_BASE)))
+        # kept: a new one for each image takes as long to set up as the conversion itself
+        self._reformatter = VideoReformatter()
         self._last_pts = -1
         self._packet_count = 0
         self._open = True
@@ -203,7 +211,7 @@ class OverlayVideo:
             if self._transparent
             # no B-frames: with them the muxer computes the duration from decoding times, and
             # players cut videos of variable rate short
-            else ("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "bf": "0"})
+            else ("libx264", "yuv420p", {"preset": "superfast", "crf": "22", "bf": "0"})
         )
         stream = self._container.add_stream(codec, rate=rate, options=options)
         assert isinstance(stream, av.VideoStream)
@@ -229,11 +237,13 @@ class OverlayVideo:
         rgb = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(image), format="rgba" if self._transparent else "rgb24"
         )
-        frame = rgb.reformat(
+        frame = self._reformatter.reformat(
+            rgb,
             format="yuva444p10le" if self._transparent else "yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             dst_colorspace=Colorspace.ITU709,
+            threads=1,
         )
         frame.pts = pts
         frame.time_base = TIME_BASE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import pytest
 
 from pymaf_live.errors import Interrupted, OutputError
 from pymaf_live.export.video import OverlayVideo
+from pymaf_live.resources import resource
 from tests.sources.synthetic import frame_image, steady, write_video
 
 UNEVEN = [0, 3000, 4000, 9001, 20000, 20001, 50000, 90000]
@@ -80,6 +82,21 @@ def test_colours_survive(tmp_path: Path) -> None:
         image = capture.read()[1][:, :, ::-1]
         wanted = frame_image(index)
         assert np.abs(image.astype(int) - wanted)[:, np.r_[4:26, 38:60]].max() <= 10
+
+
+def test_a_video_keeps_its_quality(tmp_path: Path) -> None:
+    with av.open(str(resource("demo.mp4"))) as container:
+        frames = itertools.islice(container.decode(video=0), 10)
+        images = [frame.to_ndarray(format="rgb24") for frame in frames]
+    height, width = images[0].shape[:2]
+    with OverlayVideo(tmp_path / "o.mp4", (width, height), RATE) as video:
+        for index, image in enumerate(images):
+            video.add(image, index / 30)
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        written = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(written) == len(images)
+    for image, wanted in zip(written, images, strict=True):
+        assert cv2.PSNR(image, wanted) > 38
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (65, 47), (64, 47), (1920, 1080)])
