@@ -79,7 +79,15 @@ def filter_native_logs() -> Iterator[None]:
         yield
         return
     previous = sys.stderr
-    sys.stderr = open(saved, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        saved,
+        "w",
+        buffering=1,
+        # of the stream it stands in for, which PYTHONIOENCODING may have set
+        encoding=getattr(previous, "encoding", None),
+        errors="backslashreplace",
+        closefd=False,
+    )
     os.dup2(write_end, 2)
     os.close(write_end)
 

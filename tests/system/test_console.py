@@ -40,9 +40,11 @@ def test_exported_file_name_outside_the_encoding_is_escaped(tmp_path):
 
 @pytest.mark.parametrize("entry", ["ui.entry", "trainer.__main__"])
 def test_both_programs_escape_their_output(entry):
-    code = f"import {entry} as e; e.run_program(lambda: print('日本語') or 0)"
+    both = "[print('日本語', file=stream) for stream in (sys.stdout, sys.stderr)]"
+    code = f"import sys, {entry} as e; e.run_program(lambda: {both} and 0)"
     finished = _run([sys.executable, "-c", code], "cp437", ROOT)
     assert finished.stdout.decode("ascii").strip() == _ESCAPED
+    assert finished.stderr.decode("ascii").strip() == _ESCAPED
 
 
 _NOISE = """
