@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pymaf_live import __version__
@@ -71,3 +73,36 @@ def test_two_instances_without_a_home_in_an_odd_folder(work: Work, tmp_path: Pat
         assert process.returncode == 0, err
         assert all("could not be recovered" in line for line in lines)
         assert len(read_take(folder / name / "walk.npz").frame_time) == work.frames
+
+
+_READ_ONLY = """
+for folder in "$ROOT" "$SITE"; do
+    mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" || exit 99
+    ! touch "$folder/written" 2>/dev/null || exit 98
+done
+cd "$WORK" && exec "$@"
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")
+def test_a_read_only_installation_without_a_home(work: Work, tmp_path: Path) -> None:
+    own = {"ROOT": str(ROOT), "SITE": str(Path(np.__file__).parents[1]), "WORK": str(tmp_path)}
+    environment = own | {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
+    environment["XDG_DATA_HOME"] = "/proc/nothing"
+    options = ["--boxes", work.boxes, "--model", work.model, "--export", "npz"]
+    command = program("process", work.clip, "--out", tmp_path / "out", *options)
+    namespace = ["unshare", "--map-root-user", "--mount", "sh", "-c", _READ_ONLY, "sh"]
+    done = subprocess.run(
+        [*namespace, *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    if "unshare failed" in done.stderr or done.returncode == 99:
+        pytest.skip("namespaces may not be made here")
+    assert done.returncode == 0, done.stderr
+    assert len(read_take(tmp_path / "out" / "walk.npz").frame_time) == work.frames
+    assert (tmp_path / "out" / "walk_overlay.mp4").is_file()
+    assert all("could not be recovered" in line for line in stderr_lines(done.stderr))
